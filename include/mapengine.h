@@ -1,0 +1,730 @@
+/* mapengine.h - run C functions over many inputs in worker processes
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MAPENGINE_H
+#define MAPENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * @file mapengine.h
+ * @brief The whole interface of libmapengine.
+ *
+ * @section model The model
+ *
+ * A host application makes a *pool* of *worker* processes, registers C functions with it and submits *jobs*. A job
+ * runs one function over one or many *items*, each a buffer of bytes. Workers take *ranges* of items, call the
+ * function, and hand back one result per item: a buffer of bytes, or a failure with code and message.
+ *
+ * Workers are processes, so a function that crashes, loops or exits costs its own item and nothing else. The item is
+ * named, the others complete, and a new worker takes the place of the lost one.
+ *
+ * @section threads Threads
+ *
+ * Every function of this header may be called from any thread of the host, unless its comment says otherwise. Calls on
+ * one pool are serialised inside. #mape_dispatch and #mape_next_event are for one thread at a time; a second one gets
+ * #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
+ * host, except for the wakeup hook (#mape_set_wakeup), which may only notify.
+ *
+ * @section callbacks Callbacks
+ *
+ * Callbacks run inside #mape_dispatch, on the thread that called it. They may call everything in this header but
+ * #mape_dispatch and #mape_next_event: submit, cancel, release, shut down, and destroy the pool they were called for.
+ *
+ * @section ownership Ownership
+ *
+ * What the host passes in is copied before the call returns, unless it lies in a #mape_buffer of the same pool, which
+ * workers read in place. What the library hands out belongs to the library; each comment says for how long it stays
+ * valid. Handles (`mape_pool *`, `mape_job *`, `mape_buffer *`) are not pointers to memory: using one that was released
+ * is answered with #MAPE_E_HANDLE.
+ *
+ * @section errors Errors
+ *
+ * Functions return #MAPE_OK (0) or a negative status. #mape_status_string gives its general meaning; #mape_message gives
+ * the particulars of the last failed call on a pool, and names the argument at fault. Nothing lives in thread-local
+ * storage.
+ *
+ * @section process What the library does to the host's process
+ *
+ * It installs no signal handler, changes no signal mask of the host's threads, and reads or changes no environment
+ * variable, locale, working directory or limit of the host. It waits for no child but its own helper (the zygote), by
+ * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec.
+ * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
+ * written to the file system, and nothing survives the host, however it dies.
+ *
+ * @section structs Structures
+ *
+ * Every structure that the host fills or receives starts with `struct_size`, and has an initialiser:
+ * `mape_job_config config = MAPE_JOB_CONFIG_INIT;`. A field that is zero means the default. A size that no version
+ * of this header ever had is answered with #MAPE_E_SIZE.
+ *
+ * @section time Time
+ *
+ * All times are nanoseconds in `int64_t`: `MAPE_MILLISECONDS(200)`. A timeout of 0 looks without waiting; a negative
+ * timeout (#MAPE_FOREVER) waits without end. In configurations 0 means the default, and negative means none.
+ *
+ * @section versions Versions
+ *
+ * #MAPE_ABI_VERSION is the number in the soname. It changes when a program built against an older header would break.
+ */
+
+#define MAPE_VERSION_MAJOR 0 /**< Changes with incompatible changes of the interface. */
+#define MAPE_VERSION_MINOR 1 /**< Changes with additions. */
+#define MAPE_VERSION_PATCH 0 /**< Changes with repairs. */
+#define MAPE_ABI_VERSION 1   /**< The soname's number: `libmapengine.so.1`. */
+/** The header's version as one number: major * 1000000 + minor * 1000 + patch. */
+#define MAPE_VERSION (MAPE_VERSION_MAJOR * 1000000 + MAPE_VERSION_MINOR * 1000 + MAPE_VERSION_PATCH)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @defgroup basics Handles, statuses, time
+ *  @{ */
+
+typedef struct mape_pool mape_pool;     /**< A pool of workers (handle). */
+typedef struct mape_job mape_job;       /**< A job or stream (handle). */
+typedef struct mape_buffer mape_buffer; /**< Memory that workers read without a copy (handle). */
+typedef struct mape_task mape_task;     /**< What a worker function sees of its call; valid during the call. */
+typedef uint32_t mape_function_id;      /**< A registered function; 0 is none. */
+
+#define MAPE_FOREVER ((int64_t)-1)                              /**< Timeout: no end. In configs: none. */
+#define MAPE_MICROSECONDS(n) ((int64_t)(n) * (int64_t)1000)       /**< n microseconds in nanoseconds. */
+#define MAPE_MILLISECONDS(n) ((int64_t)(n) * (int64_t)1000000)    /**< n milliseconds in nanoseconds. */
+#define MAPE_SECONDS(n) ((int64_t)(n) * (int64_t)1000000000)      /**< n seconds in nanoseconds. */
+
+/** What a call answers. Negative is failure; nothing was changed unless the function's comment says so. */
+enum mape_status {
+    MAPE_OK = 0,             /**< Done. */
+    MAPE_E_ARGUMENT = -1,    /**< An argument is NULL or has a value it may not have. */
+    MAPE_E_HANDLE = -2,      /**< The handle was released, or never was one of that kind. */
+    MAPE_E_SIZE = -3,        /**< `struct_size` matches no version of the structure. */
+    MAPE_E_OVERFLOW = -4,    /**< A count, size or stride is too large, or a destination too small. */
+    MAPE_E_MEMORY = -5,      /**< Out of memory or of reserved address space. */
+    MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno. */
+    MAPE_E_CLOSED = -7,      /**< The pool was shut down, or the stream finished. */
+    MAPE_E_AGAIN = -8,       /**< Not now: the window is full, or nothing has happened yet. */
+    MAPE_E_TIMEOUT = -9,     /**< The time was over first. */
+    MAPE_E_BUSY = -10,       /**< Already in progress: a dispatch inside a dispatch, for example. */
+    MAPE_E_FUNCTION = -11,   /**< No such function id, or one that workers cannot reach. */
+    MAPE_E_LOAD = -12,       /**< A library, module or symbol could not be loaded in the workers. */
+    MAPE_E_SETUP = -13,      /**< A `setup` failed, crashed or ran out of time. */
+    MAPE_E_WORKERS = -14,    /**< The pool failed: its workers or its zygote could not be kept alive. */
+    MAPE_E_STATE = -15,      /**< The call does not fit the object: pushing to a map, for example. */
+    MAPE_E_INDEX = -16,      /**< No item, worker or entry with that index. */
+    MAPE_E_IN_WORKER = -17,  /**< Host calls are not possible inside a worker. */
+    MAPE_E_FORKED = -18,     /**< Host calls are not possible in a forked child of the host. */
+    MAPE_E_UNSUPPORTED = -19 /**< This kernel or machine cannot do it; the message says what is missing. */
+};
+
+/** @brief The version of the loaded library, as #MAPE_VERSION counts. Any thread, also in workers. */
+uint32_t mape_version(void);
+
+/** @brief The general meaning of a status, in English.
+ *  @param status any number; an unknown one is answered with "unknown status".
+ *  @return static text, never NULL, never to be freed. Any thread, also in workers. */
+const char *mape_status_string(int status);
+
+/** @brief Copies the particulars of the last failed call: which argument, what was wrong, what to do.
+ *
+ *  Each pool keeps the message of the last call on it (or on one of its jobs and buffers) that failed; a pool of NULL, or
+ *  one that is no live handle, stands for the calls that found no pool: #mape_pool_create, and calls with a NULL or released
+ *  handle.
+ *  @param pool   the pool, or NULL.
+ *  @param buffer receives the text, cut to fit, always ended with NUL; may be NULL when size is 0.
+ *  @param size   bytes in buffer.
+ *  @return the length of the whole message in bytes, without the NUL; 0 when there is none. */
+size_t mape_message(const mape_pool *pool, char *buffer, size_t size);
+
+/** @} */
+
+/** @defgroup events Events
+ *  @{ */
+
+/** How an item stands. The states from #MAPE_ITEM_OK on are final; every item reaches exactly one of them. */
+enum mape_item_state {
+    MAPE_ITEM_PENDING = 0,   /**< Waiting for a worker, or running. */
+    MAPE_ITEM_OK = 1,        /**< Done; the result holds its bytes. */
+    MAPE_ITEM_FAILED = 2,    /**< The function, its setup or its loading said so; code and message tell. */
+    MAPE_ITEM_CRASHED = 3,   /**< Its worker died in it, in each attempt; cause and code tell how. */
+    MAPE_ITEM_TIMED_OUT = 4, /**< Its item or job timeout passed; the cause tells which. */
+    MAPE_ITEM_CANCELLED = 5, /**< Its job was cancelled or released before it was done. */
+    MAPE_ITEM_ABANDONED = 6  /**< The pool was shut down or failed before it was done. */
+};
+
+/** Why an item ended as it did; says what `code` in #mape_result means. */
+enum mape_cause {
+    MAPE_CAUSE_NONE = 0,         /**< Ended well. `code` is 0. */
+    MAPE_CAUSE_FUNCTION = 1,     /**< The function failed; `code` is its own. */
+    MAPE_CAUSE_SETUP = 2,        /**< The function's setup failed in the worker; `code` is setup's own. */
+    MAPE_CAUSE_LOAD = 3,         /**< The function could not be loaded; `code` is #MAPE_E_LOAD. */
+    MAPE_CAUSE_SIGNAL = 4,       /**< The worker was ended by a signal; `code` is its number. */
+    MAPE_CAUSE_EXIT = 5,         /**< The worker exited inside the function; `code` is the exit code. */
+    MAPE_CAUSE_REPLY = 6,        /**< The worker's reply was not valid (it overwrote its own memory). */
+    MAPE_CAUSE_ITEM_TIMEOUT = 7, /**< `item_timeout_ns` passed. */
+    MAPE_CAUSE_JOB_TIMEOUT = 8,  /**< `job_timeout_ns` passed. */
+    MAPE_CAUSE_CANCEL = 9,       /**< #mape_job_cancel or #mape_job_release. */
+    MAPE_CAUSE_SHUTDOWN = 10,    /**< #mape_pool_shutdown or #mape_pool_destroy. */
+    MAPE_CAUSE_POOL = 11,        /**< The pool failed; `code` is #MAPE_E_WORKERS. */
+    MAPE_CAUSE_MEMORY = 12       /**< The result did not fit into the worker's output memory. */
+};
+
+/** The end, or present state, of one item. */
+typedef struct mape_result {
+    size_t struct_size;  /**< Set to sizeof(mape_result), as #MAPE_RESULT_INIT does. */
+    uint32_t state;      /**< An enum #mape_item_state. */
+    uint32_t cause;      /**< An enum #mape_cause. */
+    int32_t code;        /**< Depends on cause. */
+    uint32_t attempts;   /**< How many times the item was begun, as far as the host saw. */
+    const void *data;    /**< The result's bytes for #MAPE_ITEM_OK (NULL for an empty result), else NULL. */
+    size_t size;         /**< Bytes at data. */
+    const char *message; /**< Text for people, never NULL, "" when there is none. */
+} mape_result;
+/** Initialiser of #mape_result. */
+#define MAPE_RESULT_INIT { sizeof(mape_result), 0, 0, 0, 0, NULL, 0, NULL }
+
+/** How a job stands. */
+typedef struct mape_progress {
+    size_t struct_size;   /**< Set to sizeof(mape_progress), as #MAPE_PROGRESS_INIT does. */
+    uint64_t total;       /**< Items of the job; of a stream, the items accepted so far. */
+    uint64_t done;        /**< Items that have ended, in whatever way. */
+    uint64_t running;     /**< Items assigned to workers and not ended. */
+    uint64_t ok;          /**< Items that ended well. */
+    uint64_t failed;      /**< Items that ended as failed. */
+    uint64_t crashed;     /**< Items that ended as crashed. */
+    uint64_t timed_out;   /**< Items that ended as timed out. */
+    uint64_t cancelled;   /**< Items that ended as cancelled. */
+    uint64_t abandoned;   /**< Items that ended as abandoned. */
+    uint64_t undelivered; /**< Ended items whose event the host has still to take. */
+    double fraction;      /**< 0 to 1: ended items, with what running ones told by #mape_task_progress. */
+    int64_t elapsed_ns;   /**< Since submission; stands still when the job is done. */
+    uint32_t is_done;     /**< 1 when every item has ended (and, for a stream, no more can come). */
+    uint32_t reserved;    /**< 0. */
+} mape_progress;
+/** Initialiser of #mape_progress. */
+#define MAPE_PROGRESS_INIT { sizeof(mape_progress), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0 }
+
+/** What an event tells. */
+enum mape_event_type {
+    MAPE_EVENT_NONE = 0,
+    MAPE_EVENT_ITEM = 1,     /**< An item ended: `job`, `index`, `result`. */
+    MAPE_EVENT_PROGRESS = 2, /**< A job moved on: `job`, `progress`. */
+    MAPE_EVENT_DONE = 3,     /**< A job is done: `job`, `progress`. Its last event. */
+    MAPE_EVENT_OUTPUT = 4,   /**< A worker wrote to its standard output (code 1) or error (code 2): `worker`, `text`. */
+    MAPE_EVENT_LOG = 5       /**< A message of a worker function or of the pool itself: `code` is the level. */
+};
+
+/** Levels of #MAPE_EVENT_LOG and #mape_task_log. */
+enum mape_log_level { MAPE_LOG_DEBUG = 0, MAPE_LOG_INFO = 1, MAPE_LOG_WARNING = 2, MAPE_LOG_ERROR = 3 };
+
+/** One thing that happened. */
+typedef struct mape_event {
+    size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. */
+    uint32_t type;          /**< An enum #mape_event_type. */
+    int32_t code;           /**< For OUTPUT and LOG, see there; else 0. */
+    mape_job *job;          /**< The job, or NULL for events of the pool. */
+    void *context;          /**< The job's context pointer, or the pool's. */
+    uint64_t index;         /**< For ITEM, the item's index. */
+    int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself. */
+    uint32_t lost;          /**< For OUTPUT and LOG, bytes dropped before this one because nobody fetched them. */
+    const char *text;       /**< For OUTPUT and LOG: the text, ended with NUL. Else NULL. */
+    size_t text_size;       /**< Bytes of text, without the NUL. */
+    mape_result result;     /**< For ITEM. */
+    mape_progress progress; /**< For PROGRESS and DONE. */
+} mape_event;
+/** Initialiser of #mape_event. */
+#define MAPE_EVENT_INIT                                                                                                  \
+    { sizeof(mape_event), 0, 0, NULL, NULL, 0, 0, 0, NULL, 0, MAPE_RESULT_INIT, MAPE_PROGRESS_INIT }
+
+/** @brief A callback of the host. Runs inside #mape_dispatch, on its caller's thread.
+ *  @param context the job's (or pool's) context pointer.
+ *  @param event   valid, with all it points to, until the callback returns. */
+typedef void (*mape_event_fn)(void *context, const mape_event *event);
+
+/** @} */
+
+/** @defgroup pools Pools
+ *  @{ */
+
+/** How the zygote, the process that all workers are forked from, is born. */
+enum mape_start {
+    /** A clean program started with posix_spawn. Costs the host nothing, whatever its size. Functions must live in
+     *  shared libraries, which the zygote loads. */
+    MAPE_START_EXEC = 0,
+    /** A snapshot of the host at the moment of the start. Any function pointer and any data of that moment works; costs
+     *  a stall that grows with the host's resident memory, and a copy of each page the host writes to later. */
+    MAPE_START_FORK = 1
+};
+
+/** Where the standard output and error of workers go. */
+enum mape_output {
+    MAPE_OUTPUT_INHERIT = 0, /**< Where the host's go. */
+    MAPE_OUTPUT_CAPTURE = 1, /**< To the host, as #MAPE_EVENT_OUTPUT. */
+    MAPE_OUTPUT_DISCARD = 2  /**< Nowhere. */
+};
+
+/** Settings of a pool. Zero means the default. */
+typedef struct mape_pool_config {
+    size_t struct_size;             /**< Set to sizeof(mape_pool_config), as #MAPE_POOL_CONFIG_INIT does. */
+    uint32_t workers;               /**< Worker processes, at most 1024; 0: the cores this process may use (affinity and
+                                         cgroup quota counted). */
+    uint32_t start;                 /**< An enum #mape_start. */
+    uint32_t output;                /**< An enum #mape_output. */
+    uint32_t restarts;              /**< Worker starts that may fail one after another before the pool gives up; 0: 5. */
+    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. */
+    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: none. A program of the
+                                         host's own must call #mape_zygote_main. */
+    const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
+    const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
+    const char *const *modules;     /**< Shared libraries each worker loads when it starts, ended with NULL; NULL: none. */
+    int64_t setup_timeout_ns;       /**< For one module load or `setup` in a worker; 0: 60 s; negative: none. */
+    int64_t cleanup_timeout_ns;     /**< For one `cleanup` in a worker; 0: 5 s; negative: none. */
+    int64_t grace_ns;               /**< From cancelling a running item to killing its worker; 0: 2 s. Also how long a
+                                         shutdown goes on after its timeout, at most, to end the processes. */
+    uint64_t items_per_worker;      /**< A worker is replaced after this many items; 0: never. */
+    uint64_t memory_limit;          /**< Bytes of private data memory per worker (RLIMIT_DATA, see setrlimit(2)); an
+                                         allocation above it fails in the worker. 0: none. */
+    int32_t nice;                   /**< Added to the workers' nice value, 0 to 19. */
+    uint32_t pin;                   /**< 1: worker k runs on the k-th of the cores this process may use. */
+    uint64_t input_reserve;         /**< Address space for inputs in bytes; 0: 64 GiB, or what the limits allow. */
+    uint64_t output_reserve;        /**< Address space for results per worker in bytes; 0: 16 GiB, or what limits allow. */
+    void *context;                  /**< Given to on_output and on_log. */
+    mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_dispatch drops these. */
+    mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_dispatch drops these. */
+} mape_pool_config;
+/** Initialiser of #mape_pool_config: all defaults. */
+#define MAPE_POOL_CONFIG_INIT                                                                                            \
+    { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL }
+
+/** @brief Makes a pool. No process is started and no thread made before #mape_pool_start.
+ *  @param out    receives the pool; set to NULL on failure.
+ *  @param config settings, copied, texts included; NULL: all defaults.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_MEMORY, #MAPE_E_SYSTEM. */
+int mape_pool_create(mape_pool **out, const mape_pool_config *config);
+
+/** @brief Starts the workers, and waits until each has loaded its modules and run every registered `setup`.
+ *
+ *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
+ *  With #MAPE_START_FORK the snapshot is taken in this call.
+ *  @param pool       the pool.
+ *  @param timeout_ns how long to wait for the workers; 0: only begin.
+ *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);
+ *          #MAPE_E_LOAD or #MAPE_E_SETUP when a function cannot be used (the others can); #MAPE_E_WORKERS when workers or
+ *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM. */
+int mape_pool_start(mape_pool *pool, int64_t timeout_ns);
+
+/** What #mape_pool_shutdown does with unfinished jobs. */
+enum mape_shutdown {
+    MAPE_SHUTDOWN_DRAIN = 0, /**< Lets them finish, as long as the timeout lasts; open streams count as finished. */
+    MAPE_SHUTDOWN_CANCEL = 1 /**< Ends their items as abandoned; running ones see #mape_task_cancelled. */
+};
+
+/** @brief Ends all work, runs every `cleanup`, ends all processes and the library's thread.
+ *
+ *  Afterwards the pool is inert: finished results can still be read and events fetched, anything new is answered with
+ *  #MAPE_E_CLOSED. May be called twice, and from inside a callback. Without a `cleanup` that hangs or items that do not
+ *  stop it ends as soon as the work does; with them, at the latest the pool's grace after the timeout.
+ *  @param pool       the pool.
+ *  @param how        an enum #mape_shutdown.
+ *  @param timeout_ns how long to wait for jobs and cleanups before processes are killed.
+ *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same). */
+int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
+
+/** @brief Shuts the pool down if that was not done (cancelling, within the grace), and gives back everything.
+ *
+ *  All handles of the pool, its jobs and its buffers are released; memory handed out for them is gone. From inside a
+ *  callback, what the running event points to stays valid until the callback returns. NULL is ignored.
+ *  @return #MAPE_OK, #MAPE_E_HANDLE. */
+int mape_pool_destroy(mape_pool *pool);
+
+/** Figures of a pool. */
+typedef struct mape_pool_stats_t {
+    size_t struct_size;       /**< Set to sizeof(mape_pool_stats_t), as #MAPE_POOL_STATS_INIT does. */
+    uint32_t workers;         /**< Workers the pool is to have. */
+    uint32_t workers_ready;   /**< Workers alive that have run their setups. */
+    uint64_t workers_started; /**< Worker processes started, replacements included. */
+    uint64_t workers_died;    /**< Worker processes that ended without being asked to. */
+    uint64_t workers_killed;  /**< Of these, the ones the pool killed (timeouts, cancels, replies that were not valid). */
+    uint64_t zygotes_started; /**< Zygotes started, replacements included. */
+    uint64_t jobs;            /**< Jobs submitted. */
+    uint64_t items;           /**< Items that have ended. */
+    uint64_t ranges;          /**< Ranges that have been completed. */
+    uint64_t input_bytes;     /**< Bytes of the input memory in use. */
+    uint64_t output_bytes;    /**< Bytes of all output memory in use. */
+    uint32_t is_started;      /**< 1 after the start. */
+    uint32_t is_closed;       /**< 1 after the shutdown, or when the pool has failed. */
+    int32_t zygote_pid;       /**< Process id of the zygote; 0 when there is none. */
+    uint32_t reserved;        /**< 0. */
+} mape_pool_stats_t;
+/** Initialiser of #mape_pool_stats_t. */
+#define MAPE_POOL_STATS_INIT { sizeof(mape_pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** @brief Reads a pool's figures.
+ *  @param pool the pool. @param out receives them. @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE. */
+int mape_pool_stats(mape_pool *pool, mape_pool_stats_t *out);
+
+/** How a worker stands. */
+enum mape_worker_state {
+    MAPE_WORKER_NONE = 0,     /**< No process. */
+    MAPE_WORKER_STARTING = 1, /**< Being forked, loading modules, in setup. */
+    MAPE_WORKER_IDLE = 2,     /**< Ready, nothing to do. */
+    MAPE_WORKER_BUSY = 3,     /**< Has ranges to work on. */
+    MAPE_WORKER_STOPPING = 4  /**< In cleanup, or being killed. */
+};
+
+/** Figures of one worker. */
+typedef struct mape_worker_info_t {
+    size_t struct_size; /**< Set to sizeof(mape_worker_info_t), as #MAPE_WORKER_INFO_INIT does. */
+    int32_t pid;        /**< Process id, 0 when there is none. */
+    uint32_t state;     /**< An enum #mape_worker_state. */
+    uint64_t items;     /**< Items this process has completed. */
+    uint64_t starts;    /**< Processes this worker has had, this one included. */
+} mape_worker_info_t;
+/** Initialiser of #mape_worker_info_t. */
+#define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info_t), 0, 0, 0, 0 }
+
+/** @brief Reads one worker's figures.
+ *  @param pool the pool. @param index 0 to workers - 1. @param out receives them.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE, #MAPE_E_INDEX. */
+int mape_worker_info(mape_pool *pool, uint32_t index, mape_worker_info_t *out);
+
+/** @} */
+
+/** @defgroup functions Functions that run in workers
+ *  @{ */
+
+/** @brief Works on one item, in a worker process, on its only thread.
+ *  @param task  for the mape_task_ functions; valid during the call.
+ *  @param state what `setup` made, or NULL.
+ *  @param input the item's bytes, read-only; aligned as the host laid them out for a map over base and stride, and to 16
+ *               bytes for apply, spans and streams. Never NULL.
+ *  @param size  bytes at input.
+ *  @return 0: done, the result is what #mape_task_output was given (empty without it); else the item failed with this code. */
+typedef int (*mape_run_fn)(mape_task *task, void *state, const void *input, size_t size);
+
+/** A range of items, for #mape_run_range_fn. */
+typedef struct mape_range {
+    uint64_t first;    /**< Index of the first item in the job. */
+    size_t count;      /**< Items in the range. */
+    const void *base;  /**< The first item's bytes when the items lie at a fixed stride; else NULL: use #mape_task_item. */
+    size_t stride;     /**< Bytes from one item to the next. */
+    size_t item_size;  /**< Bytes per item. */
+} mape_range;
+
+/** @brief Works on a range of items, for functions that vectorise.
+ *
+ *  Makes its results with #mape_task_output_range, all of one size; or goes item by item with #mape_task_begin and then
+ *  #mape_task_output and #mape_task_fail as a #mape_run_fn would. When a worker dies inside a range and the function does not
+ *  use #mape_task_begin, the range is halved and run again until the item is found: let it have no side effects.
+ *  @param task as for #mape_run_fn. @param state what `setup` made, or NULL. @param range the items.
+ *  @return 0, or a code with which every item of the range that has no result yet failed. */
+typedef int (*mape_run_range_fn)(mape_task *task, void *state, const mape_range *range);
+
+/** @brief Runs once in each worker before the function's first item.
+ *  @param task for #mape_task_global, #mape_task_fail and #mape_task_log. @param data the descriptor's data, read-only.
+ *  @param size bytes at data. @param out_state receives what `run` and `cleanup` are given; NULL before the call.
+ *  @return 0, or a code: items of this function then end as failed with it, and #mape_pool_start says so. */
+typedef int (*mape_setup_fn)(mape_task *task, const void *data, size_t size, void **out_state);
+
+/** @brief Runs once in each worker that is asked to end, after its last item; not in one that dies or is killed.
+ *  @param task as for #mape_setup_fn. @param state what `setup` made. */
+typedef void (*mape_cleanup_fn)(mape_task *task, void *state);
+
+/** Describes a function to #mape_register. Give either pointers (run or run_range), or a library and symbol names. */
+typedef struct mape_function {
+    size_t struct_size;          /**< Set to sizeof(mape_function), as #MAPE_FUNCTION_INIT does. */
+    const char *name;            /**< For messages; NULL: the symbol, or "function N". */
+    mape_run_fn run;             /**< Called per item, or NULL. */
+    mape_run_range_fn run_range; /**< Called per range, or NULL. */
+    mape_setup_fn setup;         /**< NULL: none. */
+    mape_cleanup_fn cleanup;     /**< NULL: none. */
+    const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
+                                      loaded. NULL: the pointers above are used. */
+    const char *run_symbol;      /**< With library: a #mape_run_fn, or NULL. */
+    const char *run_range_symbol; /**< With library: a #mape_run_range_fn, or NULL. */
+    const char *setup_symbol;    /**< With library: a #mape_setup_fn, or NULL. */
+    const char *cleanup_symbol;  /**< With library: a #mape_cleanup_fn, or NULL. */
+    const void *data;            /**< Bytes baked in: copied, and given to `setup` in every worker. */
+    size_t data_size;            /**< Bytes at data. 0 with a data that is not NULL passes the pointer itself, which only
+                                      FORK and a registration before the start allow. */
+} mape_function;
+/** Initialiser of #mape_function. */
+#define MAPE_FUNCTION_INIT                                                                                               \
+    { sizeof(mape_function), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0 }
+
+/** @brief Registers a function, before or after the start.
+ *
+ *  In a started pool workers load it, and run its `setup`, before anything submitted later; failures then show in its
+ *  items. Pointers given to an EXEC pool (or to a FORK pool after its start) must lie in a shared library; it is found
+ *  by file and offset, so the function need not be exported.
+ *  @param pool         the pool.
+ *  @param function     the description, copied.
+ *  @param out_function receives the id for #mape_apply, #mape_map and #mape_stream_open; 0 on failure.
+ *  @return #MAPE_OK; #MAPE_E_FUNCTION when workers cannot reach the pointer; #MAPE_E_ARGUMENT; #MAPE_E_CLOSED; #MAPE_E_SIZE;
+ *          #MAPE_E_MEMORY. */
+int mape_register(mape_pool *pool, const mape_function *function, mape_function_id *out_function);
+
+/** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
+ *
+ *  A job sees the globals as they were when it was submitted; jobs submitted later see the new ones.
+ *  @param pool the pool. @param name its name, at most 255 bytes. @param data the bytes, copied; NULL with size 0 takes the
+ *              global away.
+ *  @param size bytes at data.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_CLOSED, #MAPE_E_MEMORY. */
+int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t size);
+
+/** @} */
+
+/** @defgroup buffers Buffers
+ *  @{ */
+
+/** @brief Makes memory that host and workers share: the host writes, workers only read.
+ *
+ *  A job whose input lies in it is not copied. Do not change those bytes while such a job is running.
+ *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is zeroed
+ *         and aligned to 4096 bytes.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
+int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
+
+/** @brief Where a buffer lies in the host.
+ *  @param buffer the buffer. @param out_data receives its address, valid until #mape_buffer_destroy. @param out_size receives its
+ *         size in bytes; may be NULL. */
+int mape_buffer_data(mape_buffer *buffer, void **out_data, size_t *out_size);
+
+/** @brief Gives a buffer back. Jobs that still read it keep its memory until they are done; the host may not. NULL is ignored.
+ *  @return #MAPE_OK, #MAPE_E_HANDLE. */
+int mape_buffer_destroy(mape_buffer *buffer);
+
+/** @} */
+
+/** @defgroup jobs Jobs
+ *  @{ */
+
+/** What a job's events are, for `deliver`. A callback that is set turns its kind on by itself. */
+enum mape_deliver {
+    MAPE_DELIVER_ITEMS = 1,    /**< #MAPE_EVENT_ITEM for each item. */
+    MAPE_DELIVER_PROGRESS = 2, /**< #MAPE_EVENT_PROGRESS now and then. */
+    MAPE_DELIVER_DONE = 4      /**< #MAPE_EVENT_DONE once. */
+};
+
+/** Settings of a job. Zero means the default. */
+typedef struct mape_job_config {
+    size_t struct_size;           /**< Set to sizeof(mape_job_config), as #MAPE_JOB_CONFIG_INIT does. */
+    uint64_t chunk;               /**< Items per range; 0: chosen from count and measured time. */
+    int32_t priority;             /**< Jobs with a higher one get workers first; equal ones in order of submission. */
+    uint32_t attempts;            /**< How many times an item whose worker dies is begun in all; 0: 1. */
+    int64_t item_timeout_ns;      /**< For one item; noticed at most a quarter late. 0 or negative: none. */
+    int64_t job_timeout_ns;       /**< For the whole job, from submission; 0 or negative: none. */
+    uint32_t ordered;             /**< 1: ITEM events come in order of index; 0: as items end. */
+    uint32_t drop;                /**< 1: each result is dropped after its ITEM event, and at most `window` ended items wait
+                                       for theirs; 0: results stay until the job is released. Streams always drop. */
+    uint32_t deliver;             /**< Bits of enum #mape_deliver, for hosts that pull with #mape_next_event. */
+    uint32_t reserved;            /**< 0. */
+    uint64_t window;              /**< Streams and drop: items accepted (or ended) and not yet delivered, at most; 0: 4096. */
+    int64_t progress_interval_ns; /**< At least this long between two PROGRESS events; 0: 50 ms. */
+    void *context;                /**< Given to the callbacks and in events. */
+    mape_event_fn on_item;        /**< Called per item, or NULL. */
+    mape_event_fn on_progress;    /**< Called now and then, or NULL. */
+    mape_event_fn on_done;        /**< Called once, last, or NULL. */
+} mape_job_config;
+/** Initialiser of #mape_job_config: all defaults. */
+#define MAPE_JOB_CONFIG_INIT { sizeof(mape_job_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+
+/** One item given by address and size. */
+typedef struct mape_span {
+    const void *data; /**< Its bytes; NULL only when size is 0. */
+    size_t size;      /**< How many. */
+} mape_span;
+
+/** The items of a map: an array with a stride, or spans. */
+typedef struct mape_items {
+    size_t struct_size;     /**< Set to sizeof(mape_items), as #MAPE_ITEMS_INIT does. */
+    uint64_t count;         /**< Items. 0 is allowed: the job is done at once. */
+    const void *base;       /**< The first item, when the items lie at a stride; else NULL. */
+    size_t stride;          /**< Bytes from one item to the next; 0: item_size. */
+    size_t item_size;       /**< Bytes per item. */
+    const mape_span *spans; /**< count spans, when base is NULL. */
+} mape_items;
+/** Initialiser of #mape_items. */
+#define MAPE_ITEMS_INIT { sizeof(mape_items), 0, NULL, 0, 0, NULL }
+
+/** @brief Submits one call.
+ *  @param pool the pool. @param function a registered function. @param input its bytes, copied unless in a #mape_buffer; NULL only
+ *         with size 0. @param size bytes at input. @param config settings; NULL: defaults. @param out_job receives the job; NULL
+ *         on failure. Give NULL to keep no handle: the job then releases itself after its DONE event.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_FUNCTION, #MAPE_E_CLOSED, #MAPE_E_MEMORY, #MAPE_E_WORKERS. */
+int mape_apply(mape_pool *pool, mape_function_id function, const void *input, size_t size, const mape_job_config *config,
+               mape_job **out_job);
+
+/** @brief Submits a call per item.
+ *  @param pool the pool. @param function a registered function. @param items where the items are; copied, unless in a
+ *         #mape_buffer. @param config settings; NULL: defaults. @param out_job as for #mape_apply.
+ *  @return as #mape_apply, and #MAPE_E_OVERFLOW when count, stride and sizes pass the end of memory. */
+int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items, const mape_job_config *config,
+             mape_job **out_job);
+
+/** @brief Opens a stream: a map whose items come one by one and may never end.
+ *
+ *  Items are numbered from 0 as they are pushed. Results are dropped after their ITEM event, or as they come when ITEM events
+ *  are not asked for.
+ *  @param pool the pool. @param function a registered function. @param config settings; NULL: defaults. @param out_job receives the
+ *         stream, for the job functions and the two below. @return as #mape_apply. */
+int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_job **out_job);
+
+/** @brief Adds items to a stream. Never blocks.
+ *  @param stream the stream. @param items count items, copied unless in a #mape_buffer. @param count how many.
+ *  @param out_accepted receives how many were taken, from the front; may be NULL when count is 1.
+ *  @return #MAPE_OK when all were taken; #MAPE_E_AGAIN when the window is full: fetch events, or wait for some, then push the
+ *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT;
+ *          #MAPE_E_MEMORY. */
+int mape_stream_push(mape_job *stream, const mape_span *items, size_t count, size_t *out_accepted);
+
+/** @brief Says that no more items come. The stream is done when the last has ended. A second call changes nothing. */
+int mape_stream_finish(mape_job *stream);
+
+/** @brief Waits until every item of a job has ended.
+ *
+ *  The calling thread moves the job's data meanwhile, so that a round trip has no extra thread in it. A job that drops its
+ *  results needs its events fetched for that: by another thread, or by #mape_dispatch instead of this call.
+ *  @param job the job. @param timeout_ns how long. @return #MAPE_OK, #MAPE_E_TIMEOUT, #MAPE_E_HANDLE; #MAPE_E_AGAIN for a timeout
+ *         of 0 when it is not done. */
+int mape_job_wait(mape_job *job, int64_t timeout_ns);
+
+/** @brief Reads how an item ended, and its result in place.
+ *  @param job   the job. @param index 0 to total - 1.
+ *  @param out   receives it; data and message stay valid until the job is released or the pool destroyed.
+ *  @return #MAPE_OK for an item that has ended; #MAPE_E_AGAIN for one that has not (out says pending); #MAPE_E_INDEX;
+ *          #MAPE_E_STATE when the job drops its results; #MAPE_E_HANDLE. */
+int mape_job_result(mape_job *job, uint64_t index, mape_result *out);
+
+/** @brief Copies the results of a job that is done into an array of the host.
+ *
+ *  Item i goes to dst + i * stride. The places of items that did not end well are left as they are.
+ *  @param job         the job. @param dst the array. @param dst_size its size in bytes. @param stride bytes from one place to the next,
+ *                     no less than the largest result.
+ *  @param out_missing receives how many items did not end well; may be NULL.
+ *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when the array is too small for the items, or the
+ *          stride for a result; #MAPE_E_STATE; #MAPE_E_HANDLE; #MAPE_E_ARGUMENT. */
+int mape_job_gather(mape_job *job, void *dst, size_t dst_size, size_t stride, uint64_t *out_missing);
+
+/** @brief Reads how a job stands.
+ *  @param job the job. @param out receives it. @return #MAPE_OK, #MAPE_E_HANDLE, #MAPE_E_ARGUMENT, #MAPE_E_SIZE. */
+int mape_job_progress(mape_job *job, mape_progress *out);
+
+/** @brief Cancels a job: items not begun end as cancelled at once, running ones see #mape_task_cancelled and are killed with
+ *         their worker after the pool's grace. Returns without waiting. A job that is done stays as it is. */
+int mape_job_cancel(mape_job *job);
+
+/** @brief Releases a job, its results, and its events still to come. Cancels it first when it is not done. Safe inside its
+ *         callbacks; returns without waiting. NULL is ignored. */
+int mape_job_release(mape_job *job);
+
+/** @} */
+
+/** @defgroup hearing Hearing of results
+ *  @{ */
+
+/** @brief Runs callbacks for what has happened, on the calling thread. Never waits.
+ *  @param pool the pool. @param max_events at most so many; 0: no limit. @param budget_ns stop after the callback that passes this
+ *         time; 0 or negative: no limit.
+ *  @return how many events were handled, or a negative status: #MAPE_E_BUSY inside a callback or while another thread
+ *          dispatches, #MAPE_E_HANDLE. Events are in order per job; DONE is a job's last. */
+int mape_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
+
+/** @brief Fetches one event instead of a callback, for hosts that cannot be called back.
+ *  @param pool the pool. @param out receives it; what it points to stays valid until the next call of this function or of
+ *         #mape_dispatch, or until the job is released. @param timeout_ns how long to wait for one.
+ *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_BUSY as #mape_dispatch. */
+int mape_next_event(mape_pool *pool, mape_event *out, int64_t timeout_ns);
+
+/** @brief A descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
+ *
+ *  Level-triggered; made on first use; owned by the pool. Do not read from it or close it.
+ *  @param pool the pool. @param out_fd receives it; -1 on failure. */
+int mape_event_fd(mape_pool *pool, int *out_fd);
+
+/** @brief Sets a function that is called when events come in after there were none.
+ *
+ *  It runs on any thread, also on the library's own, possibly before this call returns: it may only notify (post to an event
+ *  loop, set a flag) and must not call into this library. When this call returns, the previous hook is not running and will not be
+ *  called any more.
+ *  @param pool the pool. @param wakeup the function; NULL: none. @param context given to it. */
+int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *context);
+
+/** @} */
+
+/** @defgroup tasks Inside a worker
+ *
+ *  For worker functions only, on the thread they were called on.
+ *  @{ */
+
+/** @brief The index of the item in its job. @param task the task. */
+uint64_t mape_task_index(const mape_task *task);
+
+/** @brief The index of this worker in its pool, 0 to workers - 1. @param task the task. */
+uint32_t mape_task_worker(const mape_task *task);
+
+/** @brief Memory for the item's result, shared with the host: what is written here is not copied.
+ *
+ *  Its start is aligned to the largest power of two, at most 64, that divides size. Calling it again changes the size: what was
+ *  written before stays, the address may change. Not zeroed.
+ *  @param task the task. @param size bytes of the result. @return the memory, or NULL when size is 0 or the output memory
+ *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. */
+void *mape_task_output(mape_task *task, size_t size);
+
+/** @brief In a #mape_run_range_fn: memory for the results of all items of the range, side by side.
+ *  @param task the task. @param item_size bytes per result. @return count * item_size bytes, or NULL as #mape_task_output. */
+void *mape_task_output_range(mape_task *task, size_t item_size);
+
+/** @brief In a #mape_run_range_fn: begins item i, ending the one before.
+ *  @param task the task. @param i index in the range, each one more than the last; the first is 0.
+ *  @param out_size receives the item's size in bytes; may be NULL. @return the item's bytes; NULL when i is not the next one,
+ *         or the job was cancelled: return then. */
+const void *mape_task_begin(mape_task *task, size_t i, size_t *out_size);
+
+/** @brief In a #mape_run_range_fn: item i's bytes, without beginning it. @param task the task. @param i index in the range.
+ *  @param out_size receives its size in bytes; may be NULL. @return the bytes; NULL when i is not in the range. */
+const void *mape_task_item(const mape_task *task, size_t i, size_t *out_size);
+
+/** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
+ *  @param task the task. @param code any number; 0 is taken for 1. @param message text, copied, cut after 1023 bytes; may be NULL.
+ *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */
+int mape_task_fail(mape_task *task, int code, const char *message);
+
+/** @brief A global as it was when the job was submitted.
+ *  @param task the task. @param name its name. @param out_size receives its size in bytes; may be NULL.
+ *  @return its bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
+const void *mape_task_global(const mape_task *task, const char *name, size_t *out_size);
+
+/** @brief 1 when the job was cancelled or is over its time, and the function should return soon; else 0. Cheap.
+ *  @param task the task. */
+int mape_task_cancelled(const mape_task *task);
+
+/** @brief Tells how far this item is, for the job's progress. Cheap. @param task the task. @param fraction 0 to 1. */
+void mape_task_progress(mape_task *task, double fraction);
+
+/** @brief Sends a text to the host, where it is an #MAPE_EVENT_LOG. Never blocks; texts the host has no room for are dropped and
+ *         counted. @param task the task. @param level an enum #mape_log_level. @param message text, cut after 1023 bytes. */
+void mape_task_log(mape_task *task, int level, const char *message);
+
+/** @} */
+
+/** @defgroup zygote The zygote
+ *  @{ */
+
+/** @brief The main function of a zygote, for programs given as `zygote_path`: call it from `main`, before making any thread,
+ *         and return what it returns.
+ *  @param argc as given to main. @param argv as given to main.
+ *  @return an exit code; does not return before the pool ends. Answers 64 at once, with a message on standard error, when the
+ *          process was not started as a zygote. */
+int mape_zygote_main(int argc, char **argv);
+
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MAPENGINE_H */
