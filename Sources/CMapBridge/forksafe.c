@@ -1,0 +1,263 @@
+/* forksafe.c - processes, signals, descriptors and messages of zygote and workers
+ *
+ * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ */
+#include "CMapBridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static mapb_zygote the_zygote;
+static struct mape_task the_task;
+
+mapb_zygote *mapb_zygote_state(void) { return &the_zygote; }
+mape_task *mapb_worker_task(void) { return &the_task; }
+
+/* ---- control messages ---- */
+
+#define CONTROL_HEAD (offsetof(mapb_control, text))
+
+int mapb_control_receive(int socket, mapb_control *message, int fds[MAPB_CONTROL_FDS], int block) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int) * MAPB_CONTROL_FDS)];
+        struct cmsghdr align;
+    } space;
+    struct iovec part = {message, sizeof *message};
+    struct msghdr head = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.bytes, .msg_controllen = sizeof space.bytes};
+    for (int i = 0; i < MAPB_CONTROL_FDS; i++) fds[i] = -1;
+    ssize_t got = recvmsg(socket, &head, MSG_CMSG_CLOEXEC | (block ? 0 : MSG_DONTWAIT));
+    if (got < 0) return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK ? -1 : 0;
+    int count = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&head); c; c = CMSG_NXTHDR(&head, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+            if (count < MAPB_CONTROL_FDS) fds[count++] = fd;
+            else close(fd);
+        }
+    }
+    /* A packet must hold the head and exactly the text that the head announces. */
+    if ((size_t)got < CONTROL_HEAD || message->text_size > sizeof message->text ||
+        (size_t)got != CONTROL_HEAD + message->text_size ||
+        (message->text_size && message->text[message->text_size - 1] != 0)) {
+        for (int i = 0; i < count; i++) close(fds[i]);
+        for (int i = 0; i < MAPB_CONTROL_FDS; i++) fds[i] = -1;
+        return 0;
+    }
+    if (!message->text_size) message->text[0] = 0;
+    return 1;
+}
+
+int mapb_control_send(int socket, const mapb_control *message, const int *fds, int count, int block) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int) * MAPB_CONTROL_FDS)];
+        struct cmsghdr align;
+    } space;
+    struct iovec part = {(void *)message, CONTROL_HEAD + message->text_size};
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > 0) {
+        memset(&space, 0, sizeof space);
+        head.msg_control = space.bytes;
+        head.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&head);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);
+        memcpy(CMSG_DATA(c), fds, sizeof(int) * (size_t)count);
+    }
+    for (;;) {
+        if (sendmsg(socket, &head, MSG_NOSIGNAL | (block ? 0 : MSG_DONTWAIT)) >= 0) return 0;
+        if (errno != EINTR) return errno;
+    }
+}
+
+/* ---- the zygote ---- */
+
+static void default_signals(void) {
+    struct sigaction plain;
+    memset(&plain, 0, sizeof plain);
+    plain.sa_handler = SIG_DFL;
+    for (int s = 1; s < NSIG; s++) sigaction(s, &plain, NULL);
+    stack_t none;
+    memset(&none, 0, sizeof none);
+    none.ss_flags = SS_DISABLE;
+    sigaltstack(&none, NULL);
+}
+
+int mapb_zygote_signals(void) {
+    default_signals();
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &child, NULL);
+    return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int mapb_zygote_process(int parent) {
+    setpgid(0, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    prctl(PR_SET_NAME, "mape-zygote", 0, 0, 0);
+    if (parent) {
+        /* The parent thread is the engine's, which lives as long as the pool. End-of-file on the control socket is what
+         * the zygote goes by; this is for a zygote that is stopped when the host dies. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (getppid() != parent) return -1;
+    }
+    return 0;
+}
+
+int mapb_wait_two(int first, int second) {
+    struct pollfd both[2] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
+    if (poll(both, 2, -1) < 0) return -1;
+    return (both[0].revents ? 1 : 0) | (both[1].revents ? 2 : 0);
+}
+
+void mapb_drain(int fd) {
+    char bytes[1024];
+    while (read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) {}
+}
+
+int mapb_ended_child(void) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return 0;
+    return info.si_pid;
+}
+
+int mapb_reap(int pid) {
+    int status = 0;
+    kill(-pid, SIGKILL); /* Not yet reaped, so the number is still its own. */
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    return status;
+}
+
+void mapb_kill_group(int pid) {
+    if (pid > 1) {
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL); /* It may not have made its group yet. */
+    }
+}
+
+int mapb_fork(void) {
+    pid_t pid = fork();
+    return pid < 0 ? -errno : pid;
+}
+
+void mapb_exit(int code) { _exit(code); }
+void mapb_close(int fd) {
+    if (fd >= 0) close(fd);
+}
+
+/* ---- a worker's beginnings ---- */
+
+static void pin_to(uint32_t slot) {
+    cpu_set_t all, one;
+    if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+    int cores = CPU_COUNT(&all);
+    if (cores < 1) return;
+    int wanted = (int)(slot % (uint32_t)cores);
+    for (int c = 0; c < CPU_SETSIZE; c++) {
+        if (!CPU_ISSET(c, &all)) continue;
+        if (wanted-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(c, &one);
+            sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
+    }
+}
+
+void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err) {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+    char name[16] = "mape-worker-000";
+    uint32_t digits = slot;
+    for (int i = 14; i > 11; i--, digits /= 10) name[i] = (char)('0' + digits % 10);
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, 0);
+        if (zygote->flags & MAPB_INIT_DISCARD) {
+            dup2(null, 1);
+            dup2(null, 2);
+        }
+        if (null > 2) close(null);
+    }
+    if (out >= 0) {
+        dup2(out, 1);
+        close(out);
+        setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* So that the host hears line by line. */
+    }
+    if (err >= 0) {
+        dup2(err, 2);
+        close(err);
+    }
+    if (zygote->nice) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + zygote->nice);
+    if (zygote->flags & MAPB_INIT_PIN) pin_to(slot);
+    if (zygote->memory_limit) {
+        struct rlimit limit = {zygote->memory_limit, zygote->memory_limit};
+        setrlimit(RLIMIT_DATA, &limit);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+uint8_t *mapb_map_shared(int fd, uint64_t size, int writable) {
+    void *at = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_NORESERVE, fd, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+void *mapb_private_memory(uint64_t size) {
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+void mapb_worker_exit(void) {
+    /* Not fflush(NULL): in a snapshot of the host that would write the host's unwritten file data a second time. */
+    fflush(stdout);
+    fflush(stderr);
+    _exit(0);
+}
+
+/* ---- small things ---- */
+
+void mapb_futex_wait(const uint64_t *word, uint32_t expected) {
+    /* The low half of a little-endian word. A shared futex may lie in memory that this process can only read. */
+    syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAIT, expected, NULL, NULL, 0);
+}
+
+void mapb_ring_bell(int fd) {
+    uint64_t one = 1;
+    ssize_t written = write(fd, &one, sizeof one);
+    (void)written; /* A full eventfd is readable already. */
+}
+
+void mapb_copy(void *to, const void *from, uint64_t size) { memmove(to, from, size); }
+uint64_t mapb_length(const char *text, uint64_t limit) { return strnlen(text, limit); }
+int mapb_same_text(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
+uint64_t mapb_hash(const char *text) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (; *text; text++) h = (h ^ (uint8_t)*text) * 0x100000001b3u;
+    return h;
+}

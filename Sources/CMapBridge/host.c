@@ -1,0 +1,308 @@
+/* host.c - processes, memory, threads and waiting, as the host needs them */
+#include "CMapBridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+/* ---- which process is this? ---- */
+
+static uint64_t *host_mark; /* A page that a fork finds zeroed. */
+
+int mapb_remember_host(void) {
+    if (__atomic_load_n(&host_mark, __ATOMIC_ACQUIRE)) return 0;
+    uint64_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return errno;
+    if (madvise(page, 4096, MADV_WIPEONFORK) != 0) {
+        int why = errno;
+        munmap(page, 4096);
+        return why;
+    }
+    *page = 1;
+    uint64_t *none = NULL;
+    if (!__atomic_compare_exchange_n(&host_mark, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) munmap(page, 4096);
+    return 0;
+}
+
+int mapb_is_forked_child(void) {
+    const uint64_t *mark = __atomic_load_n(&host_mark, __ATOMIC_ACQUIRE);
+    return mark && *mark == 0;
+}
+
+/* ---- memory ---- */
+
+int mapb_memfd(const char *name, uint64_t size) {
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) return -errno;
+    if (ftruncate(fd, (off_t)size) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
+        int why = errno;
+        close(fd);
+        return -why;
+    }
+    return fd;
+}
+
+uint8_t *mapb_map_host(int fd, uint64_t size) {
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (at == MAP_FAILED) return NULL;
+    madvise(at, size, MADV_DONTFORK);
+    madvise(at, size, MADV_DONTDUMP);
+    return at;
+}
+
+int mapb_seal_writes(int fd) { return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == 0 ? 0 : errno; }
+void mapb_give_back(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE); }
+void mapb_unmap(uint8_t *at, uint64_t size) { munmap(at, size); }
+
+/* ---- processes ---- */
+
+static int open_pidfd(mapb_spawned *out) {
+    out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
+    return out->pidfd >= 0 ? 0 : errno;
+}
+
+int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    int why = posix_spawn_file_actions_init(&actions);
+    if (why) return why;
+    why = posix_spawnattr_init(&attributes);
+    if (why) {
+        posix_spawn_file_actions_destroy(&actions);
+        return why;
+    }
+    sigemptyset(&none);
+    sigfillset(&all);
+    /* dup2 onto itself would leave close-on-exec set; posix_spawn clears it then (POSIX.1-2017 TC2, glibc 2.29). */
+    if (!why) why = posix_spawn_file_actions_adddup2(&actions, control, 3);
+    if (!why) why = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+    if (!why) why = posix_spawnattr_setsigmask(&attributes, &none);
+    if (!why) why = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (!why) why = posix_spawnattr_setpgroup(&attributes, 0);
+    if (!why)
+        why = posix_spawnattr_setflags(&attributes,
+                                       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    pid_t pid = 0;
+    if (!why) why = posix_spawn(&pid, path, &actions, &attributes, argv, env);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (why) return why;
+    out->pid = pid;
+    why = open_pidfd(out);
+    if (why) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        out->pid = 0;
+    }
+    return why;
+}
+
+/* What exec would have done: descriptors marked close-on-exec go, others stay. */
+static void close_marked(int keep) {
+    struct entry {
+        uint64_t inode, offset;
+        uint16_t size;
+        uint8_t type;
+        char name[];
+    };
+    _Alignas(uint64_t) char bytes[4096];
+    int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    /* Closing while reading the folder is safe: the position counts descriptors, and only smaller ones go. */
+    for (long got; (got = syscall(SYS_getdents64, folder, bytes, sizeof bytes)) > 0;) {
+        for (long at = 0; at < got;) {
+            struct entry *e = (struct entry *)(bytes + at);
+            at += e->size;
+            if (e->name[0] < '0' || e->name[0] > '9') continue;
+            int fd = atoi(e->name);
+            if (fd <= 2 || fd == keep || fd == folder) continue;
+            if (fcntl(fd, F_GETFD) & FD_CLOEXEC) close(fd);
+        }
+    }
+    close(folder);
+}
+
+int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out) {
+    int parent = getpid();
+    pid_t pid = fork();
+    if (pid < 0) return errno;
+    if (pid == 0) {
+        mapb_become_worker();
+        /* What the host has not written yet is the host's to write. */
+        __fpurge(stdout);
+        __fpurge(stderr);
+        close_marked(control);
+        if (env) environ = (char **)env;
+        mapb_zygote_run(control, parent);
+    }
+    out->pid = pid;
+    int why = open_pidfd(out);
+    if (why) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        out->pid = 0;
+    }
+    return why;
+}
+
+int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms) {
+    if (zygote->pid == 0) return 1;
+    struct pollfd ended = {zygote->pidfd, POLLIN, 0};
+    int got;
+    do got = poll(&ended, 1, timeout_ms);
+    while (got < 0 && errno == EINTR);
+    if (got <= 0) return 0;
+    siginfo_t info;
+    /* P_PIDFD (Linux 5.4): never somebody else's child, even when the host has reaped ours with waitpid(-1). */
+    while (waitid((idtype_t)3, (id_t)zygote->pidfd, &info, WEXITED) != 0 && errno == EINTR) {}
+    close(zygote->pidfd);
+    zygote->pidfd = -1;
+    zygote->pid = 0;
+    return 1;
+}
+
+void mapb_kill_zygote(mapb_spawned *zygote) {
+    if (zygote->pid) syscall(SYS_pidfd_send_signal, zygote->pidfd, SIGKILL, NULL, 0);
+}
+
+int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+    int why = pthread_attr_init(&attributes);
+    if (why) return why;
+    /* In a FORK start this thread's stack is the one that the user's functions run on. */
+    pthread_attr_setstacksize(&attributes, 8u << 20);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    why = pthread_create(&thread, &attributes, run, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (why) return why;
+    pthread_setname_np(thread, "mapengine");
+    *out_thread = (uint64_t)thread;
+    return 0;
+}
+
+void mapb_join_thread(uint64_t thread) { pthread_join((pthread_t)thread, NULL); }
+uint64_t mapb_this_thread(void) { return (uint64_t)pthread_self(); }
+
+/* ---- waiting and waking ---- */
+
+int mapb_eventfd(void) { 
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd >= 0 ? fd : -errno;
+}
+
+void mapb_signal_eventfd(int fd) { mapb_ring_bell(fd); }
+
+int mapb_socket_pair(int out[2]) {
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) == 0 ? 0 : errno;
+}
+
+int mapb_pipe(int out[2]) {
+    if (pipe2(out, O_CLOEXEC) != 0) return errno;
+    fcntl(out[0], F_SETFL, O_NONBLOCK);
+    return 0;
+}
+
+int mapb_epoll(void) {
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+int mapb_epoll_add(int epoll, int fd, uint64_t tag) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+void mapb_epoll_change(int epoll, int fd, uint64_t tag, int writable) {
+    struct epoll_event event = {.events = EPOLLIN | (writable ? EPOLLOUT : 0), .data.u64 = tag};
+    epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+}
+
+void mapb_epoll_remove(int epoll, int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
+
+static int to_milliseconds(int64_t ns) {
+    if (ns < 0) return -1;
+    int64_t ms = ns / 1000000 + (ns % 1000000 != 0);
+    return ms > 1000000000 ? 1000000000 : (int)ms;
+}
+
+int mapb_epoll_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns) {
+    struct epoll_event events[64];
+    if (count > 64) count = 64;
+    int got = epoll_wait(epoll, events, count, to_milliseconds(timeout_ns));
+    for (int i = 0; i < got; i++) tags[i] = events[i].data.u64;
+    return got < 0 ? 0 : got;
+}
+
+static struct timespec *to_timespec(int64_t ns, struct timespec *out) {
+    if (ns < 0) return NULL;
+    out->tv_sec = ns / 1000000000;
+    out->tv_nsec = ns % 1000000000;
+    return out;
+}
+
+void mapb_poll(int fd, int64_t timeout_ns) {
+    struct pollfd one = {fd, POLLIN, 0};
+    struct timespec time;
+    ppoll(&one, 1, to_timespec(timeout_ns, &time), NULL);
+}
+
+void mapb_wake_futex(const uint64_t *word) {
+    syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void mapb_wait_private(const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
+    struct timespec time;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, to_timespec(timeout_ns, &time), NULL, 0);
+}
+
+void mapb_wake_private(const uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0); }
+
+int64_t mapb_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* ---- this process and this machine ---- */
+
+int mapb_cores(void) {
+    cpu_set_t all;
+    if (sched_getaffinity(0, sizeof all, &all) == 0) return CPU_COUNT(&all);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+uint64_t mapb_limit(int which) {
+    struct rlimit limit;
+    if (getrlimit(which == 0 ? RLIMIT_AS : RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    return limit.rlim_cur;
+}
+
+char **mapb_environment(void) { return environ; }

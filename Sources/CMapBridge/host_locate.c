@@ -1,0 +1,77 @@
+/* host_locate.c - where in which file an address of code lies, so that another process can find it */
+#include "CMapBridge.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct search {
+    uintptr_t address;
+    mapb_place *out;
+    char *path;
+    int first;
+    int found;
+};
+
+static int contains(const struct dl_phdr_info *info, uintptr_t address) {
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type == PT_LOAD && address - (info->dlpi_addr + p->p_vaddr) < p->p_memsz) return 1;
+    }
+    return 0;
+}
+
+static void copy_build_id(const struct dl_phdr_info *info, mapb_place *out) {
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type != PT_NOTE) continue;
+        const char *at = (const char *)(info->dlpi_addr + p->p_vaddr), *end = at + p->p_memsz;
+        while (at + sizeof(ElfW(Nhdr)) <= end) {
+            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
+            const char *name = at + sizeof *note, *bytes = name + ((note->n_namesz + 3u) & ~3u);
+            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(name, "GNU", 4) == 0) {
+                out->build_id_size =
+                    note->n_descsz < sizeof out->build_id ? note->n_descsz : (uint32_t)sizeof out->build_id;
+                memcpy(out->build_id, bytes, out->build_id_size);
+                return;
+            }
+            at = bytes + ((note->n_descsz + 3u) & ~3u);
+        }
+    }
+}
+
+static int look(struct dl_phdr_info *info, size_t size, void *context) {
+    (void)size;
+    struct search *search = context;
+    int is_program = search->first;
+    search->first = 0;
+    if (!contains(info, search->address)) return 0;
+    search->out->kind = MAPB_PLACE_OFFSET;
+    search->out->value = search->address - info->dlpi_addr;
+    copy_build_id(info, search->out);
+    /* The vdso has a name but no file. */
+    if (is_program) search->found = MAPB_LOCATED_PROGRAM;
+    else if (info->dlpi_name && realpath(info->dlpi_name, search->path)) search->found = MAPB_LOCATED_LIBRARY;
+    return 1;
+}
+
+int mapb_locate(const void *address, mapb_place *out, char *path) {
+    struct search search = {(uintptr_t)address, out, path, 1, MAPB_LOCATED_NOWHERE};
+    memset(out, 0, sizeof *out);
+    path[0] = 0;
+    dl_iterate_phdr(look, &search);
+    return search.found;
+}
+
+int mapb_own_path(char *path, uint64_t size) {
+    Dl_info info;
+    char resolved[PATH_MAX];
+    if (!dladdr((const void *)&mapb_own_path, &info) || !info.dli_fname) return ENOENT;
+    if (!realpath(info.dli_fname, resolved)) return errno;
+    if (strlen(resolved) >= size) return ENAMETOOLONG;
+    strcpy(path, resolved);
+    return 0;
+}

@@ -1,0 +1,15 @@
+/* CMapBridge.h - what Swift cannot say, in one place
+ *
+ *   mapb_layout.h    the memory that host and workers share, and its atomics
+ *   mapb_forksafe.h  what may be called between fork and the user's function (forksafe*.c)
+ *   mapb_host.h      what only the host calls (host*.c)
+ */
+#ifndef CMAPBRIDGE_H
+#define CMAPBRIDGE_H
+
+#include "../../../include/mapengine.h"
+#include "mapb_layout.h"
+#include "mapb_forksafe.h"
+#include "mapb_host.h"
+
+#endif

@@ -1,0 +1,89 @@
+/* mapb_host.h - what only the host calls */
+#ifndef MAPB_HOST_H
+#define MAPB_HOST_H
+
+#include "mapb_layout.h"
+
+/* ---- which process is this? ---- */
+
+enum mapb_role { MAPB_ROLE_HOST = 0, MAPB_ROLE_WORKER = 1 };
+extern int mapb_process_role;
+static inline int mapb_is_worker(void) { return mapb_process_role == MAPB_ROLE_WORKER; }
+/** Remembers this process as the host, in a page that children of it find empty (MADV_WIPEONFORK). @return 0 or an errno. */
+int mapb_remember_host(void);
+/** 1 when this process is a forked child of the one that was remembered. */
+int mapb_is_forked_child(void);
+
+/* ---- memory ---- */
+
+/** A memfd of a size, sealed against shrinking and growing. @return descriptor, or a negative errno. */
+int mapb_memfd(const char *name, uint64_t size);
+/** Maps it for the host, not inherited by forks. @return NULL with errno on failure. */
+uint8_t *mapb_map_host(int fd, uint64_t size);
+/** From now on nobody else can map it writable (F_SEAL_FUTURE_WRITE). @return 0 or an errno. */
+int mapb_seal_writes(int fd);
+/** Gives pages back to the system; they read as zeros afterwards. */
+void mapb_give_back(uint8_t *at, uint64_t size);
+void mapb_unmap(uint8_t *at, uint64_t size);
+
+/* ---- processes ---- */
+
+typedef struct mapb_spawned {
+    int pid;
+    int pidfd;
+} mapb_spawned;
+
+/** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; default signals, own group.
+ *  @return 0 or an errno. */
+int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out);
+/** fork(2); the child never returns: it becomes a zygote. env: its environment, or NULL. @return 0 or an errno. */
+int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out);
+/** In Swift: the zygote's loop. */
+_Noreturn void mapb_zygote_run(int control, int parent);
+/** Waits for the zygote to end, at most so long. @return 1 ended (and reaped), 0 not yet. */
+int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms);
+void mapb_kill_zygote(mapb_spawned *zygote);
+
+/** A thread of 8 MiB stack that blocks all signals. @return 0 or an errno. */
+int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread);
+void mapb_join_thread(uint64_t thread);
+uint64_t mapb_this_thread(void);
+
+/* ---- waiting and waking ---- */
+
+int mapb_eventfd(void);
+void mapb_signal_eventfd(int fd);
+int mapb_socket_pair(int out[2]);
+/** A pipe whose read end does not block. @return 0 or an errno. */
+int mapb_pipe(int out[2]);
+int mapb_epoll(void);
+int mapb_epoll_add(int epoll, int fd, uint64_t tag);
+void mapb_epoll_change(int epoll, int fd, uint64_t tag, int writable);
+void mapb_epoll_remove(int epoll, int fd);
+/** Waits for at most `count` ready descriptors; timeout in ns, negative: for ever. @return how many tags were stored. */
+int mapb_epoll_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns);
+/** Waits until a descriptor is readable; timeout in ns, negative: for ever. */
+void mapb_poll(int fd, int64_t timeout_ns);
+void mapb_wake_futex(const uint64_t *word);
+/** A futex of this process only. */
+void mapb_wait_private(const uint32_t *word, uint32_t expected, int64_t timeout_ns);
+void mapb_wake_private(const uint32_t *word);
+int64_t mapb_now(void);
+
+/* ---- finding code ---- */
+
+enum mapb_located { MAPB_LOCATED_NOWHERE = 0, MAPB_LOCATED_LIBRARY = 1, MAPB_LOCATED_PROGRAM = 2 };
+
+/** Where an address of code lies: its file, the offset from its load address and its build id.
+ *  @return an enum mapb_located. path holds at least 4096 bytes. */
+int mapb_locate(const void *address, mapb_place *out, char *path);
+/** The path of the file that this library was loaded from. @return 0 or an errno. */
+int mapb_own_path(char *path, uint64_t size);
+
+/** Cores in this process's affinity mask. */
+int mapb_cores(void);
+/** A resource limit's current value, UINT64_MAX when there is none. which: 0 address space, 1 file size. */
+uint64_t mapb_limit(int which);
+char **mapb_environment(void);
+
+#endif

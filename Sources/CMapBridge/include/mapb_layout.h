@@ -1,0 +1,244 @@
+/* mapb_layout.h - the memory that host and workers share
+ *
+ * Two kinds of memfd, both sealed against shrinking. Offsets, never pointers, cross the boundary.
+ *
+ *   input memory, one per pool: the host writes, every worker maps it read-only
+ *   ┌────────────────┬──────────┬──────────┬─────┬───────────────────────────────────────────────┐
+ *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ arena: inputs, job and function records, ...  │
+ *   └────────────────┴──────────┴──────────┴─────┴───────────────────────────────────────────────┘
+ *   output memory, one per worker process: that worker writes, the host reads and trusts nothing in it
+ *   ┌────────────────┬─────────┬────────────────┬────────────────────────────────────────────────┐
+ *   │ mapb_outbox    │ replies │ message ring   │ results                                        │
+ *   └────────────────┴─────────┴────────────────┴────────────────────────────────────────────────┘
+ *
+ * Each word has one writer, known by the structure it lies in: inboxes and records by the host, outboxes by their worker.
+ * The host publishes requests by a release store to inbox.tail, the worker replies by one to outbox.tail; replies come in
+ * the order of requests.
+ */
+#ifndef MAPB_LAYOUT_H
+#define MAPB_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Marks a C function that may be called between fork and the user's function. The Swift compiler trusts the mark, so it
+ *  belongs only on functions of forksafe*.c and on inline ones without calls. */
+#define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
+
+#define MAPB_PROTOCOL 1u        /* Changes with any change of this file or of the control messages. */
+#define MAPB_RING 64u           /* Requests a worker can hold: a power of two. */
+#define MAPB_MAX_WORKERS 1024u  /* As the header says. */
+#define MAPB_MAX_FUNCTIONS 4096u
+#define MAPB_TEXT 1024u         /* Longest message of a function, NUL included. */
+#define MAPB_MESSAGES 16384u    /* Bytes of a worker's message ring: a power of two. */
+
+enum mapb_doorbell_target { MAPB_BELL_NONE = 0, MAPB_BELL_ENGINE = 1, MAPB_BELL_WAITER = 2 };
+
+/** Start of the input memory. Written by the host. */
+typedef struct mapb_pool_head {
+    uint32_t protocol;
+    uint32_t workers;
+    uint8_t pad0[56];
+    uint64_t doorbell; /* epoch << 2 | target: whom a worker wakes after a reply. It rings once per epoch. */
+    uint32_t spin;     /* How many times an idle worker looks again before it sleeps. */
+    uint8_t pad1[52];
+} mapb_pool_head;
+
+enum mapb_request_kind {
+    MAPB_REQUEST_RANGE = 1,   /* record: a mapb_job */
+    MAPB_REQUEST_SETUP = 2,   /* record: a mapb_function; first: offset of the globals table */
+    MAPB_REQUEST_CLEANUP = 3, /* record: a mapb_function */
+    MAPB_REQUEST_MODULE = 4,  /* record: a path, ended with NUL */
+    MAPB_REQUEST_EXIT = 5
+};
+
+enum mapb_request_flags {
+    MAPB_SET_HOLE = 1, /* Results go to hole_base ... hole_limit from this request on, as long as they fit. */
+    MAPB_SET_WILD = 2  /* What does not fit goes to wild_base ... end of the output memory from this request on. */
+};
+
+/** One request: a cache line. Written by the host. */
+typedef struct mapb_request {
+    uint64_t ticket; /* Counts a worker's requests from 1. */
+    uint32_t kind;
+    uint32_t count; /* RANGE: items. */
+    uint64_t first; /* RANGE: index of the first item. */
+    uint64_t record;
+    uint64_t hole_base;
+    uint64_t hole_limit;
+    uint64_t wild_base;
+    uint32_t flags;
+    uint32_t reserved;
+} mapb_request;
+
+/** A worker's request ring. Written by the host. */
+typedef struct mapb_inbox {
+    uint64_t tail; /* Requests published; its low half is the futex an idle worker sleeps on. */
+    uint64_t message_head; /* Bytes of the message ring that the host has read. */
+    uint8_t pad[112];
+    mapb_request requests[MAPB_RING];
+} mapb_inbox;
+
+#define MAPB_INBOX_BYTES 8192u
+
+enum mapb_reply_flags {
+    MAPB_REPLY_TABLE = 1,    /* Items are described by a table of mapb_entry; else by base and size alone. */
+    MAPB_REPLY_STOPPED = 2,  /* Stopped early, because the job was cancelled. */
+    MAPB_REPLY_NO_MEMORY = 4 /* Stopped early: item number `done` did not fit into the output memory. */
+};
+
+/** One reply, filled while its range runs so that a crash leaves what was done. Written by the worker. */
+typedef struct mapb_reply {
+    uint64_t ticket;
+    uint32_t done; /* Items that ended; the others were not begun, except for NO_MEMORY. */
+    uint32_t flags;
+    uint64_t base; /* Without a table: item i's result is at base + i * size. For other requests: the message. */
+    uint64_t size;
+    uint64_t table;
+    uint64_t hole_end; /* How far the hole and the wild part are used now. */
+    uint64_t wild_end;
+    int32_t code; /* For SETUP and MODULE: 0, or why it failed. */
+    uint32_t cause; /* An enum mape_cause for it. */
+} mapb_reply;
+
+enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2 };
+
+/** One line of a reply's table. A failed item's bytes are a mapb_failure and its text. */
+typedef struct mapb_entry {
+    uint64_t where; /* kind << 56 | offset */
+    uint64_t size;
+} mapb_entry;
+
+typedef struct mapb_failure {
+    int32_t code;
+    uint32_t cause;
+} mapb_failure;
+
+/** Start of an output memory. Written by the worker. */
+typedef struct mapb_outbox {
+    uint64_t tail; /* Replies published. */
+    uint8_t pad0[56];
+    uint64_t current; /* Low half of the ticket << 32 | index in the range + 1; index 0xffffffff: the whole range. 0: none. */
+    uint64_t fraction; /* mape_task_progress, as the bits of a double. */
+    uint8_t pad1[48];
+    uint32_t sleeping; /* 1: has to be woken by futex. */
+    uint8_t pad2[60];
+    uint64_t message_tail; /* Bytes written to the message ring. */
+    uint64_t message_lost; /* Bytes that had no room. */
+    uint8_t pad3[48];
+} mapb_outbox;
+
+/** Before each text in the message ring; the texts follow, padded to 8 bytes. */
+typedef struct mapb_message_head {
+    uint32_t size;
+    uint32_t level;
+} mapb_message_head;
+
+#define MAPB_REPLIES_OFFSET 4096u
+#define MAPB_MESSAGES_OFFSET 8192u
+#define MAPB_RESULTS_OFFSET 32768u
+
+#define MAPB_WHOLE_RANGE 0xffffffffu
+
+/** What the ranges of one job share. Written by the host. */
+typedef struct mapb_job {
+    uint32_t function;
+    uint32_t cancel; /* 1: stop soon. */
+    uint64_t globals; /* Offset of a mapb_globals, or 0. */
+    uint64_t base; /* Item i is at base + i * stride, unless there are spans. */
+    uint64_t stride;
+    uint64_t size;
+    uint64_t spans; /* Offset of mapb_span entries, or 0: item i's is number i & span_mask. */
+    uint64_t span_mask;
+    uint64_t reserved;
+} mapb_job;
+
+typedef struct mapb_span {
+    uint64_t offset;
+    uint64_t size;
+} mapb_span;
+
+enum mapb_place_kind { MAPB_PLACE_NONE = 0, MAPB_PLACE_POINTER = 1, MAPB_PLACE_OFFSET = 2, MAPB_PLACE_SYMBOL = 3 };
+
+/** Where a worker finds a piece of code. */
+typedef struct mapb_place {
+    uint32_t kind;
+    uint32_t build_id_size;
+    uint64_t value;   /* The address, the offset from the library's base, or the input offset of the symbol's name. */
+    uint64_t library; /* Input offset of the library's path; 0 with OFFSET: the main program. */
+    uint8_t build_id[32];
+} mapb_place;
+
+typedef struct mapb_function {
+    uint32_t id;
+    uint32_t is_range;
+    mapb_place run;
+    mapb_place setup;
+    mapb_place cleanup;
+    uint64_t data; /* Input offset of the baked-in bytes, or the address itself with data_is_pointer. */
+    uint64_t data_size;
+    uint64_t data_is_pointer;
+} mapb_function;
+
+/** A table of globals: count entries follow. Never changed once a job refers to it. */
+typedef struct mapb_globals {
+    uint64_t count;
+} mapb_globals;
+
+typedef struct mapb_global {
+    uint64_t name; /* Input offset of the name, ended with NUL. */
+    uint64_t hash;
+    uint64_t data;
+    uint64_t size;
+} mapb_global;
+
+_Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
+_Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
+_Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
+_Static_assert(offsetof(mapb_inbox, requests) == 128 && sizeof(mapb_inbox) <= MAPB_INBOX_BYTES, "layout");
+_Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
+_Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
+_Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
+_Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_RESULTS_OFFSET, "layout");
+
+/* C atomics are not imported into Swift: plain words and these. */
+
+MAPB_FORK_SAFE static inline uint64_t mapb_load(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+MAPB_FORK_SAFE static inline void mapb_store(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+MAPB_FORK_SAFE static inline uint32_t mapb_load32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+MAPB_FORK_SAFE static inline void mapb_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+MAPB_FORK_SAFE static inline uint64_t mapb_peek(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+MAPB_FORK_SAFE static inline uint32_t mapb_peek32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+/** Orders a store before a later load of another word (Dekker's pattern: announce, then look). */
+MAPB_FORK_SAFE static inline void mapb_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+MAPB_FORK_SAFE static inline void mapb_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("yield");/* Swift cannot take the address of a field behind a pointer to const. */
+MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
+MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
+MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }
+MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) { return mapb_load(&inbox->message_head); }
+MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
+
+#endif
+}
+
+MAPB_FORK_SAFE static inline const mapb_inbox *mapb_inbox_at(const uint8_t *input, uint32_t worker) {
+    return (const mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);
+}
+MAPB_FORK_SAFE static inline const mapb_request *mapb_request_at(const mapb_inbox *inbox, uint64_t ticket) {
+    return &inbox->requests[(ticket - 1) & (MAPB_RING - 1)];
+}
+MAPB_FORK_SAFE static inline mapb_reply *mapb_reply_at(uint8_t *output, uint64_t ticket) {
+    return (mapb_reply *)(output + MAPB_REPLIES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
+}
+/* Swift cannot take the address of a field behind a pointer to const. */
+MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
+MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
+MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }
+MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) { return mapb_load(&inbox->message_head); }
+MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
+
+#endif

@@ -1,0 +1,112 @@
+// A worker: takes requests from its inbox, one after another, and publishes a reply for each.
+//
+//   inbox.tail     host writes    requests published           worker waits for it (spin, then futex)
+//   outbox.tail    worker writes  replies published            host looks at it, or is woken by a bell
+//   outbox.current worker writes  the item it is on            read by the host when the worker has died
+//
+// Requests are answered in order. A reply is filled in its slot while the range runs, and published by outbox.tail; what stands in
+// the slot when the worker dies tells the host which items were done.
+
+import CMapBridge
+
+typealias Task = UnsafeMutablePointer<mape_task>
+
+/// A worker's life, in the child of the zygote.
+@_noLocks
+func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ outputSize: UInt64) -> Never {
+    let task: Task = unsafe mapb_worker_task()
+    guard let input = unsafe mapb_map_shared(zygote.pointee.input, zygote.pointee.input_size, 0),
+        let output = unsafe mapb_map_shared(outputFile, outputSize, 1),
+        let functions = unsafe mapb_private_memory(UInt64(MAPB_MAX_FUNCTIONS) &* UInt64(MemoryLayout<mapb_loaded>.stride))
+    else { mapb_exit(71) }
+    mapb_close(outputFile)
+    unsafe mapb_close(zygote.pointee.input)
+    mapb_become_worker()
+    unsafe task.pointee.input = unsafe UnsafePointer(input)
+    unsafe task.pointee.output = unsafe output
+    unsafe task.pointee.head = unsafe UnsafeRawPointer(input).assumingMemoryBound(to: mapb_pool_head.self)
+    unsafe task.pointee.inbox = unsafe mapb_inbox_at(input, slot)
+    unsafe task.pointee.outbox = unsafe UnsafeMutableRawPointer(output).assumingMemoryBound(to: mapb_outbox.self)
+    unsafe task.pointee.functions = unsafe functions.assumingMemoryBound(to: mapb_loaded.self)
+    unsafe task.pointee.slot = slot
+    unsafe task.pointee.bells = unsafe zygote.pointee.bells
+    unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
+    unsafe task.pointee.wild_limit = outputSize
+    var ticket: UInt64 = 0
+    while true {
+        ticket &+= 1
+        unsafe workerAwait(task, ticket)
+        unsafe workerAnswer(task, ticket)
+        unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
+        unsafe workerRing(task)
+    }
+}
+
+/// Waits until a request has been published: looks a few times, then sleeps.
+@_noLocks
+func workerAwait(_ task: Task, _ ticket: UInt64) {
+    let tail = unsafe mapb_inbox_tail(task.pointee.inbox)!
+    var looks = unsafe mapb_spin(task.pointee.head)
+    while unsafe mapb_load(tail) < ticket {
+        if looks > 0 {
+            looks &-= 1
+            mapb_pause()
+            continue
+        }
+        // Announce, then look again: the host publishes, then looks for the announcement.
+        unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 1)
+        mapb_fence()
+        let seen = unsafe mapb_load(tail)
+        if seen < ticket { unsafe mapb_futex_wait(tail, UInt32(truncatingIfNeeded: seen)) }
+        unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 0)
+    }
+}
+
+/// Wakes whoever waits for replies, once per epoch of the doorbell.
+@_noLocks
+func workerRing(_ task: Task) {
+    mapb_fence()
+    let bell = unsafe mapb_doorbell(task.pointee.head)
+    let target = UInt32(truncatingIfNeeded: bell & 3)
+    if unsafe target == MAPB_BELL_NONE.rawValue || bell == task.pointee.bell_epoch { return }
+    unsafe task.pointee.bell_epoch = bell
+    unsafe mapb_ring_bell(target == MAPB_BELL_ENGINE.rawValue ? task.pointee.bells.0 : task.pointee.bells.1)
+}
+
+/// Works on one request and fills its reply.
+@_noLocks
+func workerAnswer(_ task: Task, _ ticket: UInt64) {
+    let request = unsafe mapb_request_at(task.pointee.inbox, ticket)!
+    let reply = unsafe mapb_reply_at(task.pointee.output, ticket)!
+    unsafe task.pointee.ticket = ticket
+    unsafe task.pointee.reply = unsafe reply
+    if unsafe request.pointee.flags & MAPB_SET_HOLE.rawValue != 0 {
+        unsafe task.pointee.hole_cursor = unsafe request.pointee.hole_base
+        unsafe task.pointee.hole_limit = unsafe request.pointee.hole_limit
+    }
+    if unsafe request.pointee.flags & MAPB_SET_WILD.rawValue != 0 { unsafe task.pointee.wild_cursor = unsafe request.pointee.wild_base }
+    unsafe reply.pointee.ticket = ticket
+    unsafe reply.pointee.done = 0
+    unsafe reply.pointee.flags = 0
+    unsafe reply.pointee.base = 0
+    unsafe reply.pointee.size = 0
+    unsafe reply.pointee.table = 0
+    unsafe reply.pointee.code = 0
+    unsafe reply.pointee.cause = 0
+    switch unsafe request.pointee.kind {
+    case MAPB_REQUEST_RANGE.rawValue: unsafe rangeRun(task, request)
+    case MAPB_REQUEST_SETUP.rawValue: unsafe functionSetup(task, request)
+    case MAPB_REQUEST_CLEANUP.rawValue: unsafe functionCleanup(task, request)
+    case MAPB_REQUEST_MODULE.rawValue: unsafe moduleLoad(task, request)
+    default: mapb_worker_exit()
+    }
+    unsafe reply.pointee.hole_end = unsafe task.pointee.hole_cursor
+    unsafe reply.pointee.wild_end = unsafe task.pointee.wild_cursor
+    unsafe mapb_store(&task.pointee.outbox.pointee.current, 0)
+}
+
+/// Writes down which item runs, for the case that it kills the worker.
+@_noLocks @inline(__always)
+func workerMark(_ task: Task, _ index: UInt32) {
+    unsafe mapb_store(&task.pointee.outbox.pointee.current, task.pointee.ticket << 32 | UInt64(index))
+}

@@ -1,0 +1,210 @@
+// Running a range: the loop over items, and how results are recorded in the reply.
+//
+// As long as every item ends well with a result of one size, base and size describe them all, and nothing is written per item but
+// outbox.current. At the first item that differs a table is begun, with a line per item.
+
+import CMapBridge
+
+@_noLocks
+func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+    let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(to: mapb_job.self)
+    let function = unsafe task.pointee.functions + Int(job.pointee.function)
+    unsafe task.pointee.job = unsafe job
+    unsafe task.pointee.globals = unsafe job.pointee.globals
+    unsafe task.pointee.first = unsafe request.pointee.first
+    unsafe task.pointee.count = unsafe UInt64(request.pointee.count)
+    unsafe task.pointee.position = 0
+    unsafe task.pointee.ended = 0
+    unsafe task.pointee.fail_size = 0
+    if unsafe function.pointee.is_range != 0 {
+        unsafe rangeCall(task, function)
+    } else {
+        unsafe rangeLoop(task, function)
+    }
+    unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
+    unsafe task.pointee.reply.pointee.done = unsafe UInt32(truncatingIfNeeded: task.pointee.ended)
+}
+
+/// Calls a function per item.
+@_noLocks
+func rangeLoop(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
+    let run = unsafe function.pointee.run!
+    let state = unsafe function.pointee.state
+    let job = unsafe task.pointee.job!
+    let count = unsafe task.pointee.count
+    unsafe task.pointee.mode = MAPB_MODE_ITEM.rawValue
+    var i: UInt64 = 0
+    while i < count {
+        if unsafe mapb_job_cancelled(job) != 0 {
+            unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+            return
+        }
+        unsafe itemBegin(task, i)
+        var size: UInt64 = 0
+        let input = unsafe itemInput(task, i, &size)
+        let code = unsafe mapb_call_run(run, task, state, input, Int(size))
+        if unsafe !itemEnd(task, i, code) { return }
+        i &+= 1
+    }
+}
+
+/// Calls a function for the whole range.
+@_noLocks
+func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
+    let job = unsafe task.pointee.job!
+    var range = unsafe mape_range()
+    unsafe range.first = unsafe task.pointee.first
+    unsafe range.count = unsafe Int(task.pointee.count)
+    if unsafe job.pointee.spans == 0 {
+        var size: UInt64 = 0
+        unsafe range.base = unsafe itemInput(task, 0, &size)
+        unsafe range.stride = unsafe Int(job.pointee.stride)
+        unsafe range.item_size = unsafe Int(job.pointee.size)
+    }
+    unsafe task.pointee.mode = MAPB_MODE_RANGE.rawValue
+    unsafe task.pointee.begun = 0
+    unsafe task.pointee.has_range_result = 0
+    unsafe task.pointee.failed = 0
+    unsafe task.pointee.out_of_memory = 0
+    unsafe workerMark(task, MAPB_WHOLE_RANGE)
+    let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
+    if unsafe task.pointee.begun != 0 {
+        // The item that was begun last ends with the call; those never begun fail with the call's code.
+        var i = unsafe task.pointee.position &- 1
+        if unsafe !itemEnd(task, i, code) { return }
+        i &+= 1
+        if unsafe task.pointee.ended < task.pointee.count && taskCancelled(task) {
+            unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+            return
+        }
+        unsafe rangeFail(task, i, code != 0 ? code : 1)
+    } else if unsafe code == 0 && task.pointee.failed == 0 && task.pointee.out_of_memory == 0 {
+        // One result for all was recorded by mape_task_output_range; without it all are empty.
+        unsafe task.pointee.ended = unsafe task.pointee.count
+    } else if unsafe task.pointee.failed == 0 && task.pointee.out_of_memory != 0 {
+        unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_NO_MEMORY.rawValue
+    } else {
+        unsafe task.pointee.reply.pointee.size = 0
+        unsafe rangeFail(task, 0, code != 0 ? code : 1)
+    }
+}
+
+/// Fails the items from `start` on.
+@_noLocks
+func rangeFail(_ task: Task, _ start: UInt64, _ code: Int32) {
+    let failed = unsafe task.pointee.failed
+    let failCode = unsafe task.pointee.fail_code
+    let text = unsafe task.pointee.fail_size
+    var i = start
+    while unsafe i < task.pointee.count {
+        unsafe task.pointee.failed = failed
+        unsafe task.pointee.fail_code = failCode
+        unsafe task.pointee.fail_size = text
+        unsafe task.pointee.has_result = 0
+        unsafe task.pointee.out_of_memory = 0
+        if unsafe !itemEnd(task, i, code) { return }
+        i &+= 1
+    }
+}
+
+/// Where an item's input is.
+@_noLocks @inline(__always)
+func itemInput(_ task: UnsafePointer<mape_task>, _ i: UInt64, _ size: inout UInt64) -> UnsafeRawPointer {
+    let job = unsafe task.pointee.job!
+    let index = unsafe task.pointee.first &+ i
+    if unsafe job.pointee.spans == 0 {
+        size = unsafe job.pointee.size
+        return unsafe UnsafeRawPointer(task.pointee.input + Int(job.pointee.base &+ index &* job.pointee.stride))
+    }
+    let spans = unsafe UnsafeRawPointer(task.pointee.input + Int(job.pointee.spans)).assumingMemoryBound(to: mapb_span.self)
+    let span = unsafe spans + Int(index & job.pointee.span_mask)
+    size = unsafe span.pointee.size
+    return unsafe UnsafeRawPointer(task.pointee.input + Int(span.pointee.offset))
+}
+
+@_noLocks @inline(__always)
+func itemBegin(_ task: Task, _ i: UInt64) {
+    unsafe task.pointee.position = i
+    unsafe task.pointee.has_result = 0
+    unsafe task.pointee.out_of_memory = 0
+    unsafe task.pointee.failed = 0
+    unsafe workerMark(task, UInt32(truncatingIfNeeded: i) &+ 1)
+}
+
+/// Records how item i ended. False: it could not be recorded, the range has to stop.
+@_noLocks @inline(__always)
+func itemEnd(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
+    let reply = unsafe task.pointee.reply!
+    if unsafe code == 0 && task.pointee.failed == 0 && task.pointee.out_of_memory == 0
+        && reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0
+    {
+        let size = unsafe task.pointee.has_result != 0 ? task.pointee.result_size : 0
+        if i == 0 {
+            unsafe reply.pointee.base = unsafe task.pointee.result
+            unsafe reply.pointee.size = size
+            unsafe task.pointee.ended = 1
+            return true
+        }
+        if unsafe size == reply.pointee.size && (size == 0 || task.pointee.result == reply.pointee.base &+ i &* size) {
+            unsafe task.pointee.ended = i &+ 1
+            return true
+        }
+    }
+    return unsafe itemEndInTable(task, i, code)
+}
+
+@_noLocks
+func itemEndInTable(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
+    let reply = unsafe task.pointee.reply!
+    if unsafe reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0 && !tableBegin(task, i) { return unsafe itemNoMemory(task) }
+    let line = unsafe tableLine(task, i)
+    if unsafe code == 0 && task.pointee.failed == 0 {
+        if unsafe task.pointee.out_of_memory != 0 { return unsafe itemNoMemory(task) }
+        let size = unsafe task.pointee.has_result != 0 ? task.pointee.result_size : 0
+        unsafe line.pointee.where = unsafe UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? task.pointee.result : 0)
+        unsafe line.pointee.size = size
+    } else {
+        let text = unsafe task.pointee.failed != 0 ? UInt64(task.pointee.fail_size) : 0
+        let size = UInt64(MemoryLayout<mapb_failure>.size) &+ text
+        guard let place = unsafe outputTake(task, size, 8) else { return unsafe itemNoMemory(task) }
+        let failure = unsafe UnsafeMutableRawPointer(task.pointee.output + Int(place)).assumingMemoryBound(to: mapb_failure.self)
+        unsafe failure.pointee.code = unsafe task.pointee.failed != 0 ? task.pointee.fail_code : code
+        unsafe failure.pointee.cause = MAPE_CAUSE_FUNCTION.rawValue
+        unsafe mapb_copy(failure + 1, mapb_task_text(task), text)
+        unsafe line.pointee.where = UInt64(MAPB_ENTRY_FAILED.rawValue) << 56 | place
+        unsafe line.pointee.size = size
+    }
+    unsafe task.pointee.ended = i &+ 1
+    return true
+}
+
+@_noLocks
+func itemNoMemory(_ task: Task) -> Bool {
+    unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_NO_MEMORY.rawValue
+    return false
+}
+
+/// Begins the table, with lines for the items before i, which ended alike.
+@_noLocks
+func tableBegin(_ task: Task, _ i: UInt64) -> Bool {
+    let reply = unsafe task.pointee.reply!
+    let bytes = unsafe task.pointee.count &* UInt64(MemoryLayout<mapb_entry>.stride)
+    guard let table = unsafe outputTake(task, bytes, 16) else { return false }
+    unsafe reply.pointee.table = table
+    var k: UInt64 = 0
+    while k < i {
+        let line = unsafe tableLine(task, k)
+        let size = unsafe reply.pointee.size
+        unsafe line.pointee.where = unsafe UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? reply.pointee.base &+ k &* size : 0)
+        unsafe line.pointee.size = size
+        k &+= 1
+    }
+    unsafe reply.pointee.flags |= MAPB_REPLY_TABLE.rawValue
+    return true
+}
+
+@_noLocks @inline(__always)
+func tableLine(_ task: Task, _ i: UInt64) -> UnsafeMutablePointer<mapb_entry> {
+    let at = unsafe task.pointee.output + Int(task.pointee.reply.pointee.table)
+    return unsafe UnsafeMutableRawPointer(at).assumingMemoryBound(to: mapb_entry.self) + Int(i)
+}

@@ -1,0 +1,98 @@
+// Loading, setup and cleanup of functions, and loading of modules, each as a request of its own: so each has a reply, a place in
+// the order of things, and a time limit.
+
+import CMapBridge
+
+@_noLocks
+func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+    let record = unsafe functionRecord(task, request)
+    let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
+    unsafe workerMark(task, 1)
+    if unsafe loaded.pointee.ready != 0 { return }
+    var setup: UnsafeMutableRawPointer?
+    if unsafe functionFind(task, record, 0, &loaded.pointee.run) != 0 { return }
+    if unsafe functionFind(task, record, 1, &setup) != 0 { return }
+    if unsafe functionFind(task, record, 2, &loaded.pointee.cleanup) != 0 { return }
+    unsafe loaded.pointee.is_range = unsafe record.pointee.is_range
+    if let setup = unsafe setup {
+        unsafe taskPrepare(task, request.pointee.first)
+        var data: UnsafeRawPointer?
+        if unsafe record.pointee.data_is_pointer != 0 {
+            unsafe data = unsafe UnsafeRawPointer(bitPattern: UInt(record.pointee.data))
+        } else if unsafe record.pointee.data_size > 0 {
+            unsafe data = unsafe UnsafeRawPointer(task.pointee.input + Int(record.pointee.data))
+        }
+        let code = unsafe mapb_call_setup(setup, task, data, Int(record.pointee.data_size), &loaded.pointee.state)
+        unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
+        if unsafe code != 0 || task.pointee.failed != 0 {
+            if unsafe task.pointee.failed == 0 { unsafe task.pointee.fail_size = 0 }
+            unsafe replyFail(task, MAPE_CAUSE_SETUP, task.pointee.failed != 0 ? task.pointee.fail_code : code)
+            return
+        }
+    }
+    unsafe loaded.pointee.ready = 1
+}
+
+@_noLocks
+func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+    let record = unsafe functionRecord(task, request)
+    let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
+    if unsafe loaded.pointee.ready == 0 { return }
+    unsafe loaded.pointee.ready = 0
+    guard let cleanup = unsafe loaded.pointee.cleanup else { return }
+    unsafe workerMark(task, 1)
+    unsafe taskPrepare(task, request.pointee.first)
+    unsafe mapb_call_cleanup(cleanup, task, loaded.pointee.state)
+    unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
+}
+
+@_noLocks
+func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+    unsafe workerMark(task, 1)
+    let path = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(to: CChar.self)
+    let text = unsafe mapb_task_text(task)!
+    let status = unsafe mapb_load_library(path, text, UInt64(MAPB_TEXT))
+    if status == 0 { return }
+    unsafe task.pointee.fail_size = unsafe UInt32(truncatingIfNeeded: mapb_length(text, UInt64(MAPB_TEXT) &- 1))
+    unsafe replyFail(task, MAPE_CAUSE_LOAD, status)
+}
+
+@_noLocks
+func functionRecord(_ task: Task, _ request: UnsafePointer<mapb_request>) -> UnsafePointer<mapb_function> {
+    unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(to: mapb_function.self)
+}
+
+/// Finds one of a function's places (0 run, 1 setup, 2 cleanup); on failure fills the reply.
+@_noLocks
+func functionFind(
+    _ task: Task, _ record: UnsafePointer<mapb_function>, _ which: Int32, _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+) -> Int32 {
+    let text = unsafe mapb_task_text(task)!
+    let place = unsafe mapb_function_place(record, which)
+    let status = unsafe mapb_find_code(task.pointee.input, place, out, text, UInt64(MAPB_TEXT))
+    if status == 0 { return 0 }
+    unsafe task.pointee.fail_size = unsafe UInt32(truncatingIfNeeded: mapb_length(text, UInt64(MAPB_TEXT) &- 1))
+    unsafe replyFail(task, MAPE_CAUSE_LOAD, status)
+    return status
+}
+
+@_noLocks
+func taskPrepare(_ task: Task, _ globals: UInt64) {
+    unsafe task.pointee.mode = MAPB_MODE_SETUP.rawValue
+    unsafe task.pointee.globals = globals
+    unsafe task.pointee.failed = 0
+    unsafe task.pointee.fail_size = 0
+}
+
+/// Fills the reply with a failure; the text is the task's.
+@_noLocks
+func replyFail(_ task: Task, _ cause: mape_cause, _ code: Int32) {
+    let reply = unsafe task.pointee.reply!
+    let size = unsafe UInt64(task.pointee.fail_size)
+    unsafe reply.pointee.code = code
+    unsafe reply.pointee.cause = cause.rawValue
+    guard let place = unsafe outputTake(task, size, 8) else { return }
+    unsafe mapb_copy(task.pointee.output + Int(place), mapb_task_text(task), size)
+    unsafe reply.pointee.base = place
+    unsafe reply.pointee.size = size
+}

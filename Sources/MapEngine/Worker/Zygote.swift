@@ -1,0 +1,160 @@
+// The zygote: a process with one thread that forks workers, reaps them, and reports.
+//
+//   host ──INIT, LOAD, SPAWN, KILL──► zygote ──fork──► workers
+//   host ◄──HELLO, SPAWNED, DIED, NOTE── zygote ◄──SIGCHLD── workers
+//
+// It runs after a fork of the host (MAPE_START_FORK) or as a program of its own (MAPE_START_EXEC); the code is the same. Every
+// function here is @_noLocks: the compiler proves that none touches the Swift runtime, whose locks a fork may have left taken.
+
+import CMapBridge
+
+typealias ZygoteState = UnsafeMutablePointer<mapb_zygote>
+
+/// The zygote's life: until the host closes the control socket, or ends.
+@_noLocks
+@_cdecl("mapb_zygote_run")
+func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
+    let zygote: ZygoteState = unsafe mapb_zygote_state()
+    unsafe zygote.pointee.control = control
+    unsafe zygote.pointee.signals = mapb_zygote_signals()
+    unsafe zygote.pointee.input = -1
+    unsafe zygote.pointee.host_pid = parent
+    if unsafe zygote.pointee.signals < 0 || mapb_zygote_process(parent) != 0 { mapb_exit(1) }
+    unsafe zygoteSend(zygote, MAPB_CONTROL_HELLO, 0, 0, 0, Int32(MAPB_PROTOCOL))
+    while true {
+        let ready = unsafe mapb_wait_two(control, zygote.pointee.signals)
+        if ready < 0 { continue }
+        if ready & 2 != 0 { unsafe zygoteReap(zygote) }
+        if unsafe ready & 1 != 0 && !zygoteReceive(zygote) { unsafe zygoteEnd(zygote) }
+    }
+}
+
+/// The host is gone, or wants us gone: so are the workers.
+@_noLocks
+func zygoteEnd(_ zygote: ZygoteState) -> Never {
+    var slot: UInt32 = 0
+    while unsafe slot < zygote.pointee.workers {
+        unsafe mapb_kill_group(mapb_zygote_child(zygote, slot).pointee.pid)
+        slot &+= 1
+    }
+    mapb_exit(0)
+}
+
+/// Sends a message without text. A host that does not listen is a host that is gone: the next receive tells.
+@_noLocks
+func zygoteSend(
+    _ zygote: ZygoteState, _ kind: mapb_control_kind, _ slot: UInt32, _ generation: UInt64, _ pid: Int32, _ code: Int32
+) {
+    unsafe withUnsafeMutablePointer(to: &zygote.pointee.answer) { answer in
+        unsafe answer.pointee.kind = kind.rawValue
+        unsafe answer.pointee.slot = slot
+        unsafe answer.pointee.generation = generation
+        unsafe answer.pointee.pid = pid
+        unsafe answer.pointee.code = code
+        unsafe answer.pointee.size = UInt64(engineVersion)
+        unsafe answer.pointee.text_size = 0
+        _ = unsafe mapb_control_send(zygote.pointee.control, answer, nil, 0, 1)
+    }
+}
+
+/// Reports every child that has ended. Orphans that workers left behind are reaped as well, and not reported.
+@_noLocks
+func zygoteReap(_ zygote: ZygoteState) {
+    unsafe mapb_drain(zygote.pointee.signals)
+    while true {
+        let pid = mapb_ended_child()
+        if pid <= 0 { return }
+        let status = mapb_reap(pid)
+        var slot: UInt32 = 0
+        while unsafe slot < zygote.pointee.workers {
+            let child = unsafe mapb_zygote_child(zygote, slot)!
+            if unsafe child.pointee.pid == pid {
+                unsafe child.pointee.pid = 0
+                unsafe zygoteSend(zygote, MAPB_CONTROL_DIED, slot, child.pointee.generation, pid, status)
+                break
+            }
+            slot &+= 1
+        }
+    }
+}
+
+/// Handles one message. False: the host is gone.
+@_noLocks
+func zygoteReceive(_ zygote: ZygoteState) -> Bool {
+    var first: Int32 = -1
+    var second: Int32 = -1
+    var third: Int32 = -1
+    let got = unsafe withUnsafeMutablePointer(to: &zygote.pointee.message) { message in
+        unsafe mapb_control_receive_three(zygote.pointee.control, message, &first, &second, &third)
+    }
+    if got < 0 { return true }
+    if got == 0 { return false }
+    switch unsafe zygote.pointee.message.kind {
+    case MAPB_CONTROL_INIT.rawValue:
+        unsafe zygote.pointee.input = first
+        unsafe zygote.pointee.bells.0 = second
+        unsafe zygote.pointee.bells.1 = third
+        unsafe zygote.pointee.input_size = unsafe zygote.pointee.message.size
+        unsafe zygote.pointee.memory_limit = unsafe zygote.pointee.message.memory_limit
+        unsafe zygote.pointee.nice = unsafe zygote.pointee.message.nice
+        unsafe zygote.pointee.flags = unsafe zygote.pointee.message.flags
+        let workers = unsafe zygote.pointee.message.workers
+        unsafe zygote.pointee.workers = workers < MAPB_MAX_WORKERS ? workers : MAPB_MAX_WORKERS
+        return true
+    case MAPB_CONTROL_LOAD.rawValue:
+        unsafe zygoteLoad(zygote)
+    case MAPB_CONTROL_SPAWN.rawValue:
+        unsafe zygoteSpawn(zygote, first, second, third)
+    case MAPB_CONTROL_KILL.rawValue:
+        let slot = unsafe zygote.pointee.message.slot
+        if unsafe slot < zygote.pointee.workers {
+            let child = unsafe mapb_zygote_child(zygote, slot)!
+            if unsafe child.pointee.generation == zygote.pointee.message.generation { unsafe mapb_kill_group(child.pointee.pid) }
+        }
+    default:
+        break
+    }
+    mapb_close(first)
+    mapb_close(second)
+    mapb_close(third)
+    return true
+}
+
+/// Loads a library now, so that the workers forked later have it. A failure is told, and met again by the workers.
+@_noLocks
+func zygoteLoad(_ zygote: ZygoteState) {
+    unsafe withUnsafeMutablePointer(to: &zygote.pointee.answer) { answer in
+        unsafe withUnsafeMutablePointer(to: &zygote.pointee.message) { message in
+            let text = unsafe mapb_control_text(answer)!
+            let status = unsafe mapb_load_library(mapb_control_text(message), text, 4096)
+            if status == 0 { return }
+            unsafe answer.pointee.kind = MAPB_CONTROL_NOTE.rawValue
+            unsafe answer.pointee.code = Int32(bitPattern: MAPE_LOG_ERROR.rawValue)
+            unsafe answer.pointee.text_size = unsafe UInt32(mapb_length(text, 4095)) &+ 1
+            _ = unsafe mapb_control_send(zygote.pointee.control, answer, nil, 0, 1)
+        }
+    }
+}
+
+/// Forks a worker. In the child this does not return.
+@_noLocks
+func zygoteSpawn(_ zygote: ZygoteState, _ output: Int32, _ out: Int32, _ err: Int32) {
+    let slot = unsafe zygote.pointee.message.slot
+    let generation = unsafe zygote.pointee.message.generation
+    if unsafe slot >= zygote.pointee.workers { return }
+    let pid = mapb_fork()
+    if pid == 0 {
+        unsafe mapb_close(zygote.pointee.control)
+        unsafe mapb_close(zygote.pointee.signals)
+        unsafe mapb_worker_process(zygote, slot, out, err)
+        unsafe workerRun(zygote, slot, output, zygote.pointee.message.size)
+    }
+    if pid < 0 {
+        unsafe zygoteSend(zygote, MAPB_CONTROL_SPAWNED, slot, generation, 0, -pid)
+        return
+    }
+    let child = unsafe mapb_zygote_child(zygote, slot)!
+    unsafe child.pointee.pid = pid
+    unsafe child.pointee.generation = generation
+    unsafe zygoteSend(zygote, MAPB_CONTROL_SPAWNED, slot, generation, pid, 0)
+}
