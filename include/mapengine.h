@@ -119,7 +119,7 @@ enum mape_status {
     MAPE_E_UNSUPPORTED = -19 /**< This kernel or machine cannot do it; the message says what is missing. */
 };
 
-/** @brief The version of the loaded library, as #MAPE_VERSION counts. Any thread, also in workers. */
+/** @brief The version of the loaded library. @return it, as #MAPE_VERSION counts. Any thread, also in workers. */
 uint32_t mape_version(void);
 
 /** @brief The general meaning of a status, in English.
@@ -208,7 +208,7 @@ typedef struct mape_progress {
 
 /** What an event tells. */
 enum mape_event_type {
-    MAPE_EVENT_NONE = 0,
+    MAPE_EVENT_NONE = 0,     /**< None: what #MAPE_EVENT_INIT sets. */
     MAPE_EVENT_ITEM = 1,     /**< An item ended: `job`, `index`, `result`. */
     MAPE_EVENT_PROGRESS = 2, /**< A job moved on: `job`, `progress`. */
     MAPE_EVENT_DONE = 3,     /**< A job is done: `job`, `progress`. Its last event. */
@@ -335,7 +335,8 @@ int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
 /** @brief Shuts the pool down if that was not done (cancelling, within the grace), and gives back everything.
  *
  *  All handles of the pool, its jobs and its buffers are released; memory handed out for them is gone. From inside a
- *  callback, what the running event points to stays valid until the callback returns. NULL is ignored.
+ *  callback, what the running event points to stays valid until the callback returns.
+ *  @param pool the pool; NULL is ignored.
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_pool_destroy(mape_pool *pool);
 
@@ -490,11 +491,12 @@ int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
 
 /** @brief Where a buffer lies in the host.
  *  @param buffer the buffer. @param out_data receives its address, valid until #mape_buffer_destroy. @param out_size receives its
- *         size in bytes; may be NULL. */
+ *         size in bytes; may be NULL.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE. */
 int mape_buffer_data(mape_buffer *buffer, void **out_data, size_t *out_size);
 
-/** @brief Gives a buffer back. Jobs that still read it keep its memory until they are done; the host may not. NULL is ignored.
- *  @return #MAPE_OK, #MAPE_E_HANDLE. */
+/** @brief Gives a buffer back. Jobs that still read it keep its memory until they are done; the host may not.
+ *  @param buffer the buffer; NULL is ignored. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_buffer_destroy(mape_buffer *buffer);
 
 /** @} */
@@ -581,7 +583,8 @@ int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_
  *          #MAPE_E_MEMORY. */
 int mape_stream_push(mape_job *stream, const mape_span *items, size_t count, size_t *out_accepted);
 
-/** @brief Says that no more items come. The stream is done when the last has ended. A second call changes nothing. */
+/** @brief Says that no more items come. The stream is done when the last has ended. A second call changes nothing.
+ *  @param stream the stream. @return #MAPE_OK; #MAPE_E_STATE when it is no stream; #MAPE_E_HANDLE. */
 int mape_stream_finish(mape_job *stream);
 
 /** @brief Waits until every item of a job has ended.
@@ -614,11 +617,13 @@ int mape_job_gather(mape_job *job, void *dst, size_t dst_size, size_t stride, ui
 int mape_job_progress(mape_job *job, mape_progress *out);
 
 /** @brief Cancels a job: items not begun end as cancelled at once, running ones see #mape_task_cancelled and are killed with
- *         their worker after the pool's grace. Returns without waiting. A job that is done stays as it is. */
+ *         their worker after the pool's grace. Returns without waiting. A job that is done stays as it is.
+ *  @param job the job. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_cancel(mape_job *job);
 
 /** @brief Releases a job, its results, and its events still to come. Cancels it first when it is not done. Safe inside its
- *         callbacks; returns without waiting. NULL is ignored. */
+ *         callbacks; returns without waiting.
+ *  @param job the job; NULL is ignored. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_release(mape_job *job);
 
 /** @} */
@@ -642,7 +647,8 @@ int mape_next_event(mape_pool *pool, mape_event *out, int64_t timeout_ns);
 /** @brief A descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
  *
  *  Level-triggered; made on first use; owned by the pool. Do not read from it or close it.
- *  @param pool the pool. @param out_fd receives it; -1 on failure. */
+ *  @param pool the pool. @param out_fd receives it; -1 on failure.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SYSTEM. */
 int mape_event_fd(mape_pool *pool, int *out_fd);
 
 /** @brief Sets a function that is called when events come in after there were none.
@@ -650,7 +656,8 @@ int mape_event_fd(mape_pool *pool, int *out_fd);
  *  It runs on any thread, also on the library's own, possibly before this call returns: it may only notify (post to an event
  *  loop, set a flag) and must not call into this library. When this call returns, the previous hook is not running and will not be
  *  called any more.
- *  @param pool the pool. @param wakeup the function; NULL: none. @param context given to it. */
+ *  @param pool the pool. @param wakeup the function; NULL: none. @param context given to it.
+ *  @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *context);
 
 /** @} */
@@ -660,10 +667,10 @@ int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *contex
  *  For worker functions only, on the thread they were called on.
  *  @{ */
 
-/** @brief The index of the item in its job. @param task the task. */
+/** @brief Which item of its job this is. @param task the task. @return its index. */
 uint64_t mape_task_index(const mape_task *task);
 
-/** @brief The index of this worker in its pool, 0 to workers - 1. @param task the task. */
+/** @brief Which worker of its pool this is. @param task the task. @return its index, 0 to workers - 1. */
 uint32_t mape_task_worker(const mape_task *task);
 
 /** @brief Memory for the item's result, shared with the host: what is written here is not copied.
@@ -698,8 +705,8 @@ int mape_task_fail(mape_task *task, int code, const char *message);
  *  @return its bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
 const void *mape_task_global(const mape_task *task, const char *name, size_t *out_size);
 
-/** @brief 1 when the job was cancelled or is over its time, and the function should return soon; else 0. Cheap.
- *  @param task the task. */
+/** @brief Tells whether the job was cancelled or is over its time, and the function should return soon. Cheap.
+ *  @param task the task. @return 1 when it should; else 0. */
 int mape_task_cancelled(const mape_task *task);
 
 /** @brief Tells how far this item is, for the job's progress. Cheap. @param task the task. @param fraction 0 to 1. */

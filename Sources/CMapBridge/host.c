@@ -9,9 +9,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
-#include <stdio_ext.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -78,7 +75,7 @@ void mapb_unmap(uint8_t *at, uint64_t size) { munmap(at, size); }
 
 /* ---- processes ---- */
 
-static int open_pidfd(mapb_spawned *out) {
+int mapb_open_pidfd(mapb_spawned *out) {
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
     return out->pidfd >= 0 ? 0 : errno;
 }
@@ -111,55 +108,7 @@ int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int
     posix_spawn_file_actions_destroy(&actions);
     if (why) return why;
     out->pid = pid;
-    why = open_pidfd(out);
-    if (why) {
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        out->pid = 0;
-    }
-    return why;
-}
-
-/* What exec would have done: descriptors marked close-on-exec go, others stay. */
-static void close_marked(int keep) {
-    struct entry {
-        uint64_t inode, offset;
-        uint16_t size;
-        uint8_t type;
-        char name[];
-    };
-    _Alignas(uint64_t) char bytes[4096];
-    int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return;
-    /* Closing while reading the folder is safe: the position counts descriptors, and only smaller ones go. */
-    for (long got; (got = syscall(SYS_getdents64, folder, bytes, sizeof bytes)) > 0;) {
-        for (long at = 0; at < got;) {
-            struct entry *e = (struct entry *)(bytes + at);
-            at += e->size;
-            if (e->name[0] < '0' || e->name[0] > '9') continue;
-            int fd = atoi(e->name);
-            if (fd <= 2 || fd == keep || fd == folder) continue;
-            if (fcntl(fd, F_GETFD) & FD_CLOEXEC) close(fd);
-        }
-    }
-    close(folder);
-}
-
-int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out) {
-    int parent = getpid();
-    pid_t pid = fork();
-    if (pid < 0) return errno;
-    if (pid == 0) {
-        mapb_become_worker();
-        /* What the host has not written yet is the host's to write. */
-        __fpurge(stdout);
-        __fpurge(stderr);
-        close_marked(control);
-        if (env) environ = (char **)env;
-        mapb_zygote_run(control, parent);
-    }
-    out->pid = pid;
-    int why = open_pidfd(out);
+    why = mapb_open_pidfd(out);
     if (why) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -306,3 +255,29 @@ uint64_t mapb_limit(int which) {
 }
 
 char **mapb_environment(void) { return environ; }
+
+const char *mapb_status_text(int status) {
+    switch (status) {
+    case MAPE_OK: return "done";
+    case MAPE_E_ARGUMENT: return "an argument is NULL or has a value it may not have";
+    case MAPE_E_HANDLE: return "the handle was released, or never was one of that kind";
+    case MAPE_E_SIZE: return "struct_size matches no version of the structure";
+    case MAPE_E_OVERFLOW: return "a count, size or stride is too large, or a destination too small";
+    case MAPE_E_MEMORY: return "out of memory or of reserved address space";
+    case MAPE_E_SYSTEM: return "a system call failed";
+    case MAPE_E_CLOSED: return "the pool was shut down, or the stream finished";
+    case MAPE_E_AGAIN: return "not now: try again later";
+    case MAPE_E_TIMEOUT: return "the time was over first";
+    case MAPE_E_BUSY: return "already in progress";
+    case MAPE_E_FUNCTION: return "no such function, or one that workers cannot reach";
+    case MAPE_E_LOAD: return "a library, module or symbol could not be loaded in the workers";
+    case MAPE_E_SETUP: return "a setup failed, crashed or ran out of time";
+    case MAPE_E_WORKERS: return "the pool failed: its workers or its zygote could not be kept alive";
+    case MAPE_E_STATE: return "the call does not fit the object";
+    case MAPE_E_INDEX: return "no item, worker or entry with that index";
+    case MAPE_E_IN_WORKER: return "host calls are not possible inside a worker";
+    case MAPE_E_FORKED: return "host calls are not possible in a forked child of the host";
+    case MAPE_E_UNSUPPORTED: return "this kernel or machine cannot do it";
+    default: return "unknown status";
+    }
+}

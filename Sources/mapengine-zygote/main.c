@@ -9,6 +9,4 @@
  */
 #include <mapengine.h>
 
-int main(int argc, char **argv) {
-    return mape_zygote_main(argc, argv);
-}
+int main(int argc, char **argv) { return mape_zygote_main(argc, argv); }

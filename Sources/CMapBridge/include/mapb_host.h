@@ -36,6 +36,8 @@ typedef struct mapb_spawned {
 /** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; default signals, own group.
  *  @return 0 or an errno. */
 int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out);
+/** A pidfd for out->pid. @return 0 or an errno. */
+int mapb_open_pidfd(mapb_spawned *out);
 /** fork(2); the child never returns: it becomes a zygote. env: its environment, or NULL. @return 0 or an errno. */
 int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out);
 /** In Swift: the zygote's loop. */
@@ -85,5 +87,7 @@ int mapb_cores(void);
 /** A resource limit's current value, UINT64_MAX when there is none. which: 0 address space, 1 file size. */
 uint64_t mapb_limit(int which);
 char **mapb_environment(void);
+/** What mape_status_string answers: static text. */
+const char *mapb_status_text(int status);
 
 #endif

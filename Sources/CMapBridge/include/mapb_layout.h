@@ -209,19 +209,14 @@ MAPB_FORK_SAFE static inline uint32_t mapb_load32(const uint32_t *p) { return __
 MAPB_FORK_SAFE static inline void mapb_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 MAPB_FORK_SAFE static inline uint64_t mapb_peek(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 MAPB_FORK_SAFE static inline uint32_t mapb_peek32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+MAPB_FORK_SAFE static inline void mapb_add32(uint32_t *p, uint32_t v) { __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
 /** Orders a store before a later load of another word (Dekker's pattern: announce, then look). */
 MAPB_FORK_SAFE static inline void mapb_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 MAPB_FORK_SAFE static inline void mapb_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #else
-    __asm__ volatile("yield");/* Swift cannot take the address of a field behind a pointer to const. */
-MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
-MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
-MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }
-MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) { return mapb_load(&inbox->message_head); }
-MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
-
+    __asm__ volatile("yield");
 #endif
 }
 

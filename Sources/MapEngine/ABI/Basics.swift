@@ -1,4 +1,7 @@
+// mape_version, mape_status_string, mape_message, mape_zygote_main.
+
 import CMapBridge
+import Glibc
 
 /// The version as mape_version tells it: one number.
 var engineVersion: UInt32 {
@@ -9,3 +12,42 @@ var engineVersion: UInt32 {
 
 @_noLocks @implementation @_cdecl("mape_version")
 public func mape_version() -> UInt32 { engineVersion }
+
+@implementation @_cdecl("mape_status_string")
+public func mape_status_string(_ status: Int32) -> UnsafePointer<CChar>! {
+    unsafe mapb_status_text(status)
+}
+
+@implementation @_cdecl("mape_message")
+public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<CChar>!, _ size: Int) -> Int {
+    if size > 0, let buffer = unsafe buffer { unsafe buffer.pointee = 0 }
+    if notHost() != nil { return 0 }
+    var text = Handles.shared.getMessage()
+    if let pool = unsafe pool, let its = Handles.shared.pool(of: UInt(bitPattern: pool), .pool) {
+        text = its.locked { its.lastMessage }
+    }
+    let bytes = Array(text.utf8)
+    if size > 0, let buffer = unsafe buffer {
+        let count = min(bytes.count, size - 1)
+        for i in 0..<count { unsafe buffer[i] = CChar(bitPattern: bytes[i]) }
+        unsafe buffer[count] = 0
+    }
+    return bytes.count
+}
+
+@implementation @_cdecl("mape_zygote_main")
+public func mape_zygote_main(_ argc: Int32, _ argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>!) -> Int32 {
+    var type: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    guard let named = unsafe getenv("MAPENGINE_ZYGOTE"), unsafe strcmp(named, "3") == 0,
+        unsafe getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length) == 0, type == Int32(SOCK_SEQPACKET.rawValue)
+    else {
+        let text = "mapengine-zygote is started by libmapengine, for its own use; there is nothing to run by hand\n"
+        _ = unsafe text.withCString { unsafe write(2, $0, strlen($0)) }
+        return 64
+    }
+    unsafe unsetenv("MAPENGINE_ZYGOTE")
+    _ = fcntl(3, F_SETFD, FD_CLOEXEC)
+    mapb_become_worker()
+    zygoteRun(3, getppid())
+}

@@ -1,0 +1,54 @@
+# MapEngine: `make` lists what there is. The work is done by scripts/, which can be called alone as well.
+# A job at a time: SwiftPM and CMake use all cores themselves.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-docs setup-lint build dist demo test install uninstall docs format lint clean
+
+PREFIX ?= /usr/local
+export DESTDIR
+
+help: ## This list
+	@echo "MapEngine: run C functions over many inputs in worker processes"
+	@echo
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny.png (ARGS="--crash 3", ARGS=--help)
+	@scripts/demo.sh $(ARGS)
+
+test: dist ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
+	@scripts/test.sh $(SUITES)
+
+dist: ## Build what users get into dist/: library, header, zygote, pkg-config and CMake files
+	@scripts/dist.sh
+
+install: ## Copy dist/ to PREFIX (/usr/local), below DESTDIR if set; builds it if sources are newer
+	@scripts/dist.sh --if-older
+	@scripts/install.sh install "$(PREFIX)"
+
+uninstall: ## Take away from PREFIX what install put there
+	@scripts/install.sh uninstall "$(PREFIX)"
+
+build: setup ## Build the engine for debugging, in .build
+	@swift build
+
+docs: setup-docs ## The reference as web pages: out/docs/index.html
+	@scripts/docs.sh
+
+format: setup-lint ## Lay out all Swift, C and C++ code
+	@scripts/format.sh
+
+lint: setup-lint ## Check layout, scripts, and what runs after a fork
+	@scripts/lint.sh
+
+clean: ## Remove everything that was built
+	@rm -rf .build .build-static .build-dist .build-demo .build-test dist out
+	@echo "clean: removed what was built"
+
+setup: ## Check the toolchain, install what is missing (the others do it by themselves)
+	@scripts/setup.sh build
+
+setup-docs:
+	@scripts/setup.sh docs
+
+setup-lint:
+	@scripts/setup.sh build lint

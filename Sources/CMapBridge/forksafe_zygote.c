@@ -1,0 +1,63 @@
+/* forksafe_zygote.c - a zygote as a snapshot of the host (MAPE_START_FORK)
+ *
+ * The child's side runs after a fork of a process with many threads: see mapb_forksafe.h for what may be called here.
+ */
+#include "CMapBridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What exec would have done: descriptors marked close-on-exec go, others stay. */
+static void close_marked(int keep) {
+    struct entry {
+        uint64_t inode, offset;
+        uint16_t size;
+        uint8_t type;
+        char name[];
+    };
+    _Alignas(uint64_t) char bytes[4096];
+    int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    /* Closing while reading the folder is safe: the position counts descriptors, and only smaller ones go. */
+    for (long got; (got = syscall(SYS_getdents64, folder, bytes, sizeof bytes)) > 0;) {
+        for (long at = 0; at < got;) {
+            struct entry *e = (struct entry *)(bytes + at);
+            at += e->size;
+            if (e->name[0] < '0' || e->name[0] > '9') continue;
+            int fd = 0;
+            for (const char *c = e->name; *c >= '0' && *c <= '9'; c++) fd = fd * 10 + (*c - '0');
+            if (fd <= 2 || fd == keep || fd == folder) continue;
+            if (fcntl(fd, F_GETFD) & FD_CLOEXEC) close(fd);
+        }
+    }
+    close(folder);
+}
+
+int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out) {
+    int parent = getpid();
+    pid_t pid = fork();
+    if (pid < 0) return errno;
+    if (pid == 0) {
+        mapb_become_worker();
+        /* What the host has not written yet is the host's to write. */
+        __fpurge(stdout);
+        __fpurge(stderr);
+        close_marked(control);
+        if (env) environ = (char **)env;
+        mapb_zygote_run(control, parent);
+    }
+    out->pid = pid;
+    int why = mapb_open_pidfd(out);
+    if (why) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        out->pid = 0;
+    }
+    return why;
+}

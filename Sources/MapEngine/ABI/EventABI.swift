@@ -1,0 +1,43 @@
+// Entry points for hearing: check, call, translate errors.
+
+import CMapBridge
+
+@implementation @_cdecl("mape_dispatch")
+public func mape_dispatch(_ pool: OpaquePointer!, _ max_events: UInt32, _ budget_ns: Int64) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        try pool.dispatch(most: max_events, budget: budget_ns)
+    }
+}
+
+@implementation @_cdecl("mape_next_event")
+public func mape_next_event(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_event>!, _ timeout_ns: Int64) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        guard let event = try unsafe pool.nextEvent(timeout: timeout_ns) else {
+            if timeout_ns == 0 { throw MapError(MAPE_E_AGAIN, "no event is waiting") }
+            throw MapError(MAPE_E_TIMEOUT, "no event came within the timeout")
+        }
+        unsafe out.pointee = unsafe event
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_event_fd")
+public func mape_event_fd(_ pool: OpaquePointer!, _ out_fd: UnsafeMutablePointer<Int32>!) -> Int32 {
+    if let out = unsafe out_fd { unsafe out.pointee = -1 }
+    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        guard let out = unsafe out_fd else { throw .null("out_fd") }
+        unsafe out.pointee = try pool.locked { () throws(MapError) in try pool.events.descriptor() }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_set_wakeup")
+public func mape_set_wakeup(
+    _ pool: OpaquePointer!, _ wakeup: (@convention(c) (UnsafeMutableRawPointer?) -> Void)!, _ context: UnsafeMutableRawPointer!
+) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        unsafe pool.setHook(wakeup, context)
+        return MAPE_OK.rawValue
+    }
+}

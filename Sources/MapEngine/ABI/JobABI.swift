@@ -1,0 +1,255 @@
+// Entry points on jobs and streams: check, call, translate errors.
+
+import CMapBridge
+
+extension JobConfig {
+    init(_ c: mape_job_config, isStream: Bool) throws(MapError) {
+        guard unsafe c.ordered <= 1 else { throw .argument("config.ordered", unsafe "is \(c.ordered); 0 or 1 are possible") }
+        guard unsafe c.drop <= 1 else { throw .argument("config.drop", unsafe "is \(c.drop); 0 or 1 are possible") }
+        guard unsafe c.deliver <= 7 else { throw .argument("config.deliver", unsafe "is \(c.deliver): not of enum mape_deliver") }
+        guard unsafe c.window <= Policy.largestWindow else {
+            throw .argument("config.window", unsafe "is \(c.window); at most \(Policy.largestWindow) are possible")
+        }
+        chunk = unsafe c.chunk
+        priority = unsafe c.priority
+        attempts = unsafe c.attempts == 0 ? 1 : c.attempts
+        itemTimeout = unsafe c.item_timeout_ns <= 0 ? .max : c.item_timeout_ns
+        jobTimeout = unsafe c.job_timeout_ns <= 0 ? .max : c.job_timeout_ns
+        ordered = unsafe c.ordered == 1
+        drop = unsafe c.drop == 1 || isStream
+        deliver = unsafe c.deliver
+        window = unsafe c.window == 0 ? Policy.window : c.window
+        progressInterval = unsafe c.progress_interval_ns <= 0 ? Policy.progressInterval : c.progress_interval_ns
+        unsafe context = unsafe c.context
+        unsafe onItem = unsafe c.on_item
+        unsafe onProgress = unsafe c.on_progress
+        unsafe onDone = unsafe c.on_done
+        if unsafe onItem != nil { deliver |= MAPE_DELIVER_ITEMS.rawValue }
+        if unsafe onProgress != nil { deliver |= MAPE_DELIVER_PROGRESS.rawValue }
+        if unsafe onDone != nil { deliver |= MAPE_DELIVER_DONE.rawValue }
+    }
+}
+
+/// What apply, map and stream_open have in common.
+private func submit(
+    _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?, _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    isStream: Bool, _ make: (Pool, Function, JobConfig) throws(MapError) -> Job
+) -> Int32 {
+    if let out = unsafe out { unsafe out.pointee = nil }
+    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        var settings = unsafe mape_job_config()
+        if let config = unsafe config { unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size } }
+        let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
+        _ = try pool.locked { () throws(MapError) in
+            try pool.checkOpen()
+            return try pool.function(function)
+        }
+        try pool.ensureStarted()
+        let job = try pool.locked { () throws(MapError) -> Job in
+            try pool.checkOpen()
+            let job = try make(pool, try pool.function(function), jobConfig)
+            if unsafe out != nil {
+                job.handle = Handles.shared.add(.job, pool)
+                guard job.handle != 0 else {
+                    pool.freeInput(job)
+                    throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use")
+                }
+                pool.jobs[job.handle] = job
+            } else {
+                job.ownsItself = true
+                pool.ownJobs[ObjectIdentifier(job)] = job
+            }
+            // Written before any event can name it.
+            if let out = unsafe out { unsafe out.pointee = unsafe OpaquePointer(bitPattern: job.handle) }
+            pool.launch(job)
+            return job
+        }
+        _ = job
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_apply")
+public func mape_apply(
+    _ pool: OpaquePointer!, _ function: mape_function_id, _ input: UnsafeRawPointer!, _ size: Int,
+    _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+) -> Int32 {
+    unsafe submit(pool, function, config, out_job, isStream: false) { (pool, function, config) throws(MapError) in
+        guard unsafe input != nil || size == 0 else { throw .argument("input", "is NULL, but size is \(size)") }
+        guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
+        return try unsafe pool.submit(
+            function, config, .strided(input, count: 1, stride: UInt64(size), size: UInt64(size)), isApply: true)
+    }
+}
+
+@implementation @_cdecl("mape_map")
+public func mape_map(
+    _ pool: OpaquePointer!, _ function: mape_function_id, _ items: UnsafePointer<mape_items>!,
+    _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+) -> Int32 {
+    unsafe submit(pool, function, config, out_job, isStream: false) { (pool, function, config) throws(MapError) in
+        let items = try unsafe checked(items, "items") { unsafe $0.struct_size }
+        guard unsafe items.count <= UInt64(Int64.max) else { throw MapError(MAPE_E_OVERFLOW, "items.count is more than memory can hold") }
+        guard unsafe items.item_size >= 0, unsafe items.stride >= 0 else {
+            throw MapError(MAPE_E_OVERFLOW, "items.item_size or items.stride is more than memory can hold")
+        }
+        if let spans = unsafe items.spans {
+            guard unsafe items.base == nil else { throw .argument("items.base", "and items.spans are both given; one of them must be NULL") }
+            return try unsafe pool.submit(function, config, .spans(spans, count: items.count), isApply: false)
+        }
+        guard unsafe items.base != nil || items.item_size == 0 || items.count == 0 else {
+            throw .argument("items.base", unsafe "and items.spans are both NULL, but there are \(items.count) items of \(items.item_size) bytes")
+        }
+        let stride = unsafe items.stride == 0 ? items.item_size : items.stride
+        return try unsafe pool.submit(
+            function, config,
+            .strided(items.base, count: items.count, stride: UInt64(stride), size: UInt64(items.item_size)), isApply: false)
+    }
+}
+
+@implementation @_cdecl("mape_stream_open")
+public func mape_stream_open(
+    _ pool: OpaquePointer!, _ function: mape_function_id, _ config: UnsafePointer<mape_job_config>!,
+    _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+) -> Int32 {
+    if notHost() == nil, unsafe out_job == nil, unsafe pool != nil {
+        return unsafe enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out_job") }
+    }
+    return unsafe submit(pool, function, config, out_job, isStream: true) { (pool, function, config) throws(MapError) in
+        try pool.openStream(function, config)
+    }
+}
+
+@implementation @_cdecl("mape_stream_push")
+public func mape_stream_push(
+    _ stream: OpaquePointer!, _ items: UnsafePointer<mape_span>!, _ count: Int, _ out_accepted: UnsafeMutablePointer<Int>!
+) -> Int32 {
+    if let out = unsafe out_accepted { unsafe out.pointee = 0 }
+    return unsafe enterJob(stream, "stream") { (pool, job) throws(MapError) in
+        guard let its = job.stream else { throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream") }
+        guard count >= 0 else { throw MapError(MAPE_E_OVERFLOW, "count is more than memory can hold") }
+        guard count > 0 else { return MAPE_OK.rawValue }
+        guard let items = unsafe items else { throw .null("items") }
+        guard unsafe out_accepted != nil || count == 1 else { throw .argument("out_accepted", "is NULL, but count is \(count)") }
+        guard !its.finished, job.ending == nil, !job.isDone else { throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down") }
+        if let failure = job.function.failure {
+            throw unsafe MapError(
+                failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP, "stream's function cannot run: " + String(cString: failure.text.bytes))
+        }
+        pool.pump()
+        let accepted = try unsafe pool.push(job, its, items, count)
+        if let out = unsafe out_accepted { unsafe out.pointee = accepted }
+        if accepted < count {
+            throw MapError(MAPE_E_AGAIN, "stream's window of \(job.config.window) items is full: fetch events, then push the rest")
+        }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_stream_finish")
+public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
+    unsafe enterJob(stream, "stream") { (pool, job) throws(MapError) in
+        guard let its = job.stream else { throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream") }
+        its.finish()
+        pool.settled(job, mapb_now())
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_job_wait")
+public func mape_job_wait(_ job: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
+    unsafe enter(job, .job, "job") { (pool, handle) throws(MapError) in
+        enum End { case done, released }
+        let end = deadline(after: timeout_ns)
+        let its = try pool.locked { () throws(MapError) in try liveJob(pool, handle, "job") }
+        let outcome = pool.wait(until: end) { () -> End? in its.isReleased ? .released : its.isDone ? .done : nil }
+        switch outcome {
+        case .done?: return MAPE_OK.rawValue
+        case .released?: throw MapError(MAPE_E_HANDLE, "job was released while this thread waited for it")
+        case nil:
+            if timeout_ns == 0 { throw MapError(MAPE_E_AGAIN, "job is not done") }
+            throw MapError(MAPE_E_TIMEOUT, "job was not done within the timeout")
+        }
+    }
+}
+
+@implementation @_cdecl("mape_job_result")
+public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_result>!) -> Int32 {
+    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
+        guard index < job.total else { throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items") }
+        if !job.isDone { pool.pump() }
+        var result = unsafe mape_result()
+        unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
+        unsafe result.message = unsafe emptyText
+        guard let segment = job.segment(holding: index) else {
+            unsafe out.pointee = unsafe result
+            throw MapError(MAPE_E_AGAIN, "index: item \(index) has not ended")
+        }
+        unsafe segment.read(index - segment.first, into: &result)
+        unsafe result.attempts = unsafe job.attempts(of: index, result)
+        unsafe out.pointee = unsafe result
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_job_gather")
+public func mape_job_gather(
+    _ job: OpaquePointer!, _ dst: UnsafeMutableRawPointer!, _ dst_size: Int, _ stride: Int,
+    _ out_missing: UnsafeMutablePointer<UInt64>!
+) -> Int32 {
+    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+        guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
+        if !job.isDone { pool.pump() }
+        guard job.isDone else { throw MapError(MAPE_E_AGAIN, "job is not done") }
+        guard dst_size >= 0, stride >= 0 else { throw MapError(MAPE_E_OVERFLOW, "dst_size or stride is more than memory can hold") }
+        guard let dst = unsafe dst else {
+            guard dst_size == 0 else { throw .null("dst") }
+            // Nothing to write to; fine when there is nothing to write.
+            var nothing: UInt8 = 0
+            let missing = try unsafe withUnsafeMutablePointer(to: &nothing) { (place) throws(MapError) in
+                try unsafe job.gather(into: UnsafeMutableRawPointer(place), size: 0, stride: UInt64(stride))
+            }
+            if let out = unsafe out_missing { unsafe out.pointee = missing }
+            return MAPE_OK.rawValue
+        }
+        let missing = try unsafe job.gather(into: dst, size: UInt64(dst_size), stride: UInt64(stride))
+        if let out = unsafe out_missing { unsafe out.pointee = missing }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_job_progress")
+public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer<mape_progress>!) -> Int32 {
+    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        pool.pump()
+        unsafe out.pointee = job.progress(now: mapb_now(), partial: pool.partial(of: job))
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_job_cancel")
+public func mape_job_cancel(_ job: OpaquePointer!) -> Int32 {
+    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+        pool.pump()
+        pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled"), now: mapb_now())
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_job_release")
+public func mape_job_release(_ job: OpaquePointer!) -> Int32 {
+    if let status = notHost() { return status }
+    if unsafe job == nil { return MAPE_OK.rawValue }
+    return unsafe enter(job, .job, "job") { (pool, handle) throws(MapError) in
+        try pool.locked { () throws(MapError) -> Int32 in
+            let its = try liveJob(pool, handle, "job")
+            Handles.shared.remove(handle)
+            pool.release(its)
+            pool.waiting.wake()
+            return MAPE_OK.rawValue
+        }
+    }
+}

@@ -1,0 +1,203 @@
+// Entry points on pools: check, call, translate errors.
+
+import CMapBridge
+
+@implementation @_cdecl("mape_pool_create")
+public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ config: UnsafePointer<mape_pool_config>!) -> Int32 {
+    enter { () throws(MapError) in
+        guard let out = unsafe out else { throw .null("out") }
+        unsafe out.pointee = nil
+        var settings = unsafe mape_pool_config()
+        if let config = unsafe config { unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size } }
+        let pool = try unsafe Pool(try PoolConfig(settings))
+        let handle = Handles.shared.add(.pool, pool)
+        guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
+        pool.handle = handle
+        unsafe out.pointee = unsafe OpaquePointer(bitPattern: handle)
+    }
+}
+
+@implementation @_cdecl("mape_pool_start")
+public func mape_pool_start(_ pool: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        try pool.ensureStarted()
+        let end = deadline(after: timeout_ns)
+        guard let outcome = pool.wait(until: end, { pool.startOutcome() }) else {
+            throw MapError(MAPE_E_TIMEOUT, "the workers are not ready yet; the start goes on")
+        }
+        if let error = outcome { throw error }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_pool_shutdown")
+public func mape_pool_shutdown(_ pool: OpaquePointer!, _ how: Int32, _ timeout_ns: Int64) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        guard how == Int32(MAPE_SHUTDOWN_DRAIN.rawValue) || how == Int32(MAPE_SHUTDOWN_CANCEL.rawValue) else {
+            throw .argument("how", "is \(how), no enum mape_shutdown")
+        }
+        if !pool.shutDown(mape_shutdown(UInt32(how)), timeout: timeout_ns) {
+            throw MapError(MAPE_E_TIMEOUT, "the pool is shut down, but something had to be killed or abandoned")
+        }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_pool_destroy")
+public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
+    if let status = notHost() { return status }
+    if unsafe pool == nil { return MAPE_OK.rawValue }
+    return unsafe enter(pool, .pool, "pool") { (pool, handle) throws(MapError) in
+        Handles.shared.remove(handle)
+        _ = pool.shutDown(MAPE_SHUTDOWN_CANCEL, timeout: 0)
+        pool.dismantle()
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_pool_stats")
+public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_pool_stats_t>!) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        pool.locked {
+            pool.pump()
+            unsafe out.pointee = pool.stats()
+        }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_worker_info")
+public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: UnsafeMutablePointer<mape_worker_info_t>!) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        guard Int(index) < pool.workers.count else {
+            throw MapError(MAPE_E_INDEX, "index is \(index); the pool has \(pool.workers.count) workers")
+        }
+        pool.locked { unsafe out.pointee = pool.info(of: pool.workers[Int(index)]) }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_register")
+public func mape_register(
+    _ pool: OpaquePointer!, _ function: UnsafePointer<mape_function>!, _ out_function: UnsafeMutablePointer<mape_function_id>!
+) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        guard let out = unsafe out_function else { throw .null("out_function") }
+        unsafe out.pointee = 0
+        let description = try unsafe checked(function, "function") { unsafe $0.struct_size }
+        unsafe out.pointee = try pool.locked { () throws(MapError) in try unsafe pool.register(description) }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_set_global")
+public func mape_set_global(_ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        guard let name = unsafe name else { throw .null("name") }
+        let text = unsafe String(cString: name)
+        guard !text.isEmpty, text.utf8.count <= 255 else { throw .argument("name", "has \(text.utf8.count) bytes; 1 to 255 are possible") }
+        guard unsafe data != nil || size == 0 else { throw .argument("data", "is NULL, but size is \(size)") }
+        guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
+        try pool.locked { () throws(MapError) in try unsafe pool.setGlobal(text, data, size) }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_buffer_create")
+public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ size: Int) -> Int32 {
+    if let out = unsafe out { unsafe out.pointee = nil }
+    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        guard let out = unsafe out else { throw .null("out") }
+        guard size != 0 else { throw .argument("size", "is 0") }
+        guard size > 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
+        unsafe out.pointee = try unsafe pool.locked { () throws(MapError) in
+            try pool.checkOpen()
+            let block = try pool.input.take((UInt64(size) + 4095) & ~4095, alignment: 4096, zeroed: true)
+            let handle = Handles.shared.add(.buffer, pool)
+            guard handle != 0 else {
+                pool.input.give(block)
+                throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use")
+            }
+            let buffer = Buffer(block: block, size: UInt64(size))
+            buffer.handle = handle
+            pool.buffers[handle] = buffer
+            return unsafe OpaquePointer(bitPattern: handle)
+        }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_buffer_data")
+public func mape_buffer_data(
+    _ buffer: OpaquePointer!, _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!, _ out_size: UnsafeMutablePointer<Int>!
+) -> Int32 {
+    unsafe enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
+        guard let out = unsafe out_data else { throw .null("out_data") }
+        return try pool.locked { () throws(MapError) -> Int32 in
+            guard let its = pool.buffers[handle] else { throw MapError(MAPE_E_HANDLE, "buffer was destroyed") }
+            unsafe out.pointee = unsafe UnsafeMutableRawPointer(pool.input.base + Int(its.block.offset))
+            if let size = unsafe out_size { unsafe size.pointee = Int(its.size) }
+            return MAPE_OK.rawValue
+        }
+    }
+}
+
+@implementation @_cdecl("mape_buffer_destroy")
+public func mape_buffer_destroy(_ buffer: OpaquePointer!) -> Int32 {
+    if let status = notHost() { return status }
+    if unsafe buffer == nil { return MAPE_OK.rawValue }
+    return unsafe enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
+        try pool.locked { () throws(MapError) -> Int32 in
+            guard let its = pool.buffers.removeValue(forKey: handle) else {
+                throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
+            }
+            Handles.shared.remove(handle)
+            pool.letGo(its)
+            return MAPE_OK.rawValue
+        }
+    }
+}
+
+extension Pool {
+    func stats() -> mape_pool_stats_t {
+        var s = mape_pool_stats_t()
+        s.struct_size = MemoryLayout<mape_pool_stats_t>.size
+        s.workers = UInt32(workers.count)
+        s.workers_ready = UInt32(workers.filter { $0.state == .ready }.count)
+        s.workers_started = figures.workersStarted
+        s.workers_died = figures.workersDied
+        s.workers_killed = figures.workersKilled
+        s.zygotes_started = figures.zygotesStarted
+        s.jobs = figures.jobs
+        s.items = figures.items
+        s.ranges = figures.ranges
+        s.input_bytes = input.used
+        var regions: [ObjectIdentifier: UInt64] = [:]
+        for worker in workers { if let region = worker.region { regions[ObjectIdentifier(region)] = region.live } }
+        for job in allJobs {
+            for case let segment? in job.segments { if let region = segment.region { regions[ObjectIdentifier(region)] = region.live } }
+        }
+        s.output_bytes = regions.values.reduce(0, +)
+        s.is_started = life == .created || life == .starting ? 0 : 1
+        s.is_closed = !isOpen || failure != nil ? 1 : 0
+        s.zygote_pid = zygote?.pid ?? 0
+        return s
+    }
+
+    func info(of worker: Worker) -> mape_worker_info_t {
+        var i = mape_worker_info_t()
+        i.struct_size = MemoryLayout<mape_worker_info_t>.size
+        i.pid = worker.pid
+        i.items = worker.items
+        i.starts = worker.starts
+        switch worker.state {
+        case .none: i.state = MAPE_WORKER_NONE.rawValue
+        case .starting: i.state = MAPE_WORKER_STARTING.rawValue
+        case .ready: i.state = (worker.isBusy ? MAPE_WORKER_BUSY : MAPE_WORKER_IDLE).rawValue
+        case .stopping, .dying: i.state = MAPE_WORKER_STOPPING.rawValue
+        }
+        return i
+    }
+}

@@ -1,0 +1,136 @@
+// What the host has still to hear. Items are not queued one by one: a job that has something to tell is queued once, and its events
+// are made when they are fetched, from the segments that exist anyway. So a host that never listens costs no memory per event.
+
+import CMapBridge
+import Glibc
+
+/// A worker's output, or a log text.
+struct PoolMessage {
+    let isLog: Bool
+    let code: Int32
+    let worker: Int32
+    let text: CText
+    var lost: UInt32 = 0
+}
+
+/// A segment that the host is looking at: not to be given back before it is done.
+struct HeldSegment {
+    let job: Job
+    let place: Int
+    /// The segment itself, when its job was released meanwhile.
+    var orphan: Segment?
+    /// Drop it when it is no longer held.
+    var dropsAfter = false
+}
+
+struct EventQueue: ~Copyable {
+    private var jobs = Queue<Job>()
+    private var messages = Queue<PoolMessage>()
+    private var messageBytes = 0
+    private var lostBytes: UInt32 = 0
+    private var file: Int32 = -1
+    private var fileIsReadable = false
+    private var notice = false
+    /// One thread at a time fetches events.
+    var isBusy = false
+    var held: HeldSegment?
+    /// What mape_next_event gave out last: alive until the next call.
+    var heldMessage: PoolMessage?
+
+    var isEmpty: Bool { jobs.isEmpty && messages.isEmpty }
+    var messageCount: Int { messages.count }
+
+    deinit { if file >= 0 { close(file) } }
+
+    /// True once after events came in when there were none.
+    mutating func takeNotice() -> Bool {
+        defer { notice = false }
+        return notice && !isEmpty
+    }
+
+    private mutating func filled() {
+        notice = true
+        if file >= 0 && !fileIsReadable {
+            fileIsReadable = true
+            mapb_signal_eventfd(file)
+        }
+    }
+
+    private mutating func drained() {
+        if isEmpty && fileIsReadable {
+            fileIsReadable = false
+            mapb_drain(file)
+        }
+    }
+
+    mutating func descriptor() throws(MapError) -> Int32 {
+        if file < 0 {
+            let made = mapb_eventfd()
+            if made < 0 { throw .system("eventfd", -made) }
+            file = made
+            if !isEmpty {
+                fileIsReadable = true
+                mapb_signal_eventfd(file)
+            }
+        }
+        return file
+    }
+
+    // MARK: - Jobs
+
+    mutating func enqueue(_ job: Job) {
+        guard !job.isQueuedForDelivery else { return }
+        job.isQueuedForDelivery = true
+        let wasEmpty = isEmpty
+        jobs.append(job)
+        if wasEmpty { filled() }
+    }
+
+    mutating func dequeue(_ job: Job) {
+        guard job.isQueuedForDelivery else { return }
+        job.isQueuedForDelivery = false
+        jobs.removeAll { $0 === job }
+        drained()
+    }
+
+    var firstJob: Job? { jobs.first }
+
+    /// The first job was served: to the back with it, or out when it has nothing left.
+    mutating func rotate() {
+        guard let job = jobs.popFirst() else { return }
+        if job.hasEvents { jobs.append(job) } else { job.isQueuedForDelivery = false }
+        drained()
+    }
+
+    // MARK: - Messages
+
+    /// Adds a text. Beyond Policy.messageBytes the oldest go; how much was lost is told with the next.
+    mutating func add(message: PoolMessage) {
+        let wasEmpty = isEmpty
+        messages.append(message)
+        messageBytes += message.text.count + 64
+        while messageBytes > Policy.messageBytes, messages.count > 1, let oldest = messages.popFirst() {
+            messageBytes -= oldest.text.count + 64
+            lostBytes = lostBytes &+ UInt32(clamping: oldest.text.count)
+        }
+        if wasEmpty { filled() }
+    }
+
+    mutating func takeMessage() -> PoolMessage? {
+        guard var message = messages.popFirst() else { return nil }
+        messageBytes -= message.text.count + 64
+        message.lost = message.lost &+ lostBytes
+        lostBytes = 0
+        drained()
+        return message
+    }
+}
+
+extension Job {
+    /// Has the host something to hear of it?
+    var hasEvents: Bool {
+        !isReleased && (!deliverable.isEmpty || progressDue || doneIsDue)
+    }
+
+    var doneIsDue: Bool { isDone && !doneDelivered && config.wants(MAPE_DELIVER_DONE) && undelivered == 0 }
+}

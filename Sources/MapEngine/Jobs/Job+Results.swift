@@ -1,0 +1,104 @@
+// Finding, counting and gathering what has ended.
+
+import CMapBridge
+
+extension Job {
+    /// The segment that holds an item, or nil when it has not ended.
+    func segment(holding item: UInt64) -> Segment? {
+        if indexed < segments.count {
+            index.append(contentsOf: indexed..<segments.count)
+            indexed = segments.count
+            // Nearly sorted already: ranges end about in the order they were given out.
+            index.sort { segments[$0]!.first < segments[$1]!.first }
+        }
+        var low = 0
+        var high = index.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[index[middle]]!.first <= item { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0, let found = segments[index[low - 1]], item < found.end else { return nil }
+        return found
+    }
+
+    /// How often an item was begun, as far as the host saw.
+    func attempts(of item: UInt64, _ result: mape_result) -> UInt32 {
+        let crashed = crashes[item] ?? 0
+        let ended = unsafe result.state == MAPE_ITEM_OK.rawValue || result.state == MAPE_ITEM_FAILED.rawValue
+        let ranItself = unsafe ended && result.cause != MAPE_CAUSE_SETUP.rawValue && result.cause != MAPE_CAUSE_LOAD.rawValue
+        let timedOut = unsafe result.cause == MAPE_CAUSE_ITEM_TIMEOUT.rawValue
+        return crashed + (ranItself || timedOut ? 1 : 0)
+    }
+
+    /// Copies results into an array of the host.
+    func gather(into target: UnsafeMutableRawPointer, size: UInt64, stride: UInt64) throws(MapError) -> UInt64 {
+        var missing: UInt64 = 0
+        for case let segment? in segments {
+            guard segment.outcome == nil, let region = segment.region else {
+                if segment.outcome != nil { missing += segment.count }
+                continue
+            }
+            if segment.table == nil {
+                try check(segment.size, stride, segment.first)
+                let (place, over) = segment.first.multipliedReportingOverflow(by: stride)
+                let (length, over2) = (segment.count - 1).multipliedReportingOverflow(by: stride)
+                guard !over, !over2, segment.size <= size, place <= size - segment.size, length <= size - segment.size - place else {
+                    throw MapError(MAPE_E_OVERFLOW, "dst_size is \(size): too small for \(total) results \(stride) bytes apart")
+                }
+                let from = unsafe region.base + Int(segment.base)
+                let to = unsafe target + Int(place)
+                if segment.size == stride {
+                    unsafe to.copyMemory(from: from, byteCount: Int(segment.size * segment.count))
+                } else if segment.size > 0 {
+                    for i in 0..<Int(segment.count) {
+                        unsafe (to + i * Int(stride)).copyMemory(from: from + i * Int(segment.size), byteCount: Int(segment.size))
+                    }
+                }
+                continue
+            }
+            for (i, entry) in segment.table!.entries.enumerated() {
+                if entry.failure >= 0 {
+                    missing += 1
+                    continue
+                }
+                let item = segment.first + UInt64(i)
+                try check(entry.size, stride, item)
+                let (place, over) = item.multipliedReportingOverflow(by: stride)
+                guard !over, entry.size <= size, place <= size - entry.size else {
+                    throw MapError(MAPE_E_OVERFLOW, "dst_size is \(size): too small for \(total) results \(stride) bytes apart")
+                }
+                unsafe (target + Int(place)).copyMemory(from: region.base + Int(entry.offset), byteCount: Int(entry.size))
+            }
+        }
+        return missing
+    }
+
+    private func check(_ size: UInt64, _ stride: UInt64, _ item: UInt64) throws(MapError) {
+        if size > stride {
+            throw MapError(MAPE_E_OVERFLOW, "stride is \(stride), but the result of item \(item) has \(size) bytes")
+        }
+    }
+
+    func progress(now: Int64, partial: Double) -> mape_progress {
+        var p = mape_progress()
+        p.struct_size = MemoryLayout<mape_progress>.size
+        p.total = total
+        p.done = ended
+        p.running = running
+        p.ok = counts[Int(MAPE_ITEM_OK.rawValue)]
+        p.failed = counts[Int(MAPE_ITEM_FAILED.rawValue)]
+        p.crashed = counts[Int(MAPE_ITEM_CRASHED.rawValue)]
+        p.timed_out = counts[Int(MAPE_ITEM_TIMED_OUT.rawValue)]
+        p.cancelled = counts[Int(MAPE_ITEM_CANCELLED.rawValue)]
+        p.abandoned = counts[Int(MAPE_ITEM_ABANDONED.rawValue)]
+        p.undelivered = undelivered
+        if isDone {
+            p.fraction = 1
+        } else if total > 0 {
+            p.fraction = min(1, (Double(ended) + min(partial, Double(running))) / Double(total))
+        }
+        p.elapsed_ns = (isDone ? doneAt : now) - submitted
+        p.is_done = isDone ? 1 : 0
+        return p
+    }
+}

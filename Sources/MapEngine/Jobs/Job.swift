@@ -1,0 +1,238 @@
+// A job: its items, where they stand, and what the host wants to hear of them. Guarded by its pool's lock.
+
+import CMapBridge
+
+/// Items that wait to be run (again).
+struct ItemRange {
+    var first: UInt64
+    var count: UInt64
+    /// Run as it is or halved, never joined: a crash inside it is looked for.
+    var searched = false
+    /// Workers that died holding it without having begun it.
+    var losses: UInt32 = 0
+}
+
+@safe struct JobConfig {
+    var chunk: UInt64 = 0
+    var priority: Int32 = 0
+    var attempts: UInt32 = 1
+    /// Nanoseconds; Int64.max: none.
+    var itemTimeout: Int64 = .max
+    var jobTimeout: Int64 = .max
+    var ordered = false
+    var drop = false
+    var deliver: UInt32 = 0
+    var window: UInt64 = Policy.window
+    var progressInterval: Int64 = Policy.progressInterval
+    var context: UnsafeMutableRawPointer?
+    var onItem: mape_event_fn?
+    var onProgress: mape_event_fn?
+    var onDone: mape_event_fn?
+
+    func wants(_ kind: mape_deliver) -> Bool { deliver & kind.rawValue != 0 }
+}
+
+final class Job {
+    let function: Function
+    let config: JobConfig
+    let sequence: UInt64
+    let submitted: Int64
+    /// The mapb_job in the input memory, and with it what was copied there.
+    let record: Block
+    let globals: Globals?
+    /// A buffer that the items lie in.
+    let buffers: [Buffer]
+    var stream: Stream?
+    var handle: UInt = 0
+    /// The host gave no place for a handle: the job releases itself.
+    var ownsItself = false
+
+    /// Items of the job; of a stream, those accepted so far.
+    var total: UInt64
+    /// Items from here on have never been given to a worker.
+    var next: UInt64 = 0
+    var again: [ItemRange] = []
+    var running: UInt64 = 0
+    var counts = [UInt64](repeating: 0, count: 7)
+    var ended: UInt64 = 0
+    /// Items lost with their worker, and how often.
+    var crashes: [UInt64: UInt32] = [:]
+    var suspicions: [UInt64: UInt32] = [:]
+    /// Set when the job is to end: how its items that have not ended shall.
+    var ending: Outcome?
+    var endingSince: Int64 = 0
+    var isReleased = false
+    var hasInput = true
+    /// Ended items that the pool's figures have.
+    var countedItems: UInt64 = 0
+    var isDone = false
+    var doneAt: Int64 = 0
+
+    /// Measured nanoseconds per item; 0: not yet.
+    var itemTime: Double = 0
+
+    /// Ended items. Places of dropped segments are used again.
+    var segments: [Segment?] = []
+    var freePlaces: [Int] = []
+    /// Sorted places for finding an item, made when asked for.
+    var index: [Int] = []
+    var indexed = 0
+
+    /// Segments to deliver, oldest or (ordered) lowest first.
+    var deliverable = Queue<Int>()
+    var orderedWaiting: [Int] = []
+    var deliverNext: UInt64 = 0
+    /// Items of the first deliverable segment that were delivered.
+    var deliverOffset: UInt64 = 0
+    var undelivered: UInt64 = 0
+    var progressDue = false
+    var lastProgress: Int64 = 0
+    var lastFraction: Double = 0
+    var doneDelivered = false
+    var isQueuedForDelivery = false
+    var isQueuedForWork = false
+
+    init(
+        function: Function, config: JobConfig, sequence: UInt64, total: UInt64, record: Block, globals: Globals?, buffers: [Buffer],
+        now: Int64
+    ) {
+        self.function = function
+        self.config = config
+        self.sequence = sequence
+        self.total = total
+        self.record = record
+        self.globals = globals
+        self.buffers = buffers
+        submitted = now
+    }
+
+    var isStream: Bool { stream != nil }
+    var deadline: Int64 { config.jobTimeout == .max ? .max : submitted &+ config.jobTimeout }
+
+    /// Results are dropped once delivered, or at once when nobody wants them.
+    var drops: Bool { config.drop || isStream }
+
+    /// Items that a worker could be given now.
+    var waiting: UInt64 {
+        var count = total - next
+        for range in again { count += range.count }
+        return count
+    }
+
+    /// How many more items may be begun before the host has taken events. `draining` lifts the limit.
+    func room(draining: Bool) -> UInt64 {
+        if draining || !drops || isStream || !config.wants(MAPE_DELIVER_ITEMS) { return .max }
+        let held = undelivered + running
+        return held >= config.window ? 0 : config.window - held
+    }
+
+    /// Takes up to `most` items to run; they count as running.
+    func take(_ most: UInt64) -> ItemRange? {
+        guard most > 0 else { return nil }
+        if var range = again.popLast() {
+            if range.count > most {
+                again.append(ItemRange(first: range.first + most, count: range.count - most, searched: range.searched, losses: range.losses))
+                range.count = most
+            }
+            running += range.count
+            return range
+        }
+        guard next < total else { return nil }
+        let range = ItemRange(first: next, count: min(most, total - next))
+        next += range.count
+        running += range.count
+        return range
+    }
+
+    /// Gives a range back that did not run.
+    func giveBack(_ range: ItemRange) {
+        running -= range.count
+        if range.count > 0 { again.append(range) }
+    }
+
+    /// Records that the items of a segment, which were running, have ended. Nil in place of a kept segment: nothing to keep.
+    func end(_ segment: Segment, ok: UInt64, failed: UInt64, now: Int64) {
+        running -= segment.count
+        if let outcome = segment.outcome {
+            counts[Int(outcome.state.rawValue)] += segment.count
+        } else {
+            counts[Int(MAPE_ITEM_OK.rawValue)] += ok
+            counts[Int(MAPE_ITEM_FAILED.rawValue)] += failed
+        }
+        ended += segment.count
+        stream?.itemsEnded(first: segment.first, count: segment.count)
+        if config.wants(MAPE_DELIVER_PROGRESS) && now - lastProgress >= config.progressInterval { progressDue = true }
+        let delivers = config.wants(MAPE_DELIVER_ITEMS) && !isReleased
+        if isReleased || (drops && !delivers) {
+            discard(segment)
+            return
+        }
+        let place = keep(segment)
+        if !delivers { return }
+        undelivered += segment.count
+        if !config.ordered {
+            deliverable.append(place)
+            return
+        }
+        insertOrdered(place, segment.first)
+        while let lowest = orderedWaiting.last, segments[lowest]!.first == deliverNext {
+            orderedWaiting.removeLast()
+            deliverNext = segments[lowest]!.end
+            deliverable.append(lowest)
+        }
+    }
+
+    /// Ends everything that has not been given to a worker.
+    func endWaiting(_ outcome: Outcome, now: Int64) {
+        var ranges = again
+        again = []
+        if next < total { ranges.append(ItemRange(first: next, count: total - next)) }
+        next = total
+        for range in ranges {
+            running += range.count
+            end(Segment(first: range.first, count: range.count, outcome: outcome), ok: 0, failed: 0, now: now)
+        }
+    }
+
+    /// Keeps the descending order by first item; what waits is few.
+    private func insertOrdered(_ place: Int, _ first: UInt64) {
+        var low = 0
+        var high = orderedWaiting.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[orderedWaiting[middle]]!.first > first { low = middle + 1 } else { high = middle }
+        }
+        orderedWaiting.insert(place, at: low)
+    }
+
+    private func keep(_ segment: Segment) -> Int {
+        if let place = freePlaces.popLast() {
+            segments[place] = segment
+            return place
+        }
+        segments.append(segment)
+        return segments.count - 1
+    }
+
+    func discard(_ segment: Segment) { segment.region?.give(segment.used) }
+
+    /// Drops a delivered segment.
+    func drop(_ place: Int) {
+        guard let segment = segments[place] else { return }
+        segments[place] = nil
+        freePlaces.append(place)
+        discard(segment)
+    }
+
+    /// Drops every result.
+    func dropAll() {
+        for case let segment? in segments { discard(segment) }
+        segments = []
+        freePlaces = []
+        index = []
+        indexed = 0
+        deliverable = Queue()
+        orderedWaiting = []
+        undelivered = 0
+    }
+}

@@ -1,0 +1,33 @@
+// A first-in first-out queue: an array with a moving head.
+
+struct Queue<Element> {
+    private var items: [Element?] = []
+    private var head = 0
+
+    var count: Int { items.count - head }
+    var isEmpty: Bool { head == items.count }
+    var first: Element? { isEmpty ? nil : items[head] }
+
+    mutating func append(_ element: Element) { items.append(element) }
+
+    mutating func popFirst() -> Element? {
+        guard head < items.count else { return nil }
+        let element = items[head]
+        items[head] = nil
+        head += 1
+        if head == items.count {
+            items.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head > 64 && head > items.count / 2 {
+            items.removeFirst(head)
+            head = 0
+        }
+        return element
+    }
+
+    /// Takes out every element that matches.
+    mutating func removeAll(where matches: (Element) -> Bool) {
+        items = items[head...].filter { !matches($0!) }
+        head = 0
+    }
+}

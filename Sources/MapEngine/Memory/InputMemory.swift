@@ -1,0 +1,103 @@
+// The pool's input memory: doorbell, inboxes, and the arena with inputs, records and globals. The host alone writes it.
+
+import CMapBridge
+
+/// A stretch of the arena.
+typealias Block = Extent
+
+@safe final class InputMemory {
+    private let memory: SharedMemory
+    private var extents: Extents
+    /// Bytes that are free but may still have pages.
+    private var warm: UInt64 = 0
+    private let arenaStart: UInt64
+    private(set) var used: UInt64 = 0
+
+    var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
+    var size: UInt64 { memory.size }
+    var file: Int32 { memory.file.number }
+    let head: UnsafeMutablePointer<mapb_pool_head>
+
+    init(reserve: UInt64, workers: UInt32) throws(MapError) {
+        arenaStart = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
+        memory = try SharedMemory(
+            name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve), least: arenaStart + Policy.leastReserve)
+        extents = Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))
+        unsafe head = unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
+        unsafe head.pointee.protocol = MAPB_PROTOCOL
+        unsafe head.pointee.workers = workers
+        let why = mapb_seal_writes(memory.file.number)
+        if why != 0 { throw .system("F_SEAL_FUTURE_WRITE (Linux 5.1 or later)", why) }
+    }
+
+    /// Takes `count` bytes, at least 1. They are zero only when `zeroed`.
+    func take(_ count: UInt64, alignment: UInt64 = 64, zeroed: Bool = false) throws(MapError) -> Block {
+        let rounded = (max(count, 1) + 63) & ~63
+        guard count <= memory.size, let offset = extents.take(rounded, alignment: alignment) else {
+            throw MapError(
+                MAPE_E_MEMORY,
+                "the pool's input memory has no \(count) bytes left (\(used) of \(memory.size) in use): release jobs and buffers, or set config.input_reserve higher"
+            )
+        }
+        used += rounded
+        warm = warm > rounded ? warm - rounded : 0
+        let block = Block(offset: offset, count: rounded)
+        if zeroed { clear(block) }
+        return block
+    }
+
+    private func clear(_ block: Block) {
+        // Fresh pages are zero: large blocks are given back first, which costs less than writing them.
+        if block.count >= Policy.giveBackLeast {
+            memory.giveBack(block.offset, block.count)
+            let start = (block.offset + 4095) & ~4095
+            let end = block.end & ~4095
+            unsafe (base + Int(block.offset)).update(repeating: 0, count: Int(start - block.offset))
+            unsafe (base + Int(end)).update(repeating: 0, count: Int(block.end - end))
+        } else {
+            unsafe (base + Int(block.offset)).update(repeating: 0, count: Int(block.count))
+        }
+    }
+
+    func give(_ block: Block) {
+        used -= block.count
+        extents.give(block)
+        warm += block.count
+        if warm > Policy.warmInput {
+            for extent in extents.free where extent.count >= Policy.giveBackLeast && extent.end < memory.size {
+                memory.giveBack(extent.offset, extent.count)
+            }
+            if let last = extents.free.last, last.end == memory.size { memory.giveBack(last.offset, last.count) }
+            warm = 0
+        }
+    }
+
+    /// Typed access to a place in the arena.
+    func at<T>(_ offset: UInt64, as type: T.Type) -> UnsafeMutablePointer<T> {
+        unsafe UnsafeMutableRawPointer(base + Int(offset)).assumingMemoryBound(to: type)
+    }
+
+    func inbox(_ worker: Int) -> UnsafeMutablePointer<mapb_inbox> {
+        unsafe UnsafeMutablePointer(mutating: mapb_inbox_at(base, UInt32(worker)))
+    }
+
+    /// Copies host bytes in.
+    func copy(_ bytes: UnsafeRawPointer, _ count: Int, to offset: UInt64) {
+        unsafe UnsafeMutableRawPointer(base + Int(offset)).copyMemory(from: bytes, byteCount: count)
+    }
+
+    /// Copies a text in, ended with NUL, as a block of its own.
+    func take(text: String) throws(MapError) -> Block {
+        let bytes = Array(text.utf8)
+        let block = try take(UInt64(bytes.count) + 1)
+        for (i, byte) in bytes.enumerated() { unsafe base[Int(block.offset) + i] = byte }
+        unsafe base[Int(block.offset) + bytes.count] = 0
+        return block
+    }
+
+    /// The offset of a host address inside this memory.
+    func offset(of address: UnsafeRawPointer) -> UInt64? {
+        let distance = unsafe UInt(bitPattern: address) &- UInt(bitPattern: base)
+        return distance < memory.size ? UInt64(distance) : nil
+    }
+}

@@ -1,0 +1,114 @@
+// One worker process's output memory, as the host sees it.
+//
+// The worker bumps two cursors, in a hole and in the wild part (see Worker/WorkerOutput.swift). The host follows them from reply to
+// reply: what lies between a cursor's last place and the one a reply tells is what that range may have used, and nothing else is
+// believed. A region lives until its worker has died and no result lies in it any more.
+
+import CMapBridge
+
+/// The parts of a region that one range has used.
+struct Used {
+    var hole: Extent
+    var wild: Extent
+
+    /// True when [offset, offset + count) lies in one of the parts.
+    func contains(_ offset: UInt64, _ count: UInt64) -> Bool {
+        func inside(_ part: Extent) -> Bool {
+            offset >= part.offset && count <= part.count && offset - part.offset <= part.count - count
+        }
+        return inside(hole) || inside(wild)
+    }
+}
+
+@safe final class OutputRegion {
+    private let memory: SharedMemory
+    private var extents = Extents()
+    private var hole = Extent(offset: 0, count: 0)
+    private var wild: UInt64
+    private var warm: UInt64 = 0
+    /// Bytes that results hold.
+    private(set) var live: UInt64 = 0
+    /// A hole that was granted with a request and not yet confirmed by its reply.
+    private var granted: (ticket: UInt64, hole: Extent)?
+
+    var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
+    var size: UInt64 { memory.size }
+    var file: Int32 { memory.file.number }
+    var outbox: UnsafeMutablePointer<mapb_outbox> {
+        unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)
+    }
+
+    init(reserve: UInt64) throws(MapError) {
+        memory = try SharedMemory(name: "mapengine-output", size: reserve, least: Policy.leastReserve)
+        wild = UInt64(MAPB_RESULTS_OFFSET)
+    }
+
+    /// What to tell the worker with the next request about where results go.
+    /// - idle: the worker has no request in flight, so both cursors may be moved.
+    func direct(_ request: inout mapb_request, ticket: UInt64, idle: Bool) {
+        if idle { settle() }
+        if idle && (wild > UInt64(MAPB_RESULTS_OFFSET) || hole.count > 0) {
+            // With nothing in flight, free stretches at the end are wild again.
+            extents.give(hole)
+            hole = Extent(offset: 0, count: 0)
+            if let last = extents.takeLast(endingAt: wild) { wild = last.offset }
+            request.flags |= MAPB_SET_WILD.rawValue | MAPB_SET_HOLE.rawValue
+            request.wild_base = wild
+            request.hole_base = 0
+            request.hole_limit = 0
+        }
+        if granted == nil, hole.count < Policy.holeLeast / 4, let found = extents.takeWhole(least: Policy.holeLeast) {
+            request.flags |= MAPB_SET_HOLE.rawValue
+            request.hole_base = found.offset
+            request.hole_limit = found.end
+            granted = (ticket, found)
+        }
+    }
+
+    private func settle() {
+        if let granted {
+            extents.give(hole)
+            hole = granted.hole
+            self.granted = nil
+        }
+    }
+
+    /// True when ranges should be held back until the worker is idle, so that the wild part can start anew.
+    var isStretched: Bool { wild > size / 2 && extents.total > size / 4 }
+
+    /// Checks and takes over the cursors that a reply tells. Nil when they cannot be.
+    func advance(ticket: UInt64, holeEnd: UInt64, wildEnd: UInt64) -> Used? {
+        var hole = self.hole
+        let switches = granted?.ticket == ticket
+        if switches { hole = granted!.hole }
+        // Without a hole both its ends are wherever they were told to be.
+        let holeValid = hole.count == 0 ? true : holeEnd >= hole.offset && holeEnd <= hole.end
+        guard holeValid, wildEnd >= wild, wildEnd <= size else { return nil }
+        if switches {
+            extents.give(self.hole)
+            granted = nil
+        }
+        let usedHole = hole.count == 0 ? 0 : holeEnd - hole.offset
+        let used = Used(
+            hole: Extent(offset: hole.offset, count: usedHole), wild: Extent(offset: wild, count: wildEnd - wild))
+        self.hole = Extent(offset: hole.offset + usedHole, count: hole.count - usedHole)
+        wild = wildEnd
+        live += used.hole.count + used.wild.count
+        return used
+    }
+
+    /// Gives back what a range has used.
+    func give(_ used: Used) {
+        let count = used.hole.count + used.wild.count
+        live -= count
+        extents.give(used.hole)
+        extents.give(used.wild)
+        warm += count
+        if warm > Policy.warmOutput {
+            for extent in extents.free where extent.count >= Policy.giveBackLeast {
+                memory.giveBack(extent.offset, extent.count)
+            }
+            warm = 0
+        }
+    }
+}

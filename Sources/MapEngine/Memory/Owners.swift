@@ -1,0 +1,105 @@
+// Owners of what the kernel lends us. Each is given back exactly once, when its owner ends.
+
+import CMapBridge
+import Glibc
+
+/// A file descriptor.
+struct Descriptor: ~Copyable {
+    let number: Int32
+
+    init(_ number: Int32) { self.number = number }
+
+    /// Takes what a C function returned: a descriptor, or a negative errno.
+    init(checking result: Int32, _ call: String) throws(MapError) {
+        if result < 0 { throw .system(call, -result) }
+        number = result
+    }
+
+    deinit { close(number) }
+}
+
+/// A shared memory of the host: a sealed memfd and its mapping. Forks of the host do not inherit the mapping.
+@safe struct SharedMemory: ~Copyable {
+    let base: UnsafeMutablePointer<UInt8>
+    let size: UInt64
+    let file: Descriptor
+
+    /// Reserves address space; pages come as they are touched. Halves the size, down to `least`, while the system refuses.
+    init(name: String, size wanted: UInt64, least: UInt64) throws(MapError) {
+        // A file larger than RLIMIT_FSIZE would raise SIGXFSZ in the host.
+        var size = min(wanted, max(least, mapb_limit(1) / 2)) & ~4095
+        let addressSpace = mapb_limit(0)
+        if addressSpace != UInt64.max { size = min(size, max(least, addressSpace / 16)) & ~4095 }
+        while true {
+            let file = try unsafe Descriptor(checking: mapb_memfd(name, size), "memfd_create")
+            if let base = unsafe mapb_map_host(file.number, size) {
+                unsafe self.base = unsafe base
+                self.size = size
+                self.file = file
+                return
+            }
+            let why = errno
+            if size / 2 < least { throw .system("mmap of \(size) bytes of shared memory", why) }
+            size = (size / 2) & ~4095
+        }
+    }
+
+    /// Gives the pages of a stretch back to the system, as far as they lie wholly inside.
+    borrowing func giveBack(_ offset: UInt64, _ count: UInt64) {
+        let start = (offset + 4095) & ~4095
+        let end = (offset + count) & ~4095
+        if start < end { unsafe mapb_give_back(base + Int(start), end - start) }
+    }
+
+    deinit { unsafe mapb_unmap(base, size) }
+}
+
+/// A mutual exclusion lock of this process.
+@safe final class Lock: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+
+    init() {
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe pthread_mutex_init(mutex, nil)
+    }
+
+    func lock() { unsafe pthread_mutex_lock(mutex) }
+    func unlock() { unsafe pthread_mutex_unlock(mutex) }
+
+    deinit {
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe mutex.deallocate()
+    }
+}
+
+/// A text with a stable address, ended with NUL, for handing out to C.
+@safe final class CText {
+    let bytes: UnsafeMutablePointer<CChar>
+    let count: Int
+
+    init(_ text: UnsafeBufferPointer<UInt8>) {
+        count = text.count
+        unsafe bytes = .allocate(capacity: text.count + 1)
+        for unsafe (i, byte) in unsafe text.enumerated() { unsafe bytes[i] = CChar(bitPattern: byte) }
+        unsafe bytes[text.count] = 0
+    }
+
+    convenience init(_ text: String) {
+        var text = text
+        self.init(copying: &text)
+    }
+
+    private convenience init(copying text: inout String) {
+        let bytes = Array(text.utf8)
+        self.init(array: bytes)
+    }
+
+    init(array: [UInt8]) {
+        count = array.count
+        unsafe bytes = .allocate(capacity: array.count + 1)
+        for i in 0..<array.count { unsafe bytes[i] = CChar(bitPattern: array[i]) }
+        unsafe bytes[array.count] = 0
+    }
+
+    deinit { unsafe bytes.deallocate() }
+}

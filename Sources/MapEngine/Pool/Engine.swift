@@ -1,0 +1,108 @@
+// The engine thread: sleeps in epoll until a bell, a message of the zygote, output of a worker, another thread or a deadline wakes it.
+// It makes no wakeup of its own while the pool is idle.
+
+import CMapBridge
+import Glibc
+
+enum EngineTag: UInt64 {
+    case bell = 1
+    case wake = 2
+    case control = 3
+
+    static let pipes: UInt64 = 1 << 32
+    static func pipe(_ slot: Int, _ which: Int) -> UInt64 { pipes | UInt64(slot) << 1 | UInt64(which) }
+}
+
+/// The thread's function. Owns one reference to the pool.
+let engineMain: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+    let pool = unsafe Unmanaged<Pool>.fromOpaque(context!).takeRetainedValue()
+    if pool.engineStarts() { pool.engineLoop() }
+    return nil
+}
+
+extension Pool {
+    func engineLoop() {
+        var tags = [UInt64](repeating: 0, count: 64)
+        while true {
+            let sleep = locked { () -> Int64? in
+                if engineShouldEnd { return nil }
+                let now = mapb_now()
+                let next = engineTurn(now)
+                engineSleepsUntil = next
+                return next == .max ? -1 : max(0, next - now)
+            }
+            guard let sleep else { return }
+            let count = unsafe mapb_epoll_wait(epoll.number, &tags, Int32(tags.count), sleep)
+            locked {
+                for tag in tags[..<Int(count)] { engineHandles(tag) }
+            }
+        }
+    }
+
+    /// Looks at everything once. Returns when to look again at the latest.
+    private func engineTurn(_ now: Int64) -> Int64 {
+        if !waiting.hasLeader { point(bellAt: MAPB_BELL_NONE) }
+        pump()
+        checkTimes(now)
+        if !waiting.hasLeader {
+            point(bellAt: MAPB_BELL_ENGINE)
+            pump()
+        }
+        return nextDeadline(now)
+    }
+
+    private func engineHandles(_ tag: UInt64) {
+        switch tag {
+        case EngineTag.bell.rawValue: mapb_drain(engineBell.number)
+        case EngineTag.wake.rawValue: mapb_drain(engineWake.number)
+        case EngineTag.control.rawValue: receiveControl()
+        default:
+            let slot = Int((tag & ~EngineTag.pipes) >> 1)
+            if slot < workers.count { readPipe(workers[slot], Int(tag & 1)) }
+        }
+    }
+
+    /// For other threads: makes the engine look again when it would sleep past `deadline`.
+    func engineMustWake(by deadline: Int64) {
+        if deadline < engineSleepsUntil {
+            engineSleepsUntil = deadline
+            mapb_signal_eventfd(engineWake.number)
+        }
+    }
+
+    // MARK: - Output of workers
+
+    func readPipe(_ worker: Worker, _ which: Int) {
+        let file = worker.pipes[which]
+        guard file >= 0 else { return }
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        let got = unsafe read(file, &bytes, bytes.count)
+        if got > 0 {
+            let text = unsafe bytes[..<got].withUnsafeBufferPointer { unsafe CText($0) }
+            events.add(message: PoolMessage(isLog: false, code: Int32(which + 1), worker: Int32(worker.slot), text: text))
+            waiting.wake()
+        } else if got == 0 || (errno != EAGAIN && errno != EINTR) {
+            mapb_epoll_remove(epoll.number, file)
+            close(file)
+            worker.pipes[which] = -1
+        }
+    }
+
+    /// Takes what is still in the pipes, and closes them.
+    func closePipes(_ worker: Worker) {
+        for which in 0..<2 {
+            var rounds = 0
+            while worker.pipes[which] >= 0 && rounds < 64 {
+                let before = events.messageCount
+                readPipe(worker, which)
+                if events.messageCount == before { break }
+                rounds += 1
+            }
+            if worker.pipes[which] >= 0 {
+                mapb_epoll_remove(epoll.number, worker.pipes[which])
+                close(worker.pipes[which])
+                worker.pipes[which] = -1
+            }
+        }
+    }
+}

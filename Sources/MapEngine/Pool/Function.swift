@@ -1,0 +1,181 @@
+// A registered function: its record in the input memory, and whether it can be used.
+
+import CMapBridge
+
+final class Function {
+    let id: UInt32
+    let name: String
+    let isRange: Bool
+    let hasCleanup: Bool
+    /// Libraries for the zygote to load before it forks.
+    let libraries: [String]
+    let record: Block
+    private let blocks: [Block]
+    /// Set when no worker can run it: cause and code for its items.
+    private(set) var failure: Outcome?
+    /// Workers that have died in its setup since one came through.
+    var setupDeaths: UInt32 = 0
+
+    private init(
+        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, libraries: [String], record: Block, blocks: [Block]
+    ) {
+        self.id = id
+        self.name = name
+        self.isRange = isRange
+        self.hasCleanup = hasCleanup
+        self.libraries = libraries
+        self.record = record
+        self.blocks = blocks
+    }
+
+    func fail(_ outcome: Outcome) {
+        if failure == nil { failure = outcome }
+    }
+
+    /// Writes a description into the input memory.
+    /// - snapshot: addresses of this process are good in workers (a FORK pool that has not started).
+    static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError) -> Function {
+        let maker = Maker(input: input, isFork: isFork, snapshot: snapshot)
+        do {
+            return try unsafe maker.make(c, id: id)
+        } catch {
+            maker.blocks.forEach(input.give)
+            throw error
+        }
+    }
+
+    /// Collects what a function needs, so that a failure can give it back.
+    private final class Maker {
+        let input: InputMemory
+        let isFork: Bool
+        let snapshot: Bool
+        var blocks: [Block] = []
+        var libraries: [String] = []
+
+        init(input: InputMemory, isFork: Bool, snapshot: Bool) {
+            self.input = input
+            self.isFork = isFork
+            self.snapshot = snapshot
+        }
+
+        func make(_ c: mape_function, id: UInt32) throws(MapError) -> Function {
+            var record = mapb_function()
+            let isRange: Bool
+            let hasCleanup: Bool
+            if let library = unsafe c.library {
+                guard unsafe c.run == nil, unsafe c.run_range == nil, unsafe c.setup == nil, unsafe c.cleanup == nil else {
+                    throw .argument("function.library", "is given beside pointers; give symbol names instead of the pointers")
+                }
+                guard unsafe (c.run_symbol == nil) != (c.run_range_symbol == nil) else {
+                    throw .argument("function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
+                }
+                let path = try unsafe text(String(cString: library))
+                libraries = unsafe [String(cString: library)]
+                isRange = unsafe c.run_range_symbol != nil
+                hasCleanup = unsafe c.cleanup_symbol != nil
+                record.run = try unsafe symbol(c.run_symbol ?? c.run_range_symbol, path)
+                record.setup = try unsafe symbol(c.setup_symbol, path)
+                record.cleanup = try unsafe symbol(c.cleanup_symbol, path)
+            } else {
+                guard unsafe c.run_symbol == nil, unsafe c.run_range_symbol == nil, unsafe c.setup_symbol == nil, unsafe c.cleanup_symbol == nil else {
+                    throw .argument("function.library", "is NULL, but symbol names are given")
+                }
+                guard unsafe (c.run == nil) != (c.run_range == nil) else {
+                    throw .argument("function.run", "or run_range: exactly one of them must be given")
+                }
+                isRange = unsafe c.run_range != nil
+                hasCleanup = unsafe c.cleanup != nil
+                record.run = try unsafe place(
+                    isRange ? unsafeBitCast(c.run_range, to: UnsafeRawPointer?.self) : unsafeBitCast(c.run, to: UnsafeRawPointer?.self),
+                    isRange ? "function.run_range" : "function.run")
+                record.setup = try unsafe place(unsafeBitCast(c.setup, to: UnsafeRawPointer?.self), "function.setup")
+                record.cleanup = try unsafe place(unsafeBitCast(c.cleanup, to: UnsafeRawPointer?.self), "function.cleanup")
+            }
+            record.id = id
+            record.is_range = isRange ? 1 : 0
+            try unsafe bakeIn(c, &record)
+            let block = try take(UInt64(MemoryLayout<mapb_function>.size))
+            unsafe input.at(block.offset, as: mapb_function.self).pointee = record
+            let symbolName = unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) }
+            return unsafe Function(
+                id: id, name: c.name.map { unsafe String(cString: $0) } ?? symbolName ?? "function \(id)", isRange: isRange,
+                hasCleanup: hasCleanup, libraries: libraries, record: block, blocks: blocks)
+        }
+
+        func bakeIn(_ c: mape_function, _ record: inout mapb_function) throws(MapError) {
+            guard let data = unsafe c.data else {
+                guard unsafe c.data_size == 0 else { throw .argument("function.data", unsafe "is NULL, but data_size is \(c.data_size)") }
+                return
+            }
+            if unsafe c.data_size == 0 {
+                guard snapshot else {
+                    throw .argument(
+                        "function.data_size",
+                        "is 0: passing data as a bare pointer works only with MAPE_START_FORK and before the start; give its size, and it is copied"
+                    )
+                }
+                record.data = UInt64(UInt(bitPattern: data))
+                record.data_is_pointer = 1
+                return
+            }
+            let block = try unsafe take(UInt64(c.data_size))
+            unsafe input.copy(data, Int(c.data_size), to: block.offset)
+            record.data = block.offset
+            record.data_size = unsafe UInt64(c.data_size)
+        }
+
+        func take(_ count: UInt64) throws(MapError) -> Block {
+            let block = try input.take(count)
+            blocks.append(block)
+            return block
+        }
+
+        func text(_ text: String) throws(MapError) -> UInt64 {
+            let block = try input.take(text: text)
+            blocks.append(block)
+            return block.offset
+        }
+
+        func symbol(_ name: UnsafePointer<CChar>?, _ library: UInt64) throws(MapError) -> mapb_place {
+            var place = mapb_place()
+            guard let name = unsafe name else { return place }
+            place.kind = MAPB_PLACE_SYMBOL.rawValue
+            place.library = library
+            place.value = try unsafe text(String(cString: name))
+            return place
+        }
+
+        func place(_ address: UnsafeRawPointer?, _ argument: String) throws(MapError) -> mapb_place {
+            var place = mapb_place()
+            guard let address = unsafe address else { return place }
+            if snapshot {
+                place.kind = MAPB_PLACE_POINTER.rawValue
+                place.value = UInt64(UInt(bitPattern: address))
+                return place
+            }
+            var path = [CChar](repeating: 0, count: 4097)
+            let where_ = unsafe mapb_locate(address, &place, &path)
+            let shown = "0x" + String(UInt(bitPattern: address), radix: 16)
+            if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
+                let name = unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
+                place.library = try text(name)
+                if !libraries.contains(name) { libraries.append(name) }
+                return place
+            }
+            if where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue) {
+                if isFork { return place }
+                throw MapError(
+                    MAPE_E_FUNCTION,
+                    "\(argument): function \(shown) lives in the main program; workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK"
+                )
+            }
+            throw MapError(
+                MAPE_E_FUNCTION,
+                "\(argument): address \(shown) lies in no file that workers could load; "
+                    + (isFork
+                        ? "with MAPE_START_FORK such functions must be registered before the start"
+                        : "put the function into a shared library, or set config.start = MAPE_START_FORK and register it before the start")
+            )
+        }
+    }
+}

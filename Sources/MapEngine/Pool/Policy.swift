@@ -1,0 +1,58 @@
+// Every number that could have been another, with its reason.
+
+import CMapBridge
+
+enum Policy {
+    /// A worker's queue is filled up to about this much work, so that it never waits for the host, and little has to be run
+    /// elsewhere when it dies. A wakeup costs about 30 µs.
+    static let queueTime: Int64 = 200_000
+    /// A range is to take about this long: long against the 0.1 µs it costs, short against what a person notices.
+    static let rangeTime: Int64 = 150_000
+    /// Before anything was measured, a range has at most this many items.
+    static let firstRange: UInt64 = 64
+    /// No range is larger, so that counts fit into the layout's words.
+    static let largestRange: UInt64 = 1 << 20
+    /// Ranges a worker holds when their time is not known, and at least: one running, one waiting.
+    static let depth = 2
+
+    /// How often an idle worker looks for work before it sleeps: about 20 to 50 µs, the price of a sleep and a wakeup.
+    static let workerLooks: UInt32 = 1000
+    /// How long a waiting host thread looks for replies before it sleeps; only while a core is free.
+    static let waiterSpin: Int64 = 30_000
+
+    /// Address space that a pool needs at least, for inputs and for each worker's results.
+    static let leastReserve: UInt64 = 1 << 20
+    static let inputReserve: UInt64 = 64 << 30
+    static let outputReserve: UInt64 = 16 << 30
+    /// Free memory whose pages are kept, because touching fresh ones costs 0.25 µs each.
+    static let warmInput: UInt64 = 64 << 20
+    static let warmOutput: UInt64 = 64 << 20
+    /// Smaller free stretches are not given back: a system call per stretch.
+    static let giveBackLeast: UInt64 = 256 << 10
+    /// Results go into a freed stretch again from this size on.
+    static let holeLeast: UInt64 = 1 << 20
+
+    static let setupTimeout: Int64 = 60_000_000_000
+    static let cleanupTimeout: Int64 = 5_000_000_000
+    static let grace: Int64 = 2_000_000_000
+    /// Failed starts in a row after which the pool, or the function whose setup they died in, is given up.
+    static let restarts: UInt32 = 5
+    /// After a failed fork the next try waits so long, doubled each time.
+    static let forkRetry: Int64 = 50_000_000
+    /// How often a range may be lost with a worker that had not begun it, or an item with its zygote, before it is suspected itself.
+    static let suspicion: UInt32 = 3
+    /// Zygotes that may die in a row without any item ending in between.
+    static let zygoteRestarts: UInt32 = 5
+    /// Once told to end, a zygote has so long before it is killed.
+    static let zygoteGrace: Int32 = 1000
+
+    static let window: UInt64 = 4096
+    static let largestWindow: UInt64 = 1 << 24
+    static let progressInterval: Int64 = 50_000_000
+    /// Stream items are packed into blocks of this size.
+    static let streamBlock: UInt64 = 256 << 10
+    /// Texts of workers and of the pool that wait for the host, in bytes; beyond it the oldest go, and are counted.
+    static let messageBytes = 1 << 20
+    /// Items whose events are made ready under one lock.
+    static let dispatchBatch: UInt64 = 256
+}

@@ -1,0 +1,91 @@
+// Time limits. A worker is watched by what it does, not by what it says: its word `current` and its replies have to move on.
+
+import CMapBridge
+
+extension Worker {
+    /// How long what it is doing may take without a step: nanoseconds, Int64.max: no limit.
+    func limit(_ config: PoolConfig) -> Int64 {
+        guard state != .dying, let head = given.first else { return .max }
+        switch head.work {
+        case .range(let job, _): return job.ending != nil ? config.grace : job.config.itemTimeout
+        case .setup, .module: return config.setupTimeout
+        case .cleanup, .exit: return config.cleanupTimeout
+        }
+    }
+}
+
+extension Pool {
+    /// Acts on every limit that has passed.
+    func checkTimes(_ now: Int64) {
+        for worker in workers where worker.isAlive { checkTime(worker, now) }
+        for job in allJobs where !job.isDone {
+            if job.ending == nil && now >= job.deadline {
+                let text = "the job ran longer than its timeout of \(job.config.jobTimeout / 1_000_000) ms"
+                end(job, Outcome(MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_JOB_TIMEOUT, text), now: now)
+            }
+            if job.config.wants(MAPE_DELIVER_PROGRESS) && now - job.lastProgress >= job.config.progressInterval {
+                let fraction = job.progress(now: now, partial: partial(of: job)).fraction
+                if fraction != job.lastFraction {
+                    job.progressDue = true
+                    queueForDelivery(job)
+                }
+            }
+        }
+        refill(now)
+    }
+
+    private func checkTime(_ worker: Worker, _ now: Int64) {
+        let limit = worker.limit(config)
+        guard limit != .max, let region = worker.region, let head = worker.given.first else { return }
+        let word = unsafe mapb_load(&region.outbox.pointee.current)
+        if word != worker.seenWord {
+            worker.seenWord = word
+            worker.seenSince = now
+            return
+        }
+        var since = worker.seenSince
+        var verdict = Verdict.timeout
+        if case .range(let job, _) = head.work, job.ending != nil {
+            since = job.endingSince
+            verdict = .cancel
+        }
+        if now - since >= limit {
+            log(MAPE_LOG_WARNING, "worker \(worker.slot) (pid \(worker.pid)) is killed: no progress for \((now - since) / 1_000_000) ms")
+            kill(worker, verdict)
+        }
+    }
+
+    /// When to look again at the latest.
+    func nextDeadline(_ now: Int64) -> Int64 {
+        var next = Int64.max
+        for worker in workers {
+            if worker.state == .none && (life == .running || life == .closing) && failure == nil && worker.retryAt > now {
+                next = min(next, worker.retryAt)
+            }
+            guard worker.isAlive else { continue }
+            let limit = worker.limit(config)
+            if limit == .max { continue }
+            // A quarter of the limit: so late is a worker's last step noticed at most.
+            next = min(next, now &+ max(1_000_000, limit / 4))
+        }
+        for job in allJobs where !job.isDone {
+            if job.ending == nil { next = min(next, job.deadline) }
+            if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 { next = min(next, now &+ job.config.progressInterval) }
+        }
+        return next
+    }
+
+    /// What running items have told of themselves, in items.
+    func partial(of job: Job) -> Double {
+        var sum = 0.0
+        for worker in workers {
+            guard let region = worker.region, case .range(let its, let range)? = worker.given.first?.work, its === job else { continue }
+            let mark = unsafe UInt32(truncatingIfNeeded: mapb_load(&region.outbox.pointee.current))
+            guard mark != 0 else { continue }
+            if mark != MAPB_WHOLE_RANGE { sum += Double(min(UInt64(mark) - 1, range.count)) }
+            let told = unsafe Double(bitPattern: mapb_load(&region.outbox.pointee.fraction))
+            if told > 0 && told <= 1 { sum += mark == MAPB_WHOLE_RANGE ? told * Double(range.count) : told }
+        }
+        return sum
+    }
+}

@@ -1,0 +1,372 @@
+// Deaths: of workers, told by the zygote, and of the zygote itself. Who is to blame, what is run again, who takes the place.
+
+import CMapBridge
+import Glibc
+
+/// How a worker was lost.
+enum Loss {
+    /// A wait status, see waitpid(2).
+    case status(Int32)
+    /// The zygote went, and its workers with it.
+    case zygote
+
+    var signal: Int32? {
+        guard case .status(let status) = self, status & 0x7f != 0 else { return nil }
+        return status & 0x7f
+    }
+
+    var text: String {
+        guard case .status(let status) = self else { return "was lost with its zygote" }
+        if let signal { return unsafe "was ended by signal \(signal) (\(String(cString: strsignal(signal))))" }
+        return "exited with code \(status >> 8 & 0xff)"
+    }
+
+    func outcome() -> Outcome {
+        guard case .status(let status) = self else {
+            return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
+        }
+        if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, "its worker \(text)") }
+        return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, "its worker \(text) inside the function")
+    }
+}
+
+extension Pool {
+    /// Messages of the zygote.
+    func receiveControl() {
+        guard let zygote else { return }
+        zygote.flush()
+        mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
+        while let message = zygote.receive() {
+            let slot = Int(message.slot)
+            let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
+            switch message.kind {
+            case MAPB_CONTROL_HELLO.rawValue:
+                if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(engineVersion) {
+                    fail("the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build")
+                }
+            case MAPB_CONTROL_SPAWNED.rawValue:
+                guard let worker, worker.isAlive else { break }
+                if message.code != 0 {
+                    dropRegion(worker)
+                    startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", retry: true)
+                } else {
+                    worker.pid = message.pid
+                    // It was to be killed before it was known.
+                    if worker.state == .dying { sendKill(worker) }
+                }
+            case MAPB_CONTROL_DIED.rawValue:
+                if let worker, worker.isAlive { died(worker, .status(message.code)) }
+            case MAPB_CONTROL_NOTE.rawValue:
+                let text = unsafe withUnsafeBytes(of: message.text) { bytes in
+                    unsafe String(decoding: bytes.prefix(while: { $0 != 0 }), as: UTF8.self)
+                }
+                log(mape_log_level(UInt32(bitPattern: message.code)), text)
+            default: break
+            }
+        }
+        if !zygote.isConnected { zygoteDied() }
+        pump()
+    }
+
+    /// SIGKILL to a worker and its group; why decides how its item ends.
+    func kill(_ worker: Worker, _ verdict: Verdict) {
+        guard worker.isAlive, worker.state != .dying else { return }
+        worker.verdict = verdict
+        worker.state = .dying
+        figures.workersKilled += 1
+        sendKill(worker)
+    }
+
+    private func sendKill(_ worker: Worker) {
+        var message = mapb_control()
+        message.kind = MAPB_CONTROL_KILL.rawValue
+        message.slot = UInt32(worker.slot)
+        message.generation = worker.generation
+        zygote?.send(message)
+    }
+
+    func hostile(_ worker: Worker, _ what: String) {
+        log(MAPE_LOG_ERROR, "worker \(worker.slot) (pid \(worker.pid)) is killed: \(what)")
+        kill(worker, .hostile(what))
+    }
+
+    /// A worker is gone: takes what it had finished, blames, runs the rest elsewhere, and starts another.
+    func died(_ worker: Worker, _ loss: Loss) {
+        var now = mapb_now()
+        let verdict = worker.verdict
+        var wasHostile = false
+        if case .hostile = verdict { wasHostile = true }
+        let before = worker.state
+        if !wasHostile {
+            takeReplies(worker, &now)
+            takeMessages(worker)
+            if case .hostile = worker.verdict { wasHostile = true }
+        }
+        now = mapb_now()
+        closePipes(worker)
+        let expected: Bool
+        if case .some(.shutdown) = verdict { expected = true } else { expected = before == .stopping && isExiting(worker) }
+        let wasStarting = before == .starting || (before == .dying && worker.answered < UInt64(worker.initialRequests))
+        if !expected {
+            figures.workersDied += 1
+            lastDeath = "worker \(worker.slot) (pid \(worker.pid)) \(loss.text)"
+            log(MAPE_LOG_WARNING, lastDeath)
+        }
+        var inSetup = false
+        var isHead = true
+        while let assignment = worker.given.popFirst() {
+            switch assignment.work {
+            case .range(let job, let range):
+                if isHead && !wasHostile {
+                    lostHead(assignment, job, range, worker, loss, now)
+                } else if isHead {
+                    lostUnknown(job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
+                } else {
+                    putBack(range, job, now)
+                }
+                settled(job, now)
+            case .setup(let function, _):
+                if unsafe isHead && !expected && mapb_load(&worker.region!.outbox.pointee.current) != 0 {
+                    inSetup = true
+                    lostInSetup(function, verdict, loss, now)
+                }
+            case .cleanup, .module, .exit: break
+            }
+            isHead = false
+        }
+        dropRegion(worker)
+        worker.state = .none
+        worker.pid = 0
+        worker.retryAt = now
+        if case .zygote = loss { return }
+        if wasStarting && !expected && !inSetup {
+            startFailed(worker, lastDeath, retry: false)
+            if failure == nil { worker.retryAt = now + Policy.forkRetry / 10 }
+        }
+        refill(now)
+        waiting.wake()
+    }
+
+    private func isExiting(_ worker: Worker) -> Bool {
+        guard let head = worker.given.first else { return true }
+        if case .exit = head.work { return true }
+        return false
+    }
+
+    func dropRegion(_ worker: Worker) {
+        // Results keep it alive as long as they need it.
+        worker.region = nil
+    }
+
+    /// The range a worker was on when it died.
+    private func lostHead(_ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ loss: Loss, _ now: Int64) {
+        let region = worker.region!
+        let word = unsafe mapb_load(&region.outbox.pointee.current)
+        let mark = UInt32(truncatingIfNeeded: word)
+        let isThis = UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
+        if !isThis {
+            // Not begun. A range that is lost so again and again may be what kills them.
+            var range = range
+            range.losses += 1
+            if range.losses < Policy.suspicion {
+                putBack(range, job, now)
+            } else {
+                lostUnknown(job, range, loss.outcome(), now)
+            }
+            return
+        }
+        if isBystander(worker, word, job) {
+            putBackFrom(range, mark, worker, assignment, job, now)
+            return
+        }
+        if mark == MAPB_WHOLE_RANGE {
+            lostUnknown(job, range, outcome(worker, loss, job), now)
+            return
+        }
+        let item = UInt64(mark) - 1
+        guard item < range.count else {
+            lostUnknown(job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
+            return
+        }
+        guard keepFinished(item, worker, assignment, job, range, now) else {
+            lostUnknown(job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
+            return
+        }
+        let rest = ItemRange(first: range.first + item + 1, count: range.count - item - 1, searched: range.searched)
+        blame(job, range.first + item, outcome(worker, loss, job), isOfZygote: isZygote(loss), now)
+        putBack(rest, job, now)
+    }
+
+    /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
+    private func keepFinished(
+        _ count: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ now: Int64
+    ) -> Bool {
+        if count == 0 { return true }
+        let region = worker.region!
+        let reply = unsafe mapb_reply_at(region.base, assignment.ticket).pointee
+        // The region takes no more ranges, so what this one used need not be known exactly, and is not given back.
+        let start = UInt64(MAPB_RESULTS_OFFSET)
+        let nothing = Extent(offset: 0, count: 0)
+        let bounds = Used(hole: nothing, wild: Extent(offset: start, count: region.size - start))
+        let kept = Used(hole: nothing, wild: nothing)
+        return reply.ticket == assignment.ticket && record(reply, count, bounds, job, range, region, now, keeping: kept) == nil
+    }
+
+    /// True when the worker was killed for something that it had left behind when the signal came: what it was on then is not to blame.
+    private func isBystander(_ worker: Worker, _ word: UInt64, _ job: Job) -> Bool {
+        switch worker.verdict {
+        case .timeout: return word != worker.seenWord
+        case .cancel, .shutdown: return job.ending == nil
+        default: return false
+        }
+    }
+
+    /// Keeps what a bystander had finished of its range; the rest runs again.
+    private func putBackFrom(
+        _ range: ItemRange, _ mark: UInt32, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ now: Int64
+    ) {
+        var finished: UInt64 = 0
+        if mark != MAPB_WHOLE_RANGE, UInt64(mark) <= range.count,
+            keepFinished(UInt64(mark) - 1, worker, assignment, job, range, now)
+        {
+            finished = UInt64(mark) - 1
+        }
+        putBack(ItemRange(first: range.first + finished, count: range.count - finished, searched: range.searched), job, now)
+    }
+
+    private func isZygote(_ loss: Loss) -> Bool {
+        if case .zygote = loss { return true }
+        return false
+    }
+
+    /// How the item ends that a worker was lost in.
+    private func outcome(_ worker: Worker, _ loss: Loss, _ job: Job) -> Outcome {
+        switch worker.verdict {
+        case .timeout:
+            return Outcome(
+                MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT, "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms")
+        case .cancel, .shutdown:
+            return job.ending ?? loss.outcome()
+        default:
+            return loss.outcome()
+        }
+    }
+
+    /// An item was running when its worker was lost: again, when it has attempts left.
+    private func blame(_ job: Job, _ item: UInt64, _ outcome: Outcome, isOfZygote: Bool, _ now: Int64) {
+        if job.ending != nil || outcome.state == MAPE_ITEM_TIMED_OUT {
+            let ending = outcome.state == MAPE_ITEM_TIMED_OUT ? outcome : job.ending ?? outcome
+            job.end(Segment(first: item, count: 1, outcome: ending), ok: 0, failed: 0, now: now)
+            return
+        }
+        if isOfZygote {
+            let times = (job.suspicions[item] ?? 0) + 1
+            job.suspicions[item] = times
+            if times < Policy.suspicion {
+                putBack(ItemRange(first: item, count: 1, searched: true), job, now)
+                return
+            }
+        }
+        let times = (job.crashes[item] ?? 0) + 1
+        job.crashes[item] = times
+        if times < job.config.attempts && !isOfZygote {
+            putBack(ItemRange(first: item, count: 1, searched: true), job, now)
+        } else {
+            job.end(Segment(first: item, count: 1, outcome: outcome), ok: 0, failed: 0, now: now)
+        }
+    }
+
+    /// A worker was lost in a range, nobody knows at which item: one item is blamed, more are halved and run again.
+    private func lostUnknown(_ job: Job, _ range: ItemRange, _ outcome: Outcome, _ now: Int64) {
+        if range.count == 1 || job.ending != nil {
+            if range.count == 1 {
+                blame(job, range.first, outcome, isOfZygote: false, now)
+            } else {
+                putBack(range, job, now)
+            }
+            return
+        }
+        let half = range.count / 2
+        putBack(ItemRange(first: range.first + half, count: range.count - half, searched: true), job, now)
+        putBack(ItemRange(first: range.first, count: half, searched: true), job, now)
+    }
+
+    private func lostInSetup(_ function: Function, _ verdict: Verdict?, _ loss: Loss, _ now: Int64) {
+        function.setupDeaths += 1
+        var isTimeout = false
+        if case .timeout = verdict { isTimeout = true }
+        let what = isTimeout ? "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms" : loss.text
+        if function.setupDeaths >= config.restarts || isTimeout {
+            giveUp(
+                function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
+                "setup of \"\(function.name)\": its worker \(what)" + (isTimeout ? "" : ", \(function.setupDeaths) times in a row"), now)
+        }
+    }
+
+    /// No worker can run this function: its items end as failed.
+    func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: String, _ now: Int64) {
+        guard function.failure == nil else { return }
+        let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, why)
+        function.fail(outcome)
+        log(MAPE_LOG_ERROR, why)
+        for job in allJobs where job.function === function && !job.isDone {
+            job.endWaiting(outcome, now: now)
+            settled(job, now)
+        }
+        waiting.wake()
+    }
+
+    /// Starts processes in the places that are empty.
+    func refill(_ now: Int64) {
+        guard life == .running || (life == .closing && hasUnendedJobs), failure == nil else { return }
+        for worker in workers where worker.state == .none {
+            if worker.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.retryAt) }
+        }
+        publish()
+    }
+
+    /// After config.items_per_worker items a worker is asked to end, and another takes its place.
+    func recycleIfDue(_ worker: Worker) {
+        guard config.itemsPerWorker > 0, worker.state == .ready, worker.items >= config.itemsPerWorker, life == .running else { return }
+        askToEnd(worker)
+        publish()
+    }
+
+    /// Cleanups, then the end.
+    func askToEnd(_ worker: Worker) {
+        guard worker.state == .ready || worker.state == .starting else { return }
+        for function in functions where function.hasCleanup && worker.prepared.contains(function.id) {
+            give(worker, .cleanup(function, globals))
+        }
+        give(worker, .exit)
+        worker.state = .stopping
+    }
+
+    private func zygoteDied() {
+        guard let gone = zygote else { return }
+        mapb_epoll_remove(epoll.number, gone.control)
+        zygote = nil
+        // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
+        for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }
+        gone.end(grace: 0)
+        guard life == .running || life == .closing else { return }
+        log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) died")
+        for worker in workers where worker.isAlive { died(worker, .zygote) }
+        if config.start == MAPE_START_FORK {
+            fail("the zygote died; a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)")
+            return
+        }
+        if figures.items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
+        itemsAtZygoteDeath = figures.items
+        if zygoteDeaths >= Policy.zygoteRestarts {
+            fail("the zygote died \(zygoteDeaths) times in a row")
+            return
+        }
+        do {
+            adopt(try Zygote.start(config))
+            refill(mapb_now())
+        } catch {
+            fail(error.message)
+        }
+    }
+}

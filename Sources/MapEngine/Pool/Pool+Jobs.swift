@@ -1,0 +1,236 @@
+// What the host asks of jobs: submit, push, cancel, release. Under the pool's lock.
+
+import CMapBridge
+
+/// Where a map's items are in the host.
+@safe enum Items {
+    case strided(UnsafeRawPointer?, count: UInt64, stride: UInt64, size: UInt64)
+    case spans(UnsafePointer<mape_span>, count: UInt64)
+}
+
+extension Pool {
+    func function(_ id: UInt32) throws(MapError) -> Function {
+        guard id > 0, Int(id) <= functions.count else {
+            throw MapError(MAPE_E_FUNCTION, "function \(id) is not registered with this pool")
+        }
+        return functions[Int(id) - 1]
+    }
+
+    /// Makes a job of items and queues it.
+    func submit(_ function: Function, _ config: JobConfig, _ items: Items, isApply: Bool) throws(MapError) -> Job {
+        let head = UInt64(MemoryLayout<mapb_job>.size)
+        var record = mapb_job()
+        var used: [Buffer] = []
+        let block: Block
+        let total: UInt64
+        switch items {
+        case .strided(let base, let count, let stride, let size):
+            total = count
+            let extent = try extentOf(count, stride, size)
+            if let base = unsafe base, size > 0, count > 0, let offset = unsafe input.offset(of: base) {
+                used = [try buffer(offset, extent, "items.base")]
+                block = try input.take(head)
+                record.base = offset
+                record.stride = stride
+            } else {
+                let (bytes, over) = count.multipliedReportingOverflow(by: size)
+                guard !over, bytes < UInt64(Int64.max) - head else {
+                    throw MapError(MAPE_E_OVERFLOW, "items.count * items.item_size is more than memory can hold")
+                }
+                block = try input.take(head + bytes)
+                record.base = block.offset + head
+                record.stride = size
+                if let base = unsafe base, bytes > 0 { unsafe copyIn(base, count, stride, size, to: record.base) }
+            }
+            record.size = size
+        case .spans(let spans, let count):
+            total = count
+            block = try unsafe copySpans(spans, count, &record, &used)
+        }
+        record.function = function.id
+        record.globals = globals?.block.offset ?? 0
+        unsafe input.at(block.offset, as: mapb_job.self).pointee = record
+        return enqueue(function, config, total, block, used, stream: nil)
+    }
+
+    private func extentOf(_ count: UInt64, _ stride: UInt64, _ size: UInt64) throws(MapError) -> UInt64 {
+        if count == 0 { return 0 }
+        let (last, over) = (count - 1).multipliedReportingOverflow(by: stride)
+        let (extent, over2) = last.addingReportingOverflow(size)
+        guard !over, !over2, extent <= UInt64(Int64.max) else {
+            throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) times items.stride (\(stride)) passes the end of memory")
+        }
+        return extent
+    }
+
+    private func copyIn(_ base: UnsafeRawPointer, _ count: UInt64, _ stride: UInt64, _ size: UInt64, to offset: UInt64) {
+        if stride == size {
+            unsafe input.copy(base, Int(count * size), to: offset)
+            return
+        }
+        for i in 0..<count { unsafe input.copy(base + Int(i * stride), Int(size), to: offset + i * size) }
+    }
+
+    /// The live buffer that holds a stretch of the input memory.
+    private func buffer(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
+        for buffer in buffers.values where buffer.contains(offset, count) { return buffer }
+        throw .argument(name, "lies in the pool's memory, but not wholly inside a live mape_buffer")
+    }
+
+    private func copySpans(
+        _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ record: inout mapb_job, _ used: inout [Buffer]
+    ) throws(MapError) -> Block {
+        let head = UInt64(MemoryLayout<mapb_job>.size)
+        let line = UInt64(MemoryLayout<mapb_span>.stride)
+        let (table, over) = count.multipliedReportingOverflow(by: line)
+        guard !over, table < 1 << 60 else { throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) is more than memory can hold") }
+        var bytes = head + table
+        for i in 0..<Int(count) {
+            let span = unsafe spans[i]
+            guard unsafe span.data != nil || span.size == 0 else { throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)") }
+            if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
+                let buffer = try unsafe buffer(offset, UInt64(span.size), "items.spans[\(i)].data")
+                if !used.contains(where: { $0 === buffer }) { used.append(buffer) }
+                continue
+            }
+            let (sum, over) = unsafe bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
+            guard !over, unsafe span.size >= 0, sum < UInt64(Int64.max) else {
+                throw MapError(MAPE_E_OVERFLOW, "items.spans: their sizes together are more than memory can hold")
+            }
+            bytes = sum
+        }
+        let block = try input.take(bytes)
+        let lines = unsafe input.at(block.offset + head, as: mapb_span.self)
+        var place = block.offset + head + table
+        for i in 0..<Int(count) {
+            let span = unsafe spans[i]
+            let size = unsafe UInt64(span.size)
+            if let data = unsafe span.data, size > 0, let offset = unsafe input.offset(of: data) {
+                unsafe lines[i] = mapb_span(offset: offset, size: size)
+                continue
+            }
+            unsafe lines[i] = mapb_span(offset: place, size: size)
+            if let data = unsafe span.data, size > 0 { unsafe input.copy(data, Int(size), to: place) }
+            place += (size + 15) & ~15
+        }
+        record.spans = block.offset + head
+        record.span_mask = UInt64.max
+        return block
+    }
+
+    func openStream(_ function: Function, _ config: JobConfig) throws(MapError) -> Job {
+        // Twice the window: one slow item does not stop the others at once.
+        var capacity: UInt64 = 2
+        while capacity < config.window * 2 { capacity *= 2 }
+        let head = UInt64(MemoryLayout<mapb_job>.size)
+        let block = try input.take(head + capacity * UInt64(MemoryLayout<mapb_span>.stride))
+        var record = mapb_job()
+        record.function = function.id
+        record.globals = globals?.block.offset ?? 0
+        record.spans = block.offset + head
+        record.span_mask = capacity - 1
+        unsafe input.at(block.offset, as: mapb_job.self).pointee = record
+        return enqueue(function, config, 0, block, [], stream: Stream(input: input, record: block, capacity: capacity))
+    }
+
+    private func enqueue(
+        _ function: Function, _ config: JobConfig, _ total: UInt64, _ block: Block, _ used: [Buffer], stream: Stream?
+    ) -> Job {
+        sequence += 1
+        figures.jobs += 1
+        let now = mapb_now()
+        let job = Job(
+            function: function, config: config, sequence: sequence, total: total, record: block, globals: globals, buffers: used,
+            now: now)
+        job.stream = stream
+        used.forEach { $0.retain() }
+        if let failure = function.failure { job.endWaiting(failure, now: now) }
+        return job
+    }
+
+    /// A job has its handle, or none: its items go to workers.
+    func launch(_ job: Job) {
+        let now = mapb_now()
+        queueForWork(job)
+        settled(job, now)
+        pump()
+        var wake = job.deadline
+        if job.config.wants(MAPE_DELIVER_PROGRESS) { wake = min(wake, now &+ job.config.progressInterval) }
+        if wake != .max { engineMustWake(by: wake) }
+    }
+
+    /// Takes as many items as fit into the window. Returns how many.
+    func push(_ job: Job, _ stream: Stream, _ items: UnsafePointer<mape_span>, _ count: Int) throws(MapError) -> Int {
+        var accepted = 0
+        defer {
+            if accepted > 0 {
+                queueForWork(job)
+                assign()
+            }
+        }
+        while accepted < count {
+            let held = job.total - job.ended + job.undelivered
+            guard held < job.config.window, stream.hasPlace(for: job.total) else { break }
+            let span = unsafe items[accepted]
+            guard unsafe span.data != nil || span.size == 0 else { throw .argument("items[\(accepted)].data", unsafe "is NULL, but its size is \(span.size)") }
+            guard unsafe span.size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "items[\(accepted)].size is more than memory can hold") }
+            if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
+                _ = try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data")
+            }
+            try unsafe stream.put(job.total, span.data, UInt64(span.size))
+            job.total += 1
+            accepted += 1
+        }
+        return accepted
+    }
+
+    /// Ends a job: what has not begun ends now, what runs is told, and killed after the grace.
+    func end(_ job: Job, _ outcome: Outcome, now: Int64) {
+        guard !job.isDone, job.ending == nil else { return }
+        job.ending = outcome
+        job.endingSince = now
+        job.stream?.finish()
+        unsafe mapb_store32(&input.at(job.record.offset, as: mapb_job.self).pointee.cancel, 1)
+        job.endWaiting(outcome, now: now)
+        settled(job, now)
+        if job.running > 0 { engineMustWake(by: now &+ config.grace / 4) }
+    }
+
+    func release(_ job: Job) {
+        job.isReleased = true
+        unsafe mapb_store32(releases, mapb_peek32(releases) &+ 1)
+        end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_now())
+        events.dequeue(job)
+        job.isQueuedForDelivery = false
+        dropResults(job)
+        if job.isDone { forget(job) }
+    }
+
+    /// The results of a released job, but for what a running callback looks at.
+    private func dropResults(_ job: Job) {
+        if let held = events.held, held.job === job, let segment = job.segments.indices.contains(held.place) ? job.segments[held.place] : nil {
+            job.segments[held.place] = nil
+            events.held!.orphan = segment
+        }
+        job.dropAll()
+    }
+
+    /// Nobody needs it any more.
+    func forget(_ job: Job) {
+        jobs[job.handle] = nil
+        ownJobs[ObjectIdentifier(job)] = nil
+        work.removeAll { $0 === job }
+    }
+
+    /// Once every item has ended, its input is not needed.
+    func freeInput(_ job: Job) {
+        job.stream?.close()
+        input.give(job.record)
+        for buffer in job.buffers { letGo(buffer) }
+        job.hasInput = false
+    }
+
+    func letGo(_ buffer: Buffer) {
+        if buffer.release() { input.give(buffer.block) }
+    }
+}

@@ -1,0 +1,262 @@
+// From workers to jobs: replies are read once, checked against what the worker was given, and only then used.
+
+import CMapBridge
+
+extension Pool {
+    /// True when a worker has published a reply that was not looked at. Without the lock: only a hint.
+    var hasReplies: Bool {
+        for worker in workers {
+            guard let region = worker.region, !worker.given.isEmpty else { continue }
+            if unsafe mapb_load(&region.outbox.pointee.tail) != worker.answered { return true }
+        }
+        return false
+    }
+
+    /// Takes in every reply that has been published, and gives out new ranges.
+    func pump() {
+        guard life != .created else { return }
+        var now: Int64 = 0
+        for worker in workers where worker.state != .none && worker.state != .dying {
+            takeReplies(worker, &now)
+            takeMessages(worker)
+        }
+        assign()
+    }
+
+    /// Takes in a worker's replies. `now`: 0 until the clock was read.
+    func takeReplies(_ worker: Worker, _ now: inout Int64) {
+        guard let region = worker.region else { return }
+        let tail = unsafe mapb_load(&region.outbox.pointee.tail)
+        if tail == worker.answered { return }
+        guard tail > worker.answered, tail <= worker.published else {
+            hostile(worker, "it says it has answered \(tail) of \(worker.published) requests")
+            return
+        }
+        now = mapb_now()
+        let since = worker.progressSince
+        worker.progressSince = now
+        var items: UInt64 = 0
+        var measured: Job?
+        while worker.answered < tail {
+            let assignment = worker.given.first!
+            let reply = unsafe mapb_reply_at(region.base, assignment.ticket).pointee
+            if let wrong = take(reply, assignment, worker, region, now) {
+                hostile(worker, wrong)
+                return
+            }
+            if case .range(let job, let range) = assignment.work {
+                items += range.count
+                measured = job
+            }
+            worker.answered += 1
+            _ = worker.given.popFirst()
+        }
+        worker.seenSince = now
+        worker.seenWord = 0
+        if let job = measured, items > 0 {
+            let sample = Double(max(1, now - since)) / Double(items)
+            job.itemTime = job.itemTime == 0 ? sample : job.itemTime * 0.7 + sample * 0.3
+        }
+        if worker.state == .starting && worker.answered >= UInt64(worker.initialRequests) { becameReady(worker) }
+        if worker.owesSetup { payOwedSetups(worker) }
+        recycleIfDue(worker)
+    }
+
+    /// Functions that were registered while the worker's inbox was full.
+    private func payOwedSetups(_ worker: Worker) {
+        worker.owesSetup = false
+        for function in functions where function.failure == nil && !worker.prepared.contains(function.id) {
+            guard worker.state == .ready || worker.state == .starting else { return }
+            guard worker.inFlight < Int(MAPB_RING) - 1 else {
+                worker.owesSetup = true
+                break
+            }
+            // A setup that is on its way already is answered at once by a second one.
+            give(worker, .setup(function, globals))
+        }
+        publish()
+    }
+
+    /// Uses one reply. Returns what is wrong with it, if anything; then nothing was used.
+    private func take(_ reply: mapb_reply, _ assignment: Assignment, _ worker: Worker, _ region: OutputRegion, _ now: Int64) -> String? {
+        guard reply.ticket == assignment.ticket else { return "its reply is for another request" }
+        guard let used = region.advance(ticket: assignment.ticket, holeEnd: reply.hole_end, wildEnd: reply.wild_end) else {
+            return "its reply claims memory it does not have"
+        }
+        switch assignment.work {
+        case .range(let job, let range):
+            return takeRange(reply, used, job, range, worker, region, now)
+        case .setup(let function, _):
+            defer { region.give(used) }
+            guard reply.code != 0 || reply.cause != 0 else {
+                function.setupDeaths = 0
+                worker.prepared.insert(function.id)
+                return nil
+            }
+            guard let text = text(reply, used, region) else { return "its reply has a text outside its memory" }
+            let isLoad = reply.cause == MAPE_CAUSE_LOAD.rawValue
+            giveUp(
+                function, isLoad ? MAPE_CAUSE_LOAD : MAPE_CAUSE_SETUP, reply.code,
+                isLoad ? text : "setup of \"\(function.name)\" failed with code \(reply.code)" + (text.isEmpty ? "" : ": \(text)"), now)
+            return nil
+        case .module(_, let path):
+            defer { region.give(used) }
+            guard reply.code != 0 else { return nil }
+            guard let text = text(reply, used, region) else { return "its reply has a text outside its memory" }
+            moduleFailure = text.isEmpty ? "cannot load module \"\(path)\"" : text
+            log(MAPE_LOG_ERROR, moduleFailure!)
+            return nil
+        case .cleanup, .exit:
+            region.give(used)
+            return nil
+        }
+    }
+
+    private func text(_ reply: mapb_reply, _ used: Used, _ region: OutputRegion) -> String? {
+        guard reply.size < UInt64(MAPB_TEXT) else { return nil }
+        if reply.size == 0 { return "" }
+        guard used.contains(reply.base, reply.size) else { return nil }
+        return unsafe String(decoding: UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)), as: UTF8.self)
+    }
+
+    private func takeRange(
+        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ worker: Worker, _ region: OutputRegion, _ now: Int64
+    ) -> String? {
+        let done = UInt64(reply.done)
+        let early = reply.flags & (MAPB_REPLY_STOPPED.rawValue | MAPB_REPLY_NO_MEMORY.rawValue) != 0
+        guard done <= range.count, early || done == range.count else {
+            region.give(used)
+            return "its reply counts \(done) of \(range.count) items"
+        }
+        if let wrong = record(reply, done, used, job, range, region, now) {
+            region.give(used)
+            return wrong
+        }
+        worker.items += done
+        var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)
+        if rest.count > 0 && reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0 {
+            let outcome = Outcome(
+                MAPE_ITEM_FAILED, MAPE_CAUSE_MEMORY, code: MAPE_E_MEMORY.rawValue,
+                "the result does not fit into the worker's output memory (\(region.size) bytes, \(region.live) in use): release jobs, or set config.output_reserve higher"
+            )
+            job.end(Segment(first: rest.first, count: 1, outcome: outcome), ok: 0, failed: 0, now: now)
+            rest.first += 1
+            rest.count -= 1
+        }
+        putBack(rest, job, now)
+        figures.ranges += 1
+        settled(job, now)
+        return nil
+    }
+
+    /// Makes a segment of the first `done` items of a range. Returns what is wrong, if anything; then nothing was recorded.
+    /// - used: where its results may lie. keeping: what to give back with the segment, when it is not that.
+    func record(
+        _ reply: mapb_reply, _ done: UInt64, _ used: Used, _ job: Job, _ range: ItemRange, _ region: OutputRegion, _ now: Int64,
+        keeping kept: Used? = nil
+    ) -> String? {
+        if done == 0 {
+            region.give(used)
+            return nil
+        }
+        var segment = Segment(first: range.first, count: done, region: region, used: kept ?? used)
+        if reply.flags & MAPB_REPLY_TABLE.rawValue == 0 {
+            let (bytes, over) = reply.size.multipliedReportingOverflow(by: done)
+            guard !over, bytes == 0 || used.contains(reply.base, bytes) else { return "its results lie outside its memory" }
+            segment.base = bytes == 0 ? 0 : reply.base
+            segment.size = reply.size
+            job.end(segment, ok: done, failed: 0, now: now)
+            return nil
+        }
+        let line = UInt64(MemoryLayout<mapb_entry>.stride)
+        guard used.contains(reply.table, done * line), reply.table % 8 == 0 else { return "its table lies outside its memory" }
+        let lines = unsafe UnsafeRawPointer(region.base + Int(reply.table)).assumingMemoryBound(to: mapb_entry.self)
+        let table = EntryTable()
+        table.entries.reserveCapacity(Int(done))
+        for i in 0..<Int(done) {
+            // Read once; the worker may be writing.
+            let place = unsafe mapb_peek(&UnsafeMutablePointer(mutating: lines)[i].where)
+            let size = unsafe mapb_peek(&UnsafeMutablePointer(mutating: lines)[i].size)
+            let offset = place & (1 << 56 - 1)
+            guard size == 0 || used.contains(offset, size) else { return "a result lies outside its memory" }
+            switch UInt32(place >> 56) {
+            case MAPB_ENTRY_OK.rawValue:
+                table.entries.append(Entry(offset: offset, size: size, failure: -1))
+            case MAPB_ENTRY_FAILED.rawValue:
+                guard let outcome = failure(at: offset, size, region) else { return "a failure's text is not valid" }
+                table.entries.append(Entry(offset: 0, size: 0, failure: Int32(table.failures.count)))
+                table.failures.append(outcome)
+            default: return "a line of its table has no known kind"
+            }
+        }
+        segment.table = table
+        let failed = UInt64(table.failures.count)
+        job.end(segment, ok: done - failed, failed: failed, now: now)
+        return nil
+    }
+
+    private func failure(at offset: UInt64, _ size: UInt64, _ region: OutputRegion) -> Outcome? {
+        let head = UInt64(MemoryLayout<mapb_failure>.size)
+        guard size >= head, size - head < UInt64(MAPB_TEXT) else { return nil }
+        let code = unsafe UnsafeRawPointer(region.base + Int(offset)).loadUnaligned(as: Int32.self)
+        let text = unsafe UnsafeBufferPointer(start: region.base + Int(offset + head), count: Int(size - head))
+        return unsafe Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, code: code, CText(text))
+    }
+
+    /// Items of a range that did not run: again, or as their job ends.
+    func putBack(_ range: ItemRange, _ job: Job, _ now: Int64) {
+        guard range.count > 0 else { return }
+        if let ending = job.ending ?? job.function.failure {
+            job.end(Segment(first: range.first, count: range.count, outcome: ending), ok: 0, failed: 0, now: now)
+            return
+        }
+        job.giveBack(range)
+        queueForWork(job)
+    }
+
+    /// Texts in the message ring. Each is copied before it is looked at.
+    func takeMessages(_ worker: Worker) {
+        guard let region = worker.region else { return }
+        let outbox = unsafe region.outbox
+        let tail = unsafe mapb_load(&outbox.pointee.message_tail)
+        if tail == worker.messageHead { return }
+        let ring = UInt64(MAPB_MESSAGES)
+        let lost = unsafe mapb_load(&outbox.pointee.message_lost)
+        let start = unsafe region.base + Int(MAPB_MESSAGES_OFFSET)
+        func bytes(_ position: UInt64, _ count: UInt64) -> [UInt8] { (0..<count).map { unsafe start[Int((position + $0) & (ring - 1))] } }
+        guard tail > worker.messageHead, tail - worker.messageHead <= ring else {
+            hostile(worker, "its message ring is not valid")
+            return
+        }
+        while worker.messageHead < tail {
+            let head = unsafe bytes(worker.messageHead, 8).withUnsafeBytes { unsafe $0.loadUnaligned(as: mapb_message_head.self) }
+            let whole = (8 + UInt64(head.size) + 7) & ~7
+            guard head.size < MAPB_TEXT, whole <= tail - worker.messageHead else {
+                hostile(worker, "its message ring is not valid")
+                return
+            }
+            let text = CText(array: bytes(worker.messageHead + 8, UInt64(head.size)))
+            let dropped = lost > worker.messageLost ? UInt32(clamping: lost - worker.messageLost) : 0
+            worker.messageLost = max(lost, worker.messageLost)
+            worker.messageHead += whole
+            let level = min(head.level, MAPE_LOG_ERROR.rawValue)
+            events.add(message: PoolMessage(isLog: true, code: Int32(level), worker: Int32(worker.slot), text: text, lost: dropped))
+        }
+        unsafe mapb_store(&input.inbox(worker.slot).pointee.message_head, worker.messageHead)
+        waiting.wake()
+    }
+
+    /// A job's items have moved on: is it done, is there something to deliver?
+    func settled(_ job: Job, _ now: Int64) {
+        figures.items += job.ended - job.countedItems
+        job.countedItems = job.ended
+        if !job.isDone && job.ended == job.total && (job.stream?.finished ?? true) {
+            job.isDone = true
+            job.doneAt = now
+            freeInput(job)
+            waiting.wake()
+        }
+        queueForDelivery(job)
+        if job.isDone && job.isReleased { forget(job) }
+    }
+}

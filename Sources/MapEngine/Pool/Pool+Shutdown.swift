@@ -1,0 +1,121 @@
+// The end of a pool: of its jobs, its workers, its zygote and its thread. Bounded, and safe to ask for twice.
+
+import CMapBridge
+
+extension Pool {
+    /// True when nothing had to be killed or abandoned.
+    func shutDown(_ how: mape_shutdown, timeout: Int64) -> Bool {
+        let end = deadline(after: timeout)
+        _ = waitForZygote()
+        let first = locked { () -> Bool in
+            guard life != .closing && life != .closed else { return false }
+            life = life == .running ? .closing : .closed
+            waiting.wake()
+            return true
+        }
+        if !first {
+            // Another call does it; this one waits for that.
+            while true {
+                let seen = waiting.changes
+                if locked({ life == .closed }) { return true }
+                if mapb_now() >= end { return false }
+                waiting.sleep(seen, end)
+            }
+        }
+        guard locked({ life == .closing }) else {
+            locked { endEverything() }
+            return true
+        }
+        var clean = true
+        if how == MAPE_SHUTDOWN_CANCEL {
+            locked { endEverything() }
+        } else {
+            locked {
+                for job in allJobs { 
+                    job.stream?.finish()
+                    settled(job, mapb_now())
+                }
+            }
+        }
+        if !settle(until: end, { !hasUnendedJobs }) {
+            clean = how == MAPE_SHUTDOWN_CANCEL
+            locked { endEverything() }
+            // Running items have the grace to stop; then checkTimes kills their workers.
+            if !settle(until: deadline(after: config.grace), { !hasUnendedJobs }) { clean = false }
+        }
+        locked {
+            for worker in workers { askToEnd(worker) }
+            publish()
+            engineMustWake(by: mapb_now())
+        }
+        let allGone: () -> Bool = { self.workers.allSatisfy { !$0.isAlive } }
+        let cleanupEnd = max(end, deadline(after: config.grace))
+        if !settle(until: end == .max ? .max : cleanupEnd, allGone) { clean = false }
+        let zygote = locked { () -> Zygote? in
+            for worker in workers where worker.isAlive {
+                clean = false
+                kill(worker, .shutdown)
+            }
+            engineShouldEnd = true
+            mapb_signal_eventfd(engineWake.number)
+            defer { self.zygote = nil }
+            return self.zygote
+        }
+        joinEngine()
+        zygote?.end(grace: Policy.zygoteGrace)
+        locked {
+            // Nobody runs any more: what is left ends here.
+            let now = mapb_now()
+            for worker in workers where worker.isAlive { died(worker, .status(9)) }
+            endEverything()
+            for job in allJobs where !job.isDone { endByForce(job, now) }
+            life = .closed
+            waiting.wake()
+        }
+        return clean
+    }
+
+    private func endEverything() {
+        let outcome = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down")
+        let now = mapb_now()
+        for job in allJobs { end(job, outcome, now: now) }
+    }
+
+    /// No worker is left that could end its items.
+    private func endByForce(_ job: Job, _ now: Int64) {
+        job.endWaiting(job.ending ?? Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down"), now: now)
+        settled(job, now)
+    }
+
+    /// Moves data until `done` or the deadline.
+    private func settle(until end: Int64, _ done: () -> Bool) -> Bool {
+        while true {
+            let seen = waiting.changes
+            let now = locked { () -> Bool in
+                pump()
+                return done() || failure != nil && !hasUnendedJobs && workers.allSatisfy { !$0.isAlive }
+            }
+            if now { return true }
+            if mapb_now() >= end { return false }
+            waiting.sleep(seen, end)
+        }
+    }
+
+    /// After the shutdown: handles, jobs and buffers go.
+    func dismantle() {
+        locked {
+            for job in Array(jobs.values) {
+                Handles.shared.remove(job.handle)
+                release(job)
+            }
+            for job in Array(ownJobs.values) { release(job) }
+            for (handle, buffer) in buffers {
+                Handles.shared.remove(handle)
+                letGo(buffer)
+            }
+            buffers = [:]
+            jobs = [:]
+            ownJobs = [:]
+        }
+    }
+}

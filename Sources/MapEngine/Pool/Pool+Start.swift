@@ -1,0 +1,247 @@
+// The start: engine thread, zygote, workers. And what each new worker is told first.
+
+import CMapBridge
+import Glibc
+
+extension Pool {
+    /// Starts the pool if that was not done. Call without the lock: with FORK the snapshot is taken in here.
+    func ensureStarted() throws(MapError) {
+        let begins = try locked { () throws(MapError) -> Bool in
+            try checkOpen()
+            guard life == .created else { return false }
+            life = .starting
+            startError = nil
+            return true
+        }
+        if begins {
+            let why = unsafe mapb_start_thread(engineMain, Unmanaged.passRetained(self).toOpaque(), &startedThread)
+            if why != 0 {
+                unsafe Unmanaged.passUnretained(self).release()
+                locked { life = .created }
+                throw .system("pthread_create", why)
+            }
+        }
+        // The engine thread makes the zygote; this one waits for that, not for the workers.
+        let error = waitForZygote()
+        if let error {
+            if begins { joinEngine() }
+            throw error
+        }
+    }
+
+    /// Waits while another thread is about to make the zygote.
+    func waitForZygote() -> MapError? {
+        while true {
+            let seen = waiting.changes
+            let (isStarting, error) = locked { (life == .starting, startError) }
+            if !isStarting { return error }
+            waiting.sleep(seen, .max)
+        }
+    }
+
+    func joinEngine() {
+        if startedThread != 0 { mapb_join_thread(startedThread) }
+        startedThread = 0
+    }
+
+    /// On the engine thread, first of all.
+    func engineStarts() -> Bool {
+        do {
+            let born = try Zygote.start(config)
+            locked {
+                life = .running
+                adopt(born)
+                for worker in workers { spawn(worker) }
+                publish()
+                waiting.wake()
+            }
+            return true
+        } catch {
+            locked {
+                // The caller hears of it and may try again, with the file in place perhaps.
+                startError = error
+                life = .created
+                waiting.wake()
+            }
+            return false
+        }
+    }
+
+    /// Takes a new zygote into use: tells it all it has to know.
+    func adopt(_ born: Zygote) {
+        zygote = born
+        figures.zygotesStarted += 1
+        var hello = mapb_control()
+        hello.kind = MAPB_CONTROL_INIT.rawValue
+        hello.size = input.size
+        hello.workers = UInt32(workers.count)
+        hello.memory_limit = config.memoryLimit
+        hello.nice = config.nice
+        hello.flags = (config.pin ? MAPB_INIT_PIN.rawValue : 0) | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
+        born.send(hello, [input.file, engineBell.number, waiterBell.number])
+        for function in functions where function.failure == nil {
+            for library in function.libraries { born.send(text: library, MAPB_CONTROL_LOAD) }
+        }
+        _ = mapb_epoll_add(epoll.number, born.control, EngineTag.control.rawValue)
+    }
+
+    /// Asks for a process in a worker's place.
+    func spawn(_ worker: Worker) {
+        guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life != .closed else { return }
+        var pipes: [Int32] = []
+        do {
+            worker.region = try OutputRegion(reserve: config.outputReserve)
+            if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
+        } catch {
+            worker.region = nil
+            startFailed(worker, error.message, retry: true)
+            return
+        }
+        worker.generation += 1
+        worker.starts += 1
+        figures.workersStarted += 1
+        worker.state = .starting
+        worker.pid = 0
+        worker.given = Queue()
+        worker.published = 0
+        worker.answered = 0
+        worker.items = 0
+        worker.messageHead = 0
+        worker.messageLost = 0
+        worker.verdict = nil
+        worker.prepared = []
+        worker.seenWord = 0
+        worker.seenSince = mapb_now()
+        worker.initialRequests = 0
+        let inbox = unsafe input.inbox(worker.slot)
+        unsafe mapb_store(&inbox.pointee.tail, 0)
+        unsafe mapb_store(&inbox.pointee.message_head, 0)
+
+        var message = mapb_control()
+        message.kind = MAPB_CONTROL_SPAWN.rawValue
+        message.slot = UInt32(worker.slot)
+        message.generation = worker.generation
+        message.size = worker.region!.size
+        zygote.send(message, [worker.region!.file] + pipes, owning: pipes)
+        if zygote.hasBacklog { mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, 1) }
+
+        worker.owesSetup = false
+        for (block, path) in modules { give(worker, .module(block, path)) }
+        for function in functions where function.failure == nil {
+            if worker.inFlight < Int(MAPB_RING) - 1 { give(worker, .setup(function, globals)) } else { worker.owesSetup = true }
+        }
+        worker.initialRequests = worker.inFlight
+        if worker.initialRequests == 0 { becameReady(worker) }
+    }
+
+    /// Both pipes for a worker's standard output and error; returns the ends that go to it.
+    private func openPipes(_ worker: Worker) throws(MapError) -> [Int32] {
+        var ends: [Int32] = []
+        for i in 0..<2 {
+            var pair: [Int32] = [-1, -1]
+            let why = unsafe mapb_pipe(&pair)
+            if why != 0 {
+                closePipes(worker)
+                for end in ends { close(end) }
+                throw .system("pipe2", why)
+            }
+            worker.pipes[i] = pair[0]
+            ends.append(pair[1])
+            _ = mapb_epoll_add(epoll.number, pair[0], EngineTag.pipe(worker.slot, i))
+        }
+        return ends
+    }
+
+    func becameReady(_ worker: Worker) {
+        guard worker.state == .starting else { return }
+        worker.state = .ready
+        worker.failedForks = 0
+        failedStarts = 0
+        waiting.wake()
+    }
+
+    /// A worker's start has failed; after too many in a row the pool gives up.
+    func startFailed(_ worker: Worker, _ why: String, retry: Bool) {
+        failedStarts += 1
+        lastDeath = why
+        log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
+        let others = workers.contains { $0.state == .ready }
+        if failedStarts >= config.restarts && !others {
+            fail("workers could not be started \(failedStarts) times in a row; last: \(why)")
+            return
+        }
+        worker.state = .none
+        if retry {
+            worker.failedForks = min(worker.failedForks + 1, 10)
+            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(worker.failedForks)
+        }
+    }
+
+    /// The pool cannot go on: every item that has not ended ends as abandoned.
+    func fail(_ why: String) {
+        guard failure == nil else { return }
+        let outcome = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, "the pool has failed: \(why)")
+        failure = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, why)
+        log(MAPE_LOG_ERROR, "the pool has failed: \(why)")
+        let now = mapb_now()
+        for job in allJobs { end(job, outcome, now: now) }
+        for worker in workers where worker.isAlive { kill(worker, .shutdown) }
+        waiting.wake()
+    }
+}
+
+extension Pool {
+    /// How the start stands: nil while workers are still to become ready.
+    func startOutcome() -> MapError?? {
+        if let failure { return unsafe .some(MapError(MAPE_E_WORKERS, "the pool has failed: " + String(cString: failure.text.bytes))) }
+        if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
+        let usable = functions.filter { $0.failure == nil }
+        for worker in workers {
+            guard worker.state == .ready, usable.allSatisfy({ worker.prepared.contains($0.id) }) else { return nil }
+        }
+        for function in functions {
+            guard let failure = function.failure else { continue }
+            let status = failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP
+            return .some(MapError(status, "function \"\(function.name)\": \(unsafe String(cString: failure.text.bytes))"))
+        }
+        if let moduleFailure { return .some(MapError(MAPE_E_LOAD, moduleFailure)) }
+        return .some(nil)
+    }
+
+    /// Registers a function; a started pool's workers are told at once.
+    func register(_ description: mape_function) throws(MapError) -> UInt32 {
+        try checkOpen()
+        guard functions.count + 1 < Int(MAPB_MAX_FUNCTIONS) else {
+            throw MapError(MAPE_E_MEMORY, "a pool can hold \(MAPB_MAX_FUNCTIONS - 1) functions")
+        }
+        let isFork = config.start == MAPE_START_FORK
+        let function = try unsafe Function.make(
+            description, id: UInt32(functions.count + 1), input: input, isFork: isFork, snapshot: isFork && life == .created)
+        functions.append(function)
+        if let zygote {
+            for library in function.libraries { zygote.send(text: library, MAPB_CONTROL_LOAD) }
+            for worker in workers where worker.state == .ready || worker.state == .starting {
+                if worker.inFlight < Int(MAPB_RING) - 1 { give(worker, .setup(function, globals)) } else { worker.owesSetup = true }
+            }
+            publish()
+        }
+        return function.id
+    }
+
+    func setGlobal(_ name: String, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
+        try checkOpen()
+        var values = globals?.values ?? []
+        values.removeAll { $0.name == name }
+        if let data = unsafe data {
+            let nameBlock = try input.take(text: name)
+            let block: Block
+            do { block = try input.take(UInt64(size)) } catch {
+                input.give(nameBlock)
+                throw error
+            }
+            unsafe input.copy(data, size, to: block.offset)
+            values.append(Globals.Value(name: name, nameBlock: nameBlock, block: block, size: UInt64(size), input: input))
+        }
+        globals = values.isEmpty ? nil : try Globals(values, input: input)
+    }
+}

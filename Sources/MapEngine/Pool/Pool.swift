@@ -1,0 +1,148 @@
+// The pool: everything the host's threads and the engine thread share, behind one lock.
+//
+//   host threads ──ABI──►┌──────────────────────────────────────────────┐
+//                        │ Pool (lock)                                  │
+//   engine thread ──────►│  jobs → assign → inboxes   outboxes → pump   │
+//   (epoll: bell,        │  zygote client, workers, deadlines, events   │
+//    control socket,     └──────────────────────────────────────────────┘
+//    pipes, deadlines)
+//
+// Whoever holds the lock may move data: the engine thread when a bell or deadline wakes it, a host thread that waits for a job or
+// dispatches. Per range the lock is taken at most once; per item never. User code (callbacks, the wakeup hook) runs outside it.
+//
+// Files: Pool+Start (birth), Pool+Zygote (control messages), Pool+Assign (jobs to workers), Pool+Pump (replies), Pool+Deaths,
+// Pool+Deadlines, Pool+Jobs (what the host asks of jobs), Pool+Shutdown, Engine (the thread), Waiting (threads that wait).
+
+import CMapBridge
+
+@safe final class Pool: @unchecked Sendable {
+    let config: PoolConfig
+    let input: InputMemory
+    let engineBell: Descriptor
+    let waiterBell: Descriptor
+    /// Wakes the engine thread for what other threads ask of it.
+    let engineWake: Descriptor
+    private let guardLock = Lock()
+    private let hookLock = Lock()
+
+    enum Life { case created, starting, running, closing, closed }
+    var life = Life.created
+    /// Set when the pool cannot go on: what its items end with.
+    var failure: Outcome?
+    var handle: UInt = 0
+    var lastMessage = ""
+
+    var workers: [Worker]
+    var functions: [Function] = []
+    var globals: Globals?
+    var modules: [(Block, String)] = []
+    var buffers: [UInt: Buffer] = [:]
+    var jobs: [UInt: Job] = [:]
+    /// Jobs without a handle, until they have released themselves.
+    var ownJobs: [ObjectIdentifier: Job] = [:]
+    /// Jobs that have items for workers: highest priority first, then oldest.
+    var work: [Job] = []
+    var sequence: UInt64 = 0
+
+    var zygote: Zygote?
+    var engineShouldEnd = false
+    var engineSleepsUntil: Int64 = .max
+    var bellEpoch: UInt64 = 0
+    var failedStarts: UInt32 = 0
+    var zygoteDeaths: UInt32 = 0
+    var lastDeath = ""
+    var itemsAtZygoteDeath: UInt64 = 0
+    var moduleFailure: String?
+    var startError: MapError?
+    var startedThread: UInt64 = 0
+    let epoll: Descriptor
+    /// Cores that this process may use.
+    let usable: Int
+
+    var events = EventQueue()
+    let waiting = Waiting()
+    /// Changes when a job is released: a dispatch that is under way looks again.
+    let releases: UnsafeMutablePointer<UInt32>
+    var figures = Figures()
+
+    struct Figures {
+        var workersStarted: UInt64 = 0
+        var workersDied: UInt64 = 0
+        var workersKilled: UInt64 = 0
+        var zygotesStarted: UInt64 = 0
+        var jobs: UInt64 = 0
+        var items: UInt64 = 0
+        var ranges: UInt64 = 0
+    }
+
+    // The wakeup hook, guarded by hookLock.
+    private var hook: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
+    private var hookContext: UnsafeMutableRawPointer?
+
+    init(_ config: PoolConfig) throws(MapError) {
+        self.config = config
+        let why = mapb_remember_host()
+        if why != 0 { throw .system("madvise(MADV_WIPEONFORK)", why) }
+        input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
+        engineBell = try Descriptor(checking: mapb_eventfd(), "eventfd")
+        waiterBell = try Descriptor(checking: mapb_eventfd(), "eventfd")
+        engineWake = try Descriptor(checking: mapb_eventfd(), "eventfd")
+        epoll = try Descriptor(checking: mapb_epoll(), "epoll_create1")
+        var why2 = mapb_epoll_add(epoll.number, engineBell.number, EngineTag.bell.rawValue)
+        if why2 == 0 { why2 = mapb_epoll_add(epoll.number, engineWake.number, EngineTag.wake.rawValue) }
+        if why2 != 0 { throw .system("epoll_ctl", why2) }
+        usable = usableCores()
+        unsafe releases = .allocate(capacity: 1)
+        unsafe releases.initialize(to: 0)
+        workers = (0..<config.workers).map { Worker(slot: $0) }
+        for path in config.modules { modules.append((try input.take(text: path), path)) }
+        unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerLooks : 0
+    }
+
+    deinit { unsafe releases.deallocate() }
+
+    /// Runs `body` with the lock held; afterwards tells the host, outside the lock, when events have come in.
+    func locked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        guardLock.lock()
+        defer {
+            let tell = events.takeNotice()
+            guardLock.unlock()
+            if tell { callHook() }
+        }
+        return try body()
+    }
+
+    private func callHook() {
+        hookLock.lock()
+        defer { hookLock.unlock() }
+        unsafe hook?(hookContext)
+    }
+
+    func setHook(_ hook: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ context: UnsafeMutableRawPointer?) {
+        hookLock.lock()
+        unsafe self.hook = unsafe hook
+        unsafe hookContext = unsafe context
+        hookLock.unlock()
+        // What came in before there was a hook would otherwise wait for the next event.
+        if locked({ !events.isEmpty }) { callHook() }
+    }
+
+    // MARK: - Under the lock
+
+    var isOpen: Bool { life != .closing && life != .closed }
+
+    func checkOpen() throws(MapError) {
+        if !isOpen { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
+        if let failure { throw unsafe MapError(MAPE_E_WORKERS, "pool has failed: " + String(cString: failure.text.bytes)) }
+    }
+
+    func log(_ level: mape_log_level, _ text: String) {
+        events.add(message: PoolMessage(isLog: true, code: Int32(bitPattern: level.rawValue), worker: -1, text: CText(text)))
+        waiting.wake()
+    }
+
+    var hasUnendedJobs: Bool { jobs.values.contains { !$0.isDone } || ownJobs.values.contains { !$0.isDone } }
+
+    /// Every job, with and without a handle.
+    var allJobs: [Job] { Array(jobs.values) + ownJobs.values.filter { $0.handle == 0 } }
+}

@@ -1,0 +1,155 @@
+// A pool's settings, copied from C and completed with defaults.
+
+import CMapBridge
+import Glibc
+
+@safe struct PoolConfig {
+    var workers: Int
+    var start: mape_start
+    var output: mape_output
+    var restarts: UInt32
+    var zygotePath: String?
+    var zygoteArguments: [String]?
+    var environmentSet: [String]
+    var environmentUnset: [String]
+    var modules: [String]
+    /// Nanoseconds; Int64.max: none.
+    var setupTimeout: Int64
+    var cleanupTimeout: Int64
+    var grace: Int64
+    var itemsPerWorker: UInt64
+    var memoryLimit: UInt64
+    var nice: Int32
+    var pin: Bool
+    var inputReserve: UInt64
+    var outputReserve: UInt64
+    var context: UnsafeMutableRawPointer?
+    var onOutput: mape_event_fn?
+    var onLog: mape_event_fn?
+
+    init(_ c: mape_pool_config) throws(MapError) {
+        guard unsafe c.workers <= MAPB_MAX_WORKERS else {
+            throw .argument("config.workers", unsafe "is \(c.workers); at most \(MAPB_MAX_WORKERS) are possible")
+        }
+        guard unsafe c.start <= MAPE_START_FORK.rawValue else { throw .argument("config.start", unsafe "is \(c.start), no enum mape_start") }
+        guard unsafe c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
+            throw .argument("config.output", unsafe "is \(c.output), no enum mape_output")
+        }
+        guard unsafe (0...19).contains(c.nice) else { throw .argument("config.nice", unsafe "is \(c.nice); 0 to 19 are possible") }
+        guard unsafe c.pin <= 1 else { throw .argument("config.pin", unsafe "is \(c.pin); 0 or 1 are possible") }
+        workers = unsafe c.workers == 0 ? usableCores() : Int(c.workers)
+        start = unsafe mape_start(c.start)
+        output = unsafe mape_output(c.output)
+        restarts = unsafe c.restarts == 0 ? Policy.restarts : c.restarts
+        zygotePath = unsafe c.zygote_path.map { unsafe String(cString: $0) }
+        zygoteArguments = unsafe c.zygote_argv.map(strings)
+        environmentSet = unsafe strings(c.env_set)
+        environmentUnset = unsafe strings(c.env_unset)
+        modules = unsafe strings(c.modules)
+        // Each is a request to every new worker, and its inbox holds so many.
+        guard modules.count <= 32 else { throw .argument("config.modules", "has \(modules.count) entries; at most 32 are possible") }
+        if let wrong = environmentSet.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
+            throw .argument("config.env_set", "holds \"\(wrong)\", which is not of the form NAME=value")
+        }
+        if let wrong = environmentUnset.first(where: { $0.contains("=") || $0.isEmpty }) {
+            throw .argument("config.env_unset", "holds \"\(wrong)\", which is no name")
+        }
+        setupTimeout = unsafe limit(c.setup_timeout_ns, Policy.setupTimeout)
+        cleanupTimeout = unsafe limit(c.cleanup_timeout_ns, Policy.cleanupTimeout)
+        grace = unsafe limit(c.grace_ns, Policy.grace)
+        itemsPerWorker = unsafe c.items_per_worker
+        memoryLimit = unsafe c.memory_limit
+        nice = unsafe c.nice
+        pin = unsafe c.pin == 1
+        inputReserve = unsafe c.input_reserve == 0 ? Policy.inputReserve : c.input_reserve
+        outputReserve = unsafe c.output_reserve == 0 ? Policy.outputReserve : c.output_reserve
+        guard inputReserve <= 1 << 46 else { throw .argument("config.input_reserve", "is larger than an address space") }
+        guard outputReserve <= 1 << 46 else { throw .argument("config.output_reserve", "is larger than an address space") }
+        unsafe context = unsafe c.context
+        unsafe onOutput = unsafe c.on_output
+        unsafe onLog = unsafe c.on_log
+    }
+
+    /// What the workers' environment is to be.
+    func environment() -> [String] {
+        var result: [String] = []
+        let replaced = environmentUnset + environmentSet.map { String($0.prefix { $0 != "=" }) }
+        for entry in unsafe strings(UnsafePointer(UnsafeRawPointer(mapb_environment())?.assumingMemoryBound(to: UnsafePointer<CChar>?.self))) {
+            let name = entry.prefix { $0 != "=" }
+            if !replaced.contains(where: { $0 == name }) { result.append(entry) }
+        }
+        return result + environmentSet
+    }
+}
+
+/// 0: the default; negative: none.
+private func limit(_ ns: Int64, _ standard: Int64) -> Int64 { ns == 0 ? standard : ns < 0 ? Int64.max : ns }
+
+/// The texts of an array ended with NULL.
+private func strings(_ array: UnsafePointer<UnsafePointer<CChar>?>?) -> [String] {
+    guard let array = unsafe array else { return [] }
+    var result: [String] = []
+    var i = 0
+    while let text = unsafe array[i] {
+        unsafe result.append(String(cString: text))
+        i += 1
+    }
+    return result
+}
+
+/// The cores this process may use: its affinity mask, cut to the CPU quota of its cgroup (version 2: cpu.max; version 1:
+/// cpu.cfs_quota_us), rounded up. See cgroups(7) and the kernel's admin-guide/cgroup-v2.rst.
+func usableCores() -> Int {
+    let cores = max(1, Int(mapb_cores()))
+    guard let quota = cpuQuota(read: readSmallFile) else { return cores }
+    return max(1, min(cores, Int(quota.rounded(.up))))
+}
+
+/// The smallest quota on the way from this process's cgroup to the root, in cores. `read` gives a file's text.
+func cpuQuota(read: (String) -> String?) -> Double? {
+    guard let membership = read("/proc/self/cgroup") else { return nil }
+    var smallest: Double?
+    func note(_ quota: Double?) {
+        if let quota, quota > 0 { smallest = min(smallest ?? quota, quota) }
+    }
+    for line in membership.split(separator: "\n") {
+        let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard fields.count == 3 else { continue }
+        let isVersion2 = fields[0] == "0" && fields[1].isEmpty
+        guard isVersion2 || fields[1].split(separator: ",").contains("cpu") else { continue }
+        var path = String(fields[2])
+        while true {
+            if isVersion2 {
+                if let text = read("/sys/fs/cgroup\(path)/cpu.max") { note(quotaVersion2(text)) }
+            } else {
+                let folder = "/sys/fs/cgroup/cpu\(path)"
+                if let quota = read("\(folder)/cpu.cfs_quota_us").flatMap(number),
+                    let period = read("\(folder)/cpu.cfs_period_us").flatMap(number), quota > 0, period > 0
+                {
+                    note(quota / period)
+                }
+            }
+            if path.isEmpty || path == "/" { break }
+            path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        }
+    }
+    return smallest
+}
+
+/// "max 100000" or "150000 100000".
+private func quotaVersion2(_ text: String) -> Double? {
+    let fields = text.split { $0 == " " || $0 == "\n" }
+    guard fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0 else { return nil }
+    return quota / period
+}
+
+private func number(_ text: String) -> Double? { Double(text.split { $0 == " " || $0 == "\n" }.first ?? "") }
+
+private func readSmallFile(_ path: String) -> String? {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let got = unsafe read(file, &bytes, bytes.count)
+    return got > 0 ? String(decoding: bytes[..<got], as: UTF8.self) : nil
+}

@@ -1,0 +1,147 @@
+// The host's end of the zygote: the process, its control socket, and messages that wait until the socket takes them.
+
+import CMapBridge
+import Glibc
+
+final class Zygote {
+    private let socket: Descriptor
+    private var process: mapb_spawned
+    private var outbox = Queue<Outgoing>()
+    let pid: Int32
+    var isConnected = true
+
+    var control: Int32 { socket.number }
+    var hasBacklog: Bool { !outbox.isEmpty }
+
+    /// A message and the descriptors that go with it; those it owns are closed once it is sent.
+    private final class Outgoing {
+        var message: mapb_control
+        var descriptors: [Int32]
+        let owned: [Int32]
+
+        init(_ message: mapb_control, _ descriptors: [Int32], _ owned: [Int32]) {
+            self.message = message
+            self.descriptors = descriptors
+            self.owned = owned
+        }
+
+        deinit { for fd in owned { close(fd) } }
+    }
+
+    private init(socket: consuming Descriptor, process: mapb_spawned) {
+        self.socket = socket
+        self.process = process
+        pid = process.pid
+    }
+
+    /// Starts a zygote. Called on the engine thread: the kernel ties the zygote to the thread that made it.
+    static func start(_ config: PoolConfig) throws(MapError) -> Zygote {
+        var pair: [Int32] = [-1, -1]
+        let why = unsafe mapb_socket_pair(&pair)
+        if why != 0 { throw .system("socketpair", why) }
+        let ours = Descriptor(pair[0])
+        let theirs = Descriptor(pair[1])
+        var process = mapb_spawned(pid: 0, pidfd: -1)
+        if config.start == MAPE_START_FORK {
+            let changes = !config.environmentSet.isEmpty || !config.environmentUnset.isEmpty
+            let environment = changes ? CTextArray(config.environment()) : nil
+            let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process)
+            if why != 0 { throw .system("fork", why) }
+        } else {
+            var path = config.zygotePath ?? ""
+            if config.zygotePath == nil { path = try bundledZygote() }
+            let arguments = CTextArray(config.zygoteArguments ?? [path])
+            let environment = CTextArray(config.environment() + ["MAPENGINE_ZYGOTE=3"])
+            let why = unsafe mapb_spawn_zygote(path, arguments.pointers, environment.pointers, theirs.number, &process)
+            if why != 0 {
+                throw MapError(
+                    MAPE_E_SYSTEM,
+                    unsafe "cannot start the zygote \"\(path)\": \(String(cString: strerror(why))); config.zygote_path or the environment variable MAPENGINE_ZYGOTE_PATH can name another"
+                )
+            }
+        }
+        return Zygote(socket: ours, process: process)
+    }
+
+    /// The helper program: beside the library in ../libexec or in its own folder.
+    private static func bundledZygote() throws(MapError) -> String {
+        if let named = unsafe getenv("MAPENGINE_ZYGOTE_PATH") { return unsafe String(cString: named) }
+        var path = [CChar](repeating: 0, count: 4097)
+        let why = unsafe mapb_own_path(&path, UInt64(path.count))
+        if why != 0 { throw .system("finding the library's own path", why) }
+        let own = unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
+        let folder = own[..<(own.lastIndex(of: "/") ?? own.startIndex)]
+        let parent = folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]
+        let candidates = [
+            "\(parent)/libexec/mapengine-zygote", "\(folder)/mapengine-zygote", "\(folder)/../../libexec/mapengine-zygote",
+        ]
+        for candidate in candidates where unsafe access(candidate, X_OK) == 0 { return candidate }
+        throw MapError(
+            MAPE_E_SYSTEM,
+            "no mapengine-zygote beside the library (looked for \(candidates.joined(separator: ", "))); install it there, or set config.zygote_path"
+        )
+    }
+
+    /// Sends a message, or keeps it until the socket takes it.
+    func send(_ message: mapb_control, _ descriptors: [Int32] = [], owning owned: [Int32] = []) {
+        outbox.append(Outgoing(message, descriptors, owned))
+        flush()
+    }
+
+    func send(text: String, _ kind: mapb_control_kind) {
+        var message = mapb_control()
+        message.kind = kind.rawValue
+        let bytes = Array(text.utf8.prefix(4095))
+        unsafe withUnsafeMutableBytes(of: &message.text) { buffer in
+            for (i, byte) in bytes.enumerated() { unsafe buffer[i] = byte }
+            unsafe buffer[bytes.count] = 0
+        }
+        message.text_size = UInt32(bytes.count + 1)
+        send(message)
+    }
+
+    func flush() {
+        while isConnected, let next = outbox.first {
+            let why = unsafe mapb_control_send(control, &next.message, next.descriptors, Int32(next.descriptors.count), 0)
+            if why == EAGAIN || why == ENOBUFS { return }
+            // A socket without its other end is told by the next receive.
+            _ = outbox.popFirst()
+        }
+    }
+
+    /// The next message; nil when there is none. Clears `isConnected` when the zygote is gone.
+    func receive() -> mapb_control? {
+        var message = mapb_control()
+        var descriptors: [Int32] = [-1, -1, -1]
+        let got = unsafe mapb_control_receive(control, &message, &descriptors, 0)
+        for fd in descriptors where fd >= 0 { close(fd) }
+        if got == 0 { isConnected = false }
+        return got == 1 ? message : nil
+    }
+
+    /// Ends the process: closes the socket's sending side, which it takes as its end, then waits, then kills.
+    func end(grace: Int32) {
+        outbox = Queue()
+        shutdown(control, Int32(SHUT_RDWR))
+        isConnected = false
+        if unsafe mapb_wait_zygote(&process, grace) == 0 {
+            unsafe mapb_kill_zygote(&process)
+            _ = unsafe mapb_wait_zygote(&process, -1)
+        }
+    }
+}
+
+/// Texts as C wants them: an array of pointers, ended with NULL.
+@safe final class CTextArray {
+    private let texts: [CText]
+    let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+    init(_ strings: [String]) {
+        texts = strings.map { CText($0) }
+        unsafe pointers = .allocate(capacity: strings.count + 1)
+        for (i, text) in texts.enumerated() { unsafe pointers[i] = unsafe text.bytes }
+        unsafe pointers[strings.count] = nil
+    }
+
+    deinit { unsafe pointers.deallocate() }
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# run.sh PREFIX BUILD TEST... - runs the test programs one after another, each under a limit, and goes on after failures.
+# Ends with the line "N passed, N failed". A program that crashes, runs out of time, or runs no test is one failure.
+# SPDX-License-Identifier: Apache-2.0
+set -u
+prefix=$1
+build=$2
+here=$(dirname "$0")
+shift 2
+passed=0
+failed=0
+mkdir -p "$build/logs"
+
+for test in "$@"; do
+    log=$build/logs/$test.log
+    printf '\n==== %s ====\n' "$test"
+    case $test in
+        *.sh) set -- "$here/$test" "$prefix" ;;
+        *) set -- "$build/$test" ;;
+    esac
+    { timeout -k 10 240 "$@" 2>&1; echo "status $?" >"$log.status"; } | tee "$log"
+    status=$(sed -n 's/^status //p' "$log.status")
+    # Names are counted once: the summary at the end of a run repeats those that failed.
+    right=$(grep -a '^\[       OK \] ' "$log" | sort -u | wc -l)
+    wrong=$(grep -a '^\[  FAILED  \] ' "$log" | grep -a -v ' test(s), listed below:$' | sort -u | wc -l)
+    if [ "$right" -eq 0 ] && [ "$wrong" -eq 0 ]; then
+        echo "$test: ran no test (status $status)"
+        wrong=1
+    elif [ "$status" -ne 0 ] && [ "$wrong" -eq 0 ] || [ "$status" -gt 1 ]; then
+        echo "$test: ended with status $status"
+        wrong=$((wrong + 1))
+    fi
+    passed=$((passed + right))
+    failed=$((failed + wrong))
+done
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

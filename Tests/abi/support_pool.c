@@ -1,0 +1,216 @@
+/* support_pool.c - pools that are checked when they go, and short ways to jobs and their results.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "support.h"
+
+static mape_pool *open_pools[64];
+
+mape_pool_config config_of(uint32_t birth, uint32_t workers) {
+    mape_pool_config config = MAPE_POOL_CONFIG_INIT;
+    config.start = birth;
+    config.workers = workers;
+    return config;
+}
+
+mape_pool *pool_open_with(const mape_pool_config *config) {
+    mape_pool *pool = NULL;
+    is_ok(NULL, mape_pool_create(&pool, config));
+    assert_non_null(pool);
+    pool_adopt(pool);
+    return pool;
+}
+
+void pool_adopt(mape_pool *pool) {
+    for (size_t i = 0; i < COUNT(open_pools); i++) {
+        if (open_pools[i] != NULL) continue;
+        open_pools[i] = pool;
+        return;
+    }
+    fail_msg("too many pools");
+}
+
+mape_pool *pool_open(uint32_t birth, uint32_t workers) {
+    mape_pool_config config = config_of(birth, workers);
+    return pool_open_with(&config);
+}
+
+mape_pool *pool_started(uint32_t birth, uint32_t workers) {
+    mape_pool *pool = pool_open(birth, workers);
+    stage("starting a pool");
+    is_ok(pool, mape_pool_start(pool, PATIENCE));
+    return pool;
+}
+
+void pool_forget(mape_pool *pool) {
+    for (size_t i = 0; i < COUNT(open_pools); i++)
+        if (open_pools[i] == pool) open_pools[i] = NULL;
+}
+
+bool pools_are_open(void) {
+    for (size_t i = 0; i < COUNT(open_pools); i++)
+        if (open_pools[i] != NULL) return true;
+    return false;
+}
+
+void pools_destroyed(void) {
+    for (size_t i = 0; i < COUNT(open_pools); i++) {
+        if (open_pools[i] != NULL) mape_pool_destroy(open_pools[i]);
+        open_pools[i] = NULL;
+    }
+}
+
+int pool_pids(mape_pool *pool, pid_t *out, int limit) {
+    mape_pool_stats_t stats = stats_of(pool);
+    int count = 0;
+    if (stats.zygote_pid > 0 && count < limit) out[count++] = stats.zygote_pid;
+    for (uint32_t i = 0; i < stats.workers; i++) {
+        mape_worker_info_t worker = worker_of(pool, i);
+        if (worker.pid > 0 && count < limit) out[count++] = worker.pid;
+    }
+    return count;
+}
+
+void pool_close(mape_pool *pool) {
+    pid_t pids[1100];
+    int count = pool_pids(pool, pids, (int)COUNT(pids));
+    stage("destroying a pool");
+    pool_forget(pool);
+    is_ok(NULL, mape_pool_destroy(pool));
+    wait_gone(pids, count);
+}
+
+mape_function_id registered(mape_pool *pool, mape_run_fn run) {
+    mape_function description = MAPE_FUNCTION_INIT;
+    mape_function_id function = 0;
+    description.run = run;
+    is_ok(pool, mape_register(pool, &description, &function));
+    assert_int_not_equal(function, 0);
+    return function;
+}
+
+mape_function_id registered_range(mape_pool *pool, mape_run_range_fn run_range) {
+    mape_function description = MAPE_FUNCTION_INIT;
+    mape_function_id function = 0;
+    description.run_range = run_range;
+    is_ok(pool, mape_register(pool, &description, &function));
+    assert_int_not_equal(function, 0);
+    return function;
+}
+
+mape_function_id registered_shared(mape_pool *pool, mape_run_fn run, mape_setup_fn setup, mape_cleanup_fn cleanup) {
+    mape_function description = MAPE_FUNCTION_INIT;
+    mape_function_id function = 0;
+    description.run = run;
+    description.setup = setup;
+    description.cleanup = cleanup;
+    description.data = shared_path();
+    description.data_size = strlen(shared_path()) + 1;
+    is_ok(pool, mape_register(pool, &description, &function));
+    return function;
+}
+
+/* ---- jobs and results ---- */
+
+mape_pool_stats_t stats_of(mape_pool *pool) {
+    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    is_ok(pool, mape_pool_stats(pool, &stats));
+    return stats;
+}
+
+mape_worker_info_t worker_of(mape_pool *pool, uint32_t index) {
+    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+    is_ok(pool, mape_worker_info(pool, index, &worker));
+    return worker;
+}
+
+mape_progress progress_of(mape_job *job) {
+    mape_progress progress = MAPE_PROGRESS_INIT;
+    is_ok(NULL, mape_job_progress(job, &progress));
+    return progress;
+}
+
+mape_result result_of(mape_job *job, uint64_t index) {
+    mape_result result = MAPE_RESULT_INIT;
+    is_ok(NULL, mape_job_result(job, index, &result));
+    assert_non_null(result.message);
+    return result;
+}
+
+mape_items items_at(const void *base, uint64_t count, size_t size) {
+    mape_items items = MAPE_ITEMS_INIT;
+    items.base = base;
+    items.count = count;
+    items.item_size = size;
+    return items;
+}
+
+mape_job *mapped(mape_pool *pool, mape_function_id function, const void *base, uint64_t count, size_t size,
+                 const mape_job_config *config) {
+    mape_items items = items_at(base, count, size);
+    mape_job *job = NULL;
+    is_ok(pool, mape_map(pool, function, &items, config, &job));
+    assert_non_null(job);
+    return job;
+}
+
+mape_job *applied(mape_pool *pool, mape_function_id function, const void *input, size_t size) {
+    mape_job *job = NULL;
+    is_ok(pool, mape_apply(pool, function, input, size, NULL, &job));
+    assert_non_null(job);
+    return job;
+}
+
+void wait_for(mape_job *job) {
+    stage("waiting for a job");
+    is_ok(NULL, mape_job_wait(job, PATIENCE));
+}
+
+void result_is(mape_job *job, uint64_t index, const void *bytes, size_t size) {
+    mape_result result = result_of(job, index);
+    if (result.state != MAPE_ITEM_OK)
+        fail_msg("item %llu: state %u, cause %u, code %d, \"%s\"", (unsigned long long)index, result.state, result.cause,
+                 result.code, result.message);
+    assert_int_equal(result.cause, MAPE_CAUSE_NONE);
+    assert_int_equal(result.code, 0);
+    assert_int_equal(result.size, size);
+    if (size > 0) assert_memory_equal(result.data, bytes, size);
+    else assert_null(result.data);
+}
+
+void result_ended(mape_job *job, uint64_t index, uint32_t state, uint32_t cause, int32_t code) {
+    mape_result result = result_of(job, index);
+    if (result.state != state || result.cause != cause || result.code != code)
+        fail_msg("item %llu: state %u, cause %u, code %d, \"%s\"; expected state %u, cause %u, code %d",
+                 (unsigned long long)index, result.state, result.cause, result.code, result.message, state, cause, code);
+    if (state != MAPE_ITEM_OK) assert_null(result.data);
+}
+
+void squares_are_right(mape_job *job, const uint64_t *values, uint64_t count) {
+    uint64_t *squares = calloc(count + 1, sizeof *squares);
+    uint64_t missing = 77;
+    stage("gathering");
+    is_ok(NULL, mape_job_gather(job, squares, count * sizeof *squares, sizeof *squares, &missing));
+    assert_int_equal(missing, 0);
+    for (uint64_t i = 0; i < count; i++)
+        if (squares[i] != values[i] * values[i]) fail_msg("item %llu is wrong", (unsigned long long)i);
+    free(squares);
+}
+
+uint64_t *numbers(uint64_t count) {
+    uint64_t *values = malloc((count + 1) * sizeof *values);
+    for (uint64_t i = 0; i < count; i++) values[i] = i * 3 + 1;
+    return values;
+}
+
+void dispatch_until_done(mape_pool *pool, mape_job *job) {
+    stage("dispatching until the job is done");
+    for (int64_t begun = now_ns();;) {
+        int handled = mape_dispatch(pool, 0, 0);
+        assert_true(handled >= 0);
+        if (now_ns() - begun > PATIENCE) fail_msg("the job is never done");
+        mape_progress progress = progress_of(job);
+        if (handled == 0 && progress.is_done && progress.undelivered == 0) return;
+        if (handled == 0) short_nap();
+    }
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# What the checks in this folder share. Each is a script that sources this file, prints a line `ok NAME` or
+# `FAILED NAME: why` per check, and ends with `finish`, whose line `N passed, N failed` scripts/test.sh reads.
+# They run in the project's folder, take what they need from dist/, and write only to $work.
+
+set -uo pipefail
+# Messages of compilers and tools in one language; builds that do not depend on the caller's settings.
+export LC_ALL=C.UTF-8
+unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root" || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/mapengine-check.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+passed=0
+failed=0
+
+ok() {
+    passed=$((passed + 1))
+    printf 'ok %s\n' "$1"
+}
+
+# failed NAME WHY: further lines of WHY are indented.
+failed() {
+    failed=$((failed + 1))
+    printf 'FAILED %s: %s\n' "$1" "${2//$'\n'/$'\n'    }"
+}
+
+# check NAME COMMAND...: ok when the command succeeds within five minutes; else its output is the reason. A shell function
+# would escape the time limit, so commands are programs.
+check() {
+    local name=$1 status=0
+    shift
+    # The outer braces keep bash's own notes of crashes out of the output.
+    { timeout -k 10 300 "$@" >"$work/check.log" 2>&1 </dev/null || status=$?; } 2>/dev/null
+    if ((status == 0)); then
+        ok "$name"
+        return 0
+    fi
+    failed "$name" "$(why $status "$1")"
+    return 1
+}
+
+# check_fails NAME PATTERN COMMAND...: ok when the command fails and its output matches the extended regular expression.
+check_fails() {
+    local name=$1 pattern=$2 status=0
+    shift 2
+    { timeout -k 10 300 "$@" >"$work/check.log" 2>&1 </dev/null || status=$?; } 2>/dev/null
+    if ((status == 0)); then
+        failed "$name" "$1 succeeded, though it should not"
+    elif ! grep -qE "$pattern" "$work/check.log"; then
+        failed "$name" "$1 failed, but its output does not say '$pattern'"$'\n'"$(tail -n 20 "$work/check.log")"
+    else
+        ok "$name"
+        return 0
+    fi
+    return 1
+}
+
+why() {
+    if (($1 == 124 || $1 == 137)); then
+        echo "$2 was still running after 300 s"
+    elif (($1 > 128 && $1 < 160)); then
+        echo "$2 ended with $1 (SIG$(kill -l $(($1 - 128))))"
+    else
+        echo "$2 ended with $1"
+    fi
+    tail -n 20 "$work/check.log"
+}
+
+# The clang of the Swift toolchain: on PATH, or beside swift.
+find_clang() {
+    command -v clang && return
+    local beside
+    beside=$(dirname "$(readlink -f "$(command -v swift)")")/clang
+    [[ -x $beside ]] && echo "$beside"
+}
+
+need_dist() {
+    if [[ ! -e dist/lib/libmapengine.so ]]; then
+        failed "dist" "dist/lib/libmapengine.so is missing; run 'make dist' first"
+        finish
+    fi
+}
+
+finish() {
+    if ((passed + failed == 0)); then
+        failed "self" "there was nothing to check"
+    fi
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    exit $((failed > 0))
+}

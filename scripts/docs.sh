@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Makes the reference, out/docs/index.html, out of include/mapengine.h, README.md and docs/*.md; ends with 1 when doxygen has
+# anything to complain of.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/version.sh
+source scripts/version.sh
+
+rm -rf out/docs
+mkdir -p out
+{
+    cat docs/Doxyfile
+    echo "PROJECT_NUMBER = $VERSION"
+} | doxygen - || {
+    echo "docs: see the warnings above" >&2
+    exit 1
+}
+echo "docs: out/docs/index.html"

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Gets a Debian 12 machine ready to build MapEngine: checks the Swift toolchain, installs the packages that are
+# missing, and makes the folder that Package.swift links libstdc++ from. Running it again changes nothing, needs no
+# network and takes a fraction of a second, so `make` runs it each time.
+#
+#     scripts/setup.sh [GROUP...]
+#
+# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, or all.
+# Exit codes: 0 ready; 1 something is missing, and the message says what to do; 64 wrong usage.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+minimum_swift_major=6
+minimum_swift_minor=2
+recommended_swift=6.3
+
+# The libraries that the toolchain's own programs are linked with (ldd tells), and what it compiles and links with.
+packages_swift=(
+    binutils libc6-dev libgcc-12-dev libstdc++-12-dev
+    libcurl4 libedit2 libncurses6 libsqlite3-0 libxml2 zlib1g tzdata
+)
+packages_build=(
+    build-essential           # gcc, g++ and make
+    cmake pkg-config          # the two ways in which the example plugin finds the installed library
+    libffi-dev                # calls to functions of any prototype
+    libcmocka-dev             # the C tests in Tests/abi
+    libassimp-dev libstb-dev libcli11-dev glmark2-data # the demo: reads a mesh, writes a PNG, parses its options
+    python3                   # reads the compiler's syntax tree in Tests/checks
+)
+packages_docs=(doxygen)
+packages_lint=(clang-format shellcheck)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+    say "$@"
+    exit 1
+}
+
+how="Get Swift $recommended_swift from https://www.swift.org/install/linux/ and put its usr/bin on PATH"
+
+find_swift() {
+    command -v swift >/dev/null || fail "there is no Swift toolchain on PATH. $how, then try again."
+}
+
+check_swift_version() {
+    local text
+    text=$(swift --version 2>&1) || fail "'$(command -v swift) --version' failed: ${text##*$'\n'}. $how, then try again."
+    [[ $text =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] ||
+        fail "could not read the version from '$(command -v swift) --version': ${text%%$'\n'*}. $how, then try again."
+    local major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
+    if ((major < minimum_swift_major || (major == minimum_swift_major && minor < minimum_swift_minor))); then
+        fail "Swift $major.$minor ($(command -v swift)) is too old: MapEngine needs $minimum_swift_major.$minimum_swift_minor or" \
+            "later. $how, then try again."
+    fi
+}
+
+# The packages among the arguments that are not installed, one a line.
+missing_packages() {
+    local installed
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+    local package
+    for package in "$@"; do
+        grep -qx "installed $package" <<<"$installed" || printf '%s\n' "$package"
+    done
+}
+
+# Installs the packages given, as root or by sudo.
+install_packages() {
+    local as_root=()
+    if [[ $(id -u) != 0 ]]; then
+        # A sudo that would ask for a password is of use only where somebody can type it.
+        if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 && -t 2 ]]; }; then
+            as_root=(sudo)
+        else
+            say "these Debian packages are missing, and installing them needs root: $*"
+            fail "Run 'apt-get update && apt-get install -y --no-install-recommends $*' as root, then try again."
+        fi
+    fi
+    say "installing $*"
+    local log
+    log=$(mktemp)
+    # DEBIAN_FRONTEND goes through env because sudo clears the environment.
+    if ! { "${as_root[@]}" apt-get update -q &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"; } \
+        >"$log" 2>&1 </dev/null; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        fail "apt-get failed, see above. Check the network and /etc/apt/sources.list, then try again."
+    fi
+    rm -f "$log"
+}
+
+check_packages() {
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        say "this is no Debian: taking it that the counterparts of these are installed: $*"
+        return
+    fi
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    if ((${#missing[@]} > 0)); then
+        install_packages "${missing[@]}"
+    fi
+}
+
+# The folder holds libstdc++.a alone, so that a linker that looks there first does not take the shared one.
+link_static_libraries() {
+    local archive
+    archive=$(gcc -print-file-name=libstdc++.a)
+    [[ -f $archive ]] || fail "gcc has no libstdc++.a. Install the package libstdc++-$(gcc -dumpversion)-dev, then try again."
+    mkdir -p .build-static
+    if [[ $(readlink .build-static/libstdc++.a || true) != "$archive" ]]; then
+        ln -sfn "$archive" .build-static/libstdc++.a
+    fi
+}
+
+groups=("$@")
+if (($# == 0)); then
+    groups=(build)
+fi
+packages=()
+for group in "${groups[@]}"; do
+    case $group in
+        build) packages+=("${packages_swift[@]}" "${packages_build[@]}") ;;
+        docs) packages+=("${packages_docs[@]}") ;;
+        lint) packages+=("${packages_swift[@]}" "${packages_lint[@]}") ;;
+        all) packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}") ;;
+        *)
+            say "unknown group '$group'; there are: build, docs, lint, all"
+            exit 64
+            ;;
+    esac
+done
+# A machine without the toolchain is told so before anything is installed; the toolchain runs only with its packages.
+needs_swift=1
+if [[ " ${groups[*]} " == " docs " ]]; then
+    needs_swift=0
+fi
+((!needs_swift)) || find_swift
+check_packages "${packages[@]}"
+((!needs_swift)) || check_swift_version
+if [[ " ${groups[*]} " =~ " build "|" all " ]]; then
+    link_static_libraries
+fi

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Runs every suite, one after another, and goes on after one that fails. The last line is `N passed, N failed`: a suite that
+# cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
+# brings it up to date first.
+#
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: unit header library fork_safety abi install quickstart
+# shellcheck disable=SC2317  # functions that are called by name or by trap
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# Suites call make themselves; they are no part of the make that calls this script.
+unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX
+
+logs=$PWD/.build-test/logs
+mkdir -p "$logs"
+total_passed=0
+total_failed=0
+failed_suites=()
+suite_pid=
+echo_pid=
+
+stop() {
+    [[ -n $suite_pid ]] && kill -TERM "$suite_pid" 2>/dev/null
+    [[ -n $echo_pid ]] && kill -TERM "$echo_pid" 2>/dev/null
+    echo "test: interrupted" >&2
+    exit 130
+}
+trap stop INT TERM HUP
+
+# ---- What each suite runs. ----
+
+unit_tests() {
+    echo "building the unit tests"
+    swift build --build-tests --scratch-path .build-test >"$logs/unit-build.log" 2>&1 || {
+        cat "$logs/unit-build.log"
+        return 1
+    }
+    swift test --skip-build --disable-xctest --scratch-path .build-test
+}
+
+abi_tests() {
+    local settings=(PREFIX="$PWD/dist" BUILD="$PWD/.build-test/abi")
+    make --no-print-directory -C Tests/abi "${settings[@]}" >"$logs/abi-build.log" 2>&1 || {
+        cat "$logs/abi-build.log"
+        return 1
+    }
+    make --no-print-directory -C Tests/abi run "${settings[@]}"
+}
+
+# ---- Counting. Each sets `passed` and `failed` from the suite's output. ----
+
+# Swift Testing: "✔ Test run with 8 tests in 1 suite passed after ...", in which skipped ones are counted; a line per failing test
+# "✘ Test name() failed after ...", per skipped one "➜ Test name() skipped".
+count_swift_testing() {
+    local all skipped
+    all=$(sed -nE 's/^. Test run with ([0-9]+) tests? .*(passed|failed) after .*/\1/p' "$1" | tail -n 1)
+    failed=$(grep -cE '^✘ Test .* failed after [0-9.]+ seconds' "$1")
+    failed=$((failed - $(grep -cE '^✘ Test run with [0-9]+ tests? ' "$1")))
+    skipped=$(grep -cE '^➜ Test .* skipped' "$1")
+    if [[ -n $all ]]; then
+        passed=$((all - failed - skipped))
+    else
+        # The process ended in the middle: what was said until then counts.
+        passed=$(grep -cE '^. Test .* passed after [0-9.]+ seconds' "$1")
+    fi
+}
+
+# Which tests have a line "◇ Test name() started." and none that says how it ended.
+unfinished_tests() {
+    sed -nE 's/^◇ Test (.*) started\.$/    \1/p' "$1" | grep -vE '^    (run|case passing .*)$' |
+        grep -vxFf <(sed -nE 's/^(✔|✘|━) Test (.*) (passed|failed) after .*/    \2/p' "$1" | sed -E 's/ with [0-9]+ test cases?$//')
+}
+
+# Our own: a last line `N passed, N failed`.
+count_summary() {
+    local line
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$1" | tail -n 1)
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        passed=${BASH_REMATCH[1]}
+        failed=${BASH_REMATCH[2]}
+    fi
+}
+
+# ---- Running. ----
+
+# suite NAME TITLE SECONDS COUNTER COMMAND...: the command is a program, or one of the functions above.
+suite() {
+    local name=$1 title=$2 limit=$3 counter=$4
+    shift 4
+    if ((${#wanted[@]} > 0)) && [[ " ${wanted[*]} " != *" $name "* ]]; then
+        return
+    fi
+    known+=("$name")
+    local log=$logs/$name.log status=0 began=$SECONDS passed=0 failed=0
+    printf '\n== %s ==\n' "$title"
+    : >"$log"
+    # A program that a suite leaves behind could hold a pipe open for ever, so the output goes to a file, and is read from
+    # there; without the lines on what has begun, and without the suite's own sum.
+    timeout -k 10 "$limit" bash -c '"$@"' suite "$@" >"$log" 2>&1 </dev/null &
+    suite_pid=$!
+    tail -n +1 -s 0.2 --pid=$suite_pid -f "$log" 2>/dev/null |
+        grep --line-buffered -vE '^(◇|↳) |^[0-9]+ passed, [0-9]+ failed$' &
+    echo_pid=$!
+    wait $suite_pid || status=$?
+    wait $echo_pid || true
+    suite_pid=
+    echo_pid=
+
+    $counter "$log"
+    if ((status == 124 || status == 137)); then
+        echo "FAILED $name: still running after $limit s, see $log"
+        failed=$((failed + 1))
+    elif ((passed + failed == 0)); then
+        echo "FAILED $name: ran no test (ended with $status), see $log"
+        failed=1
+    elif ((status != 0 && failed == 0)); then
+        echo "FAILED $name: ended with $status though no test failed, see $log"
+        failed=1
+    elif [[ $counter == count_swift_testing ]] && ! grep -qE '^. Test run with' "$log"; then
+        echo "FAILED $name: ended with $status in the middle, see $log; begun and not ended:"
+        unfinished_tests "$log"
+        failed=$((failed + 1))
+    fi
+    printf -- '-- %s: %d passed, %d failed, %d s\n' "$title" "$passed" "$failed" $((SECONDS - began))
+    total_passed=$((total_passed + passed))
+    total_failed=$((total_failed + failed))
+    if ((failed > 0)); then
+        failed_suites+=("$name")
+    fi
+}
+
+wanted=("$@")
+known=()
+export logs
+export -f unit_tests abi_tests
+
+suite header "the header alone" 300 count_summary Tests/checks/header.sh
+suite library "the library file" 300 count_summary Tests/checks/library.sh
+suite fork_safety "what runs after a fork" 600 count_summary Tests/checks/fork_safety.sh
+suite unit "unit tests (Swift)" 1200 count_swift_testing unit_tests
+suite abi "the interface (C)" 900 count_summary abi_tests
+suite install "the installed library" 900 count_summary Tests/checks/install.sh
+suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
+
+for name in "${wanted[@]}"; do
+    if [[ " ${known[*]} " != *" $name "* ]]; then
+        echo "FAILED $name: there is no such suite"
+        total_failed=$((total_failed + 1))
+    fi
+done
+echo
+if ((${#failed_suites[@]} > 0)); then
+    echo "failed: ${failed_suites[*]} (scripts/test.sh ${failed_suites[0]} runs one alone; logs are in .build-test/logs)"
+fi
+printf '%d passed, %d failed\n' "$total_passed" "$total_failed"
+exit $((total_failed > 0))
