@@ -60,7 +60,7 @@ void check_status(int got, int expected, mape_pool *pool, const char *call, cons
 
 /** Waits for a condition that must come about. PATIENCE is no statement on speed: it turns a hang into a failure of one test
  *  before the watchdog ends the whole program. */
-#define PATIENCE_SECONDS 40
+#define PATIENCE_SECONDS 20
 #define PATIENCE MAPE_SECONDS(PATIENCE_SECONDS)
 #define wait_until(condition)                                                                                            \
     do {                                                                                                                 \
@@ -146,6 +146,10 @@ int thread_ids(pid_t pid, pid_t *out, int limit);
 int child_ids(pid_t *out, int limit);
 /** Collects the ids of a pool's workers and zygote; returns how many. */
 int pool_pids(mape_pool *pool, pid_t *out, int limit);
+/** SIGKILLs a process of the pool. Never pid 0 or less, which would be a whole group: the test's own, for one. */
+void kill_process(pid_t pid);
+/** The pid of a worker, once it has one. */
+pid_t pid_of_worker(mape_pool *pool, uint32_t index);
 /** Waits until all these are gone. */
 void wait_gone(const pid_t *pids, int count);
 

@@ -191,6 +191,12 @@ void squares_are_right(mape_job *job, const uint64_t *values, uint64_t count) {
     uint64_t missing = 77;
     stage("gathering");
     is_ok(NULL, mape_job_gather(job, squares, count * sizeof *squares, sizeof *squares, &missing));
+    for (uint64_t i = 0; i < count && missing > 0; i++) {
+        mape_result result = result_of(job, i);
+        if (result.state != MAPE_ITEM_OK)
+            fail_msg("%llu of %llu are missing; item %llu: state %u, cause %u, code %d, \"%s\"", (unsigned long long)missing,
+                     (unsigned long long)count, (unsigned long long)i, result.state, result.cause, result.code, result.message);
+    }
     assert_int_equal(missing, 0);
     for (uint64_t i = 0; i < count; i++)
         if (squares[i] != values[i] * values[i]) fail_msg("item %llu is wrong", (unsigned long long)i);

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <signal.h>
 
 /** The numbers that a folder of /proc lists. */
 static int numbers_in(const char *folder, int *out, int limit) {
@@ -89,6 +90,16 @@ bool process_gone(pid_t pid) {
     text[length] = '\0';
     const char *after_name = strrchr(text, ')');
     return after_name == NULL || after_name[2] == 'Z' || after_name[2] == 'X';
+}
+
+void kill_process(pid_t pid) {
+    if (pid <= 1) fail_msg("no process has the id %d", (int)pid);
+    kill(pid, SIGKILL);
+}
+
+pid_t pid_of_worker(mape_pool *pool, uint32_t index) {
+    wait_until(worker_of(pool, index).pid > 0);
+    return worker_of(pool, index).pid;
 }
 
 void wait_gone(const pid_t *pids, int count) {

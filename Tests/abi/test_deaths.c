@@ -76,7 +76,7 @@ static void a_kill_from_outside_blames_exactly_the_item_that_ran(uint32_t birth)
     uint64_t *values = numbers(300);
     mape_job *job = mapped(pool, function, values, 300, sizeof *values, NULL);
     wait_until(atomic_load(&shared->entered) == 1);
-    assert_int_equal(kill(worker_of(pool, 0).pid, SIGKILL), 0);
+    kill_process(pid_of_worker(pool, 0));
     wait_until(stats_of(pool).workers_died == 1);
     atomic_store(&shared->gate, 1);
     wait_for(job);
@@ -94,7 +94,7 @@ static void idle_workers_that_are_killed_are_replaced_and_no_item_is_blamed(uint
     mape_function_id function = registered(pool, run_square);
     uint64_t *values = numbers(2000);
     for (uint64_t round = 1; round <= 3; round++) {
-        for (uint32_t i = 0; i < 2; i++) kill(worker_of(pool, i).pid, SIGKILL);
+        for (uint32_t i = 0; i < 2; i++) kill_process(pid_of_worker(pool, i));
         mape_job *job = mapped(pool, function, values, 2000, sizeof *values, NULL);
         wait_for(job);
         for (uint64_t i = 0; i < 2000; i++) { /* Work may have begun before the signal was heard of. */
@@ -122,7 +122,7 @@ static void in_exec_a_killed_zygote_is_replaced_and_every_item_completes(uint32_
         pid_t zygote = stats_of(pool).zygote_pid;
         assert_true(zygote > 0);
         mape_job *job = mapped(pool, function, values, 200000, sizeof *values, &config);
-        kill(zygote, SIGKILL);
+        kill_process(zygote);
         wait_for(job);
         squares_are_right(job, values, 200000);
         is_ok(pool, mape_job_release(job));
@@ -146,7 +146,7 @@ static void in_fork_a_killed_zygote_fails_the_pool_clearly_and_every_item_ends(u
     wait_until(atomic_load(&shared->entered) >= 1);
     pid_t pids[3];
     int count = pool_pids(pool, pids, 3);
-    kill(stats_of(pool).zygote_pid, SIGKILL);
+    kill_process(stats_of(pool).zygote_pid);
     atomic_store(&shared->gate, 1);
     wait_for(job);
     mape_progress progress = progress_of(job);
@@ -188,7 +188,7 @@ static void workers_killed_while_the_pool_shuts_down_do_not_hold_it_up(uint32_t 
         mape_pool *pool = pool_started(birth, 3);
         uint64_t *values = numbers(50000);
         mape_job *job = mapped(pool, registered(pool, run_square), values, 50000, sizeof *values, NULL);
-        for (uint32_t i = 0; i < 3; i++) kill(worker_of(pool, i).pid, SIGKILL);
+        for (uint32_t i = 0; i < 3; i++) kill_process(pid_of_worker(pool, i));
         int status = mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE);
         assert_true(status == MAPE_OK || status == MAPE_E_TIMEOUT);
         mape_progress progress = progress_of(job);

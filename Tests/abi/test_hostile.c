@@ -69,6 +69,12 @@ static void scribbling_and_returning_well_harms_nobody_else(uint32_t birth) { sc
 static void scribbling_and_exiting_harms_nobody_else(uint32_t birth) { scribble_by(birth, WAY_SCRIBBLE_DIE); }
 static void scribbling_for_a_while_harms_nobody_else(uint32_t birth) { scribble_by(birth, WAY_SCRIBBLE_LONG); }
 
+static mape_result result_now(mape_job *job) {
+    mape_result result = MAPE_RESULT_INIT;
+    mape_job_result(job, 0, &result);
+    return result;
+}
+
 /** Two workers, of which one is held at a gate in a job of its own while the other scribbles: what the first holds is out
  *  of the scribbler's reach. */
 static void a_scribbler_cannot_reach_what_another_worker_does(uint32_t birth) {
@@ -84,7 +90,11 @@ static void a_scribbler_cannot_reach_what_another_worker_does(uint32_t birth) {
     for (uint64_t round = 0; round < 6; round++) {
         struct fault_item item = {round * 77 + 1, round % 2 == 0 ? WAY_SCRIBBLE_DIE : WAY_SCRIBBLE, 0};
         wait_until(stats_of(pool).workers_ready == 2);
-        wait_for(applied(pool, fault, &item, sizeof item));
+        mape_job *job = applied(pool, fault, &item, sizeof item);
+        int status = mape_job_wait(job, PATIENCE / 2);
+        if (status != MAPE_OK)
+            fail_msg("round %d, attempts %u: workers %u and %u", (int)round, result_now(job).attempts, worker_of(pool, 0).state,
+                     worker_of(pool, 1).state);
     }
     atomic_store(&shared->gate, 1);
     wait_for(held);

@@ -47,6 +47,7 @@ static void range_functions_give_the_same_results_as_item_functions(uint32_t bir
     for (size_t i = 0; i < 30011; i++) spans[i] = (mape_span){&values[i], sizeof values[i]};
     for (size_t i = 0; i < COUNT(functions); i++) {
         mape_function_id function = registered_range(pool, functions[i]);
+        stage("range function %zu", i);
         mape_job *job = mapped(pool, function, values, 30011, sizeof *values, NULL);
         mape_items items = MAPE_ITEMS_INIT;
         items.count = 30011;
@@ -284,6 +285,40 @@ static void higher_priority_gets_workers_first_and_equals_go_in_order(uint32_t b
     pool_close(pool);
 }
 
+/** Worker 0 or 1 is held in an item; everything submitted later is done by the other, however it was handed out. */
+static void nothing_waits_behind_a_long_item_while_a_worker_is_idle(uint32_t birth) {
+    struct shared *shared = shared_page();
+    mape_pool *pool = pool_started(birth, 2);
+    mape_function_id gated = registered_shared(pool, run_gated, setup_shared, NULL), square = registered(pool, run_square);
+    uint64_t value = 3, nine = 9;
+    mape_job *held = applied(pool, gated, &value, sizeof value);
+    wait_until(atomic_load(&shared->entered) == 1);
+    for (int i = 0; i < 20; i++) {
+        mape_job *job = applied(pool, square, &value, sizeof value);
+        wait_for(job);
+        result_is(job, 0, &nine, sizeof nine);
+    }
+    atomic_store(&shared->gate, 1);
+    wait_for(held);
+    pool_close(pool);
+}
+
+static void a_long_item_of_a_map_holds_up_no_other_of_it(uint32_t birth) {
+    struct shared *shared = shared_page();
+    mape_pool *pool = pool_started(birth, 2);
+    mape_function_id function = registered_shared(pool, run_gated_first, setup_shared, NULL);
+    mape_job_config config = MAPE_JOB_CONFIG_INIT;
+    config.chunk = 1;
+    uint64_t *values = numbers(100);
+    mape_job *job = mapped(pool, function, values, 100, sizeof *values, &config);
+    wait_until(progress_of(job).ok == 99);
+    atomic_store(&shared->gate, 1);
+    wait_for(job);
+    squares_are_right(job, values, 100);
+    free(values);
+    pool_close(pool);
+}
+
 static void calls_without_a_handle_release_themselves_after_done(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
     mape_function_id function = registered(pool, run_square);
@@ -309,6 +344,8 @@ int main(void) {
         BOTH(jobs_of_many_kinds_at_once_never_mix),
         BOTH(threads_submit_and_wait_side_by_side),
         BOTH(higher_priority_gets_workers_first_and_equals_go_in_order),
+        BOTH(nothing_waits_behind_a_long_item_while_a_worker_is_idle),
+        BOTH(a_long_item_of_a_map_holds_up_no_other_of_it),
         BOTH(calls_without_a_handle_release_themselves_after_done),
     };
     return run_abi_tests("map", tests, COUNT(tests));

@@ -68,6 +68,13 @@ int run_gated(mape_task *task, void *state, const void *input, size_t size) {
     return answer(task, value * value);
 }
 
+/** Item 0 waits for the gate; the others do not. */
+int run_gated_first(mape_task *task, void *state, const void *input, size_t size) {
+    uint64_t value = note(state, input, size);
+    if (mape_task_index(task) == 0) wait_for_gate(state);
+    return answer(task, value * value);
+}
+
 int run_gated_progress(mape_task *task, void *state, const void *input, size_t size) {
     uint64_t value = note(state, input, size);
     mape_task_progress(task, 0.5);

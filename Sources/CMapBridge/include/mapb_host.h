@@ -16,12 +16,13 @@ int mapb_is_forked_child(void);
 
 /* ---- memory ---- */
 
-/** A memfd of a size, sealed against shrinking and growing. @return descriptor, or a negative errno. */
+/** A memfd of a size, sealed against shrinking and growing, and against other seals. @return descriptor, or a negative errno. */
 int mapb_memfd(const char *name, uint64_t size);
 /** Maps it for the host, not inherited by forks. @return NULL with errno on failure. */
 uint8_t *mapb_map_host(int fd, uint64_t size);
-/** From now on nobody else can map it writable (F_SEAL_FUTURE_WRITE). @return 0 or an errno. */
-int mapb_seal_writes(int fd);
+/** A second descriptor of the same memory, for those who may only read it: a mapping of it can never become writable. (Not the
+ *  seal F_SEAL_FUTURE_WRITE: with it the host could not give pages back.) @return descriptor, or a negative errno. */
+int mapb_open_read_only(int fd);
 /** Gives pages back to the system; they read as zeros afterwards. */
 void mapb_give_back(uint8_t *at, uint64_t size);
 void mapb_unmap(uint8_t *at, uint64_t size);

@@ -83,9 +83,9 @@ public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: Uns
 public func mape_register(
     _ pool: OpaquePointer!, _ function: UnsafePointer<mape_function>!, _ out_function: UnsafeMutablePointer<mape_function_id>!
 ) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    if let out = unsafe out_function { unsafe out.pointee = 0 }
+    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out_function else { throw .null("out_function") }
-        unsafe out.pointee = 0
         let description = try unsafe checked(function, "function") { unsafe $0.struct_size }
         unsafe out.pointee = try pool.locked { () throws(MapError) in try unsafe pool.register(description) }
         return MAPE_OK.rawValue

@@ -30,53 +30,53 @@ extension Job {
         return crashed + (ranItself || timedOut ? 1 : 0)
     }
 
-    /// Copies results into an array of the host.
+    /// Copies results into an array of the host. Nothing is written when something does not fit.
+    /// - Returns: how many items have no result.
     func gather(into target: UnsafeMutableRawPointer, size: UInt64, stride: UInt64) throws(MapError) -> UInt64 {
+        for case let segment? in segments where segment.outcome == nil { try checkFit(segment, size, stride) }
         var missing: UInt64 = 0
         for case let segment? in segments {
             guard segment.outcome == nil, let region = segment.region else {
-                if segment.outcome != nil { missing += segment.count }
+                missing += segment.count
                 continue
             }
-            if segment.table == nil {
-                try check(segment.size, stride, segment.first)
-                let (place, over) = segment.first.multipliedReportingOverflow(by: stride)
-                let (length, over2) = (segment.count - 1).multipliedReportingOverflow(by: stride)
-                guard !over, !over2, segment.size <= size, place <= size - segment.size, length <= size - segment.size - place else {
-                    throw MapError(MAPE_E_OVERFLOW, "dst_size is \(size): too small for \(total) results \(stride) bytes apart")
+            if let table = segment.table {
+                for (i, entry) in table.entries.enumerated() {
+                    if entry.failure >= 0 {
+                        missing += 1
+                    } else if entry.size > 0 {
+                        let to = unsafe target + Int((segment.first + UInt64(i)) * stride)
+                        unsafe to.copyMemory(from: region.base + Int(entry.offset), byteCount: Int(entry.size))
+                    }
                 }
+            } else if segment.size > 0 {
                 let from = unsafe region.base + Int(segment.base)
-                let to = unsafe target + Int(place)
+                let to = unsafe target + Int(segment.first * stride)
                 if segment.size == stride {
                     unsafe to.copyMemory(from: from, byteCount: Int(segment.size * segment.count))
-                } else if segment.size > 0 {
+                } else {
                     for i in 0..<Int(segment.count) {
                         unsafe (to + i * Int(stride)).copyMemory(from: from + i * Int(segment.size), byteCount: Int(segment.size))
                     }
                 }
-                continue
-            }
-            for (i, entry) in segment.table!.entries.enumerated() {
-                if entry.failure >= 0 {
-                    missing += 1
-                    continue
-                }
-                let item = segment.first + UInt64(i)
-                try check(entry.size, stride, item)
-                let (place, over) = item.multipliedReportingOverflow(by: stride)
-                guard !over, entry.size <= size, place <= size - entry.size else {
-                    throw MapError(MAPE_E_OVERFLOW, "dst_size is \(size): too small for \(total) results \(stride) bytes apart")
-                }
-                unsafe (target + Int(place)).copyMemory(from: region.base + Int(entry.offset), byteCount: Int(entry.size))
             }
         }
         return missing
     }
 
-    private func check(_ size: UInt64, _ stride: UInt64, _ item: UInt64) throws(MapError) {
-        if size > stride {
-            throw MapError(MAPE_E_OVERFLOW, "stride is \(stride), but the result of item \(item) has \(size) bytes")
+    /// Throws when a result of the segment is larger than the stride, or lies beyond the array.
+    private func checkFit(_ segment: Segment, _ size: UInt64, _ stride: UInt64) throws(MapError) {
+        func check(_ item: UInt64, _ result: UInt64) throws(MapError) {
+            if result > stride {
+                throw MapError(MAPE_E_OVERFLOW, "stride is \(stride), but the result of item \(item) has \(result) bytes")
+            }
+            let (place, over) = item.multipliedReportingOverflow(by: stride)
+            if result > 0 && (over || result > size || place > size - result) {
+                throw MapError(MAPE_E_OVERFLOW, "dst_size is \(size): too small for \(total) results \(stride) bytes apart")
+            }
         }
+        guard let table = segment.table else { return try check(segment.end - 1, segment.size) }
+        for (i, entry) in table.entries.enumerated() where entry.failure < 0 { try check(segment.first + UInt64(i), entry.size) }
     }
 
     func progress(now: Int64, partial: Double) -> mape_progress {

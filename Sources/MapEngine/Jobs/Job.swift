@@ -167,6 +167,7 @@ final class Job {
             discard(segment)
             return
         }
+        if !delivers && joinsLast(segment) { return }
         let place = keep(segment)
         if !delivers { return }
         undelivered += segment.count
@@ -203,6 +204,18 @@ final class Job {
             if segments[orderedWaiting[middle]]!.first > first { low = middle + 1 } else { high = middle }
         }
         orderedWaiting.insert(place, at: low)
+    }
+
+    /// Adds a segment to the last one when its results lie right behind: many short ranges make few segments.
+    private func joinsLast(_ segment: Segment) -> Bool {
+        guard let at = segments.indices.last, let last = segments[at], let region = last.region, region === segment.region,
+            last.table == nil, segment.table == nil, last.end == segment.first, last.size == segment.size,
+            last.base + last.count * last.size == segment.base, last.used.joins(segment.used), indexed <= at
+        else { return false }
+        segments[at]!.count += segment.count
+        segments[at]!.used.hole.count += segment.used.hole.count
+        segments[at]!.used.wild.count += segment.used.wild.count
+        return true
     }
 
     private func keep(_ segment: Segment) -> Int {

@@ -37,7 +37,7 @@ final class EntryTable {
 /// Consecutive items that ended together: a range's results in a worker's output memory, or one outcome for all of them.
 struct Segment {
     let first: UInt64
-    let count: UInt64
+    var count: UInt64
     /// The memory that the results lie in; nil for an outcome.
     var region: OutputRegion?
     var used = Used(hole: Extent(offset: 0, count: 0), wild: Extent(offset: 0, count: 0))

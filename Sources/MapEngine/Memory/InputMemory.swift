@@ -15,19 +15,21 @@ typealias Block = Extent
 
     var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
     var size: UInt64 { memory.size }
-    var file: Int32 { memory.file.number }
+    /// For the workers: read-only.
+    var file: Int32 { readOnly.number }
+    private let readOnly: Descriptor
     let head: UnsafeMutablePointer<mapb_pool_head>
 
     init(reserve: UInt64, workers: UInt32) throws(MapError) {
         arenaStart = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
         memory = try SharedMemory(
             name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve), least: arenaStart + Policy.leastReserve)
+        readOnly = try Descriptor(
+            checking: mapb_open_read_only(memory.file.number), "opening shared memory read-only through /proc/self/fd")
         extents = Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))
         unsafe head = unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
         unsafe head.pointee.protocol = MAPB_PROTOCOL
         unsafe head.pointee.workers = workers
-        let why = mapb_seal_writes(memory.file.number)
-        if why != 0 { throw .system("F_SEAL_FUTURE_WRITE (Linux 5.1 or later)", why) }
     }
 
     /// Takes `count` bytes, at least 1. They are zero only when `zeroed`.

@@ -18,6 +18,11 @@ struct Used {
         }
         return inside(hole) || inside(wild)
     }
+
+    /// True when what `next` used begins where this ends.
+    func joins(_ next: Used) -> Bool {
+        (next.hole.count == 0 || hole.end == next.hole.offset) && (next.wild.count == 0 || wild.end == next.wild.offset)
+    }
 }
 
 @safe final class OutputRegion {

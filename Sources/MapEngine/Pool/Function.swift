@@ -163,10 +163,11 @@ final class Function {
                 return place
             }
             if where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue) {
-                if isFork { return place }
                 throw MapError(
                     MAPE_E_FUNCTION,
-                    "\(argument): function \(shown) lives in the main program; workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK"
+                    "\(argument): function \(shown) lives in the main program; " + (isFork
+                        ? "a FORK pool takes such functions only before its start: register it earlier, or move it into a shared library"
+                        : "workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK")
                 )
             }
             throw MapError(

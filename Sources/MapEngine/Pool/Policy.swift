@@ -12,8 +12,13 @@ enum Policy {
     static let firstRange: UInt64 = 64
     /// No range is larger, so that counts fit into the layout's words.
     static let largestRange: UInt64 = 1 << 20
-    /// Ranges a worker holds when their time is not known, and at least: one running, one waiting.
+    /// Ranges a worker holds at least: one running, one waiting, so that it need not wait for the host.
     static let depth = 2
+    /// Ranges longer than this are given out one by one: a hand-over is small against them, and one that waits behind another could
+    /// be run elsewhere.
+    static let longRange = 5_000_000.0
+    /// Short ranges go to one worker in rows of this many, so that their results lie side by side.
+    static let row = 8
 
     /// How often an idle worker looks for work before it sleeps: about 20 to 50 µs, the price of a sleep and a wakeup.
     static let workerLooks: UInt32 = 1000
@@ -32,6 +37,9 @@ enum Policy {
     /// Results go into a freed stretch again from this size on.
     static let holeLeast: UInt64 = 1 << 20
 
+    /// While something with a time limit runs, the engine looks at least this often. So a deadline that is no longer needed makes
+    /// one wakeup soon, and none long after.
+    static let longestTick: Int64 = 100_000_000
     static let setupTimeout: Int64 = 60_000_000_000
     static let cleanupTimeout: Int64 = 5_000_000_000
     static let grace: Int64 = 2_000_000_000

@@ -3,25 +3,12 @@
 import CMapBridge
 
 extension Pool {
-    /// Gives every worker that has room ranges, in rounds, so that the work is spread. Then wakes those that sleep.
+    /// Gives ranges to every worker that has room. Then wakes those that sleep.
     func assign() {
         guard !work.isEmpty, failure == nil else { return }
         let draining = life == .closing
-        var gave = true
-        var ready = 0
-        for worker in workers where worker.takesWork { ready += 1 }
-        guard ready > 0 else { return }
-        while gave {
-            gave = false
-            for worker in workers where worker.takesWork {
-                if worker.region!.isStretched && worker.isBusy { continue }
-                guard let job = nextJob(for: worker, draining: draining, workers: ready) else { continue }
-                let most = min(rangeSize(job, workers: ready), job.room(draining: draining))
-                guard let range = job.take(most) else { continue }
-                give(worker, .range(job, range))
-                gave = true
-            }
-        }
+        let now = mapb_now()
+        for job in work where job.waiting > 0 { spread(job, draining: draining, now: now) }
         work.removeAll { job in
             let finished = job.waiting == 0
             if finished { job.isQueuedForWork = false }
@@ -30,23 +17,54 @@ extension Pool {
         publish()
     }
 
-    /// The first job with items that this worker can take and is not too full for.
-    private func nextJob(for worker: Worker, draining: Bool, workers count: Int) -> Job? {
-        for job in work where job.waiting > 0 && worker.prepared.contains(job.function.id) && job.room(draining: draining) > 0 {
-            return worker.inFlight < depth(job, workers: count) ? job : nil
+    /// Spreads a job's ranges: those who have nothing first, then round by round.
+    private func spread(_ job: Job, draining: Bool, now: Int64) {
+        var ready = 0
+        for worker in workers where takes(worker, job) { ready += 1 }
+        guard ready > 0 else { return }
+        var level = 1
+        while true {
+            var hasRoom = false
+            for worker in workers where takes(worker, job) {
+                let size = rangeSize(job, workers: ready)
+                let depth = depth(job, size, workers: ready)
+                if worker.inFlight >= depth { continue }
+                hasRoom = true
+                // Short ranges go in rows.
+                let target = depth > 2 * Policy.row && level > 1 ? min(depth, worker.inFlight + Policy.row) : min(depth, level)
+                while worker.inFlight < target {
+                    guard giveRange(worker, job, size, draining: draining, now: now) else { return }
+                }
+            }
+            if !hasRoom { return }
+            level += 1
         }
-        return nil
+    }
+
+    private func takes(_ worker: Worker, _ job: Job) -> Bool {
+        guard worker.takesWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty else { return false }
+        if config.itemsPerWorker > 0 && worker.itemsGiven >= config.itemsPerWorker { return false }
+        return !(worker.isBusy && worker.region!.isStretched)
+    }
+
+    /// False when the job has nothing more to give now.
+    private func giveRange(_ worker: Worker, _ job: Job, _ size: UInt64, draining: Bool, now: Int64) -> Bool {
+        var most = min(size, job.room(draining: draining))
+        if config.itemsPerWorker > 0 { most = min(most, max(1, config.itemsPerWorker - min(config.itemsPerWorker, worker.itemsGiven))) }
+        guard let range = job.take(most) else { return false }
+        worker.itemsGiven += range.count
+        give(worker, .range(job, range), now: now)
+        return true
     }
 
     /// How many ranges a worker may hold: enough for Policy.queueTime, fewer when there is little left, so that workers finish
     /// together.
-    private func depth(_ job: Job, workers: Int) -> Int {
-        let waiting = job.waiting
-        let size = rangeSize(job, workers: workers)
-        // With less than a range for each worker left, what one holds waiting another could do now.
-        if waiting <= size * UInt64(workers) && job.itemTime * Double(size) > Double(Policy.queueTime) { return 1 }
-        guard job.itemTime > 0 else { return job.config.chunk > 0 ? 4 : Policy.depth }
+    private func depth(_ job: Job, _ size: UInt64, workers: Int) -> Int {
+        guard job.itemTime > 0 else { return 1 }
         let time = max(1, job.itemTime * Double(size))
+        if time > Policy.longRange { return 1 }
+        // With less than a range for each worker left, what one holds waiting another could do now.
+        if time > Double(Policy.queueTime) && job.waiting <= size * UInt64(workers) { return 1 }
         return max(Policy.depth, min(Int(MAPB_RING) - 8, Int(Double(Policy.queueTime) / time) + 1))
     }
 
@@ -62,8 +80,20 @@ extension Pool {
         return max(1, min(size, share))
     }
 
+    /// Gives a request that is no range; it waits when the inbox is full.
+    func tell(_ worker: Worker, _ work: Assignment.Work) {
+        if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty { give(worker, work, now: mapb_now()) } else { worker.backlog.append(work) }
+    }
+
+    /// Gives what has waited for room in the inbox.
+    func sendBacklog(_ worker: Worker) {
+        guard !worker.backlog.isEmpty else { return }
+        while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() { give(worker, work, now: mapb_now()) }
+        publish()
+    }
+
     /// Puts a request into a worker's inbox. It is seen once published.
-    func give(_ worker: Worker, _ work: Assignment.Work) {
+    private func give(_ worker: Worker, _ work: Assignment.Work, now: Int64) {
         let ticket = worker.published + 1
         var request = mapb_request()
         request.ticket = ticket
@@ -88,7 +118,6 @@ extension Pool {
             request.kind = MAPB_REQUEST_EXIT.rawValue
         }
         worker.region!.direct(&request, ticket: ticket, idle: !worker.isBusy)
-        let now = mapb_now()
         if !worker.isBusy {
             worker.seenSince = now
             worker.progressSince = now

@@ -51,6 +51,7 @@ extension Pool {
         }
         if now - since >= limit {
             log(MAPE_LOG_WARNING, "worker \(worker.slot) (pid \(worker.pid)) is killed: no progress for \((now - since) / 1_000_000) ms")
+            if worker.state == .stopping { cleanupsWereKilled = true }
             kill(worker, verdict)
         }
     }
@@ -72,7 +73,7 @@ extension Pool {
             if job.ending == nil { next = min(next, job.deadline) }
             if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 { next = min(next, now &+ job.config.progressInterval) }
         }
-        return next
+        return next == .max ? next : min(next, now &+ Policy.longestTick)
     }
 
     /// What running items have told of themselves, in items.

@@ -51,6 +51,7 @@ extension Pool {
                     startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", retry: true)
                 } else {
                     worker.pid = message.pid
+                    becameReady(worker)
                     // It was to be killed before it was known.
                     if worker.state == .dying { sendKill(worker) }
                 }
@@ -327,7 +328,7 @@ extension Pool {
 
     /// After config.items_per_worker items a worker is asked to end, and another takes its place.
     func recycleIfDue(_ worker: Worker) {
-        guard config.itemsPerWorker > 0, worker.state == .ready, worker.items >= config.itemsPerWorker, life == .running else { return }
+        guard config.itemsPerWorker > 0, worker.state == .ready, worker.itemsGiven >= config.itemsPerWorker, !worker.isBusy, life == .running else { return }
         askToEnd(worker)
         publish()
     }
@@ -335,10 +336,9 @@ extension Pool {
     /// Cleanups, then the end.
     func askToEnd(_ worker: Worker) {
         guard worker.state == .ready || worker.state == .starting else { return }
-        for function in functions where function.hasCleanup && worker.prepared.contains(function.id) {
-            give(worker, .cleanup(function, globals))
-        }
-        give(worker, .exit)
+        // One whose setup did not run, or is still on its way, is told in vain or in order: the worker knows.
+        for function in functions where function.hasCleanup { tell(worker, .cleanup(function, globals)) }
+        tell(worker, .exit)
         worker.state = .stopping
     }
 

@@ -33,14 +33,21 @@ extension Pool {
                 record.base = offset
                 record.stride = stride
             } else {
-                let (bytes, over) = count.multipliedReportingOverflow(by: size)
-                guard !over, bytes < UInt64(Int64.max) - head else {
+                let packed = unsafe packedStride(base, stride, size)
+                let bytes = try extentOf(count, packed, size)
+                guard bytes < UInt64(Int64.max) - head else {
                     throw MapError(MAPE_E_OVERFLOW, "items.count * items.item_size is more than memory can hold")
                 }
                 block = try input.take(head + bytes)
                 record.base = block.offset + head
-                record.stride = size
-                if let base = unsafe base, bytes > 0 { unsafe copyIn(base, count, stride, size, to: record.base) }
+                record.stride = packed
+                if let base = unsafe base, bytes > 0 {
+                    if packed == stride {
+                        unsafe input.copy(base, Int(bytes), to: record.base)
+                    } else {
+                        for i in 0..<count { unsafe input.copy(base + Int(i * stride), Int(size), to: record.base + i * packed) }
+                    }
+                }
             }
             record.size = size
         case .spans(let spans, let count):
@@ -63,12 +70,13 @@ extension Pool {
         return extent
     }
 
-    private func copyIn(_ base: UnsafeRawPointer, _ count: UInt64, _ stride: UInt64, _ size: UInt64, to offset: UInt64) {
-        if stride == size {
-            unsafe input.copy(base, Int(count * size), to: offset)
-            return
-        }
-        for i in 0..<count { unsafe input.copy(base + Int(i * stride), Int(size), to: offset + i * size) }
+    /// The stride of items in the arena: as close as their alignment in the host allows; as in the host when they overlap.
+    private func packedStride(_ base: UnsafeRawPointer?, _ stride: UInt64, _ size: UInt64) -> UInt64 {
+        if stride <= size { return stride }
+        let address = UInt64(UInt(bitPattern: base))
+        let lowest = (address | stride) & (~(address | stride) &+ 1)
+        let alignment = min(64, lowest)
+        return min(stride, (size + alignment - 1) & ~(alignment - 1))
     }
 
     /// The live buffer that holds a stretch of the input memory.

@@ -57,24 +57,9 @@ extension Pool {
             let sample = Double(max(1, now - since)) / Double(items)
             job.itemTime = job.itemTime == 0 ? sample : job.itemTime * 0.7 + sample * 0.3
         }
-        if worker.state == .starting && worker.answered >= UInt64(worker.initialRequests) { becameReady(worker) }
-        if worker.owesSetup { payOwedSetups(worker) }
+        becameReady(worker)
+        sendBacklog(worker)
         recycleIfDue(worker)
-    }
-
-    /// Functions that were registered while the worker's inbox was full.
-    private func payOwedSetups(_ worker: Worker) {
-        worker.owesSetup = false
-        for function in functions where function.failure == nil && !worker.prepared.contains(function.id) {
-            guard worker.state == .ready || worker.state == .starting else { return }
-            guard worker.inFlight < Int(MAPB_RING) - 1 else {
-                worker.owesSetup = true
-                break
-            }
-            // A setup that is on its way already is answered at once by a second one.
-            give(worker, .setup(function, globals))
-        }
-        publish()
     }
 
     /// Uses one reply. Returns what is wrong with it, if anything; then nothing was used.
@@ -90,7 +75,7 @@ extension Pool {
             defer { region.give(used) }
             guard reply.code != 0 || reply.cause != 0 else {
                 function.setupDeaths = 0
-                worker.prepared.insert(function.id)
+                worker.prepare(function.id)
                 return nil
             }
             guard let text = text(reply, used, region) else { return "its reply has a text outside its memory" }

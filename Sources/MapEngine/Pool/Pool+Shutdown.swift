@@ -72,7 +72,7 @@ extension Pool {
             life = .closed
             waiting.wake()
         }
-        return clean
+        return clean && !locked { cleanupsWereKilled }
     }
 
     private func endEverything() {

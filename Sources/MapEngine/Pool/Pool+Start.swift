@@ -110,6 +110,7 @@ extension Pool {
         worker.messageLost = 0
         worker.verdict = nil
         worker.prepared = []
+        worker.itemsGiven = 0
         worker.seenWord = 0
         worker.seenSince = mapb_now()
         worker.initialRequests = 0
@@ -125,13 +126,10 @@ extension Pool {
         zygote.send(message, [worker.region!.file] + pipes, owning: pipes)
         if zygote.hasBacklog { mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, 1) }
 
-        worker.owesSetup = false
-        for (block, path) in modules { give(worker, .module(block, path)) }
-        for function in functions where function.failure == nil {
-            if worker.inFlight < Int(MAPB_RING) - 1 { give(worker, .setup(function, globals)) } else { worker.owesSetup = true }
-        }
-        worker.initialRequests = worker.inFlight
-        if worker.initialRequests == 0 { becameReady(worker) }
+        worker.backlog = Queue()
+        for (block, path) in modules { tell(worker, .module(block, path)) }
+        for function in functions where function.failure == nil { tell(worker, .setup(function, globals)) }
+        worker.initialRequests = worker.inFlight + worker.backlog.count
     }
 
     /// Both pipes for a worker's standard output and error; returns the ends that go to it.
@@ -153,7 +151,7 @@ extension Pool {
     }
 
     func becameReady(_ worker: Worker) {
-        guard worker.state == .starting else { return }
+        guard worker.state == .starting, worker.pid != 0, worker.answered >= UInt64(worker.initialRequests) else { return }
         worker.state = .ready
         worker.failedForks = 0
         failedStarts = 0
@@ -197,7 +195,7 @@ extension Pool {
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
         let usable = functions.filter { $0.failure == nil }
         for worker in workers {
-            guard worker.state == .ready, usable.allSatisfy({ worker.prepared.contains($0.id) }) else { return nil }
+            guard worker.state == .ready, usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
         }
         for function in functions {
             guard let failure = function.failure else { continue }
@@ -221,7 +219,7 @@ extension Pool {
         if let zygote {
             for library in function.libraries { zygote.send(text: library, MAPB_CONTROL_LOAD) }
             for worker in workers where worker.state == .ready || worker.state == .starting {
-                if worker.inFlight < Int(MAPB_RING) - 1 { give(worker, .setup(function, globals)) } else { worker.owesSetup = true }
+                tell(worker, .setup(function, globals))
             }
             publish()
         }

@@ -53,6 +53,8 @@ import CMapBridge
     var lastDeath = ""
     var itemsAtZygoteDeath: UInt64 = 0
     var moduleFailure: String?
+    /// A worker was killed in its cleanup.
+    var cleanupsWereKilled = false
     var startError: MapError?
     var startedThread: UInt64 = 0
     let epoll: Descriptor

@@ -58,10 +58,12 @@ final class Worker {
     var retryAt: Int64 = 0
     var failedForks: UInt32 = 0
     /// Functions it has run the setup of.
-    var prepared: Set<UInt32> = []
+    var prepared: [Bool] = []
+    /// Requests other than ranges that the inbox had no room for.
+    var backlog = Queue<Assignment.Work>()
+    /// Items it was given, finished or not.
+    var itemsGiven: UInt64 = 0
     var initialRequests = 0
-    /// Functions were registered while its inbox was full.
-    var owesSetup = false
     /// When it last took a step, and the word that showed it.
     var seenWord: UInt64 = 0
     var seenSince: Int64 = 0
@@ -75,6 +77,13 @@ final class Worker {
     var inFlight: Int { given.count }
     /// Has something to answer.
     var isBusy: Bool { !given.isEmpty }
-    /// Ranges among what it holds.
+    func isPrepared(_ function: UInt32) -> Bool { Int(function) < prepared.count && prepared[Int(function)] }
+
+    func prepare(_ function: UInt32) {
+        while prepared.count <= Int(function) { prepared.append(false) }
+        prepared[Int(function)] = true
+    }
+
+    /// May be given ranges.
     var takesWork: Bool { state == .ready }
 }

@@ -5,7 +5,9 @@ import CMapBridge
 @_noLocks @implementation @_cdecl("mape_task_index")
 public func mape_task_index(_ task: UnsafePointer<mape_task>!) -> UInt64 {
     guard let task = unsafe task else { return 0 }
-    return unsafe task.pointee.first &+ task.pointee.position
+    // In a range function `position` counts the items begun.
+    let begun = unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue && task.pointee.begun != 0
+    return unsafe task.pointee.first &+ task.pointee.position &- (begun ? 1 : 0)
 }
 
 @_noLocks @implementation @_cdecl("mape_task_worker")
@@ -16,8 +18,11 @@ public func mape_task_worker(_ task: UnsafePointer<mape_task>!) -> UInt32 {
 
 @_noLocks @implementation @_cdecl("mape_task_output")
 public func mape_task_output(_ task: UnsafeMutablePointer<mape_task>!, _ size: Int) -> UnsafeMutableRawPointer! {
-    guard let task = unsafe task, size > 0, unsafe taskRunsItem(task) else {
-        if let task = unsafe task, size == 0 { unsafe task.pointee.has_result = 0 }
+    guard let task = unsafe task, unsafe taskRunsItem(task) else { return nil }
+    if size <= 0 {
+        unsafe task.pointee.has_result = 0
+        // More than half of an address space arrives as a negative number.
+        if size < 0 { unsafe task.pointee.out_of_memory = 1 }
         return nil
     }
     let wanted = UInt64(size)
@@ -46,8 +51,11 @@ func taskRunsItem(_ task: Task) -> Bool {
 
 @_noLocks @implementation @_cdecl("mape_task_output_range")
 public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ item_size: Int) -> UnsafeMutableRawPointer! {
-    guard let task = unsafe task, item_size > 0, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.begun == 0 else { return nil }
-    let (bytes, overflow) = unsafe UInt64(item_size).multipliedReportingOverflow(by: task.pointee.count)
+    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.begun == 0 else {
+        return nil
+    }
+    if item_size == 0 { return nil }
+    let (bytes, overflow) = unsafe UInt64(UInt(bitPattern: item_size)).multipliedReportingOverflow(by: task.pointee.count)
     guard !overflow, bytes < 1 << 62, let place = unsafe outputTake(task, bytes, 64) else {
         unsafe task.pointee.out_of_memory = 1
         return nil
