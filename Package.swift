@@ -32,7 +32,7 @@ let package = Package(
         .target(name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")]),
         .target(
             name: "MapEngine", dependencies: ["CMapBridge"],
-            swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .warning)],
+            swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error)],
             linkerSettings: Context.environment["MAPENGINE_DIST"] == "1" ? shippedLinking : []),
         .testTarget(
             name: "MapEngineTests", dependencies: ["MapEngine"],

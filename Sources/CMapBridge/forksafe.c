@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -129,6 +130,8 @@ int mapb_wait_two(int first, int second) {
     return (both[0].revents ? 1 : 0) | (both[1].revents ? 2 : 0);
 }
 
+int mapb_process_id(void) { return getpid(); }
+
 void mapb_drain(int fd) {
     char bytes[1024];
     while (read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) {}
@@ -187,6 +190,7 @@ static void pin_to(uint32_t slot) {
 void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != zygote->pid) _exit(1); /* It died before the line above. */
     prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
     char name[16] = "mape-worker-000";
     uint32_t digits = slot;
@@ -240,6 +244,25 @@ void mapb_worker_exit(void) {
 }
 
 /* ---- small things ---- */
+
+uint32_t mapb_processor(void) {
+    int processor = sched_getcpu();
+    return processor < 0 ? 0 : (uint32_t)processor;
+}
+
+void mapb_step_aside(uint32_t processor) {
+    cpu_set_t all, others;
+    if (processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof all, &all) != 0) return;
+    others = all;
+    CPU_CLR((int)processor, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    /* Leaving the smaller set moves the process at once; it stays there when it may come back. */
+    if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+}
+
+int mapb_join_barriers(void) {
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
+}
 
 void mapb_futex_wait(const uint64_t *word, uint32_t expected) {
     /* The low half of a little-endian word. A shared futex may lie in memory that this process can only read. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -224,6 +225,8 @@ void mapb_poll(int fd, int64_t timeout_ns) {
     struct timespec time;
     ppoll(&one, 1, to_timespec(timeout_ns, &time), NULL);
 }
+
+int mapb_barrier(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
 void mapb_wake_futex(const uint64_t *word) {
     syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, 1, NULL, NULL, 0);

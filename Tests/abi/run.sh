@@ -18,8 +18,10 @@ for test in "$@"; do
         *.sh) set -- "$here/$test" "$prefix" ;;
         *) set -- "$build/$test" ;;
     esac
-    { timeout -k 10 240 "$@" 2>&1; echo "status $?" >"$log.status"; } | tee "$log"
-    status=$(sed -n 's/^status //p' "$log.status")
+    # Into a file, not a pipe: a process that outlives its test would keep a pipe open, and this script waiting.
+    timeout -k 10 240 "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    cat "$log"
     # Names are counted once: the summary at the end of a run repeats those that failed.
     right=$(grep -a '^\[       OK \] ' "$log" | sort -u | wc -l)
     wrong=$(grep -a '^\[  FAILED  \] ' "$log" | grep -a -v ' test(s), listed below:$' | sort -u | wc -l)

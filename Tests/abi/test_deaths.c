@@ -4,6 +4,7 @@
  */
 #include "support.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -263,9 +264,14 @@ static void nothing_survives_a_host_that_is_killed_at_any_stage(uint32_t birth) 
         if (host_stage != HOST_STARTING) assert_int_equal(count, 4);
         wait_gone(pids, count);
         /* End of file: also the ones whose pid nobody knew have let go of the standard output they inherited. */
-        stage("waiting for end of file of host %d", host_stage);
-        while (fgetc(report) != EOF) {}
+        fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        bool ended = false;
+        for (int64_t begun = now_ns(); !ended && now_ns() - begun < PATIENCE; short_nap()) {
+            char rest[256];
+            ended = read(ends[0], rest, sizeof rest) == 0;
+        }
         fclose(report);
+        if (!ended) fail_msg("a process outlives the host that was killed at stage %d", host_stage);
     }
 }
 

@@ -74,7 +74,7 @@ typedef struct mapb_zygote {
     int32_t signals; /* signalfd for SIGCHLD */
     int32_t input;
     int32_t bells[2]; /* engine, waiter */
-    int32_t host_pid;
+    int32_t pid; /* The zygote's own. */
     int32_t nice;
     uint32_t workers;
     uint32_t flags;
@@ -95,6 +95,8 @@ MAPB_FORK_SAFE static inline char *mapb_control_text(mapb_control *m) { return m
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
 /** Marks the process: its own group, a reaper of orphans, and killed when `parent` is gone. 0: do not look at the parent. */
 MAPB_FORK_SAFE int mapb_zygote_process(int parent);
+/** This process's id. */
+MAPB_FORK_SAFE int mapb_process_id(void);
 /** Waits until one of two descriptors is readable. @return bit 0: first, bit 1: second; -1 when interrupted. */
 MAPB_FORK_SAFE int mapb_wait_two(int first, int second);
 /** Empties a signalfd or eventfd. */
@@ -121,6 +123,13 @@ MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);
 /** Says that this process is a worker, so that the host's entry points refuse. */
 MAPB_FORK_SAFE void mapb_become_worker(void);
 
+/** Takes part in the barriers of mapb_barrier: membarrier(2), MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED. @return 1, or 0 when the
+ *  kernel does not have it. */
+MAPB_FORK_SAFE int mapb_join_barriers(void);
+/** The processor this thread runs on. */
+MAPB_FORK_SAFE uint32_t mapb_processor(void);
+/** Moves this process off a processor, if it may run on others. */
+MAPB_FORK_SAFE void mapb_step_aside(uint32_t processor);
 MAPB_FORK_SAFE void mapb_futex_wait(const uint64_t *word, uint32_t expected);
 MAPB_FORK_SAFE void mapb_ring_bell(int fd);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);

@@ -67,6 +67,8 @@ void mapb_epoll_remove(int epoll, int fd);
 int mapb_epoll_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns);
 /** Waits until a descriptor is readable; timeout in ns, negative: for ever. */
 void mapb_poll(int fd, int64_t timeout_ns);
+/** A full memory barrier on every processor that runs a worker (membarrier(2)). @return 1, or 0 when there is none. */
+int mapb_barrier(void);
 void mapb_wake_futex(const uint64_t *word);
 /** A futex of this process only. */
 void mapb_wait_private(const uint32_t *word, uint32_t expected, int64_t timeout_ns);

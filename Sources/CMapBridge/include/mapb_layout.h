@@ -41,7 +41,8 @@ typedef struct mapb_pool_head {
     uint8_t pad0[56];
     uint64_t doorbell; /* epoch << 2 | target: whom a worker wakes after a reply. It rings once per epoch. */
     uint32_t spin;     /* How many times an idle worker looks again before it sleeps. */
-    uint8_t pad1[52];
+    uint32_t waiter;   /* Processor of the host thread that waits for replies, plus 1; 0: none. */
+    uint8_t pad1[48];
 } mapb_pool_head;
 
 enum mapb_request_kind {
@@ -75,7 +76,9 @@ typedef struct mapb_request {
 typedef struct mapb_inbox {
     uint64_t tail; /* Requests published; its low half is the futex an idle worker sleeps on. */
     uint64_t message_head; /* Bytes of the message ring that the host has read. */
-    uint8_t pad[112];
+    uint8_t pad0[48];
+    uint64_t yield; /* Requests up to this ticket end before their next item: another worker runs the rest. */
+    uint8_t pad1[56];
     mapb_request requests[MAPB_RING];
 } mapb_inbox;
 
@@ -83,7 +86,7 @@ typedef struct mapb_inbox {
 
 enum mapb_reply_flags {
     MAPB_REPLY_TABLE = 1,    /* Items are described by a table of mapb_entry; else by base and size alone. */
-    MAPB_REPLY_STOPPED = 2,  /* Stopped early, because the job was cancelled. */
+    MAPB_REPLY_STOPPED = 2,  /* Stopped early, because the job was cancelled or the range is to be yielded. */
     MAPB_REPLY_NO_MEMORY = 4 /* Stopped early: item number `done` did not fit into the output memory. */
 };
 
@@ -120,7 +123,8 @@ typedef struct mapb_outbox {
     uint8_t pad0[56];
     uint64_t current; /* Low half of the ticket << 32 | index in the range + 1; index 0xffffffff: the whole range. 0: none. */
     uint64_t fraction; /* mape_task_progress, as the bits of a double. */
-    uint8_t pad1[48];
+    uint32_t yields;   /* 1: this worker heeds inbox.yield. */
+    uint8_t pad1[44];
     uint32_t sleeping; /* 1: has to be woken by futex. */
     uint8_t pad2[60];
     uint64_t message_tail; /* Bytes written to the message ring. */
@@ -195,7 +199,7 @@ typedef struct mapb_global {
 _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
-_Static_assert(offsetof(mapb_inbox, requests) == 128 && sizeof(mapb_inbox) <= MAPB_INBOX_BYTES, "layout");
+_Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 && sizeof(mapb_inbox) <= MAPB_INBOX_BYTES, "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
@@ -229,8 +233,15 @@ MAPB_FORK_SAFE static inline const mapb_request *mapb_request_at(const mapb_inbo
 MAPB_FORK_SAFE static inline mapb_reply *mapb_reply_at(uint8_t *output, uint64_t ticket) {
     return (mapb_reply *)(output + MAPB_REPLIES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
 }
+/** Reads inbox.yield after outbox.current was written: the worker's half of an asymmetric barrier. Here the compiler alone is held
+ *  in order; the host's half, membarrier(2), does it for the processor. So it costs nothing per item. */
+MAPB_FORK_SAFE static inline uint64_t mapb_yield_after_mark(const mapb_inbox *inbox) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return mapb_peek(&inbox->yield);
+}
 /* Swift cannot take the address of a field behind a pointer to const. */
 MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
+MAPB_FORK_SAFE static inline uint32_t mapb_waiter(const mapb_pool_head *head) { return mapb_peek32(&head->waiter); }
 MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
 MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }
 MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) { return mapb_load(&inbox->message_head); }

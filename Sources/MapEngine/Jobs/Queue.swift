@@ -6,7 +6,13 @@ struct Queue<Element> {
 
     var count: Int { items.count - head }
     var isEmpty: Bool { head == items.count }
+    var last: Element? { isEmpty ? nil : items[items.count - 1] }
     var first: Element? { isEmpty ? nil : items[head] }
+
+    /// Changes every element in place.
+    mutating func update(_ change: (inout Element) -> Void) {
+        for i in head..<items.count { change(&items[i]!) }
+    }
 
     mutating func append(_ element: Element) { items.append(element) }
 

@@ -44,11 +44,12 @@ extension Pool {
         if !waiting.hasLeader { point(bellAt: MAPB_BELL_NONE) }
         pump()
         checkTimes(now)
+        takeBackIfDue(now)
         if !waiting.hasLeader {
             point(bellAt: MAPB_BELL_ENGINE)
             pump()
         }
-        return nextDeadline(now)
+        return min(nextDeadline(now), takeBackDeadline())
     }
 
     private func engineHandles(_ tag: UInt64) {

@@ -17,6 +17,8 @@ enum Policy {
     /// Ranges longer than this are given out one by one: a hand-over is small against them, and one that waits behind another could
     /// be run elsewhere.
     static let longRange = 5_000_000.0
+    /// When a worker has nothing to do, and another has had no step for so long, what that one has not begun is taken back from it.
+    static let takeBackAfter: Int64 = 2_000_000
     /// Short ranges go to one worker in rows of this many, so that their results lie side by side.
     static let row = 8
 

@@ -21,6 +21,8 @@ extension Pool {
             takeMessages(worker)
         }
         assign()
+        let look = takeBackDeadline()
+        if look != .max { engineMustWake(by: look) }
     }
 
     /// Takes in a worker's replies. `now`: 0 until the clock was read.

@@ -117,6 +117,7 @@ extension Pool {
         let inbox = unsafe input.inbox(worker.slot)
         unsafe mapb_store(&inbox.pointee.tail, 0)
         unsafe mapb_store(&inbox.pointee.message_head, 0)
+        unsafe mapb_store(&inbox.pointee.yield, 0)
 
         var message = mapb_control()
         message.kind = MAPB_CONTROL_SPAWN.rawValue

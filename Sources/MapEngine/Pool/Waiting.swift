@@ -76,6 +76,7 @@ extension Pool {
 
     private func lead<Result>(until deadline: Int64, _ ready: () -> Result?) -> Result? {
         var answer: Result?
+        unsafe mapb_store32(&input.head.pointee.waiter, mapb_processor() + 1)
         while answer == nil {
             if locked({ mayLookAgain }) { look(until: min(deadline, mapb_now() + Policy.waiterSpin)) }
             let over = locked { () -> Bool in
@@ -99,6 +100,7 @@ extension Pool {
         locked {
             waiting.hasLeader = false
             waiting.leaderSleeps = false
+            unsafe mapb_store32(&input.head.pointee.waiter, 0)
             point(bellAt: MAPB_BELL_ENGINE)
             pump()
             // Another waiting thread may lead now, and looks for itself.

@@ -5,6 +5,7 @@ import CMapBridge
 /// A request that a worker was given and has not answered. This, not what lies in shared memory, is what replies are held against.
 struct Assignment {
     enum Work {
+        /// Shrinks when its last items are taken back.
         case range(Job, ItemRange)
         case setup(Function, Globals?)
         case cleanup(Function, Globals?)
@@ -12,7 +13,9 @@ struct Assignment {
         case exit
     }
     let ticket: UInt64
-    let work: Work
+    var work: Work
+    /// What had not begun of it was taken back: there is no more to take.
+    var wasTakenBack = false
     let given: Int64
 }
 

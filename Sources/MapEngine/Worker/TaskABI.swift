@@ -73,6 +73,13 @@ public func mape_task_begin(
     guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.has_range_result == 0 else { return nil }
     let next = unsafe task.pointee.begun != 0 ? task.pointee.position : 0
     guard i >= 0, UInt64(i) == next, unsafe next < task.pointee.count, unsafe !taskCancelled(task) else { return nil }
+    unsafe workerMark(task, UInt32(truncatingIfNeeded: next) &+ 1)
+    if unsafe workerYields(task) {
+        // The one before is still running, until the function returns.
+        unsafe workerMark(task, next > 0 ? UInt32(truncatingIfNeeded: next) : MAPB_WHOLE_RANGE)
+        unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+        return nil
+    }
     if unsafe next > 0 && !itemEnd(task, next &- 1, 0) { return nil }
     unsafe itemBegin(task, next)
     unsafe task.pointee.begun = 1

@@ -32,6 +32,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe task.pointee.bells = unsafe zygote.pointee.bells
     unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
     unsafe task.pointee.wild_limit = outputSize
+    unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
     var ticket: UInt64 = 0
     while true {
         ticket &+= 1
@@ -59,6 +60,9 @@ func workerAwait(_ task: Task, _ ticket: UInt64) {
         let seen = unsafe mapb_load(tail)
         if seen < ticket { unsafe mapb_futex_wait(tail, UInt32(truncatingIfNeeded: seen)) }
         unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 0)
+        // On one processor with the host's waiting thread each would look in vain while the other is to act.
+        let processor = mapb_processor()
+        if unsafe mapb_waiter(task.pointee.head) == processor &+ 1 { mapb_step_aside(processor) }
     }
 }
 
@@ -103,6 +107,12 @@ func workerAnswer(_ task: Task, _ ticket: UInt64) {
     unsafe reply.pointee.hole_end = unsafe task.pointee.hole_cursor
     unsafe reply.pointee.wild_end = unsafe task.pointee.wild_cursor
     unsafe mapb_store(&task.pointee.outbox.pointee.current, 0)
+}
+
+/// True when the host wants the rest of this range back. Asked after workerMark, never before: see mapb_yield_after_mark.
+@_noLocks @inline(__always)
+func workerYields(_ task: Task) -> Bool {
+    unsafe mapb_yield_after_mark(task.pointee.inbox) >= task.pointee.ticket
 }
 
 /// Writes down which item runs, for the case that it kills the worker.

@@ -40,6 +40,10 @@ func rangeLoop(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
             return
         }
         unsafe itemBegin(task, i)
+        if unsafe workerYields(task) {
+            unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+            return
+        }
         var size: UInt64 = 0
         let input = unsafe itemInput(task, i, &size)
         let code = unsafe mapb_call_run(run, task, state, input, Int(size))
@@ -67,13 +71,18 @@ func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
     unsafe task.pointee.failed = 0
     unsafe task.pointee.out_of_memory = 0
     unsafe workerMark(task, MAPB_WHOLE_RANGE)
+    if unsafe workerYields(task) {
+        unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+        return
+    }
     let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
     if unsafe task.pointee.begun != 0 {
         // The item that was begun last ends with the call; those never begun fail with the call's code.
         var i = unsafe task.pointee.position &- 1
         if unsafe !itemEnd(task, i, code) { return }
         i &+= 1
-        if unsafe task.pointee.ended < task.pointee.count && taskCancelled(task) {
+        let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
+        if unsafe task.pointee.ended < task.pointee.count && (stopped || taskCancelled(task)) {
             unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
             return
         }

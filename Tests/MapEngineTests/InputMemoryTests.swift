@@ -1,0 +1,156 @@
+import CMapBridge
+import Glibc
+import Testing
+
+@testable import MapEngine
+
+@Suite struct InputMemoryTests {
+    @Test func theHeadTellsProtocolAndWorkers() throws {
+        let input = try InputMemory(reserve: 0, workers: 3)
+        #expect(input.head.pointee.protocol == MAPB_PROTOCOL)
+        #expect(input.head.pointee.workers == 3)
+        #expect(input.used == 0)
+    }
+
+    @Test(arguments: [1, 3, 1024] as [UInt32])
+    func theArenaLiesBehindTheInboxesHoweverLittleWasAskedFor(workers: UInt32) throws {
+        let input = try InputMemory(reserve: 1, workers: workers)
+        let inboxes = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
+        let first = try input.take(1)
+        #expect(first.offset >= inboxes)
+        #expect(input.size - inboxes >= Policy.leastReserve)
+        let last = UnsafeRawPointer(input.inbox(Int(workers) - 1) + 1) - UnsafeRawPointer(input.base)
+        #expect(UInt64(last) <= first.offset)
+    }
+
+    @Test func nobodyElseCanMapItWritable() throws {
+        let input = try smallInput()
+        let other = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, input.file, 0)
+        #expect(other == MAP_FAILED)
+        let reader = mmap(nil, 4096, PROT_READ, MAP_SHARED, input.file, 0)
+        #expect(reader != MAP_FAILED)
+        if reader != MAP_FAILED { munmap(reader, 4096) }
+    }
+
+    @Test(arguments: [(0, 64), (1, 64), (64, 64), (65, 128), (4000, 4032)] as [(UInt64, UInt64)])
+    func takesWholeCacheLines(count: UInt64, rounded: UInt64) throws {
+        let input = try smallInput()
+        let block = try input.take(count)
+        #expect(block.count == rounded)
+        #expect(block.offset % 64 == 0)
+        #expect(input.used == rounded)
+        input.give(block)
+        #expect(input.used == 0)
+    }
+
+    @Test func takesAtAnAlignment() throws {
+        let input = try smallInput()
+        _ = try input.take(1)
+        #expect(try input.take(8192, alignment: 4096).offset % 4096 == 0)
+    }
+
+    @Test func whatWasGivenBackIsTakenAgain() throws {
+        let input = try smallInput()
+        let first = try input.take(1000)
+        let second = try input.take(1000)
+        input.give(first)
+        #expect(try input.take(1000) == first)
+        input.give(second)
+        #expect(try input.take(500).offset == second.offset)
+    }
+
+    @Test(arguments: [200, 4096, 1 << 20] as [UInt64])
+    func zeroedMemoryIsZeroWhereOthersHaveWritten(count: UInt64) throws {
+        let input = try InputMemory(reserve: 8 << 20, workers: 1)
+        // Unaligned to pages, so that parts of pages have to be cleared as well.
+        let before = try input.take(64)
+        let dirty = try input.take(count)
+        let after = try input.take(64)
+        for block in [before, dirty, after] {
+            memset(input.base + Int(block.offset), 0xaa, Int(block.count))
+        }
+        input.give(dirty)
+        let clean = try input.take(count, zeroed: true)
+        #expect(clean == dirty)
+        let bytes = UnsafeBufferPointer(start: input.base + Int(clean.offset), count: Int(clean.count))
+        #expect(bytes.allSatisfy { $0 == 0 })
+        // Its neighbours keep theirs.
+        for block in [before, after] {
+            #expect(UnsafeBufferPointer(start: input.base + Int(block.offset), count: 64).allSatisfy { $0 == 0xaa })
+        }
+    }
+
+    @Test func exhaustionIsAnErrorThatTellsWhatToDo() throws {
+        let input = try smallInput()
+        var blocks: [Block] = []
+        let error = mapError { while true { blocks.append(try input.take(100_000)) } }
+        #expect(error?.status == MAPE_E_MEMORY.rawValue)
+        #expect(error?.message.contains("input_reserve") == true)
+        #expect(blocks.count > 30)
+        for block in blocks { input.give(block) }
+        #expect(input.used == 0)
+        #expect(throws: Never.self) { try input.take(3 << 20) }
+    }
+
+    @Test(arguments: [4 << 20, 1 << 40, UInt64(Int64.max), UInt64(Int64.max) + 1] as [UInt64])
+    func moreThanThereIsIsRefused(count: UInt64) throws {
+        let input = try smallInput()
+        #expect(mapError { try input.take(count) }?.status == MAPE_E_MEMORY.rawValue)
+        #expect(input.used == 0)
+    }
+
+    @Test func knowsItsOwnAddresses() throws {
+        let input = try smallInput()
+        #expect(input.offset(of: input.base) == 0)
+        #expect(input.offset(of: input.base + 5000) == 5000)
+        #expect(input.offset(of: input.base + Int(input.size) - 1) == input.size - 1)
+        #expect(input.offset(of: input.base + Int(input.size)) == nil)
+        #expect(input.offset(of: input.base - 1) == nil)
+        var elsewhere: UInt8 = 0
+        #expect(withUnsafePointer(to: &elsewhere) { input.offset(of: $0) } == nil)
+    }
+
+    @Test(arguments: ["", "/usr/lib/libm.so", "Käse\u{1F9C0}"])
+    func aTextIsCopiedWithItsNul(text: String) throws {
+        let input = try smallInput()
+        let block = try input.take(1)
+        memset(input.base + Int(block.offset), 0xff, 64)
+        input.give(block)
+        let place = try input.take(text: text)
+        #expect(String(cString: input.base + Int(place.offset)) == text)
+    }
+
+    /// Blocks keep their bytes while others come and go, also when pages are given back to the system.
+    @Test(arguments: seeds)
+    func blocksNeverOverlapAndKeepTheirBytes(seed: UInt64) throws {
+        var random = SeededRandom(seed)
+        let input = try InputMemory(reserve: 256 << 20, workers: 2)
+        var live: [(Block, UInt64)] = []
+        var sum: UInt64 = 0
+        func words(_ block: Block) -> [UnsafeMutablePointer<UInt64>] {
+            [input.at(block.offset, as: UInt64.self), input.at(block.end - 8, as: UInt64.self)]
+        }
+        for _ in 0..<2000 {
+            if random.chance(55) {
+                let most: UInt64 = random.chance(20) ? 8 << 20 : 5000
+                guard let block = try? input.take(UInt64.random(in: 0...most, using: &random)) else { continue }
+                #expect(!live.contains { $0.0.offset < block.end && block.offset < $0.0.end })
+                let value = random.next()
+                for word in words(block) { word.pointee = value }
+                live.append((block, value))
+                sum += block.count
+            } else if let at = live.indices.randomElement(using: &random) {
+                let (block, value) = live.remove(at: at)
+                for word in words(block) { #expect(word.pointee == value) }
+                input.give(block)
+                sum -= block.count
+            }
+            #expect(input.used == sum)
+        }
+        for (block, value) in live {
+            for word in words(block) { #expect(word.pointee == value) }
+            input.give(block)
+        }
+        #expect(input.used == 0)
+    }
+}

@@ -1,0 +1,154 @@
+import CMapBridge
+import Glibc
+import Testing
+
+@testable import MapEngine
+
+@Suite struct PoolConfigTests {
+    static func with(_ change: (inout mape_pool_config) -> Void) throws -> PoolConfig {
+        var config = mape_pool_config()
+        config.struct_size = MemoryLayout<mape_pool_config>.size
+        change(&config)
+        return try PoolConfig(config)
+    }
+
+    /// Runs `body` with a C array of C texts, ended with NULL.
+    static func withTexts<R>(_ texts: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) throws -> R) rethrows -> R {
+        let array = CTextArray(texts)
+        defer { withExtendedLifetime(array) {} }
+        return try body(UnsafeRawPointer(array.pointers).assumingMemoryBound(to: UnsafePointer<CChar>?.self))
+    }
+
+    @Test func zeroMeansTheDefaults() throws {
+        let config = try Self.with { _ in }
+        #expect(config.workers == usableCores())
+        #expect(config.start == MAPE_START_EXEC)
+        #expect(config.output == MAPE_OUTPUT_INHERIT)
+        #expect(config.restarts == 5)
+        #expect(config.setupTimeout == 60_000_000_000)
+        #expect(config.cleanupTimeout == 5_000_000_000)
+        #expect(config.grace == 2_000_000_000)
+        #expect(config.inputReserve == 64 << 30)
+        #expect(config.outputReserve == 16 << 30)
+        #expect(config.itemsPerWorker == 0)
+        #expect(config.memoryLimit == 0)
+        #expect(config.nice == 0)
+        #expect(!config.pin)
+        #expect(config.zygotePath == nil)
+        #expect(config.zygoteArguments == nil)
+        #expect(config.modules.isEmpty)
+        #expect(config.environmentSet.isEmpty)
+        #expect(config.environmentUnset.isEmpty)
+    }
+
+    @Test func whatIsGivenIsTaken() throws {
+        let config = try Self.with {
+            $0.workers = 1024
+            $0.start = MAPE_START_FORK.rawValue
+            $0.output = MAPE_OUTPUT_DISCARD.rawValue
+            $0.restarts = 9
+            $0.nice = 19
+            $0.pin = 1
+            $0.setup_timeout_ns = 7
+            $0.input_reserve = 1 << 46
+            $0.output_reserve = 12345
+        }
+        #expect(config.workers == 1024)
+        #expect(config.start == MAPE_START_FORK)
+        #expect(config.output == MAPE_OUTPUT_DISCARD)
+        #expect(config.restarts == 9)
+        #expect(config.nice == 19)
+        #expect(config.pin)
+        #expect(config.setupTimeout == 7)
+        #expect(config.inputReserve == 1 << 46)
+        #expect(config.outputReserve == 12345)
+    }
+
+    @Test(arguments: [-1, Int64.min])
+    func negativeTimesMeanNone(time: Int64) throws {
+        let config = try Self.with {
+            $0.setup_timeout_ns = time
+            $0.cleanup_timeout_ns = time
+            $0.grace_ns = time
+        }
+        #expect(config.setupTimeout == .max)
+        #expect(config.cleanupTimeout == .max)
+        #expect(config.grace == .max)
+    }
+
+    struct Wrong: Sendable, CustomTestStringConvertible {
+        let field: String
+        let change: @Sendable (inout mape_pool_config) -> Void
+        var testDescription: String { field }
+    }
+
+    @Test(arguments: [
+        Wrong(field: "workers") { $0.workers = 1025 },
+        Wrong(field: "workers") { $0.workers = .max },
+        Wrong(field: "start") { $0.start = 2 },
+        Wrong(field: "output") { $0.output = 3 },
+        Wrong(field: "nice") { $0.nice = 20 },
+        Wrong(field: "nice") { $0.nice = -1 },
+        Wrong(field: "pin") { $0.pin = 2 },
+        Wrong(field: "input_reserve") { $0.input_reserve = 1 << 46 + 1 },
+        Wrong(field: "output_reserve") { $0.output_reserve = .max },
+    ])
+    func aWrongFieldIsNamed(_ wrong: Wrong) {
+        let error = mapError { try Self.with(wrong.change) }
+        #expect(error?.status == MAPE_E_ARGUMENT.rawValue)
+        #expect(error?.message.hasPrefix("config.\(wrong.field) ") == true)
+    }
+
+    @Test(arguments: ["NAME", "", "=value"])
+    func aTextThatSetsNoVariableIsRefused(text: String) {
+        let error = mapError { try Self.withTexts(["A=1", text]) { texts in try Self.with { $0.env_set = texts } } }
+        #expect(error?.status == MAPE_E_ARGUMENT.rawValue)
+        #expect(error?.message.hasPrefix("config.env_set ") == true)
+    }
+
+    @Test(arguments: ["NAME=value", "", "="])
+    func aTextThatIsNoNameIsRefused(text: String) {
+        let error = mapError { try Self.withTexts(["A", text]) { texts in try Self.with { $0.env_unset = texts } } }
+        #expect(error?.status == MAPE_E_ARGUMENT.rawValue)
+        #expect(error?.message.hasPrefix("config.env_unset ") == true)
+    }
+
+    @Test func thirtyTwoModulesAreTheMost() throws {
+        let names = (0..<33).map { "lib\($0).so" }
+        let config = try Self.withTexts(Array(names.prefix(32))) { texts in try Self.with { $0.modules = texts } }
+        #expect(config.modules == Array(names.prefix(32)))
+        let error = mapError { try Self.withTexts(names) { texts in try Self.with { $0.modules = texts } } }
+        #expect(error?.message.hasPrefix("config.modules ") == true)
+    }
+
+    @Test func anEmptyArgumentListIsNoDefault() throws {
+        let config = try Self.withTexts([]) { texts in try Self.with { $0.zygote_argv = texts } }
+        #expect(config.zygoteArguments == [])
+    }
+
+    @Test func theHostsEnvironmentIsPassedOn() throws {
+        let config = try Self.with { _ in }
+        let host = try #require(getenv("PATH"))
+        #expect(config.environment().contains("PATH=" + String(cString: host)))
+    }
+
+    @Test func variablesAreSetReplacedAndTakenAway() throws {
+        var config = try Self.with { _ in }
+        let names = config.environment().map { String($0.prefix { $0 != "=" }) }
+        #expect(names.contains("PATH") && names.contains("HOME"))
+        config.environmentSet = ["PATH=/nowhere", "MAPE_TEST_NEW=a=b", "MAPE_TEST_EMPTY="]
+        config.environmentUnset = ["HOME", "MAPE_TEST_NEVER_SET"]
+        let changed = config.environment()
+        #expect(changed.filter { $0.hasPrefix("PATH=") } == ["PATH=/nowhere"])
+        #expect(changed.contains("MAPE_TEST_NEW=a=b"))
+        #expect(changed.contains("MAPE_TEST_EMPTY="))
+        #expect(!changed.contains { $0.hasPrefix("HOME=") })
+        #expect(changed.count == names.count + 1)
+    }
+
+    @Test func aNameThatBeginsLikeAnotherIsLeftAlone() throws {
+        var config = try Self.with { _ in }
+        config.environmentUnset = ["PAT", "PATHS"]
+        #expect(config.environment().contains { $0.hasPrefix("PATH=") })
+    }
+}

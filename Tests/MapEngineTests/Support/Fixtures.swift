@@ -1,0 +1,95 @@
+// What tests of single types are built from.
+
+import CMapBridge
+import Glibc
+import Testing
+
+@testable import MapEngine
+
+/// A function that does nothing: for records that are never run.
+let emptyRun: mape_run_fn = { _, _, _, _ in 0 }
+
+func describe(run: mape_run_fn? = nil, range: mape_run_range_fn? = nil) -> mape_function {
+    var description = mape_function()
+    description.struct_size = MemoryLayout<mape_function>.size
+    description.run = run
+    description.run_range = range
+    return description
+}
+
+func smallInput() throws -> InputMemory { try InputMemory(reserve: 4 << 20, workers: 1) }
+
+/// A job whose items are nowhere, and the memory its record lies in.
+func bareJob(_ total: UInt64, _ config: JobConfig = JobConfig(), now: Int64 = 0) throws -> Job {
+    let input = try smallInput()
+    let function = try Function.make(describe(run: emptyRun), id: 1, input: input, isFork: true, snapshot: true)
+    let record = try input.take(UInt64(MemoryLayout<mapb_job>.size), zeroed: true)
+    return Job(
+        function: function, config: config, sequence: 1, total: total, record: record, globals: nil, buffers: [], now: now)
+}
+
+func delivering(_ kinds: mape_deliver...) -> JobConfig {
+    var config = JobConfig()
+    config.deliver = kinds.reduce(0) { $0 | $1.rawValue }
+    return config
+}
+
+extension Outcome {
+    static func crashed() -> Outcome { Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGSEGV, "crashed") }
+    static func cancelled() -> Outcome { Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancelled") }
+}
+
+/// An output region, and how far its wild part was used.
+final class Regional {
+    let region: OutputRegion
+    private(set) var wildEnd = UInt64(MAPB_RESULTS_OFFSET)
+
+    init(_ size: UInt64 = 4 << 20) throws { region = try OutputRegion(reserve: size) }
+
+    /// Uses `count` bytes of the wild part, as a range with such results would have.
+    func use(_ count: UInt64) throws -> Used {
+        wildEnd += count
+        return try #require(region.advance(ticket: 0, holeEnd: 0, wildEnd: wildEnd))
+    }
+
+    /// A segment of `count` items with results of `size` bytes; each byte of item i is i, cut to a byte.
+    func segment(first: UInt64, count: UInt64, size: UInt64) throws -> Segment {
+        let used = try use(count * size)
+        for i in 0..<count {
+            for k in 0..<size { region.base[Int(used.wild.offset + i * size + k)] = UInt8(truncatingIfNeeded: first + i) }
+        }
+        var segment = Segment(first: first, count: count, region: region, used: used)
+        segment.base = used.wild.offset
+        segment.size = size
+        return segment
+    }
+}
+
+func readResult(_ segment: Segment, _ i: UInt64) -> mape_result {
+    var result = mape_result()
+    segment.read(i, into: &result)
+    return result
+}
+
+func bytes(_ result: mape_result) -> [UInt8] {
+    guard let data = result.data else { return [] }
+    return Array(UnsafeRawBufferPointer(start: data, count: result.size))
+}
+
+/// The status and the text of the MapError that `body` throws.
+func mapError<R>(_ body: () throws -> R) -> (status: Int32, message: String)? {
+    do {
+        _ = try body()
+        return nil
+    } catch let error as MapError {
+        return (error.status, error.message)
+    } catch {
+        return nil
+    }
+}
+
+/// True when poll(2) finds the descriptor readable now.
+func isReadable(_ fd: Int32) -> Bool {
+    var one = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+    return poll(&one, 1, 0) == 1 && one.revents & Int16(POLLIN) != 0
+}

@@ -1,0 +1,59 @@
+import CMapBridge
+import Testing
+
+@testable import MapEngine
+
+@Suite struct WaitingTests {
+    @Test(arguments: [-1, -5, Int64.min])
+    func aNegativeTimeoutHasNoEnd(timeout: Int64) {
+        #expect(deadline(after: timeout) == .max)
+    }
+
+    @Test(arguments: [0, 1, 1_000_000_000, 3_600_000_000_000])
+    func aTimeoutEndsThatMuchLater(timeout: Int64) {
+        let before = mapb_now()
+        let end = deadline(after: timeout)
+        let after = mapb_now()
+        #expect(end >= before + timeout)
+        #expect(end <= after + timeout)
+    }
+
+    @Test(arguments: [Int64.max, Int64.max - 1])
+    func aTimeoutBeyondTheClocksEndHasNoEnd(timeout: Int64) {
+        #expect(deadline(after: timeout) == .max)
+    }
+
+    @Test func wakingChangesTheCounter() {
+        let waiting = Waiting()
+        let seen = waiting.changes
+        waiting.wake()
+        #expect(waiting.changes != seen)
+    }
+
+    @Test func aChangeThatCameBeforeTheSleepIsNotMissed() {
+        let waiting = Waiting()
+        let seen = waiting.changes
+        waiting.wake()
+        waiting.sleep(seen, .max)
+    }
+
+    @Test func aSleepEndsAtItsDeadline() {
+        let waiting = Waiting()
+        let end = mapb_now() + 2_000_000
+        // May end early for no reason; never to be waited for in vain.
+        while mapb_now() < end { waiting.sleep(waiting.changes, end) }
+        waiting.sleep(waiting.changes, end)
+    }
+
+    @Test func wakingALeaderThatSleepsRingsItsBell() throws {
+        let bell = try Descriptor(checking: mapb_eventfd(), "eventfd")
+        let waiting = Waiting()
+        waiting.leaderBell = bell.number
+        waiting.wake()
+        let number = bell.number
+        #expect(!isReadable(number))
+        waiting.leaderSleeps = true
+        waiting.wake()
+        #expect(isReadable(number))
+    }
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# The code of docs/guide.md, taken from its text: every snippet compiles, every program runs and prints what stands there.
+# shellcheck source=Tests/checks/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_dist
+
+python=${PYTHON:-python3}
+folder=$work/guide
+mkdir -p "$folder"
+check "docs/guide.md has code that tests look at" "$python" Tests/checks/guide_blocks.py docs/guide.md "$folder" || finish
+mapfile -t blocks <"$work/check.log"
+
+# What the snippets use of libraries that need not be installed here, as their manuals declare it.
+stand_ins=$work/stand-ins
+mkdir -p "$stand_ins"
+cat >"$stand_ins/glib-unix.h" <<'EOF'
+typedef int gint, gboolean;
+typedef unsigned guint;
+typedef void *gpointer;
+typedef enum { G_IO_IN = 1 } GIOCondition;
+#define G_SOURCE_CONTINUE 1
+typedef gboolean (*GUnixFDSourceFunc)(gint fd, GIOCondition condition, gpointer user_data);
+guint g_unix_fd_add(gint fd, GIOCondition condition, GUnixFDSourceFunc function, gpointer user_data);
+EOF
+cat >"$stand_ins/uv.h" <<'EOF'
+typedef struct uv_loop_s { void *data; } uv_loop_t;
+typedef struct uv_poll_s { void *data; } uv_poll_t;
+enum uv_poll_event { UV_READABLE = 1 };
+typedef void (*uv_poll_cb)(uv_poll_t *handle, int status, int events);
+int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd);
+int uv_poll_start(uv_poll_t *handle, int events, uv_poll_cb callback);
+EOF
+cat >"$stand_ins/QSocketNotifier" <<'EOF'
+struct QObject {
+    template <class S, class M, class F> static void connect(S *, M, F) {}
+};
+struct QSocketNotifier : QObject {
+    enum Type { Read };
+    QSocketNotifier(int, Type, QObject *) {}
+    void activated(int) {}
+};
+EOF
+pkg-config --exists glib-2.0 && read -ra glib < <(pkg-config --cflags glib-2.0) && rm "$stand_ins/glib-unix.h"
+pkg-config --exists libuv && read -ra uv < <(pkg-config --cflags libuv) && rm "$stand_ins/uv.h"
+pkg-config --exists Qt5Core && read -ra qt < <(pkg-config --cflags Qt5Core) && rm "$stand_ins/QSocketNotifier"
+
+strict=(-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-function)
+with=(-fsyntax-only -fPIC -Idist/include -I"$stand_ins" "${glib[@]}" "${uv[@]}" "${qt[@]}")
+for block in "${blocks[@]}"; do
+    case $block in
+        *.c) check "$block compiles without warnings" cc -std=gnu11 -O2 "${strict[@]}" "${with[@]}" "$folder/$block" ;;
+        *.cpp) check "$block compiles without warnings" c++ -std=c++17 -O2 "${strict[@]}" "${with[@]}" "$folder/$block" ;;
+    esac
+done
+
+# prints NAME COMMAND...: it runs well and prints NAME.expected.
+prints() {
+    local name=$1
+    shift
+    check "$name runs" "$@" || return
+    cp "$work/check.log" "$name.printed"
+    check "$name prints what the guide says" diff "$name.expected" "$name.printed"
+}
+
+export PKG_CONFIG_PATH=$root/dist/lib/pkgconfig LD_LIBRARY_PATH=$root/dist/lib
+cd "$folder" || exit 1
+if check "build.sh builds" bash -e build.sh; then
+    prints nearest.c ./nearest
+    prints stream.c ./stream
+    prints pull.py "$python" pull.py
+    check "zygote.c serves" env MAPENGINE_ZYGOTE_PATH="$folder/zygote" ./stream
+    check_fails "zygote.c started by hand says what it is" "started by libmapengine" ./zygote
+fi
+check "CMakeLists.txt: configure" cmake -S . -B cmake -DCMAKE_PREFIX_PATH="$root/dist" &&
+    check "CMakeLists.txt: build" cmake --build cmake
+finish
