@@ -48,7 +48,7 @@
  *
  * @section process What the library does to the host's process
  *
- * It installs no signal handler, changes no signal mask of the host's threads, and reads or changes no environment
+ * It installs no signal handler, changes no signal mask of the host's threads, and changes no environment
  * variable, locale, working directory or limit of the host. It waits for no child but its own helper (the zygote), by
  * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec.
  * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
@@ -517,7 +517,8 @@ typedef struct mape_job_config {
     uint64_t chunk;               /**< Items per range; 0: chosen from count and measured time. */
     int32_t priority;             /**< Jobs with a higher one get workers first; equal ones in order of submission. */
     uint32_t attempts;            /**< How many times an item whose worker dies is begun in all; 0: 1. */
-    int64_t item_timeout_ns;      /**< For one item; noticed at most a quarter late. 0 or negative: none. */
+    int64_t item_timeout_ns;      /**< For one item, or one call of a #mape_run_range_fn that does not use #mape_task_begin; noticed
+                                       at most half as late again. 0 or negative: none. */
     int64_t job_timeout_ns;       /**< For the whole job, from submission; 0 or negative: none. */
     uint32_t ordered;             /**< 1: ITEM events come in order of index; 0: as items end. */
     uint32_t drop;                /**< 1: each result is dropped after its ITEM event, and at most `window` ended items wait
@@ -654,7 +655,8 @@ int mape_event_fd(mape_pool *pool, int *out_fd);
 /** @brief Sets a function that is called when events come in after there were none.
  *
  *  It runs on any thread, also on the library's own, possibly before this call returns: it may only notify (post to an event
- *  loop, set a flag) and must not call into this library. When this call returns, the previous hook is not running and will not be
+ *  loop, set a flag) and must not call into this library. It is not called again
+ *  while events are left: a host that fetches only some of them has to come back by itself. When this call returns, the previous hook is not running and will not be
  *  called any more.
  *  @param pool the pool. @param wakeup the function; NULL: none. @param context given to it.
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */

@@ -260,9 +260,7 @@ void mapb_step_aside(uint32_t processor) {
     if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
 }
 
-int mapb_join_barriers(void) {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
-}
+int mapb_join_barriers(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
 void mapb_futex_wait(const uint64_t *word, uint32_t expected) {
     /* The low half of a little-endian word. A shared futex may lie in memory that this process can only read. */

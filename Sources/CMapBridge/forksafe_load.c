@@ -1,7 +1,8 @@
 /* forksafe_load.c - finding code in zygote and workers
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here. The zygote has one thread, and
- * glibc's fork() leaves the loader's locks free in the child, so the loader can be used.
+ * glibc's fork() leaves the loader's locks free in the child, so the loader can be used. In a
+ * snapshot of a host whose other threads were inside the loader it may hang: then the time limit of setups ends it.
  */
 #include "CMapBridge.h"
 
@@ -27,12 +28,12 @@ int mapb_load_library(const char *path, char *message, uint64_t size) {
 /* What dl_iterate_phdr looks for: the build id (ELF note NT_GNU_BUILD_ID) of the object at a load address. */
 struct build_id_search {
     ElfW(Addr) base;
-    int main_program;
     uint32_t size;
-    uint8_t bytes[32];
+    uint8_t bytes[MAPB_BUILD_ID];
 };
 
-static void read_build_id(const struct dl_phdr_info *info, struct build_id_search *search) {
+uint32_t mapb_read_build_id(const void *object, uint8_t out[MAPB_BUILD_ID]) {
+    const struct dl_phdr_info *info = object;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         if (p->p_type != PT_NOTE) continue;
@@ -42,40 +43,36 @@ static void read_build_id(const struct dl_phdr_info *info, struct build_id_searc
             const char *name = at + sizeof *note;
             const char *bytes = name + ((note->n_namesz + 3u) & ~3u);
             if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(name, "GNU", 4) == 0) {
-                search->size = note->n_descsz < sizeof search->bytes ? note->n_descsz : (uint32_t)sizeof search->bytes;
-                memcpy(search->bytes, bytes, search->size);
-                return;
+                uint32_t size = note->n_descsz < MAPB_BUILD_ID ? note->n_descsz : MAPB_BUILD_ID;
+                memcpy(out, bytes, size);
+                return size;
             }
             at = bytes + ((note->n_descsz + 3u) & ~3u);
         }
     }
+    return 0;
 }
 
 static int match_object(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
     struct build_id_search *search = context;
-    if (search->main_program) search->base = info->dlpi_addr; /* The first object is the program. */
-    else if (info->dlpi_addr != search->base) return 0;
-    read_build_id(info, search);
+    if (info->dlpi_addr != search->base) return 0;
+    search->size = mapb_read_build_id(info, search->bytes);
     return 1;
 }
 
 static int find_offset(const char *path, const mapb_place *place, void **out, char *message, uint64_t size) {
     struct build_id_search search = {0};
-    if (path) {
-        struct link_map *map = NULL;
-        void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) {
-            say(message, size, "cannot load library", path, dlerror());
-            return MAPE_E_LOAD;
-        }
-        search.base = map->l_addr;
-    } else {
-        search.main_program = 1;
+    struct link_map *map = NULL;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) {
+        say(message, size, "cannot load library", path, dlerror());
+        return MAPE_E_LOAD;
     }
+    search.base = map->l_addr;
     dl_iterate_phdr(match_object, &search);
     if (search.size != place->build_id_size || memcmp(search.bytes, place->build_id, search.size) != 0) {
-        say(message, size, "wrong library", path ? path : "main program",
+        say(message, size, "wrong library", path,
             "the file is not the one that the host has loaded (its build id differs): it was replaced since");
         return MAPE_E_LOAD;
     }

@@ -13,6 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+int mapb_open_pidfd(mapb_spawned *out) {
+    out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
+    return out->pidfd >= 0 ? 0 : errno;
+}
+
 /* What exec would have done: descriptors marked close-on-exec go, others stay. */
 static void close_marked(int keep) {
     struct entry {

@@ -37,7 +37,8 @@ int mapb_remember_host(void) {
     }
     *page = 1;
     uint64_t *none = NULL;
-    if (!__atomic_compare_exchange_n(&host_mark, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) munmap(page, 4096);
+    if (!__atomic_compare_exchange_n(&host_mark, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        munmap(page, 4096);
     return 0;
 }
 
@@ -78,11 +79,6 @@ void mapb_give_back(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE)
 void mapb_unmap(uint8_t *at, uint64_t size) { munmap(at, size); }
 
 /* ---- processes ---- */
-
-int mapb_open_pidfd(mapb_spawned *out) {
-    out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
-    return out->pidfd >= 0 ? 0 : errno;
-}
 
 int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out) {
     posix_spawn_file_actions_t actions;
@@ -129,8 +125,11 @@ int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms) {
     while (got < 0 && errno == EINTR);
     if (got <= 0) return 0;
     siginfo_t info;
+    memset(&info, 0, sizeof info);
     /* P_PIDFD (Linux 5.4): never somebody else's child, even when the host has reaped ours with waitpid(-1). */
     while (waitid((idtype_t)3, (id_t)zygote->pidfd, &info, WEXITED) != 0 && errno == EINTR) {}
+    zygote->how = info.si_code;
+    zygote->status = info.si_status;
     close(zygote->pidfd);
     zygote->pidfd = -1;
     zygote->pid = 0;
@@ -165,16 +164,14 @@ uint64_t mapb_this_thread(void) { return (uint64_t)pthread_self(); }
 
 /* ---- waiting and waking ---- */
 
-int mapb_eventfd(void) { 
+int mapb_eventfd(void) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd >= 0 ? fd : -errno;
 }
 
 void mapb_signal_eventfd(int fd) { mapb_ring_bell(fd); }
 
-int mapb_socket_pair(int out[2]) {
-    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) == 0 ? 0 : errno;
-}
+int mapb_socket_pair(int out[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) == 0 ? 0 : errno; }
 
 int mapb_pipe(int out[2]) {
     if (pipe2(out, O_CLOEXEC) != 0) return errno;
@@ -228,9 +225,7 @@ void mapb_poll(int fd, int64_t timeout_ns) {
 
 int mapb_barrier(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
-void mapb_wake_futex(const uint64_t *word) {
-    syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
+void mapb_wake_futex(const uint64_t *word) { syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, 1, NULL, NULL, 0); }
 
 void mapb_wait_private(const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
     struct timespec time;
@@ -256,7 +251,8 @@ int mapb_cores(void) {
 
 uint64_t mapb_limit(int which) {
     struct rlimit limit;
-    if (getrlimit(which == 0 ? RLIMIT_AS : RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    if (getrlimit(which == 0 ? RLIMIT_AS : RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
     return limit.rlim_cur;
 }
 

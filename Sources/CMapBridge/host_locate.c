@@ -24,25 +24,6 @@ static int contains(const struct dl_phdr_info *info, uintptr_t address) {
     return 0;
 }
 
-static void copy_build_id(const struct dl_phdr_info *info, mapb_place *out) {
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-        if (p->p_type != PT_NOTE) continue;
-        const char *at = (const char *)(info->dlpi_addr + p->p_vaddr), *end = at + p->p_memsz;
-        while (at + sizeof(ElfW(Nhdr)) <= end) {
-            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
-            const char *name = at + sizeof *note, *bytes = name + ((note->n_namesz + 3u) & ~3u);
-            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(name, "GNU", 4) == 0) {
-                out->build_id_size =
-                    note->n_descsz < sizeof out->build_id ? note->n_descsz : (uint32_t)sizeof out->build_id;
-                memcpy(out->build_id, bytes, out->build_id_size);
-                return;
-            }
-            at = bytes + ((note->n_descsz + 3u) & ~3u);
-        }
-    }
-}
-
 static int look(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
     struct search *search = context;
@@ -51,7 +32,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *context) {
     if (!contains(info, search->address)) return 0;
     search->out->kind = MAPB_PLACE_OFFSET;
     search->out->value = search->address - info->dlpi_addr;
-    copy_build_id(info, search->out);
+    search->out->build_id_size = mapb_read_build_id(info, search->out->build_id);
     /* The vdso has a name but no file. */
     if (is_program) search->found = MAPB_LOCATED_PROGRAM;
     else if (info->dlpi_name && realpath(info->dlpi_name, search->path)) search->found = MAPB_LOCATED_LIBRARY;

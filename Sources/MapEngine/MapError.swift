@@ -16,6 +16,7 @@ struct MapError: Error {
     static func null(_ name: String) -> MapError { .argument(name, "is NULL") }
 
     static func system(_ call: String, _ why: Int32) -> MapError {
-        MapError(why == ENOMEM ? MAPE_E_MEMORY : MAPE_E_SYSTEM, unsafe "\(call) failed: \(String(cString: strerror(why)))")
+        MapError(
+            why == ENOMEM ? MAPE_E_MEMORY : MAPE_E_SYSTEM, unsafe "\(call) failed: \(String(cString: strerror(why)))")
     }
 }

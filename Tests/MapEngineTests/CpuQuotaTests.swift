@@ -38,9 +38,13 @@ import Testing
             ], 2),
         Files(
             "version 2, the child has less",
-            [membership: "0::/a/b\n", "/sys/fs/cgroup/a/b/cpu.max": "100000 100000", "/sys/fs/cgroup/a/cpu.max": "300000 100000"], 1),
+            [
+                membership: "0::/a/b\n", "/sys/fs/cgroup/a/b/cpu.max": "100000 100000",
+                "/sys/fs/cgroup/a/cpu.max": "300000 100000",
+            ], 1),
         Files(
-            "version 2, a neighbour does not count", [membership: "0::/a\n", "/sys/fs/cgroup/ab/cpu.max": "100000 100000"], nil),
+            "version 2, a neighbour does not count",
+            [membership: "0::/a\n", "/sys/fs/cgroup/ab/cpu.max": "100000 100000"], nil),
         Files(
             "version 1",
             [
@@ -82,7 +86,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "\n", "max", "100000", "100000 0", "0 100000", "-1 100000", "100000 -5", "1 2 3", "x 100000", "nan 100000", "inf 100000",
+        "", "\n", "max", "100000", "100000 0", "0 100000", "-1 100000", "100000 -5", "1 2 3", "x 100000", "nan 100000",
+        "inf 100000",
         "100000 nan", "1e308 1e-308", "\u{0}\u{0}",
     ])
     func anOddQuotaIsNone(text: String) {
@@ -90,7 +95,9 @@ import Testing
         #expect(cpuQuota(read: files.read) == nil)
     }
 
-    @Test(arguments: ["", "\n\n\n", ":::", "0", "0:", "0::", "0::relative/path", "::", "0::/../..", "0::////", "x:cpu", "a:cpu:"])
+    @Test(arguments: [
+        "", "\n\n\n", ":::", "0", "0:", "0::", "0::relative/path", "::", "0::/../..", "0::////", "x:cpu", "a:cpu:",
+    ])
     func anOddMembershipEndsAndHasNoQuota(text: String) {
         let files = Files("", [Self.membership: text], nil)
         #expect(cpuQuota(read: files.read) == nil)

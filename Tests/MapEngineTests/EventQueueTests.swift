@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct EventQueueTests {
     static func message(_ count: Int, lost: UInt32 = 0) -> PoolMessage {
-        PoolMessage(isLog: true, code: 1, worker: 0, text: CText(array: [UInt8](repeating: 0x61, count: count)), lost: lost)
+        PoolMessage(
+            isLog: true, code: 1, worker: 0, text: CText(array: [UInt8](repeating: 0x61, count: count)), lost: lost)
     }
 
     /// A job with `count` items to deliver.
@@ -118,7 +119,9 @@ import Testing
 
     @Test func messagesComeInOrderWithTheirText() {
         var queue = EventQueue()
-        for i in 0..<5 { queue.add(message: PoolMessage(isLog: false, code: 1, worker: Int32(i), text: CText("text \(i)"))) }
+        for i in 0..<5 {
+            queue.add(message: PoolMessage(isLog: false, code: 1, worker: Int32(i), text: CText("text \(i)")))
+        }
         for i in 0..<5 {
             let message = queue.takeMessage()
             #expect(message?.worker == Int32(i))
@@ -182,7 +185,9 @@ import Testing
             let lost = random.chance(5) ? UInt32.random(in: 0...300, using: &random) : 0
             queue.add(message: Self.message(count, lost: lost))
             sent += UInt64(count) + UInt64(lost)
-            if random.chance(20), let message = queue.takeMessage() { got += UInt64(message.text.count) + UInt64(message.lost) }
+            if random.chance(20), let message = queue.takeMessage() {
+                got += UInt64(message.text.count) + UInt64(message.lost)
+            }
         }
         while let message = queue.takeMessage() { got += UInt64(message.text.count) + UInt64(message.lost) }
         #expect(got == sent)

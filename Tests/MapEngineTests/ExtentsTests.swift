@@ -54,15 +54,21 @@ import Testing
 
     @Test(arguments: [
         Gift(before: [], given: Extent(offset: 5, count: 5), after: [Extent(offset: 5, count: 5)]),
-        Gift(before: [Extent(offset: 0, count: 5)], given: Extent(offset: 5, count: 5), after: [Extent(offset: 0, count: 10)]),
-        Gift(before: [Extent(offset: 10, count: 5)], given: Extent(offset: 5, count: 5), after: [Extent(offset: 5, count: 10)]),
+        Gift(
+            before: [Extent(offset: 0, count: 5)], given: Extent(offset: 5, count: 5),
+            after: [Extent(offset: 0, count: 10)]),
+        Gift(
+            before: [Extent(offset: 10, count: 5)], given: Extent(offset: 5, count: 5),
+            after: [Extent(offset: 5, count: 10)]),
         Gift(
             before: [Extent(offset: 0, count: 5), Extent(offset: 10, count: 5)], given: Extent(offset: 5, count: 5),
             after: [Extent(offset: 0, count: 15)]),
         Gift(
             before: [Extent(offset: 0, count: 4), Extent(offset: 11, count: 5)], given: Extent(offset: 5, count: 5),
             after: [Extent(offset: 0, count: 4), Extent(offset: 5, count: 5), Extent(offset: 11, count: 5)]),
-        Gift(before: [Extent(offset: 0, count: 4)], given: Extent(offset: 9, count: 0), after: [Extent(offset: 0, count: 4)]),
+        Gift(
+            before: [Extent(offset: 0, count: 4)], given: Extent(offset: 9, count: 0),
+            after: [Extent(offset: 0, count: 4)]),
     ])
     func givingBackMergesNeighbours(_ gift: Gift) {
         var extents = Self.holding(gift.before.map { ($0.offset, $0.count) })

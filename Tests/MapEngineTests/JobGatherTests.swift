@@ -48,7 +48,9 @@ import Testing
     @Test func aTableIsReadLineByLine() throws {
         let segment = try #require(try Self.mixed().segment(holding: 6))
         let failed = readResult(segment, 1)
-        #expect(failed.state == MAPE_ITEM_FAILED.rawValue && failed.cause == MAPE_CAUSE_FUNCTION.rawValue && failed.code == 7)
+        #expect(
+            failed.state == MAPE_ITEM_FAILED.rawValue && failed.cause == MAPE_CAUSE_FUNCTION.rawValue
+                && failed.code == 7)
         #expect(String(cString: failed.message) == "no surface")
         #expect(failed.data == nil && failed.size == 0)
         #expect(bytes(readResult(segment, 2)) == [7, 7])

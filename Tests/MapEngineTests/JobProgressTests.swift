@@ -8,14 +8,18 @@ import Testing
         let job = try bareJob(100, delivering(MAPE_DELIVER_ITEMS), now: 1000)
         _ = job.take(60)
         job.end(try Regional().segment(first: 0, count: 10, size: 1), ok: 7, failed: 3, now: 0)
-        for (i, state) in [MAPE_ITEM_CRASHED, MAPE_ITEM_TIMED_OUT, MAPE_ITEM_CANCELLED, MAPE_ITEM_ABANDONED].enumerated() {
+        for (i, state) in [MAPE_ITEM_CRASHED, MAPE_ITEM_TIMED_OUT, MAPE_ITEM_CANCELLED, MAPE_ITEM_ABANDONED]
+            .enumerated()
+        {
             let outcome = Outcome(state, MAPE_CAUSE_NONE, "")
-            job.end(Segment(first: 10 + UInt64(i) * 5, count: UInt64(i) + 1, outcome: outcome), ok: 0, failed: 0, now: 0)
+            job.end(
+                Segment(first: 10 + UInt64(i) * 5, count: UInt64(i) + 1, outcome: outcome), ok: 0, failed: 0, now: 0)
         }
         let p = job.progress(now: 5000, partial: 0)
         #expect(p.struct_size == MemoryLayout<mape_progress>.size)
         #expect(p.total == 100 && p.done == 20 && p.running == 40)
-        #expect(p.ok == 7 && p.failed == 3 && p.crashed == 1 && p.timed_out == 2 && p.cancelled == 3 && p.abandoned == 4)
+        #expect(
+            p.ok == 7 && p.failed == 3 && p.crashed == 1 && p.timed_out == 2 && p.cancelled == 3 && p.abandoned == 4)
         #expect(p.undelivered == 20)
         #expect(p.elapsed_ns == 4000)
         #expect(p.is_done == 0 && p.reserved == 0)

@@ -61,7 +61,9 @@ import Testing
         var steps = 0
         while job.ended < total || job.undelivered > 0 {
             steps += 1
-            try #require(steps < 200_000, "no step brings the job on: \(job.ended) of \(total) ended, \(job.undelivered) undelivered")
+            try #require(
+                steps < 200_000,
+                "no step brings the job on: \(job.ended) of \(total) ended, \(job.undelivered) undelivered")
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<40:
                 guard holding.count < 8 else { continue }
@@ -129,7 +131,9 @@ import Testing
             for i in 0..<total {
                 let segment = try #require(job.segment(holding: i))
                 if segment.outcome == nil {
-                    #expect(bytes(readResult(segment, i - segment.first)) == [UInt8](repeating: UInt8(truncatingIfNeeded: i), count: 8))
+                    #expect(
+                        bytes(readResult(segment, i - segment.first))
+                            == [UInt8](repeating: UInt8(truncatingIfNeeded: i), count: 8))
                 }
             }
             job.dropAll()

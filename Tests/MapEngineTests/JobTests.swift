@@ -86,7 +86,8 @@ import Testing
         for i in 3..<6 as Range<UInt64> {
             let segment = try #require(job.segment(holding: i))
             let result = readResult(segment, i - segment.first)
-            #expect(result.state == MAPE_ITEM_OK.rawValue && result.cause == MAPE_CAUSE_NONE.rawValue && result.code == 0)
+            #expect(
+                result.state == MAPE_ITEM_OK.rawValue && result.cause == MAPE_CAUSE_NONE.rawValue && result.code == 0)
             #expect(bytes(result) == [UInt8](repeating: UInt8(i), count: 16))
             #expect(String(cString: result.message) == "")
         }
@@ -100,7 +101,9 @@ import Testing
         #expect(readResult(segment, 0).state == MAPE_ITEM_OK.rawValue)
         segment.outcome = .crashed()
         let result = readResult(segment, 0)
-        #expect(result.state == MAPE_ITEM_CRASHED.rawValue && result.cause == MAPE_CAUSE_SIGNAL.rawValue && result.code == 11)
+        #expect(
+            result.state == MAPE_ITEM_CRASHED.rawValue && result.cause == MAPE_CAUSE_SIGNAL.rawValue
+                && result.code == 11)
         #expect(String(cString: result.message) == "crashed")
     }
 

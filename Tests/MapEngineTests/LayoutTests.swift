@@ -57,6 +57,8 @@ import Testing
     }
 
     /// The published test vectors of FNV-1a.
-    @Test(arguments: [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)] as [(String, UInt64)])
+    @Test(
+        arguments: [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)]
+            as [(String, UInt64)])
     func namesOfGlobalsAreHashedAsFnv(text: String, hash: UInt64) { #expect(mapb_hash(text) == hash) }
 }

@@ -84,7 +84,8 @@ import Testing
                 guard !answered.isEmpty else { continue }
                 let (request, cursors, results) = answered.removeFirst()
                 let used = try #require(
-                    region.advance(ticket: request.ticket, holeEnd: cursors.hole, wildEnd: cursors.wild), "round \(round)")
+                    region.advance(ticket: request.ticket, holeEnd: cursors.hole, wildEnd: cursors.wild),
+                    "round \(round)")
                 for (place, _) in results {
                     #expect(used.contains(place.offset, place.count), "round \(round)")
                     for other in live {

@@ -54,9 +54,10 @@ import Testing
         #expect(region.advance(ticket: 1, holeEnd: 0, wildEnd: region.size) != nil)
     }
 
-    @Test(arguments: [
-        0, 1, UInt64(MAPB_RESULTS_OFFSET), UInt64(MAPB_RESULTS_OFFSET) + 99, (4 << 20) + 1, 1 << 62, UInt64.max,
-    ] as [UInt64])
+    @Test(
+        arguments: [
+            0, 1, UInt64(MAPB_RESULTS_OFFSET), UInt64(MAPB_RESULTS_OFFSET) + 99, (4 << 20) + 1, 1 << 62, UInt64.max,
+        ] as [UInt64])
     func aWildCursorThatWentBackOrBeyondTheEndIsRefused(wildEnd: UInt64) throws {
         let region = try OutputRegion(reserve: 4 * Self.mib)
         _ = region.advance(ticket: 1, holeEnd: 0, wildEnd: Self.start + 100)

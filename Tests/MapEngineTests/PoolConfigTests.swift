@@ -13,7 +13,9 @@ import Testing
     }
 
     /// Runs `body` with a C array of C texts, ended with NULL.
-    static func withTexts<R>(_ texts: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) throws -> R) rethrows -> R {
+    static func withTexts<R>(_ texts: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) throws -> R) rethrows
+        -> R
+    {
         let array = CTextArray(texts)
         defer { withExtendedLifetime(array) {} }
         return try body(UnsafeRawPointer(array.pointers).assumingMemoryBound(to: UnsafePointer<CChar>?.self))

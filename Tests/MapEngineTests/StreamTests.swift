@@ -161,7 +161,9 @@ import Testing
             #expect(fixture.stream.hasPlace(for: next) == (next - lowest < 64))
             if random.chance(52) && fixture.stream.hasPlace(for: next) {
                 let most = random.chance(5) ? 400_000 : 3000
-                let item = [UInt8](repeating: UInt8.random(in: 0...255, using: &random), count: Int.random(in: 0...most, using: &random))
+                let item = [UInt8](
+                    repeating: UInt8.random(in: 0...255, using: &random),
+                    count: Int.random(in: 0...most, using: &random))
                 try fixture.put(next, item)
                 live[next] = item
                 next += 1

@@ -54,12 +54,14 @@ static int use(const char *path, const char *workers, int round) {
     mape_result result = MAPE_RESULT_INIT;
     int status;
     if ((status = p_mape_pool_create(&pool, &config)) != MAPE_OK) return fail(round, "mape_pool_create", status);
-    if ((status = p_mape_register(pool, &description, &function)) != MAPE_OK) return fail(round, "mape_register", status);
+    if ((status = p_mape_register(pool, &description, &function)) != MAPE_OK)
+        return fail(round, "mape_register", status);
     status = p_mape_apply(pool, function, &value, sizeof value, NULL, &job);
     if (status != MAPE_OK) return fail(round, "mape_apply", status);
     if ((status = p_mape_job_wait(job, MAPE_SECONDS(40))) != MAPE_OK) return fail(round, "mape_job_wait", status);
     if ((status = p_mape_job_result(job, 0, &result)) != MAPE_OK) return fail(round, "mape_job_result", status);
-    if (result.size != sizeof square || memcmp(result.data, &square, sizeof square) != 0) return fail(round, "wrong result", 0);
+    if (result.size != sizeof square || memcmp(result.data, &square, sizeof square) != 0)
+        return fail(round, "wrong result", 0);
     if ((status = p_mape_pool_destroy(pool)) != MAPE_OK) return fail(round, "mape_pool_destroy", status);
     if (dlclose(library) != 0) return fail(round, "dlclose", 0);
     return 0;

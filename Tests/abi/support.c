@@ -151,7 +151,9 @@ int run_abi_tests(const char *group, const struct abi_test *tests, size_t count)
             if (plain ? birth != MAPE_START_EXEC : (tests[i].births & (1 << birth)) == 0) continue;
             struct abi_case *test = &cases[total];
             snprintf(test->label, sizeof test->label, "%s%s", tests[i].name,
-                     plain ? "" : birth == MAPE_START_EXEC ? " [exec]" : " [fork]");
+                     plain                      ? ""
+                     : birth == MAPE_START_EXEC ? " [exec]"
+                                                : " [fork]");
             test->body = tests[i].body;
             test->birth = birth;
             test->seconds = tests[i].seconds > 0 ? tests[i].seconds : 60;
@@ -179,8 +181,8 @@ const char *message_of(mape_pool *pool) {
 
 void check_status(int got, int expected, mape_pool *pool, const char *call, const char *file, int line) {
     if (got == expected) return;
-    print_error("%s\n  answered %d (%s), not %d (%s)\n  message: \"%s\"\n", call, got, mape_status_string(got), expected,
-                   mape_status_string(expected), got < 0 ? message_of(pool) : "");
+    print_error("%s\n  answered %d (%s), not %d (%s)\n  message: \"%s\"\n", call, got, mape_status_string(got),
+                expected, mape_status_string(expected), got < 0 ? message_of(pool) : "");
     _fail(file, line);
 }
 

@@ -38,11 +38,16 @@ struct abi_test {
     int births;
     int seconds; /**< The watchdog's patience; 0: 60 s. Never a statement on speed. */
 };
-#define ONCE(f) { #f, f, 0, 0 }
-#define BOTH(f) { #f, f, IN_EXEC | IN_FORK, 0 }
-#define EXEC_ONLY(f) { #f, f, IN_EXEC, 0 }
-#define FORK_ONLY(f) { #f, f, IN_FORK, 0 }
-#define PATIENT(f, births, seconds) { #f, f, births, seconds }
+#define ONCE(f)                                                                                                        \
+    { #f, f, 0, 0 }
+#define BOTH(f)                                                                                                        \
+    { #f, f, IN_EXEC | IN_FORK, 0 }
+#define EXEC_ONLY(f)                                                                                                   \
+    { #f, f, IN_EXEC, 0 }
+#define FORK_ONLY(f)                                                                                                   \
+    { #f, f, IN_FORK, 0 }
+#define PATIENT(f, births, seconds)                                                                                    \
+    { #f, f, births, seconds }
 
 /** Runs the tests under cmocka, and returns main's status. The environment
  *  variable ABI_FILTER (a pattern with * and ?) chooses tests by name. */
@@ -56,17 +61,17 @@ void stage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** Fails the test when `got` is not `expected`, with the pool's message. */
 void check_status(int got, int expected, mape_pool *pool, const char *call, const char *file, int line);
 #define is_status(pool, expected, call) check_status((call), (expected), (pool), #call, __FILE__, __LINE__)
-#define is_ok(pool, call) is_status(pool, MAPE_OK, call)
+#define is_ok(pool, call)               is_status(pool, MAPE_OK, call)
 
 /** Waits for a condition that must come about. PATIENCE is no statement on speed: it turns a hang into a failure of one test
  *  before the watchdog ends the whole program. */
 #define PATIENCE_SECONDS 20
-#define PATIENCE MAPE_SECONDS(PATIENCE_SECONDS)
-#define wait_until(condition)                                                                                            \
-    do {                                                                                                                 \
-        stage("%s:%d: waiting until %s", __FILE__, __LINE__, #condition);                                               \
-        for (int64_t begun = now_ns(); !(condition); short_nap())                                                       \
-            if (now_ns() - begun > PATIENCE) fail_msg("%s: never came about", #condition);                              \
+#define PATIENCE         MAPE_SECONDS(PATIENCE_SECONDS)
+#define wait_until(condition)                                                                                          \
+    do {                                                                                                               \
+        stage("%s:%d: waiting until %s", __FILE__, __LINE__, #condition);                                              \
+        for (int64_t begun = now_ns(); !(condition); short_nap())                                                      \
+            if (now_ns() - begun > PATIENCE) fail_msg("%s: never came about", #condition);                             \
     } while (0)
 int64_t now_ns(void);
 void short_nap(void);

@@ -169,8 +169,8 @@ void wait_for(mape_job *job) {
 void result_is(mape_job *job, uint64_t index, const void *bytes, size_t size) {
     mape_result result = result_of(job, index);
     if (result.state != MAPE_ITEM_OK)
-        fail_msg("item %llu: state %u, cause %u, code %d, \"%s\"", (unsigned long long)index, result.state, result.cause,
-                 result.code, result.message);
+        fail_msg("item %llu: state %u, cause %u, code %d, \"%s\"", (unsigned long long)index, result.state,
+                 result.cause, result.code, result.message);
     assert_int_equal(result.cause, MAPE_CAUSE_NONE);
     assert_int_equal(result.code, 0);
     assert_int_equal(result.size, size);
@@ -182,7 +182,8 @@ void result_ended(mape_job *job, uint64_t index, uint32_t state, uint32_t cause,
     mape_result result = result_of(job, index);
     if (result.state != state || result.cause != cause || result.code != code)
         fail_msg("item %llu: state %u, cause %u, code %d, \"%s\"; expected state %u, cause %u, code %d",
-                 (unsigned long long)index, result.state, result.cause, result.code, result.message, state, cause, code);
+                 (unsigned long long)index, result.state, result.cause, result.code, result.message, state, cause,
+                 code);
     if (state != MAPE_ITEM_OK) assert_null(result.data);
 }
 
@@ -194,8 +195,9 @@ void squares_are_right(mape_job *job, const uint64_t *values, uint64_t count) {
     for (uint64_t i = 0; i < count && missing > 0; i++) {
         mape_result result = result_of(job, i);
         if (result.state != MAPE_ITEM_OK)
-            fail_msg("%llu of %llu are missing; item %llu: state %u, cause %u, code %d, \"%s\"", (unsigned long long)missing,
-                     (unsigned long long)count, (unsigned long long)i, result.state, result.cause, result.code, result.message);
+            fail_msg("%llu of %llu are missing; item %llu: state %u, cause %u, code %d, \"%s\"",
+                     (unsigned long long)missing, (unsigned long long)count, (unsigned long long)i, result.state,
+                     result.cause, result.code, result.message);
     }
     assert_int_equal(missing, 0);
     for (uint64_t i = 0; i < count; i++)

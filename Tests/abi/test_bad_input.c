@@ -6,11 +6,11 @@
 #include "support.h"
 
 /** A refused call answers one of up to three statuses, and the pool's message names the argument (one of the words). */
-static void check_refused(int got, int first, int second, int third, mape_pool *pool, const char *words, const char *call,
-                          int line) {
+static void check_refused(int got, int first, int second, int third, mape_pool *pool, const char *words,
+                          const char *call, int line) {
     if (got != first && got != second && got != third) {
         print_error("%s\n  answered %d (%s), not %d (%s)\n", call, got, mape_status_string(got), first,
-                       mape_status_string(first));
+                    mape_status_string(first));
         _fail(__FILE__, line);
     }
     if (!names_one_of(message_of(pool), words)) {
@@ -21,7 +21,8 @@ static void check_refused(int got, int first, int second, int third, mape_pool *
 /** The header says exactly which status. */
 #define refused(pool, status, words, call) check_refused((call), status, status, status, pool, words, #call, __LINE__)
 /** The header leaves the choice between two. */
-#define refused_by(pool, status, other, words, call) check_refused((call), status, other, other, pool, words, #call, __LINE__)
+#define refused_by(pool, status, other, words, call)                                                                   \
+    check_refused((call), status, other, other, pool, words, #call, __LINE__)
 /** A handle that is none. For NULL the header allows both "an argument is NULL" and "never was one of that kind". */
 #define refused_null(words, call) refused_by(NULL, MAPE_E_HANDLE, also_allowed, words, call)
 static int also_allowed = MAPE_E_HANDLE;
@@ -135,8 +136,21 @@ static void numbers_that_were_never_handles_are_refused(uint32_t birth) {
     mape_pool *pool = pool_started(MAPE_START_EXEC, 1);
     int local = 0;
     uintptr_t own = (uintptr_t)pool;
-    const uintptr_t chosen[] = {1, 2, 8, 4096, 0xdeadbeef, UINTPTR_MAX, UINTPTR_MAX - 1, (uintptr_t)1 << 63, (uintptr_t)&local,
-                                (uintptr_t)&mape_version, own + 1, own - 1, own + 8, own ^ ((uintptr_t)1 << 32), ~own};
+    const uintptr_t chosen[] = {1,
+                                2,
+                                8,
+                                4096,
+                                0xdeadbeef,
+                                UINTPTR_MAX,
+                                UINTPTR_MAX - 1,
+                                (uintptr_t)1 << 63,
+                                (uintptr_t)&local,
+                                (uintptr_t)&mape_version,
+                                own + 1,
+                                own - 1,
+                                own + 8,
+                                own ^ ((uintptr_t)1 << 32),
+                                ~own};
     for (size_t i = 0; i < COUNT(chosen); i++) {
         no_pool_function_takes((mape_pool *)chosen[i]);
         no_job_function_takes((mape_job *)chosen[i]);
@@ -176,11 +190,17 @@ static void create_refuses_settings_that_cannot_be(uint32_t birth) {
     (void)birth;
     mape_pool *pool = (mape_pool *)8;
     refused(NULL, MAPE_E_ARGUMENT, "out", mape_pool_create(NULL, NULL));
-    const struct { size_t offset; uint32_t value; const char *words; } table[] = {
-        {offsetof(mape_pool_config, start), 2, "start"},     {offsetof(mape_pool_config, start), UINT32_MAX, "start"},
-        {offsetof(mape_pool_config, output), 3, "output"},   {offsetof(mape_pool_config, workers), 1025, "workers"},
-        {offsetof(mape_pool_config, workers), UINT32_MAX, "workers"},
-        {offsetof(mape_pool_config, nice), 20, "nice"},      {offsetof(mape_pool_config, nice), (uint32_t)-1, "nice"}};
+    const struct {
+        size_t offset;
+        uint32_t value;
+        const char *words;
+    } table[] = {{offsetof(mape_pool_config, start), 2, "start"},
+                 {offsetof(mape_pool_config, start), UINT32_MAX, "start"},
+                 {offsetof(mape_pool_config, output), 3, "output"},
+                 {offsetof(mape_pool_config, workers), 1025, "workers"},
+                 {offsetof(mape_pool_config, workers), UINT32_MAX, "workers"},
+                 {offsetof(mape_pool_config, nice), 20, "nice"},
+                 {offsetof(mape_pool_config, nice), (uint32_t)-1, "nice"}};
     for (size_t i = 0; i < COUNT(table); i++) {
         mape_pool_config config = MAPE_POOL_CONFIG_INIT;
         memcpy((char *)&config + table[i].offset, &table[i].value, sizeof table[i].value);
@@ -296,17 +316,19 @@ static void submissions_that_cannot_be_are_refused(uint32_t birth) {
     config.deliver = 8;
     refused(pool, MAPE_E_ARGUMENT, "deliver", mape_apply(pool, function, &value, 8, &config, &job));
     refused(pool, MAPE_E_ARGUMENT, "input", mape_apply(pool, function, NULL, 1, NULL, &job));
-    check_refused(mape_apply(pool, function, &value, SIZE_MAX, NULL, &job), MAPE_E_MEMORY, MAPE_E_OVERFLOW, MAPE_E_ARGUMENT, pool,
-                  "size|memory", "mape_apply of SIZE_MAX bytes", __LINE__);
+    check_refused(mape_apply(pool, function, &value, SIZE_MAX, NULL, &job), MAPE_E_MEMORY, MAPE_E_OVERFLOW,
+                  MAPE_E_ARGUMENT, pool, "size|memory", "mape_apply of SIZE_MAX bytes", __LINE__);
     assert_null(job);
     refused(pool, MAPE_E_ARGUMENT, "items", mape_map(pool, function, NULL, NULL, &job));
     items.count = 1;
     items.item_size = 8;
     refused(pool, MAPE_E_ARGUMENT, "base|spans", mape_map(pool, function, &items, NULL, &job));
     refused(pool, MAPE_E_ARGUMENT, "out_job", mape_stream_open(pool, function, NULL, NULL));
-    const struct { uint64_t count; size_t stride, size; } table[] = {
-        {UINT64_MAX, 8, 8}, {UINT64_MAX / 8 + 1, 8, 8}, {UINT64_MAX, 1, 1}, {3, SIZE_MAX / 2, 8},
-        {2, 8, SIZE_MAX},   {2, SIZE_MAX, 8},           {UINT64_MAX / 2, 2, 2}, {(uint64_t)1 << 61, 0, 8}};
+    const struct {
+        uint64_t count;
+        size_t stride, size;
+    } table[] = {{UINT64_MAX, 8, 8}, {UINT64_MAX / 8 + 1, 8, 8}, {UINT64_MAX, 1, 1},     {3, SIZE_MAX / 2, 8},
+                 {2, 8, SIZE_MAX},   {2, SIZE_MAX, 8},           {UINT64_MAX / 2, 2, 2}, {(uint64_t)1 << 61, 0, 8}};
     for (size_t i = 0; i < COUNT(table); i++) {
         items = items_at(&value, table[i].count, table[i].size);
         items.stride = table[i].stride;
@@ -321,7 +343,8 @@ static void submissions_that_cannot_be_are_refused(uint32_t birth) {
     items.spans = huge;
     refused_by(pool, MAPE_E_OVERFLOW, MAPE_E_MEMORY, "spans|size|memory", mape_map(pool, function, &items, NULL, &job));
     items.count = UINT64_MAX / 8;
-    refused_by(pool, MAPE_E_OVERFLOW, MAPE_E_MEMORY, "count|spans|size|memory", mape_map(pool, function, &items, NULL, &job));
+    refused_by(pool, MAPE_E_OVERFLOW, MAPE_E_MEMORY, "count|spans|size|memory",
+               mape_map(pool, function, &items, NULL, &job));
     items.count = 2;
     items.spans = null;
     refused(pool, MAPE_E_ARGUMENT, "spans|data", mape_map(pool, function, &items, NULL, &job));

@@ -65,7 +65,8 @@ static void a_callback_cancels_its_own_job(uint32_t birth) {
     config.drop = 1;
     config.window = 4; /* So that most items have not begun when the first event is fetched. */
     uint64_t *values = numbers(1000);
-    mape_job *job = mapped(pool, registered_shared(pool, run_gated, setup_shared, NULL), values, 1000, sizeof *values, &config);
+    mape_job *job =
+        mapped(pool, registered_shared(pool, run_gated, setup_shared, NULL), values, 1000, sizeof *values, &config);
     dispatch_until_done(pool, job);
     assert_int_equal(acting.status, MAPE_OK);
     assert_int_equal(acting.items, 1000);
@@ -233,10 +234,9 @@ static void output_under(uint32_t birth, uint32_t output, char *text, size_t siz
     fflush(NULL);
     dup2(ends[1], STDOUT_FILENO);
     dup2(ends[1], STDERR_FILENO); /* From here to the second pair nothing may print, so nothing may fail. */
-    const int statuses[] = {
-        mape_pool_create(&pool, &config), mape_register(pool, &description, &function),
-        mape_apply(pool, function, "hello", 5, NULL, &job), mape_job_wait(job, PATIENCE),
-        mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE)};
+    const int statuses[] = {mape_pool_create(&pool, &config), mape_register(pool, &description, &function),
+                            mape_apply(pool, function, "hello", 5, NULL, &job), mape_job_wait(job, PATIENCE),
+                            mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE)};
     dup2(saved[0], STDOUT_FILENO);
     dup2(saved[1], STDERR_FILENO);
     close(saved[0]);

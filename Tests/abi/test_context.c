@@ -71,7 +71,8 @@ static void host_calls_inside_a_worker_are_refused(uint32_t birth) {
 
 /** Calls everything in a forked child. Returns the number of calls that did not answer MAPE_E_FORKED; the first of them is
  *  told on standard error. */
-static int calls_not_refused(mape_pool *pool, mape_job *job, mape_job *stream, mape_buffer *buffer, mape_function_id function) {
+static int calls_not_refused(mape_pool *pool, mape_job *job, mape_job *stream, mape_buffer *buffer,
+                             mape_function_id function) {
     mape_pool *other = NULL;
     mape_job *other_job = NULL;
     mape_buffer *other_buffer = NULL;
@@ -89,7 +90,10 @@ static int calls_not_refused(mape_pool *pool, mape_job *job, mape_job *stream, m
     void *data = NULL;
     size_t accepted = 0;
     int fd = -1;
-    const struct { const char *name; int status; } calls[] = {
+    const struct {
+        const char *name;
+        int status;
+    } calls[] = {
         {"mape_pool_create", mape_pool_create(&other, NULL)},
         {"mape_pool_start", mape_pool_start(pool, PATIENCE)},
         {"mape_pool_stats", mape_pool_stats(pool, &stats)},
@@ -259,8 +263,9 @@ static void a_pointer_as_data_is_for_fork_before_the_start_alone(uint32_t birth)
 }
 
 static void libraries_and_symbols_that_are_not_there_fail_by_load(uint32_t birth) {
-    const struct { const char *library, *symbol; } table[] = {
-        {"/nowhere/libnothing.so", "run_square"}, {WORKERS_LIBRARY, "no_such_symbol"}};
+    const struct {
+        const char *library, *symbol;
+    } table[] = {{"/nowhere/libnothing.so", "run_square"}, {WORKERS_LIBRARY, "no_such_symbol"}};
     for (size_t t = 0; t < COUNT(table); t++) {
         mape_pool *pool = pool_open(birth, 2);
         mape_function description = MAPE_FUNCTION_INIT;

@@ -55,7 +55,8 @@ static void workers_killed_at_any_moment_cost_no_item_that_has_attempts_left(uin
             mape_result result = MAPE_RESULT_INIT;
             status = mape_job_result(job, i, &result);
             /* Only one that was killed in each of three attempts may be lost. */
-            if (result.state != MAPE_ITEM_OK) lost += result.state == MAPE_ITEM_CRASHED && result.attempts == 3 ? 1 : 1000000;
+            if (result.state != MAPE_ITEM_OK)
+                lost += result.state == MAPE_ITEM_CRASHED && result.attempts == 3 ? 1 : 1000000;
             else wrong += *(const uint64_t *)result.data != values[i] * values[i];
         }
         mape_job_release(job);
@@ -155,7 +156,8 @@ static void in_fork_a_killed_zygote_fails_the_pool_clearly_and_every_item_ends(u
     for (uint64_t i = 0; i < 1000; i++) {
         mape_result result = result_of(job, i);
         if (result.state == MAPE_ITEM_OK) result_is(job, i, &(uint64_t){values[i] * values[i]}, sizeof *values);
-        if (result.state == MAPE_ITEM_ABANDONED) result_ended(job, i, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
+        if (result.state == MAPE_ITEM_ABANDONED)
+            result_ended(job, i, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
     }
     wait_until(stats_of(pool).is_closed == 1);
     mape_job *after = NULL;
@@ -212,8 +214,10 @@ static int be_host(uint32_t birth, int host_stage) {
     mape_function description = MAPE_FUNCTION_INIT;
     mape_function_id function = 0;
     description.run = run_fault;
-    if (mape_pool_create(&pool, &config) != MAPE_OK || mape_register(pool, &description, &function) != MAPE_OK) return 1;
-    if (mape_pool_start(pool, host_stage == HOST_STARTING ? 0 : PATIENCE) != MAPE_OK && host_stage != HOST_STARTING) return 1;
+    if (mape_pool_create(&pool, &config) != MAPE_OK || mape_register(pool, &description, &function) != MAPE_OK)
+        return 1;
+    if (mape_pool_start(pool, host_stage == HOST_STARTING ? 0 : PATIENCE) != MAPE_OK && host_stage != HOST_STARTING)
+        return 1;
     static struct fault_item items[100000];
     for (uint64_t i = 0; i < COUNT(items); i++)
         items[i] = (struct fault_item){i, host_stage >= HOST_LOOPING ? WAY_LOOP_DEAF : WAY_WELL, 0};

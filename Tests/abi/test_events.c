@@ -21,7 +21,8 @@ struct seen {
 
 static void see_item(void *context, const mape_event *event) {
     struct seen *seen = context;
-    if (event->type != MAPE_EVENT_ITEM || event->struct_size != sizeof *event || event->context != context) seen->wrong++;
+    if (event->type != MAPE_EVENT_ITEM || event->struct_size != sizeof *event || event->context != context)
+        seen->wrong++;
     if (event->result.message == NULL || seen->done > 0) seen->wrong++;
     if (event->index != seen->next++) seen->out_of_order++;
     if (seen->times != NULL) seen->times[event->index]++;
@@ -132,7 +133,8 @@ static void pulled_events_carry_everything_and_waiting_has_an_end(uint32_t birth
     config.context = &context;
     config.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_DONE;
     uint64_t value = 11, square = 121;
-    mape_job *job = mapped(pool, registered_shared(pool, run_gated, setup_shared, NULL), &value, 1, sizeof value, &config);
+    mape_job *job =
+        mapped(pool, registered_shared(pool, run_gated, setup_shared, NULL), &value, 1, sizeof value, &config);
     is_status(pool, MAPE_E_TIMEOUT, mape_next_event(pool, &event, MAPE_MILLISECONDS(5)));
     atomic_store(&shared->gate, 1);
     is_ok(pool, mape_next_event(pool, &event, PATIENCE));

@@ -122,7 +122,8 @@ static void items_that_ignore_a_cancel_are_killed_after_the_grace(uint32_t birth
     wait_until(atomic_load(&shared->entered) >= 1);
     is_ok(pool, mape_job_cancel(job));
     wait_for(job);
-    for (uint64_t i = 0; i < 2; i++) result_ended(job, i, MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, result_of(job, i).code);
+    for (uint64_t i = 0; i < 2; i++)
+        result_ended(job, i, MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, result_of(job, i).code);
     wait_until(stats_of(pool).workers_killed >= 1);
     wait_until(stats_of(pool).workers_ready == 2);
     free(values);
@@ -213,8 +214,11 @@ static void cleanups_that_hang_crash_or_exit_do_not_hold_up_shutdown(uint32_t bi
 }
 
 static void a_setup_that_fails_is_told_by_start_and_by_its_items_alone(uint32_t birth) {
-    const struct { mape_setup_fn setup; int32_t code; const char *text; } table[] = {
-        {setup_fails, 17, "no licence"}, {setup_fails_silently, 18, ""}};
+    const struct {
+        mape_setup_fn setup;
+        int32_t code;
+        const char *text;
+    } table[] = {{setup_fails, 17, "no licence"}, {setup_fails_silently, 18, ""}};
     for (size_t t = 0; t < COUNT(table); t++) {
         mape_pool *pool = pool_open(birth, 2);
         mape_function_id fails = registered_shared(pool, run_noted, table[t].setup, NULL);

@@ -21,7 +21,8 @@ static void check_others(mape_job *job, struct shared *shared, const struct faul
         assert_true(result.state >= MAPE_ITEM_OK && result.state <= MAPE_ITEM_ABANDONED);
         if (of_scribbler) continue;
         if (result.state != MAPE_ITEM_OK)
-            fail_msg("item %llu of another worker: state %u, cause %u", (unsigned long long)i, result.state, result.cause);
+            fail_msg("item %llu of another worker: state %u, cause %u", (unsigned long long)i, result.state,
+                     result.cause);
         result_is(job, i, &square, sizeof square);
     }
 }
@@ -83,7 +84,8 @@ static void a_scribbler_cannot_reach_what_another_worker_does(uint32_t birth) {
     pool_config.restarts = 1000;
     mape_pool *pool = pool_open_with(&pool_config);
     is_ok(pool, mape_pool_start(pool, PATIENCE));
-    mape_function_id gated = registered_shared(pool, run_gated, setup_shared, NULL), fault = registered(pool, run_fault);
+    mape_function_id gated = registered_shared(pool, run_gated, setup_shared, NULL),
+                     fault = registered(pool, run_fault);
     uint64_t value = 1234567, square = value * value;
     mape_job *held = applied(pool, gated, &value, sizeof value);
     wait_until(atomic_load(&shared->entered) == 1);
@@ -93,8 +95,8 @@ static void a_scribbler_cannot_reach_what_another_worker_does(uint32_t birth) {
         mape_job *job = applied(pool, fault, &item, sizeof item);
         int status = mape_job_wait(job, PATIENCE / 2);
         if (status != MAPE_OK)
-            fail_msg("round %d, attempts %u: workers %u and %u", (int)round, result_now(job).attempts, worker_of(pool, 0).state,
-                     worker_of(pool, 1).state);
+            fail_msg("round %d, attempts %u: workers %u and %u", (int)round, result_now(job).attempts,
+                     worker_of(pool, 0).state, worker_of(pool, 1).state);
     }
     atomic_store(&shared->gate, 1);
     wait_for(held);

@@ -192,7 +192,9 @@ static void workers_are_recycled_after_their_items_and_lose_none(uint32_t birth)
     wait_until(stats_of(pool).workers_ready == 2);
     mape_pool_stats_t stats = stats_of(pool);
     /* "After this many items" says not how soon after: fast items go on while a replacement starts. */
-    if (stats.workers_started < 4) fail_msg("%llu workers were started, %u set up", (unsigned long long)stats.workers_started, atomic_load(&shared->setups));
+    if (stats.workers_started < 4)
+        fail_msg("%llu workers were started, %u set up", (unsigned long long)stats.workers_started,
+                 atomic_load(&shared->setups));
     assert_int_equal(stats.workers_died, 0);
     assert_int_equal(stats.zygotes_started, 1);
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
@@ -259,9 +261,10 @@ static void a_memory_limit_makes_allocations_fail_in_the_worker_alone(uint32_t b
     mape_pool *pool = pool_open_with(&config);
     mape_function_id function = registered(pool, run_allocate);
     uint64_t small = 1 << 20, large = (uint64_t)2 << 30;
-    mape_job *fits = applied(pool, function, &small, sizeof small), *not = applied(pool, function, &large, sizeof large);
+    mape_job *fits = applied(pool, function, &small, sizeof small),
+             *not = applied(pool, function, &large, sizeof large);
     mape_job *seen = applied(pool, registered(pool, run_describe), NULL, 0);
-    wait_for(fits), wait_for(not), wait_for(seen);
+    wait_for(fits), wait_for(not ), wait_for(seen);
     result_is(fits, 0, &(unsigned char){1}, 1);
     result_is(not, 0, &(unsigned char){0}, 1);
     assert_int_equal(((const struct view *)result_of(seen, 0).data)->data_limit, config.memory_limit);

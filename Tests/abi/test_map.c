@@ -65,8 +65,15 @@ static void range_functions_give_the_same_results_as_item_functions(uint32_t bir
 }
 
 static void strides_of_input_and_of_gathering_are_kept(uint32_t birth) {
-    struct wide { uint64_t value; char rest[24]; } *wide = calloc(500, sizeof *wide);
-    struct place { uint64_t square; uint32_t untouched; uint32_t also; } *places = malloc(500 * sizeof *places);
+    struct wide {
+        uint64_t value;
+        char rest[24];
+    } *wide = calloc(500, sizeof *wide);
+    struct place {
+        uint64_t square;
+        uint32_t untouched;
+        uint32_t also;
+    } *places = malloc(500 * sizeof *places);
     memset(places, 0x5a, 500 * sizeof *places);
     for (uint64_t i = 0; i < 500; i++) wide[i].value = i + 3;
     mape_pool *pool = pool_open(birth, 2);
@@ -133,7 +140,8 @@ static void items_and_results_of_no_bytes_are_items_like_others(uint32_t birth) 
 
 /** Callbacks note what they see; checks are for the test, as a failing check would leave by longjmp through the library. */
 static void note_done(void *context, const mape_event *event) {
-    *(int *)context += event->type == MAPE_EVENT_DONE && event->progress.total == 0 && event->progress.is_done ? 1 : 1000;
+    *(int *)context +=
+        event->type == MAPE_EVENT_DONE && event->progress.total == 0 && event->progress.is_done ? 1 : 1000;
 }
 
 static void a_map_of_no_items_is_done_at_once(uint32_t birth) {
@@ -159,8 +167,9 @@ static void a_map_of_no_items_is_done_at_once(uint32_t birth) {
 }
 
 static void every_chunk_size_gives_the_same_results_in_that_many_ranges(uint32_t birth) {
-    const struct { uint64_t chunk, ranges; } table[] = {
-        {1, 1000}, {7, 143}, {999, 2}, {1000, 1}, {1001, 1}, {UINT64_MAX, 1}};
+    const struct {
+        uint64_t chunk, ranges;
+    } table[] = {{1, 1000}, {7, 143}, {999, 2}, {1000, 1}, {1001, 1}, {UINT64_MAX, 1}};
     mape_pool *pool = pool_started(birth, 2);
     mape_function_id function = registered(pool, run_square);
     uint64_t *values = numbers(1000);
@@ -214,7 +223,12 @@ static void jobs_of_many_kinds_at_once_never_mix(uint32_t birth) {
     pool_close(pool);
 }
 
-struct submitter { mape_pool *pool; mape_function_id function; int wrong; uint64_t first; };
+struct submitter {
+    mape_pool *pool;
+    mape_function_id function;
+    int wrong;
+    uint64_t first;
+};
 
 static void *submit_and_check(void *context) {
     struct submitter *self = context;
@@ -289,7 +303,8 @@ static void higher_priority_gets_workers_first_and_equals_go_in_order(uint32_t b
 static void nothing_waits_behind_a_long_item_while_a_worker_is_idle(uint32_t birth) {
     struct shared *shared = shared_page();
     mape_pool *pool = pool_started(birth, 2);
-    mape_function_id gated = registered_shared(pool, run_gated, setup_shared, NULL), square = registered(pool, run_square);
+    mape_function_id gated = registered_shared(pool, run_gated, setup_shared, NULL),
+                     square = registered(pool, run_square);
     uint64_t value = 3, nine = 9;
     mape_job *held = applied(pool, gated, &value, sizeof value);
     wait_until(atomic_load(&shared->entered) == 1);

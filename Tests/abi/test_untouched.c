@@ -42,7 +42,8 @@ static void state_taken(struct state *state) {
     snprintf(state->locale, sizeof state->locale, "%s", setlocale(LC_ALL, NULL));
     for (char **entry = environ; *entry != NULL; entry++) {
         state->environment_size += strlen(*entry) + 1;
-        for (char *c = *entry; *c != '\0'; c++) state->environment_sum = state->environment_sum * 31 + (unsigned char)*c;
+        for (char *c = *entry; *c != '\0'; c++)
+            state->environment_sum = state->environment_sum * 31 + (unsigned char)*c;
         state->environment_sum ^= (uintptr_t)*entry;
     }
 }

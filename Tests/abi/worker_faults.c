@@ -57,7 +57,9 @@ static void scribble_over(unsigned char *start, unsigned char *end, uint64_t *se
 
 /** Finds the writable shared mappings of memfds and overwrites them. Returns how many there were. */
 static int scribble(uint64_t seed) {
-    struct { unsigned char *start, *end; } found[64];
+    struct {
+        unsigned char *start, *end;
+    } found[64];
     int count = 0;
     char line[512];
     FILE *maps = fopen("/proc/self/maps", "re");
@@ -80,7 +82,10 @@ static int scribble(uint64_t seed) {
 /** Ends as the item says; returns only for the ways that end well or fail. */
 static int end_by(mape_task *task, const struct fault_item *item) {
     switch (item->way) {
-    case WAY_SEGFAULT: no_core(); (void)*(volatile int *)(uintptr_t)(8 * always); break;
+    case WAY_SEGFAULT:
+        no_core();
+        (void)*(volatile int *)(uintptr_t)(8 * always);
+        break;
     case WAY_ABORT: no_core(); abort();
     case WAY_DIVIDE: no_core(); return always / zero;
     case WAY_OVERFLOW: no_core(); return deeper((volatile char *)"x");
@@ -98,10 +103,18 @@ static int end_by(mape_task *task, const struct fault_item *item) {
     case WAY_FAIL: return mape_task_fail(task, (int)(item->value & 0xffff), "said no");
     case WAY_RETURN: return -12345;
     case WAY_LOOP_DEAF: be_deaf(); /* fall through */
-    case WAY_LOOP: while (always) {} break;
-    case WAY_STOP: raise(SIGSTOP); for (;;) pause();
-    case WAY_SLEEP: for (;;) pause();
-    case WAY_WRITE_INPUT: no_core(); *(volatile uint64_t *)(uintptr_t)&item->value = 1; break;
+    case WAY_LOOP:
+        while (always) {}
+        break;
+    case WAY_STOP:
+        raise(SIGSTOP);
+        for (;;) pause();
+    case WAY_SLEEP:
+        for (;;) pause();
+    case WAY_WRITE_INPUT:
+        no_core();
+        *(volatile uint64_t *)(uintptr_t)&item->value = 1;
+        break;
     case WAY_SCRIBBLE: scribble(item->value | 1); break;
     case WAY_SCRIBBLE_DIE: scribble(item->value | 1); _exit(3);
     case WAY_SCRIBBLE_LONG:

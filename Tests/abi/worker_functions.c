@@ -40,7 +40,8 @@ int run_square_all(mape_task *task, void *state, const mape_range *range) {
     if (output == NULL) return 1;
     for (size_t i = 0; i < range->count; i++) {
         size_t size = range->item_size;
-        const void *item = range->base != NULL ? (const char *)range->base + i * range->stride : mape_task_item(task, i, &size);
+        const void *item =
+            range->base != NULL ? (const char *)range->base + i * range->stride : mape_task_item(task, i, &size);
         uint64_t value = word(item, size);
         output[i] = value * value;
     }

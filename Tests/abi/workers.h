@@ -67,11 +67,11 @@ struct view {
     uint32_t worker;
     int32_t pid;
     int32_t nice_value;
-    uint32_t cpus;           /**< Cores this process may run on. */
-    int32_t first_cpu;       /**< The lowest of them. */
-    uint32_t blocked;        /**< Signals blocked, among the standard ones. */
-    uint32_t handled;        /**< Signals with a handler, among the standard ones. */
-    uint64_t data_limit;     /**< RLIMIT_DATA. */
+    uint32_t cpus;       /**< Cores this process may run on. */
+    int32_t first_cpu;   /**< The lowest of them. */
+    uint32_t blocked;    /**< Signals blocked, among the standard ones. */
+    uint32_t handled;    /**< Signals with a handler, among the standard ones. */
+    uint64_t data_limit; /**< RLIMIT_DATA. */
 };
 
 /** How many calls run_call_host makes. */

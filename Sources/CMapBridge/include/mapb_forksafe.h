@@ -74,7 +74,7 @@ typedef struct mapb_zygote {
     int32_t signals; /* signalfd for SIGCHLD */
     int32_t input;
     int32_t bells[2]; /* engine, waiter */
-    int32_t pid; /* The zygote's own. */
+    int32_t pid;      /* The zygote's own. */
     int32_t nice;
     uint32_t workers;
     uint32_t flags;
@@ -142,9 +142,12 @@ MAPB_FORK_SAFE uint64_t mapb_hash(const char *text);
 
 /** Loads a library. @return 0, or MAPE_E_LOAD with the loader's text in message. */
 MAPB_FORK_SAFE int mapb_load_library(const char *path, char *message, uint64_t size);
+/** The build id (ELF note NT_GNU_BUILD_ID) of a struct dl_phdr_info. @return its size, 0 when there is none. */
+MAPB_FORK_SAFE uint32_t mapb_read_build_id(const void *object, uint8_t out[MAPB_BUILD_ID]);
 /** Finds a piece of code in this process. `input` is the pool's input memory, for texts.
  *  @return 0 and the address (NULL for NONE), or MAPE_E_LOAD with a text in message. */
-MAPB_FORK_SAFE int mapb_find_code(const uint8_t *input, const mapb_place *place, void **out, char *message, uint64_t size);
+MAPB_FORK_SAFE int mapb_find_code(const uint8_t *input, const mapb_place *place, void **out, char *message,
+                                  uint64_t size);
 
 /* ---- a worker and its task ---- */
 
@@ -202,13 +205,15 @@ MAPB_FORK_SAFE static inline char *mapb_task_text(mape_task *t) { return t->fail
 
 /* A user's function is code the compiler cannot see: these are the only places that call it. */
 
-MAPB_FORK_SAFE static inline int mapb_call_run(void *run, mape_task *task, void *state, const void *input, size_t size) {
+MAPB_FORK_SAFE static inline int mapb_call_run(void *run, mape_task *task, void *state, const void *input,
+                                               size_t size) {
     return ((mape_run_fn)run)(task, state, input, size);
 }
 MAPB_FORK_SAFE static inline int mapb_call_range(void *run, mape_task *task, void *state, const mape_range *range) {
     return ((mape_run_range_fn)run)(task, state, range);
 }
-MAPB_FORK_SAFE static inline int mapb_call_setup(void *setup, mape_task *task, const void *data, size_t size, void **out) {
+MAPB_FORK_SAFE static inline int mapb_call_setup(void *setup, mape_task *task, const void *data, size_t size,
+                                                 void **out) {
     return ((mape_setup_fn)setup)(task, data, size, out);
 }
 MAPB_FORK_SAFE static inline void mapb_call_cleanup(void *cleanup, mape_task *task, void *state) {

@@ -32,6 +32,8 @@ void mapb_unmap(uint8_t *at, uint64_t size);
 typedef struct mapb_spawned {
     int pid;
     int pidfd;
+    int how;    /* Once it has ended: si_code of waitid(2), 0 when somebody else has reaped it; */
+    int status; /* and si_status. */
 } mapb_spawned;
 
 /** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; default signals, own group.

@@ -25,12 +25,13 @@
  *  belongs only on functions of forksafe*.c and on inline ones without calls. */
 #define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
 
-#define MAPB_PROTOCOL 1u        /* Changes with any change of this file or of the control messages. */
-#define MAPB_RING 64u           /* Requests a worker can hold: a power of two. */
-#define MAPB_MAX_WORKERS 1024u  /* As the header says. */
+#define MAPB_PROTOCOL      1u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_RING          64u   /* Requests a worker can hold: a power of two. */
+#define MAPB_MAX_WORKERS   1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS 4096u
-#define MAPB_TEXT 1024u         /* Longest message of a function, NUL included. */
-#define MAPB_MESSAGES 16384u    /* Bytes of a worker's message ring: a power of two. */
+#define MAPB_BUILD_ID      32u    /* Longest build id. */
+#define MAPB_TEXT          1024u  /* Longest message of a function, NUL included. */
+#define MAPB_MESSAGES      16384u /* Bytes of a worker's message ring: a power of two. */
 
 enum mapb_doorbell_target { MAPB_BELL_NONE = 0, MAPB_BELL_ENGINE = 1, MAPB_BELL_WAITER = 2 };
 
@@ -74,7 +75,7 @@ typedef struct mapb_request {
 
 /** A worker's request ring. Written by the host. */
 typedef struct mapb_inbox {
-    uint64_t tail; /* Requests published; its low half is the futex an idle worker sleeps on. */
+    uint64_t tail;         /* Requests published; its low half is the futex an idle worker sleeps on. */
     uint64_t message_head; /* Bytes of the message ring that the host has read. */
     uint8_t pad0[48];
     uint64_t yield; /* Requests up to this ticket end before their next item: another worker runs the rest. */
@@ -100,7 +101,7 @@ typedef struct mapb_reply {
     uint64_t table;
     uint64_t hole_end; /* How far the hole and the wild part are used now. */
     uint64_t wild_end;
-    int32_t code; /* For SETUP and MODULE: 0, or why it failed. */
+    int32_t code;   /* For SETUP and MODULE: 0, or why it failed. */
     uint32_t cause; /* An enum mape_cause for it. */
 } mapb_reply;
 
@@ -121,7 +122,8 @@ typedef struct mapb_failure {
 typedef struct mapb_outbox {
     uint64_t tail; /* Replies published. */
     uint8_t pad0[56];
-    uint64_t current; /* Low half of the ticket << 32 | index in the range + 1; index 0xffffffff: the whole range. 0: none. */
+    uint64_t
+        current; /* Low half of the ticket << 32 | index in the range + 1; index 0xffffffff: the whole range. 0: none. */
     uint64_t fraction; /* mape_task_progress, as the bits of a double. */
     uint32_t yields;   /* 1: this worker heeds inbox.yield. */
     uint8_t pad1[44];
@@ -138,18 +140,18 @@ typedef struct mapb_message_head {
     uint32_t level;
 } mapb_message_head;
 
-#define MAPB_REPLIES_OFFSET 4096u
+#define MAPB_REPLIES_OFFSET  4096u
 #define MAPB_MESSAGES_OFFSET 8192u
-#define MAPB_RESULTS_OFFSET 32768u
+#define MAPB_RESULTS_OFFSET  32768u
 
 #define MAPB_WHOLE_RANGE 0xffffffffu
 
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {
     uint32_t function;
-    uint32_t cancel; /* 1: stop soon. */
+    uint32_t cancel;  /* 1: stop soon. */
     uint64_t globals; /* Offset of a mapb_globals, or 0. */
-    uint64_t base; /* Item i is at base + i * stride, unless there are spans. */
+    uint64_t base;    /* Item i is at base + i * stride, unless there are spans. */
     uint64_t stride;
     uint64_t size;
     uint64_t spans; /* Offset of mapb_span entries, or 0: item i's is number i & span_mask. */
@@ -169,8 +171,8 @@ typedef struct mapb_place {
     uint32_t kind;
     uint32_t build_id_size;
     uint64_t value;   /* The address, the offset from the library's base, or the input offset of the symbol's name. */
-    uint64_t library; /* Input offset of the library's path; 0 with OFFSET: the main program. */
-    uint8_t build_id[32];
+    uint64_t library; /* Input offset of the library's path; */
+    uint8_t build_id[MAPB_BUILD_ID];
 } mapb_place;
 
 typedef struct mapb_function {
@@ -199,7 +201,9 @@ typedef struct mapb_global {
 _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
-_Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 && sizeof(mapb_inbox) <= MAPB_INBOX_BYTES, "layout");
+_Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 &&
+                   sizeof(mapb_inbox) <= MAPB_INBOX_BYTES,
+               "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
@@ -244,7 +248,9 @@ MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { re
 MAPB_FORK_SAFE static inline uint32_t mapb_waiter(const mapb_pool_head *head) { return mapb_peek32(&head->waiter); }
 MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
 MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }
-MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) { return mapb_load(&inbox->message_head); }
+MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) {
+    return mapb_load(&inbox->message_head);
+}
 MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
 
 #endif

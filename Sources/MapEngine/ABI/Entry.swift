@@ -67,7 +67,8 @@ func checked<T>(_ pointer: UnsafePointer<T>?, _ name: String, _ size: (T) -> Int
     guard told == MemoryLayout<T>.size else {
         throw MapError(
             MAPE_E_SIZE,
-            "\(name)->struct_size is \(told); this library knows \(MemoryLayout<T>.size): initialise the structure with its _INIT macro")
+            "\(name)->struct_size is \(told); this library knows \(MemoryLayout<T>.size): initialise the structure with its _INIT macro"
+        )
     }
     return unsafe pointer.pointee
 }

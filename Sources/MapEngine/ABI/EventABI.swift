@@ -10,7 +10,9 @@ public func mape_dispatch(_ pool: OpaquePointer!, _ max_events: UInt32, _ budget
 }
 
 @implementation @_cdecl("mape_next_event")
-public func mape_next_event(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_event>!, _ timeout_ns: Int64) -> Int32 {
+public func mape_next_event(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_event>!, _ timeout_ns: Int64)
+    -> Int32
+{
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         guard let event = try unsafe pool.nextEvent(timeout: timeout_ns) else {
@@ -34,7 +36,8 @@ public func mape_event_fd(_ pool: OpaquePointer!, _ out_fd: UnsafeMutablePointer
 
 @implementation @_cdecl("mape_set_wakeup")
 public func mape_set_wakeup(
-    _ pool: OpaquePointer!, _ wakeup: (@convention(c) (UnsafeMutableRawPointer?) -> Void)!, _ context: UnsafeMutableRawPointer!
+    _ pool: OpaquePointer!, _ wakeup: (@convention(c) (UnsafeMutableRawPointer?) -> Void)!,
+    _ context: UnsafeMutableRawPointer!
 ) -> Int32 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         unsafe pool.setHook(wakeup, context)

@@ -4,9 +4,13 @@ import CMapBridge
 
 extension JobConfig {
     init(_ c: mape_job_config, isStream: Bool) throws(MapError) {
-        guard unsafe c.ordered <= 1 else { throw .argument("config.ordered", unsafe "is \(c.ordered); 0 or 1 are possible") }
+        guard unsafe c.ordered <= 1 else {
+            throw .argument("config.ordered", unsafe "is \(c.ordered); 0 or 1 are possible")
+        }
         guard unsafe c.drop <= 1 else { throw .argument("config.drop", unsafe "is \(c.drop); 0 or 1 are possible") }
-        guard unsafe c.deliver <= 7 else { throw .argument("config.deliver", unsafe "is \(c.deliver): not of enum mape_deliver") }
+        guard unsafe c.deliver <= 7 else {
+            throw .argument("config.deliver", unsafe "is \(c.deliver): not of enum mape_deliver")
+        }
         guard unsafe c.window <= Policy.largestWindow else {
             throw .argument("config.window", unsafe "is \(c.window); at most \(Policy.largestWindow) are possible")
         }
@@ -32,13 +36,16 @@ extension JobConfig {
 
 /// What apply, map and stream_open have in common.
 private func submit(
-    _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?, _ out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?,
     isStream: Bool, _ make: (Pool, Function, JobConfig) throws(MapError) -> Job
 ) -> Int32 {
     if let out = unsafe out { unsafe out.pointee = nil }
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         var settings = unsafe mape_job_config()
-        if let config = unsafe config { unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size } }
+        if let config = unsafe config {
+            unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
+        }
         let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
         _ = try pool.locked { () throws(MapError) in
             try pool.checkOpen()
@@ -89,21 +96,28 @@ public func mape_map(
 ) -> Int32 {
     unsafe submit(pool, function, config, out_job, isStream: false) { (pool, function, config) throws(MapError) in
         let items = try unsafe checked(items, "items") { unsafe $0.struct_size }
-        guard unsafe items.count <= UInt64(Int64.max) else { throw MapError(MAPE_E_OVERFLOW, "items.count is more than memory can hold") }
+        guard unsafe items.count <= UInt64(Int64.max) else {
+            throw MapError(MAPE_E_OVERFLOW, "items.count is more than memory can hold")
+        }
         guard unsafe items.item_size >= 0, unsafe items.stride >= 0 else {
             throw MapError(MAPE_E_OVERFLOW, "items.item_size or items.stride is more than memory can hold")
         }
         if let spans = unsafe items.spans {
-            guard unsafe items.base == nil else { throw .argument("items.base", "and items.spans are both given; one of them must be NULL") }
+            guard unsafe items.base == nil else {
+                throw .argument("items.base", "and items.spans are both given; one of them must be NULL")
+            }
             return try unsafe pool.submit(function, config, .spans(spans, count: items.count), isApply: false)
         }
         guard unsafe items.base != nil || items.item_size == 0 || items.count == 0 else {
-            throw .argument("items.base", unsafe "and items.spans are both NULL, but there are \(items.count) items of \(items.item_size) bytes")
+            throw .argument(
+                "items.base",
+                unsafe "and items.spans are both NULL, but there are \(items.count) items of \(items.item_size) bytes")
         }
         let stride = unsafe items.stride == 0 ? items.item_size : items.stride
         return try unsafe pool.submit(
             function, config,
-            .strided(items.base, count: items.count, stride: UInt64(stride), size: UInt64(items.item_size)), isApply: false)
+            .strided(items.base, count: items.count, stride: UInt64(stride), size: UInt64(items.item_size)),
+            isApply: false)
     }
 }
 
@@ -122,25 +136,34 @@ public func mape_stream_open(
 
 @implementation @_cdecl("mape_stream_push")
 public func mape_stream_push(
-    _ stream: OpaquePointer!, _ items: UnsafePointer<mape_span>!, _ count: Int, _ out_accepted: UnsafeMutablePointer<Int>!
+    _ stream: OpaquePointer!, _ items: UnsafePointer<mape_span>!, _ count: Int,
+    _ out_accepted: UnsafeMutablePointer<Int>!
 ) -> Int32 {
     if let out = unsafe out_accepted { unsafe out.pointee = 0 }
     return unsafe enterJob(stream, "stream") { (pool, job) throws(MapError) in
-        guard let its = job.stream else { throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream") }
+        guard let its = job.stream else {
+            throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
+        }
         guard count >= 0 else { throw MapError(MAPE_E_OVERFLOW, "count is more than memory can hold") }
         guard count > 0 else { return MAPE_OK.rawValue }
         guard let items = unsafe items else { throw .null("items") }
-        guard unsafe out_accepted != nil || count == 1 else { throw .argument("out_accepted", "is NULL, but count is \(count)") }
-        guard !its.finished, job.ending == nil, !job.isDone else { throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down") }
+        guard unsafe out_accepted != nil || count == 1 else {
+            throw .argument("out_accepted", "is NULL, but count is \(count)")
+        }
+        guard !its.finished, job.ending == nil, !job.isDone else {
+            throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down")
+        }
         if let failure = job.function.failure {
             throw unsafe MapError(
-                failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP, "stream's function cannot run: " + String(cString: failure.text.bytes))
+                failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP,
+                "stream's function cannot run: " + String(cString: failure.text.bytes))
         }
         pool.pump()
         let accepted = try unsafe pool.push(job, its, items, count)
         if let out = unsafe out_accepted { unsafe out.pointee = accepted }
         if accepted < count {
-            throw MapError(MAPE_E_AGAIN, "stream's window of \(job.config.window) items is full: fetch events, then push the rest")
+            throw MapError(
+                MAPE_E_AGAIN, "stream's window of \(job.config.window) items is full: fetch events, then push the rest")
         }
         return MAPE_OK.rawValue
     }
@@ -149,7 +172,9 @@ public func mape_stream_push(
 @implementation @_cdecl("mape_stream_finish")
 public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
     unsafe enterJob(stream, "stream") { (pool, job) throws(MapError) in
-        guard let its = job.stream else { throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream") }
+        guard let its = job.stream else {
+            throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
+        }
         its.finish()
         pool.settled(job, mapb_now())
         return MAPE_OK.rawValue
@@ -174,11 +199,14 @@ public func mape_job_wait(_ job: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
 }
 
 @implementation @_cdecl("mape_job_result")
-public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_result>!) -> Int32 {
+public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_result>!) -> Int32
+{
     unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
-        guard index < job.total else { throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items") }
+        guard index < job.total else {
+            throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
+        }
         if !job.isDone { pool.pump() }
         var result = unsafe mape_result()
         unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
@@ -203,7 +231,9 @@ public func mape_job_gather(
         guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
         if !job.isDone { pool.pump() }
         guard job.isDone else { throw MapError(MAPE_E_AGAIN, "job is not done") }
-        guard dst_size >= 0, stride >= 0 else { throw MapError(MAPE_E_OVERFLOW, "dst_size or stride is more than memory can hold") }
+        guard dst_size >= 0, stride >= 0 else {
+            throw MapError(MAPE_E_OVERFLOW, "dst_size or stride is more than memory can hold")
+        }
         guard let dst = unsafe dst else {
             guard dst_size == 0 else { throw .null("dst") }
             // Nothing to write to; fine when there is nothing to write.

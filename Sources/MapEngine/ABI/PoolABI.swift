@@ -3,12 +3,16 @@
 import CMapBridge
 
 @implementation @_cdecl("mape_pool_create")
-public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ config: UnsafePointer<mape_pool_config>!) -> Int32 {
+public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ config: UnsafePointer<mape_pool_config>!)
+    -> Int32
+{
     enter { () throws(MapError) in
         guard let out = unsafe out else { throw .null("out") }
         unsafe out.pointee = nil
         var settings = unsafe mape_pool_config()
-        if let config = unsafe config { unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size } }
+        if let config = unsafe config {
+            unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
+        }
         let pool = try unsafe Pool(try PoolConfig(settings))
         let handle = Handles.shared.add(.pool, pool)
         guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
@@ -68,7 +72,9 @@ public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<
 }
 
 @implementation @_cdecl("mape_worker_info")
-public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: UnsafeMutablePointer<mape_worker_info_t>!) -> Int32 {
+public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: UnsafeMutablePointer<mape_worker_info_t>!)
+    -> Int32
+{
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         guard Int(index) < pool.workers.count else {
@@ -81,7 +87,8 @@ public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: Uns
 
 @implementation @_cdecl("mape_register")
 public func mape_register(
-    _ pool: OpaquePointer!, _ function: UnsafePointer<mape_function>!, _ out_function: UnsafeMutablePointer<mape_function_id>!
+    _ pool: OpaquePointer!, _ function: UnsafePointer<mape_function>!,
+    _ out_function: UnsafeMutablePointer<mape_function_id>!
 ) -> Int32 {
     if let out = unsafe out_function { unsafe out.pointee = 0 }
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -93,11 +100,15 @@ public func mape_register(
 }
 
 @implementation @_cdecl("mape_set_global")
-public func mape_set_global(_ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int) -> Int32 {
+public func mape_set_global(
+    _ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int
+) -> Int32 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let name = unsafe name else { throw .null("name") }
         let text = unsafe String(cString: name)
-        guard !text.isEmpty, text.utf8.count <= 255 else { throw .argument("name", "has \(text.utf8.count) bytes; 1 to 255 are possible") }
+        guard !text.isEmpty, text.utf8.count <= 255 else {
+            throw .argument("name", "has \(text.utf8.count) bytes; 1 to 255 are possible")
+        }
         guard unsafe data != nil || size == 0 else { throw .argument("data", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
         try pool.locked { () throws(MapError) in try unsafe pool.setGlobal(text, data, size) }
@@ -106,7 +117,9 @@ public func mape_set_global(_ pool: OpaquePointer!, _ name: UnsafePointer<CChar>
 }
 
 @implementation @_cdecl("mape_buffer_create")
-public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ size: Int) -> Int32 {
+public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ size: Int)
+    -> Int32
+{
     if let out = unsafe out { unsafe out.pointee = nil }
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out else { throw .null("out") }
@@ -131,7 +144,8 @@ public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ p
 
 @implementation @_cdecl("mape_buffer_data")
 public func mape_buffer_data(
-    _ buffer: OpaquePointer!, _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!, _ out_size: UnsafeMutablePointer<Int>!
+    _ buffer: OpaquePointer!, _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!,
+    _ out_size: UnsafeMutablePointer<Int>!
 ) -> Int32 {
     unsafe enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         guard let out = unsafe out_data else { throw .null("out_data") }
@@ -177,7 +191,9 @@ extension Pool {
         var regions: [ObjectIdentifier: UInt64] = [:]
         for worker in workers { if let region = worker.region { regions[ObjectIdentifier(region)] = region.live } }
         for job in allJobs {
-            for case let segment? in job.segments { if let region = segment.region { regions[ObjectIdentifier(region)] = region.live } }
+            for case let segment? in job.segments {
+                if let region = segment.region { regions[ObjectIdentifier(region)] = region.live }
+            }
         }
         s.output_bytes = regions.values.reduce(0, +)
         s.is_started = life == .created || life == .starting ? 0 : 1

@@ -13,7 +13,9 @@ enum Ready {
 
 extension Pool {
     func queueForDelivery(_ job: Job) {
-        if job.isDone && job.ownsItself && !job.isReleased && !job.config.wants(MAPE_DELIVER_DONE) && job.undelivered == 0 {
+        if job.isDone && job.ownsItself && !job.isReleased && !job.config.wants(MAPE_DELIVER_DONE)
+            && job.undelivered == 0
+        {
             release(job)
             return
         }
@@ -61,7 +63,11 @@ extension Pool {
             _ = job.deliverable.popFirst()
             job.deliverOffset = 0
             if job.drops {
-                if keepHeld { events.held = HeldSegment(job: job, place: place, dropsAfter: true) } else { job.drop(place) }
+                if keepHeld {
+                    events.held = HeldSegment(job: job, place: place, dropsAfter: true)
+                } else {
+                    job.drop(place)
+                }
             }
         }
         events.rotate()
@@ -74,7 +80,11 @@ extension Pool {
         events.heldMessage = nil
         guard let held = events.held else { return }
         events.held = nil
-        if let orphan = held.orphan { held.job.discard(orphan) } else if held.dropsAfter && !held.job.isReleased { held.job.drop(held.place) }
+        if let orphan = held.orphan {
+            held.job.discard(orphan)
+        } else if held.dropsAfter && !held.job.isReleased {
+            held.job.drop(held.place)
+        }
     }
 
     private func enterEvents() throws(MapError) {
@@ -100,7 +110,9 @@ extension Pool {
         while handled < limit {
             let ready = locked { () -> Ready? in
                 let ready = nextReady(min(Policy.dispatchBatch, limit - handled))
-                if case .items(let job, _, let place, _, _)? = ready { events.held = HeldSegment(job: job, place: place) }
+                if case .items(let job, _, let place, _, _)? = ready {
+                    events.held = HeldSegment(job: job, place: place)
+                }
                 return ready
             }
             guard let ready else { break }

@@ -25,7 +25,8 @@ extension Job {
     func attempts(of item: UInt64, _ result: mape_result) -> UInt32 {
         let crashed = crashes[item] ?? 0
         let ended = unsafe result.state == MAPE_ITEM_OK.rawValue || result.state == MAPE_ITEM_FAILED.rawValue
-        let ranItself = unsafe ended && result.cause != MAPE_CAUSE_SETUP.rawValue && result.cause != MAPE_CAUSE_LOAD.rawValue
+        let ranItself =
+            unsafe ended && result.cause != MAPE_CAUSE_SETUP.rawValue && result.cause != MAPE_CAUSE_LOAD.rawValue
         let timedOut = unsafe result.cause == MAPE_CAUSE_ITEM_TIMEOUT.rawValue
         return crashed + (ranItself || timedOut ? 1 : 0)
     }
@@ -56,7 +57,8 @@ extension Job {
                     unsafe to.copyMemory(from: from, byteCount: Int(segment.size * segment.count))
                 } else {
                     for i in 0..<Int(segment.count) {
-                        unsafe (to + i * Int(stride)).copyMemory(from: from + i * Int(segment.size), byteCount: Int(segment.size))
+                        unsafe (to + i * Int(stride)).copyMemory(
+                            from: from + i * Int(segment.size), byteCount: Int(segment.size))
                     }
                 }
             }
@@ -68,15 +70,19 @@ extension Job {
     private func checkFit(_ segment: Segment, _ size: UInt64, _ stride: UInt64) throws(MapError) {
         func check(_ item: UInt64, _ result: UInt64) throws(MapError) {
             if result > stride {
-                throw MapError(MAPE_E_OVERFLOW, "stride is \(stride), but the result of item \(item) has \(result) bytes")
+                throw MapError(
+                    MAPE_E_OVERFLOW, "stride is \(stride), but the result of item \(item) has \(result) bytes")
             }
             let (place, over) = item.multipliedReportingOverflow(by: stride)
             if result > 0 && (over || result > size || place > size - result) {
-                throw MapError(MAPE_E_OVERFLOW, "dst_size is \(size): too small for \(total) results \(stride) bytes apart")
+                throw MapError(
+                    MAPE_E_OVERFLOW, "dst_size is \(size): too small for \(total) results \(stride) bytes apart")
             }
         }
         guard let table = segment.table else { return try check(segment.end - 1, segment.size) }
-        for (i, entry) in table.entries.enumerated() where entry.failure < 0 { try check(segment.first + UInt64(i), entry.size) }
+        for (i, entry) in table.entries.enumerated() where entry.failure < 0 {
+            try check(segment.first + UInt64(i), entry.size)
+        }
     }
 
     func progress(now: Int64, partial: Double) -> mape_progress {

@@ -93,7 +93,8 @@ final class Job {
     var isQueuedForWork = false
 
     init(
-        function: Function, config: JobConfig, sequence: UInt64, total: UInt64, record: Block, globals: Globals?, buffers: [Buffer],
+        function: Function, config: JobConfig, sequence: UInt64, total: UInt64, record: Block, globals: Globals?,
+        buffers: [Buffer],
         now: Int64
     ) {
         self.function = function
@@ -131,7 +132,10 @@ final class Job {
         guard most > 0 else { return nil }
         if var range = again.popLast() {
             if range.count > most {
-                again.append(ItemRange(first: range.first + most, count: range.count - most, searched: range.searched, losses: range.losses))
+                again.append(
+                    ItemRange(
+                        first: range.first + most, count: range.count - most, searched: range.searched,
+                        losses: range.losses))
                 range.count = most
             }
             running += range.count
@@ -208,7 +212,8 @@ final class Job {
 
     /// Adds a segment to the last one when its results lie right behind: many short ranges make few segments.
     private func joinsLast(_ segment: Segment) -> Bool {
-        guard let at = segments.indices.last, let last = segments[at], let region = last.region, region === segment.region,
+        guard let at = segments.indices.last, let last = segments[at], let region = last.region,
+            region === segment.region,
             last.table == nil, segment.table == nil, last.end == segment.first, last.size == segment.size,
             last.base + last.count * last.size == segment.base, last.used.joins(segment.used), indexed <= at
         else { return false }

@@ -23,7 +23,8 @@ typealias Block = Extent
     init(reserve: UInt64, workers: UInt32) throws(MapError) {
         arenaStart = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
         memory = try SharedMemory(
-            name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve), least: arenaStart + Policy.leastReserve)
+            name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve),
+            least: arenaStart + Policy.leastReserve)
         readOnly = try Descriptor(
             checking: mapb_open_read_only(memory.file.number), "opening shared memory read-only through /proc/self/fd")
         extents = Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))

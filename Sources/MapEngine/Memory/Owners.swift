@@ -80,7 +80,7 @@ struct Descriptor: ~Copyable {
     init(_ text: UnsafeBufferPointer<UInt8>) {
         count = text.count
         unsafe bytes = .allocate(capacity: text.count + 1)
-        for unsafe (i, byte) in unsafe text.enumerated() { unsafe bytes[i] = CChar(bitPattern: byte) }
+        for unsafe(i, byte) in unsafe text.enumerated() { unsafe bytes[i] = CChar(bitPattern: byte) }
         unsafe bytes[text.count] = 0
     }
 

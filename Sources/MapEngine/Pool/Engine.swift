@@ -80,7 +80,8 @@ extension Pool {
         let got = unsafe read(file, &bytes, bytes.count)
         if got > 0 {
             let text = unsafe bytes[..<got].withUnsafeBufferPointer { unsafe CText($0) }
-            events.add(message: PoolMessage(isLog: false, code: Int32(which + 1), worker: Int32(worker.slot), text: text))
+            events.add(
+                message: PoolMessage(isLog: false, code: Int32(which + 1), worker: Int32(worker.slot), text: text))
             waiting.wake()
         } else if got == 0 || (errno != EAGAIN && errno != EINTR) {
             mapb_epoll_remove(epoll.number, file)

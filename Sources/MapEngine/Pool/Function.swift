@@ -34,7 +34,9 @@ final class Function {
 
     /// Writes a description into the input memory.
     /// - snapshot: addresses of this process are good in workers (a FORK pool that has not started).
-    static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError) -> Function {
+    static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError)
+        -> Function
+    {
         let maker = Maker(input: input, isFork: isFork, snapshot: snapshot)
         do {
             return try unsafe maker.make(c, id: id)
@@ -63,11 +65,14 @@ final class Function {
             let isRange: Bool
             let hasCleanup: Bool
             if let library = unsafe c.library {
-                guard unsafe c.run == nil, unsafe c.run_range == nil, unsafe c.setup == nil, unsafe c.cleanup == nil else {
-                    throw .argument("function.library", "is given beside pointers; give symbol names instead of the pointers")
+                guard unsafe c.run == nil, unsafe c.run_range == nil, unsafe c.setup == nil, unsafe c.cleanup == nil
+                else {
+                    throw .argument(
+                        "function.library", "is given beside pointers; give symbol names instead of the pointers")
                 }
                 guard unsafe (c.run_symbol == nil) != (c.run_range_symbol == nil) else {
-                    throw .argument("function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
+                    throw .argument(
+                        "function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
                 }
                 let path = try unsafe text(String(cString: library))
                 libraries = unsafe [String(cString: library)]
@@ -77,7 +82,9 @@ final class Function {
                 record.setup = try unsafe symbol(c.setup_symbol, path)
                 record.cleanup = try unsafe symbol(c.cleanup_symbol, path)
             } else {
-                guard unsafe c.run_symbol == nil, unsafe c.run_range_symbol == nil, unsafe c.setup_symbol == nil, unsafe c.cleanup_symbol == nil else {
+                guard unsafe c.run_symbol == nil, unsafe c.run_range_symbol == nil, unsafe c.setup_symbol == nil,
+                    unsafe c.cleanup_symbol == nil
+                else {
                     throw .argument("function.library", "is NULL, but symbol names are given")
                 }
                 guard unsafe (c.run == nil) != (c.run_range == nil) else {
@@ -86,10 +93,13 @@ final class Function {
                 isRange = unsafe c.run_range != nil
                 hasCleanup = unsafe c.cleanup != nil
                 record.run = try unsafe place(
-                    isRange ? unsafeBitCast(c.run_range, to: UnsafeRawPointer?.self) : unsafeBitCast(c.run, to: UnsafeRawPointer?.self),
+                    isRange
+                        ? unsafeBitCast(c.run_range, to: UnsafeRawPointer?.self)
+                        : unsafeBitCast(c.run, to: UnsafeRawPointer?.self),
                     isRange ? "function.run_range" : "function.run")
                 record.setup = try unsafe place(unsafeBitCast(c.setup, to: UnsafeRawPointer?.self), "function.setup")
-                record.cleanup = try unsafe place(unsafeBitCast(c.cleanup, to: UnsafeRawPointer?.self), "function.cleanup")
+                record.cleanup = try unsafe place(
+                    unsafeBitCast(c.cleanup, to: UnsafeRawPointer?.self), "function.cleanup")
             }
             record.id = id
             record.is_range = isRange ? 1 : 0
@@ -98,13 +108,16 @@ final class Function {
             unsafe input.at(block.offset, as: mapb_function.self).pointee = record
             let symbolName = unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) }
             return unsafe Function(
-                id: id, name: c.name.map { unsafe String(cString: $0) } ?? symbolName ?? "function \(id)", isRange: isRange,
+                id: id, name: c.name.map { unsafe String(cString: $0) } ?? symbolName ?? "function \(id)",
+                isRange: isRange,
                 hasCleanup: hasCleanup, libraries: libraries, record: block, blocks: blocks)
         }
 
         func bakeIn(_ c: mape_function, _ record: inout mapb_function) throws(MapError) {
             guard let data = unsafe c.data else {
-                guard unsafe c.data_size == 0 else { throw .argument("function.data", unsafe "is NULL, but data_size is \(c.data_size)") }
+                guard unsafe c.data_size == 0 else {
+                    throw .argument("function.data", unsafe "is NULL, but data_size is \(c.data_size)")
+                }
                 return
             }
             if unsafe c.data_size == 0 {
@@ -165,9 +178,10 @@ final class Function {
             if where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue) {
                 throw MapError(
                     MAPE_E_FUNCTION,
-                    "\(argument): function \(shown) lives in the main program; " + (isFork
-                        ? "a FORK pool takes such functions only before its start: register it earlier, or move it into a shared library"
-                        : "workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK")
+                    "\(argument): function \(shown) lives in the main program; "
+                        + (isFork
+                            ? "a FORK pool takes such functions only before its start: register it earlier, or move it into a shared library"
+                            : "workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK")
                 )
             }
             throw MapError(

@@ -31,7 +31,8 @@ extension Pool {
                 if worker.inFlight >= depth { continue }
                 hasRoom = true
                 // Short ranges go in rows.
-                let target = depth > 2 * Policy.row && level > 1 ? min(depth, worker.inFlight + Policy.row) : min(depth, level)
+                let target =
+                    depth > 2 * Policy.row && level > 1 ? min(depth, worker.inFlight + Policy.row) : min(depth, level)
                 while worker.inFlight < target {
                     guard giveRange(worker, job, size, draining: draining, now: now) else { return }
                 }
@@ -50,7 +51,9 @@ extension Pool {
     /// False when the job has nothing more to give now.
     private func giveRange(_ worker: Worker, _ job: Job, _ size: UInt64, draining: Bool, now: Int64) -> Bool {
         var most = min(size, job.room(draining: draining))
-        if config.itemsPerWorker > 0 { most = min(most, max(1, config.itemsPerWorker - min(config.itemsPerWorker, worker.itemsGiven))) }
+        if config.itemsPerWorker > 0 {
+            most = min(most, max(1, config.itemsPerWorker - min(config.itemsPerWorker, worker.itemsGiven)))
+        }
         guard let range = job.take(most) else { return false }
         worker.itemsGiven += range.count
         give(worker, .range(job, range), now: now)
@@ -82,13 +85,19 @@ extension Pool {
 
     /// Gives a request that is no range; it waits when the inbox is full.
     func tell(_ worker: Worker, _ work: Assignment.Work) {
-        if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty { give(worker, work, now: mapb_now()) } else { worker.backlog.append(work) }
+        if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty {
+            give(worker, work, now: mapb_now())
+        } else {
+            worker.backlog.append(work)
+        }
     }
 
     /// Gives what has waited for room in the inbox.
     func sendBacklog(_ worker: Worker) {
         guard !worker.backlog.isEmpty else { return }
-        while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() { give(worker, work, now: mapb_now()) }
+        while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() {
+            give(worker, work, now: mapb_now())
+        }
         publish()
     }
 
@@ -135,7 +144,9 @@ extension Pool {
             if unsafe mapb_peek(&inbox.pointee.tail) == worker.published { continue }
             unsafe mapb_store(&inbox.pointee.tail, worker.published)
             mapb_fence()
-            if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 { unsafe mapb_wake_futex(&inbox.pointee.tail) }
+            if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
+                unsafe mapb_wake_futex(&inbox.pointee.tail)
+            }
             if worker.limit(config) != .max { engineMustWake(by: worker.seenSince &+ worker.limit(config) / 4) }
         }
     }

@@ -50,7 +50,9 @@ extension Pool {
             verdict = .cancel
         }
         if now - since >= limit {
-            log(MAPE_LOG_WARNING, "worker \(worker.slot) (pid \(worker.pid)) is killed: no progress for \((now - since) / 1_000_000) ms")
+            log(
+                MAPE_LOG_WARNING,
+                "worker \(worker.slot) (pid \(worker.pid)) is killed: no progress for \((now - since) / 1_000_000) ms")
             if worker.state == .stopping { cleanupsWereKilled = true }
             kill(worker, verdict)
         }
@@ -60,7 +62,8 @@ extension Pool {
     func nextDeadline(_ now: Int64) -> Int64 {
         var next = Int64.max
         for worker in workers {
-            if worker.state == .none && (life == .running || life == .closing) && failure == nil && worker.retryAt > now {
+            if worker.state == .none && (life == .running || life == .closing) && failure == nil && worker.retryAt > now
+            {
                 next = min(next, worker.retryAt)
             }
             guard worker.isAlive else { continue }
@@ -71,7 +74,9 @@ extension Pool {
         }
         for job in allJobs where !job.isDone {
             if job.ending == nil { next = min(next, job.deadline) }
-            if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 { next = min(next, now &+ job.config.progressInterval) }
+            if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 {
+                next = min(next, now &+ job.config.progressInterval)
+            }
         }
         return next == .max ? next : min(next, now &+ Policy.longestTick)
     }
@@ -80,7 +85,8 @@ extension Pool {
     func partial(of job: Job) -> Double {
         var sum = 0.0
         for worker in workers {
-            guard let region = worker.region, case .range(let its, let range)? = worker.given.first?.work, its === job else { continue }
+            guard let region = worker.region, case .range(let its, let range)? = worker.given.first?.work, its === job
+            else { continue }
             let mark = unsafe UInt32(truncatingIfNeeded: mapb_load(&region.outbox.pointee.current))
             guard mark != 0 else { continue }
             if mark != MAPB_WHOLE_RANGE { sum += Double(min(UInt64(mark) - 1, range.count)) }

@@ -23,10 +23,12 @@ enum Loss {
 
     func outcome() -> Outcome {
         guard case .status(let status) = self else {
-            return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
+            return Outcome(
+                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
         }
         if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, "its worker \(text)") }
-        return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, "its worker \(text) inside the function")
+        return Outcome(
+            MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, "its worker \(text) inside the function")
     }
 }
 
@@ -42,7 +44,9 @@ extension Pool {
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
                 if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(engineVersion) {
-                    fail("the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build")
+                    fail(
+                        "the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build"
+                    )
                 }
             case MAPB_CONTROL_SPAWNED.rawValue:
                 guard let worker, worker.isAlive else { break }
@@ -106,7 +110,11 @@ extension Pool {
         now = mapb_now()
         closePipes(worker)
         let expected: Bool
-        if case .some(.shutdown) = verdict { expected = true } else { expected = before == .stopping && isExiting(worker) }
+        if case .some(.shutdown) = verdict {
+            expected = true
+        } else {
+            expected = before == .stopping && isExiting(worker)
+        }
         let wasStarting = before == .starting || (before == .dying && worker.answered < UInt64(worker.initialRequests))
         if !expected {
             figures.workersDied += 1
@@ -121,7 +129,9 @@ extension Pool {
                 if isHead && !wasHostile {
                     lostHead(assignment, job, range, worker, loss, now)
                 } else if isHead {
-                    lostUnknown(job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
+                    lostUnknown(
+                        job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"),
+                        now)
                 } else {
                     putBack(range, job, now)
                 }
@@ -160,11 +170,14 @@ extension Pool {
     }
 
     /// The range a worker was on when it died.
-    private func lostHead(_ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ loss: Loss, _ now: Int64) {
+    private func lostHead(
+        _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ loss: Loss, _ now: Int64
+    ) {
         let region = worker.region!
         let word = unsafe mapb_load(&region.outbox.pointee.current)
         let mark = UInt32(truncatingIfNeeded: word)
-        let isThis = UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
+        let isThis =
+            UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
         if !isThis {
             // Not begun. A range that is lost so again and again may be what kills them.
             var range = range
@@ -186,11 +199,13 @@ extension Pool {
         }
         let item = UInt64(mark) - 1
         guard item < range.count else {
-            lostUnknown(job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
+            lostUnknown(
+                job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
             return
         }
         guard keepFinished(item, worker, assignment, job, range, now) else {
-            lostUnknown(job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
+            lostUnknown(
+                job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
             return
         }
         let rest = ItemRange(first: range.first + item + 1, count: range.count - item - 1, searched: range.searched)
@@ -210,7 +225,8 @@ extension Pool {
         let nothing = Extent(offset: 0, count: 0)
         let bounds = Used(hole: nothing, wild: Extent(offset: start, count: region.size - start))
         let kept = Used(hole: nothing, wild: nothing)
-        return reply.ticket == assignment.ticket && record(reply, count, bounds, job, range, region, now, keeping: kept) == nil
+        return reply.ticket == assignment.ticket
+            && record(reply, count, bounds, job, range, region, now, keeping: kept) == nil
     }
 
     /// True when the worker was killed for something that it had left behind when the signal came: what it was on then is not to blame.
@@ -232,7 +248,8 @@ extension Pool {
         {
             finished = UInt64(mark) - 1
         }
-        putBack(ItemRange(first: range.first + finished, count: range.count - finished, searched: range.searched), job, now)
+        putBack(
+            ItemRange(first: range.first + finished, count: range.count - finished, searched: range.searched), job, now)
     }
 
     private func isZygote(_ loss: Loss) -> Bool {
@@ -245,7 +262,8 @@ extension Pool {
         switch worker.verdict {
         case .timeout:
             return Outcome(
-                MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT, "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms")
+                MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
+                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms")
         case .cancel, .shutdown:
             return job.ending ?? loss.outcome()
         default:
@@ -300,7 +318,8 @@ extension Pool {
         if function.setupDeaths >= config.restarts || isTimeout {
             giveUp(
                 function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
-                "setup of \"\(function.name)\": its worker \(what)" + (isTimeout ? "" : ", \(function.setupDeaths) times in a row"), now)
+                "setup of \"\(function.name)\": its worker \(what)"
+                    + (isTimeout ? "" : ", \(function.setupDeaths) times in a row"), now)
         }
     }
 
@@ -328,7 +347,9 @@ extension Pool {
 
     /// After config.items_per_worker items a worker is asked to end, and another takes its place.
     func recycleIfDue(_ worker: Worker) {
-        guard config.itemsPerWorker > 0, worker.state == .ready, worker.itemsGiven >= config.itemsPerWorker, !worker.isBusy, life == .running else { return }
+        guard config.itemsPerWorker > 0, worker.state == .ready, worker.itemsGiven >= config.itemsPerWorker,
+            !worker.isBusy, life == .running
+        else { return }
         askToEnd(worker)
         publish()
     }
@@ -348,18 +369,19 @@ extension Pool {
         zygote = nil
         // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
         for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }
-        gone.end(grace: 0)
+        lastZygoteDeath = gone.end(grace: 20)
         guard life == .running || life == .closing else { return }
-        log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) died")
+        log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) \(lastZygoteDeath)")
         for worker in workers where worker.isAlive { died(worker, .zygote) }
         if config.start == MAPE_START_FORK {
-            fail("the zygote died; a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)")
+            fail(
+                "the zygote died; a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)")
             return
         }
         if figures.items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
         itemsAtZygoteDeath = figures.items
         if zygoteDeaths >= Policy.zygoteRestarts {
-            fail("the zygote died \(zygoteDeaths) times in a row")
+            fail("the zygote died \(zygoteDeaths) times in a row; the last \(lastZygoteDeath)")
             return
         }
         do {

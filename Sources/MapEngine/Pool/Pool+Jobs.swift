@@ -45,7 +45,9 @@ extension Pool {
                     if packed == stride {
                         unsafe input.copy(base, Int(bytes), to: record.base)
                     } else {
-                        for i in 0..<count { unsafe input.copy(base + Int(i * stride), Int(size), to: record.base + i * packed) }
+                        for i in 0..<count {
+                            unsafe input.copy(base + Int(i * stride), Int(size), to: record.base + i * packed)
+                        }
                     }
                 }
             }
@@ -65,7 +67,8 @@ extension Pool {
         let (last, over) = (count - 1).multipliedReportingOverflow(by: stride)
         let (extent, over2) = last.addingReportingOverflow(size)
         guard !over, !over2, extent <= UInt64(Int64.max) else {
-            throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) times items.stride (\(stride)) passes the end of memory")
+            throw MapError(
+                MAPE_E_OVERFLOW, "items.count (\(count)) times items.stride (\(stride)) passes the end of memory")
         }
         return extent
     }
@@ -91,11 +94,15 @@ extension Pool {
         let head = UInt64(MemoryLayout<mapb_job>.size)
         let line = UInt64(MemoryLayout<mapb_span>.stride)
         let (table, over) = count.multipliedReportingOverflow(by: line)
-        guard !over, table < 1 << 60 else { throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) is more than memory can hold") }
+        guard !over, table < 1 << 60 else {
+            throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) is more than memory can hold")
+        }
         var bytes = head + table
         for i in 0..<Int(count) {
             let span = unsafe spans[i]
-            guard unsafe span.data != nil || span.size == 0 else { throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)") }
+            guard unsafe span.data != nil || span.size == 0 else {
+                throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)")
+            }
             if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
                 let buffer = try unsafe buffer(offset, UInt64(span.size), "items.spans[\(i)].data")
                 if !used.contains(where: { $0 === buffer }) { used.append(buffer) }
@@ -148,7 +155,8 @@ extension Pool {
         figures.jobs += 1
         let now = mapb_now()
         let job = Job(
-            function: function, config: config, sequence: sequence, total: total, record: block, globals: globals, buffers: used,
+            function: function, config: config, sequence: sequence, total: total, record: block, globals: globals,
+            buffers: used,
             now: now)
         job.stream = stream
         used.forEach { $0.retain() }
@@ -180,8 +188,12 @@ extension Pool {
             let held = job.total - job.ended + job.undelivered
             guard held < job.config.window, stream.hasPlace(for: job.total) else { break }
             let span = unsafe items[accepted]
-            guard unsafe span.data != nil || span.size == 0 else { throw .argument("items[\(accepted)].data", unsafe "is NULL, but its size is \(span.size)") }
-            guard unsafe span.size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "items[\(accepted)].size is more than memory can hold") }
+            guard unsafe span.data != nil || span.size == 0 else {
+                throw .argument("items[\(accepted)].data", unsafe "is NULL, but its size is \(span.size)")
+            }
+            guard unsafe span.size >= 0 else {
+                throw MapError(MAPE_E_OVERFLOW, "items[\(accepted)].size is more than memory can hold")
+            }
             if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
                 _ = try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data")
             }
@@ -216,7 +228,9 @@ extension Pool {
 
     /// The results of a released job, but for what a running callback looks at.
     private func dropResults(_ job: Job) {
-        if let held = events.held, held.job === job, let segment = job.segments.indices.contains(held.place) ? job.segments[held.place] : nil {
+        if let held = events.held, held.job === job,
+            let segment = job.segments.indices.contains(held.place) ? job.segments[held.place] : nil
+        {
             job.segments[held.place] = nil
             events.held!.orphan = segment
         }

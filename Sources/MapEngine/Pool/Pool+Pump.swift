@@ -65,9 +65,12 @@ extension Pool {
     }
 
     /// Uses one reply. Returns what is wrong with it, if anything; then nothing was used.
-    private func take(_ reply: mapb_reply, _ assignment: Assignment, _ worker: Worker, _ region: OutputRegion, _ now: Int64) -> String? {
+    private func take(
+        _ reply: mapb_reply, _ assignment: Assignment, _ worker: Worker, _ region: OutputRegion, _ now: Int64
+    ) -> String? {
         guard reply.ticket == assignment.ticket else { return "its reply is for another request" }
-        guard let used = region.advance(ticket: assignment.ticket, holeEnd: reply.hole_end, wildEnd: reply.wild_end) else {
+        guard let used = region.advance(ticket: assignment.ticket, holeEnd: reply.hole_end, wildEnd: reply.wild_end)
+        else {
             return "its reply claims memory it does not have"
         }
         switch assignment.work {
@@ -84,7 +87,10 @@ extension Pool {
             let isLoad = reply.cause == MAPE_CAUSE_LOAD.rawValue
             giveUp(
                 function, isLoad ? MAPE_CAUSE_LOAD : MAPE_CAUSE_SETUP, reply.code,
-                isLoad ? text : "setup of \"\(function.name)\" failed with code \(reply.code)" + (text.isEmpty ? "" : ": \(text)"), now)
+                isLoad
+                    ? text
+                    : "setup of \"\(function.name)\" failed with code \(reply.code)"
+                        + (text.isEmpty ? "" : ": \(text)"), now)
             return nil
         case .module(_, let path):
             defer { region.give(used) }
@@ -103,11 +109,13 @@ extension Pool {
         guard reply.size < UInt64(MAPB_TEXT) else { return nil }
         if reply.size == 0 { return "" }
         guard used.contains(reply.base, reply.size) else { return nil }
-        return unsafe String(decoding: UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)), as: UTF8.self)
+        return unsafe String(
+            decoding: UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)), as: UTF8.self)
     }
 
     private func takeRange(
-        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ worker: Worker, _ region: OutputRegion, _ now: Int64
+        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ worker: Worker, _ region: OutputRegion,
+        _ now: Int64
     ) -> String? {
         let done = UInt64(reply.done)
         let early = reply.flags & (MAPB_REPLY_STOPPED.rawValue | MAPB_REPLY_NO_MEMORY.rawValue) != 0
@@ -139,7 +147,8 @@ extension Pool {
     /// Makes a segment of the first `done` items of a range. Returns what is wrong, if anything; then nothing was recorded.
     /// - used: where its results may lie. keeping: what to give back with the segment, when it is not that.
     func record(
-        _ reply: mapb_reply, _ done: UInt64, _ used: Used, _ job: Job, _ range: ItemRange, _ region: OutputRegion, _ now: Int64,
+        _ reply: mapb_reply, _ done: UInt64, _ used: Used, _ job: Job, _ range: ItemRange, _ region: OutputRegion,
+        _ now: Int64,
         keeping kept: Used? = nil
     ) -> String? {
         if done == 0 {
@@ -149,14 +158,18 @@ extension Pool {
         var segment = Segment(first: range.first, count: done, region: region, used: kept ?? used)
         if reply.flags & MAPB_REPLY_TABLE.rawValue == 0 {
             let (bytes, over) = reply.size.multipliedReportingOverflow(by: done)
-            guard !over, bytes == 0 || used.contains(reply.base, bytes) else { return "its results lie outside its memory" }
+            guard !over, bytes == 0 || used.contains(reply.base, bytes) else {
+                return "its results lie outside its memory"
+            }
             segment.base = bytes == 0 ? 0 : reply.base
             segment.size = reply.size
             job.end(segment, ok: done, failed: 0, now: now)
             return nil
         }
         let line = UInt64(MemoryLayout<mapb_entry>.stride)
-        guard used.contains(reply.table, done * line), reply.table % 8 == 0 else { return "its table lies outside its memory" }
+        guard used.contains(reply.table, done * line), reply.table % 8 == 0 else {
+            return "its table lies outside its memory"
+        }
         let lines = unsafe UnsafeRawPointer(region.base + Int(reply.table)).assumingMemoryBound(to: mapb_entry.self)
         let table = EntryTable()
         table.entries.reserveCapacity(Int(done))
@@ -210,13 +223,17 @@ extension Pool {
         let ring = UInt64(MAPB_MESSAGES)
         let lost = unsafe mapb_load(&outbox.pointee.message_lost)
         let start = unsafe region.base + Int(MAPB_MESSAGES_OFFSET)
-        func bytes(_ position: UInt64, _ count: UInt64) -> [UInt8] { (0..<count).map { unsafe start[Int((position + $0) & (ring - 1))] } }
+        func bytes(_ position: UInt64, _ count: UInt64) -> [UInt8] {
+            (0..<count).map { unsafe start[Int((position + $0) & (ring - 1))] }
+        }
         guard tail > worker.messageHead, tail - worker.messageHead <= ring else {
             hostile(worker, "its message ring is not valid")
             return
         }
         while worker.messageHead < tail {
-            let head = unsafe bytes(worker.messageHead, 8).withUnsafeBytes { unsafe $0.loadUnaligned(as: mapb_message_head.self) }
+            let head = unsafe bytes(worker.messageHead, 8).withUnsafeBytes {
+                unsafe $0.loadUnaligned(as: mapb_message_head.self)
+            }
             let whole = (8 + UInt64(head.size) + 7) & ~7
             guard head.size < MAPB_TEXT, whole <= tail - worker.messageHead else {
                 hostile(worker, "its message ring is not valid")
@@ -227,7 +244,9 @@ extension Pool {
             worker.messageLost = max(lost, worker.messageLost)
             worker.messageHead += whole
             let level = min(head.level, MAPE_LOG_ERROR.rawValue)
-            events.add(message: PoolMessage(isLog: true, code: Int32(level), worker: Int32(worker.slot), text: text, lost: dropped))
+            events.add(
+                message: PoolMessage(
+                    isLog: true, code: Int32(level), worker: Int32(worker.slot), text: text, lost: dropped))
         }
         unsafe mapb_store(&input.inbox(worker.slot).pointee.message_head, worker.messageHead)
         waiting.wake()

@@ -31,7 +31,7 @@ extension Pool {
             locked { endEverything() }
         } else {
             locked {
-                for job in allJobs { 
+                for job in allJobs {
                     job.stream?.finish()
                     settled(job, mapb_now())
                 }
@@ -83,7 +83,8 @@ extension Pool {
 
     /// No worker is left that could end its items.
     private func endByForce(_ job: Job, _ now: Int64) {
-        job.endWaiting(job.ending ?? Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down"), now: now)
+        job.endWaiting(
+            job.ending ?? Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down"), now: now)
         settled(job, now)
     }
 

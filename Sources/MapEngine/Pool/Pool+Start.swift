@@ -77,7 +77,9 @@ extension Pool {
         hello.workers = UInt32(workers.count)
         hello.memory_limit = config.memoryLimit
         hello.nice = config.nice
-        hello.flags = (config.pin ? MAPB_INIT_PIN.rawValue : 0) | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
+        hello.flags =
+            (config.pin ? MAPB_INIT_PIN.rawValue : 0)
+            | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
         born.send(hello, [input.file, engineBell.number, waiterBell.number])
         for function in functions where function.failure == nil {
             for library in function.libraries { born.send(text: library, MAPB_CONTROL_LOAD) }
@@ -152,7 +154,9 @@ extension Pool {
     }
 
     func becameReady(_ worker: Worker) {
-        guard worker.state == .starting, worker.pid != 0, worker.answered >= UInt64(worker.initialRequests) else { return }
+        guard worker.state == .starting, worker.pid != 0, worker.answered >= UInt64(worker.initialRequests) else {
+            return
+        }
         worker.state = .ready
         worker.failedForks = 0
         failedStarts = 0
@@ -179,7 +183,8 @@ extension Pool {
     /// The pool cannot go on: every item that has not ended ends as abandoned.
     func fail(_ why: String) {
         guard failure == nil else { return }
-        let outcome = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, "the pool has failed: \(why)")
+        let outcome = Outcome(
+            MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, "the pool has failed: \(why)")
         failure = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, why)
         log(MAPE_LOG_ERROR, "the pool has failed: \(why)")
         let now = mapb_now()
@@ -192,7 +197,9 @@ extension Pool {
 extension Pool {
     /// How the start stands: nil while workers are still to become ready.
     func startOutcome() -> MapError?? {
-        if let failure { return unsafe .some(MapError(MAPE_E_WORKERS, "the pool has failed: " + String(cString: failure.text.bytes))) }
+        if let failure {
+            return unsafe .some(MapError(MAPE_E_WORKERS, "the pool has failed: " + String(cString: failure.text.bytes)))
+        }
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
         let usable = functions.filter { $0.failure == nil }
         for worker in workers {
@@ -201,7 +208,8 @@ extension Pool {
         for function in functions {
             guard let failure = function.failure else { continue }
             let status = failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP
-            return .some(MapError(status, "function \"\(function.name)\": \(unsafe String(cString: failure.text.bytes))"))
+            return .some(
+                MapError(status, "function \"\(function.name)\": \(unsafe String(cString: failure.text.bytes))"))
         }
         if let moduleFailure { return .some(MapError(MAPE_E_LOAD, moduleFailure)) }
         return .some(nil)
@@ -215,7 +223,8 @@ extension Pool {
         }
         let isFork = config.start == MAPE_START_FORK
         let function = try unsafe Function.make(
-            description, id: UInt32(functions.count + 1), input: input, isFork: isFork, snapshot: isFork && life == .created)
+            description, id: UInt32(functions.count + 1), input: input, isFork: isFork,
+            snapshot: isFork && life == .created)
         functions.append(function)
         if let zygote {
             for library in function.libraries { zygote.send(text: library, MAPB_CONTROL_LOAD) }
@@ -239,7 +248,8 @@ extension Pool {
                 throw error
             }
             unsafe input.copy(data, size, to: block.offset)
-            values.append(Globals.Value(name: name, nameBlock: nameBlock, block: block, size: UInt64(size), input: input))
+            values.append(
+                Globals.Value(name: name, nameBlock: nameBlock, block: block, size: UInt64(size), input: input))
         }
         globals = values.isEmpty ? nil : try Globals(values, input: input)
     }

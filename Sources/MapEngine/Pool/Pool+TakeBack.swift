@@ -18,7 +18,9 @@ extension Pool {
     func takeBackDeadline() -> Int64 {
         guard hasIdleWorker else { return .max }
         var next = Int64.max
-        for worker in workers where mayGiveBack(worker) { next = min(next, worker.progressSince + Policy.takeBackAfter) }
+        for worker in workers where mayGiveBack(worker) {
+            next = min(next, worker.progressSince + Policy.takeBackAfter)
+        }
         return next
     }
 
@@ -62,10 +64,12 @@ extension Pool {
         worker.given.update { assignment in
             assignment.wasTakenBack = true
             guard assignment.ticket > tail, case .range(let job, var range) = assignment.work else { return }
-            let isRunning = UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
+            let isRunning =
+                UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
             let kept = !isRunning ? 0 : mark == MAPB_WHOLE_RANGE ? range.count : min(UInt64(mark), range.count)
             if kept == range.count { return }
-            back.append((job, ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)))
+            back.append(
+                (job, ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)))
             range.count = kept
             assignment.work = .range(job, range)
         }

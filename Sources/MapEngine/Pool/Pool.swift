@@ -51,6 +51,7 @@ import CMapBridge
     var failedStarts: UInt32 = 0
     var zygoteDeaths: UInt32 = 0
     var lastDeath = ""
+    var lastZygoteDeath = ""
     var itemsAtZygoteDeath: UInt64 = 0
     var moduleFailure: String?
     /// A worker was killed in its cleanup.
@@ -135,11 +136,14 @@ import CMapBridge
 
     func checkOpen() throws(MapError) {
         if !isOpen { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
-        if let failure { throw unsafe MapError(MAPE_E_WORKERS, "pool has failed: " + String(cString: failure.text.bytes)) }
+        if let failure {
+            throw unsafe MapError(MAPE_E_WORKERS, "pool has failed: " + String(cString: failure.text.bytes))
+        }
     }
 
     func log(_ level: mape_log_level, _ text: String) {
-        events.add(message: PoolMessage(isLog: true, code: Int32(bitPattern: level.rawValue), worker: -1, text: CText(text)))
+        events.add(
+            message: PoolMessage(isLog: true, code: Int32(bitPattern: level.rawValue), worker: -1, text: CText(text)))
         waiting.wake()
     }
 

@@ -31,11 +31,15 @@ import Glibc
         guard unsafe c.workers <= MAPB_MAX_WORKERS else {
             throw .argument("config.workers", unsafe "is \(c.workers); at most \(MAPB_MAX_WORKERS) are possible")
         }
-        guard unsafe c.start <= MAPE_START_FORK.rawValue else { throw .argument("config.start", unsafe "is \(c.start), no enum mape_start") }
+        guard unsafe c.start <= MAPE_START_FORK.rawValue else {
+            throw .argument("config.start", unsafe "is \(c.start), no enum mape_start")
+        }
         guard unsafe c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
             throw .argument("config.output", unsafe "is \(c.output), no enum mape_output")
         }
-        guard unsafe (0...19).contains(c.nice) else { throw .argument("config.nice", unsafe "is \(c.nice); 0 to 19 are possible") }
+        guard unsafe (0...19).contains(c.nice) else {
+            throw .argument("config.nice", unsafe "is \(c.nice); 0 to 19 are possible")
+        }
         guard unsafe c.pin <= 1 else { throw .argument("config.pin", unsafe "is \(c.pin); 0 or 1 are possible") }
         workers = unsafe c.workers == 0 ? usableCores() : Int(c.workers)
         start = unsafe mape_start(c.start)
@@ -47,7 +51,9 @@ import Glibc
         environmentUnset = unsafe strings(c.env_unset)
         modules = unsafe strings(c.modules)
         // Each is a request to every new worker, and its inbox holds so many.
-        guard modules.count <= 32 else { throw .argument("config.modules", "has \(modules.count) entries; at most 32 are possible") }
+        guard modules.count <= 32 else {
+            throw .argument("config.modules", "has \(modules.count) entries; at most 32 are possible")
+        }
         if let wrong = environmentSet.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
             throw .argument("config.env_set", "holds \"\(wrong)\", which is not of the form NAME=value")
         }
@@ -63,8 +69,12 @@ import Glibc
         pin = unsafe c.pin == 1
         inputReserve = unsafe c.input_reserve == 0 ? Policy.inputReserve : c.input_reserve
         outputReserve = unsafe c.output_reserve == 0 ? Policy.outputReserve : c.output_reserve
-        guard inputReserve <= 1 << 46 else { throw .argument("config.input_reserve", "is larger than an address space") }
-        guard outputReserve <= 1 << 46 else { throw .argument("config.output_reserve", "is larger than an address space") }
+        guard inputReserve <= 1 << 46 else {
+            throw .argument("config.input_reserve", "is larger than an address space")
+        }
+        guard outputReserve <= 1 << 46 else {
+            throw .argument("config.output_reserve", "is larger than an address space")
+        }
         unsafe context = unsafe c.context
         unsafe onOutput = unsafe c.on_output
         unsafe onLog = unsafe c.on_log
@@ -74,7 +84,9 @@ import Glibc
     func environment() -> [String] {
         var result: [String] = []
         let replaced = environmentUnset + environmentSet.map { String($0.prefix { $0 != "=" }) }
-        for entry in unsafe strings(UnsafePointer(UnsafeRawPointer(mapb_environment())?.assumingMemoryBound(to: UnsafePointer<CChar>?.self))) {
+        for entry in unsafe strings(
+            UnsafePointer(UnsafeRawPointer(mapb_environment())?.assumingMemoryBound(to: UnsafePointer<CChar>?.self)))
+        {
             let name = entry.prefix { $0 != "=" }
             if !replaced.contains(where: { $0 == name }) { result.append(entry) }
         }
@@ -139,7 +151,9 @@ func cpuQuota(read: (String) -> String?) -> Double? {
 /// "max 100000" or "150000 100000".
 private func quotaVersion2(_ text: String) -> Double? {
     let fields = text.split { $0 == " " || $0 == "\n" }
-    guard fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0 else { return nil }
+    guard fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0 else {
+        return nil
+    }
     return quota / period
 }
 

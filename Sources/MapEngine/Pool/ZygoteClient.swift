@@ -41,7 +41,7 @@ final class Zygote {
         if why != 0 { throw .system("socketpair", why) }
         let ours = Descriptor(pair[0])
         let theirs = Descriptor(pair[1])
-        var process = mapb_spawned(pid: 0, pidfd: -1)
+        var process = mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0)
         if config.start == MAPE_START_FORK {
             let changes = !config.environmentSet.isEmpty || !config.environmentUnset.isEmpty
             let environment = changes ? CTextArray(config.environment()) : nil
@@ -56,30 +56,25 @@ final class Zygote {
             if why != 0 {
                 throw MapError(
                     MAPE_E_SYSTEM,
-                    unsafe "cannot start the zygote \"\(path)\": \(String(cString: strerror(why))); config.zygote_path or the environment variable MAPENGINE_ZYGOTE_PATH can name another"
+                    unsafe "cannot start the zygote \"\(path)\": \(String(cString: strerror(why))); config.zygote_path can name another"
                 )
             }
         }
         return Zygote(socket: ours, process: process)
     }
 
-    /// The helper program: beside the library in ../libexec or in its own folder.
+    /// The helper program, in the folder libexec beside the library's own.
     private static func bundledZygote() throws(MapError) -> String {
-        if let named = unsafe getenv("MAPENGINE_ZYGOTE_PATH") { return unsafe String(cString: named) }
         var path = [CChar](repeating: 0, count: 4097)
         let why = unsafe mapb_own_path(&path, UInt64(path.count))
         if why != 0 { throw .system("finding the library's own path", why) }
         let own = unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
         let folder = own[..<(own.lastIndex(of: "/") ?? own.startIndex)]
         let parent = folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]
-        let candidates = [
-            "\(parent)/libexec/mapengine-zygote", "\(folder)/mapengine-zygote", "\(folder)/../../libexec/mapengine-zygote",
-        ]
-        for candidate in candidates where unsafe access(candidate, X_OK) == 0 { return candidate }
+        let program = "\(parent)/libexec/mapengine-zygote"
+        if unsafe access(program, X_OK) == 0 { return program }
         throw MapError(
-            MAPE_E_SYSTEM,
-            "no mapengine-zygote beside the library (looked for \(candidates.joined(separator: ", "))); install it there, or set config.zygote_path"
-        )
+            MAPE_E_SYSTEM, "there is no program \(program): install it beside the library, or set config.zygote_path")
     }
 
     /// Sends a message, or keeps it until the socket takes it.
@@ -102,7 +97,8 @@ final class Zygote {
 
     func flush() {
         while isConnected, let next = outbox.first {
-            let why = unsafe mapb_control_send(control, &next.message, next.descriptors, Int32(next.descriptors.count), 0)
+            let why = unsafe mapb_control_send(
+                control, &next.message, next.descriptors, Int32(next.descriptors.count), 0)
             if why == EAGAIN || why == ENOBUFS { return }
             // A socket without its other end is told by the next receive.
             _ = outbox.popFirst()
@@ -120,13 +116,20 @@ final class Zygote {
     }
 
     /// Ends the process: closes the socket's sending side, which it takes as its end, then waits, then kills.
-    func end(grace: Int32) {
+    /// - Returns: how it ended, in words.
+    @discardableResult
+    func end(grace: Int32) -> String {
         outbox = Queue()
         shutdown(control, Int32(SHUT_RDWR))
         isConnected = false
         if unsafe mapb_wait_zygote(&process, grace) == 0 {
             unsafe mapb_kill_zygote(&process)
             _ = unsafe mapb_wait_zygote(&process, -1)
+        }
+        switch process.how {
+        case 0: return "nobody knows how"
+        case Int32(CLD_EXITED): return "exited with code \(process.status)"
+        default: return "was ended by signal \(process.status)"
         }
     }
 }

@@ -50,12 +50,16 @@ func taskRunsItem(_ task: Task) -> Bool {
 }
 
 @_noLocks @implementation @_cdecl("mape_task_output_range")
-public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ item_size: Int) -> UnsafeMutableRawPointer! {
-    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.begun == 0 else {
+public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ item_size: Int)
+    -> UnsafeMutableRawPointer!
+{
+    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.begun == 0
+    else {
         return nil
     }
     if item_size == 0 { return nil }
-    let (bytes, overflow) = unsafe UInt64(UInt(bitPattern: item_size)).multipliedReportingOverflow(by: task.pointee.count)
+    let (bytes, overflow) = unsafe UInt64(UInt(bitPattern: item_size)).multipliedReportingOverflow(
+        by: task.pointee.count)
     guard !overflow, bytes < 1 << 62, let place = unsafe outputTake(task, bytes, 64) else {
         unsafe task.pointee.out_of_memory = 1
         return nil
@@ -70,7 +74,9 @@ public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ i
 public func mape_task_begin(
     _ task: UnsafeMutablePointer<mape_task>!, _ i: Int, _ out_size: UnsafeMutablePointer<Int>!
 ) -> UnsafeRawPointer! {
-    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.has_range_result == 0 else { return nil }
+    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue,
+        unsafe task.pointee.has_range_result == 0
+    else { return nil }
     let next = unsafe task.pointee.begun != 0 ? task.pointee.position : 0
     guard i >= 0, UInt64(i) == next, unsafe next < task.pointee.count, unsafe !taskCancelled(task) else { return nil }
     unsafe workerMark(task, UInt32(truncatingIfNeeded: next) &+ 1)
@@ -94,7 +100,9 @@ public func mape_task_begin(
 public func mape_task_item(
     _ task: UnsafePointer<mape_task>!, _ i: Int, _ out_size: UnsafeMutablePointer<Int>!
 ) -> UnsafeRawPointer! {
-    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, i >= 0, unsafe UInt64(i) < task.pointee.count else { return nil }
+    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, i >= 0,
+        unsafe UInt64(i) < task.pointee.count
+    else { return nil }
     var size: UInt64 = 0
     let input = unsafe itemInput(task, UInt64(i), &size)
     if let out_size = unsafe out_size { unsafe out_size.pointee = Int(size) }
@@ -102,7 +110,9 @@ public func mape_task_item(
 }
 
 @_noLocks @implementation @_cdecl("mape_task_fail")
-public func mape_task_fail(_ task: UnsafeMutablePointer<mape_task>!, _ code: Int32, _ message: UnsafePointer<CChar>!) -> Int32 {
+public func mape_task_fail(_ task: UnsafeMutablePointer<mape_task>!, _ code: Int32, _ message: UnsafePointer<CChar>!)
+    -> Int32
+{
     let code = code == 0 ? 1 : code
     guard let task = unsafe task, unsafe task.pointee.mode != MAPB_MODE_NONE.rawValue else { return code }
     unsafe task.pointee.failed = 1

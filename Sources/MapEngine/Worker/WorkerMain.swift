@@ -17,7 +17,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     let task: Task = unsafe mapb_worker_task()
     guard let input = unsafe mapb_map_shared(zygote.pointee.input, zygote.pointee.input_size, 0),
         let output = unsafe mapb_map_shared(outputFile, outputSize, 1),
-        let functions = unsafe mapb_private_memory(UInt64(MAPB_MAX_FUNCTIONS) &* UInt64(MemoryLayout<mapb_loaded>.stride))
+        let functions = unsafe mapb_private_memory(
+            UInt64(MAPB_MAX_FUNCTIONS) &* UInt64(MemoryLayout<mapb_loaded>.stride))
     else { mapb_exit(71) }
     mapb_close(outputFile)
     unsafe mapb_close(zygote.pointee.input)
@@ -88,7 +89,9 @@ func workerAnswer(_ task: Task, _ ticket: UInt64) {
         unsafe task.pointee.hole_cursor = unsafe request.pointee.hole_base
         unsafe task.pointee.hole_limit = unsafe request.pointee.hole_limit
     }
-    if unsafe request.pointee.flags & MAPB_SET_WILD.rawValue != 0 { unsafe task.pointee.wild_cursor = unsafe request.pointee.wild_base }
+    if unsafe request.pointee.flags & MAPB_SET_WILD.rawValue != 0 {
+        unsafe task.pointee.wild_cursor = unsafe request.pointee.wild_base
+    }
     unsafe reply.pointee.ticket = ticket
     unsafe reply.pointee.done = 0
     unsafe reply.pointee.flags = 0

@@ -7,7 +7,8 @@ import CMapBridge
 
 @_noLocks
 func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
-    let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(to: mapb_job.self)
+    let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
+        to: mapb_job.self)
     let function = unsafe task.pointee.functions + Int(job.pointee.function)
     unsafe task.pointee.job = unsafe job
     unsafe task.pointee.globals = unsafe job.pointee.globals
@@ -125,7 +126,8 @@ func itemInput(_ task: UnsafePointer<mape_task>, _ i: UInt64, _ size: inout UInt
         size = unsafe job.pointee.size
         return unsafe UnsafeRawPointer(task.pointee.input + Int(job.pointee.base &+ index &* job.pointee.stride))
     }
-    let spans = unsafe UnsafeRawPointer(task.pointee.input + Int(job.pointee.spans)).assumingMemoryBound(to: mapb_span.self)
+    let spans = unsafe UnsafeRawPointer(task.pointee.input + Int(job.pointee.spans)).assumingMemoryBound(
+        to: mapb_span.self)
     let span = unsafe spans + Int(index & job.pointee.span_mask)
     size = unsafe span.pointee.size
     return unsafe UnsafeRawPointer(task.pointee.input + Int(span.pointee.offset))
@@ -165,7 +167,9 @@ func itemEnd(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
 @_noLocks
 func itemEndInTable(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
     let reply = unsafe task.pointee.reply!
-    if unsafe reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0 && !tableBegin(task, i) { return unsafe itemNoMemory(task) }
+    if unsafe reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0 && !tableBegin(task, i) {
+        return unsafe itemNoMemory(task)
+    }
     let line = unsafe tableLine(task, i)
     if unsafe code == 0 && task.pointee.failed == 0 {
         if unsafe task.pointee.out_of_memory != 0 { return unsafe itemNoMemory(task) }
@@ -176,7 +180,8 @@ func itemEndInTable(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
         let text = unsafe task.pointee.failed != 0 ? UInt64(task.pointee.fail_size) : 0
         let size = UInt64(MemoryLayout<mapb_failure>.size) &+ text
         guard let place = unsafe outputTake(task, size, 8) else { return unsafe itemNoMemory(task) }
-        let failure = unsafe UnsafeMutableRawPointer(task.pointee.output + Int(place)).assumingMemoryBound(to: mapb_failure.self)
+        let failure = unsafe UnsafeMutableRawPointer(task.pointee.output + Int(place)).assumingMemoryBound(
+            to: mapb_failure.self)
         unsafe failure.pointee.code = unsafe task.pointee.failed != 0 ? task.pointee.fail_code : code
         unsafe failure.pointee.cause = MAPE_CAUSE_FUNCTION.rawValue
         unsafe mapb_copy(failure + 1, mapb_task_text(task), text)
@@ -204,7 +209,8 @@ func tableBegin(_ task: Task, _ i: UInt64) -> Bool {
     while k < i {
         let line = unsafe tableLine(task, k)
         let size = unsafe reply.pointee.size
-        unsafe line.pointee.where = unsafe UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? reply.pointee.base &+ k &* size : 0)
+        unsafe line.pointee.where =
+            unsafe UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? reply.pointee.base &+ k &* size : 0)
         unsafe line.pointee.size = size
         k &+= 1
     }

@@ -49,7 +49,8 @@ func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
 @_noLocks
 func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe workerMark(task, 1)
-    let path = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(to: CChar.self)
+    let path = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
+        to: CChar.self)
     let text = unsafe mapb_task_text(task)!
     let status = unsafe mapb_load_library(path, text, UInt64(MAPB_TEXT))
     if status == 0 { return }
@@ -59,13 +60,15 @@ func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
 
 @_noLocks
 func functionRecord(_ task: Task, _ request: UnsafePointer<mapb_request>) -> UnsafePointer<mapb_function> {
-    unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(to: mapb_function.self)
+    unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
+        to: mapb_function.self)
 }
 
 /// Finds one of a function's places (0 run, 1 setup, 2 cleanup); on failure fills the reply.
 @_noLocks
 func functionFind(
-    _ task: Task, _ record: UnsafePointer<mapb_function>, _ which: Int32, _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    _ task: Task, _ record: UnsafePointer<mapb_function>, _ which: Int32,
+    _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 ) -> Int32 {
     let text = unsafe mapb_task_text(task)!
     let place = unsafe mapb_function_place(record, which)

@@ -109,7 +109,9 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         let slot = unsafe zygote.pointee.message.slot
         if unsafe slot < zygote.pointee.workers {
             let child = unsafe mapb_zygote_child(zygote, slot)!
-            if unsafe child.pointee.generation == zygote.pointee.message.generation { unsafe mapb_kill_group(child.pointee.pid) }
+            if unsafe child.pointee.generation == zygote.pointee.message.generation {
+                unsafe mapb_kill_group(child.pointee.pid)
+            }
         }
     default:
         break

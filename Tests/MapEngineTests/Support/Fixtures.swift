@@ -25,7 +25,8 @@ func bareJob(_ total: UInt64, _ config: JobConfig = JobConfig(), now: Int64 = 0)
     let function = try Function.make(describe(run: emptyRun), id: 1, input: input, isFork: true, snapshot: true)
     let record = try input.take(UInt64(MemoryLayout<mapb_job>.size), zeroed: true)
     return Job(
-        function: function, config: config, sequence: 1, total: total, record: record, globals: nil, buffers: [], now: now)
+        function: function, config: config, sequence: 1, total: total, record: record, globals: nil, buffers: [],
+        now: now)
 }
 
 func delivering(_ kinds: mape_deliver...) -> JobConfig {
@@ -56,7 +57,9 @@ final class Regional {
     func segment(first: UInt64, count: UInt64, size: UInt64) throws -> Segment {
         let used = try use(count * size)
         for i in 0..<count {
-            for k in 0..<size { region.base[Int(used.wild.offset + i * size + k)] = UInt8(truncatingIfNeeded: first + i) }
+            for k in 0..<size {
+                region.base[Int(used.wild.offset + i * size + k)] = UInt8(truncatingIfNeeded: first + i)
+            }
         }
         var segment = Segment(first: first, count: count, region: region, used: used)
         segment.base = used.wild.offset
