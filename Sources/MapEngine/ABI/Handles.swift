@@ -23,6 +23,7 @@ final class Handles: @unchecked Sendable {
 
     private struct Place {
         var generation: UInt = 1
+        var kind = Kind.pool
         var pool: Pool?
     }
 
@@ -44,6 +45,7 @@ final class Handles: @unchecked Sendable {
             at = places.count - 1
         }
         places[at].pool = pool
+        places[at].kind = kind
         return places[at].generation << 24 | UInt(at) << 4 | kind.rawValue
     }
 
@@ -63,7 +65,7 @@ final class Handles: @unchecked Sendable {
         defer { lock.unlock() }
         guard handle & 0xf == kind.rawValue else { return nil }
         let at = Int(handle >> 4 & 0xfffff)
-        guard at < places.count, places[at].generation == handle >> 24 else { return nil }
+        guard at < places.count, places[at].generation == handle >> 24, places[at].kind == kind else { return nil }
         return places[at].pool
     }
 

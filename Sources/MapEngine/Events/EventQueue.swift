@@ -111,7 +111,7 @@ struct EventQueue: ~Copyable {
         messageBytes += message.text.count + 64
         while messageBytes > Policy.messageBytes, messages.count > 1, let oldest = messages.popFirst() {
             messageBytes -= oldest.text.count + 64
-            lostBytes = lostBytes &+ UInt32(clamping: oldest.text.count)
+            lostBytes = lostBytes &+ UInt32(clamping: oldest.text.count) &+ oldest.lost
         }
         if wasEmpty { filled() }
     }

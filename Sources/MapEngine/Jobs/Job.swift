@@ -108,7 +108,7 @@ final class Job {
     }
 
     var isStream: Bool { stream != nil }
-    var deadline: Int64 { config.jobTimeout == .max ? .max : submitted &+ config.jobTimeout }
+    var deadline: Int64 { later(submitted, by: config.jobTimeout) }
 
     /// Results are dropped once delivered, or at once when nobody wants them.
     var drops: Bool { config.drop || isStream }

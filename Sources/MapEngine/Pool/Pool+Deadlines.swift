@@ -70,12 +70,12 @@ extension Pool {
             let limit = worker.limit(config)
             if limit == .max { continue }
             // A quarter of the limit: so late is a worker's last step noticed at most.
-            next = min(next, now &+ max(1_000_000, limit / 4))
+            next = min(next, later(now, by: max(1_000_000, limit / 4)))
         }
         for job in allJobs where !job.isDone {
             if job.ending == nil { next = min(next, job.deadline) }
             if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 {
-                next = min(next, now &+ job.config.progressInterval)
+                next = min(next, later(now, by: job.config.progressInterval))
             }
         }
         return next == .max ? next : min(next, now &+ Policy.longestTick)

@@ -171,7 +171,7 @@ extension Pool {
         settled(job, now)
         pump()
         var wake = job.deadline
-        if job.config.wants(MAPE_DELIVER_PROGRESS) { wake = min(wake, now &+ job.config.progressInterval) }
+        if job.config.wants(MAPE_DELIVER_PROGRESS) { wake = min(wake, later(now, by: job.config.progressInterval)) }
         if wake != .max { engineMustWake(by: wake) }
     }
 
@@ -213,7 +213,7 @@ extension Pool {
         unsafe mapb_store32(&input.at(job.record.offset, as: mapb_job.self).pointee.cancel, 1)
         job.endWaiting(outcome, now: now)
         settled(job, now)
-        if job.running > 0 { engineMustWake(by: now &+ config.grace / 4) }
+        if job.running > 0 { engineMustWake(by: later(now, by: config.grace / 4)) }
     }
 
     func release(_ job: Job) {

@@ -122,7 +122,7 @@ func cpuQuota(read: (String) -> String?) -> Double? {
     guard let membership = read("/proc/self/cgroup") else { return nil }
     var smallest: Double?
     func note(_ quota: Double?) {
-        if let quota, quota > 0 { smallest = min(smallest ?? quota, quota) }
+        if let quota, quota > 0, quota.isFinite { smallest = min(smallest ?? quota, quota) }
     }
     for line in membership.split(separator: "\n") {
         let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)

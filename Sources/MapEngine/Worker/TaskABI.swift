@@ -78,7 +78,11 @@ public func mape_task_begin(
         unsafe task.pointee.has_range_result == 0
     else { return nil }
     let next = unsafe task.pointee.begun != 0 ? task.pointee.position : 0
-    guard i >= 0, UInt64(i) == next, unsafe next < task.pointee.count, unsafe !taskCancelled(task) else { return nil }
+    guard i >= 0, UInt64(i) == next, unsafe next < task.pointee.count else { return nil }
+    if unsafe taskCancelled(task) {
+        unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+        return nil
+    }
     unsafe workerMark(task, UInt32(truncatingIfNeeded: next) &+ 1)
     if unsafe workerYields(task) {
         // The one before is still running, until the function returns.

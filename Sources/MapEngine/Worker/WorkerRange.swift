@@ -72,7 +72,7 @@ func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
     unsafe task.pointee.failed = 0
     unsafe task.pointee.out_of_memory = 0
     unsafe workerMark(task, MAPB_WHOLE_RANGE)
-    if unsafe workerYields(task) {
+    if unsafe workerYields(task) || taskCancelled(task) {
         unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         return
     }
@@ -88,6 +88,9 @@ func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
             return
         }
         unsafe rangeFail(task, i, code != 0 ? code : 1)
+    } else if unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0 {
+        // It was told to stop before its first item.
+        unsafe task.pointee.ended = 0
     } else if unsafe code == 0 && task.pointee.failed == 0 && task.pointee.out_of_memory == 0 {
         // One result for all was recorded by mape_task_output_range; without it all are empty.
         unsafe task.pointee.ended = unsafe task.pointee.count
