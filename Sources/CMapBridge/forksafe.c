@@ -55,8 +55,8 @@ int mapb_control_receive(int socket, mapb_control *message, int fds[MAPB_CONTROL
         }
     }
     /* A packet must hold the head and exactly the text that the head announces. */
-    if ((head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)got < CONTROL_HEAD || message->text_size > sizeof message->text ||
-        (size_t)got != CONTROL_HEAD + message->text_size ||
+    if ((head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)got < CONTROL_HEAD ||
+        message->text_size > sizeof message->text || (size_t)got != CONTROL_HEAD + message->text_size ||
         (message->text_size && message->text[message->text_size - 1] != 0)) {
         for (int i = 0; i < count; i++) close(fds[i]);
         for (int i = 0; i < MAPB_CONTROL_FDS; i++) fds[i] = -1;

@@ -47,12 +47,13 @@ private func submit(
             unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
         }
         let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
-        _ = try pool.locked { () throws(MapError) in
+        let isStarted = try pool.locked { () throws(MapError) -> Bool in
             try pool.checkOpen()
-            return try pool.function(function)
+            _ = try pool.function(function)
+            return pool.life == .running
         }
-        try pool.ensureStarted()
-        let job = try pool.locked { () throws(MapError) -> Job in
+        if !isStarted { try pool.ensureStarted() }
+        try pool.locked { () throws(MapError) in
             try pool.checkOpen()
             let job = try make(pool, try pool.function(function), jobConfig)
             if unsafe out != nil {
@@ -69,9 +70,7 @@ private func submit(
             // Written before any event can name it.
             if let out = unsafe out { unsafe out.pointee = unsafe OpaquePointer(bitPattern: job.handle) }
             pool.launch(job)
-            return job
         }
-        _ = job
         return MAPE_OK.rawValue
     }
 }

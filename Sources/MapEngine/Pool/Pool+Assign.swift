@@ -147,7 +147,9 @@ extension Pool {
             if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
                 unsafe mapb_wake_futex(&inbox.pointee.tail)
             }
-            if worker.limit(config) != .max { engineMustWake(by: later(worker.seenSince, by: worker.limit(config) / 4)) }
+            if worker.limit(config) != .max {
+                engineMustWake(by: later(worker.seenSince, by: worker.limit(config) / 4))
+            }
         }
     }
 

@@ -3,15 +3,6 @@
 import CMapBridge
 
 extension Pool {
-    /// True when a worker has published a reply that was not looked at. Without the lock: only a hint.
-    var hasReplies: Bool {
-        for worker in workers {
-            guard let region = worker.region, !worker.given.isEmpty else { continue }
-            if unsafe mapb_load(&region.outbox.pointee.tail) != worker.answered { return true }
-        }
-        return false
-    }
-
     /// Takes in every reply that has been published, and gives out new ranges.
     func pump() {
         guard life != .created else { return }

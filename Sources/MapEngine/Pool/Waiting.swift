@@ -42,6 +42,15 @@ import CMapBridge
     }
 }
 
+/// A busy worker's replies, as far as they were known under the lock. Holds the memory they come in, so that it can be looked at
+/// without the lock.
+private struct WatchedReply {
+    let region: OutputRegion
+    let answered: UInt64
+
+    var hasCome: Bool { unsafe mapb_load(&region.outbox.pointee.tail) != answered }
+}
+
 /// When a wait that begins now is over: nanoseconds of the clock; negative timeouts never.
 func deadline(after timeout: Int64) -> Int64 {
     timeout < 0 ? .max : later(mapb_now(), by: timeout)
@@ -82,7 +91,8 @@ extension Pool {
         var answer: Result?
         unsafe mapb_store32(&input.head.pointee.waiter, mapb_processor() + 1)
         while answer == nil {
-            if locked({ mayLookAgain }) { look(until: min(deadline, mapb_now() + Policy.waiterSpin)) }
+            let watched = locked { watchedReplies() }
+            if !watched.isEmpty { look(at: watched, until: min(deadline, mapb_now() + Policy.waiterSpin)) }
             let over = locked { () -> Bool in
                 waiting.leaderSleeps = false
                 point(bellAt: MAPB_BELL_NONE)
@@ -113,18 +123,20 @@ extension Pool {
         return answer
     }
 
-    /// Looking without sleep is for machines with a core to spare: it must not take one from a worker.
-    private var mayLookAgain: Bool {
-        var busy = 0
-        for worker in workers where worker.isBusy { busy += 1 }
-        return busy > 0 && busy < usable
+    /// What to look at without the lock; nothing when looking would take a processor from a worker.
+    private func watchedReplies() -> [WatchedReply] {
+        var watched: [WatchedReply] = []
+        for worker in workers where worker.isBusy {
+            if let region = worker.region { watched.append(WatchedReply(region: region, answered: worker.answered)) }
+        }
+        return watched.count < usable ? watched : []
     }
 
     /// Looks for replies without the lock, until there are some.
-    private func look(until end: Int64) {
+    private func look(at watched: [WatchedReply], until end: Int64) {
         var rounds = 0
         while true {
-            if hasReplies { return }
+            for reply in watched where reply.hasCome { return }
             mapb_pause()
             rounds += 1
             if rounds & 31 == 0 && mapb_now() >= end { return }
