@@ -254,7 +254,8 @@ enum mape_start {
      *  shared libraries, which the zygote loads. */
     MAPE_START_EXEC = 0,
     /** A snapshot of the host at the moment of the start. Any function pointer and any data of that moment works; costs
-     *  a stall that grows with the host's resident memory, and a copy of each page the host writes to later. */
+     *  a stall that grows with the host's resident memory, and a copy of each page the host writes to later. Workers keep
+     *  the host's open descriptors, but for those marked close-on-exec, and none of its signal handlers. */
     MAPE_START_FORK = 1
 };
 
@@ -283,7 +284,7 @@ typedef struct mape_pool_config {
     int64_t cleanup_timeout_ns;     /**< For one `cleanup` in a worker; 0: 5 s; negative: none. */
     int64_t grace_ns;               /**< From cancelling a running item to killing its worker; 0: 2 s. Also how long a
                                          shutdown goes on after its timeout, at most, to end the processes. */
-    uint64_t items_per_worker;      /**< A worker is replaced after this many items; 0: never. */
+    uint64_t items_per_worker;      /**< A worker is given this many items, then replaced; 0: never. */
     uint64_t memory_limit;          /**< Bytes of private data memory per worker (RLIMIT_DATA, see setrlimit(2)); an
                                          allocation above it fails in the worker. 0: none. */
     int32_t nice;                   /**< Added to the workers' nice value, 0 to 19. */
@@ -351,7 +352,7 @@ typedef struct mape_pool_stats_t {
     uint64_t zygotes_started; /**< Zygotes started, replacements included. */
     uint64_t jobs;            /**< Jobs submitted. */
     uint64_t items;           /**< Items that have ended. */
-    uint64_t ranges;          /**< Ranges that have been completed. */
+    uint64_t ranges;          /**< Ranges that have been completed; one that was shared out again counts as its parts. */
     uint64_t input_bytes;     /**< Bytes of the input memory in use. */
     uint64_t output_bytes;    /**< Bytes of all output memory in use. */
     uint32_t is_started;      /**< 1 after the start. */
@@ -514,7 +515,8 @@ enum mape_deliver {
 /** Settings of a job. Zero means the default. */
 typedef struct mape_job_config {
     size_t struct_size;           /**< Set to sizeof(mape_job_config), as #MAPE_JOB_CONFIG_INIT does. */
-    uint64_t chunk;               /**< Items per range; 0: chosen from count and measured time. */
+    uint64_t chunk;               /**< Items per range; 0: chosen from count and measured time. Items never wait behind a
+                                       long one while a worker is idle: those not begun are shared out again. */
     int32_t priority;             /**< Jobs with a higher one get workers first; equal ones in order of submission. */
     uint32_t attempts;            /**< How many times an item whose worker dies is begun in all; 0: 1. */
     int64_t item_timeout_ns;      /**< For one item, or one call of a #mape_run_range_fn that does not use #mape_task_begin; noticed
@@ -618,7 +620,8 @@ int mape_job_gather(mape_job *job, void *dst, size_t dst_size, size_t stride, ui
 int mape_job_progress(mape_job *job, mape_progress *out);
 
 /** @brief Cancels a job: items not begun end as cancelled at once, running ones see #mape_task_cancelled and are killed with
- *         their worker after the pool's grace. Returns without waiting. A job that is done stays as it is.
+ *         their worker after the pool's grace. What a running one answers before that stands as its result or failure.
+ *         Returns without waiting. A job that is done stays as it is.
  *  @param job the job. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_cancel(mape_job *job);
 

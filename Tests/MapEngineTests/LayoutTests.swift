@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func largestRangesFitIntoTheLayoutsWords() {
-        #expect(Policy.largestRange < UInt64(MAPB_WHOLE_RANGE) - 1)
+        #expect(Policy.largestRange < UInt64(MAPB_MARK_RANGE) - 1)
         #expect(Policy.largestRange < 1 << 31)
     }
 

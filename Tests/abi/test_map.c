@@ -180,7 +180,12 @@ static void every_chunk_size_gives_the_same_results_in_that_many_ranges(uint32_t
         mape_job *job = mapped(pool, function, values, 1000, sizeof *values, &config);
         wait_for(job);
         squares_are_right(job, values, 1000);
-        wait_until(stats_of(pool).ranges - before == table[i].ranges);
+        wait_until(stats_of(pool).ranges - before >= table[i].ranges);
+        uint64_t ranges = stats_of(pool).ranges - before;
+        /* A range that was taken back from a slow worker counts as the parts that ran. */
+        if (table[i].chunk == 1 ? ranges != 1000 : ranges > table[i].ranges + 10)
+            fail_msg("chunk %llu: %llu ranges, not %llu", (unsigned long long)table[i].chunk,
+                     (unsigned long long)ranges, (unsigned long long)table[i].ranges);
     }
     free(values);
     pool_close(pool);

@@ -179,6 +179,8 @@ struct mape_task {
     uint64_t bell_epoch; /* The doorbell's epoch that was already rung for. */
     uint64_t first;      /* The range: index of its first item, */
     uint64_t count;      /* how many, */
+    uint64_t part;       /* where in the request the running range begins, */
+    uint64_t part_count; /* how many items it has, */
     uint64_t position;   /* which one is running (count of those begun, in a range function), */
     uint64_t ended;      /* how many are recorded in the reply. */
     uint64_t result;     /* The running item's result: offset, */

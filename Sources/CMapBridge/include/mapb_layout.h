@@ -70,7 +70,7 @@ typedef struct mapb_request {
     uint64_t hole_limit;
     uint64_t wild_base;
     uint32_t flags;
-    uint32_t reserved;
+    uint32_t step; /* RANGE: items per range, as the job's chunk says; 0: they are one range. */
 } mapb_request;
 
 /** A worker's request ring. Written by the host. */
@@ -123,7 +123,7 @@ typedef struct mapb_outbox {
     uint64_t tail; /* Replies published. */
     uint8_t pad0[56];
     uint64_t
-        current; /* Low half of the ticket << 32 | index in the range + 1; index 0xffffffff: the whole range. 0: none. */
+        current; /* Low half of the ticket << 32 | index in the request + 1, or MAPB_MARK_RANGE | where a range begins. 0: none. */
     uint64_t fraction; /* mape_task_progress, as the bits of a double. */
     uint32_t yields;   /* 1: this worker heeds inbox.yield. */
     uint8_t pad1[44];
@@ -144,7 +144,8 @@ typedef struct mapb_message_head {
 #define MAPB_MESSAGES_OFFSET 8192u
 #define MAPB_RESULTS_OFFSET  32768u
 
-#define MAPB_WHOLE_RANGE 0xffffffffu
+/** In outbox.current: a range function runs, and did not say on which item. */
+#define MAPB_MARK_RANGE 0x80000000u
 
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {

@@ -127,6 +127,11 @@ final class Job {
         return held >= config.window ? 0 : config.window - held
     }
 
+    /// Items per range of a request: the chunk, or the request as a whole.
+    func rangeStep(_ request: ItemRange) -> UInt64 {
+        config.chunk > 0 ? min(config.chunk, request.count) : request.count
+    }
+
     /// Takes up to `most` items to run; they count as running.
     func take(_ most: UInt64) -> ItemRange? {
         guard most > 0 else { return nil }

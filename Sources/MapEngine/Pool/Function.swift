@@ -131,6 +131,9 @@ final class Function {
                 record.data_is_pointer = 1
                 return
             }
+            guard unsafe c.data_size > 0 else {
+                throw MapError(MAPE_E_MEMORY, "function.data_size is more than memory can hold")
+            }
             let block = try unsafe take(UInt64(c.data_size))
             unsafe input.copy(data, Int(c.data_size), to: block.offset)
             record.data = block.offset

@@ -19,8 +19,6 @@ enum Policy {
     static let longRange = 5_000_000.0
     /// When a worker has nothing to do, and another has had no step for so long, what that one has not begun is taken back from it.
     static let takeBackAfter: Int64 = 2_000_000
-    /// Short ranges go to one worker in rows of this many, so that their results lie side by side.
-    static let row = 8
 
     /// How often an idle worker looks for work before it sleeps: about 20 to 50 µs, the price of a sleep and a wakeup.
     static let workerLooks: UInt32 = 1000

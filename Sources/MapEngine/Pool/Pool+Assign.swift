@@ -8,7 +8,11 @@ extension Pool {
         guard !work.isEmpty, failure == nil else { return }
         let draining = life == .closing
         let now = mapb_now()
-        for job in work where job.waiting > 0 { spread(job, draining: draining, now: now) }
+        for job in work where job.waiting > 0 {
+            spread(job, draining: draining, now: now)
+            // What a job could still give comes before what later ones have.
+            if job.waiting > 0 && job.room(draining: draining) > 0 && canRun(job) { break }
+        }
         work.removeAll { job in
             let finished = job.waiting == 0
             if finished { job.isQueuedForWork = false }
@@ -16,6 +20,8 @@ extension Pool {
         }
         publish()
     }
+
+    private func canRun(_ job: Job) -> Bool { workers.contains { takes($0, job) } }
 
     /// Spreads a job's ranges: those who have nothing first, then round by round.
     private func spread(_ job: Job, draining: Bool, now: Int64) {
@@ -30,10 +36,7 @@ extension Pool {
                 let depth = depth(job, size, workers: ready)
                 if worker.inFlight >= depth { continue }
                 hasRoom = true
-                // Short ranges go in rows.
-                let target =
-                    depth > 2 * Policy.row && level > 1 ? min(depth, worker.inFlight + Policy.row) : min(depth, level)
-                while worker.inFlight < target {
+                while worker.inFlight < min(depth, level) {
                     guard giveRange(worker, job, size, draining: draining, now: now) else { return }
                 }
             }
@@ -71,16 +74,18 @@ extension Pool {
         return max(Policy.depth, min(Int(MAPB_RING) - 8, Int(Double(Policy.queueTime) / time) + 1))
     }
 
-    /// Items per range: the chunk that was asked for; else about Policy.rangeTime, and never more than half of a worker's fair share
-    /// of what is left.
+    /// Items per request: about Policy.rangeTime, and never more than half of a worker's fair share of what is left. A job with a
+    /// chunk gets as many whole ranges of that size in one request, and one until its time is known.
     private func rangeSize(_ job: Job, workers: Int) -> UInt64 {
-        if job.config.chunk > 0 { return min(job.config.chunk, Policy.largestRange) }
-        var size = Policy.firstRange
-        if job.itemTime > 0 {
-            size = UInt64(max(1, min(Double(Policy.largestRange), Double(Policy.rangeTime) / job.itemTime)))
-        }
-        let share = job.waiting / UInt64(workers * 2)
-        return max(1, min(size, share))
+        let chunk = min(job.config.chunk, Policy.largestRange)
+        guard job.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }
+        let timely = Double(Policy.rangeTime) / job.itemTime
+        let size = fairShare(job, workers, UInt64(max(1, min(Double(Policy.largestRange), timely))))
+        return chunk > 0 ? max(1, size / chunk) * chunk : size
+    }
+
+    private func fairShare(_ job: Job, _ workers: Int, _ most: UInt64) -> UInt64 {
+        max(1, min(most, job.waiting / UInt64(workers * 2)))
     }
 
     /// Gives a request that is no range; it waits when the inbox is full.
@@ -105,6 +110,7 @@ extension Pool {
     private func give(_ worker: Worker, _ work: Assignment.Work, now: Int64) {
         let ticket = worker.published + 1
         var request = mapb_request()
+        var step: UInt64 = 0
         request.ticket = ticket
         switch work {
         case .range(let job, let range):
@@ -112,6 +118,8 @@ extension Pool {
             request.record = job.record.offset
             request.first = range.first
             request.count = UInt32(range.count)
+            step = job.rangeStep(range)
+            request.step = step == range.count ? 0 : UInt32(step)
         case .setup(let function, let globals):
             request.kind = MAPB_REQUEST_SETUP.rawValue
             request.record = function.record.offset
@@ -131,7 +139,7 @@ extension Pool {
             worker.seenSince = now
             worker.progressSince = now
         }
-        worker.given.append(Assignment(ticket: ticket, work: work, given: now))
+        worker.given.append(Assignment(ticket: ticket, work: work, step: step))
         let inbox = unsafe input.inbox(worker.slot)
         unsafe UnsafeMutablePointer(mutating: mapb_request_at(inbox, ticket)!).pointee = request
         worker.published = ticket

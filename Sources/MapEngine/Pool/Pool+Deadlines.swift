@@ -89,9 +89,11 @@ extension Pool {
             else { continue }
             let mark = unsafe UInt32(truncatingIfNeeded: mapb_load(&region.outbox.pointee.current))
             guard mark != 0 else { continue }
-            if mark != MAPB_WHOLE_RANGE { sum += Double(min(UInt64(mark) - 1, range.count)) }
+            let isRange = mark & MAPB_MARK_RANGE != 0
+            let before = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
+            sum += Double(min(before, range.count))
             let told = unsafe Double(bitPattern: mapb_load(&region.outbox.pointee.fraction))
-            if told > 0 && told <= 1 { sum += mark == MAPB_WHOLE_RANGE ? told * Double(range.count) : told }
+            if told > 0 && told <= 1 { sum += isRange ? told * Double(worker.given.first!.step) : told }
         }
         return sum
     }

@@ -193,8 +193,8 @@ extension Pool {
             putBackFrom(range, mark, worker, assignment, job, now)
             return
         }
-        if mark == MAPB_WHOLE_RANGE {
-            lostUnknown(job, range, outcome(worker, loss, job), now)
+        if mark & MAPB_MARK_RANGE != 0 {
+            lostRange(UInt64(mark & ~MAPB_MARK_RANGE), worker, assignment, job, range, outcome(worker, loss, job), now)
             return
         }
         let item = UInt64(mark) - 1
@@ -211,6 +211,22 @@ extension Pool {
         let rest = ItemRange(first: range.first + item + 1, count: range.count - item - 1, searched: range.searched)
         blame(job, range.first + item, outcome(worker, loss, job), isOfZygote: isZygote(loss), now)
         putBack(rest, job, now)
+    }
+
+    /// A worker was lost in a call for a whole range, the one that begins at `start` of its request: what came before it is kept, what
+    /// comes after it runs again, and within it the item is looked for.
+    private func lostRange(
+        _ start: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ outcome: Outcome,
+        _ now: Int64
+    ) {
+        guard start < range.count, keepFinished(start, worker, assignment, job, range, now) else {
+            lostUnknown(job, range, outcome, now)
+            return
+        }
+        let count = min(assignment.step, range.count - start)
+        let after = start + count
+        putBack(ItemRange(first: range.first + after, count: range.count - after, searched: range.searched), job, now)
+        lostUnknown(job, ItemRange(first: range.first + start, count: count, searched: range.searched), outcome, now)
     }
 
     /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
@@ -242,12 +258,8 @@ extension Pool {
     private func putBackFrom(
         _ range: ItemRange, _ mark: UInt32, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ now: Int64
     ) {
-        var finished: UInt64 = 0
-        if mark != MAPB_WHOLE_RANGE, UInt64(mark) <= range.count,
-            keepFinished(UInt64(mark) - 1, worker, assignment, job, range, now)
-        {
-            finished = UInt64(mark) - 1
-        }
+        var finished = mark & MAPB_MARK_RANGE != 0 ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
+        if finished >= range.count || !keepFinished(finished, worker, assignment, job, range, now) { finished = 0 }
         putBack(
             ItemRange(first: range.first + finished, count: range.count - finished, searched: range.searched), job, now)
     }

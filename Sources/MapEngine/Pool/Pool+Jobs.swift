@@ -100,6 +100,10 @@ extension Pool {
         var bytes = head + table
         for i in 0..<Int(count) {
             let span = unsafe spans[i]
+            // More than half of an address space arrives as a negative number.
+            guard unsafe span.size >= 0 else {
+                throw MapError(MAPE_E_OVERFLOW, "items.spans[\(i)].size is more than memory can hold")
+            }
             guard unsafe span.data != nil || span.size == 0 else {
                 throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)")
             }
@@ -109,7 +113,7 @@ extension Pool {
                 continue
             }
             let (sum, over) = unsafe bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
-            guard !over, unsafe span.size >= 0, sum < UInt64(Int64.max) else {
+            guard !over, sum < UInt64(Int64.max) else {
                 throw MapError(MAPE_E_OVERFLOW, "items.spans: their sizes together are more than memory can hold")
             }
             bytes = sum

@@ -66,7 +66,7 @@ extension Pool {
         }
         switch assignment.work {
         case .range(let job, let range):
-            return takeRange(reply, used, job, range, worker, region, now)
+            return takeRange(reply, used, job, range, max(1, assignment.step), worker, region, now)
         case .setup(let function, _):
             defer { region.give(used) }
             guard reply.code != 0 || reply.cause != 0 else {
@@ -105,8 +105,8 @@ extension Pool {
     }
 
     private func takeRange(
-        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ worker: Worker, _ region: OutputRegion,
-        _ now: Int64
+        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ step: UInt64, _ worker: Worker,
+        _ region: OutputRegion, _ now: Int64
     ) -> String? {
         let done = UInt64(reply.done)
         let early = reply.flags & (MAPB_REPLY_STOPPED.rawValue | MAPB_REPLY_NO_MEMORY.rawValue) != 0
@@ -130,7 +130,7 @@ extension Pool {
             rest.count -= 1
         }
         putBack(rest, job, now)
-        figures.ranges += 1
+        figures.ranges += (done + step - 1) / step
         settled(job, now)
         return nil
     }

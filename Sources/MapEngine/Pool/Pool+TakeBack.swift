@@ -66,7 +66,12 @@ extension Pool {
             guard assignment.ticket > tail, case .range(let job, var range) = assignment.work else { return }
             let isRunning =
                 UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
-            let kept = !isRunning ? 0 : mark == MAPB_WHOLE_RANGE ? range.count : min(UInt64(mark), range.count)
+            var kept: UInt64 = 0
+            if isRunning {
+                let isRange = mark & MAPB_MARK_RANGE != 0
+                let begun = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) + assignment.step : UInt64(mark)
+                kept = min(begun, range.count)
+            }
             if kept == range.count { return }
             back.append(
                 (job, ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)))

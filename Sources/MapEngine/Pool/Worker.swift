@@ -14,9 +14,10 @@ struct Assignment {
     }
     let ticket: UInt64
     var work: Work
+    /// Items per range.
+    var step: UInt64 = 0
     /// What had not begun of it was taken back: there is no more to take.
     var wasTakenBack = false
-    let given: Int64
 }
 
 /// Why the pool has killed a worker.

@@ -59,14 +59,16 @@ public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ i
     }
     if item_size == 0 { return nil }
     let (bytes, overflow) = unsafe UInt64(UInt(bitPattern: item_size)).multipliedReportingOverflow(
-        by: task.pointee.count)
-    guard !overflow, bytes < 1 << 62, let place = unsafe outputTake(task, bytes, 64) else {
+        by: task.pointee.part_count)
+    // The results of later ranges of a request lie right behind those of the first, if they can.
+    let alignment = unsafe task.pointee.part == 0 ? 64 : outputAlignment(bytes)
+    guard !overflow, bytes < 1 << 62, let place = unsafe outputTake(task, bytes, alignment) else {
         unsafe task.pointee.out_of_memory = 1
         return nil
     }
     unsafe task.pointee.has_range_result = 1
-    unsafe task.pointee.reply.pointee.base = place
-    unsafe task.pointee.reply.pointee.size = UInt64(item_size)
+    unsafe task.pointee.result = place
+    unsafe task.pointee.result_size = UInt64(item_size)
     return unsafe UnsafeMutableRawPointer(task.pointee.output + Int(place))
 }
 
@@ -77,8 +79,9 @@ public func mape_task_begin(
     guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue,
         unsafe task.pointee.has_range_result == 0
     else { return nil }
-    let next = unsafe task.pointee.begun != 0 ? task.pointee.position : 0
-    guard i >= 0, UInt64(i) == next, unsafe next < task.pointee.count else { return nil }
+    let start = unsafe task.pointee.part
+    let next = unsafe task.pointee.position
+    guard i >= 0, UInt64(i) == next &- start, unsafe UInt64(i) < task.pointee.part_count else { return nil }
     if unsafe taskCancelled(task) {
         unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         return nil
@@ -86,11 +89,12 @@ public func mape_task_begin(
     unsafe workerMark(task, UInt32(truncatingIfNeeded: next) &+ 1)
     if unsafe workerYields(task) {
         // The one before is still running, until the function returns.
-        unsafe workerMark(task, next > 0 ? UInt32(truncatingIfNeeded: next) : MAPB_WHOLE_RANGE)
+        let mark = UInt32(truncatingIfNeeded: next)
+        unsafe workerMark(task, next > start ? mark : MAPB_MARK_RANGE | mark)
         unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         return nil
     }
-    if unsafe next > 0 && !itemEnd(task, next &- 1, 0) { return nil }
+    if unsafe next > start && !itemEnd(task, next &- 1, 0) { return nil }
     unsafe itemBegin(task, next)
     unsafe task.pointee.begun = 1
     unsafe task.pointee.position = next &+ 1
@@ -105,10 +109,10 @@ public func mape_task_item(
     _ task: UnsafePointer<mape_task>!, _ i: Int, _ out_size: UnsafeMutablePointer<Int>!
 ) -> UnsafeRawPointer! {
     guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, i >= 0,
-        unsafe UInt64(i) < task.pointee.count
+        unsafe UInt64(i) < task.pointee.part_count
     else { return nil }
     var size: UInt64 = 0
-    let input = unsafe itemInput(task, UInt64(i), &size)
+    let input = unsafe itemInput(task, task.pointee.part &+ UInt64(i), &size)
     if let out_size = unsafe out_size { unsafe out_size.pointee = Int(size) }
     return unsafe input
 }

@@ -1,4 +1,4 @@
-// Running a range: the loop over items, and how results are recorded in the reply.
+// Running the ranges of a request: the loop over items, and how results are recorded in the reply.
 //
 // As long as every item ends well with a result of one size, base and size describe them all, and nothing is written per item but
 // outbox.current. At the first item that differs a table is begun, with a line per item.
@@ -18,7 +18,8 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe task.pointee.ended = 0
     unsafe task.pointee.fail_size = 0
     if unsafe function.pointee.is_range != 0 {
-        unsafe rangeCall(task, function)
+        let step = unsafe UInt64(request.pointee.step)
+        unsafe rangeCalls(task, function, step > 0 ? step : task.pointee.count)
     } else {
         unsafe rangeLoop(task, function)
     }
@@ -36,13 +37,9 @@ func rangeLoop(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
     unsafe task.pointee.mode = MAPB_MODE_ITEM.rawValue
     var i: UInt64 = 0
     while i < count {
-        if unsafe mapb_job_cancelled(job) != 0 {
-            unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
-            return
-        }
         unsafe itemBegin(task, i)
-        if unsafe workerYields(task) {
-            unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+        if unsafe mapb_job_cancelled(job) != 0 || workerYields(task) {
+            _ = unsafe rangeStop(task)
             return
         }
         var size: UInt64 = 0
@@ -53,71 +50,114 @@ func rangeLoop(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
     }
 }
 
-/// Calls a function for the whole range.
+/// Calls a function for each range of a request, `step` items at a time.
 @_noLocks
-func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
-    let job = unsafe task.pointee.job!
-    var range = unsafe mape_range()
-    unsafe range.first = unsafe task.pointee.first
-    unsafe range.count = unsafe Int(task.pointee.count)
-    if unsafe job.pointee.spans == 0 {
-        var size: UInt64 = 0
-        unsafe range.base = unsafe itemInput(task, 0, &size)
-        unsafe range.stride = unsafe Int(job.pointee.stride)
-        unsafe range.item_size = unsafe Int(job.pointee.size)
-    }
+func rangeCalls(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>, _ step: UInt64) {
     unsafe task.pointee.mode = MAPB_MODE_RANGE.rawValue
-    unsafe task.pointee.begun = 0
-    unsafe task.pointee.has_range_result = 0
-    unsafe task.pointee.failed = 0
-    unsafe task.pointee.out_of_memory = 0
-    unsafe workerMark(task, MAPB_WHOLE_RANGE)
-    if unsafe workerYields(task) || taskCancelled(task) {
-        unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
-        return
-    }
-    let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
-    if unsafe task.pointee.begun != 0 {
-        // The item that was begun last ends with the call; those never begun fail with the call's code.
-        var i = unsafe task.pointee.position &- 1
-        if unsafe !itemEnd(task, i, code) { return }
-        i &+= 1
-        let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
-        if unsafe task.pointee.ended < task.pointee.count && (stopped || taskCancelled(task)) {
-            unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
-            return
-        }
-        unsafe rangeFail(task, i, code != 0 ? code : 1)
-    } else if unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0 {
-        // It was told to stop before its first item.
-        unsafe task.pointee.ended = 0
-    } else if unsafe code == 0 && task.pointee.failed == 0 && task.pointee.out_of_memory == 0 {
-        // One result for all was recorded by mape_task_output_range; without it all are empty.
-        unsafe task.pointee.ended = unsafe task.pointee.count
-    } else if unsafe task.pointee.failed == 0 && task.pointee.out_of_memory != 0 {
-        unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_NO_MEMORY.rawValue
-    } else {
-        unsafe task.pointee.reply.pointee.size = 0
-        unsafe rangeFail(task, 0, code != 0 ? code : 1)
+    var start: UInt64 = 0
+    while unsafe start < task.pointee.count {
+        let left = unsafe task.pointee.count &- start
+        let count = step < left ? step : left
+        unsafe task.pointee.part = start
+        unsafe task.pointee.part_count = count
+        if unsafe !rangeCall(task, function) { return }
+        start &+= count
     }
 }
 
-/// Fails the items from `start` on.
+/// Calls a function for one range. False: no more ranges of this request are to be begun.
 @_noLocks
-func rangeFail(_ task: Task, _ start: UInt64, _ code: Int32) {
+func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) -> Bool {
+    let job = unsafe task.pointee.job!
+    let start = unsafe task.pointee.part
+    let end = unsafe start &+ task.pointee.part_count
+    var range = unsafe mape_range()
+    unsafe range.first = unsafe task.pointee.first &+ start
+    unsafe range.count = unsafe Int(task.pointee.part_count)
+    if unsafe job.pointee.spans == 0 {
+        var size: UInt64 = 0
+        unsafe range.base = unsafe itemInput(task, start, &size)
+        unsafe range.stride = unsafe Int(job.pointee.stride)
+        unsafe range.item_size = unsafe Int(job.pointee.size)
+    }
+    unsafe task.pointee.position = start
+    unsafe task.pointee.begun = 0
+    unsafe task.pointee.has_range_result = 0
+    unsafe task.pointee.failed = 0
+    unsafe task.pointee.fail_size = 0
+    unsafe task.pointee.out_of_memory = 0
+    unsafe workerMark(task, MAPB_MARK_RANGE | UInt32(truncatingIfNeeded: start))
+    if unsafe workerYields(task) || taskCancelled(task) { return unsafe rangeStop(task) }
+    let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
+    let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
+    if unsafe task.pointee.begun != 0 {
+        // The item that was begun last ends with the call; those never begun fail with the call's code.
+        let last = unsafe task.pointee.position &- 1
+        if unsafe !itemEnd(task, last, code) { return false }
+        if unsafe last &+ 1 < end && (stopped || taskCancelled(task)) { return unsafe rangeStop(task) }
+        return unsafe rangeFail(task, last &+ 1, end, code != 0 ? code : 1) && !stopped
+    }
+    // It was told to stop before its first item.
+    if stopped { return false }
+    if unsafe code == 0 && task.pointee.failed == 0 && task.pointee.out_of_memory == 0 {
+        return unsafe rangeEnd(task, start, end)
+    }
+    if unsafe task.pointee.failed == 0 && task.pointee.out_of_memory != 0 { return unsafe itemNoMemory(task) }
+    return unsafe rangeFail(task, start, end, code != 0 ? code : 1)
+}
+
+@_noLocks
+func rangeStop(_ task: Task) -> Bool {
+    unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+    return false
+}
+
+/// Records the results of a whole range: what mape_task_output_range gave, or empty ones without it.
+@_noLocks
+func rangeEnd(_ task: Task, _ start: UInt64, _ end: UInt64) -> Bool {
+    let reply = unsafe task.pointee.reply!
+    let size = unsafe task.pointee.has_range_result != 0 ? task.pointee.result_size : 0
+    let base = unsafe size > 0 ? task.pointee.result : 0
+    if unsafe reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0 {
+        if start == 0 {
+            unsafe reply.pointee.base = base
+            unsafe reply.pointee.size = size
+        }
+        if unsafe size == reply.pointee.size && (size == 0 || base == reply.pointee.base &+ start &* size) {
+            unsafe task.pointee.ended = end
+            return true
+        }
+        if unsafe !tableBegin(task, start) { return unsafe itemNoMemory(task) }
+    }
+    var i = start
+    while i < end {
+        let line = unsafe tableLine(task, i)
+        unsafe line.pointee.where =
+            UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? base &+ (i &- start) &* size : 0)
+        unsafe line.pointee.size = size
+        i &+= 1
+    }
+    unsafe task.pointee.ended = end
+    return true
+}
+
+/// Fails the items from `start` to `end`.
+@_noLocks
+func rangeFail(_ task: Task, _ start: UInt64, _ end: UInt64, _ code: Int32) -> Bool {
     let failed = unsafe task.pointee.failed
     let failCode = unsafe task.pointee.fail_code
     let text = unsafe task.pointee.fail_size
     var i = start
-    while unsafe i < task.pointee.count {
+    while i < end {
         unsafe task.pointee.failed = failed
         unsafe task.pointee.fail_code = failCode
         unsafe task.pointee.fail_size = text
         unsafe task.pointee.has_result = 0
         unsafe task.pointee.out_of_memory = 0
-        if unsafe !itemEnd(task, i, code) { return }
+        if unsafe !itemEnd(task, i, code) { return false }
         i &+= 1
     }
+    return true
 }
 
 /// Where an item's input is.

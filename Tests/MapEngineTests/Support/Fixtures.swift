@@ -96,3 +96,12 @@ func isReadable(_ fd: Int32) -> Bool {
     var one = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
     return poll(&one, 1, 0) == 1 && one.revents & Int16(POLLIN) != 0
 }
+
+/// True when nobody holds the writing end of a pipe any more. Waits for it, because a process that another test is starting has it
+/// for a moment, between fork and exec; the end of the wait is there only for a pipe that stays open.
+func isAtItsEnd(_ pipe: Int32) -> Bool {
+    var one = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+    guard poll(&one, 1, 20_000) == 1 else { return false }
+    var byte: UInt8 = 0
+    return read(pipe, &byte, 1) == 0
+}

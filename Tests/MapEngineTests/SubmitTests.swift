@@ -1,0 +1,142 @@
+// How items get into the input memory.
+
+import CMapBridge
+import Glibc
+import Testing
+
+@testable import MapEngine
+
+@Suite struct SubmitTests {
+    static func record(_ local: LocalPool, _ job: Job) -> mapb_job {
+        local.pool.input.at(job.record.offset, as: mapb_job.self).pointee
+    }
+
+    /// Submits without giving anything to workers.
+    static func submit(_ local: LocalPool, _ items: Items) throws -> Job {
+        try local.pool.submit(local.function, JobConfig(), items, isApply: false)
+    }
+
+    static func submit(_ local: LocalPool, spans: [mape_span], count: UInt64? = nil) throws -> Job {
+        try spans.withUnsafeBufferPointer {
+            try submit(local, .spans($0.baseAddress!, count: count ?? UInt64(spans.count)))
+        }
+    }
+
+    static func buffer(_ local: LocalPool, _ size: UInt64) throws -> Buffer {
+        let buffer = Buffer(block: try local.pool.input.take(size, alignment: 4096), size: size)
+        local.pool.buffers[999] = buffer
+        return buffer
+    }
+
+    @Test(arguments: [(8, 8), (8, 24), (3, 7), (1, 4096), (16, 16)] as [(UInt64, UInt64)])
+    func stridedItemsAreCopiedOneByOne(size: UInt64, stride: UInt64) throws {
+        let local = try LocalPool()
+        let count: UInt64 = 20
+        let host = (0..<(stride * count)).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let job = try host.withUnsafeBytes {
+            try Self.submit(local, .strided($0.baseAddress, count: count, stride: stride, size: size))
+        }
+        let record = Self.record(local, job)
+        #expect(record.size == size && record.spans == 0 && record.stride >= size)
+        for i in 0..<count {
+            let at = local.pool.input.base + Int(record.base + i * record.stride)
+            #expect(
+                Array(UnsafeBufferPointer(start: at, count: Int(size)))
+                    == Array(host[Int(i * stride)..<Int(i * stride + size)]))
+        }
+    }
+
+    @Test func itemsInABufferStayWhereTheyAre() throws {
+        let local = try LocalPool()
+        let buffer = try Self.buffer(local, 4096)
+        let before = local.pool.input.used
+        let base = local.pool.input.base + Int(buffer.block.offset)
+        let job = try Self.submit(local, .strided(base + 64, count: 10, stride: 100, size: 50))
+        let record = Self.record(local, job)
+        #expect(record.base == buffer.block.offset + 64 && record.stride == 100 && record.size == 50)
+        #expect(local.pool.input.used - before < 200)
+        #expect(job.buffers.count == 1 && job.buffers[0] === buffer)
+    }
+
+    @Test(arguments: [(0, 4097), (1, 4096), (4095, 2), (4096, 1)])
+    func itemsPartlyOutsideABufferAreRefused(start: Int, size: Int) throws {
+        let local = try LocalPool()
+        let buffer = try Self.buffer(local, 4096)
+        let before = local.pool.input.used
+        let base = local.pool.input.base + Int(buffer.block.offset) + start
+        let strided = mapError {
+            try Self.submit(local, .strided(base, count: 1, stride: UInt64(size), size: UInt64(size)))
+        }
+        #expect(strided?.status == MAPE_E_ARGUMENT.rawValue && strided?.message.hasPrefix("items.base ") == true)
+        let span = mape_span(data: UnsafeRawPointer(base), size: size)
+        let spans = mapError { try Self.submit(local, spans: [span]) }
+        #expect(spans?.status == MAPE_E_ARGUMENT.rawValue && spans?.message.hasPrefix("items.spans[0].data ") == true)
+        #expect(local.pool.input.used == before)
+    }
+
+    @Test func spansAreCopiedAlignedAndThoseInBuffersAreNot() throws {
+        let local = try LocalPool()
+        let buffer = try Self.buffer(local, 4096)
+        let inside = local.pool.input.base + Int(buffer.block.offset) + 10
+        let texts: [[UInt8]] = [[1, 2, 3], [], Array(repeating: 9, count: 100)]
+        let job = try texts[0].withUnsafeBytes { a in
+            try texts[2].withUnsafeBytes { c in
+                let spans = [
+                    mape_span(data: a.baseAddress, size: 3), mape_span(data: nil, size: 0),
+                    mape_span(data: UnsafeRawPointer(inside), size: 20), mape_span(data: c.baseAddress, size: 100),
+                ]
+                return try Self.submit(local, spans: spans)
+            }
+        }
+        let record = Self.record(local, job)
+        #expect(record.span_mask == .max)
+        let lines = local.pool.input.at(record.spans, as: mapb_span.self)
+        #expect((0..<4).map { lines[$0].size } == [3, 0, 20, 100])
+        #expect(lines[2].offset == buffer.block.offset + 10)
+        for (line, text) in [(0, texts[0]), (3, texts[2])] {
+            #expect(lines[line].offset % 16 == 0)
+            let at = local.pool.input.base + Int(lines[line].offset)
+            #expect(Array(UnsafeBufferPointer(start: at, count: text.count)) == text)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (UInt64.max, 8, 8), (1 << 62, 8, 8), (3, 1 << 63, 8), (2, UInt64.max, 1), (1 << 40, 0, 1 << 40),
+        ] as [(UInt64, UInt64, UInt64)])
+    func countsAndSizesBeyondMemoryAreRefused(count: UInt64, stride: UInt64, size: UInt64) throws {
+        let local = try LocalPool()
+        let before = local.pool.input.used
+        var byte: UInt64 = 0
+        let error = withUnsafeBytes(of: &byte) { bytes in
+            mapError { try Self.submit(local, .strided(bytes.baseAddress, count: count, stride: stride, size: size)) }
+        }
+        #expect(error?.status == MAPE_E_OVERFLOW.rawValue || error?.status == MAPE_E_MEMORY.rawValue)
+        #expect(local.pool.input.used == before)
+    }
+
+    /// Refused before the first span is read.
+    @Test(arguments: [UInt64.max, 1 << 60, 1 << 56])
+    func moreSpansThanMemoryHoldsAreRefused(count: UInt64) throws {
+        let local = try LocalPool()
+        let error = mapError { try Self.submit(local, spans: [mape_span(data: nil, size: 0)], count: count) }
+        #expect(error?.status == MAPE_E_OVERFLOW.rawValue)
+    }
+
+    @Test func aSpanWithoutBytesIsRefused() throws {
+        let local = try LocalPool()
+        let spans = [mape_span(data: nil, size: 0), mape_span(data: nil, size: 5)]
+        let error = mapError { try Self.submit(local, spans: spans) }
+        #expect(error?.status == MAPE_E_ARGUMENT.rawValue && error?.message.hasPrefix("items.spans[1].data ") == true)
+    }
+
+    /// In a process of its own, since it must not trap.
+    @Test func aSpanBeyondHalfAnAddressSpaceIsRefused() async {
+        await #expect(processExitsWith: .success) {
+            let local = try LocalPool()
+            var byte: UInt8 = 0
+            let span = withUnsafePointer(to: &byte) { mape_span(data: UnsafeRawPointer($0), size: -1) }
+            guard mapError({ try SubmitTests.submit(local, spans: [span]) }) != nil else { throw Accepted() }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+// Taking back what a worker has not begun, in the middle of its items: between them they run each item once.
+
+import CMapBridge
+import Glibc
+import Testing
+
+@testable import MapEngine
+
+@Suite struct TakeBackTests {
+    static func pool(_ workers: Int) throws -> LocalPool {
+        let local = try LocalPool(workers: workers)
+        for process in local.processes { mapb_store32(&process.region.outbox.pointee.yields, 1) }
+        return local
+    }
+
+    /// Long after every worker's last step.
+    static func takeBack(_ pool: Pool) { pool.takeBackIfDue(mapb_now() + 3_600_000_000_000) }
+
+    @Test func whatIsBehindASlowItemIsRunElsewhere() throws {
+        let local = try Self.pool(2)
+        var config = JobConfig()
+        config.chunk = 10
+        let job = try local.submit(10, config)
+        var slow: Int?
+        var ranBeside: [UInt64] = []
+        local.script.during = { index in
+            if slow != nil {
+                ranBeside.append(index)
+                return
+            }
+            guard index == 3 else { return }
+            slow = local.processes.firstIndex { $0.task.pointee.mode == MAPB_MODE_ITEM.rawValue }
+            Self.takeBack(local.pool)
+            #expect(job.running == 10, "given out anew at once")
+            for slot in 0..<2 where slot != slow {
+                while local.processes[slot].hasRequests { local.processes[slot].answer() }
+            }
+            local.pool.pump()
+            #expect(job.ended == 6 && job.running == 4)
+        }
+        try local.settle()
+        #expect(job.isDone && job.ended == 10)
+        #expect(ranBeside == Array(4..<10))
+        for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
+    }
+
+    @Test func aWorkerThatDoesNotYieldKeepsWhatItHas() throws {
+        let local = try LocalPool(workers: 2)
+        var config = JobConfig()
+        config.chunk = 10
+        let job = try local.submit(10, config)
+        let holding = local.pool.workers.filter { $0.isBusy }.count
+        Self.takeBack(local.pool)
+        #expect(holding == 1 && local.pool.workers.filter { $0.isBusy }.count == 1)
+        try local.settle()
+        #expect(job.isDone)
+        for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
+    }
+
+    /// At any item, from any state, also with deaths: every item ends once.
+    @Test(arguments: seeds)
+    func everyItemEndsOnceWheneverSomethingIsTakenBack(seed: UInt64) throws {
+        var random = SeededRandom(seed)
+        let local = try Self.pool(3)
+        var depth = 0
+        var takes = 0
+        local.script.during = { _ in
+            guard depth == 0, random.chance(10) else { return }
+            depth = 1
+            defer { depth = 0 }
+            Self.takeBack(local.pool)
+            takes += 1
+            // Meanwhile the others work; the one in this item cannot.
+            let died = local.script.died
+            for process in local.processes where process.task.pointee.mode == MAPB_MODE_NONE.rawValue {
+                if process.hasRequests && random.chance(70) { process.answer() }
+            }
+            local.pool.pump()
+            local.script.died = died
+        }
+        for _ in 0..<15 {
+            let total = UInt64.random(in: 1...200, using: &random)
+            var config = JobConfig()
+            config.chunk = random.chance(30) ? 0 : UInt64.random(in: 1...40, using: &random)
+            let job = try local.submit(total, config)
+            var steps = 0
+            while !job.isDone {
+                steps += 1
+                try #require(steps < 50_000, "nothing moves: \(job.ended) of \(total) ended")
+                switch Int.random(in: 0..<10, using: &random) {
+                case 0..<6: try local.step(Int.random(in: 0..<3, using: &random))
+                case 6: Self.takeBack(local.pool)
+                default: local.pool.pump()
+                }
+                #expect(job.waiting + job.running + job.ended == total)
+            }
+            for i in 0..<total { local.expectDone(job, i) }
+            #expect(job.counts.reduce(0, +) == total)
+            local.pool.release(job)
+        }
+        #expect(takes > 0)
+        for process in local.processes { #expect(process.region.live == 0) }
+    }
+}
