@@ -43,6 +43,28 @@ import Testing
         #expect(input.used == 0)
     }
 
+    @Test func pagesOfWhatIsFreeAreGivenBackByATrim() throws {
+        let input = try InputMemory(reserve: 4 * Policy.warmInput, workers: 1)
+        #expect(!input.hasExcess)
+        let block = try input.take(2 * Policy.warmInput)
+        (input.base + Int(block.offset)).update(repeating: 7, count: Int(block.count))
+        input.give(block)
+        #expect(input.hasExcess)
+        input.trim()
+        #expect(!input.hasExcess)
+        // Given back means that it reads as zeros.
+        #expect(input.base[Int(block.offset) + Int(block.count) / 2] == 0)
+    }
+
+    @Test func memoryThatIsUsedAgainIsNoExcess() throws {
+        let input = try InputMemory(reserve: 4 * Policy.warmInput, workers: 1)
+        for _ in 0..<5 {
+            let block = try input.take(Policy.warmInput / 2)
+            input.give(block)
+            #expect(!input.hasExcess)
+        }
+    }
+
     @Test func takesAtAnAlignment() throws {
         let input = try smallInput()
         _ = try input.take(1)

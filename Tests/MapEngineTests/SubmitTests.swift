@@ -13,7 +13,9 @@ import Testing
 
     /// Submits without giving anything to workers.
     static func submit(_ local: LocalPool, _ items: Items) throws -> Job {
-        try local.pool.submit(local.function, JobConfig(), items, isApply: false)
+        let job = try local.pool.submit(local.function, JobConfig(), items)
+        while local.pool.fill(job) {}
+        return job
     }
 
     static func submit(_ local: LocalPool, spans: [mape_span], count: UInt64? = nil) throws -> Job {
@@ -43,6 +45,37 @@ import Testing
             #expect(
                 Array(UnsafeBufferPointer(start: at, count: Int(size)))
                     == Array(host[Int(i * stride)..<Int(i * stride + size)]))
+        }
+    }
+
+    @Test func inputIsCopiedInPiecesAndGivenOutAsItComes() throws {
+        let local = try LocalPool()
+        let size = Int(Policy.copyPiece) / 4
+        let host = (0..<(10 * size)).map { UInt8(truncatingIfNeeded: $0 / size) }
+        try host.withUnsafeBytes {
+            let items = Items.strided($0.baseAddress, count: 10, stride: UInt64(size), size: UInt64(size))
+            let job = try local.pool.submit(local.function, JobConfig(), items)
+            var ready: [UInt64] = []
+            repeat { ready.append(job.ready) } while local.pool.fill(job)
+            #expect(ready == [0, 4, 8])
+            #expect(job.ready == 10)
+            let record = Self.record(local, job)
+            for i in 0..<10 { #expect(local.pool.input.base[Int(record.base) + i * size] == UInt8(i)) }
+        }
+    }
+
+    @Test func aCancelledJobIsCopiedNoFurther() throws {
+        let local = try LocalPool()
+        let size = Int(Policy.copyPiece)
+        let host = [UInt8](repeating: 1, count: 3 * size)
+        try host.withUnsafeBytes {
+            let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
+            let job = try local.pool.submit(local.function, JobConfig(), items)
+            #expect(local.pool.fill(job))
+            local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now())
+            #expect(!local.pool.fill(job))
+            #expect(job.ready == 1)
+            #expect(job.counts[Int(MAPE_ITEM_CANCELLED.rawValue)] + job.running == 3)
         }
     }
 

@@ -53,7 +53,7 @@ private func submit(
             return pool.life == .running
         }
         if !isStarted { try pool.ensureStarted() }
-        try pool.locked { () throws(MapError) in
+        let job = try pool.locked { () throws(MapError) -> Job in
             try pool.checkOpen()
             let job = try make(pool, try pool.function(function), jobConfig)
             if unsafe out != nil {
@@ -70,7 +70,9 @@ private func submit(
             // Written before any event can name it.
             if let out = unsafe out { unsafe out.pointee = unsafe OpaquePointer(bitPattern: job.handle) }
             pool.launch(job)
+            return job
         }
+        while pool.locked({ pool.fill(job) }) {}
         return MAPE_OK.rawValue
     }
 }
@@ -84,7 +86,7 @@ public func mape_apply(
         guard unsafe input != nil || size == 0 else { throw .argument("input", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
         return try unsafe pool.submit(
-            function, config, .strided(input, count: 1, stride: UInt64(size), size: UInt64(size)), isApply: true)
+            function, config, .strided(input, count: 1, stride: UInt64(size), size: UInt64(size)))
     }
 }
 
@@ -105,7 +107,7 @@ public func mape_map(
             guard unsafe items.base == nil else {
                 throw .argument("items.base", "and items.spans are both given; one of them must be NULL")
             }
-            return try unsafe pool.submit(function, config, .spans(spans, count: items.count), isApply: false)
+            return try unsafe pool.submit(function, config, .spans(spans, count: items.count))
         }
         guard unsafe items.base != nil || items.item_size == 0 || items.count == 0 else {
             throw .argument(
@@ -115,8 +117,7 @@ public func mape_map(
         let stride = unsafe items.stride == 0 ? items.item_size : items.stride
         return try unsafe pool.submit(
             function, config,
-            .strided(items.base, count: items.count, stride: UInt64(stride), size: UInt64(items.item_size)),
-            isApply: false)
+            .strided(items.base, count: items.count, stride: UInt64(stride), size: UInt64(items.item_size)))
     }
 }
 
@@ -162,7 +163,7 @@ public func mape_stream_push(
         if let out = unsafe out_accepted { unsafe out.pointee = accepted }
         if accepted < count {
             throw MapError(
-                MAPE_E_AGAIN, "stream's window of \(job.config.window) items is full: fetch events, then push the rest")
+                MAPE_E_AGAIN, "stream's window is full: fetch events, then push the rest")
         }
         return MAPE_OK.rawValue
     }

@@ -49,6 +49,10 @@ final class Job {
 
     /// Items of the job; of a stream, those accepted so far.
     var total: UInt64
+    /// Items whose input is in place, from the first on.
+    var ready: UInt64
+    /// What is still to be copied in.
+    var copying: HostItems?
     /// Items from here on have never been given to a worker.
     var next: UInt64 = 0
     var again: [ItemRange] = []
@@ -101,6 +105,7 @@ final class Job {
         self.config = config
         self.sequence = sequence
         self.total = total
+        ready = total
         self.record = record
         self.globals = globals
         self.buffers = buffers
@@ -115,7 +120,7 @@ final class Job {
 
     /// Items that a worker could be given now.
     var waiting: UInt64 {
-        var count = total - next
+        var count = max(ready, next) - next
         for range in again { count += range.count }
         return count
     }
@@ -146,8 +151,8 @@ final class Job {
             running += range.count
             return range
         }
-        guard next < total else { return nil }
-        let range = ItemRange(first: next, count: min(most, total - next))
+        guard next < ready else { return nil }
+        let range = ItemRange(first: next, count: min(most, ready - next))
         next += range.count
         running += range.count
         return range

@@ -5,25 +5,33 @@
 
 import CMapBridge
 
-final class Stream {
+@safe final class Stream {
     private let input: InputMemory
     private let spans: UInt64
     let capacity: UInt64
     private var isFinished = false
-    /// Which block holds an item's bytes; -1: none.
-    private var blockOf: [Int32]
-    private var hasEnded: [Bool]
+    /// Per place of the ring. Plain memory, because it is written for every item.
+    private let places: UnsafeMutablePointer<Place>
+    /// Blocks by number: every item that has not ended lies in one, so there are no more of them than places, and the current one.
+    private let blocks: UnsafeMutablePointer<Packed>
+    private var blockCount = 0
+    private var freeBlocks: [Int] = []
+    private var current = -1
     /// No item below has still to end.
     private var low: UInt64 = 0
 
+    private struct Place {
+        /// Which block holds the item's bytes; -1: none.
+        var block: Int32
+        var hasEnded: Bool
+    }
+
+    /// A block and what is used of it. Without a block its count is 0.
     private struct Packed {
         var block: Block
         var used: UInt64
         var live: Int
     }
-    private var blocks: [Packed?] = []
-    private var freeBlocks: [Int] = []
-    private var current = -1
 
     var finished: Bool { isFinished }
     func finish() { isFinished = true }
@@ -33,8 +41,14 @@ final class Stream {
         self.input = input
         self.capacity = capacity
         spans = record.offset + UInt64(MemoryLayout<mapb_job>.size)
-        blockOf = Array(repeating: -1, count: Int(capacity))
-        hasEnded = Array(repeating: false, count: Int(capacity))
+        unsafe places = .allocate(capacity: Int(capacity))
+        unsafe places.initialize(repeating: Place(block: -1, hasEnded: false), count: Int(capacity))
+        unsafe blocks = .allocate(capacity: Int(capacity) + 1)
+    }
+
+    deinit {
+        unsafe places.deallocate()
+        unsafe blocks.deallocate()
     }
 
     /// True when item `index` has a place in the ring.
@@ -43,70 +57,72 @@ final class Stream {
     /// Copies an item in.
     func put(_ index: UInt64, _ bytes: UnsafeRawPointer?, _ size: UInt64) throws(MapError) {
         var span = mapb_span(offset: 0, size: size)
-        var block: Int32 = -1
+        var number = -1
         if size > 0, let bytes = unsafe bytes {
             if let inside = unsafe input.offset(of: bytes) {
                 span.offset = inside
             } else {
-                let (number, offset) = try place(size)
-                unsafe input.copy(bytes, Int(size), to: offset)
-                span.offset = offset
-                block = Int32(number)
+                number = try block(for: size)
+                let packed = unsafe blocks + number
+                span.offset = unsafe packed.pointee.block.offset + packed.pointee.used
+                unsafe input.copy(bytes, Int(size), to: span.offset)
+                unsafe packed.pointee.used += (size + 15) & ~15
+                unsafe packed.pointee.live += 1
             }
         }
         let at = Int(index & (capacity - 1))
         unsafe input.at(spans, as: mapb_span.self)[at] = span
-        blockOf[at] = block
-        hasEnded[at] = false
+        unsafe places[at] = Place(block: Int32(number), hasEnded: false)
     }
 
-    private func place(_ size: UInt64) throws(MapError) -> (Int, UInt64) {
+    /// The number of a block with room.
+    private func block(for size: UInt64) throws(MapError) -> Int {
         let rounded = (size + 15) & ~15
-        if current >= 0, rounded <= blocks[current]!.block.count - blocks[current]!.used {
-            let offset = blocks[current]!.block.offset + blocks[current]!.used
-            blocks[current]!.used += rounded
-            blocks[current]!.live += 1
-            return (current, offset)
+        if current >= 0 {
+            let packed = unsafe blocks[current]
+            if rounded <= packed.block.count - packed.used { return current }
         }
-        let block = try input.take(max(Policy.streamBlock, rounded))
-        if current >= 0 && blocks[current]!.live == 0 { free(current) }
-        let packed = Packed(block: block, used: rounded, live: 1)
-        if let number = freeBlocks.popLast() {
-            blocks[number] = packed
-            current = number
-        } else {
-            blocks.append(packed)
-            current = blocks.count - 1
-        }
-        return (current, block.offset)
+        let fresh = try input.take(max(Policy.streamBlock, rounded))
+        if current >= 0, unsafe blocks[current].live == 0 { free(current) }
+        current = freeBlocks.popLast() ?? blockCount
+        if current == blockCount { blockCount += 1 }
+        unsafe (blocks + current).initialize(to: Packed(block: fresh, used: 0, live: 0))
+        return current
     }
 
     private func free(_ number: Int) {
-        input.give(blocks[number]!.block)
-        blocks[number] = nil
+        unsafe input.give(blocks[number].block)
+        unsafe blocks[number].block.count = 0
         freeBlocks.append(number)
     }
 
     func itemsEnded(first: UInt64, count: UInt64) {
+        let mask = capacity - 1
         for index in first..<(first + count) {
-            let at = Int(index & (capacity - 1))
-            hasEnded[at] = true
-            let number = Int(blockOf[at])
+            let place = unsafe places + Int(index & mask)
+            unsafe place.pointee.hasEnded = true
+            let number = unsafe Int(place.pointee.block)
             if number < 0 { continue }
-            blocks[number]!.live -= 1
-            if blocks[number]!.live > 0 { continue }
-            if number == current { blocks[number]!.used = 0 } else { free(number) }
+            let packed = unsafe blocks + number
+            unsafe packed.pointee.live -= 1
+            if unsafe packed.pointee.live > 0 { continue }
+            if number == current { unsafe packed.pointee.used = 0 } else { free(number) }
         }
-        while hasEnded[Int(low & (capacity - 1))] {
-            hasEnded[Int(low & (capacity - 1))] = false
-            low += 1
+        var next = low
+        while unsafe places[Int(next & mask)].hasEnded {
+            unsafe places[Int(next & mask)].hasEnded = false
+            next += 1
         }
+        low = next
     }
 
     /// Gives back all blocks; the stream is over.
     func close() {
-        for case let packed? in blocks { input.give(packed.block) }
-        blocks = []
+        for number in 0..<blockCount where unsafe blocks[number].block.count > 0 {
+            unsafe input.give(blocks[number].block)
+        }
+        blockCount = 0
+        freeBlocks = []
         current = -1
     }
 }

@@ -66,13 +66,17 @@ typealias Block = Extent
         used -= block.count
         extents.give(block)
         warm += block.count
-        if warm > Policy.warmInput {
-            for extent in extents.free where extent.count >= Policy.giveBackLeast && extent.end < memory.size {
-                memory.giveBack(extent.offset, extent.count)
-            }
-            if let last = extents.free.last, last.end == memory.size { memory.giveBack(last.offset, last.count) }
-            warm = 0
+    }
+
+    /// More pages lie idle than are worth keeping.
+    var hasExcess: Bool { warm > Policy.warmInput }
+
+    /// Gives the pages of what is free back to the system.
+    func trim() {
+        for extent in extents.free where extent.count >= Policy.giveBackLeast {
+            memory.giveBack(extent.offset, extent.count)
         }
+        warm = 0
     }
 
     /// Typed access to a place in the arena.

@@ -31,6 +31,8 @@ struct Used {
     private var hole = Extent(offset: 0, count: 0)
     private var wild: UInt64
     private var warm: UInt64 = 0
+    /// How far the wild part was ever used since the last trim.
+    private var highest: UInt64
     /// Bytes that results hold.
     private(set) var live: UInt64 = 0
     /// A hole that was granted with a request and not yet confirmed by its reply.
@@ -46,6 +48,7 @@ struct Used {
     init(reserve: UInt64) throws(MapError) {
         memory = try SharedMemory(name: "mapengine-output", size: reserve, least: Policy.leastReserve)
         wild = UInt64(MAPB_RESULTS_OFFSET)
+        highest = wild
     }
 
     /// What to tell the worker with the next request about where results go.
@@ -98,7 +101,10 @@ struct Used {
             hole: Extent(offset: hole.offset, count: usedHole), wild: Extent(offset: wild, count: wildEnd - wild))
         self.hole = Extent(offset: hole.offset + usedHole, count: hole.count - usedHole)
         wild = wildEnd
-        live += used.hole.count + used.wild.count
+        let count = used.hole.count + used.wild.count
+        live += count
+        warm = warm > count ? warm - count : 0
+        highest = max(highest, wild)
         return used
     }
 
@@ -109,11 +115,18 @@ struct Used {
         extents.give(used.hole)
         extents.give(used.wild)
         warm += count
-        if warm > Policy.warmOutput {
-            for extent in extents.free where extent.count >= Policy.giveBackLeast {
-                memory.giveBack(extent.offset, extent.count)
-            }
-            warm = 0
+    }
+
+    /// More pages lie idle than are worth keeping.
+    var hasExcess: Bool { warm > Policy.warmOutput }
+
+    /// Gives the pages of what is free back to the system. Only while its worker has nothing to write.
+    func trim() {
+        for extent in extents.free where extent.count >= Policy.giveBackLeast {
+            memory.giveBack(extent.offset, extent.count)
         }
+        memory.giveBack(wild, highest - wild)
+        highest = wild
+        warm = 0
     }
 }

@@ -45,11 +45,12 @@ extension Pool {
         pump()
         checkTimes(now)
         takeBackIfDue(now)
+        trimIfDue(now)
         if !waiting.hasLeader {
             point(bellAt: MAPB_BELL_ENGINE)
             pump()
         }
-        return min(nextDeadline(now), takeBackDeadline())
+        return min(nextDeadline(now), takeBackDeadline(), trimAt)
     }
 
     private func engineHandles(_ tag: UInt64) {
@@ -68,6 +69,25 @@ extension Pool {
         if deadline < engineSleepsUntil {
             engineSleepsUntil = deadline
             mapb_signal_eventfd(engineWake.number)
+        }
+    }
+
+    // MARK: - Free memory
+
+    /// After memory was freed: has the engine look again, when it has not been used for a while.
+    func scheduleTrim(_ now: Int64) {
+        guard input.hasExcess || workers.contains(where: { $0.region?.hasExcess ?? false }) else { return }
+        trimAt = now + Policy.trimAfter
+        engineMustWake(by: trimAt)
+    }
+
+    private func trimIfDue(_ now: Int64) {
+        guard now >= trimAt else { return }
+        trimAt = .max
+        if input.hasExcess { input.trim() }
+        for worker in workers {
+            guard let region = worker.region, region.hasExcess else { continue }
+            if worker.isBusy { trimAt = now + Policy.trimAfter } else { region.trim() }
         }
     }
 

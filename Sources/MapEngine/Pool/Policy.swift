@@ -22,14 +22,17 @@ enum Policy {
 
     /// How often an idle worker looks for work before it sleeps: about 20 to 50 µs, the price of a sleep and a wakeup.
     static let workerLooks: UInt32 = 1000
-    /// How long a waiting host thread looks for replies before it sleeps; only while a core is free.
-    static let waiterSpin: Int64 = 30_000
+    /// How long a waiting host thread looks for replies before it sleeps; only while a core is free. Longer than it takes to wake a
+    /// worker, so that one call is one wakeup, not two.
+    static let waiterSpin: Int64 = 100_000
 
     /// Address space that a pool needs at least, for inputs and for each worker's results.
     static let leastReserve: UInt64 = 1 << 20
     static let inputReserve: UInt64 = 64 << 30
     static let outputReserve: UInt64 = 16 << 30
-    /// Free memory whose pages are kept, because touching fresh ones costs 0.25 µs each.
+    /// Free memory whose pages are kept, because touching fresh ones costs 0.25 µs each. What is beyond is given back when it was not
+    /// used again for a while.
+    static let trimAfter: Int64 = 1_000_000_000
     static let warmInput: UInt64 = 64 << 20
     static let warmOutput: UInt64 = 64 << 20
     /// Smaller free stretches are not given back: a system call per stretch.
@@ -53,6 +56,9 @@ enum Policy {
     static let zygoteRestarts: UInt32 = 5
     /// Once told to end, a zygote has so long before it is killed.
     static let zygoteGrace: Int32 = 1000
+
+    /// Input is copied in pieces of this many bytes: workers begin with the first while the second is copied.
+    static let copyPiece: UInt64 = 1 << 20
 
     static let window: UInt64 = 4096
     static let largestWindow: UInt64 = 1 << 24

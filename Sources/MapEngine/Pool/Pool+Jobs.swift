@@ -2,6 +2,27 @@
 
 import CMapBridge
 
+/// Items in memory of the host that are still to be copied.
+@safe struct HostItems {
+    let base: UnsafeRawPointer
+    let stride: UInt64
+    /// Their stride in the input memory.
+    let packed: UInt64
+    let size: UInt64
+    let target: UInt64
+
+    /// Copies items `first` to `end`. Items that overlap in the host overlap in the arena.
+    func copy(_ first: UInt64, _ end: UInt64, into input: InputMemory) {
+        guard first < end else { return }
+        if packed == stride {
+            let bytes = (end - 1 - first) * stride + size
+            unsafe input.copy(base + Int(first * stride), Int(bytes), to: target + first * packed)
+            return
+        }
+        for i in first..<end { unsafe input.copy(base + Int(i * stride), Int(size), to: target + i * packed) }
+    }
+}
+
 /// Where a map's items are in the host.
 @safe enum Items {
     case strided(UnsafeRawPointer?, count: UInt64, stride: UInt64, size: UInt64)
@@ -17,12 +38,13 @@ extension Pool {
     }
 
     /// Makes a job of items and queues it.
-    func submit(_ function: Function, _ config: JobConfig, _ items: Items, isApply: Bool) throws(MapError) -> Job {
+    func submit(_ function: Function, _ config: JobConfig, _ items: Items) throws(MapError) -> Job {
         let head = UInt64(MemoryLayout<mapb_job>.size)
         var record = mapb_job()
         var used: [Buffer] = []
         let block: Block
         let total: UInt64
+        var copying: HostItems?
         switch items {
         case .strided(let base, let count, let stride, let size):
             total = count
@@ -42,13 +64,8 @@ extension Pool {
                 record.base = block.offset + head
                 record.stride = packed
                 if let base = unsafe base, bytes > 0 {
-                    if packed == stride {
-                        unsafe input.copy(base, Int(bytes), to: record.base)
-                    } else {
-                        for i in 0..<count {
-                            unsafe input.copy(base + Int(i * stride), Int(size), to: record.base + i * packed)
-                        }
-                    }
+                    copying = unsafe HostItems(
+                        base: base, stride: stride, packed: packed, size: size, target: record.base)
                 }
             }
             record.size = size
@@ -59,7 +76,10 @@ extension Pool {
         record.function = function.id
         record.globals = globals?.block.offset ?? 0
         unsafe input.at(block.offset, as: mapb_job.self).pointee = record
-        return enqueue(function, config, total, block, used, stream: nil)
+        let job = enqueue(function, config, total, block, used, stream: nil)
+        job.copying = copying
+        if copying != nil { job.ready = 0 }
+        return job
     }
 
     private func extentOf(_ count: UInt64, _ stride: UInt64, _ size: UInt64) throws(MapError) -> UInt64 {
@@ -171,12 +191,27 @@ extension Pool {
     /// A job has its handle, or none: its items go to workers.
     func launch(_ job: Job) {
         let now = mapb_now()
+        _ = fill(job)
         queueForWork(job)
         settled(job, now)
         pump()
         var wake = job.deadline
         if job.config.wants(MAPE_DELIVER_PROGRESS) { wake = min(wake, later(now, by: job.config.progressInterval)) }
         if wake != .max { engineMustWake(by: wake) }
+    }
+
+    /// Copies the next piece of a job's input in, and gives out what is there: workers begin while the rest is copied, and other
+    /// threads get the lock between pieces. True while there is more.
+    func fill(_ job: Job) -> Bool {
+        guard let copying = job.copying, job.ending == nil else { return false }
+        let most = max(1, Policy.copyPiece / max(1, copying.packed))
+        let end = min(job.total, job.ready + most)
+        copying.copy(job.ready, end, into: input)
+        job.ready = end
+        if end == job.total { job.copying = nil }
+        queueForWork(job)
+        assign()
+        return end < job.total
     }
 
     /// Takes as many items as fit into the window. Returns how many.
@@ -203,6 +238,7 @@ extension Pool {
             }
             try unsafe stream.put(job.total, span.data, UInt64(span.size))
             job.total += 1
+            job.ready = job.total
             accepted += 1
         }
         return accepted
@@ -228,6 +264,7 @@ extension Pool {
         job.isQueuedForDelivery = false
         dropResults(job)
         if job.isDone { forget(job) }
+        scheduleTrim(mapb_now())
     }
 
     /// The results of a released job, but for what a running callback looks at.

@@ -90,7 +90,7 @@ final class LocalPool {
     }
 
     func submit(_ total: UInt64, _ config: JobConfig = JobConfig()) throws -> Job {
-        let job = try pool.submit(function, config, .strided(nil, count: total, stride: 0, size: 0), isApply: false)
+        let job = try pool.submit(function, config, .strided(nil, count: total, stride: 0, size: 0))
         nextHandle += 16
         job.handle = nextHandle
         pool.jobs[job.handle] = job
