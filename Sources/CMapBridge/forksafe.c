@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static mapb_zygote the_zygote;
@@ -244,6 +245,12 @@ void mapb_worker_exit(void) {
 }
 
 /* ---- small things ---- */
+
+int64_t mapb_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 uint32_t mapb_processor(void) {
     int processor = sched_getcpu();

@@ -126,6 +126,8 @@ MAPB_FORK_SAFE void mapb_become_worker(void);
 /** Takes part in the barriers of mapb_barrier: membarrier(2), MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED. @return 1, or 0 when the
  *  kernel does not have it. */
 MAPB_FORK_SAFE int mapb_join_barriers(void);
+/** The monotonic clock in ns. */
+MAPB_FORK_SAFE int64_t mapb_clock(void);
 /** The processor this thread runs on. */
 MAPB_FORK_SAFE uint32_t mapb_processor(void);
 /** Moves this process off a processor, if it may run on others. */
@@ -176,6 +178,7 @@ struct mape_task {
     uint64_t hole_cursor, hole_limit;
     uint64_t wild_cursor, wild_limit;
     uint64_t ticket;
+    int64_t crowded_at;  /* When it last found itself on the processor of the host's waiting thread. */
     uint64_t bell_epoch; /* The doorbell's epoch that was already rung for. */
     uint64_t first;      /* The range: index of its first item, */
     uint64_t count;      /* how many, */

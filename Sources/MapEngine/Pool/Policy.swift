@@ -22,9 +22,9 @@ enum Policy {
 
     /// How often an idle worker looks for work before it sleeps: about 20 to 50 µs, the price of a sleep and a wakeup.
     static let workerLooks: UInt32 = 1000
-    /// How long a waiting host thread looks for replies before it sleeps; only while a core is free. Longer than it takes to wake a
-    /// worker, so that one call is one wakeup, not two.
-    static let waiterSpin: Int64 = 100_000
+    /// How long a waiting host thread looks for replies before it sleeps; only while a core is free, and no worker had to be woken: it
+    /// may have been woken onto this thread's processor.
+    static let waiterSpin: Int64 = 30_000
 
     /// Address space that a pool needs at least, for inputs and for each worker's results.
     static let leastReserve: UInt64 = 1 << 20

@@ -154,6 +154,7 @@ extension Pool {
             mapb_fence()
             if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
                 unsafe mapb_wake_futex(&inbox.pointee.tail)
+                wokeSleeper = true
             }
             if worker.limit(config) != .max {
                 engineMustWake(by: later(worker.seenSince, by: worker.limit(config) / 4))

@@ -48,6 +48,8 @@ import CMapBridge
     var engineShouldEnd = false
     var engineSleepsUntil: Int64 = .max
     var bellEpoch: UInt64 = 0
+    /// A worker that slept was woken since a waiting thread last looked.
+    var wokeSleeper = false
     /// When free memory is given back; Int64.max: there is not enough of it.
     var trimAt = Int64.max
     var failedStarts: UInt32 = 0

@@ -123,8 +123,11 @@ extension Pool {
         return answer
     }
 
-    /// What to look at without the lock; nothing when looking would take a processor from a worker.
+    /// What to look at without the lock; nothing when looking would take a processor from a worker: from one that works, or one that
+    /// was just woken, perhaps on this processor.
     private func watchedReplies() -> [WatchedReply] {
+        defer { wokeSleeper = false }
+        if wokeSleeper { return [] }
         var watched: [WatchedReply] = []
         for worker in workers where worker.isBusy {
             if let region = worker.region { watched.append(WatchedReply(region: region, answered: worker.answered)) }

@@ -48,7 +48,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
 @_noLocks
 func workerAwait(_ task: Task, _ ticket: UInt64) {
     let tail = unsafe mapb_inbox_tail(task.pointee.inbox)!
-    var looks = unsafe mapb_spin(task.pointee.head)
+    if unsafe mapb_load(tail) >= ticket { return }
+    var looks = unsafe workerMayLook(task) ? mapb_spin(task.pointee.head) : 0
     while unsafe mapb_load(tail) < ticket {
         if looks > 0 {
             looks &-= 1
@@ -61,11 +62,26 @@ func workerAwait(_ task: Task, _ ticket: UInt64) {
         let seen = unsafe mapb_load(tail)
         if seen < ticket { unsafe mapb_futex_wait(tail, UInt32(truncatingIfNeeded: seen)) }
         unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 0)
-        // On one processor with the host's waiting thread each would look in vain while the other is to act.
-        let processor = mapb_processor()
-        if unsafe mapb_waiter(task.pointee.head) == processor &+ 1 { mapb_step_aside(processor) }
     }
 }
+
+/// False on the processor of the host thread that waits for this worker's reply: looking would keep it from running. When that
+/// happens again and again the worker moves to another processor, where both can look.
+@_noLocks
+func workerMayLook(_ task: Task) -> Bool {
+    let processor = mapb_processor()
+    if unsafe mapb_waiter(task.pointee.head) != processor &+ 1 { return true }
+    let now = mapb_clock()
+    let again = unsafe now &- task.pointee.crowded_at < crowdedAgain()
+    unsafe task.pointee.crowded_at = now
+    if !again { return false }
+    mapb_step_aside(processor)
+    return true
+}
+
+/// Requests that follow one another so closely are worth a move, which takes about 100 µs.
+@_noLocks @inline(__always)
+func crowdedAgain() -> Int64 { 200_000 }
 
 /// Wakes whoever waits for replies, once per epoch of the doorbell.
 @_noLocks
