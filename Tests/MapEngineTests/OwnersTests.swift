@@ -48,7 +48,7 @@ import Testing
 
     @Test func sharedMemoryCannotShrinkUnderItsReaders() throws {
         let memory = try SharedMemory(name: "mape-test", size: 1 << 20, least: 1 << 20)
-        let file = memory.file.number
+        let file = memory.fileNumber
         #expect(ftruncate(file, 4096) != 0)
         #expect(ftruncate(file, 2 << 20) != 0)
         let flags = fcntl(file, F_GETFD)

@@ -26,7 +26,7 @@ struct Used {
 }
 
 @safe final class OutputRegion {
-    private let memory: SharedMemory
+    private var memory: SharedMemory
     private var extents = Extents()
     private var hole = Extent(offset: 0, count: 0)
     private var wild: UInt64
@@ -40,7 +40,8 @@ struct Used {
 
     var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
     var size: UInt64 { memory.size }
-    var file: Int32 { memory.file.number }
+    /// Hands the memfd over: the caller closes it. A pool of many workers would else hold a descriptor for each.
+    func releaseFile() -> Int32 { memory.releaseFile() }
     var outbox: UnsafeMutablePointer<mapb_outbox> {
         unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)
     }

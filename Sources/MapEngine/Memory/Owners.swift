@@ -15,6 +15,13 @@ struct Descriptor: ~Copyable {
         number = result
     }
 
+    /// Hands it over: the caller closes it.
+    consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
+
     deinit { close(number) }
 }
 
@@ -22,7 +29,8 @@ struct Descriptor: ~Copyable {
 @safe struct SharedMemory: ~Copyable {
     let base: UnsafeMutablePointer<UInt8>
     let size: UInt64
-    let file: Descriptor
+    /// The memfd, until it was handed over.
+    private var file: Descriptor?
 
     /// Reserves address space; pages come as they are touched. Halves the size, down to `least`, while the system refuses.
     init(name: String, size wanted: UInt64, least: UInt64) throws(MapError) {
@@ -35,7 +43,7 @@ struct Descriptor: ~Copyable {
             if let base = unsafe mapb_map_host(file.number, size) {
                 unsafe self.base = unsafe base
                 self.size = size
-                self.file = file
+                self.file = consume file
                 return
             }
             let why = errno
@@ -43,6 +51,17 @@ struct Descriptor: ~Copyable {
             size = (size / 2) & ~4095
         }
     }
+
+    /// The memfd's number; -1 once it was handed over.
+    var fileNumber: Int32 {
+        switch file {
+        case .some(let file): file.number
+        case .none: -1
+        }
+    }
+
+    /// Hands the memfd over: the caller closes it. The mapping stays.
+    mutating func releaseFile() -> Int32 { file.take()?.release() ?? -1 }
 
     /// Gives the pages of a stretch back to the system, as far as they lie wholly inside.
     borrowing func giveBack(_ offset: UInt64, _ count: UInt64) {

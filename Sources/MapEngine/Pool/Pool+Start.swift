@@ -126,7 +126,8 @@ extension Pool {
         message.slot = UInt32(worker.slot)
         message.generation = worker.generation
         message.size = worker.region!.size
-        zygote.send(message, [worker.region!.file] + pipes, owning: pipes)
+        let files = [worker.region!.releaseFile()] + pipes
+        zygote.send(message, files, owning: files)
         if zygote.hasBacklog { mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, 1) }
 
         worker.backlog = Queue()
