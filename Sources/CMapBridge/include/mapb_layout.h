@@ -101,8 +101,9 @@ typedef struct mapb_reply {
     uint64_t table;
     uint64_t hole_end; /* How far the hole and the wild part are used now. */
     uint64_t wild_end;
-    int32_t code;   /* For SETUP and MODULE: 0, or why it failed. */
-    uint32_t cause; /* An enum mape_cause for it. */
+    int32_t code; /* For SETUP and MODULE: 0, or why it failed. */
+    /* SETUP, MODULE: an enum mape_cause for code. RANGE: nanoseconds it took, at most 2^32 - 1; for scheduling alone. */
+    uint32_t detail;
 } mapb_reply;
 
 enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2 };

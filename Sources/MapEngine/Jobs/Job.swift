@@ -132,6 +132,14 @@ final class Job {
         return held >= config.window ? 0 : config.window - held
     }
 
+    /// Follows the time of an item, as workers tell it: for sizes of ranges alone. A worker that had to wait for a processor tells too
+    /// much, so that no single range changes the figure much.
+    func measure(nanoseconds: UInt32, items: UInt64) {
+        guard items > 0 else { return }
+        let sample = Double(max(1, nanoseconds)) / Double(items)
+        itemTime = itemTime == 0 ? sample : itemTime * 0.7 + min(sample, itemTime * 8) * 0.3
+    }
+
     /// Items per range of a request: the chunk, or the request as a whole.
     func rangeStep(_ request: ItemRange) -> UInt64 {
         config.chunk > 0 ? min(config.chunk, request.count) : request.count

@@ -25,23 +25,18 @@ extension Pool {
 
     /// Spreads a job's ranges: those who have nothing first, then round by round.
     private func spread(_ job: Job, draining: Bool, now: Int64) {
-        var ready = 0
-        for worker in workers where takes(worker, job) { ready += 1 }
-        guard ready > 0 else { return }
-        var level = 1
+        let candidates = workers.filter { takes($0, job) }
+        guard var level = candidates.lazy.map(\.inFlight).min() else { return }
         while true {
-            var hasRoom = false
-            for worker in workers where takes(worker, job) {
-                let size = rangeSize(job, workers: ready)
-                let depth = depth(job, size, workers: ready)
-                if worker.inFlight >= depth { continue }
-                hasRoom = true
-                while worker.inFlight < min(depth, level) {
-                    guard giveRange(worker, job, size, draining: draining, now: now) else { return }
+            let size = rangeSize(job, workers: candidates.count)
+            level += 1
+            guard level <= depth(job, size, workers: candidates.count) else { return }
+            for worker in candidates where worker.inFlight < level {
+                guard takes(worker, job), giveRange(worker, job, size, draining: draining, now: now) else {
+                    if job.waiting == 0 || job.room(draining: draining) == 0 { return }
+                    continue
                 }
             }
-            if !hasRoom { return }
-            level += 1
         }
     }
 

@@ -26,10 +26,7 @@ extension Pool {
             return
         }
         now = mapb_now()
-        let since = worker.progressSince
         worker.progressSince = now
-        var items: UInt64 = 0
-        var measured: Job?
         while worker.answered < tail {
             let assignment = worker.given.first!
             let reply = unsafe mapb_reply_at(region.base, assignment.ticket).pointee
@@ -37,19 +34,11 @@ extension Pool {
                 hostile(worker, wrong)
                 return
             }
-            if case .range(let job, let range) = assignment.work {
-                items += range.count
-                measured = job
-            }
             worker.answered += 1
             _ = worker.given.popFirst()
         }
         worker.seenSince = now
         worker.seenWord = 0
-        if let job = measured, items > 0 {
-            let sample = Double(max(1, now - since)) / Double(items)
-            job.itemTime = job.itemTime == 0 ? sample : job.itemTime * 0.7 + sample * 0.3
-        }
         becameReady(worker)
         sendBacklog(worker)
         recycleIfDue(worker)
@@ -69,13 +58,13 @@ extension Pool {
             return takeRange(reply, used, job, range, max(1, assignment.step), worker, region, now)
         case .setup(let function, _):
             defer { region.give(used) }
-            guard reply.code != 0 || reply.cause != 0 else {
+            guard reply.code != 0 || reply.detail != 0 else {
                 function.setupDeaths = 0
                 worker.prepare(function.id)
                 return nil
             }
             guard let text = text(reply, used, region) else { return "its reply has a text outside its memory" }
-            let isLoad = reply.cause == MAPE_CAUSE_LOAD.rawValue
+            let isLoad = reply.detail == MAPE_CAUSE_LOAD.rawValue
             giveUp(
                 function, isLoad ? MAPE_CAUSE_LOAD : MAPE_CAUSE_SETUP, reply.code,
                 isLoad
@@ -119,6 +108,7 @@ extension Pool {
             return wrong
         }
         worker.items += done
+        job.measure(nanoseconds: reply.detail, items: done)
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)
         if rest.count > 0 && reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0 {
             let outcome = Outcome(

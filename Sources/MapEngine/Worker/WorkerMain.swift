@@ -115,7 +115,7 @@ func workerAnswer(_ task: Task, _ ticket: UInt64) {
     unsafe reply.pointee.size = 0
     unsafe reply.pointee.table = 0
     unsafe reply.pointee.code = 0
-    unsafe reply.pointee.cause = 0
+    unsafe reply.pointee.detail = 0
     switch unsafe request.pointee.kind {
     case MAPB_REQUEST_RANGE.rawValue: unsafe rangeRun(task, request)
     case MAPB_REQUEST_SETUP.rawValue: unsafe functionSetup(task, request)

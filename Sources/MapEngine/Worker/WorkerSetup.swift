@@ -93,7 +93,7 @@ func replyFail(_ task: Task, _ cause: mape_cause, _ code: Int32) {
     let reply = unsafe task.pointee.reply!
     let size = unsafe UInt64(task.pointee.fail_size)
     unsafe reply.pointee.code = code
-    unsafe reply.pointee.cause = cause.rawValue
+    unsafe reply.pointee.detail = cause.rawValue
     guard let place = unsafe outputTake(task, size, 8) else { return }
     unsafe mapb_copy(task.pointee.output + Int(place), mapb_task_text(task), size)
     unsafe reply.pointee.base = place
