@@ -171,22 +171,33 @@ void mapb_close(int fd) {
 
 /* ---- a worker's beginnings ---- */
 
-static void pin_to(uint32_t slot) {
+/* The n-th of a set's processors, counted round. -1: it is empty. */
+static int nth_processor(const cpu_set_t *set, uint32_t n) {
+    int count = CPU_COUNT(set);
+    if (count < 1) return -1;
+    int wanted = (int)(n % (uint32_t)count);
+    for (int c = 0; c < CPU_SETSIZE; c++) {
+        if (CPU_ISSET(c, set) && wanted-- == 0) return c;
+    }
+    return -1;
+}
+
+/* Leaving the smaller set moves the process at once; it stays there when it may come back. */
+static void move_to(const cpu_set_t *set, const cpu_set_t *all) {
+    if (sched_setaffinity(0, sizeof *set, set) == 0 && all) sched_setaffinity(0, sizeof *all, all);
+}
+
+static void go_to(uint32_t n, int stays) {
     cpu_set_t all, one;
     if (sched_getaffinity(0, sizeof all, &all) != 0) return;
-    int cores = CPU_COUNT(&all);
-    if (cores < 1) return;
-    int wanted = (int)(slot % (uint32_t)cores);
-    for (int c = 0; c < CPU_SETSIZE; c++) {
-        if (!CPU_ISSET(c, &all)) continue;
-        if (wanted-- == 0) {
-            CPU_ZERO(&one);
-            CPU_SET(c, &one);
-            sched_setaffinity(0, sizeof one, &one);
-            return;
-        }
-    }
+    int home = nth_processor(&all, n);
+    if (home < 0 || (!stays && sched_getcpu() == home)) return;
+    CPU_ZERO(&one);
+    CPU_SET(home, &one);
+    move_to(&one, stays ? NULL : &all);
 }
+
+void mapb_go_home(uint32_t n) { go_to(n, 0); }
 
 void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err) {
     setpgid(0, 0);
@@ -217,7 +228,7 @@ void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int 
         close(err);
     }
     if (zygote->nice) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + zygote->nice);
-    if (zygote->flags & MAPB_INIT_PIN) pin_to(slot);
+    if (zygote->flags & MAPB_INIT_PIN) go_to(slot, 1);
     if (zygote->memory_limit) {
         struct rlimit limit = {zygote->memory_limit, zygote->memory_limit};
         setrlimit(RLIMIT_DATA, &limit);
@@ -263,8 +274,7 @@ void mapb_step_aside(uint32_t processor) {
     others = all;
     CPU_CLR((int)processor, &others);
     if (CPU_COUNT(&others) == 0) return;
-    /* Leaving the smaller set moves the process at once; it stays there when it may come back. */
-    if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+    move_to(&others, &all);
 }
 
 int mapb_join_barriers(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0; }

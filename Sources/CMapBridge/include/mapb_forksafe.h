@@ -130,6 +130,8 @@ MAPB_FORK_SAFE int mapb_join_barriers(void);
 MAPB_FORK_SAFE int64_t mapb_clock(void);
 /** The processor this thread runs on. */
 MAPB_FORK_SAFE uint32_t mapb_processor(void);
+/** Moves this process to the n-th of the processors it may run on, counted round. It may leave it again. */
+MAPB_FORK_SAFE void mapb_go_home(uint32_t n);
 /** Moves this process off a processor, if it may run on others. */
 MAPB_FORK_SAFE void mapb_step_aside(uint32_t processor);
 MAPB_FORK_SAFE void mapb_futex_wait(const uint64_t *word, uint32_t expected);

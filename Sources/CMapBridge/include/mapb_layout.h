@@ -56,6 +56,7 @@ enum mapb_request_kind {
 
 enum mapb_request_flags {
     MAPB_SET_HOLE = 1, /* Results go to hole_base ... hole_limit from this request on, as long as they fit. */
+    MAPB_SPREAD = 4,   /* Others are given work at the same time: a worker that slept goes to a processor of its own. */
     MAPB_SET_WILD = 2  /* What does not fit goes to wild_base ... end of the output memory from this request on. */
 };
 

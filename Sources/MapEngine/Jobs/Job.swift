@@ -132,6 +132,9 @@ final class Job {
         return held >= config.window ? 0 : config.window - held
     }
 
+    /// What waits is worth a worker's move to a processor of its own, which takes some 50 µs.
+    var isLong: Bool { itemTime > 0 ? Double(waiting) * itemTime > Policy.worthMoving : waiting >= Policy.manyItems }
+
     /// Follows the time of an item, as workers tell it: for sizes of ranges alone. A worker that had to wait for a processor tells too
     /// much, so that no single range changes the figure much.
     func measure(nanoseconds: UInt32, items: UInt64) {

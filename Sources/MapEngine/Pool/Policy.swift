@@ -7,7 +7,7 @@ enum Policy {
     /// elsewhere when it dies. A wakeup costs about 30 µs.
     static let queueTime: Int64 = 200_000
     /// A range is to take about this long: long against the 0.1 µs it costs, short against what a person notices.
-    static let rangeTime: Int64 = 150_000
+    static let rangeTime: Int64 = 250_000
     /// Before anything was measured, a range has at most this many items.
     static let firstRange: UInt64 = 64
     /// No range is larger, so that counts fit into the layout's words.
@@ -20,6 +20,9 @@ enum Policy {
     /// When a worker has nothing to do, and another has had no step for so long, what that one has not begun is taken back from it.
     static let takeBackAfter: Int64 = 2_000_000
 
+    /// Work, in nanoseconds, or in items whose time is not known, for which workers that are woken together are spread over processors.
+    static let worthMoving = 300_000.0
+    static let manyItems: UInt64 = 16
     /// How often an idle worker looks for work before it sleeps: about 20 to 50 µs, the price of a sleep and a wakeup.
     static let workerLooks: UInt32 = 1000
     /// How long a waiting host thread looks for replies before it sleeps; only while a core is free, and no worker had to be woken: it

@@ -27,12 +27,13 @@ extension Pool {
     private func spread(_ job: Job, draining: Bool, now: Int64) {
         let candidates = workers.filter { takes($0, job) }
         guard var level = candidates.lazy.map(\.inFlight).min() else { return }
+        let isParallel = candidates.count > 1 && usable > 1 && job.isLong
         while true {
             let size = rangeSize(job, workers: candidates.count)
             level += 1
             guard level <= depth(job, size, workers: candidates.count) else { return }
             for worker in candidates where worker.inFlight < level {
-                guard takes(worker, job), giveRange(worker, job, size, draining: draining, now: now) else {
+                guard takes(worker, job), giveRange(worker, job, size, isParallel, draining: draining, now: now) else {
                     if job.waiting == 0 || job.room(draining: draining) == 0 { return }
                     continue
                 }
@@ -47,14 +48,16 @@ extension Pool {
     }
 
     /// False when the job has nothing more to give now.
-    private func giveRange(_ worker: Worker, _ job: Job, _ size: UInt64, draining: Bool, now: Int64) -> Bool {
+    private func giveRange(
+        _ worker: Worker, _ job: Job, _ size: UInt64, _ isParallel: Bool, draining: Bool, now: Int64
+    ) -> Bool {
         var most = min(size, job.room(draining: draining))
         if config.itemsPerWorker > 0 {
             most = min(most, max(1, config.itemsPerWorker - min(config.itemsPerWorker, worker.itemsGiven)))
         }
         guard let range = job.take(most) else { return false }
         worker.itemsGiven += range.count
-        give(worker, .range(job, range), now: now)
+        give(worker, .range(job, range), now: now, flags: isParallel ? MAPB_SPREAD.rawValue : 0)
         return true
     }
 
@@ -102,11 +105,12 @@ extension Pool {
     }
 
     /// Puts a request into a worker's inbox. It is seen once published.
-    private func give(_ worker: Worker, _ work: Assignment.Work, now: Int64) {
+    private func give(_ worker: Worker, _ work: Assignment.Work, now: Int64, flags: UInt32 = 0) {
         let ticket = worker.published + 1
         var request = mapb_request()
         var step: UInt64 = 0
         request.ticket = ticket
+        request.flags = flags
         switch work {
         case .range(let job, let range):
             request.kind = MAPB_REQUEST_RANGE.rawValue

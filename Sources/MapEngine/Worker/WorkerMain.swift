@@ -37,18 +37,20 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     var ticket: UInt64 = 0
     while true {
         ticket &+= 1
-        unsafe workerAwait(task, ticket)
+        let slept = unsafe workerAwait(task, ticket)
+        if slept { unsafe workerSpread(task, ticket) }
         unsafe workerAnswer(task, ticket)
         unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
         unsafe workerRing(task)
     }
 }
 
-/// Waits until a request has been published: looks a few times, then sleeps.
+/// Waits until a request has been published: looks a few times, then sleeps. True when it slept.
 @_noLocks
-func workerAwait(_ task: Task, _ ticket: UInt64) {
+func workerAwait(_ task: Task, _ ticket: UInt64) -> Bool {
     let tail = unsafe mapb_inbox_tail(task.pointee.inbox)!
-    if unsafe mapb_load(tail) >= ticket { return }
+    if unsafe mapb_load(tail) >= ticket { return false }
+    var slept = false
     var looks = unsafe workerMayLook(task) ? mapb_spin(task.pointee.head) : 0
     while unsafe mapb_load(tail) < ticket {
         if looks > 0 {
@@ -62,7 +64,16 @@ func workerAwait(_ task: Task, _ ticket: UInt64) {
         let seen = unsafe mapb_load(tail)
         if seen < ticket { unsafe mapb_futex_wait(tail, UInt32(truncatingIfNeeded: seen)) }
         unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 0)
+        slept = true
     }
+    return slept
+}
+
+/// The kernel likes to wake a worker on the processor of whoever wakes it; several that are woken together would share it.
+@_noLocks
+func workerSpread(_ task: Task, _ ticket: UInt64) {
+    let request = unsafe mapb_request_at(task.pointee.inbox, ticket)!
+    if unsafe request.pointee.flags & MAPB_SPREAD.rawValue != 0 { unsafe mapb_go_home(task.pointee.slot) }
 }
 
 /// False on the processor of the host thread that waits for this worker's reply: looking would keep it from running. When that
