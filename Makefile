@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint build dist demo test install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test bench bench-check install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -17,6 +17,12 @@ demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny
 
 test: dist ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
 	@scripts/test.sh $(SUITES)
+
+bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small: one row; ARGS=--help)
+	@scripts/bench.sh $(ARGS)
+
+bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyond Benchmarks/thresholds.json (ARGS=--last)
+	@scripts/bench.sh --check $(ARGS)
 
 dist: ## Build what users get into dist/: library, header, zygote, pkg-config and CMake files
 	@scripts/dist.sh
@@ -41,7 +47,7 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
-	@rm -rf .build .build-static .build-dist .build-demo .build-test dist out
+	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench Benchmarks/out dist out
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)
@@ -49,6 +55,9 @@ setup: ## Check the toolchain, install what is missing (the others do it by them
 
 setup-docs:
 	@scripts/setup.sh docs
+
+setup-bench:
+	@scripts/setup.sh build bench
 
 setup-lint:
 	@scripts/setup.sh build lint

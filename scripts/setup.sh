@@ -5,7 +5,7 @@
 #
 #     scripts/setup.sh [GROUP...]
 #
-# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, or all.
+# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, bench, or all.
 # Exit codes: 0 ready; 1 something is missing, and the message says what to do; 64 wrong usage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -29,6 +29,12 @@ packages_build=(
 )
 packages_docs=(doxygen)
 packages_lint=(clang-format shellcheck)
+packages_bench=(
+    libbenchmark-dev                # Google Benchmark
+    libtbb-dev libzmq3-dev          # native peers; OpenMP comes with gcc
+    python3-venv                    # the Python peers, from PyPI
+    valgrind                        # counts instructions
+)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() {
@@ -123,9 +129,13 @@ for group in "${groups[@]}"; do
         build) packages+=("${packages_swift[@]}" "${packages_build[@]}") ;;
         docs) packages+=("${packages_docs[@]}") ;;
         lint) packages+=("${packages_swift[@]}" "${packages_lint[@]}") ;;
-        all) packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}") ;;
+        bench) packages+=("${packages_bench[@]}") ;;
+        all)
+            packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}")
+            packages+=("${packages_bench[@]}")
+            ;;
         *)
-            say "unknown group '$group'; there are: build, docs, lint, all"
+            say "unknown group '$group'; there are: build, docs, lint, bench, all"
             exit 64
             ;;
     esac

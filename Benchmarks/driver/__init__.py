@@ -1,0 +1,1 @@
+"""Runs the rows, in rounds, and tells how they came out."""

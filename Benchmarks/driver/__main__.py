@@ -1,0 +1,92 @@
+"""Runs the rows given, or all:
+
+    scripts/bench.sh [ROW...] [--seconds S] [--quick] [--list]
+    scripts/bench.sh --check [--last]
+"""
+
+import argparse
+import json
+import sys
+
+from . import check, machine, page, plots, report
+from .measuring import measure, progress
+from .paths import OUT
+from .rows import ROWS
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        prog="bench", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measures MapEngine beside its peers.", epilog="rows: " + ", ".join(row.name for row in ROWS),
+    )
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; all if none is given")
+    parser.add_argument("--seconds", type=float, default=450, help="about how long a whole run may measure (default: 450)")
+    parser.add_argument("--quick", action="store_true", help="one or two short rounds: a look, no measurement")
+    parser.add_argument("--list", action="store_true", help="list the rows")
+    parser.add_argument("--check", action="store_true", help="compare ratios with thresholds.json; 1 on a regression")
+    parser.add_argument("--last", action="store_true", help="with --check: the results of the last run, instead of a quick one")
+    arguments = parser.parse_args()
+    unknown = set(arguments.rows) - {row.name for row in ROWS}
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are: {', '.join(row.name for row in ROWS)}")
+    return arguments
+
+
+def load(path):
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def save(path, results, rows):
+    """What was measured of other rows before stays."""
+    measured = {row.name for row in rows}
+    kept = [result for result in load(path) if result["bench"].split("/")[0] not in measured]
+    order = {row.name: index for index, row in enumerate(ROWS)}
+    # A row that is no more is dropped.
+    merged = [result for result in kept + results if result["bench"].split("/")[0] in order]
+    merged.sort(key=lambda result: order[result["bench"].split("/")[0]])
+    OUT.mkdir(parents=True, exist_ok=True)
+    path.write_text("[\n" + ",\n".join("  " + json.dumps(result, ensure_ascii=False) for result in merged) + "\n]\n")
+
+
+def run_check(arguments):
+    path = OUT / ("results.json" if arguments.last else "check.json")
+    if not arguments.last:
+        rows = [row for row in ROWS if row.name in check.rows_with_thresholds()]
+        results, _ = measure(rows, min(arguments.seconds, 150), quick=True)
+        save(path, results, rows)
+    return 0 if check.check(load(path)) else 1
+
+
+def main():
+    arguments = parse()
+    if arguments.list:
+        for row in ROWS:
+            print(f"{row.name:<16} {row.text} ({row.unit})")
+        return 0
+    for text in machine.warnings():
+        progress(f"warning: {text}")
+    if arguments.check:
+        return run_check(arguments)
+    rows = [row for row in ROWS if not arguments.rows or row.name in arguments.rows]
+    # A few rows take their share of the time, and no more.
+    share = sum(row.share for row in rows) / sum(row.share for row in ROWS)
+    results, broken = measure(rows, arguments.seconds * share, arguments.quick)
+    path = OUT / ("quick.json" if arguments.quick else "results.json")
+    save(path, results, rows)
+    report.print_figures(results)
+    print()
+    report.print_goals(results)
+    for name, why in broken.items():
+        progress(f"not measured: {name}: {why}")
+    if not arguments.quick:
+        drawn = plots.draw(results)
+        # The page tells of one run, not of rows from several.
+        if not arguments.rows:
+            page.write(results, broken, ROWS, drawn)
+            progress("wrote docs/performance.md")
+    progress(f"wrote {path.relative_to(path.parent.parent.parent)}")
+    return 1 if any(name.split(", ")[1].startswith(("mapengine", "all")) for name in broken) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Rows that are looked at from outside: what a pool at rest does, what callgrind counts, how long a library takes to load."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .paths import BENCHMARKS, LIBRARY, NATIVE, PLAIN
+from .systems import Failed, run
+
+RANGES = 3000
+PYTHON_PEERS = ("multiprocessing.Pool", "concurrent.futures", "loky", "mpire", "pebble")
+
+
+def context_switches(pids):
+    """Of all threads of these processes, so far."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", (task / "status").read_text())))
+    return total
+
+
+def private_mebibytes(pid):
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(map(int, re.findall(r"Private_(?:Clean|Dirty):\s*(\d+) kB", text))) / 1024
+
+
+class IdleHost:
+    """A host that has done a little work and now rests, until its standard input is closed."""
+
+    def __init__(self, command, environment=None):
+        self.process = subprocess.Popen(
+            [str(word) for word in command], env=os.environ | (environment or {}),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"{command[0]} ended before it was at rest")
+        if line.startswith("{"):
+            answer = json.loads(line)
+            self.workers, others = answer["workers"], answer["others"]
+        else:
+            zygote, *self.workers = map(int, line.split())
+            others = [zygote]
+        self.all = [self.process.pid, *self.workers, *others]
+
+    def stop(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def idle(seconds):
+    """All pools rest at the same time, because rest does not disturb, and ten seconds each would add up."""
+    hosts = {"mapengine": IdleHost([NATIVE / "idle-host", 2])}
+    environment = {"PYTHONPATH": str(BENCHMARKS), "BENCH_PYTHON_WORK": str(NATIVE / "libpythonwork.so")}
+    try:
+        for system in PYTHON_PEERS:
+            hosts[system] = IdleHost([sys.executable, "-m", "python_peers", "idle", system], environment)
+        time.sleep(0.5)
+        before = {name: context_switches(host.all) for name, host in hosts.items()}
+        time.sleep(seconds)
+        values = {}
+        for name, host in hosts.items():
+            values[name] = context_switches(host.all) - before[name]
+            values[f"{name}: private MiB per worker"] = sum(map(private_mebibytes, host.workers)) / len(host.workers)
+        return values
+    finally:
+        for host in hosts.values():
+            host.stop()
+
+
+def many_workers(_seconds):
+    values = {}
+    for workers in (2, 16, 64):
+        with tempfile.NamedTemporaryFile(suffix=".callgrind") as file:
+            output = run(
+                ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={file.name}",
+                 NATIVE / "many-workers", workers, RANGES],
+                environment={
+                    "LD_LIBRARY_PATH": str(PLAIN / "lib"),
+                    "LD_PRELOAD": str(NATIVE / "libvalgrind-pidfd.so"),
+                },
+            )
+            counted = re.search(r"^totals: (\d+)", Path(file.name).read_text(), re.MULTILINE)
+        if not counted or int(counted.group(1)) == 0:
+            raise Failed("callgrind counted nothing")
+        values[str(workers)] = int(counted.group(1)) / int(output.split()[-1])
+    return values
+
+
+class Load:
+    """dlopen in a fresh process, several times, the median."""
+
+    def __init__(self, library):
+        self.library = library
+
+    def __call__(self, _seconds):
+        times = sorted(int(run([NATIVE / "load-library", self.library])) for _ in range(15))
+        return {"": times[len(times) // 2] / 1e6}
+
+
+LOAD = {
+    "mapengine": Load(PLAIN / LIBRARY),
+    "oneTBB": Load("libtbb.so.12"),
+    "ZeroMQ ipc": Load("libzmq.so.5"),
+}

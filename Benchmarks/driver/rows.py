@@ -1,0 +1,133 @@
+"""The rows: what each measures, in which unit, with which systems."""
+
+from dataclasses import dataclass
+
+from . import probes
+from .systems import Native, Python
+
+OURS = "mapengine"
+PYTHON = ("multiprocessing.Pool", "concurrent.futures", "loky", "mpire", "pebble")
+
+
+@dataclass
+class Row:
+    name: str
+    unit: str
+    text: str
+    systems: dict  # by name: what runs it once
+    share: float = 1.0  # of the time there is, against other rows
+    rounds: int = 5  # at most
+    higher_is_better: bool = False
+    parameter: str = ""  # of a sweep: what the numbers behind the name are
+    seconds: float = 0.2  # for which a system measures in a round, if it takes less by itself
+
+
+def native(row, *programs):
+    return {("mapengine" if program == "mapengine" else NAMES[program]): Native(program, row) for program in programs}
+
+
+def python(row, *systems):
+    return {system: Python(system, row) for system in systems or PYTHON}
+
+
+NAMES = {
+    "loop": "C loop",
+    "memcpy": "memcpy",
+    "openmp": "OpenMP",
+    "tbb": "oneTBB",
+    "zeromq": "ZeroMQ ipc",
+    "futex": "futex ping-pong",
+}
+
+ROWS = [
+    Row(
+        "map_small", "ns/item", "1,000,000 items of 8 bytes → 8 bytes, a call per item, default chunk, results gathered",
+        native("map_small", "mapengine", "loop", "openmp", "tbb", "zeromq") | python("map_small"), share=2,
+    ),
+    Row(
+        "map_small_range", "ns/item", "the same with `run_range`: a call per range",
+        native("map_small_range", "mapengine", "loop", "openmp", "tbb"), rounds=9,
+    ),
+    Row(
+        "map_chunk1", "ns/item", "the same, in ranges of one item",
+        native("map_chunk1", "mapengine", "openmp", "tbb", "zeromq") | python("map_chunk1"), share=1.3,
+    ),
+    Row(
+        "apply_hot", "µs", "one call and its result, back to back",
+        native("apply_hot", "mapengine", "futex", "zeromq")
+        | {"spinning ping-pong": Native("futex", "apply_hot_spinning")} | python("apply_hot"), share=1.2,
+    ),
+    Row(
+        "apply_cold", "µs", "one call and its result after 10 ms of idleness",
+        native("apply_cold", "mapengine", "futex", "zeromq") | python("apply_cold"), share=1.6, rounds=7,
+    ),
+    Row(
+        "payload_in", "GB/s", "64 × 1 MiB, summed, from a `mape_buffer`",
+        native("payload_in", "mapengine", "loop", "memcpy", "openmp", "tbb", "zeromq") | python("payload_in"),
+        share=1.5, rounds=7, higher_is_better=True,
+    ),
+    Row(
+        "payload_out", "GB/s", "64 results of 1 MiB, read in place",
+        native("payload_out", "mapengine", "loop", "openmp", "tbb", "zeromq") | python("payload_out"),
+        share=1.5, rounds=7, higher_is_better=True,
+    ),
+    Row(
+        "payload_copy", "GB/s", "64 × 1 MiB, summed, from the host's own memory",
+        {OURS: Native("mapengine", "payload_copy"), "mapengine, mape_buffer": Native("mapengine", "payload_in")},
+        share=0.6, rounds=9, higher_is_better=True,
+    ),
+    Row(
+        "compute", "ms", "2,000 items of about 1 ms, uneven (1:20)",
+        native("compute", "mapengine", "openmp", "tbb") | python("compute"), share=2.2, rounds=5,
+    ),
+    Row(
+        "start", "ms", "create, first result, destroy",
+        {
+            "mapengine EXEC": Native("mapengine", "start_exec"),
+            "mapengine EXEC, host of 4 GiB": Native("mapengine", "start_exec_large"),
+            "mapengine FORK": Native("mapengine", "start_fork"),
+            "mapengine FORK, host of 4 GiB": Native("mapengine", "start_fork_large"),
+            "multiprocessing.Pool, host of 4 GiB": Python("multiprocessing.Pool", "start_large"),
+        } | python("start"), share=3,
+    ),
+    Row(
+        "recover", "ms", "SIGKILL of a worker to the next result from its replacement",
+        native("recover", "mapengine") | python("recover", "concurrent.futures", "loky", "mpire", "pebble"),
+        share=2.2, rounds=3,
+    ),
+    Row(
+        "stream", "ns/item", "10,000,000 items through a window of 4,096",
+        {OURS: Native("mapengine", "stream"), "mapengine, map_small": Native("mapengine", "map_small")}
+        | python("stream", "multiprocessing.Pool"), share=1.2,
+    ),
+    Row("idle", "wakeups", "pool at rest for 10 s", {"all": probes.idle}, share=1.5, rounds=2, seconds=10),
+    Row(
+        "many_workers", "instructions", "on the host's side per range (callgrind)",
+        {OURS: probes.many_workers}, share=1.2, rounds=3, parameter="workers",
+    ),
+    Row("load", "ms", "dlopen of the stripped library", probes.LOAD, share=0.3),
+    Row(
+        "busy_host", "ms", "a fixed amount of the host's own work, while all cores have work to do",
+        {
+            f"{system}, {case}": Native(program, f"busy_host_{benchmark}")
+            for case, benchmark in (("workers compute", "full"), ("a call each ms", "trickle"), ("at rest", "rest"))
+            for system, program in ((OURS, "mapengine"), ("bare processes", "processes"))
+        }, share=2, rounds=9,
+    ),
+    Row(
+        "sweep_chunk", "ns/item", "`map_small` over chunk size",
+        native("sweep_chunk", "mapengine", "openmp", "tbb") | python("sweep_chunk", "multiprocessing.Pool"),
+        share=1.3, rounds=3, parameter="items per chunk", seconds=0.06,
+    ),
+    Row(
+        "sweep_payload", "ns/item", "sums over payload size",
+        native("sweep_payload", "mapengine", "tbb", "zeromq")
+        | {"mapengine, copied": Native("mapengine", "sweep_payload_copy")} | python("sweep_payload", "multiprocessing.Pool"),
+        share=1.6, rounds=3, parameter="bytes per item", seconds=0.06,
+    ),
+    Row(
+        "sweep_workers", "ns/item", "`map_small` over workers",
+        native("sweep_workers", "mapengine", "openmp", "tbb") | python("sweep_workers", "multiprocessing.Pool"),
+        share=1.2, rounds=3, parameter="workers", seconds=0.06,
+    ),
+]

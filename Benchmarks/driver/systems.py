@@ -1,0 +1,68 @@
+"""How one system is run once for one row: a process of its own, which answers a number, or several by name."""
+
+import json
+import os
+import subprocess
+import sys
+
+from .paths import BENCHMARKS, NATIVE
+
+
+class Failed(Exception):
+    """A system did not answer, or answered wrongly."""
+
+
+def run(command, timeout=120, **options):
+    environment = os.environ | {
+        "PYTHONPATH": str(BENCHMARKS),
+        "BENCH_PYTHON_WORK": str(NATIVE / "libpythonwork.so"),
+    } | options.pop("environment", {})
+    try:
+        done = subprocess.run(
+            [str(word) for word in command], env=environment, timeout=timeout, capture_output=True, text=True, **options
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"no answer within {timeout} s") from None
+    if done.returncode != 0:
+        lines = [line for line in (done.stderr + done.stdout).strip().splitlines() if line.strip()]
+        raise Failed(f"exit code {done.returncode}: {lines[-1] if lines else 'no message'}")
+    return done.stdout
+
+
+class Native:
+    """A row of a program that Google Benchmark drives. A benchmark with arguments answers a value for each."""
+
+    def __init__(self, program, benchmark, counter="value"):
+        self.program, self.benchmark, self.counter = program, benchmark, counter
+
+    def __call__(self, seconds):
+        output = run([
+            NATIVE / f"bench-{self.program}",
+            f"--benchmark_filter=^{self.benchmark}/",
+            f"--benchmark_min_time={seconds}",
+            "--benchmark_format=json",
+        ])
+        values = {}
+        for result in json.loads(output)["benchmarks"]:
+            if result.get("error_occurred"):
+                raise Failed(result.get("error_message", "failed"))
+            parts = result["run_name"].split("/")
+            parameter = parts[1] if len(parts) > 1 and parts[1].isdigit() else ""
+            values[parameter] = result[self.counter]
+            if "growth" in result:
+                values["growth"] = result["growth"]
+        if not values:
+            raise Failed(f"{self.program} has no {self.benchmark}")
+        return values
+
+
+class Python:
+    """A row of one of the Python peers."""
+
+    def __init__(self, system, row):
+        self.system, self.row = system, row
+
+    def __call__(self, seconds):
+        output = run([sys.executable, "-m", "python_peers", self.row, self.system, "--seconds", seconds])
+        answer = json.loads(output.strip().splitlines()[-1])
+        return answer.get("values") or {"": answer["value"]}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Builds Benchmarks/ against dist/, gets the Python peers, and runs rows: all, or those given. Options are the driver's:
+# scripts/bench.sh --help. BENCH_DIST names another build of the library to measure.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build=.build-bench
+dist=${BENCH_DIST:-dist}
+log=$build/build.log
+mkdir -p "$build"
+
+[[ -f $dist/lib/libmapengine.so.1 ]] || {
+    echo "bench: there is no library in $dist: run make dist first" >&2
+    exit 1
+}
+
+# A copy, so that a build in the middle of a run changes nothing.
+rm -rf "$build/dist" "$build/plain"
+cp -a "$dist" "$build/dist"
+# And one without symbols: what users load, and what valgrind can read.
+mkdir -p "$build/plain/lib"
+cp -a "$build/dist/libexec" "$build/plain/libexec"
+strip --strip-all --remove-section=.gnu_debuglink -o "$build/plain/lib/libmapengine.so.1" "$build/dist/lib/libmapengine.so.1"
+
+# CMake's notes of a folder that has been moved or copied are of no use, nor is a virtual environment there.
+cache=$build/native/CMakeCache.txt
+if [[ -f $cache ]] && ! grep -qxF "CMAKE_CACHEFILE_DIR:INTERNAL=$PWD/$build/native" "$cache"; then
+    rm -rf "$build/native" "$build/venv"
+fi
+echo "bench: building Benchmarks"
+if ! { cmake -S Benchmarks/native -B "$build/native" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$PWD/$build/dist" &&
+    cmake --build "$build/native" --parallel; } >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "bench: the build failed, see above" >&2
+    exit 1
+fi
+
+# The stamp tells which requirements the environment was made for.
+venv=$build/venv
+if ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
+    echo "bench: getting the Python peers"
+    rm -rf "$venv"
+    if ! { /usr/bin/python3 -m venv "$venv" && "$venv/bin/pip" install -q -r Benchmarks/requirements.txt; } >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "bench: could not get the Python peers, see above; this needs the network once" >&2
+        exit 1
+    fi
+    cp Benchmarks/requirements.txt "$venv/requirements.txt"
+fi
+
+# Python's own notes would lie among the sources.
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/Benchmarks
+exec "$venv/bin/python" -m driver "$@"
