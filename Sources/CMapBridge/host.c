@@ -160,7 +160,6 @@ int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread)
 }
 
 void mapb_join_thread(uint64_t thread) { pthread_join((pthread_t)thread, NULL); }
-uint64_t mapb_this_thread(void) { return (uint64_t)pthread_self(); }
 
 /* ---- waiting and waking ---- */
 

@@ -52,7 +52,6 @@ void mapb_kill_zygote(mapb_spawned *zygote);
 /** A thread of 8 MiB stack that blocks all signals. @return 0 or an errno. */
 int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread);
 void mapb_join_thread(uint64_t thread);
-uint64_t mapb_this_thread(void);
 
 /* ---- waiting and waking ---- */
 

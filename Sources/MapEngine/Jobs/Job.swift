@@ -66,7 +66,6 @@ final class Job {
     var ending: Outcome?
     var endingSince: Int64 = 0
     var isReleased = false
-    var hasInput = true
     /// Ended items that the pool's figures have.
     var countedItems: UInt64 = 0
     var isDone = false

@@ -290,7 +290,6 @@ extension Pool {
         job.stream?.close()
         input.give(job.record)
         for buffer in job.buffers { letGo(buffer) }
-        job.hasInput = false
     }
 
     func letGo(_ buffer: Buffer) {
