@@ -79,6 +79,42 @@ import Testing
         }
     }
 
+    /// Its input is given back as soon as its items have ended: nothing may be written there any more.
+    @Test func aJobOfAFunctionThatCannotRunIsCopiedNoFurther() throws {
+        let local = try LocalPool()
+        local.function.fail(Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_SETUP, code: 1, "no"))
+        let size = Int(Policy.copyPiece)
+        let used = local.pool.input.used
+        let host = [UInt8](repeating: 1, count: 3 * size)
+        try host.withUnsafeBytes {
+            let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
+            let job = try local.pool.submit(local.function, JobConfig(), items)
+            local.pool.launch(job)
+            #expect(job.isDone)
+            #expect(local.pool.input.used == used)
+            #expect(!local.pool.fill(job))
+        }
+    }
+
+    @Test func aStreamKeepsABufferThatItsItemsLieIn() throws {
+        let local = try LocalPool()
+        let used = local.pool.input.used
+        let buffer = try Self.buffer(local, 4096)
+        let job = try local.pool.openStream(local.function, JobConfig())
+        let base = UnsafeRawPointer(local.pool.input.base + Int(buffer.block.offset))
+        let spans = [mape_span(data: base, size: 8), mape_span(data: base + 8, size: 8)]
+        let accepted = try local.pool.push(job, job.stream!, spans, 2)
+        #expect(accepted == 2)
+        let held = local.pool.input.used
+        local.pool.buffers[999] = nil
+        local.pool.letGo(buffer)
+        #expect(local.pool.input.used == held)
+        local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now())
+        try local.settle()
+        #expect(job.isDone)
+        #expect(local.pool.input.used == used)
+    }
+
     @Test func itemsInABufferStayWhereTheyAre() throws {
         let local = try LocalPool()
         let buffer = try Self.buffer(local, 4096)

@@ -40,8 +40,8 @@ final class Job {
     /// The mapb_job in the input memory, and with it what was copied there.
     let record: Block
     let globals: Globals?
-    /// A buffer that the items lie in.
-    let buffers: [Buffer]
+    /// Buffers that items lie in, each kept once.
+    private(set) var buffers: [Buffer] = []
     var stream: Stream?
     var handle: UInt = 0
     /// The host gave no place for a handle: the job releases itself.
@@ -97,7 +97,6 @@ final class Job {
 
     init(
         function: Function, config: JobConfig, sequence: UInt64, total: UInt64, record: Block, globals: Globals?,
-        buffers: [Buffer],
         now: Int64
     ) {
         self.function = function
@@ -107,8 +106,14 @@ final class Job {
         ready = total
         self.record = record
         self.globals = globals
-        self.buffers = buffers
         submitted = now
+    }
+
+    /// Keeps a buffer until all items have ended.
+    func keep(_ buffer: Buffer) {
+        if buffers.contains(where: { $0 === buffer }) { return }
+        buffer.retain()
+        buffers.append(buffer)
     }
 
     var isStream: Bool { stream != nil }

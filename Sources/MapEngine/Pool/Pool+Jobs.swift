@@ -180,10 +180,9 @@ extension Pool {
         let now = mapb_now()
         let job = Job(
             function: function, config: config, sequence: sequence, total: total, record: block, globals: globals,
-            buffers: used,
             now: now)
+        used.forEach(job.keep)
         job.stream = stream
-        used.forEach { $0.retain() }
         if let failure = function.failure { job.endWaiting(failure, now: now) }
         return job
     }
@@ -203,7 +202,7 @@ extension Pool {
     /// Copies the next piece of a job's input in, and gives out what is there: workers begin while the rest is copied, and other
     /// threads get the lock between pieces. True while there is more.
     func fill(_ job: Job) -> Bool {
-        guard let copying = job.copying, job.ending == nil else { return false }
+        guard let copying = job.copying, job.ending == nil, !job.isDone else { return false }
         let most = max(1, Policy.copyPiece / max(1, copying.packed))
         let end = min(job.total, job.ready + most)
         copying.copy(job.ready, end, into: input)
@@ -234,7 +233,7 @@ extension Pool {
                 throw MapError(MAPE_E_OVERFLOW, "items[\(accepted)].size is more than memory can hold")
             }
             if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
-                _ = try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data")
+                job.keep(try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data"))
             }
             try unsafe stream.put(job.total, span.data, UInt64(span.size))
             job.total += 1
@@ -290,6 +289,7 @@ extension Pool {
         job.stream?.close()
         input.give(job.record)
         for buffer in job.buffers { letGo(buffer) }
+        job.copying = nil
     }
 
     func letGo(_ buffer: Buffer) {

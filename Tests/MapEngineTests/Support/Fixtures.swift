@@ -25,7 +25,7 @@ func bareJob(_ total: UInt64, _ config: JobConfig = JobConfig(), now: Int64 = 0)
     let function = try Function.make(describe(run: emptyRun), id: 1, input: input, isFork: true, snapshot: true)
     let record = try input.take(UInt64(MemoryLayout<mapb_job>.size), zeroed: true)
     return Job(
-        function: function, config: config, sequence: 1, total: total, record: record, globals: nil, buffers: [],
+        function: function, config: config, sequence: 1, total: total, record: record, globals: nil,
         now: now)
 }
 
