@@ -115,7 +115,7 @@ final class Zygote {
         return got == 1 ? message : nil
     }
 
-    /// Ends the process: closes the socket's sending side, which it takes as its end, then waits, then kills.
+    /// Ends the process: shuts the socket down, which it takes as its end, then waits, then kills.
     /// - Returns: how it ended, in words.
     @discardableResult
     func end(grace: Int32) -> String {
