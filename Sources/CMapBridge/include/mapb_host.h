@@ -93,5 +93,7 @@ uint64_t mapb_limit(int which);
 char **mapb_environment(void);
 /** What mape_status_string answers: static text. */
 const char *mapb_status_text(int status);
+/** "", for ever. */
+static inline const char *mapb_empty_text(void) { return ""; }
 
 #endif

@@ -103,6 +103,7 @@ extension Pool {
         try locked { () throws(MapError) in
             try enterEvents()
             pump()
+            attend(mapb_now())
         }
         defer { locked { events.isBusy = false } }
         let limit = most == 0 ? UInt64(Int32.max) : min(UInt64(most), UInt64(Int32.max))
@@ -146,26 +147,43 @@ extension Pool {
             locked { if job.ownsItself && !job.isReleased { release(job) } }
             return unsafe job.config.onDone == nil ? 0 : 1
         case .items(let job, let segment, let place, let offset, let count):
-            var told: UInt64 = 0
-            let released = unsafe mapb_load32(releases)
             unsafe fill(&event, job, MAPE_EVENT_ITEM)
-            while told < count {
-                if let callback = unsafe job.config.onItem {
-                    unsafe segment.read(offset + told, into: &event.result)
-                    unsafe event.index = segment.first + offset + told
-                    unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
-                    unsafe callback(job.config.context, &event)
-                }
-                told += 1
-                // A callback may have released the job: look under the lock.
-                if unsafe mapb_load32(releases) != released { break }
-                if end != .max && mapb_now() >= end { break }
-            }
+            let told = unsafe tellItems(job, segment, offset, count, &event, end)
             locked {
                 self.told(job, place: place, told, keepHeld: false)
                 letGoOfHeld()
             }
             return told
+        }
+    }
+
+    /// Calls back for items of a segment. Returns how many were told.
+    private func tellItems(
+        _ job: Job, _ segment: Segment, _ offset: UInt64, _ count: UInt64, _ event: inout mape_event, _ end: Int64
+    ) -> UInt64 {
+        guard let callback = unsafe job.config.onItem else { return count }
+        let context = unsafe job.config.context
+        let released = unsafe mapb_load32(releases)
+        // What is the same for all of a range's results is written once.
+        let isPlain = segment.table == nil && segment.outcome == nil && job.crashes.isEmpty
+        let size = isPlain ? Int(segment.size) : 0
+        unsafe segment.read(offset, into: &event.result)
+        unsafe event.index = segment.first + offset
+        unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
+        var told: UInt64 = 0
+        while true {
+            unsafe callback(context, &event)
+            told += 1
+            // A callback may have released the job: look under the lock.
+            if unsafe told == count || mapb_load32(releases) != released { return told }
+            if end != .max && mapb_now() >= end { return told }
+            unsafe event.index += 1
+            if isPlain {
+                if let data = unsafe event.result.data { unsafe event.result.data = unsafe data + size }
+            } else {
+                unsafe segment.read(offset + told, into: &event.result)
+                unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
+            }
         }
     }
 

@@ -5,6 +5,10 @@ import CMapBridge
 extension Job {
     /// The segment that holds an item, or nil when it has not ended.
     func segment(holding item: UInt64) -> Segment? {
+        if segments.count == 1 {
+            guard let only = segments[0], item >= only.first, item < only.end else { return nil }
+            return only
+        }
         if indexed < segments.count {
             index.append(contentsOf: indexed..<segments.count)
             indexed = segments.count

@@ -57,7 +57,8 @@ final class Job {
     var next: UInt64 = 0
     var again: [ItemRange] = []
     var running: UInt64 = 0
-    var counts = [UInt64](repeating: 0, count: 7)
+    /// Ended items by state. A vector, because an array would be one more allocation per job.
+    var counts = SIMD8<UInt64>()
     var ended: UInt64 = 0
     /// Items lost with their worker, and how often.
     var crashes: [UInt64: UInt32] = [:]

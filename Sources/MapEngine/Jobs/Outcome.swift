@@ -80,13 +80,4 @@ struct Segment {
 }
 
 /// "" for C, for ever.
-nonisolated(unsafe) let emptyText = unsafe UnsafePointer(CText("").leak())
-
-extension CText {
-    /// The text's address, never to be freed.
-    fileprivate consuming func leak() -> UnsafeMutablePointer<CChar> {
-        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: count + 1)
-        unsafe copy.update(from: bytes, count: count + 1)
-        return unsafe copy
-    }
-}
+var emptyText: UnsafePointer<CChar> { unsafe mapb_empty_text() }

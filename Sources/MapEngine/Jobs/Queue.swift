@@ -19,6 +19,12 @@ struct Queue<Element> {
     mutating func popFirst() -> Element? {
         guard head < items.count else { return nil }
         let element = items[head]
+        dropFirst()
+        return element
+    }
+
+    /// Takes the first element, which there has to be, out.
+    mutating func dropFirst() {
         items[head] = nil
         head += 1
         if head == items.count {
@@ -28,7 +34,6 @@ struct Queue<Element> {
             items.removeFirst(head)
             head = 0
         }
-        return element
     }
 
     /// Takes out every element that matches.

@@ -51,10 +51,37 @@ import CMapBridge
         unsafe blocks.deallocate()
     }
 
-    /// True when item `index` has a place in the ring.
-    func hasPlace(for index: UInt64) -> Bool { index - low < capacity }
+    /// How many items from number `index` on have a place in the ring.
+    func room(from index: UInt64) -> UInt64 { capacity - (index - low) }
 
-    /// Copies an item in.
+    /// Copies items in as long as they need nothing but room in the current block. Returns how many.
+    func putPacked(_ items: UnsafePointer<mape_span>, _ count: Int, at first: UInt64) -> Int {
+        guard current >= 0 else { return 0 }
+        let packed = unsafe blocks + current
+        let block = unsafe packed.pointee.block
+        let lines = unsafe input.at(spans, as: mapb_span.self)
+        let place = Place(block: Int32(current), hasEnded: false)
+        var used = unsafe packed.pointee.used
+        var done = 0
+        while done < count {
+            let item = unsafe items[done]
+            let size = unsafe UInt64(bitPattern: Int64(item.size))
+            guard let data = unsafe item.data, size > 0, size <= block.count else { break }
+            let rounded = (size + 15) & ~15
+            guard rounded <= block.count - used, unsafe input.offset(of: data) == nil else { break }
+            unsafe input.copy(data, Int(size), to: block.offset + used)
+            let at = Int((first + UInt64(done)) & (capacity - 1))
+            unsafe lines[at] = mapb_span(offset: block.offset + used, size: size)
+            unsafe places[at] = place
+            used += rounded
+            done += 1
+        }
+        unsafe packed.pointee.used = used
+        unsafe packed.pointee.live += done
+        return done
+    }
+
+    /// Copies an item in, or notes where in the input memory it lies.
     func put(_ index: UInt64, _ bytes: UnsafeRawPointer?, _ size: UInt64) throws(MapError) {
         var span = mapb_span(offset: 0, size: size)
         var number = -1
@@ -98,22 +125,34 @@ import CMapBridge
 
     func itemsEnded(first: UInt64, count: UInt64) {
         let mask = capacity - 1
-        for index in first..<(first + count) {
-            let place = unsafe places + Int(index & mask)
-            unsafe place.pointee.hasEnded = true
-            let number = unsafe Int(place.pointee.block)
-            if number < 0 { continue }
-            let packed = unsafe blocks + number
-            unsafe packed.pointee.live -= 1
-            if unsafe packed.pointee.live > 0 { continue }
-            if number == current { unsafe packed.pointee.used = 0 } else { free(number) }
+        let end = first + count
+        let isLowest = first == low
+        var index = first
+        while index < end {
+            // Those that lie in one block, together.
+            let number = unsafe places[Int(index & mask)].block
+            var run = 0
+            while unsafe index < end && places[Int(index & mask)].block == number {
+                if !isLowest { unsafe places[Int(index & mask)].hasEnded = true }
+                index += 1
+                run += 1
+            }
+            if number >= 0 { leave(Int(number), run) }
         }
-        var next = low
-        while unsafe places[Int(next & mask)].hasEnded {
-            unsafe places[Int(next & mask)].hasEnded = false
-            next += 1
+        guard isLowest else { return }
+        low = end
+        while unsafe places[Int(low & mask)].hasEnded {
+            unsafe places[Int(low & mask)].hasEnded = false
+            low += 1
         }
-        low = next
+    }
+
+    /// So many items of a block have ended.
+    private func leave(_ number: Int, _ count: Int) {
+        let packed = unsafe blocks + number
+        unsafe packed.pointee.live -= count
+        if unsafe packed.pointee.live > 0 { return }
+        if number == current { unsafe packed.pointee.used = 0 } else { free(number) }
     }
 
     /// Gives back all blocks; the stream is over.

@@ -46,11 +46,18 @@ extension Pool {
         checkTimes(now)
         takeBackIfDue(now)
         trimIfDue(now)
+        var next = min(nextDeadline(now), takeBackDeadline(), trimAt)
         if !waiting.hasLeader {
-            point(bellAt: MAPB_BELL_ENGINE)
-            pump()
+            if life == .running && now < attendedUntil {
+                next = min(next, attendedUntil)
+            } else {
+                unsafe mapb_store32(&input.head.pointee.waiter, 0)
+                point(bellAt: MAPB_BELL_ENGINE)
+                pump()
+                next = min(next, nextDeadline(now), takeBackDeadline())
+            }
         }
-        return min(nextDeadline(now), takeBackDeadline(), trimAt)
+        return next
     }
 
     private func engineHandles(_ tag: UInt64) {

@@ -29,6 +29,10 @@ enum Policy {
     /// may have been woken onto this thread's processor.
     static let waiterSpin: Int64 = 30_000
 
+    /// A host thread that came twice within this time is expected again within it. Nobody is woken for replies meanwhile, so this is also
+    /// how late they may be noticed when it does not come: ten times what a wakeup takes.
+    static let attention: Int64 = 300_000
+
     /// Address space that a pool needs at least, for inputs and for each worker's results.
     static let leastReserve: UInt64 = 1 << 20
     static let inputReserve: UInt64 = 64 << 30

@@ -13,10 +13,9 @@ extension Pool {
             // What a job could still give comes before what later ones have.
             if job.waiting > 0 && job.room(draining: draining) > 0 && canRun(job) { break }
         }
-        work.removeAll { job in
-            let finished = job.waiting == 0
-            if finished { job.isQueuedForWork = false }
-            return finished
+        for at in work.indices.reversed() where work[at].waiting == 0 {
+            work[at].isQueuedForWork = false
+            work.remove(at: at)
         }
         publish()
     }
@@ -25,8 +24,14 @@ extension Pool {
 
     /// Spreads a job's ranges: those who have nothing first, then round by round.
     private func spread(_ job: Job, draining: Bool, now: Int64) {
-        let candidates = workers.filter { takes($0, job) }
-        guard var level = candidates.lazy.map(\.inFlight).min() else { return }
+        candidates.removeAll(keepingCapacity: true)
+        var level = Int.max
+        for worker in workers where takes(worker, job) {
+            candidates.append(worker)
+            level = min(level, worker.inFlight)
+        }
+        if candidates.isEmpty { return }
+        let candidates = self.candidates
         let isParallel = candidates.count > 1 && usable > 1 && job.isLong
         while true {
             let size = rangeSize(job, workers: candidates.count)
@@ -138,17 +143,19 @@ extension Pool {
             worker.seenSince = now
             worker.progressSince = now
         }
-        worker.given.append(Assignment(ticket: ticket, work: work, step: step))
+        worker.note(Assignment(ticket: ticket, work: work, step: step))
         let inbox = unsafe input.inbox(worker.slot)
         unsafe UnsafeMutablePointer(mutating: mapb_request_at(inbox, ticket)!).pointee = request
-        worker.published = ticket
     }
 
     /// Makes what was given visible, and wakes workers that sleep.
     func publish() {
-        for worker in workers where worker.isAlive {
-            let inbox = unsafe input.inbox(worker.slot)
-            if unsafe mapb_peek(&inbox.pointee.tail) == worker.published { continue }
+        for slot in workers.indices {
+            let inbox = unsafe input.inbox(slot)
+            if unsafe watches[slot].outbox == nil || mapb_peek(&inbox.pointee.tail) == watches[slot].published {
+                continue
+            }
+            let worker = workers[slot]
             unsafe mapb_store(&inbox.pointee.tail, worker.published)
             mapb_fence()
             if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {

@@ -166,6 +166,7 @@ extension Pool {
 
     func dropRegion(_ worker: Worker) {
         // Results keep it alive as long as they need it.
+        if isLooking, let region = worker.region { retired.append(region) }
         worker.region = nil
     }
 

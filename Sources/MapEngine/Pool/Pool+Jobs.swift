@@ -222,9 +222,15 @@ extension Pool {
                 assign()
             }
         }
-        while accepted < count {
-            let held = job.total - job.ended + job.undelivered
-            guard held < job.config.window, stream.hasPlace(for: job.total) else { break }
+        let held = job.total - job.ended + job.undelivered
+        guard held < job.config.window else { return 0 }
+        let most = Int(min(UInt64(count), job.config.window - held, stream.room(from: job.total)))
+        while true {
+            let packed = unsafe stream.putPacked(items + accepted, most - accepted, at: job.total)
+            accepted += packed
+            job.total += UInt64(packed)
+            job.ready = job.total
+            if accepted == most { return most }
             let span = unsafe items[accepted]
             guard unsafe span.data != nil || span.size == 0 else {
                 throw .argument("items[\(accepted)].data", unsafe "is NULL, but its size is \(span.size)")
@@ -240,7 +246,6 @@ extension Pool {
             job.ready = job.total
             accepted += 1
         }
-        return accepted
     }
 
     /// Ends a job: what has not begun ends now, what runs is told, and killed after the grace.

@@ -7,7 +7,9 @@ extension Pool {
     func pump() {
         guard life != .created else { return }
         var now: Int64 = 0
-        for worker in workers where worker.state != .none && worker.state != .dying {
+        for slot in workers.indices where unsafe watches[slot].hasNews {
+            let worker = workers[slot]
+            if worker.state == .none || worker.state == .dying { continue }
             takeReplies(worker, &now)
             takeMessages(worker)
         }
@@ -35,7 +37,7 @@ extension Pool {
                 return
             }
             worker.answered += 1
-            _ = worker.given.popFirst()
+            worker.given.dropFirst()
         }
         worker.seenSince = now
         worker.seenWord = 0

@@ -92,30 +92,14 @@ extension Pool {
         guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life != .closed else { return }
         var pipes: [Int32] = []
         do {
-            worker.region = try OutputRegion(reserve: config.outputReserve)
+            let region = try OutputRegion(reserve: config.outputReserve)
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
+            worker.renew(region)
         } catch {
-            worker.region = nil
             startFailed(worker, error.message, retry: true)
             return
         }
-        worker.generation += 1
-        worker.starts += 1
         figures.workersStarted += 1
-        worker.state = .starting
-        worker.pid = 0
-        worker.given = Queue()
-        worker.published = 0
-        worker.answered = 0
-        worker.items = 0
-        worker.messageHead = 0
-        worker.messageLost = 0
-        worker.verdict = nil
-        worker.prepared = []
-        worker.itemsGiven = 0
-        worker.seenWord = 0
-        worker.seenSince = mapb_now()
-        worker.initialRequests = 0
         let inbox = unsafe input.inbox(worker.slot)
         unsafe mapb_store(&inbox.pointee.tail, 0)
         unsafe mapb_store(&inbox.pointee.message_head, 0)

@@ -16,7 +16,7 @@ extension Pool {
 
     /// When to look whether something should be taken back; Int64.max: there is nothing to take.
     func takeBackDeadline() -> Int64 {
-        guard hasIdleWorker else { return .max }
+        guard workers.indices.contains(where: { unsafe watches[$0].mayHoldMore }), hasIdleWorker else { return .max }
         var next = Int64.max
         for worker in workers where mayGiveBack(worker) {
             next = min(next, worker.progressSince + Policy.takeBackAfter)

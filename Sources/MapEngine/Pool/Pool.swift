@@ -33,6 +33,10 @@ import CMapBridge
     var lastMessage = ""
 
     var workers: [Worker]
+    /// A line per worker.
+    let watches: UnsafeMutablePointer<Watch>
+    /// Workers that a job's ranges are being spread over; kept so that no array is made each time.
+    var candidates: [Worker] = []
     var functions: [Function] = []
     var globals: Globals?
     var modules: [(Block, String)] = []
@@ -48,6 +52,15 @@ import CMapBridge
     var engineShouldEnd = false
     var engineSleepsUntil: Int64 = .max
     var bellEpoch: UInt64 = 0
+    var bellTarget = MAPB_BELL_NONE
+    /// Until then host threads are taken to come back by themselves, and nobody is woken for replies. See Waiting.swift.
+    var attendedUntil: Int64 = 0
+    var lastAttended: Int64 = 0
+    /// What the leader looks at without the lock, and the memories that must not go meanwhile.
+    let lookList: UnsafeMutablePointer<LookedReply>
+    var lookCount = 0
+    var isLooking = false
+    var retired: [OutputRegion] = []
     /// A worker that slept was woken since a waiting thread last looked.
     var wokeSleeper = false
     /// When free memory is given back; Int64.max: there is not enough of it.
@@ -101,12 +114,21 @@ import CMapBridge
         usable = usableCores()
         unsafe releases = .allocate(capacity: 1)
         unsafe releases.initialize(to: 0)
-        workers = (0..<config.workers).map { Worker(slot: $0) }
+        let watches = UnsafeMutablePointer<Watch>.allocate(capacity: config.workers)
+        unsafe watches.initialize(repeating: Watch(), count: config.workers)
+        unsafe self.watches = unsafe watches
+        unsafe lookList = .allocate(capacity: usable)
+        workers = (0..<config.workers).map { unsafe Worker(slot: $0, watch: watches + $0) }
         for path in config.modules { modules.append((try input.take(text: path), path)) }
         unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerLooks : 0
     }
 
-    deinit { unsafe releases.deallocate() }
+    deinit {
+        workers = []
+        unsafe watches.deallocate()
+        unsafe lookList.deallocate()
+        unsafe releases.deallocate()
+    }
 
     /// Runs `body` with the lock held; afterwards tells the host, outside the lock, when events have come in.
     func locked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {

@@ -42,13 +42,12 @@ import CMapBridge
     }
 }
 
-/// A busy worker's replies, as far as they were known under the lock. Holds the memory they come in, so that it can be looked at
-/// without the lock.
-private struct WatchedReply {
-    let region: OutputRegion
+/// A busy worker's replies, as far as they were known under the lock.
+@safe struct LookedReply {
+    let tail: UnsafePointer<UInt64>
     let answered: UInt64
 
-    var hasCome: Bool { unsafe mapb_load(&region.outbox.pointee.tail) != answered }
+    var hasCome: Bool { unsafe mapb_load(tail) != answered }
 }
 
 /// When a wait that begins now is over: nanoseconds of the clock; negative timeouts never.
@@ -73,7 +72,7 @@ extension Pool {
                 if let answer = ready() { return answer }
                 seen = waiting.changes
                 leads = !waiting.hasLeader && life == .running
-                if leads { waiting.hasLeader = true }
+                if leads { beginLead() }
                 return nil
             }
             if let answer { return answer }
@@ -87,67 +86,126 @@ extension Pool {
         }
     }
 
+    /// Leads until `ready` answers, the deadline, or the end of the pool's running.
     private func lead<Result>(until deadline: Int64, _ ready: () -> Result?) -> Result? {
-        var answer: Result?
-        unsafe mapb_store32(&input.head.pointee.waiter, mapb_processor() + 1)
-        while answer == nil {
-            let watched = locked { watchedReplies() }
-            if !watched.isEmpty { look(at: watched, until: min(deadline, mapb_now() + Policy.waiterSpin)) }
-            let over = locked { () -> Bool in
-                waiting.leaderSleeps = false
-                point(bellAt: MAPB_BELL_NONE)
+        while true {
+            if isLooking { look(until: min(deadline, mapb_now() + Policy.waiterSpin)) }
+            var isOver = false
+            let answer = locked { () -> Result? in
+                stopLooking()
                 pump()
-                answer = ready()
-                if answer != nil || mapb_now() >= deadline || life != .running { return true }
+                if let answer = ready() {
+                    endLead()
+                    return answer
+                }
+                if mapb_now() >= deadline || life != .running {
+                    endLead()
+                    isOver = true
+                    return nil
+                }
                 // Announce, then look again: workers publish, then look at the doorbell.
                 point(bellAt: MAPB_BELL_WAITER)
                 waiting.leaderSleeps = true
                 waiting.leaderBell = waiterBell.number
                 pump()
-                answer = ready()
-                return answer != nil
+                if let answer = ready() {
+                    endLead()
+                    return answer
+                }
+                return nil
             }
-            if over { break }
+            if isOver || answer != nil { return answer }
             mapb_poll(waiterBell.number, deadline == .max ? -1 : max(0, deadline - mapb_now()))
             mapb_drain(waiterBell.number)
+            let early = locked { () -> Result? in
+                waiting.leaderSleeps = false
+                point(bellAt: MAPB_BELL_NONE)
+                pump()
+                if let answer = ready() {
+                    endLead()
+                    return answer
+                }
+                startLooking()
+                return nil
+            }
+            if let early { return early }
         }
-        locked {
-            waiting.hasLeader = false
-            waiting.leaderSleeps = false
+    }
+
+    // MARK: - Under the lock
+
+    private func beginLead() {
+        waiting.hasLeader = true
+        unsafe mapb_store32(&input.head.pointee.waiter, mapb_processor() + 1)
+        point(bellAt: MAPB_BELL_NONE)
+        startLooking()
+    }
+
+    /// This thread no longer leads. It may have to look once more, when workers wake the engine from now on.
+    private func endLead() {
+        waiting.hasLeader = false
+        waiting.leaderSleeps = false
+        if !attend(mapb_now()) {
             unsafe mapb_store32(&input.head.pointee.waiter, 0)
             point(bellAt: MAPB_BELL_ENGINE)
             pump()
-            // Another waiting thread may lead now, and looks for itself.
-            waiting.wake()
         }
-        return answer
+        // Another waiting thread may lead now, and looks for itself.
+        waiting.wake()
     }
 
-    /// What to look at without the lock; nothing when looking would take a processor from a worker: from one that works, or one that
-    /// was just woken, perhaps on this processor.
-    private func watchedReplies() -> [WatchedReply] {
+    /// A host thread has moved the data and goes. When such visits follow one another closely, the next is waited for: workers wake
+    /// nobody, and the engine thread stays out of the way. It looks itself when no visit has come for Policy.attention. True when
+    /// that is so.
+    @discardableResult func attend(_ now: Int64) -> Bool {
+        defer { lastAttended = now }
+        guard life == .running, !waiting.hasLeader, now - lastAttended < Policy.attention else { return false }
+        attendedUntil = now + Policy.attention
+        point(bellAt: MAPB_BELL_NONE)
+        engineMustWake(by: attendedUntil)
+        return true
+    }
+
+    /// Notes what to look at without the lock; nothing when looking would take a processor from a worker: from one that works, or one
+    /// that was just woken, perhaps on this processor.
+    private func startLooking() {
         defer { wokeSleeper = false }
-        if wokeSleeper { return [] }
-        var watched: [WatchedReply] = []
-        for worker in workers where worker.isBusy {
-            if let region = worker.region { watched.append(WatchedReply(region: region, answered: worker.answered)) }
+        lookCount = 0
+        if wokeSleeper { return }
+        for slot in workers.indices {
+            let watch = unsafe watches[slot]
+            guard watch.isBusy, let outbox = unsafe watch.outbox else { continue }
+            if lookCount + 1 >= usable { return }
+            let tail = unsafe UnsafeRawPointer(outbox).assumingMemoryBound(to: UInt64.self)
+            unsafe (lookList + lookCount).initialize(to: LookedReply(tail: tail, answered: watch.answered))
+            lookCount += 1
         }
-        return watched.count < usable ? watched : []
+        isLooking = lookCount > 0
     }
 
-    /// Looks for replies without the lock, until there are some.
-    private func look(at watched: [WatchedReply], until end: Int64) {
+    private func stopLooking() {
+        isLooking = false
+        retired.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: - Without the lock, by the leader alone
+
+    /// Looks for replies, until there are some.
+    private func look(until end: Int64) {
         var rounds = 0
         while true {
-            for reply in watched where reply.hasCome { return }
+            for i in 0..<lookCount where unsafe lookList[i].hasCome { return }
             mapb_pause()
             rounds += 1
             if rounds & 31 == 0 && mapb_now() >= end { return }
         }
     }
 
-    /// Whom workers wake from now on.
+    /// Whom workers wake from now on. With the lock.
     func point(bellAt target: mapb_doorbell_target) {
+        // Nobody is woken twice by one epoch, so a target that is to be woken again needs a new one.
+        if target == MAPB_BELL_NONE && bellTarget == MAPB_BELL_NONE { return }
+        bellTarget = target
         bellEpoch += 1
         unsafe mapb_store(&input.head.pointee.doorbell, bellEpoch << 2 | UInt64(target.rawValue))
         mapb_fence()

@@ -32,7 +32,31 @@ enum Verdict {
     case shutdown
 }
 
-final class Worker {
+/// What is looked at of every worker each time the pool looks for news. All of a pool's lie side by side in plain memory, so that a look at
+/// those that have none costs a few loads.
+@safe struct Watch {
+    /// Nil: no process.
+    var outbox: UnsafeMutablePointer<mapb_outbox>?
+    var published: UInt64 = 0
+    var answered: UInt64 = 0
+    /// Bytes of the message ring that were read.
+    var messageHead: UInt64 = 0
+    /// Items of the last request; 0: it is no range.
+    var lastItems: UInt64 = 0
+
+    var isBusy: Bool { unsafe outbox != nil && published != answered }
+
+    /// It has answered, or sent a text.
+    var hasNews: Bool {
+        guard let outbox = unsafe outbox else { return false }
+        return unsafe mapb_load(&outbox.pointee.tail) != answered || mapb_peek(&outbox.pointee.message_tail) != messageHead
+    }
+
+    /// It holds more than the item it is on, if it is on one.
+    var mayHoldMore: Bool { isBusy && (published - answered > 1 || lastItems > 1) }
+}
+
+@safe final class Worker {
     enum State {
         /// No process; a new one may be asked for at `retryAt`.
         case none
@@ -50,13 +74,10 @@ final class Worker {
     var state = State.none
     var generation: UInt64 = 0
     var pid: Int32 = 0
-    var region: OutputRegion?
+    var region: OutputRegion? { didSet { unsafe watch.pointee.outbox = unsafe region?.outbox } }
     var given = Queue<Assignment>()
-    var published: UInt64 = 0
-    var answered: UInt64 = 0
     var items: UInt64 = 0
     var starts: UInt64 = 0
-    var messageHead: UInt64 = 0
     var messageLost: UInt64 = 0
     var verdict: Verdict?
     var retryAt: Int64 = 0
@@ -75,7 +96,57 @@ final class Worker {
     /// Read ends of its standard output and error, when captured.
     var pipes: [Int32] = [-1, -1]
 
-    init(slot: Int) { self.slot = slot }
+    private let watch: UnsafeMutablePointer<Watch>
+
+    /// - watch: its line in the pool's table, which outlives it.
+    init(slot: Int, watch: UnsafeMutablePointer<Watch>) {
+        self.slot = slot
+        unsafe self.watch = unsafe watch
+    }
+
+    /// Requests published, and those of them that were answered.
+    var published: UInt64 {
+        get { unsafe watch.pointee.published }
+        set { unsafe watch.pointee.published = newValue }
+    }
+    var answered: UInt64 {
+        get { unsafe watch.pointee.answered }
+        set { unsafe watch.pointee.answered = newValue }
+    }
+    var messageHead: UInt64 {
+        get { unsafe watch.pointee.messageHead }
+        set { unsafe watch.pointee.messageHead = newValue }
+    }
+
+    /// Notes a request that was put into the inbox.
+    func note(_ assignment: Assignment) {
+        var items: UInt64 = 0
+        if case .range(_, let range) = assignment.work { items = range.count }
+        given.append(assignment)
+        unsafe watch.pointee.published = assignment.ticket
+        unsafe watch.pointee.lastItems = items
+    }
+
+    /// A new process comes in its place.
+    func renew(_ region: OutputRegion) {
+        self.region = region
+        generation += 1
+        starts += 1
+        state = .starting
+        pid = 0
+        given = Queue()
+        published = 0
+        answered = 0
+        items = 0
+        messageHead = 0
+        messageLost = 0
+        verdict = nil
+        prepared = []
+        itemsGiven = 0
+        seenWord = 0
+        seenSince = mapb_now()
+        initialRequests = 0
+    }
 
     var isAlive: Bool { state != .none }
     var inFlight: Int { given.count }

@@ -66,13 +66,10 @@ final class LocalPool {
 
     /// A new process in a worker's place, ready for work.
     @discardableResult private func start(_ slot: Int) throws -> LocalWorker {
-        let worker = Worker(slot: slot)
-        worker.generation = pool.workers[slot].generation + 1
-        worker.pid = 1
-        worker.state = .starting
+        let worker = pool.workers[slot]
         let region = try OutputRegion(reserve: pool.config.outputReserve)
-        worker.region = region
-        pool.workers[slot] = worker
+        worker.renew(region)
+        worker.pid = 1
         let process = LocalWorker(input: pool.input, slot: slot, region: region)
         pool.tell(worker, .setup(function, nil))
         worker.initialRequests = worker.inFlight
