@@ -123,7 +123,7 @@ import Testing
         }
 
         #expect(ends.allSatisfy { $0 == 1 })
-        #expect(job.counts.reduce(0, +) == total)
+        #expect(job.counts.wrappedSum() == total)
         #expect(job.running == 0 && job.waiting == 0)
         if way.delivers { #expect(delivered.sorted() == Array(0..<total)) }
         if way.delivers && way.ordered { #expect(delivered == Array(0..<total)) }

@@ -195,7 +195,7 @@ import Testing
                     }
                 }
             }
-            #expect(job.isDone && job.ended == total && job.running == 0 && job.counts.reduce(0, +) == total)
+            #expect(job.isDone && job.ended == total && job.running == 0 && job.counts.wrappedSum() == total)
             // Every result can be read to its last byte.
             for i in 0..<total { _ = try bytes(#require(local.result(job, i))).reduce(0) { $0 &+ Int($1) } }
             local.pool.release(job)

@@ -66,23 +66,23 @@ import Testing
     @Test func aPlaceIsFreeAgainWhenItsItemHasEnded() throws {
         let fixture = try Fixture(capacity: 4)
         for i in 0..<4 as Range<UInt64> {
-            #expect(fixture.stream.hasPlace(for: i))
+            #expect(fixture.stream.room(from: i) > 0)
             try fixture.put(i, [1])
         }
-        #expect(!fixture.stream.hasPlace(for: 4))
+        #expect(fixture.stream.room(from: 4) == 0)
         fixture.stream.itemsEnded(first: 0, count: 1)
-        #expect(fixture.stream.hasPlace(for: 4))
-        #expect(!fixture.stream.hasPlace(for: 5))
+        #expect(fixture.stream.room(from: 4) > 0)
+        #expect(fixture.stream.room(from: 5) == 0)
     }
 
     @Test func theLowestItemThatHasNotEndedHoldsThePlaces() throws {
         let fixture = try Fixture(capacity: 4)
         for i in 0..<4 as Range<UInt64> { try fixture.put(i, [1]) }
         fixture.stream.itemsEnded(first: 1, count: 3)
-        #expect(!fixture.stream.hasPlace(for: 4), "item 0's place would be used again")
+        #expect(fixture.stream.room(from: 4) == 0, "item 0's place would be used again")
         fixture.stream.itemsEnded(first: 0, count: 1)
-        #expect(fixture.stream.hasPlace(for: 7))
-        #expect(!fixture.stream.hasPlace(for: 8))
+        #expect(fixture.stream.room(from: 7) > 0)
+        #expect(fixture.stream.room(from: 8) == 0)
     }
 
     @Test func aBlockIsGivenBackWhenItsLastItemHasEnded() throws {
@@ -158,8 +158,8 @@ import Testing
         var next: UInt64 = 0
         for _ in 0..<5000 {
             let lowest = live.keys.min() ?? next
-            #expect(fixture.stream.hasPlace(for: next) == (next - lowest < 64))
-            if random.chance(52) && fixture.stream.hasPlace(for: next) {
+            #expect((fixture.stream.room(from: next) > 0) == (next - lowest < 64))
+            if random.chance(52) && fixture.stream.room(from: next) > 0 {
                 let most = random.chance(5) ? 400_000 : 3000
                 let item = [UInt8](
                     repeating: UInt8.random(in: 0...255, using: &random),

@@ -95,7 +95,7 @@ import Testing
                 #expect(job.waiting + job.running + job.ended == total)
             }
             for i in 0..<total { local.expectDone(job, i) }
-            #expect(job.counts.reduce(0, +) == total)
+            #expect(job.counts.wrappedSum() == total)
             local.pool.release(job)
         }
         #expect(takes > 0)

@@ -52,7 +52,7 @@ import CMapBridge
     }
 
     /// How many items from number `index` on have a place in the ring.
-    func room(from index: UInt64) -> UInt64 { capacity - (index - low) }
+    func room(from index: UInt64) -> UInt64 { index - low < capacity ? capacity - (index - low) : 0 }
 
     /// Copies items in as long as they need nothing but room in the current block. Returns how many.
     func putPacked(_ items: UnsafePointer<mape_span>, _ count: Int, at first: UInt64) -> Int {

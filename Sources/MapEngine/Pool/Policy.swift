@@ -8,6 +8,8 @@ enum Policy {
     static let queueTime: Int64 = 200_000
     /// A range is to take about this long: long against the 0.1 µs it costs, short against what a person notices.
     static let rangeTime: Int64 = 250_000
+    /// Shorter ones are not made for the sake of an even spread: a range costs host and worker some 2 µs together.
+    static let shortRange: Int64 = 5_000
     /// Before anything was measured, a range has at most this many items.
     static let firstRange: UInt64 = 64
     /// No range is larger, so that counts fit into the layout's words.

@@ -77,13 +77,15 @@ extension Pool {
         return max(Policy.depth, min(Int(MAPB_RING) - 8, Int(Double(Policy.queueTime) / time) + 1))
     }
 
-    /// Items per request: about Policy.rangeTime, and never more than half of a worker's fair share of what is left. A job with a
-    /// chunk gets as many whole ranges of that size in one request, and one until its time is known.
+    /// Items per request: about Policy.rangeTime, and no more than half of a worker's fair share of what is left, unless that is hardly
+    /// worth a message (Policy.shortRange). A job with a chunk gets as many whole ranges of that size in one request, and one until its time is known.
     private func rangeSize(_ job: Job, workers: Int) -> UInt64 {
         let chunk = min(job.config.chunk, Policy.largestRange)
         guard job.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }
-        let timely = Double(Policy.rangeTime) / job.itemTime
-        let size = fairShare(job, workers, UInt64(max(1, min(Double(Policy.largestRange), timely))))
+        func items(in time: Int64) -> UInt64 {
+            UInt64(max(1, min(Double(Policy.largestRange), Double(time) / job.itemTime)))
+        }
+        let size = max(fairShare(job, workers, items(in: Policy.rangeTime)), items(in: Policy.shortRange))
         return chunk > 0 ? max(1, size / chunk) * chunk : size
     }
 
