@@ -58,8 +58,13 @@ import CMapBridge
     func putPacked(_ items: UnsafePointer<mape_span>, _ count: Int, at first: UInt64) -> Int {
         guard current >= 0 else { return 0 }
         let packed = unsafe blocks + current
+        // All in locals: whatever is written could else have changed them.
         let block = unsafe packed.pointee.block
+        let target = unsafe input.at(block.offset, as: UInt8.self)
         let lines = unsafe input.at(spans, as: mapb_span.self)
+        let places = unsafe self.places
+        let mask = capacity - 1
+        let own = input.range
         let place = Place(block: Int32(current), hasEnded: false)
         var used = unsafe packed.pointee.used
         var done = 0
@@ -68,13 +73,18 @@ import CMapBridge
             let size = unsafe UInt64(bitPattern: Int64(item.size))
             guard let data = unsafe item.data, size > 0, size <= block.count else { break }
             let rounded = (size + 15) & ~15
-            guard rounded <= block.count - used, unsafe input.offset(of: data) == nil else { break }
-            unsafe input.copy(data, Int(size), to: block.offset + used)
-            let at = Int((first + UInt64(done)) & (capacity - 1))
-            unsafe lines[at] = mapb_span(offset: block.offset + used, size: size)
+            guard rounded <= block.count - used, !own.contains(UInt(bitPattern: data)) else { break }
+            let to = unsafe UnsafeMutableRawPointer(target + Int(used))
+            if size == 8 {
+                unsafe to.storeBytes(of: data.loadUnaligned(as: UInt64.self), as: UInt64.self)
+            } else {
+                unsafe to.copyMemory(from: data, byteCount: Int(size))
+            }
+            let at = Int((first &+ UInt64(done)) & mask)
+            unsafe lines[at] = mapb_span(offset: block.offset &+ used, size: size)
             unsafe places[at] = place
-            used += rounded
-            done += 1
+            used &+= rounded
+            done &+= 1
         }
         unsafe packed.pointee.used = used
         unsafe packed.pointee.live += done

@@ -102,6 +102,9 @@ typealias Block = Extent
         return block
     }
 
+    /// Its addresses in the host.
+    var range: Range<UInt> { unsafe UInt(bitPattern: base)..<(UInt(bitPattern: base) + UInt(memory.size)) }
+
     /// The offset of a host address inside this memory.
     func offset(of address: UnsafeRawPointer) -> UInt64? {
         let distance = unsafe UInt(bitPattern: address) &- UInt(bitPattern: base)
