@@ -78,7 +78,8 @@ typedef struct mapb_request {
 typedef struct mapb_inbox {
     uint64_t tail;         /* Requests published; its low half is the futex an idle worker sleeps on. */
     uint64_t message_head; /* Bytes of the message ring that the host has read. */
-    uint8_t pad0[48];
+    uint64_t ring_at;      /* The doorbell is not rung for requests before this ticket. */
+    uint8_t pad0[40];
     uint64_t yield; /* Requests up to this ticket end before their next item: another worker runs the rest. */
     uint8_t pad1[56];
     mapb_request requests[MAPB_RING];
@@ -254,6 +255,7 @@ MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *i
 MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) {
     return mapb_load(&inbox->message_head);
 }
+MAPB_FORK_SAFE static inline uint64_t mapb_ring_at(const mapb_inbox *inbox) { return mapb_peek(&inbox->ring_at); }
 MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
 
 #endif

@@ -120,6 +120,9 @@ final class Job {
     var isStream: Bool { stream != nil }
     var deadline: Int64 { later(submitted, by: config.jobTimeout) }
 
+    /// Tells of items or progress as they come.
+    var isPrompt: Bool { config.wants(MAPE_DELIVER_ITEMS) || config.wants(MAPE_DELIVER_PROGRESS) }
+
     /// Results are dropped once delivered, or at once when nobody wants them.
     var drops: Bool { config.drop || isStream }
 

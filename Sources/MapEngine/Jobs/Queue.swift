@@ -14,6 +14,10 @@ struct Queue<Element> {
         for i in head..<items.count { change(&items[i]!) }
     }
 
+    func forEach(_ body: (Element) -> Void) {
+        for i in head..<items.count { body(items[i]!) }
+    }
+
     mutating func append(_ element: Element) { items.append(element) }
 
     mutating func popFirst() -> Element? {

@@ -190,6 +190,7 @@ extension Pool {
     /// A job has its handle, or none: its items go to workers.
     func launch(_ job: Job) {
         let now = mapb_now()
+        if job.isPrompt { promptJobs += 1 }
         _ = fill(job)
         queueForWork(job)
         settled(job, now)

@@ -241,6 +241,7 @@ extension Pool {
         job.countedItems = job.ended
         if !job.isDone && job.ended == job.total && (job.stream?.finished ?? true) {
             job.isDone = true
+            if job.isPrompt { promptJobs -= 1 }
             job.doneAt = now
             freeInput(job)
             waiting.wake()

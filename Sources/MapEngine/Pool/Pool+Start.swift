@@ -103,6 +103,7 @@ extension Pool {
         let inbox = unsafe input.inbox(worker.slot)
         unsafe mapb_store(&inbox.pointee.tail, 0)
         unsafe mapb_store(&inbox.pointee.message_head, 0)
+        unsafe mapb_store(&inbox.pointee.ring_at, 0)
         unsafe mapb_store(&inbox.pointee.yield, 0)
 
         var message = mapb_control()

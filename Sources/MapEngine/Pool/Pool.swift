@@ -47,6 +47,8 @@ import CMapBridge
     /// Jobs that have items for workers: highest priority first, then oldest.
     var work: [Job] = []
     var sequence: UInt64 = 0
+    /// Jobs that are not done and tell of items or progress.
+    var promptJobs = 0
 
     var zygote: Zygote?
     var engineShouldEnd = false

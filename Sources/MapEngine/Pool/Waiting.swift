@@ -166,6 +166,23 @@ extension Pool {
         return true
     }
 
+    /// Says from which reply on each worker rings: when it has half of its ranges left and there are more to give, or none, or when
+    /// another job comes, because the one before may be done then. At once while items or progress are to be told as they come.
+    private func chooseRings() {
+        let isPrompt = promptJobs > 0
+        let hasMore = !work.isEmpty
+        for slot in workers.indices {
+            let watch = unsafe watches[slot]
+            guard unsafe watch.outbox != nil else { continue }
+            var ticket: UInt64 = 0
+            if !isPrompt && watch.published - watch.answered > 1 {
+                ticket = hasMore ? (watch.answered + watch.published + 1) / 2 : watch.published
+                ticket = min(ticket, workers[slot].lastTicketOfFirstJob)
+            }
+            unsafe mapb_store(&input.inbox(slot).pointee.ring_at, ticket)
+        }
+    }
+
     /// Notes what to look at without the lock; nothing when looking would take a processor from a worker: from one that works, or one
     /// that was just woken, perhaps on this processor.
     private func startLooking() {
@@ -207,6 +224,7 @@ extension Pool {
         if target == MAPB_BELL_NONE && bellTarget == MAPB_BELL_NONE { return }
         bellTarget = target
         bellEpoch += 1
+        if target != MAPB_BELL_NONE { chooseRings() }
         unsafe mapb_store(&input.head.pointee.doorbell, bellEpoch << 2 | UInt64(target.rawValue))
         mapb_fence()
     }

@@ -118,6 +118,16 @@ enum Verdict {
         set { unsafe watch.pointee.messageHead = newValue }
     }
 
+    /// The last request in a row that is of the same job as the first.
+    var lastTicketOfFirstJob: UInt64 {
+        guard let first = given.first, case .range(let job, _) = first.work else { return answered + 1 }
+        var last = first.ticket
+        given.forEach { assignment in
+            if assignment.ticket == last + 1, case .range(let its, _) = assignment.work, its === job { last += 1 }
+        }
+        return last
+    }
+
     /// Notes a request that was put into the inbox.
     func note(_ assignment: Assignment) {
         var items: UInt64 = 0

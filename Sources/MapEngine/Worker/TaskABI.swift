@@ -192,6 +192,7 @@ public func mape_task_log(_ task: UnsafeMutablePointer<mape_task>!, _ level: Int
     unsafe ringCopy(task, tail, &what, UInt64(MemoryLayout<mapb_message_head>.size))
     unsafe ringCopy(task, tail &+ UInt64(MemoryLayout<mapb_message_head>.size), message, size)
     unsafe mapb_store(&outbox.pointee.message_tail, tail &+ bytes)
+    mapb_fence()
     unsafe workerRing(task)
 }
 

@@ -41,7 +41,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         if slept { unsafe workerSpread(task, ticket) }
         unsafe workerAnswer(task, ticket)
         unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
-        unsafe workerRing(task)
+        mapb_fence()
+        if unsafe ticket >= mapb_ring_at(task.pointee.inbox) { unsafe workerRing(task) }
     }
 }
 
@@ -94,10 +95,9 @@ func workerMayLook(_ task: Task) -> Bool {
 @_noLocks @inline(__always)
 func crowdedAgain() -> Int64 { 200_000 }
 
-/// Wakes whoever waits for replies, once per epoch of the doorbell.
+/// Wakes whoever waits for replies, once per epoch of the doorbell. After a fence: what was published comes before the look at the doorbell.
 @_noLocks
 func workerRing(_ task: Task) {
-    mapb_fence()
     let bell = unsafe mapb_doorbell(task.pointee.head)
     let target = UInt32(truncatingIfNeeded: bell & 3)
     if unsafe target == MAPB_BELL_NONE.rawValue || bell == task.pointee.bell_epoch { return }
