@@ -44,6 +44,17 @@ import Testing
         for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
     }
 
+    /// Others have run it meanwhile, and the job's record may hold anything.
+    @Test func aRequestThatWasTakenBackIsAnsweredWithoutALookAtItsJob() throws {
+        let bench = try Bench()
+        try bench.job((0..<4).map { Order.output(UInt32($0)) })
+        memset(bench.jobRecord, 0xff, MemoryLayout<mapb_job>.size)
+        bench.input.inbox(0).pointee.yield = 1
+        let reply = bench.run(count: 4)
+        #expect(reply.done == 0)
+        #expect(reply.flags == MAPB_REPLY_STOPPED.rawValue)
+    }
+
     @Test func aWorkerThatDoesNotYieldKeepsWhatItHas() throws {
         let local = try LocalPool(workers: 2)
         var config = JobConfig()

@@ -129,6 +129,29 @@ import Testing
         #expect(reply.flags == MAPB_REPLY_NO_MEMORY.rawValue)
     }
 
+    /// Told to stop, a function may return anything: the item before was ended by the call that said so.
+    @Test(arguments: [0, 7] as [Int32])
+    func theCodeOfAFunctionThatIsToldToStopIsNoItemsCode(code: Int32) throws {
+        let bench = try Bench()
+        bench.worker.load(1, range: code == 0 ? Self.stopped : Self.stoppedWithACode)
+        try bench.job((0..<4).map { Order.output(UInt32($0)) })
+        let reply = bench.run(count: 4)
+        #expect(reply.done == 2)
+        #expect(reply.flags & MAPB_REPLY_STOPPED.rawValue != 0)
+        #expect(bench.told(reply) == [.ok([]), .ok([])])
+    }
+
+    private static let stopped: mape_run_range_fn = { task, _, _ in
+        for i in 0..<4 {
+            if mape_task_begin(task, i, nil) == nil { return 0 }
+            if i == 1 { UnsafeMutablePointer(mutating: task!.pointee.job!).pointee.cancel = 1 }
+        }
+        return 0
+    }
+    private static let stoppedWithACode: mape_run_range_fn = { task, state, range in
+        stopped(task, state, range) == 0 ? 7 : 8
+    }
+
     /// The header: "NULL when ... the job was cancelled: return then".
     @Test func aFunctionThatIsToldToStopBeforeItsFirstItemHasDoneNone() throws {
         let (reply, _) = try Self.run(

@@ -7,6 +7,12 @@ import CMapBridge
 
 @_noLocks
 func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+    // Taken back before it began: others have run it, its job may be over, and its record given to something else.
+    unsafe workerMark(task, 1)
+    if unsafe workerYields(task) {
+        _ = unsafe rangeStop(task)
+        return
+    }
     let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: mapb_job.self)
     let function = unsafe task.pointee.functions + Int(job.pointee.function)
@@ -94,9 +100,10 @@ func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) -> B
     let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
     let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
     if unsafe task.pointee.begun != 0 {
-        // The item that was begun last ends with the call; those never begun fail with the call's code.
+        // The item that was begun last ends with the call; those never begun fail with the call's code. Told to stop, the function
+        // was done with the last: the code is what it leaves with, not that item's.
         let last = unsafe task.pointee.position &- 1
-        if unsafe !itemEnd(task, last, code) { return false }
+        if unsafe !itemEnd(task, last, stopped ? 0 : code) { return false }
         if unsafe last &+ 1 < end && (stopped || taskCancelled(task)) { return unsafe rangeStop(task) }
         return unsafe rangeFail(task, last &+ 1, end, code != 0 ? code : 1) && !stopped
     }
