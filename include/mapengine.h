@@ -273,7 +273,8 @@ typedef struct mape_pool_config {
                                          cgroup quota counted). */
     uint32_t start;                 /**< An enum #mape_start. */
     uint32_t output;                /**< An enum #mape_output. */
-    uint32_t restarts;              /**< Worker starts that may fail one after another before the pool gives up; 0: 5. */
+    uint32_t restarts;              /**< Worker starts that may fail one after another, with no item ended in between,
+                                         before the pool gives up; 0: 5. */
     const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. */
     const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: none. A program of the
                                          host's own must call #mape_zygote_main. */

@@ -96,7 +96,7 @@ extension Pool {
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
         } catch {
             worker.region = nil
-            startFailed(worker, error.message, retry: true)
+            startFailed(worker, error.message, isFork: true)
             return
         }
         worker.generation += 1
@@ -159,13 +159,17 @@ extension Pool {
             return
         }
         worker.state = .ready
-        worker.failedForks = 0
+        worker.failedStarts = 0
         failedStarts = 0
+        zygoteDeaths = 0
         waiting.wake()
     }
 
-    /// A worker's start has failed; after too many in a row the pool gives up.
-    func startFailed(_ worker: Worker, _ why: String, retry: Bool) {
+    /// A worker's start has failed; after too many in a row, with no start that went well and no item that ended in between, the pool
+    /// gives up. `isFork`: there was no process yet.
+    func startFailed(_ worker: Worker, _ why: String, isFork: Bool) {
+        if figures.items != itemsAtFailedStart { failedStarts = 0 }
+        itemsAtFailedStart = figures.items
         failedStarts += 1
         lastDeath = why
         log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
@@ -175,9 +179,9 @@ extension Pool {
             return
         }
         worker.state = .none
-        if retry {
-            worker.failedForks = min(worker.failedForks + 1, 10)
-            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(worker.failedForks)
+        if isFork {
+            worker.failedStarts += 1
+            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
         }
     }
 

@@ -53,6 +53,7 @@ import CMapBridge
     /// When free memory is given back; Int64.max: there is not enough of it.
     var trimAt = Int64.max
     var failedStarts: UInt32 = 0
+    var itemsAtFailedStart: UInt64 = 0
     var zygoteDeaths: UInt32 = 0
     var lastDeath = ""
     var lastZygoteDeath = ""
