@@ -51,7 +51,7 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
-	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench .build-soak Benchmarks/out dist out
+	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench .build-soak .build-untouched Benchmarks/out dist out
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)

@@ -50,7 +50,9 @@
  *
  * It installs no signal handler, changes no signal mask of the host's threads, and changes no environment
  * variable, locale, working directory or limit of the host. It waits for no child but its own helper (the zygote), by
- * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec.
+ * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec,
+ * and none takes the number of a standard file that the host has closed. The environment is read in the call that starts
+ * the pool, and at no other time; all workers have that one. A call needs less than 48 KiB of its thread's stack.
  * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
  * written to the file system, and nothing survives the host, however it dies.
  *

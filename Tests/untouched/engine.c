@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,13 +45,19 @@ void fail(const char *format, ...) {
 
 void nap(void) { nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL); }
 
+static void *nothing(void *unused) { return unused; }
+
 int watched(int seconds, int (*body)(int, char **), int argc, char **argv) {
     the_stage = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (the_stage == MAP_FAILED) return 1;
     stage("beginning");
     fflush(NULL);
     pid_t child = fork();
-    if (child == 0) exit(body(argc, argv));
+    if (child == 0) {
+        pthread_t thread; /* With a process's first thread glibc installs a handler of its own, for signal 33. */
+        if (pthread_create(&thread, NULL, nothing, NULL) == 0) pthread_join(thread, NULL);
+        exit(body(argc, argv));
+    }
     int status = 0;
     for (int i = 0; i < seconds * 1000; i++) {
         if (waitpid(child, &status, WNOHANG) == child) {
@@ -72,7 +79,7 @@ void engine_open(struct engine *self, const char *path, int flags) {
     self->library = dlopen(path, flags);
     if (self->library == NULL) fail("dlopen: %s", dlerror());
 #define FIND(name)                                                                                                     \
-    self->mape_##name = (__typeof__(&mape_##name))dlsym(self->library, "mape_" #name);                                        \
+    self->mape_##name = (__typeof__(&mape_##name))dlsym(self->library, "mape_" #name);                                 \
     if (self->mape_##name == NULL) fail("there is no mape_" #name);
     ENGINE_FUNCTIONS(FIND)
 #undef FIND

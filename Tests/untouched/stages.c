@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <fenv.h>
 #include <locale.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +32,8 @@ enum { OPENED = 1, CREATED = 2, STARTED = 4, WORKED = 8, SHUT_DOWN = 16, DESTROY
 
 static const struct allowed table[] = {
     {ALWAYS, "map.*/libmapengine.so.*", 8, "the library itself; it stays when it is closed (-z nodelete)"},
-    {ALWAYS, "count.atexit", 1, "libstdc++'s two error categories register destructors that do nothing (system_error.cc)"},
+    {ALWAYS, "count.atexit", 1,
+     "libstdc++'s two error categories register destructors that do nothing (system_error.cc)"},
     {WITH_POOL, "fd.*./memfd:mapengine*", 2, "the input memory, and its descriptor for reading that workers get"},
     {WITH_POOL, "map./memfd:mapengine*", 1, "the input memory"},
     {WITH_POOL, "fd.*.anon_inode:?eventfd?", 3, "the bells of engine and waiting threads, and the engine's wakeup"},
@@ -68,12 +68,8 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
     return real(prepare, parent, child, library);
 }
 
-static void *nothing(void *unused) { return unused; }
-
 /** A host with much about it that is not the default, and so could be lost. */
 static void become_peculiar(void) {
-    pthread_t thread; /* With a process's first thread glibc installs a handler of its own, for signal 33. */
-    if (pthread_create(&thread, NULL, nothing, NULL) == 0) pthread_join(thread, NULL);
     struct sigaction action = {.sa_handler = heard, .sa_flags = SA_RESTART};
     sigaction(SIGCHLD, &action, NULL);
     action.sa_flags |= SA_ONSTACK;

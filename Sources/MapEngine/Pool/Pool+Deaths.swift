@@ -400,7 +400,7 @@ extension Pool {
             return
         }
         do {
-            adopt(try Zygote.start(config))
+            adopt(try Zygote.start(config, environment))
             refill(mapb_now())
         } catch {
             fail(error.message)

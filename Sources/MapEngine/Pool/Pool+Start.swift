@@ -11,6 +11,8 @@ extension Pool {
             guard life == .created else { return false }
             life = .starting
             startError = nil
+            // Read here and never again: elsewhere the host may be in setenv, which is not safe beside a reader.
+            environment = config.environment()
             return true
         }
         if begins {
@@ -47,7 +49,7 @@ extension Pool {
     /// On the engine thread, first of all.
     func engineStarts() -> Bool {
         do {
-            let born = try Zygote.start(config)
+            let born = try Zygote.start(config, environment)
             locked {
                 life = .running
                 adopt(born)

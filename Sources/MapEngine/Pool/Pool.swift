@@ -45,6 +45,8 @@ import CMapBridge
     var sequence: UInt64 = 0
 
     var zygote: Zygote?
+    /// What zygotes, the first and those that take its place, have as environment.
+    var environment: [String] = []
     var engineShouldEnd = false
     var engineSleepsUntil: Int64 = .max
     var bellEpoch: UInt64 = 0
