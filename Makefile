@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test bench bench-check install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test soak bench bench-check install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -17,6 +17,10 @@ demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny
 
 test: dist ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
 	@scripts/test.sh $(SUITES)
+
+soak: dist ## A million items while workers and zygotes are killed (ITEMS=, WORKERS=, SECONDS=, SEED=, ARGS=--fork, ARGS=--help)
+	@$(MAKE) --no-print-directory -C Tests/soak PREFIX="$(CURDIR)/dist" BUILD="$(CURDIR)/.build-soak" \
+	    ITEMS="$(ITEMS)" WORKERS="$(WORKERS)" SECONDS="$(SECONDS)" SEED="$(SEED)" ARGS="$(ARGS)" run
 
 bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small: one row; ARGS=--help)
 	@scripts/bench.sh $(ARGS)
@@ -47,7 +51,7 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
-	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench Benchmarks/out dist out
+	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench .build-soak .build-untouched Benchmarks/out dist out
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)

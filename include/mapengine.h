@@ -50,7 +50,9 @@
  *
  * It installs no signal handler, changes no signal mask of the host's threads, and changes no environment
  * variable, locale, working directory or limit of the host. It waits for no child but its own helper (the zygote), by
- * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec.
+ * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec,
+ * and none takes the number of a standard file that the host has closed. The environment is read in the call that starts
+ * the pool, and at no other time; all workers have that one. A call needs less than 48 KiB of its thread's stack.
  * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
  * written to the file system, and nothing survives the host, however it dies.
  *
@@ -273,7 +275,8 @@ typedef struct mape_pool_config {
                                          cgroup quota counted). */
     uint32_t start;                 /**< An enum #mape_start. */
     uint32_t output;                /**< An enum #mape_output. */
-    uint32_t restarts;              /**< Worker starts that may fail one after another before the pool gives up; 0: 5. */
+    uint32_t restarts;              /**< Worker starts that may fail one after another, with no item ended in between,
+                                         before the pool gives up; 0: 5. */
     const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. */
     const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: none. A program of the
                                          host's own must call #mape_zygote_main. */

@@ -112,6 +112,13 @@ int mapb_zygote_signals(void) {
     return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* What the host has closed of its standard files is nothing here, rather than the next descriptor that comes. */
+void mapb_fill_standard_files(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", O_RDWR); /* Takes the lowest number that is free: this one. */
+    }
+}
+
 int mapb_zygote_process(int parent) {
     setpgid(0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

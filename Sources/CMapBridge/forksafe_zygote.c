@@ -15,7 +15,14 @@
 
 int mapb_open_pidfd(mapb_spawned *out) {
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
-    return out->pidfd >= 0 ? 0 : errno;
+    if (out->pidfd < 0) return errno;
+    if (out->pidfd > 2) return 0;
+    /* The host has closed one of its standard files: see above_standard in host.c. */
+    int low = out->pidfd, why = 0;
+    out->pidfd = fcntl(low, F_DUPFD_CLOEXEC, 3);
+    if (out->pidfd < 0) why = errno;
+    close(low);
+    return why;
 }
 
 /* What exec would have done: descriptors marked close-on-exec go, others stay. */

@@ -47,11 +47,35 @@ int mapb_is_forked_child(void) {
     return mark && *mark == 0;
 }
 
+/* ---- descriptors ---- */
+
+/* A host may have closed its standard input, output or error. What then gets their numbers is written to by whoever prints: so
+ * nothing of ours stays there. Takes a new descriptor, or -1 with errno set; returns a descriptor, or a negative errno. */
+static int above_standard(int fd) {
+    if (fd < 0) return -errno;
+    if (fd > 2) return fd;
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, 3), why = errno;
+    close(fd);
+    return other >= 0 ? other : -why;
+}
+
+static int both_above_standard(int pair[2]) {
+    int first = above_standard(pair[0]), second = above_standard(pair[1]);
+    if (first >= 0 && second >= 0) {
+        pair[0] = first;
+        pair[1] = second;
+        return 0;
+    }
+    if (first >= 0) close(first);
+    if (second >= 0) close(second);
+    return first < 0 ? -first : -second;
+}
+
 /* ---- memory ---- */
 
 int mapb_memfd(const char *name, uint64_t size) {
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) return -errno;
+    int fd = above_standard(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (fd < 0) return fd;
     if (ftruncate(fd, (off_t)size) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         int why = errno;
         close(fd);
@@ -71,8 +95,7 @@ uint8_t *mapb_map_host(int fd, uint64_t size) {
 int mapb_open_read_only(int fd) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int other = open(path, O_RDONLY | O_CLOEXEC);
-    return other >= 0 ? other : -errno;
+    return above_standard(open(path, O_RDONLY | O_CLOEXEC));
 }
 
 void mapb_give_back(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE); }
@@ -163,25 +186,24 @@ void mapb_join_thread(uint64_t thread) { pthread_join((pthread_t)thread, NULL); 
 
 /* ---- waiting and waking ---- */
 
-int mapb_eventfd(void) {
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return fd >= 0 ? fd : -errno;
-}
+int mapb_eventfd(void) { return above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 void mapb_signal_eventfd(int fd) { mapb_ring_bell(fd); }
 
-int mapb_socket_pair(int out[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) == 0 ? 0 : errno; }
+int mapb_socket_pair(int out[2]) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) != 0) return errno;
+    return both_above_standard(out);
+}
 
 int mapb_pipe(int out[2]) {
     if (pipe2(out, O_CLOEXEC) != 0) return errno;
+    int why = both_above_standard(out);
+    if (why) return why;
     fcntl(out[0], F_SETFL, O_NONBLOCK);
     return 0;
 }
 
-int mapb_epoll(void) {
-    int fd = epoll_create1(EPOLL_CLOEXEC);
-    return fd >= 0 ? fd : -errno;
-}
+int mapb_epoll(void) { return above_standard(epoll_create1(EPOLL_CLOEXEC)); }
 
 int mapb_epoll_add(int epoll, int fd, uint64_t tag) {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};

@@ -163,6 +163,22 @@ int setup_crashes_first_time(mape_task *task, const void *data, size_t size, voi
     return status;
 }
 
+int setup_waits_but_first(mape_task *task, const void *data, size_t size, void **out_state) {
+    int status = setup_shared(task, data, size, out_state);
+    struct shared *shared = *out_state;
+    if (status == 0 && atomic_load(&shared->setup_pids[0]) != getpid()) wait_for_gate(shared);
+    return status;
+}
+
+int setup_kills_zygote(mape_task *task, const void *data, size_t size, void **out_state) {
+    int status = setup_shared(task, data, size, out_state);
+    if (status == 0 && getppid() > 1) {
+        kill(getppid(), SIGKILL);
+        pause(); /* Until the kernel does the same with this process. */
+    }
+    return status;
+}
+
 void cleanup_crashes(mape_task *task, void *state) {
     (void)task, (void)state;
     raise(SIGSEGV);

@@ -133,6 +133,8 @@ int run_fault_owned(mape_task *task, void *state, const void *input, size_t size
 int run_dies_once(mape_task *task, void *state, const void *input, size_t size);
 int setup_shared_then_fails(mape_task *task, const void *data, size_t size, void **out_state);
 int setup_shared_then_crashes(mape_task *task, const void *data, size_t size, void **out_state);
+int setup_waits_but_first(mape_task *task, const void *data, size_t size, void **out_state); /* for the gate */
+int setup_kills_zygote(mape_task *task, const void *data, size_t size, void **out_state);
 int setup_crashes_first_time(mape_task *task, const void *data, size_t size, void **out_state);
 void cleanup_crashes(mape_task *task, void *state);
 void cleanup_exits(mape_task *task, void *state);

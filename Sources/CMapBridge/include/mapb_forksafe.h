@@ -93,6 +93,8 @@ MAPB_FORK_SAFE static inline char *mapb_control_text(mapb_control *m) { return m
 /** Default dispositions for every signal, an empty mask but for SIGCHLD, no alternate stack; the descriptor for SIGCHLD.
  *  @return the signalfd, or -1. */
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
+/** Opens /dev/null for each standard file that is closed: else the next descriptors would be written to by whoever prints. */
+MAPB_FORK_SAFE void mapb_fill_standard_files(void);
 /** Marks the process: its own group, a reaper of orphans, and killed when `parent` is gone. 0: do not look at the parent. */
 MAPB_FORK_SAFE int mapb_zygote_process(int parent);
 /** This process's id. */

@@ -55,13 +55,19 @@ enum Policy {
     static let setupTimeout: Int64 = 60_000_000_000
     static let cleanupTimeout: Int64 = 5_000_000_000
     static let grace: Int64 = 2_000_000_000
-    /// Failed starts in a row after which the pool, or the function whose setup they died in, is given up.
+    /// Failed starts in a row, with no item ended in between, after which the pool, or the function whose setup they died in, is given
+    /// up.
     static let restarts: UInt32 = 5
-    /// After a failed fork the next try waits so long, doubled each time.
+    /// After a failed fork the next try waits so long, doubled each time, but not more often than so: 51 s.
     static let forkRetry: Int64 = 50_000_000
+    static let forkDoublings: UInt32 = 10
+    /// After a worker has died in its start the next one in its place waits so long, doubled each time up to 320 ms: where others do
+    /// the work this goes on for ever, and shall cost little.
+    static let restartPause: Int64 = 5_000_000
+    static let restartDoublings: UInt32 = 6
     /// How often a range may be lost with a worker that had not begun it, or an item with its zygote, before it is suspected itself.
     static let suspicion: UInt32 = 3
-    /// Zygotes that may die in a row without any item ending in between.
+    /// Zygotes that may die in a row with no worker ready and no item ended in between.
     static let zygoteRestarts: UInt32 = 5
     /// Once told to end, a zygote has so long before it is killed.
     static let zygoteGrace: Int32 = 1000

@@ -52,7 +52,7 @@ extension Pool {
                 guard let worker, worker.isAlive else { break }
                 if message.code != 0 {
                     dropRegion(worker)
-                    startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", retry: true)
+                    startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", isFork: true)
                 } else {
                     worker.pid = message.pid
                     becameReady(worker)
@@ -150,9 +150,10 @@ extension Pool {
         worker.pid = 0
         worker.retryAt = now
         if case .zygote = loss { return }
-        if wasStarting && !expected && !inSetup {
-            startFailed(worker, lastDeath, retry: false)
-            if failure == nil { worker.retryAt = now + Policy.forkRetry / 10 }
+        if wasStarting && !expected {
+            if !inSetup { startFailed(worker, lastDeath, isFork: false) }
+            worker.failedStarts += 1
+            worker.retryAt = now + Policy.restartPause << Int64(min(worker.failedStarts - 1, Policy.restartDoublings))
         }
         refill(now)
         waiting.wake()
@@ -324,6 +325,8 @@ extension Pool {
     }
 
     private func lostInSetup(_ function: Function, _ verdict: Verdict?, _ loss: Loss, _ now: Int64) {
+        // All workers go with their zygote, whatever they are in; zygotes have a brake of their own.
+        if isZygote(loss) { return }
         function.setupDeaths += 1
         var isTimeout = false
         if case .timeout = verdict { isTimeout = true }
@@ -398,7 +401,7 @@ extension Pool {
             return
         }
         do {
-            adopt(try Zygote.start(config))
+            adopt(try Zygote.start(config, environment))
             refill(mapb_now())
         } catch {
             fail(error.message)

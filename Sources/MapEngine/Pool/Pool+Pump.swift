@@ -110,6 +110,7 @@ extension Pool {
             return wrong
         }
         worker.items += done
+        if done > 0 { job.function.setupDeaths = 0 }
         job.measure(nanoseconds: reply.detail, items: done)
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)
         if rest.count > 0 && reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0 {

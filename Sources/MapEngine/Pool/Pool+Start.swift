@@ -11,6 +11,8 @@ extension Pool {
             guard life == .created else { return false }
             life = .starting
             startError = nil
+            // Read here and never again: elsewhere the host may be in setenv, which is not safe beside a reader.
+            environment = config.environment()
             return true
         }
         if begins {
@@ -47,7 +49,7 @@ extension Pool {
     /// On the engine thread, first of all.
     func engineStarts() -> Bool {
         do {
-            let born = try Zygote.start(config)
+            let born = try Zygote.start(config, environment)
             locked {
                 life = .running
                 adopt(born)
@@ -96,7 +98,7 @@ extension Pool {
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
             worker.renew(region)
         } catch {
-            startFailed(worker, error.message, retry: true)
+            startFailed(worker, error.message, isFork: true)
             return
         }
         figures.workersStarted += 1
@@ -144,13 +146,17 @@ extension Pool {
             return
         }
         worker.state = .ready
-        worker.failedForks = 0
+        worker.failedStarts = 0
         failedStarts = 0
+        zygoteDeaths = 0
         waiting.wake()
     }
 
-    /// A worker's start has failed; after too many in a row the pool gives up.
-    func startFailed(_ worker: Worker, _ why: String, retry: Bool) {
+    /// A worker's start has failed; after too many in a row, with no start that went well and no item that ended in between, the pool
+    /// gives up. `isFork`: there was no process yet.
+    func startFailed(_ worker: Worker, _ why: String, isFork: Bool) {
+        if figures.items != itemsAtFailedStart { failedStarts = 0 }
+        itemsAtFailedStart = figures.items
         failedStarts += 1
         lastDeath = why
         log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
@@ -160,9 +166,9 @@ extension Pool {
             return
         }
         worker.state = .none
-        if retry {
-            worker.failedForks = min(worker.failedForks + 1, 10)
-            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(worker.failedForks)
+        if isFork {
+            worker.failedStarts += 1
+            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
         }
     }
 

@@ -51,6 +51,8 @@ import CMapBridge
     var promptJobs = 0
 
     var zygote: Zygote?
+    /// What zygotes, the first and those that take its place, have as environment.
+    var environment: [String] = []
     var engineShouldEnd = false
     var engineSleepsUntil: Int64 = .max
     var bellEpoch: UInt64 = 0
@@ -68,6 +70,7 @@ import CMapBridge
     /// When free memory is given back; Int64.max: there is not enough of it.
     var trimAt = Int64.max
     var failedStarts: UInt32 = 0
+    var itemsAtFailedStart: UInt64 = 0
     var zygoteDeaths: UInt32 = 0
     var lastDeath = ""
     var lastZygoteDeath = ""

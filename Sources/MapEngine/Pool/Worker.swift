@@ -81,7 +81,8 @@ enum Verdict {
     var messageLost: UInt64 = 0
     var verdict: Verdict?
     var retryAt: Int64 = 0
-    var failedForks: UInt32 = 0
+    /// Starts in this place that have failed since one went well.
+    var failedStarts: UInt32 = 0
     /// Functions it has run the setup of.
     var prepared: [Bool] = []
     /// Requests other than ranges that the inbox had no room for.

@@ -35,7 +35,7 @@ final class Zygote {
     }
 
     /// Starts a zygote. Called on the engine thread: the kernel ties the zygote to the thread that made it.
-    static func start(_ config: PoolConfig) throws(MapError) -> Zygote {
+    static func start(_ config: PoolConfig, _ variables: [String]) throws(MapError) -> Zygote {
         var pair: [Int32] = [-1, -1]
         let why = unsafe mapb_socket_pair(&pair)
         if why != 0 { throw .system("socketpair", why) }
@@ -44,14 +44,14 @@ final class Zygote {
         var process = mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0)
         if config.start == MAPE_START_FORK {
             let changes = !config.environmentSet.isEmpty || !config.environmentUnset.isEmpty
-            let environment = changes ? CTextArray(config.environment()) : nil
+            let environment = changes ? CTextArray(variables) : nil
             let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process)
             if why != 0 { throw .system("fork", why) }
         } else {
             var path = config.zygotePath ?? ""
             if config.zygotePath == nil { path = try bundledZygote() }
             let arguments = CTextArray(config.zygoteArguments ?? [path])
-            let environment = CTextArray(config.environment() + ["MAPENGINE_ZYGOTE=3"])
+            let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
             let why = unsafe mapb_spawn_zygote(path, arguments.pointers, environment.pointers, theirs.number, &process)
             if why != 0 {
                 throw MapError(

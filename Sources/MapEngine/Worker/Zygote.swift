@@ -15,6 +15,7 @@ typealias ZygoteState = UnsafeMutablePointer<mapb_zygote>
 @_cdecl("mapb_zygote_run")
 func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     let zygote: ZygoteState = unsafe mapb_zygote_state()
+    mapb_fill_standard_files()
     unsafe zygote.pointee.control = control
     unsafe zygote.pointee.signals = mapb_zygote_signals()
     unsafe zygote.pointee.input = -1
