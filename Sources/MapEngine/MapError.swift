@@ -13,6 +13,9 @@ struct MapError: Error {
     }
 
     static func argument(_ name: String, _ what: String) -> MapError { MapError(MAPE_E_ARGUMENT, "\(name) \(what)") }
+    static func released(_ name: String) -> MapError {
+        MapError(MAPE_E_HANDLE, "\(name) is no live handle of a job: it was released")
+    }
     static func null(_ name: String) -> MapError { .argument(name, "is NULL") }
 
     static func system(_ call: String, _ why: Int32) -> MapError {

@@ -54,7 +54,7 @@ func enterJob(
 
 func liveJob(_ pool: Pool, _ number: UInt, _ name: String) throws(MapError) -> Job {
     guard let job = pool.jobs[number], !job.isReleased else {
-        throw MapError(MAPE_E_HANDLE, "\(name) is no live handle of a job: it was released")
+        throw .released(name)
     }
     return job
 }

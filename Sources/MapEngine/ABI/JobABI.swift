@@ -47,15 +47,12 @@ private func submit(
             unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
         }
         let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
-        let isStarted = try pool.locked { () throws(MapError) -> Bool in
+        // Nil: the pool has to be started first.
+        func attempt() throws(MapError) -> (job: Job, isCopying: Bool)? {
             try pool.checkOpen()
-            _ = try pool.function(function)
-            return pool.life == .running
-        }
-        if !isStarted { try pool.ensureStarted() }
-        let job = try pool.locked { () throws(MapError) -> Job in
-            try pool.checkOpen()
-            let job = try make(pool, try pool.function(function), jobConfig)
+            let its = try pool.function(function)
+            guard pool.life == .running else { return nil }
+            let job = try make(pool, its, jobConfig)
             if unsafe out != nil {
                 job.handle = Handles.shared.add(.job, pool)
                 guard job.handle != 0 else {
@@ -70,9 +67,16 @@ private func submit(
             // Written before any event can name it.
             if let out = unsafe out { unsafe out.pointee = unsafe OpaquePointer(bitPattern: job.handle) }
             pool.launch(job)
-            return job
+            return (job, job.copying != nil)
         }
-        while pool.locked({ pool.fill(job) }) {}
+        var made = try pool.locked { () throws(MapError) in try attempt() }
+        if made == nil {
+            try pool.ensureStarted()
+            made = try pool.locked { () throws(MapError) in try attempt() }
+        }
+        // A pool that is closed again already says so by checkOpen.
+        guard let (job, isCopying) = made else { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
+        if isCopying { while pool.locked({ pool.fill(job) }) {} }
         return MAPE_OK.rawValue
     }
 }
@@ -184,12 +188,18 @@ public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
 @implementation @_cdecl("mape_job_wait")
 public func mape_job_wait(_ job: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
     unsafe enter(job, .job, "job") { (pool, handle) throws(MapError) in
-        enum End { case done, released }
+        enum End { case done, dead, released }
         let end = deadline(after: timeout_ns)
-        let its = try pool.locked { () throws(MapError) in try liveJob(pool, handle, "job") }
-        let outcome = pool.wait(until: end) { () -> End? in its.isReleased ? .released : its.isDone ? .done : nil }
+        var its: Job?
+        let outcome = pool.wait(until: end) { () -> End? in
+            if let its { return its.isReleased ? .released : its.isDone ? .done : nil }
+            guard let job = pool.jobs[handle], !job.isReleased else { return .dead }
+            its = job
+            return job.isDone ? .done : nil
+        }
         switch outcome {
         case .done?: return MAPE_OK.rawValue
+        case .dead?: throw .released("job")
         case .released?: throw MapError(MAPE_E_HANDLE, "job was released while this thread waited for it")
         case nil:
             if timeout_ns == 0 { throw MapError(MAPE_E_AGAIN, "job is not done") }

@@ -285,8 +285,7 @@ extension Pool {
 
     /// Nobody needs it any more.
     func forget(_ job: Job) {
-        jobs[job.handle] = nil
-        ownJobs[ObjectIdentifier(job)] = nil
+        if job.ownsItself { ownJobs[ObjectIdentifier(job)] = nil } else { jobs[job.handle] = nil }
         work.removeAll { $0 === job }
     }
 
