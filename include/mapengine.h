@@ -289,8 +289,11 @@ typedef struct mape_pool_config {
                                          allocation above it fails in the worker. 0: none. */
     int32_t nice;                   /**< Added to the workers' nice value, 0 to 19. */
     uint32_t pin;                   /**< 1: worker k runs on the k-th of the cores this process may use. */
-    uint64_t input_reserve;         /**< Address space for inputs in bytes; 0: 64 GiB, or what the limits allow. */
-    uint64_t output_reserve;        /**< Address space for results per worker in bytes; 0: 16 GiB, or what limits allow. */
+    uint64_t input_reserve;         /**< Address space for inputs in bytes; 0: 64 GiB, or what memory (of the machine, with swap, or
+                                         of the process's cgroup) and limits allow. */
+    uint64_t output_reserve;        /**< Address space for results per worker in bytes; 0: 16 GiB, or half of what they allow. What
+                                         all workers hold of results is to fit into memory: the kernel does not get it back
+                                         by ending a worker. */
     void *context;                  /**< Given to on_output and on_log. */
     mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_dispatch drops these. */
     mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_dispatch drops these. */

@@ -67,8 +67,9 @@ import Glibc
         memoryLimit = unsafe c.memory_limit
         nice = unsafe c.nice
         pin = unsafe c.pin == 1
-        inputReserve = unsafe c.input_reserve == 0 ? Policy.inputReserve : c.input_reserve
-        outputReserve = unsafe c.output_reserve == 0 ? Policy.outputReserve : c.output_reserve
+        let memory = usableMemory()
+        inputReserve = unsafe c.input_reserve == 0 ? min(Policy.inputReserve, memory) : c.input_reserve
+        outputReserve = unsafe c.output_reserve == 0 ? min(Policy.outputReserve, memory / 2) : c.output_reserve
         guard inputReserve <= 1 << 46 else {
             throw .argument("config.input_reserve", "is larger than an address space")
         }
@@ -119,30 +120,17 @@ func usableCores() -> Int {
 
 /// The smallest quota on the way from this process's cgroup to the root, in cores. `read` gives a file's text.
 func cpuQuota(read: (String) -> String?) -> Double? {
-    guard let membership = read("/proc/self/cgroup") else { return nil }
     var smallest: Double?
     func note(_ quota: Double?) {
         if let quota, quota > 0, quota.isFinite { smallest = min(smallest ?? quota, quota) }
     }
-    for line in membership.split(separator: "\n") {
-        let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        guard fields.count == 3 else { continue }
-        let isVersion2 = fields[0] == "0" && fields[1].isEmpty
-        guard isVersion2 || fields[1].split(separator: ",").contains("cpu") else { continue }
-        var path = String(fields[2])
-        while true {
-            if isVersion2 {
-                if let text = read("/sys/fs/cgroup\(path)/cpu.max") { note(quotaVersion2(text)) }
-            } else {
-                let folder = "/sys/fs/cgroup/cpu\(path)"
-                if let quota = read("\(folder)/cpu.cfs_quota_us").flatMap(number),
-                    let period = read("\(folder)/cpu.cfs_period_us").flatMap(number), quota > 0, period > 0
-                {
-                    note(quota / period)
-                }
-            }
-            if path.isEmpty || path == "/" { break }
-            path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+    visitCgroups(of: "cpu", read: read) { folder, isVersion2 in
+        if isVersion2 {
+            if let text = read("\(folder)/cpu.max") { note(quotaVersion2(text)) }
+        } else if let quota = read("\(folder)/cpu.cfs_quota_us").flatMap(number),
+            let period = read("\(folder)/cpu.cfs_period_us").flatMap(number), quota > 0, period > 0
+        {
+            note(quota / period)
         }
     }
     return smallest
@@ -157,9 +145,9 @@ private func quotaVersion2(_ text: String) -> Double? {
     return quota / period
 }
 
-private func number(_ text: String) -> Double? { Double(text.split { $0 == " " || $0 == "\n" }.first ?? "") }
+func number(_ text: String) -> Double? { Double(text.split { $0 == " " || $0 == "\n" }.first ?? "") }
 
-private func readSmallFile(_ path: String) -> String? {
+func readSmallFile(_ path: String) -> String? {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
