@@ -26,6 +26,12 @@ import Glibc
     var context: UnsafeMutableRawPointer?
     var onOutput: mape_event_fn?
     var onLog: mape_event_fn?
+    var coreDumps: Bool
+    /// Added to oom_score_adj of workers; 0: nothing.
+    var oomScore: Int32
+    /// Bytes; 0: none.
+    var memoryGrowth: UInt64
+    var sandbox: mape_sandbox
 
     init(_ c: mape_pool_config) throws(MapError) {
         guard unsafe c.workers <= MAPB_MAX_WORKERS else {
@@ -75,6 +81,25 @@ import Glibc
         }
         guard outputReserve <= 1 << 46 else {
             throw .argument("config.output_reserve", "is larger than an address space")
+        }
+        guard unsafe c.core_dumps <= 1 else {
+            throw .argument("config.core_dumps", unsafe "is \(c.core_dumps); 0 or 1 are possible")
+        }
+        guard unsafe c.oom_score_adj <= 1000 else {
+            throw .argument("config.oom_score_adj", unsafe "is \(c.oom_score_adj); at most 1000 is possible")
+        }
+        guard unsafe c.sandbox <= MAPE_SANDBOX_COMPUTE.rawValue else {
+            throw .argument("config.sandbox", unsafe "is \(c.sandbox), no enum mape_sandbox")
+        }
+        guard unsafe c.reserved == 0 else {
+            throw .argument("config.reserved", unsafe "is \(c.reserved); it has to be 0")
+        }
+        coreDumps = unsafe c.core_dumps == 1
+        oomScore = unsafe c.oom_score_adj == 0 ? Policy.oomScore : max(0, c.oom_score_adj)
+        memoryGrowth = unsafe c.memory_growth
+        sandbox = unsafe mape_sandbox(c.sandbox)
+        if sandbox != MAPE_SANDBOX_NONE, let lacks = unsafe mapb_sandbox_lacks() {
+            throw unsafe MapError(MAPE_E_UNSUPPORTED, "config.sandbox cannot be had: \(String(cString: lacks))")
         }
         unsafe context = unsafe c.context
         unsafe onOutput = unsafe c.on_output

@@ -65,6 +65,8 @@ final class Worker {
     var prepared: [Bool] = []
     /// Requests other than ranges that the inbox had no room for.
     var backlog = Queue<Assignment.Work>()
+    /// It has said that it has grown by more than config.memory_growth.
+    var hasGrown = false
     /// Items it was given, finished or not.
     var itemsGiven: UInt64 = 0
     var initialRequests = 0
