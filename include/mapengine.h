@@ -268,6 +268,34 @@ enum mape_output {
     MAPE_OUTPUT_DISCARD = 2  /**< Nowhere. */
 };
 
+/** What workers are kept from. See mape_pool_config.sandbox. */
+enum mape_sandbox {
+    MAPE_SANDBOX_NONE = 0, /**< Nothing: they may do what the user may. */
+    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to the descriptors it has:
+     *  its standard ones, and none of others. The kernel refuses the rest with an errno, so that code which tries gets an error
+     *  and goes on:
+     *  - EACCES: opening a file for writing; making, removing, renaming, linking and truncating files; changing their mode, owner,
+     *    times or attributes; sockets, but for a stream pair (socketpair(2)); System V and POSIX queues, semaphores and shared
+     *    memory; execve(2).
+     *  - EPERM: new processes and namespaces; signals to other processes, their limits and priorities; ptrace(2),
+     *    process_vm_readv(2), pidfds, bpf(2), perf_event_open(2), userfaultfd(2), io_uring(7), keys, mounts, modules, clocks,
+     *    reboot(2), the kernel's log; ioctl(2), but for reading the state of terminals and files.
+     *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); calls of other
+     *    interfaces of the machine (x32, 32-bit), and those newer than this library.
+     *
+     *  It holds from before a worker loads the first library of yours to its end, in all its threads. It is made of no_new_privs, a
+     *  filter of system calls (seccomp(2)), without which #mape_pool_create answers #MAPE_E_UNSUPPORTED, and Landlock
+     *  (landlock(7)), where the kernel has it; what is missing of that, a #MAPE_EVENT_LOG of level INFO tells at the start.
+     *  Landlock alone refuses /proc/PID/mem of other processes, with EACCES. Rights of root are given up, but for reading any file
+     *  (capabilities(7)).
+     *
+     *  Not held: what files it reads; memory and time (see memory_limit and mape_job_config); what it writes to standard output and
+     *  error; on which processors other processes of the user run (sched_setaffinity(2)); and with #MAPE_START_FORK what the
+     *  host's memory holds at the start, with what it shares with other processes. Libraries are not loaded in the zygote before
+     *  the workers then, so their pages are not shared. */
+    MAPE_SANDBOX_COMPUTE = 1
+};
+
 /** Settings of a pool. Zero means the default. */
 typedef struct mape_pool_config {
     size_t struct_size;             /**< Set to sizeof(mape_pool_config), as #MAPE_POOL_CONFIG_INIT does. */
@@ -292,20 +320,36 @@ typedef struct mape_pool_config {
                                          allocation above it fails in the worker. 0: none. */
     int32_t nice;                   /**< Added to the workers' nice value, 0 to 19. */
     uint32_t pin;                   /**< 1: worker k runs on the k-th of the cores this process may use. */
-    uint64_t input_reserve;         /**< Address space for inputs in bytes; 0: 64 GiB, or what the limits allow. */
-    uint64_t output_reserve;        /**< Address space for results per worker in bytes; 0: 16 GiB, or what limits allow. */
+    uint64_t input_reserve;         /**< Address space for inputs in bytes; 0: 64 GiB, or what memory (of the machine, with swap, or
+                                         of the process's cgroup) and limits allow. */
+    uint64_t output_reserve;        /**< Address space for results per worker in bytes; 0: 16 GiB, or half of what they allow. What
+                                         all workers hold of results is to fit into memory: the kernel does not get it back
+                                         by ending a worker. */
     void *context;                  /**< Given to on_output and on_log. */
     mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_dispatch drops these. */
     mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_dispatch drops these. */
+    uint32_t core_dumps;            /**< 0: a worker that crashes leaves no core file, nor is one handed to a program (its soft
+                                         RLIMIT_CORE is 1 byte, see core(5)); debuggers work as ever. 1: as the host's limit says. */
+    int32_t oom_score_adj;          /**< Added to the host's /proc/self/oom_score_adj for its workers, at most 1000 in all, so that
+                                         the kernel ends them before the host when memory runs out (proc(5)). 0: 500; negative:
+                                         nothing. */
+    uint64_t memory_growth;         /**< Bytes. A worker whose private memory (RssAnon and VmSwap of /proc/self/status, proc(5))
+                                         has grown by more than this since its first item began is replaced, once what it was given
+                                         is done. The worker looks after a range, at most ten times a second; growth within a `setup`
+                                         is not counted. The kernel's figures may be off by some 100 KiB per core. 0: never. */
+    uint32_t sandbox;               /**< An enum #mape_sandbox. */
+    uint32_t reserved;              /**< 0. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
-    { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL }
+    { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
+      0, 0, 0, 0 }
 
 /** @brief Makes a pool. No process is started and no thread made before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
  *  @param config settings, copied, texts included; NULL: all defaults.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_MEMORY, #MAPE_E_SYSTEM. */
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_SYSTEM; #MAPE_E_MEMORY, also when the process's limits (RLIMIT_FSIZE,
+ *          RLIMIT_AS) leave no room for shared memory; #MAPE_E_UNSUPPORTED when the kernel lacks what config.sandbox needs. */
 int mape_pool_create(mape_pool **out, const mape_pool_config *config);
 
 /** @brief Starts the workers, and waits until each has loaded its modules and run every registered `setup`.

@@ -119,14 +119,41 @@ void mapb_fill_standard_files(void) {
     }
 }
 
+static int zygote_parent;
+
+/* The kernel's, when the thread that made the zygote has ended; or anybody's. With the host gone, the zygote has this long to end
+ * what is left; a timer's SIGKILL comes through whatever it is doing, in the constructor of a library for example. */
+static void parent_may_be_gone(int signal) {
+    (void)signal;
+    int saved = errno;
+    if (getppid() != zygote_parent) {
+        struct sigevent event;
+        struct itimerspec when = {.it_value = {1, 500000000}};
+        int timer = 0;
+        memset(&event, 0, sizeof event);
+        event.sigev_notify = SIGEV_SIGNAL;
+        event.sigev_signo = SIGKILL;
+        if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) != 0 ||
+            syscall(SYS_timer_settime, timer, 0, &when, NULL) != 0)
+            kill(getpid(), SIGKILL);
+    }
+    errno = saved;
+}
+
 int mapb_zygote_process(int parent) {
     setpgid(0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "mape-zygote", 0, 0, 0);
     if (parent) {
-        /* The parent thread is the engine's, which lives as long as the pool. End-of-file on the control socket is what
-         * the zygote goes by; this is for a zygote that is stopped when the host dies. */
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        /* End-of-file on the control socket is what the zygote goes by. This is for one that is stopped when the host dies, which
+         * SIGCONT sets going again, or that does not listen. */
+        struct sigaction look;
+        memset(&look, 0, sizeof look);
+        look.sa_handler = parent_may_be_gone;
+        look.sa_flags = SA_RESTART;
+        zygote_parent = parent;
+        sigaction(SIGCONT, &look, NULL);
+        prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
         if (getppid() != parent) return -1;
     }
     return 0;
@@ -211,6 +238,10 @@ void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int 
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != zygote->pid) _exit(1); /* It died before the line above. */
     prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+    struct sigaction plain;
+    memset(&plain, 0, sizeof plain);
+    plain.sa_handler = SIG_DFL;
+    sigaction(SIGCONT, &plain, NULL); /* The only handler of the zygote. */
     char name[16] = "mape-worker-000";
     uint32_t digits = slot;
     for (int i = 14; i > 11; i--, digits /= 10) name[i] = (char)('0' + digits % 10);
@@ -236,10 +267,7 @@ void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int 
     }
     if (zygote->nice) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + zygote->nice);
     if (zygote->flags & MAPB_INIT_PIN) go_to(slot, 1);
-    if (zygote->memory_limit) {
-        struct rlimit limit = {zygote->memory_limit, zygote->memory_limit};
-        setrlimit(RLIMIT_DATA, &limit);
-    }
+    mapb_worker_limits(zygote);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -25,8 +25,13 @@ int mapb_open_pidfd(mapb_spawned *out) {
     return why;
 }
 
-/* What exec would have done: descriptors marked close-on-exec go, others stay. */
-static void close_marked(int keep) {
+static int is_among(const int *all, int count, int one) {
+    for (int i = 0; i < count; i++)
+        if (all[i] == one) return 1;
+    return 0;
+}
+
+void mapb_close_others(const int *keep, int count, int marked_only) {
     struct entry {
         uint64_t inode, offset;
         uint16_t size;
@@ -44,8 +49,8 @@ static void close_marked(int keep) {
             if (e->name[0] < '0' || e->name[0] > '9') continue;
             int fd = 0;
             for (const char *c = e->name; *c >= '0' && *c <= '9'; c++) fd = fd * 10 + (*c - '0');
-            if (fd <= 2 || fd == keep || fd == folder) continue;
-            if (fcntl(fd, F_GETFD) & FD_CLOEXEC) close(fd);
+            if (fd <= 2 || fd == folder || is_among(keep, count, fd)) continue;
+            if (!marked_only || (fcntl(fd, F_GETFD) & FD_CLOEXEC)) close(fd);
         }
     }
     close(folder);
@@ -60,7 +65,7 @@ int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out) {
         /* What the host has not written yet is the host's to write. */
         __fpurge(stdout);
         __fpurge(stderr);
-        close_marked(control);
+        mapb_close_others(&control, 1, 1); /* What exec would have done. */
         if (env) environ = (char **)env;
         mapb_zygote_run(control, parent);
     }

@@ -30,12 +30,16 @@ import Testing
         #expect(config.setupTimeout == 60_000_000_000)
         #expect(config.cleanupTimeout == 5_000_000_000)
         #expect(config.grace == 2_000_000_000)
-        #expect(config.inputReserve == 64 << 30)
-        #expect(config.outputReserve == 16 << 30)
+        #expect(config.inputReserve == min(64 << 30, usableMemory()))
+        #expect(config.outputReserve == min(16 << 30, usableMemory() / 2))
         #expect(config.itemsPerWorker == 0)
         #expect(config.memoryLimit == 0)
         #expect(config.nice == 0)
         #expect(!config.pin)
+        #expect(!config.coreDumps)
+        #expect(config.oomScore == 500)
+        #expect(config.memoryGrowth == 0)
+        #expect(config.sandbox == MAPE_SANDBOX_NONE)
         #expect(config.zygotePath == nil)
         #expect(config.zygoteArguments == nil)
         #expect(config.modules.isEmpty)
@@ -54,7 +58,13 @@ import Testing
             $0.setup_timeout_ns = 7
             $0.input_reserve = 1 << 46
             $0.output_reserve = 12345
+            $0.core_dumps = 1
+            $0.oom_score_adj = 1000
+            $0.memory_growth = .max
         }
+        #expect(config.coreDumps)
+        #expect(config.oomScore == 1000)
+        #expect(config.memoryGrowth == .max)
         #expect(config.workers == 1024)
         #expect(config.start == MAPE_START_FORK)
         #expect(config.output == MAPE_OUTPUT_DISCARD)

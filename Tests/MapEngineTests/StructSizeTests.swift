@@ -20,6 +20,23 @@ import Testing
         #expect(error?.message.hasPrefix("items->struct_size ") == true)
     }
 
+    @Test func whatAnEarlierSizeLacksIsZero() throws {
+        var items = mape_items()
+        let size = MemoryLayout<mape_items>.offset(of: \.item_size)!
+        items.struct_size = size
+        items.count = 7
+        items.stride = 8
+        items.item_size = 9
+        let read = try checked(&items, "items", earlier: [size]) { $0.struct_size }
+        #expect(read.count == 7)
+        #expect(read.stride == 8)
+        #expect(read.item_size == 0)
+        #expect(read.spans == nil)
+        items.struct_size = size + 1
+        let error = mapError { try checked(&items, "items", earlier: [size]) { $0.struct_size } }
+        #expect(error?.status == MAPE_E_SIZE.rawValue)
+    }
+
     @Test func nullIsAnArgumentError() {
         let error = mapError { try checked(UnsafePointer<mape_items>?.none, "items") { $0.struct_size } }
         #expect(error?.status == MAPE_E_ARGUMENT.rawValue)

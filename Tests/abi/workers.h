@@ -24,7 +24,8 @@ struct shared {
     _Atomic int32_t setup_pids[SHARED_SLOTS];
     _Atomic int32_t cleanup_pids[SHARED_SLOTS];
     _Atomic int32_t grandchildren[SHARED_SLOTS];
-    _Atomic int32_t astray[SHARED_SLOTS]; /**< Workers in which run_fault_owned did not go well. */
+    _Atomic int32_t
+        astray[SHARED_SLOTS]; /**< Workers in which run_fault_owned did not go well; those of run_strays_then. */
     _Atomic uint64_t order[SHARED_ORDER]; /**< The items' values in the order in which they were begun. */
 };
 
@@ -83,6 +84,113 @@ struct host_handles {
     mape_job *stream;
     mape_buffer *buffer;
     mape_function_id function;
+};
+
+/** What run_attempt tries. */
+enum what {
+    TRY_OPEN_WRITE,
+    TRY_OPEN_READ_WRITE,
+    TRY_OPEN_TRUNCATE,
+    TRY_OPEN_CREATE,
+    TRY_OPEN_TEMPORARY,
+    TRY_FOPEN_APPEND,
+    TRY_OPENAT2,
+    TRY_UNLINK,
+    TRY_RENAME,
+    TRY_MKDIR,
+    TRY_RMDIR,
+    TRY_SYMLINK,
+    TRY_LINK,
+    TRY_MKNOD,
+    TRY_TRUNCATE,
+    TRY_CHMOD,
+    TRY_FCHMOD,
+    TRY_CHOWN,
+    TRY_FCHOWN,
+    TRY_TIMES,
+    TRY_XATTR,
+    TRY_FILE_FLAGS,
+    TRY_OWNER_OF_SIGNALS,
+    TRY_TYPE_INTO_TERMINAL,
+    TRY_SOCKET_INET,
+    TRY_SOCKET_UNIX,
+    TRY_SOCKET_NETLINK,
+    TRY_PAIR_DATAGRAM,
+    TRY_CONNECT,
+    TRY_BIND,
+    TRY_SEND_TO,
+    TRY_SHARED_MEMORY,
+    TRY_MESSAGE_QUEUE,
+    TRY_FORK,
+    TRY_SPAWN,
+    TRY_EXEC,
+    TRY_CLONE3,
+    TRY_UNSHARE,
+    TRY_SETNS,
+    TRY_KILL_HOST,
+    TRY_KILL_GROUP,
+    TRY_KILL_ALL,
+    TRY_TGKILL_HOST,
+    TRY_QUEUE_TO_HOST,
+    TRY_PIDFD,
+    TRY_LIMIT_OF_HOST,
+    TRY_PRIORITY_OF_HOST,
+    TRY_READ_HOST,
+    TRY_WRITE_HOST,
+    TRY_TRACE_HOST,
+    TRY_NEW_GROUP,
+    TRY_OUTLIVE,
+    TRY_MEMORY_OF_HOST,
+    TRY_ENVIRONMENT_OF_HOST,
+    TRY_MOUNT,
+    TRY_UNMOUNT,
+    TRY_CHROOT,
+    TRY_SWAP,
+    TRY_REBOOT,
+    TRY_HOST_NAME,
+    TRY_CLOCK,
+    TRY_MODULE,
+    TRY_KERNEL_LOG,
+    TRY_BPF,
+    TRY_PERF,
+    TRY_USERFAULT,
+    TRY_IO_URING,
+    TRY_KEYS,
+    TRY_UNKNOWN_CALL,
+    TRY_OLD_FORK,
+    TRY_X32,
+    MAY_READ,
+    MAY_LIST,
+    MAY_STAT,
+    MAY_LOAD,
+    MAY_THREAD,
+    MAY_EXECUTABLE_MEMORY,
+    MAY_MEMORY_FILE,
+    MAY_STREAM_PAIR,
+    MAY_PIPE,
+    MAY_SIGNAL_ITSELF,
+    MAY_LIMIT_ITSELF,
+    MAY_PIN_ITSELF,
+    MAY_PRINT,
+    MAY_LOOK_AT_TERMINAL,
+    MAY_RANDOM,
+    MAY_SLEEP,
+};
+
+/** An item of run_attempt. */
+struct attempt {
+    uint32_t what;    /**< An enum what. */
+    int32_t host;     /**< The host's process id. */
+    char folder[248]; /**< A folder that holds a file "file", and none "none". */
+};
+
+/** What run_look_at_limits finds. */
+struct limits {
+    uint64_t core_soft, core_hard;
+    int32_t oom_score_adj;
+    int32_t dumpable, seccomp, no_new_privs;
+    int32_t seccomp_at_load;     /**< prctl(PR_GET_SECCOMP) when the library was loaded. */
+    int32_t foreign_descriptors; /**< Descriptors above 2 that are no eventfds. */
 };
 
 /* Plain work: worker_functions.c */
@@ -152,5 +260,12 @@ int setup_fails_silently(mape_task *task, const void *data, size_t size, void **
 int setup_crashes(mape_task *task, const void *data, size_t size, void **out_state);
 int setup_exits(mape_task *task, const void *data, size_t size, void **out_state);
 int setup_hangs(mape_task *task, const void *data, size_t size, void **out_state);
+
+/* What a contained worker may do: worker_containment.c */
+int run_look_at_limits(mape_task *task, void *state, const void *input, size_t size);
+int run_leak(mape_task *task, void *state, const void *input, size_t size); /* uint64_t */
+int setup_takes_memory(mape_task *task, const void *data, size_t size, void **out_state);
+int run_strays_then(mape_task *task, void *state, const void *input, size_t size); /* struct fault_item */
+int run_attempt(mape_task *task, void *state, const void *input, size_t size);
 
 #endif

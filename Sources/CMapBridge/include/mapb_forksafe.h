@@ -25,7 +25,12 @@ enum mapb_control_kind {
     MAPB_CONTROL_NOTE = 19     /* code: an enum mape_log_level; text */
 };
 
-enum mapb_init_flags { MAPB_INIT_PIN = 1, MAPB_INIT_DISCARD = 2 };
+enum mapb_init_flags {
+    MAPB_INIT_PIN = 1,
+    MAPB_INIT_DISCARD = 2,
+    MAPB_INIT_NO_CORES = 4, /* Workers leave no core files. */
+    MAPB_INIT_SANDBOX = 8   /* MAPE_SANDBOX_COMPUTE */
+};
 
 typedef struct mapb_control {
     uint32_t kind;
@@ -38,7 +43,10 @@ typedef struct mapb_control {
     int32_t nice;          /* INIT */
     uint32_t workers;      /* INIT */
     uint32_t flags;        /* INIT: enum mapb_init_flags */
-    uint32_t text_size;    /* bytes of text, the NUL included */
+    int32_t oom;           /* INIT: what is added to oom_score_adj */
+    uint64_t growth;       /* INIT: bytes of growth after which a worker is replaced; 0: never */
+    uint32_t reserved;
+    uint32_t text_size; /* bytes of text, the NUL included */
     char text[4096];
 } mapb_control;
 
@@ -78,9 +86,10 @@ typedef struct mapb_zygote {
     int32_t nice;
     uint32_t workers;
     uint32_t flags;
-    uint32_t reserved;
+    int32_t oom;
     uint64_t input_size;
     uint64_t memory_limit;
+    uint64_t growth;
     mapb_child children[MAPB_MAX_WORKERS];
     mapb_control message;
     mapb_control answer;
@@ -95,7 +104,8 @@ MAPB_FORK_SAFE static inline char *mapb_control_text(mapb_control *m) { return m
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
 /** Opens /dev/null for each standard file that is closed: else the next descriptors would be written to by whoever prints. */
 MAPB_FORK_SAFE void mapb_fill_standard_files(void);
-/** Marks the process: its own group, a reaper of orphans, and killed when `parent` is gone. 0: do not look at the parent. */
+/** Marks the process: its own group, a reaper of orphans, and one that ends soon after `parent` whatever it does. 0: do not look
+ *  at the parent. @return 0, or -1 when the parent is gone already. */
 MAPB_FORK_SAFE int mapb_zygote_process(int parent);
 /** This process's id. */
 MAPB_FORK_SAFE int mapb_process_id(void);
@@ -109,6 +119,10 @@ MAPB_FORK_SAFE int mapb_ended_child(void);
 MAPB_FORK_SAFE int mapb_reap(int pid);
 /** SIGKILL to a process group. */
 MAPB_FORK_SAFE void mapb_kill_group(int pid);
+/** SIGKILL to every child of the zygote that comes from a worker which is gone. with_all: from any worker, and to the workers. @return how many there were; -1 when the kernel does not list children. */
+MAPB_FORK_SAFE int mapb_kill_strays(const mapb_zygote *zygote, int with_all);
+/** Waits for a signal that a child has ended, at most 10 ms. @return 1 while there are children; else 0. */
+MAPB_FORK_SAFE int mapb_wait_children(int signals);
 /** fork(2) as glibc has it. @return pid, 0 in the child, or a negative errno. */
 MAPB_FORK_SAFE int mapb_fork(void);
 MAPB_FORK_SAFE _Noreturn void mapb_exit(int code);
@@ -118,6 +132,18 @@ MAPB_FORK_SAFE void mapb_close(int fd);
 
 /** Its own group; killed with the zygote; signals as a program expects them; standard descriptors; limits. */
 MAPB_FORK_SAFE void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err);
+/** Limits of a worker: memory, core files, what the kernel ends first, and the mark by which its descendants are known. */
+MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
+/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. */
+MAPB_FORK_SAFE void mapb_close_others(const int *keep, int count, int marked_only);
+/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else an errno, with a text of at most 128 bytes in `message`. */
+MAPB_FORK_SAFE int mapb_enter_sandbox(const int *keep, int count, char message[128]);
+/** Whether this kernel can do it: NULL, or what is missing. */
+MAPB_FORK_SAFE const char *mapb_sandbox_lacks(void);
+/** The version of Landlock that this kernel has; 0: none. */
+MAPB_FORK_SAFE int mapb_landlock_version(void);
+/** Bytes of this process's private memory: RssAnon and VmSwap of /proc/self/status. 0: not to be had. */
+MAPB_FORK_SAFE uint64_t mapb_private_bytes(void);
 /** Maps a whole shared memory. @return NULL on failure. */
 MAPB_FORK_SAFE uint8_t *mapb_map_shared(int fd, uint64_t size, int writable);
 /** Zeroed private memory. @return NULL on failure. */
@@ -200,8 +226,11 @@ struct mape_task {
     uint32_t out_of_memory;
     uint32_t failed;
     int32_t fail_code;
-    uint32_t fail_size; /* Bytes of fail_text. */
-    uint32_t begun;     /* A range function has used mape_task_begin. */
+    uint32_t fail_size;  /* Bytes of fail_text. */
+    uint32_t begun;      /* A range function has used mape_task_begin. */
+    uint64_t growth;     /* Bytes of growth after which to tell the host; 0: never. */
+    uint64_t grown_from; /* Private memory when the first item began. */
+    int64_t grown_look;  /* When to look again. */
     char fail_text[MAPB_TEXT];
 };
 

@@ -90,6 +90,8 @@ int mapb_own_path(char *path, uint64_t size);
 int mapb_cores(void);
 /** A resource limit's current value, UINT64_MAX when there is none. which: 0 address space, 1 file size. */
 uint64_t mapb_limit(int which);
+/** Bytes of memory that this machine has, swap included. */
+uint64_t mapb_memory(void);
 char **mapb_environment(void);
 /** What mape_status_string answers: static text. */
 const char *mapb_status_text(int status);

@@ -25,7 +25,7 @@
  *  belongs only on functions of forksafe*.c and on inline ones without calls. */
 #define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
 
-#define MAPB_PROTOCOL      1u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL      2u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING          64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS   1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS 4096u
@@ -88,9 +88,10 @@ typedef struct mapb_inbox {
 #define MAPB_INBOX_BYTES 8192u
 
 enum mapb_reply_flags {
-    MAPB_REPLY_TABLE = 1,    /* Items are described by a table of mapb_entry; else by base and size alone. */
-    MAPB_REPLY_STOPPED = 2,  /* Stopped early, because the job was cancelled or the range is to be yielded. */
-    MAPB_REPLY_NO_MEMORY = 4 /* Stopped early: item number `done` did not fit into the output memory. */
+    MAPB_REPLY_TABLE = 1,     /* Items are described by a table of mapb_entry; else by base and size alone. */
+    MAPB_REPLY_STOPPED = 2,   /* Stopped early, because the job was cancelled or the range is to be yielded. */
+    MAPB_REPLY_NO_MEMORY = 4, /* Stopped early: item number `done` did not fit into the output memory. */
+    MAPB_REPLY_GROWN = 8      /* The worker's private memory has grown by more than it may: it is to be replaced. */
 };
 
 /** One reply, filled while its range runs so that a crash leaves what was done. Written by the worker. */

@@ -60,10 +60,21 @@ func liveJob(_ pool: Pool, _ number: UInt, _ name: String) throws(MapError) -> J
 }
 
 /// Checks a structure's size field, and reads the structure.
-func checked<T>(_ pointer: UnsafePointer<T>?, _ name: String, _ size: (T) -> Int) throws(MapError) -> T {
+/// - earlier: sizes that it had in earlier versions of the header; what such a one lacks is read as zero, the default.
+func checked<T: BitwiseCopyable>(
+    _ pointer: UnsafePointer<T>?, _ name: String, earlier: [Int] = [], _ size: (T) -> Int
+) throws(MapError) -> T {
     guard let pointer = unsafe pointer else { throw .null(name) }
     // The size comes first: nothing else is read before it is known to be there.
     let told = unsafe UnsafeRawPointer(pointer).loadUnaligned(as: Int.self)
+    if earlier.contains(told), told <= MemoryLayout<T>.size {
+        return unsafe withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { whole in
+            let bytes = UnsafeMutableRawBufferPointer(whole)
+            unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+            unsafe bytes.baseAddress!.copyMemory(from: pointer, byteCount: told)
+            return unsafe whole[0]
+        }
+    }
     guard told == MemoryLayout<T>.size else {
         throw MapError(
             MAPE_E_SIZE,
@@ -73,7 +84,9 @@ func checked<T>(_ pointer: UnsafePointer<T>?, _ name: String, _ size: (T) -> Int
     return unsafe pointer.pointee
 }
 
-func checkSize<T>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws(MapError) -> UnsafeMutablePointer<T> {
+func checkSize<T: BitwiseCopyable>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws(MapError)
+    -> UnsafeMutablePointer<T>
+{
     guard let pointer = unsafe pointer else { throw .null(name) }
     _ = try unsafe checked(UnsafePointer(pointer), name) { _ in 0 }
     return unsafe pointer

@@ -2,6 +2,9 @@
 
 import CMapBridge
 
+/// What mape_pool_config was as large as: in 0.1.0 it ended before core_dumps.
+private let poolConfigSizes = unsafe [MemoryLayout<mape_pool_config>.offset(of: \.core_dumps)!]
+
 @implementation @_cdecl("mape_pool_create")
 public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ config: UnsafePointer<mape_pool_config>!)
     -> Int32
@@ -11,7 +14,7 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
         unsafe out.pointee = nil
         var settings = unsafe mape_pool_config()
         if let config = unsafe config {
-            unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
+            unsafe settings = try unsafe checked(config, "config", earlier: poolConfigSizes) { unsafe $0.struct_size }
         }
         let pool = try unsafe Pool(try PoolConfig(settings))
         let handle = Handles.shared.add(.pool, pool)

@@ -34,8 +34,15 @@ struct Descriptor: ~Copyable {
 
     /// Reserves address space; pages come as they are touched. Halves the size, down to `least`, while the system refuses.
     init(name: String, size wanted: UInt64, least: UInt64) throws(MapError) {
-        // A file larger than RLIMIT_FSIZE would raise SIGXFSZ in the host.
-        var size = min(max(wanted, least), max(least, mapb_limit(1) / 2)) & ~4095
+        // A file larger than RLIMIT_FSIZE would raise SIGXFSZ in the host; memory without a name counts as one.
+        let largest = mapb_limit(1)
+        guard largest >= least else {
+            throw MapError(
+                MAPE_E_MEMORY,
+                "this process may make files of at most \(largest) bytes (RLIMIT_FSIZE), which also holds for shared memory; \(least) are needed"
+            )
+        }
+        var size = min(max(wanted, least), max(least, largest / 2)) & ~4095
         let addressSpace = mapb_limit(0)
         if addressSpace != UInt64.max { size = min(size, max(least, addressSpace / 16)) & ~4095 }
         while true {

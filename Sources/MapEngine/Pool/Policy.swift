@@ -72,6 +72,9 @@ enum Policy {
     /// Once told to end, a zygote has so long before it is killed.
     static let zygoteGrace: Int32 = 1000
 
+    /// Workers are ended by the kernel before what has half of the memory of the machine more than they: proc(5), oom_score_adj.
+    static let oomScore: Int32 = 500
+
     /// Input is copied in pieces of this many bytes: workers begin with the first while the second is copied.
     static let copyPiece: UInt64 = 1 << 20
 

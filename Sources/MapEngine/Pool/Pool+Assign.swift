@@ -48,7 +48,7 @@ extension Pool {
 
     private func takes(_ worker: Worker, _ job: Job) -> Bool {
         guard worker.takesWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty else { return false }
-        if config.itemsPerWorker > 0 && worker.itemsGiven >= config.itemsPerWorker { return false }
+        if isSpent(worker) { return false }
         return !(worker.isBusy && worker.region!.isStretched)
     }
 

@@ -119,6 +119,7 @@ extension Pool {
         if !expected {
             figures.workersDied += 1
             lastDeath = "worker \(worker.slot) (pid \(worker.pid)) \(loss.text)"
+            if wasStarting, case .status(72 << 8) = loss { lastDeath += ": its sandbox could not be entered" }
             log(MAPE_LOG_WARNING, lastDeath)
         }
         var inSetup = false
@@ -361,10 +362,15 @@ extension Pool {
         publish()
     }
 
-    /// After config.items_per_worker items a worker is asked to end, and another takes its place.
+    /// It has had its items, or has grown too much: it gets no more, and another takes its place.
+    func isSpent(_ worker: Worker) -> Bool {
+        worker.hasGrown || (config.itemsPerWorker > 0 && worker.itemsGiven >= config.itemsPerWorker)
+    }
+
+    /// Asks a worker to end that is spent and has nothing left to do.
     func recycleIfDue(_ worker: Worker) {
-        guard config.itemsPerWorker > 0, worker.state == .ready, worker.itemsGiven >= config.itemsPerWorker,
-            !worker.isBusy, life == .running
+        guard isSpent(worker), worker.state == .ready, !worker.isBusy,
+            life == .running || (life == .closing && hasUnendedJobs)
         else { return }
         askToEnd(worker)
         publish()

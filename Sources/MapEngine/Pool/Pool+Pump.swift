@@ -111,6 +111,7 @@ extension Pool {
         }
         worker.items += done
         if done > 0 { job.function.setupDeaths = 0 }
+        if reply.flags & MAPB_REPLY_GROWN.rawValue != 0 && config.memoryGrowth > 0 { worker.hasGrown = true }
         job.measure(nanoseconds: reply.detail, items: done)
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)
         if rest.count > 0 && reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0 {

@@ -53,6 +53,7 @@ extension Pool {
             locked {
                 life = .running
                 adopt(born)
+                tellOfSandbox()
                 for worker in workers { spawn(worker) }
                 publish()
                 waiting.wake()
@@ -79,14 +80,39 @@ extension Pool {
         hello.workers = UInt32(workers.count)
         hello.memory_limit = config.memoryLimit
         hello.nice = config.nice
+        hello.oom = config.oomScore
+        hello.growth = config.memoryGrowth
         hello.flags =
             (config.pin ? MAPB_INIT_PIN.rawValue : 0)
             | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
+            | (config.coreDumps ? 0 : MAPB_INIT_NO_CORES.rawValue)
+            | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
         born.send(hello, [input.file, engineBell.number, waiterBell.number])
-        for function in functions where function.failure == nil {
-            for library in function.libraries { born.send(text: library, MAPB_CONTROL_LOAD) }
-        }
+        for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_epoll_add(epoll.number, born.control, EngineTag.control.rawValue)
+    }
+
+    var isSandboxed: Bool { config.sandbox != MAPE_SANDBOX_NONE }
+
+    /// Has the zygote load a function's libraries, so that workers share their pages. Not with a sandbox: what a library does when it
+    /// is loaded would not be held by it.
+    private func preload(_ function: Function, in zygote: Zygote) {
+        if isSandboxed { return }
+        for library in function.libraries { zygote.send(text: library, MAPB_CONTROL_LOAD) }
+    }
+
+    /// Says what the sandbox of this kernel cannot hold.
+    private func tellOfSandbox() {
+        guard isSandboxed else { return }
+        let version = mapb_landlock_version()
+        if version == 0 {
+            log(MAPE_LOG_INFO, "this kernel has no Landlock: workers are held by a filter of system calls alone")
+        } else if version < 6 {
+            log(
+                MAPE_LOG_INFO,
+                "this kernel has Landlock of version \(version), which holds \(version < 4 ? "files" : "files and TCP") alone; the rest is held by a filter of system calls"
+            )
+        }
     }
 
     /// Asks for a process in a worker's place.
@@ -219,7 +245,7 @@ extension Pool {
             snapshot: isFork && life == .created)
         functions.append(function)
         if let zygote {
-            for library in function.libraries { zygote.send(text: library, MAPB_CONTROL_LOAD) }
+            preload(function, in: zygote)
             for worker in workers where worker.state == .ready || worker.state == .starting {
                 tell(worker, .setup(function, globals))
             }

@@ -26,6 +26,12 @@ import Glibc
     var context: UnsafeMutableRawPointer?
     var onOutput: mape_event_fn?
     var onLog: mape_event_fn?
+    var coreDumps: Bool
+    /// Added to oom_score_adj of workers; 0: nothing.
+    var oomScore: Int32
+    /// Bytes; 0: none.
+    var memoryGrowth: UInt64
+    var sandbox: mape_sandbox
 
     init(_ c: mape_pool_config) throws(MapError) {
         guard unsafe c.workers <= MAPB_MAX_WORKERS else {
@@ -67,13 +73,33 @@ import Glibc
         memoryLimit = unsafe c.memory_limit
         nice = unsafe c.nice
         pin = unsafe c.pin == 1
-        inputReserve = unsafe c.input_reserve == 0 ? Policy.inputReserve : c.input_reserve
-        outputReserve = unsafe c.output_reserve == 0 ? Policy.outputReserve : c.output_reserve
+        let memory = usableMemory()
+        inputReserve = unsafe c.input_reserve == 0 ? min(Policy.inputReserve, memory) : c.input_reserve
+        outputReserve = unsafe c.output_reserve == 0 ? min(Policy.outputReserve, memory / 2) : c.output_reserve
         guard inputReserve <= 1 << 46 else {
             throw .argument("config.input_reserve", "is larger than an address space")
         }
         guard outputReserve <= 1 << 46 else {
             throw .argument("config.output_reserve", "is larger than an address space")
+        }
+        guard unsafe c.core_dumps <= 1 else {
+            throw .argument("config.core_dumps", unsafe "is \(c.core_dumps); 0 or 1 are possible")
+        }
+        guard unsafe c.oom_score_adj <= 1000 else {
+            throw .argument("config.oom_score_adj", unsafe "is \(c.oom_score_adj); at most 1000 is possible")
+        }
+        guard unsafe c.sandbox <= MAPE_SANDBOX_COMPUTE.rawValue else {
+            throw .argument("config.sandbox", unsafe "is \(c.sandbox), no enum mape_sandbox")
+        }
+        guard unsafe c.reserved == 0 else {
+            throw .argument("config.reserved", unsafe "is \(c.reserved); it has to be 0")
+        }
+        coreDumps = unsafe c.core_dumps == 1
+        oomScore = unsafe c.oom_score_adj == 0 ? Policy.oomScore : max(0, c.oom_score_adj)
+        memoryGrowth = unsafe c.memory_growth
+        sandbox = unsafe mape_sandbox(c.sandbox)
+        if sandbox != MAPE_SANDBOX_NONE, let lacks = unsafe mapb_sandbox_lacks() {
+            throw unsafe MapError(MAPE_E_UNSUPPORTED, "config.sandbox cannot be had: \(String(cString: lacks))")
         }
         unsafe context = unsafe c.context
         unsafe onOutput = unsafe c.on_output
@@ -119,30 +145,17 @@ func usableCores() -> Int {
 
 /// The smallest quota on the way from this process's cgroup to the root, in cores. `read` gives a file's text.
 func cpuQuota(read: (String) -> String?) -> Double? {
-    guard let membership = read("/proc/self/cgroup") else { return nil }
     var smallest: Double?
     func note(_ quota: Double?) {
         if let quota, quota > 0, quota.isFinite { smallest = min(smallest ?? quota, quota) }
     }
-    for line in membership.split(separator: "\n") {
-        let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        guard fields.count == 3 else { continue }
-        let isVersion2 = fields[0] == "0" && fields[1].isEmpty
-        guard isVersion2 || fields[1].split(separator: ",").contains("cpu") else { continue }
-        var path = String(fields[2])
-        while true {
-            if isVersion2 {
-                if let text = read("/sys/fs/cgroup\(path)/cpu.max") { note(quotaVersion2(text)) }
-            } else {
-                let folder = "/sys/fs/cgroup/cpu\(path)"
-                if let quota = read("\(folder)/cpu.cfs_quota_us").flatMap(number),
-                    let period = read("\(folder)/cpu.cfs_period_us").flatMap(number), quota > 0, period > 0
-                {
-                    note(quota / period)
-                }
-            }
-            if path.isEmpty || path == "/" { break }
-            path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+    visitCgroups(of: "cpu", read: read) { folder, isVersion2 in
+        if isVersion2 {
+            if let text = read("\(folder)/cpu.max") { note(quotaVersion2(text)) }
+        } else if let quota = read("\(folder)/cpu.cfs_quota_us").flatMap(number),
+            let period = read("\(folder)/cpu.cfs_period_us").flatMap(number), quota > 0, period > 0
+        {
+            note(quota / period)
         }
     }
     return smallest
@@ -157,9 +170,9 @@ private func quotaVersion2(_ text: String) -> Double? {
     return quota / period
 }
 
-private func number(_ text: String) -> Double? { Double(text.split { $0 == " " || $0 == "\n" }.first ?? "") }
+func number(_ text: String) -> Double? { Double(text.split { $0 == " " || $0 == "\n" }.first ?? "") }
 
-private func readSmallFile(_ path: String) -> String? {
+func readSmallFile(_ path: String) -> String? {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }

@@ -87,6 +87,8 @@ enum Verdict {
     var prepared: [Bool] = []
     /// Requests other than ranges that the inbox had no room for.
     var backlog = Queue<Assignment.Work>()
+    /// It has said that it has grown by more than config.memory_growth.
+    var hasGrown = false
     /// Items it was given, finished or not.
     var itemsGiven: UInt64 = 0
     var initialRequests = 0
@@ -154,6 +156,7 @@ enum Verdict {
         verdict = nil
         prepared = []
         itemsGiven = 0
+        hasGrown = false
         seenWord = 0
         seenSince = mapb_now()
         initialRequests = 0

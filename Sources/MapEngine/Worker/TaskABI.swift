@@ -178,6 +178,11 @@ public func mape_task_progress(_ task: UnsafeMutablePointer<mape_task>!, _ fract
 @_noLocks @implementation @_cdecl("mape_task_log")
 public func mape_task_log(_ task: UnsafeMutablePointer<mape_task>!, _ level: Int32, _ message: UnsafePointer<CChar>!) {
     guard let task = unsafe task, let message = unsafe message else { return }
+    unsafe taskLog(task, level, message)
+}
+
+@_noLocks
+func taskLog(_ task: Task, _ level: Int32, _ message: UnsafePointer<CChar>) {
     let size = unsafe mapb_length(message, UInt64(MAPB_TEXT) &- 1)
     let ring = UInt64(MAPB_MESSAGES)
     let bytes = (UInt64(MemoryLayout<mapb_message_head>.size) &+ size &+ 7) & ~7

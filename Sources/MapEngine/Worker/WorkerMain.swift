@@ -33,7 +33,9 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe task.pointee.bells = unsafe zygote.pointee.bells
     unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
     unsafe task.pointee.wild_limit = outputSize
+    unsafe task.pointee.growth = unsafe zygote.pointee.growth
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
+    if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 && !workerEnterSandbox(task) { mapb_exit(72) }
     var ticket: UInt64 = 0
     while true {
         ticket &+= 1
@@ -44,6 +46,15 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         mapb_fence()
         if unsafe ticket >= mapb_ring_at(task.pointee.inbox) { unsafe workerRing(task) }
     }
+}
+
+/// From here on this process computes, and can do nothing else. False: it could not be; the log says why.
+@_noLocks
+func workerEnterSandbox(_ task: Task) -> Bool {
+    let text = unsafe mapb_task_text(task)!
+    if unsafe mapb_enter_sandbox(&task.pointee.bells.0, 2, text) == 0 { return true }
+    unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_ERROR.rawValue), text)
+    return false
 }
 
 /// Waits until a request has been published: looks a few times, then sleeps. True when it slept.

@@ -23,6 +23,7 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe task.pointee.position = 0
     unsafe task.pointee.ended = 0
     unsafe task.pointee.fail_size = 0
+    if unsafe task.pointee.growth > 0 { unsafe growthBegin(task) }
     let began = mapb_clock()
     if unsafe function.pointee.is_range != 0 {
         let step = unsafe UInt64(request.pointee.step)
@@ -32,7 +33,9 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     }
     unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
     unsafe task.pointee.reply.pointee.done = unsafe UInt32(truncatingIfNeeded: task.pointee.ended)
-    let took = mapb_clock() &- began
+    let now = mapb_clock()
+    if unsafe task.pointee.growth > 0 { unsafe growthLook(task, now) }
+    let took = now &- began
     unsafe task.pointee.reply.pointee.detail = took < Int64(UInt32.max) ? UInt32(truncatingIfNeeded: took) : UInt32.max
 }
 

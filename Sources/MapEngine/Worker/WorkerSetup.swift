@@ -22,7 +22,9 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
         } else if unsafe record.pointee.data_size > 0 {
             unsafe data = unsafe UnsafeRawPointer(task.pointee.input + Int(record.pointee.data))
         }
+        let before = unsafe growthSetupBegins(task)
         let code = unsafe mapb_call_setup(setup, task, data, Int(record.pointee.data_size), &loaded.pointee.state)
+        unsafe growthSetupEnded(task, before)
         unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
         if unsafe code != 0 || task.pointee.failed != 0 {
             if unsafe task.pointee.failed == 0 { unsafe task.pointee.fail_size = 0 }

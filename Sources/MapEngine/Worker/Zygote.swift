@@ -30,15 +30,51 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     }
 }
 
-/// The host is gone, or wants us gone: so are the workers.
+/// The host is gone, or wants us gone: so are the workers, and what they have started. Killed processes leave their children to this
+/// one, so that it goes on until it has none, or time is over.
 @_noLocks
 func zygoteEnd(_ zygote: ZygoteState) -> Never {
+    let end = mapb_clock() &+ zygotePatience()
+    while true {
+        var workers: UInt32 = 0
+        var slot: UInt32 = 0
+        while unsafe slot < zygote.pointee.workers {
+            let pid = unsafe mapb_zygote_child(zygote, slot).pointee.pid
+            if pid > 0 {
+                mapb_kill_group(pid)
+                workers &+= 1
+            }
+            slot &+= 1
+        }
+        let strays = unsafe mapb_kill_strays(zygote, 1)
+        if strays <= 0 && workers == 0 { mapb_exit(0) }
+        if unsafe mapb_wait_children(zygote.pointee.signals) == 0 || mapb_clock() >= end { mapb_exit(0) }
+        while true {
+            let pid = mapb_ended_child()
+            if pid <= 0 { break }
+            _ = mapb_reap(pid)
+            _ = unsafe zygoteForget(zygote, pid)
+        }
+    }
+}
+
+/// The host kills the zygote after Policy.zygoteGrace; it is to have ended before.
+@_noLocks @inline(__always)
+func zygotePatience() -> Int64 { 800_000_000 }
+
+/// Takes an ended worker off the table. Its place; nil when it was none.
+@_noLocks
+func zygoteForget(_ zygote: ZygoteState, _ pid: Int32) -> UInt32? {
     var slot: UInt32 = 0
     while unsafe slot < zygote.pointee.workers {
-        unsafe mapb_kill_group(mapb_zygote_child(zygote, slot).pointee.pid)
+        let child = unsafe mapb_zygote_child(zygote, slot)!
+        if unsafe child.pointee.pid == pid {
+            unsafe child.pointee.pid = 0
+            return slot
+        }
         slot &+= 1
     }
-    mapb_exit(0)
+    return nil
 }
 
 /// Sends a message without text. A host that does not listen is a host that is gone: the next receive tells.
@@ -58,25 +94,23 @@ func zygoteSend(
     }
 }
 
-/// Reports every child that has ended. Orphans that workers left behind are reaped as well, and not reported.
+/// Reports every child that has ended. Orphans of workers are reaped as well, and not reported; those whose worker is gone are
+/// killed. Their end comes here again, and by then what they had started are orphans: so it ends when none is left.
 @_noLocks
 func zygoteReap(_ zygote: ZygoteState) {
     unsafe mapb_drain(zygote.pointee.signals)
+    var hasReaped = false
     while true {
         let pid = mapb_ended_child()
-        if pid <= 0 { return }
+        if pid <= 0 { break }
         let status = mapb_reap(pid)
-        var slot: UInt32 = 0
-        while unsafe slot < zygote.pointee.workers {
-            let child = unsafe mapb_zygote_child(zygote, slot)!
-            if unsafe child.pointee.pid == pid {
-                unsafe child.pointee.pid = 0
-                unsafe zygoteSend(zygote, MAPB_CONTROL_DIED, slot, child.pointee.generation, pid, status)
-                break
-            }
-            slot &+= 1
+        hasReaped = true
+        if let slot = unsafe zygoteForget(zygote, pid) {
+            let generation = unsafe mapb_zygote_child(zygote, slot).pointee.generation
+            unsafe zygoteSend(zygote, MAPB_CONTROL_DIED, slot, generation, pid, status)
         }
     }
+    if hasReaped { _ = unsafe mapb_kill_strays(zygote, 0) }
 }
 
 /// Handles one message. False: the host is gone.
@@ -99,8 +133,16 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         unsafe zygote.pointee.memory_limit = unsafe zygote.pointee.message.memory_limit
         unsafe zygote.pointee.nice = unsafe zygote.pointee.message.nice
         unsafe zygote.pointee.flags = unsafe zygote.pointee.message.flags
+        unsafe zygote.pointee.oom = unsafe zygote.pointee.message.oom
+        unsafe zygote.pointee.growth = unsafe zygote.pointee.message.growth
         let workers = unsafe zygote.pointee.message.workers
         unsafe zygote.pointee.workers = workers < MAPB_MAX_WORKERS ? workers : MAPB_MAX_WORKERS
+        if unsafe mapb_kill_strays(zygote, 0) < 0 {
+            unsafe zygoteNote(
+                zygote, MAPE_LOG_INFO,
+                "this system does not list the children of a process (CONFIG_PROC_CHILDREN, /proc): processes that leave a worker's process group are not ended with it"
+            )
+        }
         return true
     case MAPB_CONTROL_LOAD.rawValue:
         unsafe zygoteLoad(zygote)
@@ -131,12 +173,30 @@ func zygoteLoad(_ zygote: ZygoteState) {
             let text = unsafe mapb_control_text(answer)!
             let status = unsafe mapb_load_library(mapb_control_text(message), text, 4096)
             if status == 0 { return }
-            unsafe answer.pointee.kind = MAPB_CONTROL_NOTE.rawValue
-            unsafe answer.pointee.code = Int32(bitPattern: MAPE_LOG_ERROR.rawValue)
-            unsafe answer.pointee.text_size = unsafe UInt32(mapb_length(text, 4095)) &+ 1
-            _ = unsafe mapb_control_send(zygote.pointee.control, answer, nil, 0, 1)
+            unsafe zygoteSendNote(zygote, answer, MAPE_LOG_ERROR)
         }
     }
+}
+
+/// Sends a text for the host's log.
+@_noLocks
+func zygoteNote(_ zygote: ZygoteState, _ level: mape_log_level, _ message: StaticString) {
+    unsafe withUnsafeMutablePointer(to: &zygote.pointee.answer) { answer in
+        let text = unsafe mapb_control_text(answer)!
+        let size = message.utf8CodeUnitCount < 4095 ? message.utf8CodeUnitCount : 4095
+        unsafe mapb_copy(text, message.utf8Start, UInt64(size))
+        unsafe text[size] = 0
+        unsafe zygoteSendNote(zygote, answer, level)
+    }
+}
+
+/// Sends the text that stands in `answer`.
+@_noLocks
+func zygoteSendNote(_ zygote: ZygoteState, _ answer: UnsafeMutablePointer<mapb_control>, _ level: mape_log_level) {
+    unsafe answer.pointee.kind = MAPB_CONTROL_NOTE.rawValue
+    unsafe answer.pointee.code = Int32(bitPattern: level.rawValue)
+    unsafe answer.pointee.text_size = unsafe UInt32(mapb_length(mapb_control_text(answer), 4095)) &+ 1
+    _ = unsafe mapb_control_send(zygote.pointee.control, answer, nil, 0, 1)
 }
 
 /// Forks a worker. In the child this does not return.
