@@ -120,6 +120,11 @@ MAPB_FORK_SAFE void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot
 MAPB_FORK_SAFE uint8_t *mapb_map_shared(int fd, uint64_t size, int writable);
 /** Zeroed private memory. @return NULL on failure. */
 MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);
+/** Installs the handlers that describe a crash in the output memory before they let it happen (forksafe_crash.c). For workers
+ *  only, before any code of the user. Leaves signals alone that have a handler or are ignored. */
+MAPB_FORK_SAFE void mapb_crash_watch(uint8_t *output);
+/** Has the unwinder set itself up, so that it need not in a handler. */
+MAPB_FORK_SAFE void mapb_crash_prepare(void);
 /** Says that this process is a worker, so that the host's entry points refuse. */
 MAPB_FORK_SAFE void mapb_become_worker(void);
 

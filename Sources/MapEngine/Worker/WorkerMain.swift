@@ -23,6 +23,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     mapb_close(outputFile)
     unsafe mapb_close(zygote.pointee.input)
     mapb_become_worker()
+    unsafe mapb_crash_watch(output)
     unsafe task.pointee.input = unsafe UnsafePointer(input)
     unsafe task.pointee.output = unsafe output
     unsafe task.pointee.head = unsafe UnsafeRawPointer(input).assumingMemoryBound(to: mapb_pool_head.self)
