@@ -73,14 +73,14 @@ static uint16_t put_text(const char *text) {
     mapb_crash *r = crash.record;
     if (!text || !*text) return 0;
     size_t length = strnlen(text, 400);
-    for (uint32_t at = 1; at < r->text_size; at += (uint32_t)strnlen(r->text + at, r->text_size - at) + 1) {
+    for (uint32_t at = 1; at < r->head.text_size; at += (uint32_t)strnlen(r->text + at, r->head.text_size - at) + 1) {
         if (strncmp(r->text + at, text, length) == 0 && r->text[at + length] == 0) return (uint16_t)at;
     }
-    uint32_t at = r->text_size;
+    uint32_t at = r->head.text_size;
     if (length + 1 > sizeof r->text - at) return 0;
     memcpy(r->text + at, text, length);
     r->text[at + length] = 0;
-    r->text_size = at + (uint32_t)length + 1;
+    r->head.text_size = at + (uint32_t)length + 1;
     return (uint16_t)at;
 }
 
@@ -107,9 +107,9 @@ static void return_at_once(ucontext_t *u) { *register_pc(u) = u->uc_mcontext.reg
 
 static void add_frame(uintptr_t pc) {
     mapb_crash *r = crash.record;
-    memset(&r->frame[r->frames], 0, sizeof r->frame[0]);
-    r->frame[r->frames].pc = pc;
-    r->frames++;
+    memset(&r->frame[r->head.frames], 0, sizeof r->frame[0]);
+    r->frame[r->head.frames].pc = pc;
+    r->head.frames++;
 }
 
 static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *unused) {
@@ -120,12 +120,12 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *unuse
         /* Frames of the handler come first. */
         if (pc != crash.target) return ++crash.skipped > 64 ? _URC_NORMAL_STOP : _URC_NO_REASON;
         crash.is_seen = 1;
-        if (crash.record->frames == 1 && pc == crash.record->pc) return _URC_NO_REASON;
+        if (crash.record->head.frames == 1 && pc == crash.record->head.pc) return _URC_NO_REASON;
         is_exact = 0;
     }
     if (pc == 0) return _URC_NORMAL_STOP;
-    if (crash.record->frames >= MAPB_CRASH_FRAMES) {
-        crash.record->flags |= MAPB_CRASH_MORE_FRAMES;
+    if (crash.record->head.frames >= MAPB_CRASH_FRAMES) {
+        crash.record->head.flags |= MAPB_CRASH_MORE_FRAMES;
         return _URC_NORMAL_STOP;
     }
     /* A return address may already belong to the next function: what is looked up is the call. The first frame's is exact. */
@@ -142,7 +142,7 @@ static void walk(void) {
 
 /* A call of a wild pointer has no frame that the unwinder knows: goes on at the caller. */
 static void walk_from_caller(void) {
-    if (crash.record->frames > 1) return;
+    if (crash.record->head.frames > 1) return;
     return_at_once(crash.context);
     walk();
 }
@@ -160,11 +160,11 @@ static int on_object(struct dl_phdr_info *info, size_t size, void *unused) {
     mapb_crash *r = crash.record;
     int number = -1;
     int is_engine = holds(info, (uintptr_t)&mapb_crash_watch);
-    for (uint32_t i = 0; i < r->frames; i++) {
+    for (uint32_t i = 0; i < r->head.frames; i++) {
         if (r->frame[i].module || !holds(info, r->frame[i].pc)) continue;
         if (number < 0) {
-            if (r->modules >= MAPB_CRASH_MODULES) return 0;
-            mapb_crash_module *m = &r->module[r->modules];
+            if (r->head.modules >= MAPB_CRASH_MODULES) return 0;
+            mapb_crash_module *m = &r->module[r->head.modules];
             memset(m, 0, sizeof *m);
             m->base = info->dlpi_addr;
             if (info->dlpi_name && *info->dlpi_name) {
@@ -175,7 +175,7 @@ static int on_object(struct dl_phdr_info *info, size_t size, void *unused) {
                 path[length > 0 ? length : 0] = 0;
                 m->path = put_text(path);
             }
-            number = (int)r->modules++;
+            number = (int)r->head.modules++;
             m->build_id_size = mapb_read_build_id(info, m->build_id);
         }
         r->frame[i].module = (uint16_t)(number + 1);
@@ -195,7 +195,7 @@ struct relay {
 static int pass_on(struct dl_phdr_info *info, size_t size, void *context) {
     const struct relay *relay = context;
     const mapb_crash *r = crash.record;
-    for (uint32_t i = 0; i < r->frames; i++) {
+    for (uint32_t i = 0; i < r->head.frames; i++) {
         if (r->frame[i].flags & MAPB_CRASH_FRAME_ENGINE || !holds(info, r->frame[i].pc)) continue;
         return relay->each(info, size, relay->data);
     }
@@ -233,7 +233,7 @@ static int on_line(void *data, uintptr_t pc, const char *file, int line, const c
 static void find_symbols(void) {
     mapb_crash *r = crash.record;
     /* What the loader knows costs nothing, and is there when a file cannot be read. */
-    for (uint32_t i = 0; i < r->frames; i++) {
+    for (uint32_t i = 0; i < r->head.frames; i++) {
         Dl_info found;
         mapb_crash_frame *frame = &r->frame[i];
         if (!frame->module || frame->flags & MAPB_CRASH_FRAME_ENGINE) continue;
@@ -241,7 +241,7 @@ static void find_symbols(void) {
         on_symbol(frame, frame->pc, found.dli_sname, (uintptr_t)found.dli_saddr, 0);
     }
     struct backtrace_state *state = backtrace_create_state("/proc/self/exe", 0, on_error, NULL);
-    for (uint32_t i = 0; state && i < r->frames; i++) {
+    for (uint32_t i = 0; state && i < r->head.frames; i++) {
         mapb_crash_frame *frame = &r->frame[i];
         if (!frame->module || frame->flags & MAPB_CRASH_FRAME_ENGINE) continue;
         backtrace_syminfo(state, frame->pc, on_symbol, on_error, frame);
@@ -269,7 +269,7 @@ static void end_of_time(int signal) {
     (void)signal;
     if ((int32_t)syscall(SYS_gettid) == crash.thread) {
         crash.step = STEP_END - 1;
-        crash.record->flags |= MAPB_CRASH_BROKEN_SYMBOLS;
+        crash.record->head.flags |= MAPB_CRASH_BROKEN_SYMBOLS;
         if (crash.can_jump) siglongjmp(crash.back, 1);
     }
     /* Another thread: ends the one that hangs. */
@@ -297,30 +297,30 @@ static void limit_time(void) {
 static void describe(int signal, const siginfo_t *info, ucontext_t *context) {
     mapb_crash *r = crash.record;
     const uint64_t pc = *register_pc(context), sp = *register_sp(context);
-    r->signal = signal;
-    r->code = info->si_code;
-    r->sender = info->si_code <= 0 ? info->si_pid : 0;
-    r->address = info->si_code <= 0 ? 0 : signal == SIGSYS ? (uint64_t)info->si_call_addr : (uint64_t)info->si_addr;
-    r->pc = pc;
-    r->sp = sp;
-    r->thread = crash.thread;
-    r->frames = r->modules = r->flags = 0;
+    r->head.signal = signal;
+    r->head.code = info->si_code;
+    r->head.sender = info->si_code <= 0 ? info->si_pid : 0;
+    r->head.address = info->si_code <= 0 ? 0 : signal == SIGSYS ? (uint64_t)info->si_call_addr : (uint64_t)info->si_addr;
+    r->head.pc = pc;
+    r->head.sp = sp;
+    r->head.thread = crash.thread;
+    r->head.frames = r->head.modules = r->head.flags = 0;
     r->text[0] = 0;
-    r->text_size = 1;
+    r->head.text_size = 1;
     add_frame(pc);
-    mapb_store32(&r->state, MAPB_CRASH_BEGUN);
+    mapb_store32(&r->head.state, MAPB_CRASH_BEGUN);
     limit_time();
     static void (*const steps[])(void) = {walk, walk_from_caller, find_modules, find_symbols};
     crash.step = -1;
     if (sigsetjmp(crash.back, 0) != 0 && crash.step < STEP_END)
-        r->flags |= crash.step < STEP_MODULES ? MAPB_CRASH_BROKEN_STACK : MAPB_CRASH_BROKEN_SYMBOLS;
+        r->head.flags |= crash.step < STEP_MODULES ? MAPB_CRASH_BROKEN_STACK : MAPB_CRASH_BROKEN_SYMBOLS;
     crash.can_jump = 1;
     while (++crash.step < STEP_END) steps[crash.step]();
     crash.can_jump = 0;
     /* walk_from_caller may have changed them. */
     *register_pc(context) = pc;
     *register_sp(context) = sp;
-    mapb_store32(&r->state, MAPB_CRASH_DONE);
+    mapb_store32(&r->head.state, MAPB_CRASH_DONE);
 }
 
 static void on_crash(int signal, siginfo_t *info, void *context) {

@@ -141,6 +141,8 @@ MAPB_FORK_SAFE void mapb_go_home(uint32_t n);
 MAPB_FORK_SAFE void mapb_step_aside(uint32_t processor);
 MAPB_FORK_SAFE void mapb_futex_wait(const uint64_t *word, uint32_t expected);
 MAPB_FORK_SAFE void mapb_ring_bell(int fd);
+/** Writes a text and a line end to standard error. */
+MAPB_FORK_SAFE void mapb_say(const char *text, uint64_t size);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);
 MAPB_FORK_SAFE uint64_t mapb_length(const char *text, uint64_t limit);
 MAPB_FORK_SAFE int mapb_same_text(const char *a, const char *b);
@@ -205,6 +207,7 @@ struct mape_task {
     int32_t fail_code;
     uint32_t fail_size; /* Bytes of fail_text. */
     uint32_t begun;     /* A range function has used mape_task_begin. */
+    uint32_t logs_here; /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
     char fail_text[MAPB_TEXT];
 };
 

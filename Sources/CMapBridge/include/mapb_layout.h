@@ -187,8 +187,8 @@ typedef struct mapb_crash_frame {
     uint32_t flags;
 } mapb_crash_frame;
 
-/** Written by the worker, once. */
-typedef struct mapb_crash {
+/** The signal, and how much of the rest is filled. */
+typedef struct mapb_crash_head {
     uint32_t state; /* An enum mapb_crash_state. */
     int32_t signal;
     int32_t code;   /* si_code, */
@@ -196,12 +196,17 @@ typedef struct mapb_crash {
     uint64_t address;
     uint64_t pc;
     uint64_t sp;
-    uint32_t flags;
+    uint32_t flags; /* enum mapb_crash_flags */
     uint32_t frames;
     uint32_t modules;
     uint32_t text_size;
     int32_t thread; /* Its id: the process's own for the thread that runs functions. */
     uint8_t pad[68];
+} mapb_crash_head;
+
+/** Written by the worker, once. */
+typedef struct mapb_crash {
+    mapb_crash_head head;
     mapb_crash_module module[MAPB_CRASH_MODULES];
     mapb_crash_frame frame[MAPB_CRASH_FRAMES];
     char text[MAPB_CRASH_TEXT];

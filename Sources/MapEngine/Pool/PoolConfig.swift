@@ -26,6 +26,7 @@ import Glibc
     var context: UnsafeMutableRawPointer?
     var onOutput: mape_event_fn?
     var onLog: mape_event_fn?
+    var crashFolder: String?
 
     init(_ c: mape_pool_config) throws(MapError) {
         guard unsafe c.workers <= MAPB_MAX_WORKERS else {
@@ -78,6 +79,7 @@ import Glibc
         unsafe context = unsafe c.context
         unsafe onOutput = unsafe c.on_output
         unsafe onLog = unsafe c.on_log
+        crashFolder = unsafe c.crash_dir.map { unsafe String(cString: $0) }
     }
 
     /// What the workers' environment is to be.

@@ -59,6 +59,8 @@ final class Worker {
     var messageHead: UInt64 = 0
     var messageLost: UInt64 = 0
     var verdict: Verdict?
+    /// How its process ended, while that is being dealt with.
+    var death: Death?
     var retryAt: Int64 = 0
     var failedForks: UInt32 = 0
     /// Functions it has run the setup of.

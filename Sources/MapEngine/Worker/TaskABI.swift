@@ -179,6 +179,10 @@ public func mape_task_progress(_ task: UnsafeMutablePointer<mape_task>!, _ fract
 public func mape_task_log(_ task: UnsafeMutablePointer<mape_task>!, _ level: Int32, _ message: UnsafePointer<CChar>!) {
     guard let task = unsafe task, let message = unsafe message else { return }
     let size = unsafe mapb_length(message, UInt64(MAPB_TEXT) &- 1)
+    if unsafe task.pointee.logs_here != 0 {
+        unsafe mapb_say(message, size)
+        return
+    }
     let ring = UInt64(MAPB_MESSAGES)
     let bytes = (UInt64(MemoryLayout<mapb_message_head>.size) &+ size &+ 7) & ~7
     let outbox = unsafe task.pointee.outbox!

@@ -24,16 +24,10 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe mapb_close(zygote.pointee.input)
     mapb_become_worker()
     unsafe mapb_crash_watch(output)
-    unsafe task.pointee.input = unsafe UnsafePointer(input)
-    unsafe task.pointee.output = unsafe output
-    unsafe task.pointee.head = unsafe UnsafeRawPointer(input).assumingMemoryBound(to: mapb_pool_head.self)
+    unsafe workerPrepare(task, input, output, outputSize, functions)
     unsafe task.pointee.inbox = unsafe mapb_inbox_at(input, slot)
-    unsafe task.pointee.outbox = unsafe UnsafeMutableRawPointer(output).assumingMemoryBound(to: mapb_outbox.self)
-    unsafe task.pointee.functions = unsafe functions.assumingMemoryBound(to: mapb_loaded.self)
     unsafe task.pointee.slot = slot
     unsafe task.pointee.bells = unsafe zygote.pointee.bells
-    unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
-    unsafe task.pointee.wild_limit = outputSize
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
     var ticket: UInt64 = 0
     while true {
@@ -44,6 +38,21 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
         unsafe workerRing(task)
     }
+}
+
+/// Tells a task where its memory is.
+@_noLocks
+func workerPrepare(
+    _ task: Task, _ input: UnsafeMutablePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>, _ outputSize: UInt64,
+    _ functions: UnsafeMutableRawPointer
+) {
+    unsafe task.pointee.input = unsafe UnsafePointer(input)
+    unsafe task.pointee.output = unsafe output
+    unsafe task.pointee.head = unsafe UnsafeRawPointer(input).assumingMemoryBound(to: mapb_pool_head.self)
+    unsafe task.pointee.outbox = unsafe UnsafeMutableRawPointer(output).assumingMemoryBound(to: mapb_outbox.self)
+    unsafe task.pointee.functions = unsafe functions.assumingMemoryBound(to: mapb_loaded.self)
+    unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
+    unsafe task.pointee.wild_limit = outputSize
 }
 
 /// Waits until a request has been published: looks a few times, then sleeps. True when it slept.
