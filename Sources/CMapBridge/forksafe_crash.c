@@ -60,6 +60,7 @@ static struct {
     int signal;
     siginfo_t info;
     ucontext_t *context;
+    uintptr_t base; /* Frames of the worker's thread at or above it are not the user's. */
     sigjmp_buf back;
     uintptr_t target; /* The walk counts from the frame at this pc. */
     int is_seen;
@@ -123,7 +124,7 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *unuse
         if (crash.record->head.frames == 1 && pc == crash.record->head.pc) return _URC_NO_REASON;
         is_exact = 0;
     }
-    if (pc == 0) return _URC_NORMAL_STOP;
+    if (pc == 0 || (crash.thread == crash.pid && _Unwind_GetCFA(context) >= crash.base)) return _URC_NORMAL_STOP;
     if (crash.record->head.frames >= MAPB_CRASH_FRAMES) {
         crash.record->head.flags |= MAPB_CRASH_MORE_FRAMES;
         return _URC_NORMAL_STOP;
@@ -184,9 +185,30 @@ static int on_object(struct dl_phdr_info *info, size_t size, void *unused) {
     return 0;
 }
 
-static void find_modules(void) { dl_iterate_phdr(on_object, NULL); }
+static void find_modules(void) {
+    mapb_crash *r = crash.record;
+    dl_iterate_phdr(on_object, NULL);
+    /* Of the frames of this library that called the function, one is enough. */
+    while (r->head.frames > 2 && r->frame[r->head.frames - 1].flags & r->frame[r->head.frames - 2].flags & MAPB_CRASH_FRAME_ENGINE)
+        r->head.frames--;
+}
 
-/* For libbacktrace: the objects that frames lie in, but for this library, whose names tell the user nothing. */
+/* Files of which the loader's names are enough: this library, and the C library, whose debug information, where it is installed,
+ * takes ten times as long to read as the rest. */
+static int is_plain(const mapb_crash_frame *frame) {
+    static const char *const names[] = {"libc.so", "libm.so", "libpthread.so", "ld-linux"};
+    if (!frame->module || frame->flags & MAPB_CRASH_FRAME_ENGINE) return 1;
+    const char *path = crash.record->text + crash.record->module[frame->module - 1].path, *name = path;
+    for (const char *c = path; *c; c++) {
+        if (*c == '/') name = c + 1;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strncmp(name, names[i], strlen(names[i])) == 0) return 1;
+    }
+    return 0;
+}
+
+/* For libbacktrace: the objects that frames lie in. */
 struct relay {
     int (*each)(struct dl_phdr_info *, size_t, void *);
     void *data;
@@ -196,7 +218,7 @@ static int pass_on(struct dl_phdr_info *info, size_t size, void *context) {
     const struct relay *relay = context;
     const mapb_crash *r = crash.record;
     for (uint32_t i = 0; i < r->head.frames; i++) {
-        if (r->frame[i].flags & MAPB_CRASH_FRAME_ENGINE || !holds(info, r->frame[i].pc)) continue;
+        if (is_plain(&r->frame[i]) || !holds(info, r->frame[i].pc)) continue;
         return relay->each(info, size, relay->data);
     }
     return 0;
@@ -236,14 +258,14 @@ static void find_symbols(void) {
     for (uint32_t i = 0; i < r->head.frames; i++) {
         Dl_info found;
         mapb_crash_frame *frame = &r->frame[i];
-        if (!frame->module || frame->flags & MAPB_CRASH_FRAME_ENGINE) continue;
+        if (!frame->module) continue;
         if (!dladdr((const void *)frame->pc, &found) || !found.dli_sname) continue;
         on_symbol(frame, frame->pc, found.dli_sname, (uintptr_t)found.dli_saddr, 0);
     }
     struct backtrace_state *state = backtrace_create_state("/proc/self/exe", 0, on_error, NULL);
     for (uint32_t i = 0; state && i < r->head.frames; i++) {
         mapb_crash_frame *frame = &r->frame[i];
-        if (!frame->module || frame->flags & MAPB_CRASH_FRAME_ENGINE) continue;
+        if (is_plain(frame)) continue;
         backtrace_syminfo(state, frame->pc, on_symbol, on_error, frame);
         backtrace_pcinfo(state, frame->pc, on_line, on_error, frame);
     }
@@ -361,6 +383,7 @@ void mapb_crash_prepare(void) { _Unwind_Backtrace(on_first_frame, NULL); }
 void mapb_crash_watch(uint8_t *output) {
     crash.record = (mapb_crash *)(output + MAPB_CRASH_OFFSET);
     crash.pid = getpid();
+    crash.base = (uintptr_t)__builtin_frame_address(0);
     /* A page that cannot be touched lies below it. */
     char *memory = mmap(NULL, MAPB_CRASH_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return;

@@ -69,21 +69,35 @@ struct CrashFile: Equatable {
     }
 
     /// In the order of the file.
-    private static var numbers: [WritableKeyPath<CrashFile, UInt64>] {
-        [
-            \.index, \.job, \.items, \.chunk, \.worker, \.workerPid, \.hostPid, \.signal, \.state, \.function, \.stride,
-            \.memoryLimit, \.inputOffset, \.flags,
+    private var numbers: [UInt64] {
+        let flags: UInt64 = (isRange ? 1 : 0) | (hasSpans ? 2 : 0) | (hasData ? 4 : 0) | (dataIsPointer ? 8 : 0)
+        return [
+            index, job, items, chunk, worker, workerPid, hostPid, signal, state, function, stride, memoryLimit,
+            inputOffset, flags,
         ]
     }
 
-    private var flags: UInt64 {
-        get { (isRange ? 1 : 0) | (hasSpans ? 2 : 0) | (hasData ? 4 : 0) | (dataIsPointer ? 8 : 0) }
-        set {
-            isRange = newValue & 1 != 0
-            hasSpans = newValue & 2 != 0
-            hasData = newValue & 4 != 0
-            dataIsPointer = newValue & 8 != 0
-        }
+    private mutating func readNumbers(_ bytes: ArraySlice<UInt8>) throws(MapError) {
+        var reader = ByteReader(bytes)
+        index = try reader.number()
+        job = try reader.number()
+        items = try reader.number()
+        chunk = try reader.number()
+        worker = try reader.number()
+        workerPid = try reader.number()
+        hostPid = try reader.number()
+        signal = try reader.number()
+        state = try reader.number()
+        function = try reader.number()
+        stride = try reader.number()
+        memoryLimit = try reader.number()
+        inputOffset = try reader.number()
+        let flags = try reader.number()
+        isRange = flags & 1 != 0
+        hasSpans = flags & 2 != 0
+        hasData = flags & 4 != 0
+        dataIsPointer = flags & 8 != 0
+        try reader.end()
     }
 
     // MARK: - Writing
@@ -100,7 +114,7 @@ struct CrashFile: Equatable {
         func section(_ kind: Section, _ text: String) { section(kind, Array(text.utf8)) }
         section(.report, report)
         var line: [UInt8] = []
-        for path in Self.numbers { line.append(number: self[keyPath: path]) }
+        for number in numbers { line.append(number: number) }
         section(.numbers, line)
         section(.functionName, functionName)
         section(.folder, folder)
@@ -141,18 +155,19 @@ struct CrashFile: Equatable {
         }
         let told = try reader.number()
         guard told == hash(reader.rest) else { throw ByteReader.wrong("its contents were changed: the hash does not fit") }
-        var seen: Set<UInt64> = []
+        var seen: UInt64 = 0
         while !reader.rest.isEmpty {
             let number = try reader.number()
             guard let kind = Section(rawValue: number) else { throw ByteReader.wrong("it has a section of kind \(number)") }
             let repeats = [.global, .module, .environmentSet, .environmentUnset].contains(kind)
-            guard repeats || seen.insert(number).inserted else { throw ByteReader.wrong("section \(kind) occurs twice") }
+            guard repeats || seen & 1 << number == 0 else { throw ByteReader.wrong("section \(number) occurs twice") }
+            seen |= 1 << number
             let bytes = try reader.take(try reader.number())
             _ = try reader.take(UInt64((8 - bytes.count % 8) % 8))
             try read(kind, bytes)
         }
-        for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where !seen.contains(kind.rawValue) {
-            throw ByteReader.wrong("section \(kind) is missing")
+        for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where seen & 1 << kind.rawValue == 0 {
+            throw ByteReader.wrong("section \(kind.rawValue) is missing")
         }
         guard inputOffset < 4096, worker < UInt64(MAPB_MAX_WORKERS), function > 0, function < UInt64(MAPB_MAX_FUNCTIONS) else {
             throw ByteReader.wrong("a number in it is out of its range")
@@ -164,10 +179,7 @@ struct CrashFile: Equatable {
     private mutating func read(_ kind: Section, _ bytes: ArraySlice<UInt8>) throws(MapError) {
         switch kind {
         case .report: report = String(decoding: bytes, as: UTF8.self)
-        case .numbers:
-            var reader = ByteReader(bytes)
-            for path in Self.numbers { self[keyPath: path] = try reader.number() }
-            try reader.end()
+        case .numbers: try readNumbers(bytes)
         case .functionName: functionName = printable(bytes)
         case .folder: folder = try ByteReader.text(bytes)
         case .run: run = try Code(bytes)

@@ -15,7 +15,7 @@ extension CrashReport {
 
     /// The frame to name: the innermost that is not of the C or C++ runtime, as that is where abort() and its kind are raised.
     private var culprit: Frame? {
-        let own = frames.prefix { !$0.isEngine }
+        let own = frames.filter { !$0.isEngine }
         let found = own.first { frame in
             guard let module = frame.module else { return true }
             let name = fileName(modules[module].path)
@@ -64,16 +64,24 @@ extension CrashReport {
     /// The backtrace, a frame per line, each beginning with '#'; then what else helps, and the files.
     var lines: [String] {
         var lines: [String] = []
+        var same = 0
         for (i, frame) in frames.enumerated() {
-            if frame.isEngine {
+            if i > 0 && frame == frames[i - 1] {
+                same += 1
+                continue
+            }
+            if same > 0 { lines.append("(the same \(same) more times)") }
+            same = 0
+            if frame.isEngine && i == frames.count - 1 {
                 lines.append("#\(i) MapEngine, which called the function")
-                break
+                continue
             }
             var line = "#\(i) \(hex(frame.pc)) \(describe(frame))"
-            if let module = frame.module { line += " at \(fileName(modules[module].path))+\(hex(frame.pc &- modules[module].base))" }
+            if let module = frame.module, !frame.symbol.isEmpty || !frame.inlined.isEmpty { line += " at \(fileName(modules[module].path))+\(hex(frame.pc &- modules[module].base))" }
             lines.append(line)
         }
-        if hasMoreFrames && !frames.contains(where: \.isEngine) { lines.append("(there are more frames)") }
+        if same > 0 { lines.append("(the same \(same) more times)") }
+        if hasMoreFrames { lines.append("(there are more frames)") }
         if stackIsBroken { lines.append("(reading the stack raised another signal: it is probably overwritten)") }
         if symbolsAreBroken { lines.append("(not all symbols could be read)") }
         if !isComplete { lines.append("(the worker was ended while it wrote this)") }
@@ -85,7 +93,7 @@ extension CrashReport {
     }
 
     /// Frames of the user's code.
-    var shownFrames: Int { frames.prefix { !$0.isEngine }.count }
+    var shownFrames: Int { frames.last?.isEngine == true ? frames.count - 1 : frames.count }
 }
 
 /// SIGSEGV, or "signal 64".
