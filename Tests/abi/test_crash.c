@@ -206,7 +206,7 @@ static void a_wrong_argument_to_the_engine_is_told_with_its_caller(uint32_t birt
     mape_job *job = crash_one(pool, registered(pool, run_crash), CRASH_IN_ENGINE);
     result_ended(job, 1, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
     holds(result_of(job, 1).message, "address 0x10|crash_in_engine");
-    holds(crash_of(job, 1).text, "mape_task_log|crash_in_engine");
+    holds(crash_of(job, 1).text, "libmapengine.so|crash_in_engine");
     pool_close(pool);
 }
 
