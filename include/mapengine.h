@@ -622,7 +622,7 @@ typedef struct mape_crash {
     int32_t pid;               /**< and the id that its process had. */
     mape_function_id function; /**< The function. */
     uint32_t frames;           /**< Frames of the backtrace in text; 0 when there is none. */
-    const char *text;          /**< The whole report: lines ended with '\n', of which those of the backtrace begin with '#'. */
+    const char *text;          /**< The whole report: lines, each with a line feed; those of the backtrace begin with a number sign. */
 } mape_crash;
 /** Initialiser of #mape_crash. */
 #define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL }

@@ -41,8 +41,9 @@ int backtrace_syminfo(struct backtrace_state *state, uintptr_t pc,
                       void (*error)(void *data, const char *message, int number), void *data);
 int mapb_crash_objects(int (*each)(struct dl_phdr_info *, size_t, void *), void *data);
 
-#define MAPB_CRASH_SECONDS 3          /* Reading symbols takes milliseconds, of the largest libraries about a second. */
-#define MAPB_CRASH_STACK   (256u << 10) /* The registers of one signal can take 11 KiB; the unwinder and libbacktrace a few more. */
+#define MAPB_CRASH_SECONDS 3 /* Reading symbols takes milliseconds, of the largest libraries about a second. */
+#define MAPB_CRASH_STACK                                                                                               \
+    (256u << 10) /* The registers of one signal can take 11 KiB; the unwinder and libbacktrace a few more. */
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
 #define CRASH_SIGNALS (sizeof crash_signals / sizeof crash_signals[0])
@@ -189,7 +190,8 @@ static void find_modules(void) {
     mapb_crash *r = crash.record;
     dl_iterate_phdr(on_object, NULL);
     /* Of the frames of this library that called the function, one is enough. */
-    while (r->head.frames > 2 && r->frame[r->head.frames - 1].flags & r->frame[r->head.frames - 2].flags & MAPB_CRASH_FRAME_ENGINE)
+    while (r->head.frames > 2 &&
+           r->frame[r->head.frames - 1].flags & r->frame[r->head.frames - 2].flags & MAPB_CRASH_FRAME_ENGINE)
         r->head.frames--;
 }
 
@@ -322,7 +324,9 @@ static void describe(int signal, const siginfo_t *info, ucontext_t *context) {
     r->head.signal = signal;
     r->head.code = info->si_code;
     r->head.sender = info->si_code <= 0 ? info->si_pid : 0;
-    r->head.address = info->si_code <= 0 ? 0 : signal == SIGSYS ? (uint64_t)info->si_call_addr : (uint64_t)info->si_addr;
+    r->head.address = info->si_code <= 0 ? 0
+                      : signal == SIGSYS ? (uint64_t)info->si_call_addr
+                                         : (uint64_t)info->si_addr;
     r->head.pc = pc;
     r->head.sp = sp;
     r->head.thread = crash.thread;
@@ -385,7 +389,8 @@ void mapb_crash_watch(uint8_t *output) {
     crash.pid = getpid();
     crash.base = (uintptr_t)__builtin_frame_address(0);
     /* A page that cannot be touched lies below it. */
-    char *memory = mmap(NULL, MAPB_CRASH_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *memory =
+        mmap(NULL, MAPB_CRASH_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return;
     long page = sysconf(_SC_PAGESIZE);
     mprotect(memory, (size_t)page, PROT_NONE);

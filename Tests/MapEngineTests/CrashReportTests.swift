@@ -42,7 +42,8 @@ struct Record {
             bytes[Self.text + textSize] = byte
             textSize += 1
         }
-        change { $0.text_size = UInt32(textSize) }
+        let size = UInt32(textSize)
+        change { $0.text_size = size }
         return at
     }
 
@@ -57,7 +58,8 @@ struct Record {
     }
 
     mutating func frame(
-        _ pc: UInt64, module: UInt16 = 0, symbol: String = "", offset: UInt64 = 0, inlined: String = "", file: String = "",
+        _ pc: UInt64, module: UInt16 = 0, symbol: String = "", offset: UInt64 = 0, inlined: String = "",
+        file: String = "",
         line: UInt32 = 0, flags: UInt32 = 0
     ) {
         var frame = mapb_crash_frame()
@@ -80,14 +82,16 @@ struct Record {
         var record = Record()
         record.module("/opt/studio/lib/libshade.so", base: 0x1000, id: [0xab, 0x01])
         record.frame(0x1234, module: 1, symbol: "shade_point", offset: 0x1c, file: "/src/shade.c", line: 42)
-        record.frame(0x1300, module: 1, symbol: "shade", offset: 0x30, inlined: "each_point", file: "/src/shade.c", line: 60)
+        record.frame(
+            0x1300, module: 1, symbol: "shade", offset: 0x30, inlined: "each_point", file: "/src/shade.c", line: 60)
         record.frame(0x9000, flags: MAPB_CRASH_FRAME_ENGINE.rawValue)
         return record
     }
 
     @Test func aReportSaysWhatWasWritten() throws {
         let report = try #require(CrashReport(Self.shade().bytes))
-        #expect(report.summary == "SIGSEGV (address 0x8, no such mapping) in shade_point+0x1c (libshade.so, shade.c:42)")
+        #expect(
+            report.summary == "SIGSEGV (address 0x8, no such mapping) in shade_point+0x1c (libshade.so, shade.c:42)")
         #expect(
             report.lines == [
                 "#0 0x1234 shade_point+0x1c (libshade.so, shade.c:42) at libshade.so+0x234",
@@ -190,7 +194,9 @@ struct Record {
                 bytes.replaceSubrange(0..<8, with: [2, 0, 0, 0, 11, 0, 0, 0])
                 if round % 4 == 0 { bytes.replaceSubrange(44..<56, with: [48, 0, 0, 0, 16, 0, 0, 0, 128, 22, 0, 0]) }
             } else {
-                for _ in 0..<20 { bytes[Int.random(in: 8..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+                for _ in 0..<20 {
+                    bytes[Int.random(in: 8..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                }
             }
             guard let report = CrashReport(bytes) else { continue }
             reports += 1

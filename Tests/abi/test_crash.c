@@ -182,7 +182,8 @@ static void a_call_to_nowhere_names_the_caller(uint32_t birth) {
     const struct {
         uint32_t way;
         const char *words;
-    } calls[] = {{CRASH_NULL_CALL, "address 0x0|crash_by_call"}, {CRASH_WILD_CALL, "address 0x123456789abc|crash_by_call"}};
+    } calls[] = {{CRASH_NULL_CALL, "address 0x0|crash_by_call"},
+                 {CRASH_WILD_CALL, "address 0x123456789abc|crash_by_call"}};
     for (size_t c = 0; c < COUNT(calls); c++) {
         mape_job *job = crash_one(pool, function, calls[c].way);
         result_ended(job, 1, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);

@@ -67,7 +67,7 @@ struct replay {
 
 static struct replay replayed(const char *path, const char *output) {
     struct replay replay = {0};
-    char *const arguments[] = {"mapengine-zygote", "--replay",     (char *)path, output != NULL ? "--output" : NULL,
+    char *const arguments[] = {"mapengine-zygote", "--replay",  (char *)path, output != NULL ? "--output" : NULL,
                                (char *)output,     (char *)NULL};
     extern char **environ;
     int ends[2];
@@ -99,9 +99,9 @@ static void exited(const struct replay *replay, int code, const char *word) {
 static const struct {
     uint32_t way;
     int signal;
-} crashes[] = {{CRASH_SEGV, SIGSEGV}, {CRASH_BUS, SIGBUS},         {CRASH_FPE, SIGFPE},
-               {CRASH_ILL, SIGILL},   {CRASH_ABRT, SIGABRT},       {CRASH_SYS, SIGSYS},
-               {CRASH_TRAP, SIGTRAP}, {CRASH_OVERFLOW, SIGSEGV},   {CRASH_NULL_CALL, SIGSEGV},
+} crashes[] = {{CRASH_SEGV, SIGSEGV},    {CRASH_BUS, SIGBUS},          {CRASH_FPE, SIGFPE},
+               {CRASH_ILL, SIGILL},      {CRASH_ABRT, SIGABRT},        {CRASH_SYS, SIGSYS},
+               {CRASH_TRAP, SIGTRAP},    {CRASH_OVERFLOW, SIGSEGV},    {CRASH_NULL_CALL, SIGSEGV},
                {CRASH_SMASHED, SIGSEGV}, {CRASH_WRITES_INPUT, SIGSEGV}};
 
 static void is_private(const char *path, void *context) {
@@ -189,9 +189,9 @@ static void a_replay_has_data_globals_modules_environment_and_state(uint32_t bir
     mape_crash crash = MAPE_CRASH_INIT;
     is_ok(pool, mape_job_crash(job, 0, &crash));
     char path[400] = "", wanted[512], got[512] = "";
-    int length = snprintf(wanted, sizeof wanted,
-                          "index 0 worker %u state 4242 global large environment as set cancelled 0 value 33",
-                          crash.worker);
+    int length =
+        snprintf(wanted, sizeof wanted,
+                 "index 0 worker %u state 4242 global large environment as set cancelled 0 value 33", crash.worker);
     pool_close(pool);
     assert_int_equal(files_do(keep_path, path), 1);
     struct replay replay = replayed(path, output);
@@ -351,9 +351,11 @@ static void files_that_are_cut_or_damaged_are_refused(uint32_t birth) {
         size_t length = size;
         seed = seed * 1664525u + 1013904223u;
         memcpy(changed, bytes, size);
-        if (round < 20) length = size * (size_t)round / 20; /* Cut at many lengths. */
+        if (round < 20) length = size * (size_t)round / 20;                                   /* Cut at many lengths. */
         else if (round < 40) changed[seed % size] ^= (unsigned char)(1 + (seed >> 24) % 255); /* One byte. */
-        else for (size_t i = round < 50 ? 0 : 32; i < size; i++) changed[i] = (unsigned char)((seed = seed * 1664525u + 1013904223u) >> 24);
+        else
+            for (size_t i = round < 50 ? 0 : 32; i < size; i++)
+                changed[i] = (unsigned char)((seed = seed * 1664525u + 1013904223u) >> 24);
         file = fopen(bad, "w");
         fwrite(changed, 1, length, file);
         fclose(file);

@@ -252,11 +252,11 @@ int run_crash_surroundings(mape_task *task, void *state, const void *input, size
     mape_task_log(task, MAPE_LOG_INFO, "the item is well this time");
     mape_task_progress(task, 0.5);
     char text[512];
-    int length = snprintf(text, sizeof text, "index %llu worker %u state %u global %.*s environment %s cancelled %d value %u",
-                          (unsigned long long)mape_task_index(task), mape_task_worker(task),
-                          state != NULL ? ((struct crash_item *)state)->value : 0, (int)global_size,
-                          global != NULL ? global : "", getenv("ABI_CRASH") != NULL ? getenv("ABI_CRASH") : "none",
-                          mape_task_cancelled(task), item->value);
+    int length = snprintf(
+        text, sizeof text, "index %llu worker %u state %u global %.*s environment %s cancelled %d value %u",
+        (unsigned long long)mape_task_index(task), mape_task_worker(task),
+        state != NULL ? ((struct crash_item *)state)->value : 0, (int)global_size, global != NULL ? global : "",
+        getenv("ABI_CRASH") != NULL ? getenv("ABI_CRASH") : "none", mape_task_cancelled(task), item->value);
     char *output = mape_task_output(task, (size_t)length);
     if (output != NULL) memcpy(output, text, (size_t)length);
     return 0;

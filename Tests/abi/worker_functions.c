@@ -137,7 +137,8 @@ int run_describe(mape_task *task, void *state, const void *input, size_t size) {
         struct sigaction action;
         view.blocked += sigismember(&blocked, number) == 1;
         if (sigaction(number, NULL, &action) == 0)
-            view.handled += action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && !is_engines(action.sa_handler);
+            view.handled +=
+                action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && !is_engines(action.sa_handler);
     }
     struct rlimit limit;
     getrlimit(RLIMIT_DATA, &limit);

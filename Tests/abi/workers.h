@@ -155,25 +155,25 @@ int setup_hangs(mape_task *task, const void *data, size_t size, void **out_state
 
 /** How an item of the run_crash functions ends. Those that crash do so in a function `crash_by_...` of their own. */
 enum crash_way {
-    CRASH_NOT = 0,     /**< Result: the item's bytes. */
-    CRASH_SEGV,        /**< Reads from address 8. */
-    CRASH_BUS,         /**< Reads beyond the end of a mapped file. */
-    CRASH_FPE,         /**< Divides by zero. */
-    CRASH_ILL,         /**< An instruction that there is not. */
-    CRASH_ABRT,        /**< abort(). */
-    CRASH_SYS,         /**< raise(SIGSYS). */
-    CRASH_TRAP,        /**< A breakpoint. */
-    CRASH_SIGNALS,     /**< How many of these there are, plus 1. */
-    CRASH_OVERFLOW,    /**< Recursion without end. */
-    CRASH_NULL_CALL,   /**< Calls address 0. */
-    CRASH_WILD_CALL,   /**< Calls an address that is not mapped. */
-    CRASH_SMASHED,     /**< Overwrites its stack, then reads from address 8. */
-    CRASH_IN_ENGINE,   /**< Gives mape_task_log a pointer to nothing. */
-    CRASH_IN_THREAD,   /**< A thread that it made reads from address 8. */
-    CRASH_IN_CHILD,    /**< A process that it forked does; it goes on, and ends well. */
-    CRASH_IN_LOADER,   /**< While another thread holds the loader's lock for ever. */
-    CRASH_HANDLED,     /**< Has a handler of its own, which ends the process with code 42. */
-    CRASH_SCRIBBLED,   /**< Fills its crash record with random bytes that look like one, and dies without the engine's handler. */
+    CRASH_NOT = 0,   /**< Result: the item's bytes. */
+    CRASH_SEGV,      /**< Reads from address 8. */
+    CRASH_BUS,       /**< Reads beyond the end of a mapped file. */
+    CRASH_FPE,       /**< Divides by zero. */
+    CRASH_ILL,       /**< An instruction that there is not. */
+    CRASH_ABRT,      /**< abort(). */
+    CRASH_SYS,       /**< raise(SIGSYS). */
+    CRASH_TRAP,      /**< A breakpoint. */
+    CRASH_SIGNALS,   /**< How many of these there are, plus 1. */
+    CRASH_OVERFLOW,  /**< Recursion without end. */
+    CRASH_NULL_CALL, /**< Calls address 0. */
+    CRASH_WILD_CALL, /**< Calls an address that is not mapped. */
+    CRASH_SMASHED,   /**< Overwrites its stack, then reads from address 8. */
+    CRASH_IN_ENGINE, /**< Gives mape_task_log a pointer to nothing. */
+    CRASH_IN_THREAD, /**< A thread that it made reads from address 8. */
+    CRASH_IN_CHILD,  /**< A process that it forked does; it goes on, and ends well. */
+    CRASH_IN_LOADER, /**< While another thread holds the loader's lock for ever. */
+    CRASH_HANDLED,   /**< Has a handler of its own, which ends the process with code 42. */
+    CRASH_SCRIBBLED, /**< Fills its crash record with random bytes that look like one, and dies without the engine's handler. */
     CRASH_FIRST_TIME,  /**< Reads from address 8, unless the file at `path` is there, which it makes before. */
     CRASH_WRITES_INPUT /**< Writes to its input. */
 };

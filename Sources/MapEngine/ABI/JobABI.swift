@@ -227,7 +227,8 @@ public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsafe
     unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         guard !job.drops else {
-            throw MapError(MAPE_E_STATE, "job drops its results: crashes are told by LOG events, and in the item's message")
+            throw MapError(
+                MAPE_E_STATE, "job drops its results: crashes are told by LOG events, and in the item's message")
         }
         guard index < job.total else {
             throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")

@@ -64,7 +64,8 @@ struct CrashFile: Equatable {
     static let headSize = 32
 
     enum Section: UInt64 {
-        case report = 1, numbers, functionName, folder, run, setup, cleanup, data, input, global, module, environmentSet,
+        case report = 1, numbers, functionName, folder, run, setup, cleanup, data, input, global, module,
+            environmentSet,
             environmentUnset
     }
 
@@ -154,11 +155,15 @@ struct CrashFile: Equatable {
             throw ByteReader.wrong("it has \(bytes.count) bytes, but says it has \(size)")
         }
         let told = try reader.number()
-        guard told == hash(reader.rest) else { throw ByteReader.wrong("its contents were changed: the hash does not fit") }
+        guard told == hash(reader.rest) else {
+            throw ByteReader.wrong("its contents were changed: the hash does not fit")
+        }
         var seen: UInt64 = 0
         while !reader.rest.isEmpty {
             let number = try reader.number()
-            guard let kind = Section(rawValue: number) else { throw ByteReader.wrong("it has a section of kind \(number)") }
+            guard let kind = Section(rawValue: number) else {
+                throw ByteReader.wrong("it has a section of kind \(number)")
+            }
             let repeats = [.global, .module, .environmentSet, .environmentUnset].contains(kind)
             guard repeats || seen & 1 << number == 0 else { throw ByteReader.wrong("section \(number) occurs twice") }
             seen |= 1 << number
@@ -169,7 +174,8 @@ struct CrashFile: Equatable {
         for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where seen & 1 << kind.rawValue == 0 {
             throw ByteReader.wrong("section \(kind.rawValue) is missing")
         }
-        guard inputOffset < 4096, worker < UInt64(MAPB_MAX_WORKERS), function > 0, function < UInt64(MAPB_MAX_FUNCTIONS) else {
+        guard inputOffset < 4096, worker < UInt64(MAPB_MAX_WORKERS), function > 0, function < UInt64(MAPB_MAX_FUNCTIONS)
+        else {
             throw ByteReader.wrong("a number in it is out of its range")
         }
     }
@@ -235,7 +241,9 @@ extension CrashFile.Code {
 
     var encoded: [UInt8] {
         var bytes: [UInt8] = []
-        for number in [UInt64(kind.rawValue), offset, UInt64(buildID.count), UInt64(library.utf8.count), UInt64(text.utf8.count)] {
+        for number in [
+            UInt64(kind.rawValue), offset, UInt64(buildID.count), UInt64(library.utf8.count), UInt64(text.utf8.count),
+        ] {
             bytes.append(number: number)
         }
         return bytes + buildID + Array(library.utf8) + Array(text.utf8)
@@ -304,7 +312,7 @@ extension [UInt8] {
 private func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {
     unsafe bytes.withUnsafeBufferPointer { buffer in
         var h: UInt64 = 0xcbf2_9ce4_8422_2325
-        for unsafe byte in unsafe buffer { h = (h ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for unsafebyte in unsafe buffer { h = (h ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return h
     }
 }

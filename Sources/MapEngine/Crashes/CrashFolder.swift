@@ -20,7 +20,9 @@ final class CrashFolder {
     init(_ path: String) throws(MapError) {
         let fd = unsafe mapb_open_folder(path)
         guard fd >= 0 else {
-            throw .argument("config.crash_dir", unsafe "\"\(path)\" cannot be opened as a folder: \(String(cString: strerror(-fd)))")
+            throw .argument(
+                "config.crash_dir", unsafe "\"\(path)\" cannot be opened as a folder: \(String(cString: strerror(-fd)))"
+            )
         }
         self.path = path
         folder = Descriptor(fd)
@@ -55,7 +57,9 @@ final class CrashFolder {
         let bytes = next.file.encoded()
         var done = 0
         while done < bytes.count {
-            let wrote = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done) }
+            let wrote = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done)
+            }
             if wrote < 0 && errno == EINTR { continue }
             if wrote <= 0 {
                 let why = wrote < 0 ? errno : ENOSPC
@@ -71,7 +75,10 @@ final class CrashFolder {
     }
 
     private func failed(_ next: Waiting, _ name: String, _ why: Int32) -> (mape_log_level, String) {
-        (MAPE_LOG_WARNING, unsafe "\(next.item) could not be saved in \"\(path)/\(name)\": \(String(cString: strerror(why)))")
+        (
+            MAPE_LOG_WARNING,
+            unsafe "\(next.item) could not be saved in \"\(path)/\(name)\": \(String(cString: strerror(why)))"
+        )
     }
 }
 

@@ -77,7 +77,9 @@ extension CrashReport {
                 continue
             }
             var line = "#\(i) \(hex(frame.pc)) \(describe(frame))"
-            if let module = frame.module, !frame.symbol.isEmpty || !frame.inlined.isEmpty { line += " at \(fileName(modules[module].path))+\(hex(frame.pc &- modules[module].base))" }
+            if let module = frame.module, !frame.symbol.isEmpty || !frame.inlined.isEmpty {
+                line += " at \(fileName(modules[module].path))+\(hex(frame.pc &- modules[module].base))"
+            }
             lines.append(line)
         }
         if same > 0 { lines.append("(the same \(same) more times)") }
@@ -87,7 +89,9 @@ extension CrashReport {
         if !isComplete { lines.append("(the worker was ended while it wrote this)") }
         lines.append("pc \(hex(pc)), stack pointer \(hex(sp)), thread \(thread)")
         for module in modules {
-            lines.append("\(module.path) at \(hex(module.base))" + (module.buildID.isEmpty ? "" : ", build id \(module.buildID)"))
+            lines.append(
+                "\(module.path) at \(hex(module.base))" + (module.buildID.isEmpty ? "" : ", build id \(module.buildID)")
+            )
         }
         return lines
     }

@@ -13,7 +13,8 @@ func printable(_ bytes: some Sequence<UInt8>) -> String {
 /// Control characters (C0, DEL, C1), line and paragraph separators, marks that turn or hide text, and those without a character are not.
 private func isShown(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
-    case 0..<0x20, 0x7F..<0xA0, 0xAD, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB,
+    case 0..<0x20, 0x7F..<0xA0, 0xAD, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,
+        0xFFF9...0xFFFB,
         0xE0000...0xE0FFF:
         return false
     default: return true

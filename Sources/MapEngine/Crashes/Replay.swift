@@ -42,7 +42,9 @@ enum Replay {
     }
 
     private static func read(_ path: String) throws(Stop) -> [UInt8] {
-        func cannot() -> Stop { Stop(exit: .noFile, text: unsafe "cannot read \"\(path)\": \(String(cString: strerror(errno)))") }
+        func cannot() -> Stop {
+            Stop(exit: .noFile, text: unsafe "cannot read \"\(path)\": \(String(cString: strerror(errno)))")
+        }
         let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { throw cannot() }
         let file = Descriptor(fd)
@@ -100,11 +102,15 @@ enum Replay {
         where code.kind == .unreachable {
             throw Stop(exit: .cannotRun, text: "this item cannot be run again here: \(what) \(code.text)")
         }
-        if file.run.kind == .none { throw Stop(exit: .cannotRun, text: "this item cannot be run again: the file names no function") }
+        if file.run.kind == .none {
+            throw Stop(exit: .cannotRun, text: "this item cannot be run again: the file names no function")
+        }
         if file.dataIsPointer {
             throw Stop(
                 exit: .cannotRun,
-                text: "this item cannot be run again here: the function's data was a bare pointer into the host (data_size 0)")
+                text:
+                    "this item cannot be run again here: the function's data was a bare pointer into the host (data_size 0)"
+            )
         }
     }
 
@@ -115,7 +121,9 @@ enum Replay {
             guard let equals = entry.firstIndex(of: "=") else { continue }
             unsafe setenv(String(entry[..<equals]), String(entry[entry.index(after: equals)...]), 1)
             if entry.hasPrefix("LD_") {
-                say("note: \(printable(entry.utf8)) takes effect only in the environment this program is started with", to: 2)
+                say(
+                    "note: \(printable(entry.utf8)) takes effect only in the environment this program is started with",
+                    to: 2)
             }
         }
         if !file.folder.isEmpty, unsafe chdir(file.folder) != 0 {
@@ -130,13 +138,17 @@ enum Replay {
     }
 
     private static func write(_ bytes: [UInt8], _ path: String) throws(Stop) {
-        func cannot() -> Stop { Stop(exit: .noOutput, text: unsafe "cannot write \"\(path)\": \(String(cString: strerror(errno)))") }
+        func cannot() -> Stop {
+            Stop(exit: .noOutput, text: unsafe "cannot write \"\(path)\": \(String(cString: strerror(errno)))")
+        }
         let fd = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
         guard fd >= 0 else { throw cannot() }
         let file = Descriptor(fd)
         var done = 0
         while done < bytes.count {
-            let wrote = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done) }
+            let wrote = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done)
+            }
             if wrote < 0 && errno == EINTR { continue }
             if wrote <= 0 { throw cannot() }
             done += wrote

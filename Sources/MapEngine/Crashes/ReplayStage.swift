@@ -133,7 +133,8 @@ import Glibc
         let reply = answer(MAPB_REQUEST_SETUP, record: function, first: globals?.block.offset ?? 0)
         if reply.code == 0 && reply.detail == 0 { return nil }
         return Failure(
-            isLoad: reply.detail == MAPE_CAUSE_LOAD.rawValue, code: reply.code, text: printable(bytes(reply.base, reply.size)))
+            isLoad: reply.detail == MAPE_CAUSE_LOAD.rawValue, code: reply.code,
+            text: printable(bytes(reply.base, reply.size)))
     }
 
     func runItem() -> End {
