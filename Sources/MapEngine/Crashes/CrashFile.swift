@@ -310,9 +310,7 @@ extension [UInt8] {
 
 /// FNV-1a, 64 bit: against files that were cut or damaged, not against forgers.
 private func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-    unsafe bytes.withUnsafeBufferPointer { buffer in
-        var h: UInt64 = 0xcbf2_9ce4_8422_2325
-        for unsafebyte in unsafe buffer { h = (h ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return h
-    }
+    var h: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in bytes { h = (h ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return h
 }
