@@ -34,7 +34,10 @@ let package = Package(
     name: "mapengine",
     products: [.library(name: "mapengine", type: .dynamic, targets: ["MapEngine"])],
     targets: [
-        .target(name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")]),
+        .target(
+            name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")],
+            // gcc's libbacktrace, as scripts/setup.sh has made it.
+            linkerSettings: [.unsafeFlags(["-L\(root)/.build-static"]), .linkedLibrary("mapbacktrace")]),
         .target(
             name: "MapEngine", dependencies: ["CMapBridge"],
             swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error)]

@@ -54,7 +54,8 @@
  * and none takes the number of a standard file that the host has closed. The environment is read in the call that starts
  * the pool, and at no other time; all workers have that one. A call needs less than 48 KiB of its thread's stack.
  * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
- * written to the file system, and nothing survives the host, however it dies.
+ * written to the file system, unless `crash_dir` of #mape_pool_config asks for it, and no process survives the host,
+ * however it dies.
  *
  * @section structs Structures
  *
@@ -339,11 +340,16 @@ typedef struct mape_pool_config {
                                          is not counted. The kernel's figures may be off by some 100 KiB per core. 0: never. */
     uint32_t sandbox;               /**< An enum #mape_sandbox. */
     uint32_t reserved;              /**< 0. */
+    const char *crash_dir;          /**< An existing folder, kept open: for each item whose worker crashes, or is killed for its
+                                         item timeout, a file `mapengine-<host pid>-<worker pid>-<n>.crash` is made in it, soon
+                                         after the death, at most 32 per pool; `mapengine-zygote --replay FILE` runs that item
+                                         again. It holds the item's input, the function's data and the globals. A file that
+                                         cannot be written is told by #MAPE_EVENT_LOG and costs nothing else. NULL: none. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-      0, 0, 0, 0 }
+      0, 0, 0, 0, NULL }
 
 /** @brief Makes a pool. No process is started and no thread made before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
@@ -652,6 +658,32 @@ int mape_job_wait(mape_job *job, int64_t timeout_ns);
  *          #MAPE_E_STATE when the job drops its results; #MAPE_E_HANDLE. */
 int mape_job_result(mape_job *job, uint64_t index, mape_result *out);
 
+/** What is known of the death of a worker that an item is blamed for. */
+typedef struct mape_crash {
+    size_t struct_size;        /**< Set to sizeof(mape_crash), as #MAPE_CRASH_INIT does. */
+    int32_t signal;            /**< The signal that ended the worker; 0 when it exited. */
+    int32_t code;              /**< The signal's si_code (sigaction(2)), 0 when it is not known; the exit code when it exited. */
+    uint64_t address;          /**< The address at fault (si_addr), 0 when there is none. */
+    uint32_t worker;           /**< Which worker of the pool, */
+    int32_t pid;               /**< and the id that its process had. */
+    mape_function_id function; /**< The function. */
+    uint32_t frames;           /**< Frames of the backtrace in text; 0 when there is none. */
+    const char *text;          /**< The whole report: lines, each with a line feed; those of the backtrace begin with a number sign. */
+} mape_crash;
+/** Initialiser of #mape_crash. */
+#define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL }
+
+/** @brief Reads what is known of the crash that ended an item: signal, address, backtrace.
+ *
+ *  The worker itself wrote it down before it ended. It is broken code's own account: checked, and printable, but not to be trusted
+ *  further than that. Crashes of items that succeeded in a later attempt are told by #MAPE_EVENT_LOG alone.
+ *  @param job the job. @param index 0 to total - 1. @param out receives it; text stays valid until the job is released or the
+ *         pool destroyed.
+ *  @return #MAPE_OK for an item that ended as crashed, or timed out by its own limit; #MAPE_E_AGAIN for one that has not ended;
+ *          #MAPE_E_STATE for one that ended otherwise, or when the job drops its results; #MAPE_E_INDEX; #MAPE_E_HANDLE;
+ *          #MAPE_E_ARGUMENT; #MAPE_E_SIZE. */
+int mape_job_crash(mape_job *job, uint64_t index, mape_crash *out);
+
 /** @brief Copies the results of a job that is done into an array of the host.
  *
  *  Item i goes to dst + i * stride. The places of items that did not end well are left as they are.
@@ -776,8 +808,13 @@ void mape_task_log(mape_task *task, int level, const char *message);
 /** @brief The main function of a zygote, for programs given as `zygote_path`: call it from `main`, before making any thread,
  *         and return what it returns.
  *  @param argc as given to main. @param argv as given to main.
+ *
+ *  With the arguments `--replay FILE [--output RESULT]`, FILE made by `crash_dir` of #mape_pool_config, it runs that file's
+ *  setup, item and cleanup in this process instead, and tells how the item ended.
  *  @return an exit code; does not return before the pool ends. Answers 64 at once, with a message on standard error, when the
- *          process was not started as a zygote. */
+ *          process was not started as a zygote. After a replay: 0 the item ended well, 1 it or its setup failed, 65 FILE is no
+ *          valid crash file, 66 it cannot be read, 69 it cannot be run here, 73 RESULT cannot be written; a crash ends the
+ *          process by its signal. */
 int mape_zygote_main(int argc, char **argv);
 
 /** @} */

@@ -118,6 +118,14 @@ link_static_libraries() {
     if [[ $(readlink .build-static/libstdc++.a || true) != "$archive" ]]; then
         ln -sfn "$archive" .build-static/libstdc++.a
     fi
+    # libbacktrace names functions and lines of a crash. It asks for the loaded libraries by a function of ours, which names only
+    # those that matter (Sources/CMapBridge/forksafe_crash.c).
+    archive=$(gcc -print-file-name=libbacktrace.a)
+    [[ -f $archive ]] || fail "gcc has no libbacktrace.a. Install the package libgcc-$(gcc -dumpversion)-dev, then try again."
+    if [[ ! -f .build-static/libmapbacktrace.a || $archive -nt .build-static/libmapbacktrace.a ]]; then
+        objcopy --redefine-sym dl_iterate_phdr=mapb_crash_objects "$archive" .build-static/libmapbacktrace.a.new
+        mv -f .build-static/libmapbacktrace.a.new .build-static/libmapbacktrace.a
+    fi
 }
 
 groups=("$@")

@@ -262,6 +262,20 @@ int64_t mapb_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* ---- files ---- */
+
+int mapb_open_folder(const char *path) {
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+int mapb_create_file(int folder, const char *name) {
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd : -errno;
+}
+
+void mapb_remove_file(int folder, const char *name) { unlinkat(folder, name, 0); }
+
 /* ---- this process and this machine ---- */
 
 int mapb_cores(void) {
@@ -285,6 +299,8 @@ uint64_t mapb_memory(void) {
 }
 
 char **mapb_environment(void) { return environ; }
+
+const char *mapb_signal_name(int number) { return sigabbrev_np(number); }
 
 const char *mapb_status_text(int status) {
     switch (status) {

@@ -34,7 +34,8 @@ import Testing
         #expect(MAPB_MESSAGES.nonzeroBitCount == 1)
         #expect(MemoryLayout<mapb_outbox>.size <= Int(MAPB_REPLIES_OFFSET))
         #expect(Int(MAPB_REPLIES_OFFSET) + Int(MAPB_RING) * 64 <= Int(MAPB_MESSAGES_OFFSET))
-        #expect(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_RESULTS_OFFSET)
+        #expect(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET)
+        #expect(Int(MAPB_CRASH_OFFSET) + MemoryLayout<mapb_crash>.size <= Int(MAPB_RESULTS_OFFSET))
         #expect(MAPB_RESULTS_OFFSET % 4096 == 0)
         #expect(UInt64(MAPB_RESULTS_OFFSET) < Policy.leastReserve)
     }

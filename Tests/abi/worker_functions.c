@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,12 @@ int run_output_alignment(mape_task *task, void *state, const void *input, size_t
     return (uintptr_t)output % alignment == 0 ? 0 : mape_task_fail(task, 2, "output is not aligned");
 }
 
+/** Whether a handler is the engine's own, which describes crashes. */
+static bool is_engines(void (*handler)(int)) {
+    Dl_info found;
+    return dladdr((void *)handler, &found) != 0 && strstr(found.dli_fname, "libmapengine") != NULL;
+}
+
 int run_describe(mape_task *task, void *state, const void *input, size_t size) {
     (void)state, (void)size;
     struct view view = {.index = mape_task_index(task), .worker = mape_task_worker(task), .pid = getpid()};
@@ -130,7 +137,8 @@ int run_describe(mape_task *task, void *state, const void *input, size_t size) {
         struct sigaction action;
         view.blocked += sigismember(&blocked, number) == 1;
         if (sigaction(number, NULL, &action) == 0)
-            view.handled += action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
+            view.handled +=
+                action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && !is_engines(action.sa_handler);
     }
     struct rlimit limit;
     getrlimit(RLIMIT_DATA, &limit);

@@ -71,7 +71,7 @@ struct view {
     uint32_t cpus;       /**< Cores this process may run on. */
     int32_t first_cpu;   /**< The lowest of them. */
     uint32_t blocked;    /**< Signals blocked, among the standard ones. */
-    uint32_t handled;    /**< Signals with a handler, among the standard ones. */
+    uint32_t handled;    /**< Signals with a handler that is not the engine's, among the standard ones. */
     uint64_t data_limit; /**< RLIMIT_DATA. */
 };
 
@@ -267,5 +267,45 @@ int run_leak(mape_task *task, void *state, const void *input, size_t size); /* u
 int setup_takes_memory(mape_task *task, const void *data, size_t size, void **out_state);
 int run_strays_then(mape_task *task, void *state, const void *input, size_t size); /* struct fault_item */
 int run_attempt(mape_task *task, void *state, const void *input, size_t size);
+
+/* Work that crashes: worker_crash.c */
+
+/** How an item of the run_crash functions ends. Those that crash do so in a function `crash_by_...` of their own. */
+enum crash_way {
+    CRASH_NOT = 0,   /**< Result: the item's bytes. */
+    CRASH_SEGV,      /**< Reads from address 8. */
+    CRASH_BUS,       /**< Reads beyond the end of a mapped file. */
+    CRASH_FPE,       /**< Divides by zero. */
+    CRASH_ILL,       /**< An instruction that there is not. */
+    CRASH_ABRT,      /**< abort(). */
+    CRASH_SYS,       /**< raise(SIGSYS). */
+    CRASH_TRAP,      /**< A breakpoint. */
+    CRASH_SIGNALS,   /**< How many of these there are, plus 1. */
+    CRASH_OVERFLOW,  /**< Recursion without end. */
+    CRASH_NULL_CALL, /**< Calls address 0. */
+    CRASH_WILD_CALL, /**< Calls an address that is not mapped. */
+    CRASH_SMASHED,   /**< Overwrites its stack, then reads from address 8. */
+    CRASH_IN_ENGINE, /**< Gives mape_task_log a pointer to nothing. */
+    CRASH_IN_THREAD, /**< A thread that it made reads from address 8. */
+    CRASH_IN_CHILD,  /**< A process that it forked does; it goes on, and ends well. */
+    CRASH_IN_LOADER, /**< While another thread holds the loader's lock for ever. */
+    CRASH_HANDLED,   /**< Has a handler of its own, which ends the process with code 42. */
+    CRASH_SCRIBBLED, /**< Fills its crash record with random bytes that look like one, and dies without the engine's handler. */
+    CRASH_FIRST_TIME,  /**< Reads from address 8, unless the file at `path` is there, which it makes before. */
+    CRASH_WRITES_INPUT /**< Writes to its input. */
+};
+
+struct crash_item {
+    uint32_t way; /**< An enum crash_way. */
+    uint32_t value;
+    char path[120];
+};
+
+int run_crash(mape_task *task, void *state, const void *input, size_t size);
+int run_crash_each(mape_task *task, void *state, const mape_range *range); /* begin */
+int run_crash_all(mape_task *task, void *state, const mape_range *range);  /* no begin */
+int run_crash_surroundings(mape_task *task, void *state, const void *input, size_t size);
+int setup_crash(mape_task *task, const void *data, size_t size, void **out_state);
+void cleanup_crash(mape_task *task, void *state);
 
 #endif

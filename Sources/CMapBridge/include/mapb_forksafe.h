@@ -148,6 +148,11 @@ MAPB_FORK_SAFE uint64_t mapb_private_bytes(void);
 MAPB_FORK_SAFE uint8_t *mapb_map_shared(int fd, uint64_t size, int writable);
 /** Zeroed private memory. @return NULL on failure. */
 MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);
+/** Installs the handlers that describe a crash in the output memory before they let it happen (forksafe_crash.c). For workers
+ *  only, before any code of the user. Leaves signals alone that have a handler or are ignored. */
+MAPB_FORK_SAFE void mapb_crash_watch(uint8_t *output);
+/** Has the unwinder set itself up, so that it need not in a handler. */
+MAPB_FORK_SAFE void mapb_crash_prepare(void);
 /** Says that this process is a worker, so that the host's entry points refuse. */
 MAPB_FORK_SAFE void mapb_become_worker(void);
 
@@ -164,6 +169,8 @@ MAPB_FORK_SAFE void mapb_go_home(uint32_t n);
 MAPB_FORK_SAFE void mapb_step_aside(uint32_t processor);
 MAPB_FORK_SAFE void mapb_futex_wait(const uint64_t *word, uint32_t expected);
 MAPB_FORK_SAFE void mapb_ring_bell(int fd);
+/** Writes a text and a line end to standard error. */
+MAPB_FORK_SAFE void mapb_say(const char *text, uint64_t size);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);
 MAPB_FORK_SAFE uint64_t mapb_length(const char *text, uint64_t limit);
 MAPB_FORK_SAFE int mapb_same_text(const char *a, const char *b);
@@ -231,6 +238,7 @@ struct mape_task {
     uint64_t growth;     /* Bytes of growth after which to tell the host; 0: never. */
     uint64_t grown_from; /* Private memory when the first item began. */
     int64_t grown_look;  /* When to look again. */
+    uint32_t logs_here;  /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
     char fail_text[MAPB_TEXT];
 };
 

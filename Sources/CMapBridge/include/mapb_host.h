@@ -86,6 +86,14 @@ int mapb_locate(const void *address, mapb_place *out, char *path);
 /** The path of the file that this library was loaded from. @return 0 or an errno. */
 int mapb_own_path(char *path, uint64_t size);
 
+/* ---- files ---- */
+
+/** A descriptor that stands for a folder, to create files in. @return descriptor, or a negative errno. */
+int mapb_open_folder(const char *path);
+/** Creates a file that was not there, readable for its owner alone; never follows a link. @return descriptor, or a negative errno. */
+int mapb_create_file(int folder, const char *name);
+void mapb_remove_file(int folder, const char *name);
+
 /** Cores in this process's affinity mask. */
 int mapb_cores(void);
 /** A resource limit's current value, UINT64_MAX when there is none. which: 0 address space, 1 file size. */
@@ -93,6 +101,8 @@ uint64_t mapb_limit(int which);
 /** Bytes of memory that this machine has, swap included. */
 uint64_t mapb_memory(void);
 char **mapb_environment(void);
+/** A signal's name without SIG, or NULL. */
+const char *mapb_signal_name(int number);
 /** What mape_status_string answers: static text. */
 const char *mapb_status_text(int status);
 /** "", for ever. */

@@ -42,7 +42,10 @@ public func mape_zygote_main(_ argc: Int32, _ argv: UnsafeMutablePointer<UnsafeM
     guard let named = unsafe getenv("MAPENGINE_ZYGOTE"), unsafe strcmp(named, "3") == 0,
         unsafe getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length) == 0, type == Int32(SOCK_SEQPACKET.rawValue)
     else {
-        let text = "mapengine-zygote is started by libmapengine, for its own use; there is nothing to run by hand\n"
+        let arguments = (0..<Int(argc)).compactMap { unsafe argv?[$0].map { unsafe String(cString: $0) } }
+        if arguments.count > 1, arguments[1] == "--replay" { return Replay.main(Array(arguments.dropFirst())) }
+        let text =
+            "mapengine-zygote is started by libmapengine, for its own use; by hand it runs an item that has crashed again: mapengine-zygote --replay FILE [--output RESULT]\n"
         _ = unsafe text.withCString { unsafe write(2, $0, strlen($0)) }
         return 64
     }

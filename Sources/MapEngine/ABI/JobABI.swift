@@ -232,6 +232,29 @@ public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsaf
     }
 }
 
+@implementation @_cdecl("mape_job_crash")
+public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_crash>!) -> Int32 {
+    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        guard !job.drops else {
+            throw MapError(
+                MAPE_E_STATE, "job drops its results: crashes are told by LOG events, and in the item's message")
+        }
+        guard index < job.total else {
+            throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
+        }
+        if !job.isDone { pool.pump() }
+        guard let segment = job.segment(holding: index) else {
+            throw MapError(MAPE_E_AGAIN, "index: item \(index) has not ended")
+        }
+        guard let crash = segment.outcome?.crash else {
+            throw MapError(MAPE_E_STATE, "index: item \(index) did not end by the death of its worker")
+        }
+        unsafe out.pointee = unsafe crash.told
+        return MAPE_OK.rawValue
+    }
+}
+
 @implementation @_cdecl("mape_job_gather")
 public func mape_job_gather(
     _ job: OpaquePointer!, _ dst: UnsafeMutableRawPointer!, _ dst_size: Int, _ stride: Int,

@@ -7,16 +7,27 @@ final class Outcome {
     let cause: mape_cause
     let code: Int32
     let text: CText
+    /// The death of the worker that it is about, until an item is blamed for it; then what is known of the crash.
+    let death: Death?
+    let crash: Crash?
 
-    init(_ state: mape_item_state, _ cause: mape_cause, code: Int32 = 0, _ text: CText) {
+    init(
+        _ state: mape_item_state, _ cause: mape_cause, code: Int32 = 0, _ text: CText, death: Death? = nil,
+        crash: Crash? = nil
+    ) {
         self.state = state
         self.cause = cause
         self.code = code
         self.text = text
+        self.death = death
+        self.crash = crash
     }
 
-    convenience init(_ state: mape_item_state, _ cause: mape_cause, code: Int32 = 0, _ text: String) {
-        self.init(state, cause, code: code, CText(text))
+    convenience init(
+        _ state: mape_item_state, _ cause: mape_cause, code: Int32 = 0, _ text: String, death: Death? = nil,
+        crash: Crash? = nil
+    ) {
+        self.init(state, cause, code: code, CText(text), death: death, crash: crash)
     }
 }
 

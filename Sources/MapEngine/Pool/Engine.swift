@@ -31,6 +31,7 @@ extension Pool {
                 engineSleepsUntil = next
                 return next == .max ? -1 : max(0, next - now)
             }
+            writeCrashFiles()
             guard let sleep else { return }
             let count = unsafe mapb_epoll_wait(epoll.number, &tags, Int32(tags.count), sleep)
             locked {

@@ -78,6 +78,11 @@ enum Policy {
     /// Input is copied in pieces of this many bytes: workers begin with the first while the second is copied.
     static let copyPiece: UInt64 = 1 << 20
 
+    /// Crash files that a pool makes at most: a function that crashes at every item shall not fill a disk.
+    static let crashFiles = 32
+    /// Input, data and globals of one crash file together: what is larger would keep the pool waiting while it is copied.
+    static let crashFileBytes: UInt64 = 256 << 20
+
     static let window: UInt64 = 4096
     static let largestWindow: UInt64 = 1 << 24
     static let progressInterval: Int64 = 50_000_000

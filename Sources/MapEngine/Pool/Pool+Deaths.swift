@@ -17,18 +17,18 @@ enum Loss {
 
     var text: String {
         guard case .status(let status) = self else { return "was lost with its zygote" }
-        if let signal { return unsafe "was ended by signal \(signal) (\(String(cString: strsignal(signal))))" }
+        if let signal { return "was ended by \(signalName(signal))" }
         return "exited with code \(status >> 8 & 0xff)"
     }
 
-    func outcome() -> Outcome {
+    func outcome(_ death: Death?) -> Outcome {
         guard case .status(let status) = self else {
             return Outcome(
                 MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
         }
-        if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, "its worker \(text)") }
-        return Outcome(
-            MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, "its worker \(text) inside the function")
+        let what = death?.text ?? "its worker \(text)"
+        if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death) }
+        return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, what, death: death)
     }
 }
 
@@ -108,6 +108,8 @@ extension Pool {
             if case .hostile = worker.verdict { wasHostile = true }
         }
         now = mapb_now()
+        worker.death = Death(worker, loss)
+        defer { worker.death = nil }
         closePipes(worker)
         let expected: Bool
         if case .some(.shutdown) = verdict {
@@ -118,10 +120,11 @@ extension Pool {
         let wasStarting = before == .starting || (before == .dying && worker.answered < UInt64(worker.initialRequests))
         if !expected {
             figures.workersDied += 1
-            lastDeath = "worker \(worker.slot) (pid \(worker.pid)) \(loss.text)"
+            lastDeath = worker.death!.text
             if wasStarting, case .status(72 << 8) = loss { lastDeath += ": its sandbox could not be entered" }
-            log(MAPE_LOG_WARNING, lastDeath)
+            if worker.death!.report == nil { log(MAPE_LOG_WARNING, lastDeath) }
         }
+        if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
         var inSetup = false
         var isHead = true
         while let assignment = worker.given.popFirst() {
@@ -140,7 +143,7 @@ extension Pool {
             case .setup(let function, _):
                 if unsafe isHead && !expected && mapb_load(&worker.region!.outbox.pointee.current) != 0 {
                     inSetup = true
-                    lostInSetup(function, verdict, loss, now)
+                    lostInSetup(function, verdict, loss, worker.death, now)
                 }
             case .cleanup, .module, .exit: break
             }
@@ -188,7 +191,7 @@ extension Pool {
             if range.losses < Policy.suspicion {
                 putBack(range, job, now)
             } else {
-                lostUnknown(job, range, loss.outcome(), now)
+                lostUnknown(job, range, loss.outcome(worker.death), now)
             }
             return
         }
@@ -278,16 +281,17 @@ extension Pool {
         case .timeout:
             return Outcome(
                 MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
-                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms")
+                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms", death: worker.death)
         case .cancel, .shutdown:
-            return job.ending ?? loss.outcome()
+            return job.ending ?? loss.outcome(worker.death)
         default:
-            return loss.outcome()
+            return loss.outcome(worker.death)
         }
     }
 
     /// An item was running when its worker was lost: again, when it has attempts left.
     private func blame(_ job: Job, _ item: UInt64, _ outcome: Outcome, isOfZygote: Bool, _ now: Int64) {
+        let outcome = named(outcome, job, item)
         if job.ending != nil || outcome.state == MAPE_ITEM_TIMED_OUT {
             let ending = outcome.state == MAPE_ITEM_TIMED_OUT ? outcome : job.ending ?? outcome
             job.end(Segment(first: item, count: 1, outcome: ending), ok: 0, failed: 0, now: now)
@@ -325,13 +329,16 @@ extension Pool {
         putBack(ItemRange(first: range.first, count: half, searched: true), job, now)
     }
 
-    private func lostInSetup(_ function: Function, _ verdict: Verdict?, _ loss: Loss, _ now: Int64) {
+    private func lostInSetup(
+        _ function: Function, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
+    ) {
         // All workers go with their zygote, whatever they are in; zygotes have a brake of their own.
         if isZygote(loss) { return }
         function.setupDeaths += 1
         var isTimeout = false
         if case .timeout = verdict { isTimeout = true }
-        let what = isTimeout ? "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms" : loss.text
+        let told = death?.report.map { "was ended by \($0.summary)" } ?? loss.text
+        let what = isTimeout ? "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms" : told
         if function.setupDeaths >= config.restarts || isTimeout {
             giveUp(
                 function, MAPE_CAUSE_SETUP, loss.signal ?? 0,

@@ -18,6 +18,8 @@ import CMapBridge
 @safe final class Pool: @unchecked Sendable {
     let config: PoolConfig
     let input: InputMemory
+    /// Where items that have crashed are saved.
+    let crashFolder: CrashFolder?
     let engineBell: Descriptor
     let waiterBell: Descriptor
     /// Wakes the engine thread for what other threads ask of it.
@@ -108,6 +110,7 @@ import CMapBridge
         self.config = config
         let why = mapb_remember_host()
         if why != 0 { throw .system("madvise(MADV_WIPEONFORK)", why) }
+        if let path = config.crashFolder { crashFolder = try CrashFolder(path) } else { crashFolder = nil }
         input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
         engineBell = try Descriptor(checking: mapb_eventfd(), "eventfd")
         waiterBell = try Descriptor(checking: mapb_eventfd(), "eventfd")

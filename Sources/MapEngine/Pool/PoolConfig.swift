@@ -32,6 +32,7 @@ import Glibc
     /// Bytes; 0: none.
     var memoryGrowth: UInt64
     var sandbox: mape_sandbox
+    var crashFolder: String?
 
     init(_ c: mape_pool_config) throws(MapError) {
         guard unsafe c.workers <= MAPB_MAX_WORKERS else {
@@ -104,6 +105,7 @@ import Glibc
         unsafe context = unsafe c.context
         unsafe onOutput = unsafe c.on_output
         unsafe onLog = unsafe c.on_log
+        crashFolder = unsafe c.crash_dir.map { unsafe String(cString: $0) }
     }
 
     /// What the workers' environment is to be.

@@ -80,6 +80,8 @@ enum Verdict {
     var starts: UInt64 = 0
     var messageLost: UInt64 = 0
     var verdict: Verdict?
+    /// How its process ended, while that is being dealt with.
+    var death: Death?
     var retryAt: Int64 = 0
     /// Starts in this place that have failed since one went well.
     var failedStarts: UInt32 = 0

@@ -184,6 +184,10 @@ public func mape_task_log(_ task: UnsafeMutablePointer<mape_task>!, _ level: Int
 @_noLocks
 func taskLog(_ task: Task, _ level: Int32, _ message: UnsafePointer<CChar>) {
     let size = unsafe mapb_length(message, UInt64(MAPB_TEXT) &- 1)
+    if unsafe task.pointee.logs_here != 0 {
+        unsafe mapb_say(message, size)
+        return
+    }
     let ring = UInt64(MAPB_MESSAGES)
     let bytes = (UInt64(MemoryLayout<mapb_message_head>.size) &+ size &+ 7) & ~7
     let outbox = unsafe task.pointee.outbox!

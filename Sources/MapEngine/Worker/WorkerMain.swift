@@ -23,16 +23,11 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     mapb_close(outputFile)
     unsafe mapb_close(zygote.pointee.input)
     mapb_become_worker()
-    unsafe task.pointee.input = unsafe UnsafePointer(input)
-    unsafe task.pointee.output = unsafe output
-    unsafe task.pointee.head = unsafe UnsafeRawPointer(input).assumingMemoryBound(to: mapb_pool_head.self)
+    unsafe mapb_crash_watch(output)
+    unsafe workerPrepare(task, input, output, outputSize, functions)
     unsafe task.pointee.inbox = unsafe mapb_inbox_at(input, slot)
-    unsafe task.pointee.outbox = unsafe UnsafeMutableRawPointer(output).assumingMemoryBound(to: mapb_outbox.self)
-    unsafe task.pointee.functions = unsafe functions.assumingMemoryBound(to: mapb_loaded.self)
     unsafe task.pointee.slot = slot
     unsafe task.pointee.bells = unsafe zygote.pointee.bells
-    unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
-    unsafe task.pointee.wild_limit = outputSize
     unsafe task.pointee.growth = unsafe zygote.pointee.growth
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
     if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 && !workerEnterSandbox(task) { mapb_exit(72) }
@@ -55,6 +50,21 @@ func workerEnterSandbox(_ task: Task) -> Bool {
     if unsafe mapb_enter_sandbox(&task.pointee.bells.0, 2, text) == 0 { return true }
     unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_ERROR.rawValue), text)
     return false
+}
+
+/// Tells a task where its memory is.
+@_noLocks
+func workerPrepare(
+    _ task: Task, _ input: UnsafeMutablePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>, _ outputSize: UInt64,
+    _ functions: UnsafeMutableRawPointer
+) {
+    unsafe task.pointee.input = unsafe UnsafePointer(input)
+    unsafe task.pointee.output = unsafe output
+    unsafe task.pointee.head = unsafe UnsafeRawPointer(input).assumingMemoryBound(to: mapb_pool_head.self)
+    unsafe task.pointee.outbox = unsafe UnsafeMutableRawPointer(output).assumingMemoryBound(to: mapb_outbox.self)
+    unsafe task.pointee.functions = unsafe functions.assumingMemoryBound(to: mapb_loaded.self)
+    unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
+    unsafe task.pointee.wild_limit = outputSize
 }
 
 /// Waits until a request has been published: looks a few times, then sleeps. True when it slept.

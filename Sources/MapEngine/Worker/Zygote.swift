@@ -21,6 +21,7 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     unsafe zygote.pointee.input = -1
     unsafe zygote.pointee.pid = mapb_process_id()
     if unsafe zygote.pointee.signals < 0 || mapb_zygote_process(parent) != 0 { mapb_exit(1) }
+    mapb_crash_prepare()
     unsafe zygoteSend(zygote, MAPB_CONTROL_HELLO, 0, 0, 0, Int32(MAPB_PROTOCOL))
     while true {
         let ready = unsafe mapb_wait_two(control, zygote.pointee.signals)

@@ -1,0 +1,316 @@
+// A crash file: one item, and what is needed to run it again. docs/crash-file.md describes the format.
+//
+//   head (32 bytes): magic, version, size of the file, hash of all that follows
+//   sections: kind, size, bytes; each padded to 8 bytes
+//
+// Written by the host; read by --replay, to which the file is untrusted input: every size is checked against what is there.
+
+import CMapBridge
+
+struct CrashFile: Equatable {
+    /// A piece of code, as another process finds it.
+    struct Code: Equatable {
+        enum Kind: UInt32 { case none = 0, offset = 2, symbol = 3, unreachable = 4 }
+        var kind = Kind.none
+        var offset: UInt64 = 0
+        var buildID: [UInt8] = []
+        var library = ""
+        /// The symbol; why it cannot be reached, for `unreachable`.
+        var text = ""
+    }
+
+    struct Global: Equatable {
+        var name: String
+        var bytes: [UInt8]
+    }
+
+    var report = ""
+    var functionName = ""
+    /// The workers' working directory.
+    var folder = ""
+    var index: UInt64 = 0
+    var job: UInt64 = 0
+    var items: UInt64 = 0
+    var chunk: UInt64 = 0
+    var worker: UInt64 = 0
+    var workerPid: UInt64 = 0
+    var hostPid: UInt64 = 0
+    /// That ended the worker; 0: it exited.
+    var signal: UInt64 = 0
+    /// An enum mape_item_state.
+    var state: UInt64 = 0
+    var function: UInt64 = 0
+    var isRange = false
+    var hasSpans = false
+    var stride: UInt64 = 0
+    var memoryLimit: UInt64 = 0
+    /// Where in its page the input began.
+    var inputOffset: UInt64 = 0
+    var run = Code()
+    var setup = Code()
+    var cleanup = Code()
+    var hasData = false
+    /// A FORK pool's bare pointer: the bytes are not in the file.
+    var dataIsPointer = false
+    var data: [UInt8] = []
+    var input: [UInt8] = []
+    var globals: [Global] = []
+    var modules: [String] = []
+    var environmentSet: [String] = []
+    var environmentUnset: [String] = []
+
+    static let magic: [UInt8] = Array("MAPECRSH".utf8)
+    static let version: UInt64 = 1
+    static let headSize = 32
+
+    enum Section: UInt64 {
+        case report = 1, numbers, functionName, folder, run, setup, cleanup, data, input, global, module,
+            environmentSet,
+            environmentUnset
+    }
+
+    /// In the order of the file.
+    private var numbers: [UInt64] {
+        let flags: UInt64 = (isRange ? 1 : 0) | (hasSpans ? 2 : 0) | (hasData ? 4 : 0) | (dataIsPointer ? 8 : 0)
+        return [
+            index, job, items, chunk, worker, workerPid, hostPid, signal, state, function, stride, memoryLimit,
+            inputOffset, flags,
+        ]
+    }
+
+    private mutating func readNumbers(_ bytes: ArraySlice<UInt8>) throws(MapError) {
+        var reader = ByteReader(bytes)
+        index = try reader.number()
+        job = try reader.number()
+        items = try reader.number()
+        chunk = try reader.number()
+        worker = try reader.number()
+        workerPid = try reader.number()
+        hostPid = try reader.number()
+        signal = try reader.number()
+        state = try reader.number()
+        function = try reader.number()
+        stride = try reader.number()
+        memoryLimit = try reader.number()
+        inputOffset = try reader.number()
+        let flags = try reader.number()
+        isRange = flags & 1 != 0
+        hasSpans = flags & 2 != 0
+        hasData = flags & 4 != 0
+        dataIsPointer = flags & 8 != 0
+        try reader.end()
+    }
+
+    // MARK: - Writing
+
+    func encoded() -> [UInt8] {
+        var body: [UInt8] = []
+        body.reserveCapacity(4096 + data.count + input.count + globals.reduce(0) { $0 + $1.bytes.count + 64 })
+        func section(_ kind: Section, _ bytes: [UInt8]) {
+            body.append(number: kind.rawValue)
+            body.append(number: UInt64(bytes.count))
+            body += bytes
+            while body.count % 8 != 0 { body.append(0) }
+        }
+        func section(_ kind: Section, _ text: String) { section(kind, Array(text.utf8)) }
+        section(.report, report)
+        var line: [UInt8] = []
+        for number in numbers { line.append(number: number) }
+        section(.numbers, line)
+        section(.functionName, functionName)
+        section(.folder, folder)
+        section(.run, run.encoded)
+        section(.setup, setup.encoded)
+        section(.cleanup, cleanup.encoded)
+        section(.data, data)
+        for global in globals {
+            var bytes: [UInt8] = []
+            bytes.append(number: UInt64(global.name.utf8.count))
+            section(.global, bytes + Array(global.name.utf8) + global.bytes)
+        }
+        for path in modules { section(.module, path) }
+        for entry in environmentSet { section(.environmentSet, entry) }
+        for name in environmentUnset { section(.environmentUnset, name) }
+        section(.input, input)
+        var file = Self.magic
+        file.append(number: Self.version)
+        file.append(number: UInt64(Self.headSize + body.count))
+        file.append(number: hash(body[...]))
+        return file + body
+    }
+
+    // MARK: - Reading
+
+    /// Throws what is wrong with the bytes.
+    init(_ bytes: [UInt8]) throws(MapError) {
+        var reader = ByteReader(bytes[...])
+        guard bytes.starts(with: Self.magic) else { throw ByteReader.wrong("it does not begin as a crash file does") }
+        _ = try reader.take(8)
+        let version = try reader.number()
+        guard version == Self.version else {
+            throw ByteReader.wrong("it is of version \(version); this program reads version \(Self.version)")
+        }
+        let size = try reader.number()
+        guard size == UInt64(bytes.count) else {
+            throw ByteReader.wrong("it has \(bytes.count) bytes, but says it has \(size)")
+        }
+        let told = try reader.number()
+        guard told == hash(reader.rest) else {
+            throw ByteReader.wrong("its contents were changed: the hash does not fit")
+        }
+        var seen: UInt64 = 0
+        while !reader.rest.isEmpty {
+            let number = try reader.number()
+            guard let kind = Section(rawValue: number) else {
+                throw ByteReader.wrong("it has a section of kind \(number)")
+            }
+            let repeats = [.global, .module, .environmentSet, .environmentUnset].contains(kind)
+            guard repeats || seen & 1 << number == 0 else { throw ByteReader.wrong("section \(number) occurs twice") }
+            seen |= 1 << number
+            let bytes = try reader.take(try reader.number())
+            _ = try reader.take(UInt64((8 - bytes.count % 8) % 8))
+            try read(kind, bytes)
+        }
+        for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where seen & 1 << kind.rawValue == 0 {
+            throw ByteReader.wrong("section \(kind.rawValue) is missing")
+        }
+        guard inputOffset < 4096, worker < UInt64(MAPB_MAX_WORKERS), function > 0, function < UInt64(MAPB_MAX_FUNCTIONS)
+        else {
+            throw ByteReader.wrong("a number in it is out of its range")
+        }
+    }
+
+    init() {}
+
+    private mutating func read(_ kind: Section, _ bytes: ArraySlice<UInt8>) throws(MapError) {
+        switch kind {
+        case .report: report = String(decoding: bytes, as: UTF8.self)
+        case .numbers: try readNumbers(bytes)
+        case .functionName: functionName = printable(bytes)
+        case .folder: folder = try ByteReader.text(bytes)
+        case .run: run = try Code(bytes)
+        case .setup: setup = try Code(bytes)
+        case .cleanup: cleanup = try Code(bytes)
+        case .data: data = Array(bytes)
+        case .input: input = Array(bytes)
+        case .global:
+            var reader = ByteReader(bytes)
+            let name = try ByteReader.text(try reader.take(try reader.number()))
+            globals.append(Global(name: name, bytes: Array(reader.rest)))
+        case .module: modules.append(try ByteReader.text(bytes))
+        case .environmentSet: environmentSet.append(try ByteReader.text(bytes))
+        case .environmentUnset: environmentUnset.append(try ByteReader.text(bytes))
+        }
+    }
+}
+
+extension CrashFile.Code {
+    /// From a function's record. A bare address is looked up: what lies in a shared library can be found again.
+    init(_ place: mapb_place, text: (UInt64) -> String) {
+        self.init()
+        switch place.kind {
+        case MAPB_PLACE_OFFSET.rawValue:
+            set(place, library: text(place.library))
+        case MAPB_PLACE_SYMBOL.rawValue:
+            kind = .symbol
+            library = text(place.library)
+            self.text = text(place.value)
+        case MAPB_PLACE_POINTER.rawValue:
+            var found = mapb_place()
+            var path = [CChar](repeating: 0, count: 4097)
+            let where_ = unsafe mapb_locate(UnsafeRawPointer(bitPattern: UInt(place.value)), &found, &path)
+            if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
+                set(found, library: unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) })
+                return
+            }
+            kind = .unreachable
+            self.text =
+                where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue)
+                ? "lives in the host's main program, which cannot be loaded into another: move it into a shared library"
+                : "lies in memory that no file backs"
+        default: break
+        }
+    }
+
+    private mutating func set(_ place: mapb_place, library: String) {
+        kind = .offset
+        offset = place.value
+        self.library = library
+        buildID = unsafe withUnsafeBytes(of: place.build_id) { unsafe Array($0.prefix(Int(place.build_id_size))) }
+    }
+
+    var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        for number in [
+            UInt64(kind.rawValue), offset, UInt64(buildID.count), UInt64(library.utf8.count), UInt64(text.utf8.count),
+        ] {
+            bytes.append(number: number)
+        }
+        return bytes + buildID + Array(library.utf8) + Array(text.utf8)
+    }
+
+    init(_ bytes: ArraySlice<UInt8>) throws(MapError) {
+        var reader = ByteReader(bytes)
+        let number = try reader.number()
+        guard let kind = UInt32(exactly: number).flatMap(Kind.init(rawValue:)) else {
+            throw ByteReader.wrong("it has a place of kind \(number)")
+        }
+        let offset = try reader.number()
+        let sizes = [try reader.number(), try reader.number(), try reader.number()]
+        guard sizes[0] <= UInt64(MAPB_BUILD_ID) else { throw ByteReader.wrong("a build id has \(sizes[0]) bytes") }
+        let buildID = Array(try reader.take(sizes[0]))
+        let library = try ByteReader.text(try reader.take(sizes[1]))
+        let text = try ByteReader.text(try reader.take(sizes[2]))
+        try reader.end()
+        guard (kind != .offset && kind != .symbol) || !library.isEmpty, kind != .symbol || !text.isEmpty else {
+            throw ByteReader.wrong("a place has no library or symbol")
+        }
+        self.init(kind: kind, offset: offset, buildID: buildID, library: library, text: text)
+    }
+}
+
+/// Takes bytes from the front, as far as there are any.
+struct ByteReader {
+    private(set) var rest: ArraySlice<UInt8>
+
+    init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
+
+    static func wrong(_ what: String) -> MapError { MapError(MAPE_E_ARGUMENT, what) }
+
+    mutating func take(_ count: UInt64) throws(MapError) -> ArraySlice<UInt8> {
+        guard count <= UInt64(rest.count) else { throw Self.wrong("it ends in the middle of a section") }
+        let taken = rest.prefix(Int(count))
+        rest = rest.dropFirst(Int(count))
+        return taken
+    }
+
+    mutating func number() throws(MapError) -> UInt64 {
+        var number: UInt64 = 0
+        for (i, byte) in try take(8).enumerated() { number |= UInt64(byte) << UInt64(8 * i) }
+        return number
+    }
+
+    func end() throws(MapError) {
+        guard rest.isEmpty else { throw Self.wrong("a section is longer than what it holds") }
+    }
+
+    /// A text that C will read: no NUL inside.
+    static func text(_ bytes: ArraySlice<UInt8>) throws(MapError) -> String {
+        guard !bytes.contains(0), bytes.count < 65536 else { throw wrong("a text in it is no text") }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    /// Eight bytes, lowest first.
+    fileprivate mutating func append(number: UInt64) {
+        for i in 0..<8 { append(UInt8(truncatingIfNeeded: number >> UInt64(8 * i))) }
+    }
+}
+
+/// FNV-1a, 64 bit: against files that were cut or damaged, not against forgers.
+private func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+    var h: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in bytes { h = (h ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return h
+}

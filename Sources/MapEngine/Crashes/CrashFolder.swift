@@ -1,0 +1,90 @@
+// The folder of config.crash_dir, and the files that wait to be written there.
+
+import CMapBridge
+import Glibc
+
+final class CrashFolder {
+    struct Waiting {
+        let file: CrashFile
+        let item: String
+        let worker: Int32
+        let number: Int
+    }
+
+    let path: String
+    /// Kept open: the host may change its working directory, and somebody rename the folder.
+    private let folder: Descriptor
+    private var waiting = Queue<Waiting>()
+    private var taken = 0
+
+    init(_ path: String) throws(MapError) {
+        let fd = unsafe mapb_open_folder(path)
+        guard fd >= 0 else {
+            throw .argument(
+                "config.crash_dir", unsafe "\"\(path)\" cannot be opened as a folder: \(String(cString: strerror(-fd)))"
+            )
+        }
+        self.path = path
+        folder = Descriptor(fd)
+    }
+
+    // Under the pool's lock.
+
+    var takesMore: Bool { taken < Policy.crashFiles }
+    var isFull: Bool { taken == Policy.crashFiles }
+    func next() -> Waiting? { waiting.popFirst() }
+
+    func add(_ file: CrashFile, item: String, worker: Int32) {
+        taken += 1
+        waiting.append(Waiting(file: file, item: item, worker: worker, number: taken))
+    }
+
+    // Without it.
+
+    /// Writes one file. What came of it, for the log.
+    func write(_ next: Waiting) -> (level: mape_log_level, text: String) {
+        // A folder outlives pools and processes: a name may be there already, of a host or pool before this one.
+        var number = next.number
+        var name = ""
+        var fd: Int32 = -EEXIST
+        while fd == -EEXIST && number < next.number + 1000 * Policy.crashFiles {
+            name = "mapengine-\(mapb_process_id())-\(next.worker)-\(number).crash"
+            fd = unsafe mapb_create_file(folder.number, name)
+            number += Policy.crashFiles
+        }
+        guard fd >= 0 else { return failed(next, name, -fd) }
+        let file = Descriptor(fd)
+        let bytes = next.file.encoded()
+        var done = 0
+        while done < bytes.count {
+            let wrote = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done)
+            }
+            if wrote < 0 && errno == EINTR { continue }
+            if wrote <= 0 {
+                let why = wrote < 0 ? errno : ENOSPC
+                unsafe mapb_remove_file(folder.number, name)
+                return failed(next, name, why)
+            }
+            done += wrote
+        }
+        return (
+            MAPE_LOG_INFO,
+            "\(next.item) is saved in \"\(path)/\(name)\"; mapengine-zygote --replay runs it again"
+        )
+    }
+
+    private func failed(_ next: Waiting, _ name: String, _ why: Int32) -> (mape_log_level, String) {
+        (
+            MAPE_LOG_WARNING,
+            unsafe "\(next.item) could not be saved in \"\(path)/\(name)\": \(String(cString: strerror(why)))"
+        )
+    }
+}
+
+/// Where a symbolic link leads.
+func readLink(_ path: String) -> String? {
+    var bytes = [CChar](repeating: 0, count: 4097)
+    let got = unsafe readlink(path, &bytes, 4096)
+    return got > 0 ? String(decoding: bytes[..<got].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+}

@@ -1,0 +1,73 @@
+// The death of a worker, as the items that it is blamed on tell it.
+
+import CMapBridge
+
+/// How a worker came to its end.
+final class Death {
+    let worker: Int
+    let pid: Int32
+    let loss: Loss
+    /// Its own account.
+    let report: CrashReport?
+
+    init(_ worker: Worker, _ loss: Loss) {
+        self.worker = worker.slot
+        pid = worker.pid
+        self.loss = loss
+        guard let region = worker.region, let signal = loss.signal else {
+            report = nil
+            return
+        }
+        // One copy: what is checked is what is used. The process has ended, and its children with it, but those that left its group.
+        let record = unsafe UnsafeBufferPointer(
+            start: region.base + Int(MAPB_CRASH_OFFSET), count: MemoryLayout<mapb_crash>.size)
+        let report = unsafe CrashReport(Array(record))
+        // What a worker scribbled there, or wrote before somebody else killed it, is no account of this death.
+        self.report = report?.signal == signal ? report : nil
+    }
+
+    /// `worker 1 (process 4711) was ended by SIGSEGV (address 0x8, no such mapping) in shade_point+0x1c (libshade.so, shade.c:42)`
+    var text: String {
+        "worker \(worker) (process \(pid)) " + (report.map { "was ended by \($0.summary)" } ?? loss.text)
+    }
+
+    /// The report: `what` it was doing, and the backtrace.
+    func lines(_ what: String) -> String {
+        ([text, what] + (report?.lines ?? [])).joined(separator: "\n") + "\n"
+    }
+
+    var signal: Int32 { loss.signal ?? 0 }
+
+    var code: Int32 {
+        if let report { return report.code }
+        if case .status(let status) = loss, loss.signal == nil { return status >> 8 & 0xff }
+        return 0
+    }
+}
+
+/// What mape_job_crash tells of an item.
+final class Crash {
+    let death: Death
+    let function: UInt32
+    let text: CText
+
+    init(_ death: Death, function: UInt32, _ text: String) {
+        self.death = death
+        self.function = function
+        self.text = CText(text)
+    }
+
+    var told: mape_crash {
+        var crash = unsafe mape_crash()
+        unsafe crash.struct_size = unsafe MemoryLayout<mape_crash>.size
+        unsafe crash.signal = death.signal
+        unsafe crash.code = death.code
+        unsafe crash.address = death.report?.address ?? 0
+        unsafe crash.worker = UInt32(death.worker)
+        unsafe crash.pid = death.pid
+        unsafe crash.function = function
+        unsafe crash.frames = UInt32(death.report?.shownFrames ?? 0)
+        unsafe crash.text = unsafe UnsafePointer(text.bytes)
+        return unsafe crash
+    }
+}

@@ -1,0 +1,162 @@
+// `mapengine-zygote --replay FILE`: runs the item of a crash file again, in this process, for a person with a debugger.
+//
+// What a worker would have is made here: an input memory with the item, its function and globals in it, seen through a read-only
+// mapping, and an output memory. Then the worker's own code answers three requests: setup, the item as a range of one, cleanup. Nothing
+// is forked, no signal is handled: what crashes, crashes here.
+
+import CMapBridge
+import Glibc
+
+enum Replay {
+    /// The program's exit codes, those above 63 as in sysexits.h.
+    enum Exit: Int32 {
+        case well = 0, failed = 1, usage = 64, badFile = 65, noFile = 66, cannotRun = 69, noOutput = 73
+    }
+
+    /// A reason not to go on.
+    struct Stop: Error {
+        let exit: Exit
+        let text: String
+    }
+
+    /// - arguments: `--replay` and what follows it.
+    static func main(_ arguments: [String]) -> Int32 {
+        do throws(Stop) {
+            let (path, output) = try parse(arguments)
+            let file: CrashFile
+            let bytes = try read(path)
+            do { file = try CrashFile(bytes) } catch {
+                throw Stop(exit: .badFile, text: "\"\(path)\" is no valid crash file: \(error.message)")
+            }
+            return try run(file, output).rawValue
+        } catch {
+            say(error.text, to: 2)
+            return error.exit.rawValue
+        }
+    }
+
+    private static func parse(_ arguments: [String]) throws(Stop) -> (path: String, output: String?) {
+        if arguments.count == 2 { return (arguments[1], nil) }
+        if arguments.count == 4, arguments[2] == "--output" { return (arguments[1], arguments[3]) }
+        throw Stop(exit: .usage, text: "usage: mapengine-zygote --replay FILE [--output RESULT]")
+    }
+
+    private static func read(_ path: String) throws(Stop) -> [UInt8] {
+        func cannot() -> Stop {
+            Stop(exit: .noFile, text: unsafe "cannot read \"\(path)\": \(String(cString: strerror(errno)))")
+        }
+        let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw cannot() }
+        let file = Descriptor(fd)
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let got = unsafe Glibc.read(file.number, &piece, piece.count)
+            if got < 0 && errno == EINTR { continue }
+            if got < 0 { throw cannot() }
+            if got == 0 { return bytes }
+            bytes += piece[..<got]
+            // What crash_dir makes is smaller: the inputs, and little else.
+            guard bytes.count <= Int(Policy.crashFileBytes) * 2 else {
+                throw Stop(exit: .badFile, text: "\"\(path)\" is no valid crash file: it is larger than any can be")
+            }
+        }
+    }
+
+    private static func run(_ file: CrashFile, _ output: String?) throws(Stop) -> Exit {
+        say("replay of item \(file.index) of job \(file.job), function \"\(file.functionName)\"", to: 1)
+        for line in file.report.split(separator: "\n") { say("    " + printable(line.utf8), to: 1) }
+        try checkReach(file)
+        prepareProcess(file)
+        let stage: ReplayStage
+        do { stage = try ReplayStage(file) } catch { throw Stop(exit: .cannotRun, text: error.message) }
+        for path in file.modules {
+            if let why = stage.load(path) { throw Stop(exit: .cannotRun, text: why) }
+        }
+        if let failure = stage.setUp() {
+            if failure.isLoad { throw Stop(exit: .cannotRun, text: failure.text) }
+            say("setup failed with code \(failure.code): \(failure.text)", to: 1)
+            return .failed
+        }
+        say("setup is done; running the item", to: 1)
+        let ended = stage.runItem()
+        var exit = Exit.well
+        switch ended {
+        case .ok(let bytes):
+            say("the item ended well: \(bytes.count) bytes", to: 1)
+            if let output { try write(bytes, output) }
+        case .failed(let code, let text):
+            say("the item failed with code \(code)" + (text.isEmpty ? "" : ": \(text)"), to: 1)
+            exit = .failed
+        case .noMemory:
+            say("the item's result does not fit into the output memory", to: 1)
+            exit = .failed
+        }
+        stage.cleanUp()
+        return exit
+    }
+
+    /// Says why a file cannot be run by anybody else than its host.
+    private static func checkReach(_ file: CrashFile) throws(Stop) {
+        for (what, code) in [("the function", file.run), ("its setup", file.setup), ("its cleanup", file.cleanup)]
+        where code.kind == .unreachable {
+            throw Stop(exit: .cannotRun, text: "this item cannot be run again here: \(what) \(code.text)")
+        }
+        if file.run.kind == .none {
+            throw Stop(exit: .cannotRun, text: "this item cannot be run again: the file names no function")
+        }
+        if file.dataIsPointer {
+            throw Stop(
+                exit: .cannotRun,
+                text:
+                    "this item cannot be run again here: the function's data was a bare pointer into the host (data_size 0)"
+            )
+        }
+    }
+
+    /// Makes this process what the worker was, as far as that can be done from inside.
+    private static func prepareProcess(_ file: CrashFile) {
+        for name in file.environmentUnset { unsafe unsetenv(name) }
+        for entry in file.environmentSet {
+            guard let equals = entry.firstIndex(of: "=") else { continue }
+            unsafe setenv(String(entry[..<equals]), String(entry[entry.index(after: equals)...]), 1)
+            if entry.hasPrefix("LD_") {
+                say(
+                    "note: \(printable(entry.utf8)) takes effect only in the environment this program is started with",
+                    to: 2)
+            }
+        }
+        if !file.folder.isEmpty, unsafe chdir(file.folder) != 0 {
+            say("note: the workers' folder \"\(printable(file.folder.utf8))\" cannot be entered", to: 2)
+        }
+        if file.memoryLimit > 0 {
+            var limit = rlimit(rlim_cur: UInt(file.memoryLimit), rlim_max: UInt(file.memoryLimit))
+            unsafe setrlimit(__rlimit_resource_t(2), &limit)  // RLIMIT_DATA
+        }
+        // Calls of host functions are refused, as in a worker.
+        mapb_become_worker()
+    }
+
+    private static func write(_ bytes: [UInt8], _ path: String) throws(Stop) {
+        func cannot() -> Stop {
+            Stop(exit: .noOutput, text: unsafe "cannot write \"\(path)\": \(String(cString: strerror(errno)))")
+        }
+        let fd = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard fd >= 0 else { throw cannot() }
+        let file = Descriptor(fd)
+        var done = 0
+        while done < bytes.count {
+            let wrote = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done)
+            }
+            if wrote < 0 && errno == EINTR { continue }
+            if wrote <= 0 { throw cannot() }
+            done += wrote
+        }
+    }
+
+    private static func say(_ text: String, to fd: Int32) {
+        let bytes = Array((text + "\n").utf8)
+        _ = unsafe Glibc.write(fd, bytes, bytes.count)
+    }
+}

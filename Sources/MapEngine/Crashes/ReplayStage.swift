@@ -1,0 +1,159 @@
+// The memory and the task of a worker, for one item, in this process.
+
+import CMapBridge
+import Glibc
+
+@safe final class ReplayStage {
+    enum End {
+        case ok([UInt8])
+        case failed(Int32, String)
+        case noMemory
+    }
+
+    struct Failure {
+        let isLoad: Bool
+        let code: Int32
+        let text: String
+    }
+
+    private let input: InputMemory
+    private let region: OutputRegion
+    private let task: UnsafeMutablePointer<mape_task>
+    private let function: UInt64
+    private let job: UInt64
+    private let globals: Globals?
+    private let index: UInt64
+    private var ticket: UInt64 = 0
+
+    init(_ file: CrashFile) throws(MapError) {
+        let sizes = file.globals.reduce(file.data.count + file.input.count) { $0 + $1.bytes.count + 4096 }
+        input = try InputMemory(reserve: UInt64(sizes) + 16 << 20, workers: 1)
+        region = try OutputRegion(reserve: Policy.outputReserve)
+        index = file.index
+
+        var values: [Globals.Value] = []
+        for global in file.globals {
+            let bytes = try ReplayStage.put(global.bytes, input)
+            values.append(
+                Globals.Value(
+                    name: global.name, nameBlock: try input.take(text: global.name), block: bytes,
+                    size: UInt64(global.bytes.count), input: input))
+        }
+        globals = values.isEmpty ? nil : try Globals(values, input: input)
+
+        var record = mapb_function()
+        record.id = UInt32(file.function)
+        record.is_range = file.isRange ? 1 : 0
+        record.run = try ReplayStage.place(file.run, input)
+        record.setup = try ReplayStage.place(file.setup, input)
+        record.cleanup = try ReplayStage.place(file.cleanup, input)
+        if file.hasData && !file.data.isEmpty {
+            record.data = try ReplayStage.put(file.data, input).offset
+            record.data_size = UInt64(file.data.count)
+        }
+        function = try input.take(UInt64(MemoryLayout<mapb_function>.size)).offset
+        unsafe input.at(function, as: mapb_function.self).pointee = record
+
+        // At the same place in its page as in the worker, and before the page's end as there.
+        let block = try input.take(UInt64(file.input.count) + 4096, alignment: 4096, zeroed: true)
+        let place = block.offset + file.inputOffset
+        if !file.input.isEmpty { unsafe input.copy(file.input, file.input.count, to: place) }
+        let head = UInt64(MemoryLayout<mapb_job>.size)
+        job = try input.take(head + UInt64(MemoryLayout<mapb_span>.size)).offset
+        var items = mapb_job()
+        items.function = record.id
+        items.globals = globals?.block.offset ?? 0
+        items.size = UInt64(file.input.count)
+        items.stride = file.stride
+        items.base = place &- file.index &* file.stride
+        if file.hasSpans {
+            // A ring of one span: it is every item's.
+            items.spans = job + head
+            unsafe input.at(items.spans, as: mapb_span.self).pointee = mapb_span(
+                offset: place, size: UInt64(file.input.count))
+        }
+        unsafe input.at(job, as: mapb_job.self).pointee = items
+
+        unsafe task = unsafe mapb_worker_task()
+        guard let seen = unsafe mapb_map_shared(input.file, input.size, 0),
+            let functions = unsafe mapb_private_memory(
+                UInt64(MAPB_MAX_FUNCTIONS) * UInt64(MemoryLayout<mapb_loaded>.stride))
+        else { throw .system("mmap", errno) }
+        unsafe workerPrepare(task, seen, region.base, region.size, functions)
+        unsafe task.pointee.inbox = unsafe mapb_inbox_at(seen, 0)
+        unsafe task.pointee.slot = UInt32(file.worker)
+        unsafe task.pointee.bells = (-1, -1)
+        unsafe task.pointee.logs_here = 1
+    }
+
+    private static func put(_ bytes: [UInt8], _ input: InputMemory) throws(MapError) -> Block {
+        let block = try input.take(UInt64(bytes.count))
+        if !bytes.isEmpty { unsafe input.copy(bytes, bytes.count, to: block.offset) }
+        return block
+    }
+
+    private static func place(_ code: CrashFile.Code, _ input: InputMemory) throws(MapError) -> mapb_place {
+        var place = mapb_place()
+        place.kind = code.kind.rawValue
+        if code.kind == .none { return place }
+        place.library = try input.take(text: code.library).offset
+        place.value = code.kind == .symbol ? try input.take(text: code.text).offset : code.offset
+        place.build_id_size = UInt32(code.buildID.count)
+        unsafe withUnsafeMutableBytes(of: &place.build_id) { unsafe $0.copyBytes(from: code.buildID) }
+        return place
+    }
+
+    /// Has the worker's code answer a request.
+    private func answer(_ kind: mapb_request_kind, record: UInt64, first: UInt64, count: UInt32 = 0) -> mapb_reply {
+        ticket += 1
+        var request = mapb_request()
+        request.ticket = ticket
+        request.kind = kind.rawValue
+        request.record = record
+        request.first = first
+        request.count = count
+        unsafe UnsafeMutablePointer(mutating: mapb_request_at(input.inbox(0), ticket)!).pointee = request
+        unsafe workerAnswer(task, ticket)
+        return unsafe mapb_reply_at(region.base, ticket).pointee
+    }
+
+    private func bytes(_ offset: UInt64, _ count: UInt64) -> [UInt8] {
+        guard count > 0, offset <= region.size, count <= region.size - offset else { return [] }
+        return unsafe Array(UnsafeBufferPointer(start: region.base + Int(offset), count: Int(count)))
+    }
+
+    /// Nil, or why the module could not be loaded.
+    func load(_ path: String) -> String? {
+        guard let block = try? input.take(text: path) else { return "out of memory" }
+        let reply = answer(MAPB_REQUEST_MODULE, record: block.offset, first: 0)
+        return reply.code == 0 ? nil : printable(bytes(reply.base, reply.size))
+    }
+
+    func setUp() -> Failure? {
+        let reply = answer(MAPB_REQUEST_SETUP, record: function, first: globals?.block.offset ?? 0)
+        if reply.code == 0 && reply.detail == 0 { return nil }
+        return Failure(
+            isLoad: reply.detail == MAPE_CAUSE_LOAD.rawValue, code: reply.code,
+            text: printable(bytes(reply.base, reply.size)))
+    }
+
+    func runItem() -> End {
+        let reply = answer(MAPB_REQUEST_RANGE, record: job, first: index, count: 1)
+        if reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0 { return .noMemory }
+        guard reply.flags & MAPB_REPLY_TABLE.rawValue != 0 else { return .ok(bytes(reply.base, reply.size)) }
+        let line = bytes(reply.table, UInt64(MemoryLayout<mapb_entry>.size))
+        guard !line.isEmpty else { return .noMemory }
+        let entry = unsafe line.withUnsafeBytes { unsafe $0.loadUnaligned(as: mapb_entry.self) }
+        let place = entry.where & (1 << 56 - 1)
+        if UInt32(entry.where >> 56) == MAPB_ENTRY_OK.rawValue { return .ok(bytes(place, entry.size)) }
+        let failure = bytes(place, entry.size)
+        guard failure.count >= MemoryLayout<mapb_failure>.size else { return .noMemory }
+        let code = unsafe failure.withUnsafeBytes { unsafe $0.loadUnaligned(as: Int32.self) }
+        return .failed(code, printable(failure.dropFirst(MemoryLayout<mapb_failure>.size)))
+    }
+
+    func cleanUp() {
+        _ = answer(MAPB_REQUEST_CLEANUP, record: function, first: globals?.block.offset ?? 0)
+        fflush(nil)
+    }
+}

@@ -1,0 +1,130 @@
+// What the pool does with the account of a death: names the item, and has it saved.
+
+import CMapBridge
+
+extension Pool {
+    /// What a worker was doing when it died, in words.
+    func whatItWasOn(_ worker: Worker) -> String {
+        guard let region = worker.region, let head = worker.given.first else { return "it had nothing to do" }
+        let word = unsafe mapb_load(&region.outbox.pointee.current)
+        let mark = UInt32(truncatingIfNeeded: word)
+        let isThis = UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: head.ticket) && mark != 0
+        switch head.work {
+        case .range(let job, let range):
+            let function = "function \"\(job.function.name)\", "
+            guard isThis else { return function + "job \(job.sequence), before its next item" }
+            if mark & MAPB_MARK_RANGE == 0 { return function + item(range.first &+ UInt64(mark) - 1, job) }
+            let first = range.first &+ UInt64(mark & ~MAPB_MARK_RANGE)
+            let count = min(max(1, head.step), range.count)
+            if count == 1 { return function + item(first, job) }
+            return function + "one of the items \(first) to \(first &+ count - 1) of job \(job.sequence)"
+        case .setup(let function, _): return "setup of \"\(function.name)\""
+        case .cleanup(let function, _): return "cleanup of \"\(function.name)\""
+        case .module(_, let path): return "loading the module \"\(printable(path.utf8))\""
+        case .exit: return "exiting"
+        }
+    }
+
+    private func item(_ index: UInt64, _ job: Job) -> String { "item \(index) of job \(job.sequence)" }
+
+    /// The outcome of an item that is blamed for a death: with its name, and all that is known of the crash. Saves the item, if that is
+    /// wanted.
+    func named(_ outcome: Outcome, _ job: Job, _ index: UInt64) -> Outcome {
+        guard job.ending == nil, let death = outcome.death else { return outcome }
+        let what = "function \"\(job.function.name)\", \(item(index, job))"
+        let lines = death.lines(what)
+        save(death, outcome, job, index, lines)
+        let text: String
+        if outcome.state == MAPE_ITEM_CRASHED {
+            text = unsafe String(cString: outcome.text.bytes) + ", \(what)"
+        } else {
+            text = unsafe String(cString: outcome.text.bytes)
+        }
+        return Outcome(
+            outcome.state, outcome.cause, code: outcome.code, text, death: death,
+            crash: Crash(death, function: job.function.id, lines))
+    }
+
+    private func save(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String) {
+        guard let crashFolder, crashFolder.takesMore else { return }
+        let file: CrashFile
+        do {
+            file = try crashFile(death, outcome, job, index, lines)
+        } catch {
+            log(MAPE_LOG_WARNING, "\(item(index, job)) is not saved: \(error.message)")
+            return
+        }
+        crashFolder.add(file, item: item(index, job), worker: death.pid)
+        if crashFolder.isFull {
+            log(MAPE_LOG_INFO, "no more items are saved in \"\(crashFolder.path)\": a pool saves \(Policy.crashFiles)")
+        }
+        // Written by the engine thread, outside the lock; it is this one but in tests.
+        engineMustWake(by: mapb_now())
+    }
+
+    /// Everything that is needed to run the item again, copied: the job may be gone when it is written.
+    private func crashFile(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String)
+        throws(MapError) -> CrashFile
+    {
+        let record = unsafe input.at(job.record.offset, as: mapb_job.self).pointee
+        let function = unsafe input.at(job.function.record.offset, as: mapb_function.self).pointee
+        var span = mapb_span(offset: record.base &+ index &* record.stride, size: record.size)
+        if record.spans != 0 {
+            unsafe span = input.at(record.spans, as: mapb_span.self)[Int(index & record.span_mask)]
+        }
+        let values = job.globals?.values ?? []
+        let sizes = values.reduce(span.size + function.data_size) { $0 + $1.size }
+        guard sizes <= Policy.crashFileBytes else {
+            throw MapError(
+                MAPE_E_OVERFLOW,
+                "its input, the function's data and the globals have \(sizes) bytes, more than the \(Policy.crashFileBytes) of a crash file"
+            )
+        }
+        func bytes(_ offset: UInt64, _ count: UInt64) -> [UInt8] {
+            unsafe Array(UnsafeBufferPointer(start: input.base + Int(offset), count: Int(count)))
+        }
+        func text(_ offset: UInt64) -> String { unsafe String(cString: input.base + Int(offset)) }
+        func code(_ place: mapb_place) -> CrashFile.Code { .init(place, text: text) }
+
+        var file = CrashFile()
+        file.report = lines
+        file.functionName = job.function.name
+        file.folder = zygote.flatMap { readLink("/proc/\($0.pid)/cwd") } ?? ""
+        file.index = index
+        file.job = job.sequence
+        file.items = job.total
+        file.chunk = job.config.chunk
+        file.worker = UInt64(death.worker)
+        file.workerPid = UInt64(UInt32(bitPattern: death.pid))
+        file.hostPid = UInt64(UInt32(bitPattern: mapb_process_id()))
+        file.signal = UInt64(UInt32(bitPattern: death.signal))
+        file.state = UInt64(outcome.state.rawValue)
+        file.function = UInt64(function.id)
+        file.isRange = function.is_range != 0
+        file.hasSpans = record.spans != 0
+        file.stride = record.stride
+        file.memoryLimit = config.memoryLimit
+        file.inputOffset = span.offset & 4095
+        file.run = code(function.run)
+        file.setup = code(function.setup)
+        file.cleanup = code(function.cleanup)
+        file.hasData = function.data != 0
+        file.dataIsPointer = function.data_is_pointer != 0
+        if !file.dataIsPointer && function.data_size > 0 { file.data = bytes(function.data, function.data_size) }
+        file.input = span.size > 0 ? bytes(span.offset, span.size) : []
+        file.globals = values.map { .init(name: $0.name, bytes: bytes($0.block.offset, $0.size)) }
+        file.modules = config.modules
+        file.environmentSet = config.environmentSet
+        file.environmentUnset = config.environmentUnset
+        return file
+    }
+
+    /// Writes what waits to be written. Without the lock: folders can be slow.
+    func writeCrashFiles() {
+        guard let crashFolder else { return }
+        while let next = locked({ crashFolder.next() }) {
+            let told = crashFolder.write(next)
+            locked { log(told.level, told.text) }
+        }
+    }
+}
