@@ -137,7 +137,7 @@ extension Pool {
                 }
                 settled(job, now)
             case .setup(let function, _):
-                if unsafe isHead && !expected && mapb_load(&worker.region!.outbox.pointee.current) != 0 {
+                if isHead && !expected && isOn(assignment, worker) {
                     inSetup = true
                     lostInSetup(function, verdict, loss, now)
                 }
@@ -156,6 +156,13 @@ extension Pool {
         }
         refill(now)
         waiting.wake()
+    }
+
+    /// Whether the worker says that it has begun with this.
+    private func isOn(_ assignment: Assignment, _ worker: Worker) -> Bool {
+        let word = unsafe mapb_load(&worker.region!.outbox.pointee.current)
+        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket)
+            && UInt32(truncatingIfNeeded: word) != 0
     }
 
     private func isExiting(_ worker: Worker) -> Bool {
