@@ -137,7 +137,8 @@ extension Pool {
                 }
                 settled(job, now)
             case .setup(let function, _):
-                if isHead && !expected && isOn(assignment, worker) {
+                // One zygote takes many setups with it, and none of them is to blame.
+                if isHead && !expected && !isZygote(loss) && isOn(assignment, worker) {
                     inSetup = true
                     lostInSetup(function, verdict, loss, now)
                 }
