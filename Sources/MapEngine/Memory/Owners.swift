@@ -34,8 +34,14 @@ struct Descriptor: ~Copyable {
 
     /// Reserves address space; pages come as they are touched. Halves the size, down to `least`, while the system refuses.
     init(name: String, size wanted: UInt64, least: UInt64) throws(MapError) {
-        // A file larger than RLIMIT_FSIZE would raise SIGXFSZ in the host.
-        var size = min(max(wanted, least), max(least, mapb_limit(1) / 2)) & ~4095
+        // A file larger than RLIMIT_FSIZE would raise SIGXFSZ in the host, which ends it.
+        let fileSize = mapb_limit(1)
+        var size = min(max(wanted, least), max(least, fileSize / 2)) & ~4095
+        if size > fileSize {
+            throw MapError(
+                MAPE_E_SYSTEM,
+                "shared memory needs files of \(size) bytes, and this process may have files of \(fileSize) (RLIMIT_FSIZE)")
+        }
         let addressSpace = mapb_limit(0)
         if addressSpace != UInt64.max { size = min(size, max(least, addressSpace / 16)) & ~4095 }
         while true {
