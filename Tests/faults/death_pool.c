@@ -78,6 +78,7 @@ static void in_flight(const struct row *row) {
     struct shared *shared = shared_page();
     const size_t item_size = (size_t)row->fault->value << 20, count = 32;
     mape_pool *pool = row_pool();
+    const uint64_t before = stats_of(pool).output_bytes;
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, item_size * count));
@@ -102,7 +103,7 @@ static void in_flight(const struct row *row) {
     assert_int_equal(stats_of(pool).workers_died, 4);
     is_ok(pool, mape_job_release(job));
     is_ok(pool, mape_buffer_destroy(buffer));
-    wait_until(stats_of(pool).output_bytes == 0);
+    wait_until(stats_of(pool).output_bytes <= before);
     pool_works(pool);
 }
 
@@ -190,7 +191,7 @@ static void all_at_once(const struct row *row) {
 
 static void short_limits(mape_pool_config *config, const struct row *row) {
     (void)row;
-    config->setup_timeout_ns = MAPE_MILLISECONDS(400);
+    config->setup_timeout_ns = MAPE_SECONDS(1);
     config->cleanup_timeout_ns = MAPE_MILLISECONDS(400);
     config->grace_ns = MAPE_MILLISECONDS(400);
     config->restarts = 3;

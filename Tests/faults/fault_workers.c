@@ -65,8 +65,8 @@ static void leave_child(struct shared *shared, int escapes) {
 }
 
 static void leak(size_t bytes) {
-    char *volatile memory = malloc(bytes);
-    if (memory != NULL) memset(memory, 0x5a, bytes);
+    volatile char *memory = malloc(bytes);
+    for (size_t i = 0; memory != NULL && i < bytes; i += 4096) memory[i] = 1;
 }
 
 static void be_deaf(void) {

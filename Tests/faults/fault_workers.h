@@ -73,6 +73,7 @@ enum lie_kind {
     LIE_BELLS,       /**< The bells ring, thousands of times. */
     LIE_KINDS
 };
+/** State: the shared page. Notes in `order` which process had an item last, and in `astray` which ones lied. */
 int run_lies(mape_task *task, void *state, const void *input, size_t size);
 
 /** Tries to get at the shared memory: cuts it, unseals it, writes to inputs. Output: struct attack. */

@@ -17,7 +17,7 @@ static const struct ending timed_out = {MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIM
 static void in_an_item(const struct row *row) {
     mape_pool *pool = row_pool();
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
-    config.item_timeout_ns = MAPE_MILLISECONDS(500);
+    config.item_timeout_ns = MAPE_SECONDS(1);
     struct fault_item *items = well_items(60);
     items[11].way = items[40].way = row->fault->value;
     struct work work = work_begun(pool, planned(pool, NULL), items, 60, &config);
@@ -34,7 +34,7 @@ static void in_an_item(const struct row *row) {
 static void in_an_item_of_a_range(const struct row *row) {
     mape_pool *pool = row_pool();
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
-    config.item_timeout_ns = MAPE_MILLISECONDS(500);
+    config.item_timeout_ns = MAPE_SECONDS(1);
     struct fault_item *items = well_items(60);
     items[11].way = items[40].way = row->fault->value;
     struct work work = work_begun(pool, planned_range(pool, NULL, run_planned_each), items, 60, &config);
@@ -75,7 +75,7 @@ static void stopped_while_idle(const struct row *row) {
         if (i == 0 || row->fault->value == 2) kill(pid_of_worker(pool, i), SIGSTOP);
     }
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
-    config.item_timeout_ns = MAPE_MILLISECONDS(500);
+    config.item_timeout_ns = MAPE_SECONDS(1);
     struct work work = work_begun(pool, function, well_items(300), 300, &config);
     work_wait(&work);
     assert_int_equal(progress_of(work.job).ok, 300);
@@ -112,7 +112,7 @@ static void short_grace(mape_pool_config *config, const struct row *row) {
 
 static void short_limits(mape_pool_config *config, const struct row *row) {
     (void)row;
-    config->setup_timeout_ns = MAPE_MILLISECONDS(400);
+    config->setup_timeout_ns = MAPE_SECONDS(1);
     config->cleanup_timeout_ns = MAPE_MILLISECONDS(400);
     config->grace_ns = MAPE_MILLISECONDS(400);
 }
@@ -152,6 +152,7 @@ static void cancel_in_flight(const struct row *row) {
     const size_t item_size = 4u << 20, count = row->fault->value;
     mape_pool *pool = row_pool();
     mape_function_id function = registered(pool, run_echo);
+    const uint64_t before = stats_of(pool).output_bytes; /* From inside a callback its own result is still there. */
     unsigned char *data = malloc(item_size * count);
     assert_non_null(data);
     for (size_t i = 0; i < item_size * count; i++) data[i] = (unsigned char)(i * 7);
@@ -170,7 +171,7 @@ static void cancel_in_flight(const struct row *row) {
     }
     row_note("%llu done, %llu cancelled", (unsigned long long)progress.ok, (unsigned long long)progress.cancelled);
     is_ok(pool, mape_job_release(job));
-    wait_until(stats_of(pool).output_bytes == 0);
+    wait_until(stats_of(pool).output_bytes <= before);
     pool_works(pool);
     free(data);
 }
@@ -183,7 +184,7 @@ static void grandchildren(const struct row *row) {
     mape_pool *pool = row_pool();
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.chunk = 1;
-    if (way == FAULT_GRANDCHILD_LOOPS) config.item_timeout_ns = MAPE_MILLISECONDS(500);
+    if (way == FAULT_GRANDCHILD_LOOPS) config.item_timeout_ns = MAPE_SECONDS(1);
     struct fault_item *items = well_items(30);
     items[4].way = items[20].way = way;
     struct work work = work_begun(pool, planned(pool, NULL), items, 30, &config);

@@ -32,7 +32,7 @@ struct report {
     char stage[300], note[300], skipped[300];
 };
 static struct report *report;
-static bool whole;
+static bool whole, times;
 static uint32_t seed;
 static const char *filter;
 
@@ -200,7 +200,8 @@ static enum verdict run(const struct row *row, const char *label) {
     setvbuf(out, NULL, _IONBF, 0);
     int status = 0, patience = row->fault->seconds > 0 ? row->fault->seconds : 60;
     bool hung = false;
-    for (int64_t begun = now_ns(); waitpid(child, &status, WNOHANG) == 0; short_nap()) {
+    const int64_t started = now_ns();
+    for (int64_t begun = started; waitpid(child, &status, WNOHANG) == 0; short_nap()) {
         if (hung || now_ns() - begun < MAPE_SECONDS(patience)) continue;
         hung = true;
         lseek(log, 0, SEEK_END);
@@ -218,6 +219,7 @@ static enum verdict run(const struct row *row, const char *label) {
         fprintf(out, "left behind: files in /dev/shm:%s\n", files_after);
         failed = true;
     }
+    if (times) printf("%7.2f s  ", (double)(now_ns() - started) / 1e9);
     enum verdict verdict = failed ? FAILED : report->skipped[0] != '\0' ? SKIPPED : PASSED;
     if (verdict == SKIPPED) printf("%s: skipped: %s\n", label, report->skipped);
     else if (report->note[0] != '\0') printf("%s: %s (%s)\n", label, failed ? "FAILED" : "ok", report->note);
@@ -265,11 +267,12 @@ int main(int argc, char **argv) {
     bool list = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--all") == 0) whole = true;
+        else if (strcmp(argv[i], "--times") == 0) times = true;
         else if (strcmp(argv[i], "--list") == 0) list = true;
         else if (strcmp(argv[i], "--markdown") == 0) return markdown(), 0;
         else if (argv[i][0] != '-') filter = argv[i];
         else {
-            fprintf(stderr, "usage: faults [--all] [--list] [FILTER]    or: faults --markdown\n");
+            fprintf(stderr, "usage: faults [--all] [--list] [--times] [FILTER]    or: faults --markdown\n");
             return 64;
         }
     }

@@ -347,6 +347,7 @@ static void two_pools(const struct row *row) {
 
 /** The state of the host is compared by the harness, as in every row; here one row after another does no more than live. */
 static void lives(const struct row *row) {
+    shared_page(); /* The row's own. */
     struct snapshot before = snapshot_taken();
     for (int i = 0; i < 5; i++) {
         live(row);
