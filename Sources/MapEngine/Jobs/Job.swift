@@ -66,6 +66,8 @@ final class Job {
     var ending: Outcome?
     var endingSince: Int64 = 0
     var isReleased = false
+    /// Requests for it that workers have not answered. One whose items were all taken back counts: its worker still reads the record.
+    var requests = 0
     /// Ended items that the pool's figures have.
     var countedItems: UInt64 = 0
     var isDone = false

@@ -114,6 +114,7 @@ extension Pool {
         switch work {
         case .range(let job, let range):
             request.kind = MAPB_REQUEST_RANGE.rawValue
+            job.requests += 1
             request.record = job.record.offset
             request.first = range.first
             request.count = UInt32(range.count)

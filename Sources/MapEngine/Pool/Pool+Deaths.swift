@@ -144,6 +144,7 @@ extension Pool {
                 }
             case .cleanup, .module, .exit: break
             }
+            wasAnswered(assignment)
             isHead = false
         }
         dropRegion(worker)

@@ -287,9 +287,14 @@ extension Pool {
     /// Once every item has ended, its input is not needed.
     func freeInput(_ job: Job) {
         job.stream?.close()
-        input.give(job.record)
         for buffer in job.buffers { letGo(buffer) }
         job.copying = nil
+        freeRecord(job)
+    }
+
+    /// Gives the record back, and the input that was copied behind it, once no worker can read it any more.
+    func freeRecord(_ job: Job) {
+        if job.requests == 0 { input.give(job.record) }
     }
 
     func letGo(_ buffer: Buffer) {

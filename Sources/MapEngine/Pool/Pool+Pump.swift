@@ -36,6 +36,7 @@ extension Pool {
             }
             worker.answered += 1
             _ = worker.given.popFirst()
+            wasAnswered(assignment)
         }
         worker.seenSince = now
         worker.seenWord = 0
@@ -231,6 +232,13 @@ extension Pool {
         }
         unsafe mapb_store(&input.inbox(worker.slot).pointee.message_head, worker.messageHead)
         waiting.wake()
+    }
+
+    /// A request is no longer in anybody's inbox.
+    func wasAnswered(_ assignment: Assignment) {
+        guard case .range(let job, _) = assignment.work else { return }
+        job.requests -= 1
+        if job.isDone { freeRecord(job) }
     }
 
     /// A job's items have moved on: is it done, is there something to deliver?
