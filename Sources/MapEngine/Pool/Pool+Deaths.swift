@@ -52,6 +52,7 @@ extension Pool {
                 guard let worker, worker.isAlive else { break }
                 if message.code != 0 {
                     dropRegion(worker)
+                    worker.state = .none
                     startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", retry: true)
                 } else {
                     worker.pid = message.pid
@@ -360,6 +361,12 @@ extension Pool {
     /// Starts processes in the places that are empty.
     func refill(_ now: Int64) {
         guard life == .running || (life == .closing && hasUnendedJobs), failure == nil else { return }
+        // The brake holds: those that are starting decide whether the pool goes on.
+        if failedStarts >= config.restarts && !workers.contains(where: { $0.state == .ready })
+            && workers.contains(where: { $0.state == .starting })
+        {
+            return
+        }
         for worker in workers where worker.state == .none {
             if worker.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.retryAt) }
         }
