@@ -43,6 +43,7 @@ void work_wait(struct work *work) {
         int status = mape_next_event(work->pool, &event, 0);
         if (status == MAPE_E_AGAIN) break;
         is_ok(work->pool, status);
+        if (event.type == MAPE_EVENT_LOG) fprintf(stderr, "pool: %s\n", event.text); /* Read when the row fails. */
         if (event.job != work->job) continue;
         if (event.type == MAPE_EVENT_DONE) work->done_told++;
         if (event.type != MAPE_EVENT_ITEM) continue;

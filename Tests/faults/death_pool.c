@@ -253,23 +253,26 @@ static void at_the_start(const struct row *row) {
     mape_function_id function = planned(pool, NULL);
     uint64_t started = 0;
     struct fault_item *items = well_items(50);
-    for (uint64_t i = 0; i < 50; i++) items[i].way = WAY_FAIL;
-    struct work work = work_begun(pool, function, items, 50, NULL); /* Starts the pool by itself. */
-    work_wait(&work);
-    work_check(&work, (struct ending){MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS}, 0);
+    mape_items all = items_at(items, 50, sizeof *items);
+    mape_job *job = NULL;
+    int status = mape_map(pool, function, &all, NULL, &job); /* Starts the pool by itself. */
+    if (status == MAPE_OK) { /* Else the pool had failed before it took the job. */
+        wait_for(job);
+        for (uint64_t i = 0; i < 50; i++)
+            result_ended(job, i, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
+    } else is_status(pool, MAPE_E_WORKERS, status);
     is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
     if (strstr(message_of(pool), "78") == NULL) fail_msg("no exit code in the message: %s", message_of(pool));
     assert_int_equal(stats_of(pool).is_closed, 1);
     wait_until(stats_of(pool).workers_ready == 0);
     started = stats_of(pool).workers_started;
-    mape_job *job = NULL;
     uint64_t value = 1;
     is_status(pool, MAPE_E_WORKERS, mape_apply(pool, function, &value, sizeof value, NULL, &job));
     assert_null(job);
     for (int i = 0; i < 100; i++) short_nap();
     assert_int_equal(stats_of(pool).workers_started, started); /* It has given up. */
     row_note("after %llu starts", (unsigned long long)started);
-    work_end(&work);
+    free(items);
 }
 
 /* ---- case 18 ---- */
