@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test bench bench-check install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test test-all bench bench-check install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -17,6 +17,9 @@ demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny
 
 test: dist ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
 	@scripts/test.sh $(SUITES)
+
+test-all: dist ## The same with the whole fault catalogue: half an hour
+	@FAULTS=all scripts/test.sh $(SUITES)
 
 bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small: one row; ARGS=--help)
 	@scripts/bench.sh $(ARGS)

@@ -3,7 +3,9 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi install quickstart guide
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi faults install quickstart
+#                                    guide
+# FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -44,6 +46,15 @@ abi_tests() {
         return 1
     }
     make --no-print-directory -C Tests/abi run "${settings[@]}"
+}
+
+fault_tests() {
+    local settings=(PREFIX="$PWD/dist" BUILD="$PWD/.build-test/faults" FAULTS="${FAULTS:-}")
+    make --no-print-directory -C Tests/faults "${settings[@]}" >"$logs/faults-build.log" 2>&1 || {
+        cat "$logs/faults-build.log"
+        return 1
+    }
+    make --no-print-directory -C Tests/faults run "${settings[@]}"
 }
 
 # ---- Counting. Each sets `passed` and `failed` from the suite's output. ----
@@ -131,13 +142,14 @@ suite() {
 wanted=("$@")
 known=()
 export logs
-export -f unit_tests abi_tests
+export -f unit_tests abi_tests fault_tests
 
 suite header "the header alone" 300 count_summary Tests/checks/header.sh
 suite library "the library file" 300 count_summary Tests/checks/library.sh
 suite fork_safety "what runs after a fork" 600 count_summary Tests/checks/fork_safety.sh
 suite unit "unit tests (Swift)" 1200 count_swift_testing unit_tests
 suite abi "the interface (C)" 900 count_summary abi_tests
+suite faults "the fault catalogue" "$([[ ${FAULTS:-} == all ]] && echo 7200 || echo 900)" count_summary fault_tests
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
 suite guide "the guide's code" 300 count_summary Tests/checks/guide.sh

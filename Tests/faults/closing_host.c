@@ -92,7 +92,8 @@ static int used(struct copy *copy) {
     for (uint64_t i = 0; i < 3; i++) {
         mape_result result = MAPE_RESULT_INIT;
         TRY(copy->result(second, i, &result));
-        if (result.state != (i == 1 ? MAPE_ITEM_CRASHED : MAPE_ITEM_OK)) return failed("wrong state", (int)result.state);
+        if (result.state != (i == 1 ? MAPE_ITEM_CRASHED : MAPE_ITEM_OK))
+            return failed("wrong state", (int)result.state);
     }
     return 0;
 }

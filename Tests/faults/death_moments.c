@@ -22,10 +22,10 @@ enum stretch {
     PUBLISHING /**< From the last instruction of a range's last item on, until the worker waits for more. */
 };
 
-#define ITEMS 3
-#define LONGEST 60000 /* Instructions: a stretch that is longer hangs. */
-#define PUBLISHED 1500 /* After so many instructions beyond the function's end a result is published. */
-#define NOTIFIED 250 /* After so many more the host has been notified. */
+#define ITEMS     3
+#define LONGEST   60000 /* Instructions: a stretch that is longer hangs. */
+#define PUBLISHED 1500  /* After so many instructions beyond the function's end a result is published. */
+#define NOTIFIED  250   /* After so many more the host has been notified. */
 
 enum outcome { MADE_BY_ANOTHER = 0, CRASHED = 1, MADE_BY_THE_DEAD = 2 };
 

@@ -60,12 +60,14 @@ static void each_other(const struct row *row) {
     config.chunk = 3;
     struct fault_item *items = well_items(400);
     for (uint64_t i = 0; i < 400; i += 20) items[i].way = FAULT_KILL_SIBLING;
-    struct work work = work_begun(pool, planned(pool, NULL), items, 400, &config);
+    mape_function_id function = planned(pool, NULL);
+    wait_until(atomic_load(&shared->setups) == row->workers); /* They find each other there. */
+    struct work work = work_begun(pool, function, items, 400, &config);
     work_wait(&work);
     work_check(&work, KILLED, 0);
     uint32_t kills = atomic_load(&shared->spawned);
     if (row->workers > 1) assert_true(kills > 0);
-    assert_true(stats_of(pool).workers_died >= (row->workers > 1 ? 1 : 0));
+    if (row->workers > 1) wait_until(stats_of(pool).workers_died >= 1);
     assert_int_equal(stats_of(pool).is_closed, 0);
     row_note("%u kills", kills);
     work_end(&work);
@@ -256,10 +258,9 @@ static void at_the_start(const struct row *row) {
     mape_items all = items_at(items, 50, sizeof *items);
     mape_job *job = NULL;
     int status = mape_map(pool, function, &all, NULL, &job); /* Starts the pool by itself. */
-    if (status == MAPE_OK) { /* Else the pool had failed before it took the job. */
+    if (status == MAPE_OK) {                                 /* Else the pool had failed before it took the job. */
         wait_for(job);
-        for (uint64_t i = 0; i < 50; i++)
-            result_ended(job, i, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
+        for (uint64_t i = 0; i < 50; i++) result_ended(job, i, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
     } else is_status(pool, MAPE_E_WORKERS, status);
     is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
     if (strstr(message_of(pool), "78") == NULL) fail_msg("no exit code in the message: %s", message_of(pool));

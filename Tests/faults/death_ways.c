@@ -1,4 +1,4 @@
-/* death_ways.c - every way of dying, at every stage of a worker's life: cases 1, 3 to 6 and 17.
+/* death_ways.c - every way of dying, at every stage of a worker's life: cases 1, 3 to 6, 9 and 17.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,8 +19,7 @@ static struct fault_item *some_die(uint32_t way) {
 
 /** Each item was begun as often as it should: by nobody twice, whatever happened around it. */
 static void begun_once(uint64_t count) {
-    for (uint64_t i = 0; i < count; i++)
-        assert_int_equal(atomic_load(&shared_page()->order[i]) & 0xffffffff, 1);
+    for (uint64_t i = 0; i < count; i++) assert_int_equal(atomic_load(&shared_page()->order[i]) & 0xffffffff, 1);
 }
 
 static void in_an_item(const struct row *row) {
@@ -243,6 +242,7 @@ static const struct fault death_ways[] = {
     WAY_AT_ALL_STAGES(5, "_exit(99)", WAY_EXIT_99),
     {5, "in an item, by exit(5) with exit handlers", in_an_item, BIRTHS, W2, 0, WAY_EXIT_NORMAL, NULL, 0},
     WAY_AT_ALL_STAGES(6, "abort()", WAY_ABORT),
+    {9, "in an item, its output half written", in_an_item, BIRTHS, W_ALL, CALLBACK, WAY_OUTPUT_DIES, NULL, 0},
     {17, "in an item, 1 attempt", given_up_after_attempts, BIRTHS, W_ALL, CALLBACK, 1, NULL, 0},
     {17, "in an item, 2 attempts", given_up_after_attempts, BIRTHS, W_ALL, 0, 2, NULL, 0},
     {17, "in an item, 7 attempts", given_up_after_attempts, BIRTHS, W_ALL, CALLBACK, 7, NULL, 0},

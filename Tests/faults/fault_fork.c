@@ -23,7 +23,7 @@ void forks_end(void);
 static struct fork_plan {
     _Atomic int32_t host; /**< Whose forks always go well. */
     _Atomic uint32_t tried, first, last;
-} *plan;
+} * plan;
 static pid_t (*real_fork)(void);
 static int plan_fd = -1;
 

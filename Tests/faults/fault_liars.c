@@ -130,8 +130,14 @@ int run_lies(mape_task *task, void *state, const void *input, size_t size) {
     case LIE_TWICE: publish(ticket + 5); break;
     case LIE_PAST: publish(ticket > 3 ? ticket - 3 : 0); break;
     case LIE_DONE: reply->done = 1000; break;
-    case LIE_BLAME: outbox()->current = (word & ~0xffffffffull) | 500; raise(SIGKILL); break;
-    case LIE_BLAME_RANGE: outbox()->current = (word & ~0xffffffffull) | 0xfffffff0u; raise(SIGKILL); break;
+    case LIE_BLAME:
+        outbox()->current = (word & ~0xffffffffull) | 500;
+        raise(SIGKILL);
+        break;
+    case LIE_BLAME_RANGE:
+        outbox()->current = (word & ~0xffffffffull) | 0xfffffff0u;
+        raise(SIGKILL);
+        break;
     case LIE_CHANGE: {
         pthread_t thread;
         if (pthread_create(&thread, NULL, change, &ticket) != 0) return 1;

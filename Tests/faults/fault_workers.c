@@ -84,7 +84,10 @@ static int go(mape_task *task, struct shared *shared, const struct fault_item *i
     case FAULT_KILL_SIBLING: kill_sibling(shared, item->value); return 0;
     case FAULT_LEAK: leak(4u << 20); return 0;
     case FAULT_GRANDCHILD: leave_child(shared, 0); return 0;
-    case FAULT_GRANDCHILD_DIES: leave_child(shared, 0); raise(SIGKILL); return 0;
+    case FAULT_GRANDCHILD_DIES:
+        leave_child(shared, 0);
+        raise(SIGKILL);
+        return 0;
     case FAULT_GRANDCHILD_LOOPS:
         leave_child(shared, 0);
         for (volatile int always = 1; always;) {}

@@ -45,8 +45,7 @@ struct fault_table {
     const struct fault *faults;
     size_t count;
 };
-#define TABLE(name)                                                                                                    \
-    const struct fault_table name##_table = { name, COUNT(name) }
+#define TABLE(name) const struct fault_table name##_table = {name, COUNT(name)}
 extern const struct fault_table death_ways_table, death_moments_table, death_pool_table, hangs_table, resources_table,
     limits_table, host_table, host_ends_table, hostile_table, scale_table;
 
@@ -84,9 +83,9 @@ struct work {
     mape_job *job;
     struct fault_item *items;
     uint64_t count;
-    uint32_t *told;      /**< ITEM events per item. */
-    uint32_t done_told;  /**< DONE events. */
-    bool hears;          /**< Events can be fetched: not from inside a callback. */
+    uint32_t *told;     /**< ITEM events per item. */
+    uint32_t done_told; /**< DONE events. */
+    bool hears;         /**< Events can be fetched: not from inside a callback. */
 };
 
 /** How the items that do not end well have to end. */

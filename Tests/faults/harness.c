@@ -111,8 +111,10 @@ static void label_of(const struct row *row, char *out, size_t size) {
     if (row->workers > 0)
         snprintf(workers, sizeof workers, " · %u worker%s", row->workers, row->workers == 1 ? "" : "s");
     snprintf(out, size, "case %d %s%s%s · %s%s", row->fault->number, case_of(row->fault->number)->title,
-             row->fault->births == 0 ? "" : row->birth == MAPE_START_EXEC ? " · EXEC" : " · FORK", workers,
-             row->fault->stage, row->in_callback ? " · inside a callback" : "");
+             row->fault->births == 0         ? ""
+             : row->birth == MAPE_START_EXEC ? " · EXEC"
+                                             : " · FORK",
+             workers, row->fault->stage, row->in_callback ? " · inside a callback" : "");
 }
 
 /** FILTER: numbers and ranges of numbers ("17", "1-7,24"), or a pattern with * and ? for the row's whole name. */
@@ -252,8 +254,8 @@ static void markdown(void) {
                     if (tables[t]->faults[f].number == fault_cases[i].number) add_rows(&tables[t]->faults[f], f);
             counts[grid] = row_count;
         }
-        printf("| %d | %s | %s | %s | %zu | %zu |\n", fault_cases[i].number, fault_cases[i].group,
-               fault_cases[i].title, fault_cases[i].asserted, counts[0], counts[1]);
+        printf("| %d | %s | %s | %s | %zu | %zu |\n", fault_cases[i].number, fault_cases[i].group, fault_cases[i].title,
+               fault_cases[i].asserted, counts[0], counts[1]);
     }
 }
 

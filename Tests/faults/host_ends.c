@@ -28,10 +28,18 @@ enum host_stage {
     ALL_THINGS,
     HOST_STAGES
 };
-static const char *const stage_names[] = {
-    "pool created",       "starting",          "idle",          "in setups",          "busy with short items",
-    "publishing results", "in endless loops",  "workers stopped", "inside a callback", "shutting down, draining",
-    "shutting down, in cleanups", "with buffers, globals, streams and results"};
+static const char *const stage_names[] = {"pool created",
+                                          "starting",
+                                          "idle",
+                                          "in setups",
+                                          "busy with short items",
+                                          "publishing results",
+                                          "in endless loops",
+                                          "workers stopped",
+                                          "inside a callback",
+                                          "shutting down, draining",
+                                          "shutting down, in cleanups",
+                                          "with buffers, globals, streams and results"};
 _Static_assert(COUNT(stage_names) == HOST_STAGES, "a name per stage");
 
 static mape_pool *host_pool;

@@ -108,7 +108,8 @@ static void lies(const struct row *row) {
             assert_int_equal(result.state, MAPE_ITEM_OK);
             assert_int_equal(stats_of(pool).workers_died, 0);
         } else if (round == 0) {
-            row_note("the liar's item: state %u, cause %u; %llu others of its worker lost", result.state, result.cause, (unsigned long long)beside);
+            row_note("the liar's item: state %u, cause %u; %llu others of its worker lost", result.state, result.cause,
+                     (unsigned long long)beside);
         }
         is_ok(pool, mape_job_release(job));
         pool_works(pool);

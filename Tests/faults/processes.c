@@ -58,9 +58,7 @@ long proc_status(pid_t pid, const char *name) {
 }
 
 int descendants_of(pid_t root, pid_t *out, int limit) {
-    static struct {
-        pid_t pid, parent;
-    } all[65536];
+    static struct { pid_t pid, parent; } all[65536];
     int count = 0, found = 0;
     DIR *folder = opendir("/proc");
     for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {

@@ -77,7 +77,8 @@ static void no_fork_at_all(const struct row *row) {
     } else is_status(pool, MAPE_E_WORKERS, status);
     is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
     if (strstr(message_of(pool), "fork") == NULL) fail_msg("unclear message: %s", message_of(pool));
-    is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_CANCEL, PATIENCE)); /* There is nobody to be waited for or killed. */
+    is_ok(pool,
+          mape_pool_shutdown(pool, MAPE_SHUTDOWN_CANCEL, PATIENCE)); /* There is nobody to be waited for or killed. */
     free(items);
     pool_close(pool);
     row_pool_gone();
@@ -141,7 +142,8 @@ static void process_limit(const struct row *row) {
     is_ok(pool, waited);
     /* This program has two threads (the test and its watchdog); the pool needs its own thread, the zygote, and a worker. */
     if (limit < 4) is_status(pool, MAPE_E_SYSTEM, status);
-    else if (limit > 4 || status != MAPE_E_WORKERS) is_ok(pool, status); /* It may have failed before it took the job. */
+    else if (limit > 4 || status != MAPE_E_WORKERS)
+        is_ok(pool, status); /* It may have failed before it took the job. */
     if (status == MAPE_OK && limit == 4) {
         for (uint64_t i = 0; i < 500; i++) result_ended(job, i, no_pool.state, no_pool.cause, no_pool.code);
     } else if (status == MAPE_OK) {
@@ -167,8 +169,7 @@ static void results_do_not_fit(const struct row *row) {
         for (uint64_t i = 0; i < count; i++) items[i].way = FAULT_BIG_OUTPUT;
         struct work work = work_begun(pool, planned(pool, NULL), items, count, NULL);
         work_wait(&work);
-        uint64_t lost = work_check_some(
-            &work, (struct ending){MAPE_ITEM_FAILED, MAPE_CAUSE_MEMORY, MAPE_E_MEMORY});
+        uint64_t lost = work_check_some(&work, (struct ending){MAPE_ITEM_FAILED, MAPE_CAUSE_MEMORY, MAPE_E_MEMORY});
         assert_true(lost >= count - 8 * row->workers && lost < count);
         work_end(&work);
         wait_until(stats_of(pool).output_bytes <= before);
@@ -206,7 +207,8 @@ static void limited_host(const struct row *row) {
         if (status == MAPE_OK) status = mape_job_result(job, 0, &result);
         setrlimit((__rlimit_resource_t)which, &before);
         if (status == MAPE_OK && result.state == MAPE_ITEM_OK) assert_memory_equal(result.data, &square, 8);
-        else if (status == MAPE_OK) assert_true(result.state == MAPE_ITEM_ABANDONED || result.state == MAPE_ITEM_FAILED);
+        else if (status == MAPE_OK)
+            assert_true(result.state == MAPE_ITEM_ABANDONED || result.state == MAPE_ITEM_FAILED);
         else assert_true(status == MAPE_E_MEMORY || status == MAPE_E_SYSTEM || status == MAPE_E_WORKERS);
         snprintf(outcomes + strlen(outcomes), sizeof outcomes - strlen(outcomes), " %d", status);
         if (pool != NULL) is_ok(NULL, mape_pool_destroy(pool));

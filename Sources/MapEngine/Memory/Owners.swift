@@ -40,7 +40,8 @@ struct Descriptor: ~Copyable {
         if size > fileSize {
             throw MapError(
                 MAPE_E_SYSTEM,
-                "shared memory needs files of \(size) bytes, and this process may have files of \(fileSize) (RLIMIT_FSIZE)")
+                "shared memory needs files of \(size) bytes, and this process may have files of \(fileSize) (RLIMIT_FSIZE)"
+            )
         }
         let addressSpace = mapb_limit(0)
         if addressSpace != UInt64.max { size = min(size, max(least, addressSpace / 16)) & ~4095 }

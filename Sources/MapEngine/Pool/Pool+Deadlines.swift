@@ -85,7 +85,8 @@ extension Pool {
     func partial(of job: Job) -> Double {
         var sum = 0.0
         for worker in workers {
-            guard let region = worker.region, let head = worker.given.first, case .range(let its, let range) = head.work,
+            guard let region = worker.region, let head = worker.given.first,
+                case .range(let its, let range) = head.work,
                 its === job
             else { continue }
             let word = unsafe mapb_load(&region.outbox.pointee.current)
