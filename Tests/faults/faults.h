@@ -70,6 +70,8 @@ void row_pool_gone(void);
 _Noreturn void row_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** A text that is printed behind the row's verdict. */
 void row_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** The row's body and checks are through. */
+void row_came_to_its_end(void);
 /** The seed of random choices; printed with a row that fails, chosen by FAULTS_SEED. */
 uint32_t row_seed(void);
 /** True in the whole grid. */

@@ -30,6 +30,7 @@ extern char *stage_mirror;
 /** What a row tells the supervisor beside its exit status. */
 struct report {
     char stage[300], note[300], skipped[300];
+    bool came_to_its_end; /**< Else a host that exits in the middle would look like one that went well. */
 };
 static struct report *report;
 static bool whole, times;
@@ -38,6 +39,7 @@ static const char *filter;
 
 bool whole_grid(void) { return whole; }
 uint32_t row_seed(void) { return seed; }
+void row_came_to_its_end(void) { report->came_to_its_end = true; }
 
 void row_note(const char *format, ...) {
     va_list arguments;
@@ -216,6 +218,10 @@ static enum verdict run(const struct row *row, const char *label) {
     if (!hung && WIFSIGNALED(status))
         fprintf(out, "the host died of signal %d (%s), last stage: %s\n", WTERMSIG(status), strsignal(WTERMSIG(status)),
                 report->stage);
+    if (!failed && !report->came_to_its_end) {
+        fprintf(out, "the host exited in the middle, last stage: %s\n", report->stage);
+        failed = true;
+    }
     if (left_behind(out) > 0) failed = true;
     if (shm_files(files_after, sizeof files_after) > shm_before && shm_is_private) {
         fprintf(out, "left behind: files in /dev/shm:%s\n", files_after);

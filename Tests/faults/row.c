@@ -131,5 +131,6 @@ void row_run(const struct row *row) {
     const struct abi_test test = {"row", body, 0, (row->fault->seconds > 0 ? row->fault->seconds : 60) + 120};
     int status = run_abi_tests("fault", &test, 1);
     fflush(NULL);
+    row_came_to_its_end();
     exit(status);
 }

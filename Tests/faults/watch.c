@@ -5,6 +5,7 @@
  */
 #include "faults.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -13,7 +14,8 @@ static bool debugger_ran(FILE *out, char *const *command) {
     pid_t pid = fork();
     if (pid == 0) {
         dup2(fileno(out), STDOUT_FILENO);
-        dup2(fileno(out), STDERR_FILENO);
+        int null = open("/dev/null", O_WRONLY); /* Complaints about debug information. */
+        if (null >= 0) dup2(null, STDERR_FILENO);
         execvp(command[0], command);
         _exit(127);
     }
@@ -42,7 +44,8 @@ void print_where(pid_t root, const char *where, FILE *out) {
     char number[16];
     snprintf(number, sizeof number, "%d", (int)root);
     fprintf(out, "last stage: %s\n", where);
-    char *gdb[] = {"gdb", "-nx", "-batch", "-p", number, "-ex", "thread apply all backtrace 24", NULL};
+    char *gdb[] = {
+        "gdb", "-nx", "-batch", "-iex", "set complaints 0", "-p", number, "-ex", "thread apply all backtrace 24", NULL};
     char *eu_stack[] = {"eu-stack", "-p", number, NULL};
     if (!debugger_ran(out, gdb) && !debugger_ran(out, eu_stack))
         fprintf(out, "(neither gdb nor eu-stack is installed: no stacks of the host)\n");
