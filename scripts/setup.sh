@@ -23,7 +23,7 @@ packages_build=(
     build-essential           # gcc, g++ and make
     cmake pkg-config          # the two ways in which the example plugin finds the installed library
     libffi-dev                # calls to functions of any prototype
-    libcmocka-dev             # the C tests in Tests/abi
+    libcmocka-dev             # the C tests in Tests/abi and Tests/faults
     libassimp-dev libstb-dev libcli11-dev glmark2-data # the demo: reads a mesh, writes a PNG, parses its options
     gdb                       # Tests/untouched: a host in a debugger
     python3                   # reads the compiler's syntax tree in Tests/checks

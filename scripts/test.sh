@@ -3,7 +3,9 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi untouched soak install quickstart guide
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi faults untouched soak install
+#                                    quickstart guide
+# FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -52,6 +54,15 @@ untouched() {
 
 soak() {
     make --no-print-directory -C Tests/soak PREFIX="$PWD/dist" BUILD="$PWD/.build-test/soak" check
+}
+
+fault_tests() {
+    local settings=(PREFIX="$PWD/dist" BUILD="$PWD/.build-test/faults" FAULTS="${FAULTS:-}")
+    make --no-print-directory -C Tests/faults "${settings[@]}" >"$logs/faults-build.log" 2>&1 || {
+        cat "$logs/faults-build.log"
+        return 1
+    }
+    make --no-print-directory -C Tests/faults run "${settings[@]}"
 }
 
 # ---- Counting. Each sets `passed` and `failed` from the suite's output. ----
@@ -139,13 +150,14 @@ suite() {
 wanted=("$@")
 known=()
 export logs
-export -f unit_tests abi_tests untouched soak
+export -f unit_tests abi_tests fault_tests untouched soak
 
 suite header "the header alone" 300 count_summary Tests/checks/header.sh
 suite library "the library file" 300 count_summary Tests/checks/library.sh
 suite fork_safety "what runs after a fork" 600 count_summary Tests/checks/fork_safety.sh
 suite unit "unit tests (Swift)" 1200 count_swift_testing unit_tests
 suite abi "the interface (C)" 900 count_summary abi_tests
+suite faults "the fault catalogue" "$([[ ${FAULTS:-} == all ]] && echo 7200 || echo 900)" count_summary fault_tests
 suite untouched "hosts with habits" 1200 count_summary untouched
 suite soak "kills all the time" 600 count_summary soak
 suite install "the installed library" 900 count_summary Tests/checks/install.sh

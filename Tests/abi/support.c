@@ -69,11 +69,15 @@ static void watchdog_set(const char *test, int seconds) {
     pthread_mutex_unlock(&dog.lock);
 }
 
+/** Where stages are written as well, for whoever watches from another process; room for 300 bytes. */
+char *stage_mirror;
+
 void stage(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     pthread_mutex_lock(&dog.lock);
     vsnprintf(dog.stage, sizeof dog.stage, format, arguments);
+    if (stage_mirror != NULL) memcpy(stage_mirror, dog.stage, sizeof dog.stage);
     pthread_mutex_unlock(&dog.lock);
     va_end(arguments);
 }

@@ -1,4 +1,5 @@
-/* test_faults.c - every way of dying: the right item is blamed with the right cause, and all others complete.
+/* test_faults.c - deaths in ranges and chunks of every size: the right item is blamed with the right cause, and all others complete.
+ * Every way of dying, at every stage: Tests/faults.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -55,31 +56,6 @@ static void check_blame(mape_job *job, const struct fault_item *items, uint64_t 
     assert_int_equal(progress.is_done, 1);
 }
 
-static void die_in_all_ways(uint32_t birth, uint32_t workers) {
-    struct fault_item items[ITEMS];
-    mape_pool *pool = pool_started(birth, workers);
-    mape_function_id function = registered(pool, run_fault);
-    for (size_t d = 0; d < COUNT(deaths); d++) {
-        fill(items, ITEMS, 71, deaths[d].way);
-        mape_pool_stats_t before = stats_of(pool);
-        mape_job *job = mapped(pool, function, items, ITEMS, sizeof items[0], NULL);
-        stage("%u workers, death by %s", workers, deaths[d].name);
-        is_ok(pool, mape_job_wait(job, PATIENCE));
-        check_blame(job, items, ITEMS, &deaths[d], 1);
-        assert_int_equal(stats_of(pool).workers_died - before.workers_died, 3);
-        assert_int_equal(stats_of(pool).workers_killed, before.workers_killed);
-        is_ok(pool, mape_job_release(job));
-    }
-    wait_until(stats_of(pool).workers_ready == workers);
-    assert_int_equal(stats_of(pool).workers_started, workers + 3 * COUNT(deaths));
-    assert_int_equal(stats_of(pool).zygotes_started, 1);
-    pool_close(pool);
-}
-
-static void with_1_worker_every_death_is_blamed_on_its_item_alone(uint32_t birth) { die_in_all_ways(birth, 1); }
-static void with_2_workers_every_death_is_blamed_on_its_item_alone(uint32_t birth) { die_in_all_ways(birth, 2); }
-static void with_5_workers_every_death_is_blamed_on_its_item_alone(uint32_t birth) { die_in_all_ways(birth, 5); }
-
 static void range_functions_are_blamed_for_the_item_they_were_on(uint32_t birth) {
     struct fault_item items[ITEMS];
     mape_pool *pool = pool_started(birth, 2);
@@ -115,26 +91,6 @@ static void chunks_of_every_size_blame_the_same_items(uint32_t birth) {
         is_ok(pool, mape_job_wait(job, PATIENCE));
         check_blame(job, items, ITEMS, &deaths[5], 1);
     }
-    pool_close(pool);
-}
-
-static void an_item_that_always_dies_is_given_up_after_its_attempts(uint32_t birth) {
-    struct fault_item items[30];
-    mape_pool *pool = pool_started(birth, 2);
-    mape_function_id function = registered(pool, run_fault);
-    mape_job_config config = MAPE_JOB_CONFIG_INIT;
-    config.attempts = 3;
-    fill(items, 30, 30, WAY_KILL);
-    mape_job *job = mapped(pool, function, items, 30, sizeof items[0], &config);
-    wait_for(job);
-    check_blame(job, items, 30, &deaths[8], 3);
-    assert_int_equal(stats_of(pool).workers_died, 3);
-    config.attempts = 5;
-    fill(items, 30, 30, WAY_FAIL); /* A failure is an answer, not a death: one attempt. */
-    job = mapped(pool, function, items, 30, sizeof items[0], &config);
-    wait_for(job);
-    result_ended(job, 15, MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, 16);
-    assert_int_equal(result_of(job, 15).attempts, 1);
     pool_close(pool);
 }
 
@@ -222,12 +178,8 @@ int main(void) {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     const struct abi_test tests[] = {
-        BOTH(with_1_worker_every_death_is_blamed_on_its_item_alone),
-        BOTH(with_2_workers_every_death_is_blamed_on_its_item_alone),
-        BOTH(with_5_workers_every_death_is_blamed_on_its_item_alone),
         BOTH(range_functions_are_blamed_for_the_item_they_were_on),
         BOTH(chunks_of_every_size_blame_the_same_items),
-        BOTH(an_item_that_always_dies_is_given_up_after_its_attempts),
         BOTH(an_item_whose_worker_dies_once_succeeds_at_the_second_attempt),
         BOTH(every_item_may_die_and_each_is_told),
         BOTH(setup_and_cleanup_run_in_replacements_and_not_in_the_dead),

@@ -85,15 +85,20 @@ extension Pool {
     func partial(of job: Job) -> Double {
         var sum = 0.0
         for worker in workers {
-            guard let region = worker.region, case .range(let its, let range)? = worker.given.first?.work, its === job
+            guard let region = worker.region, let head = worker.given.first,
+                case .range(let its, let range) = head.work,
+                its === job
             else { continue }
-            let mark = unsafe UInt32(truncatingIfNeeded: mapb_load(&region.outbox.pointee.current))
-            guard mark != 0 else { continue }
+            let word = unsafe mapb_load(&region.outbox.pointee.current)
+            let mark = UInt32(truncatingIfNeeded: word)
+            guard mark != 0, UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: head.ticket) else {
+                continue
+            }
             let isRange = mark & MAPB_MARK_RANGE != 0
             let before = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
             sum += Double(min(before, range.count))
             let told = unsafe Double(bitPattern: mapb_load(&region.outbox.pointee.fraction))
-            if told > 0 && told <= 1 { sum += isRange ? told * Double(worker.given.first!.step) : told }
+            if told > 0 && told <= 1 { sum += isRange ? told * Double(head.step) : told }
         }
         return sum
     }

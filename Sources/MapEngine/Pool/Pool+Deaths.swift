@@ -52,6 +52,7 @@ extension Pool {
                 guard let worker, worker.isAlive else { break }
                 if message.code != 0 {
                     dropRegion(worker)
+                    worker.state = .none
                     startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", isFork: true)
                 } else {
                     worker.pid = message.pid
@@ -141,7 +142,8 @@ extension Pool {
                 }
                 settled(job, now)
             case .setup(let function, _):
-                if unsafe isHead && !expected && mapb_load(&worker.region!.outbox.pointee.current) != 0 {
+                // One zygote takes many setups with it, and none of them is to blame.
+                if isHead && !expected && !isZygote(loss) && isOn(assignment, worker) {
                     inSetup = true
                     lostInSetup(function, verdict, loss, worker.death, now)
                 }
@@ -161,6 +163,13 @@ extension Pool {
         }
         refill(now)
         waiting.wake()
+    }
+
+    /// Whether the worker says that it has begun with this.
+    private func isOn(_ assignment: Assignment, _ worker: Worker) -> Bool {
+        let word = unsafe mapb_load(&worker.region!.outbox.pointee.current)
+        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket)
+            && UInt32(truncatingIfNeeded: word) != 0
     }
 
     private func isExiting(_ worker: Worker) -> Bool {
@@ -363,6 +372,12 @@ extension Pool {
     /// Starts processes in the places that are empty.
     func refill(_ now: Int64) {
         guard life == .running || (life == .closing && hasUnendedJobs), failure == nil else { return }
+        // The brake holds: those that are starting decide whether the pool goes on.
+        if failedStarts >= config.restarts && !workers.contains(where: { $0.state == .ready })
+            && workers.contains(where: { $0.state == .starting })
+        {
+            return
+        }
         for worker in workers where worker.state == .none {
             if worker.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.retryAt) }
         }

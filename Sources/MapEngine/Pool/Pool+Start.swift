@@ -173,8 +173,10 @@ extension Pool {
         }
         worker.state = .ready
         worker.failedStarts = 0
-        failedStarts = 0
         zygoteDeaths = 0
+        let wasBraked = failedStarts >= config.restarts
+        failedStarts = 0
+        if wasBraked { refill(mapb_now()) }
         waiting.wake()
     }
 
@@ -186,7 +188,8 @@ extension Pool {
         failedStarts += 1
         lastDeath = why
         log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
-        let others = workers.contains { $0.state == .ready }
+        // One that is still starting may well be the one that goes on; if not, it comes here too.
+        let others = workers.contains { $0 !== worker && ($0.state == .ready || $0.state == .starting) }
         if failedStarts >= config.restarts && !others {
             fail("workers could not be started \(failedStarts) times in a row; last: \(why)")
             return

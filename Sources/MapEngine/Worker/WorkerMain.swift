@@ -157,7 +157,8 @@ func workerAnswer(_ task: Task, _ ticket: UInt64) {
     }
     unsafe reply.pointee.hole_end = unsafe task.pointee.hole_cursor
     unsafe reply.pointee.wild_end = unsafe task.pointee.wild_cursor
-    unsafe mapb_store(&task.pointee.outbox.pointee.current, 0)
+    // outbox.current stays: what it names has ended once the reply is published. Cleared before that, it would say that nothing
+    // had begun, and a death in between would run the range a second time.
 }
 
 /// True when the host wants the rest of this range back. Asked after workerMark, never before: see mapb_yield_after_mark.
