@@ -21,25 +21,33 @@ let shippedLinking: [LinkerSetting] = [
         "-Xlinker", "-soname=libmapengine.so.\(abiVersion())",
         "-Xlinker", "--version-script=\(root)/Sources/exports.map",
         "-Xlinker", "--gc-sections", "-Xlinker", "-Bsymbolic",
-        "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "-z", "-Xlinker", "defs",
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
     ])
 ]
+/// Every symbol has to be found when the library is linked; but a sanitizer's are found in the program that loads it.
+let strictLinking: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"])]
 
 /// The tests run with exclusive access checked at run time as well; it costs a third of the host's time per range.
 let shippedCompiling: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
 
 let isShipped = Context.environment["MAPENGINE_DIST"] == "1"
 
+/// Set by scripts/sanitize.sh, which says --sanitize to SwiftPM where the sanitizer is one that Swift has as well.
+let sanitizer = Context.environment["MAPENGINE_SANITIZER"]
+let checksUndefined: [CSetting] =
+    sanitizer == "undefined" ? [.unsafeFlags(["-fsanitize=undefined", "-fno-sanitize-recover=all"])] : []
+let shippedOnly = isShipped && sanitizer == nil
+
 let package = Package(
     name: "mapengine",
     products: [.library(name: "mapengine", type: .dynamic, targets: ["MapEngine"])],
     targets: [
-        .target(name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")] + checksUndefined),
         .target(
             name: "MapEngine", dependencies: ["CMapBridge"],
             swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error)]
-                + (isShipped ? shippedCompiling : []),
-            linkerSettings: isShipped ? shippedLinking : []),
+                + (shippedOnly ? shippedCompiling : []),
+            linkerSettings: (isShipped ? shippedLinking : []) + (shippedOnly ? strictLinking : [])),
         .testTarget(
             name: "MapEngineTests", dependencies: ["MapEngine"],
             swiftSettings: [.swiftLanguageMode(.v6)]),

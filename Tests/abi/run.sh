@@ -19,7 +19,7 @@ for test in "$@"; do
         *) set -- "$build/$test" ;;
     esac
     # Into a file, not a pipe: a process that outlives its test would keep a pipe open, and this script waiting.
-    timeout -k 10 240 "$@" >"$log" 2>&1 </dev/null
+    timeout -k 10 "${ABI_LIMIT:-240}" "$@" >"$log" 2>&1 </dev/null
     status=$?
     cat "$log"
     # Names are counted once: the summary at the end of a run repeats those that failed.

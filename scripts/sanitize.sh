@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Runs tests under a sanitizer, or under valgrind. docs/sanitizers.md tells what each of them sees, and what is left out.
+#
+#     scripts/sanitize.sh address|thread|undefined|valgrind [SUITE...]
+#
+# SUITE: unit (Swift), abi (C; ABI="test_map ..." names programs), hostile, fuzz; without one, all that the kind is used for.
+# Everything lies in .build-sanitize/KIND. Reports are in its folder reports, and are shown at the end. The last line is
+# `N passed, N failed`; a report counts as one failure.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX
+
+kind=${1:-}
+shift || true
+case $kind in
+    address) letter=ASAN suites=(unit abi hostile fuzz) ;;
+    thread) letter=TSAN suites=(unit abi hostile) ;;
+    undefined) letter=UBSAN suites=(abi hostile fuzz) ;;
+    valgrind) letter=VALGRIND suites=(abi) ;;
+    *)
+        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+        exit 64
+        ;;
+esac
+if (($# > 0)); then
+    suites=("$@")
+fi
+scripts/setup.sh build sanitize || exit 1
+
+root=$PWD
+here=$root/.build-sanitize/$kind
+prefix=$here/prefix
+reports=$here/reports
+rules=$root/Tests/sanitizers
+rm -rf "$reports"
+mkdir -p "$prefix"/{lib,libexec,include} "$reports"
+
+toolchain=$(dirname "$(readlink -f "$(command -v swiftc)")")
+clang=$toolchain/clang
+compile=(-fsanitize="$kind" -fno-omit-frame-pointer -Wno-unused-command-line-argument -fuse-ld=lld)
+if [[ $kind == thread ]]; then
+    # The runtime of Swift's toolchain watches libdispatch as well, and wants it there.
+    compile+=(-L"$toolchain/../lib/swift/linux" -ldispatch -lBlocksRuntime -Wl,-rpath,"$toolchain/../lib/swift/linux")
+fi
+
+# The library as it is shipped, but for the sanitizer, in a tree like dist/. The program that loads it holds the sanitizer's
+# runtime: so the zygote and the tests are built by the toolchain's clang.
+build_library() {
+    echo "building the library for the $kind sanitizer"
+    local options=()
+    if [[ $kind != undefined ]]; then
+        options=(--sanitize="$kind")
+    fi
+    MAPENGINE_DIST=1 MAPENGINE_SANITIZER=$kind swift build -c release "${options[@]}" --scratch-path "$here/build" \
+        --manifest-cache none --disable-build-manifest-caching --disable-local-rpath --product mapengine \
+        >"$here/build.log" 2>&1 || {
+        cat "$here/build.log"
+        return 1
+    }
+    cmp -s "$here/build/release/libmapengine.so" "$prefix/lib/libmapengine.so.1" ||
+        cp "$here/build/release/libmapengine.so" "$prefix/lib/libmapengine.so.1"
+    ln -sfn libmapengine.so.1 "$prefix/lib/libmapengine.so"
+    cp include/mapengine.h "$prefix/include/"
+    # shellcheck disable=SC2016  # the loader expands $ORIGIN
+    "$clang" -std=c11 -O1 -g "${compile[@]}" -Iinclude -o "$prefix/libexec/mapengine-zygote" Sources/mapengine-zygote/main.c \
+        "$prefix/lib/libmapengine.so.1" -Wl,-rpath,'$ORIGIN/../lib'
+}
+
+# ---- What each kind is told. The reason for each line is in docs/sanitizers.md. ----
+
+case $kind in
+    address)
+        export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1:log_path=$reports/asan
+        export LSAN_OPTIONS=suppressions=$rules/leaks.supp:print_suppressions=0:leak_check_at_exit=0
+        export ABI_SKIP='a_memory_limit*'
+        ;;
+    thread)
+        export TSAN_OPTIONS=die_after_fork=0:halt_on_error=0:history_size=4:suppressions=$rules/thread.supp:log_path=$reports/tsan
+        ;;
+    undefined)
+        export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
+        ;;
+esac
+
+passed=0
+failed=0
+
+# add NAME STATUS LOG: counts what a suite's log says.
+add() {
+    local line right=0 wrong=0
+    line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$3" | tail -n 1)
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        right=${BASH_REMATCH[1]} wrong=${BASH_REMATCH[2]}
+    fi
+    if ((right + wrong == 0 || ($2 != 0 && wrong == 0))); then
+        wrong=$((wrong + 1))
+        tail -n 30 "$3"
+        echo "FAILED $1: ended with $2, see $3"
+    fi
+    echo "-- $1: $right passed, $wrong failed"
+    passed=$((passed + right))
+    failed=$((failed + wrong))
+}
+
+# The tests run host and worker in one process, so that a race between them can be seen.
+run_unit() {
+    local log=$here/unit.log status=0 all
+    swift test --sanitize="$kind" --disable-xctest --scratch-path "$here/unit" >"$log" 2>&1 || status=$?
+    all=$(sed -nE 's/^. Test run with ([0-9]+) tests? .* passed after .*/\1/p' "$log" | tail -n 1)
+    if [[ -n $all ]]; then
+        echo "$all passed, 0 failed" >>"$log"
+    else
+        grep -aE '^✘' "$log" | head -n 20
+    fi
+    add unit "$status" "$log"
+}
+
+run_make() {
+    local folder=$1 log=$here/$1.log status=0
+    shift
+    make --no-print-directory -C "Tests/$folder" "$@" >"$log" 2>&1 || status=$?
+    grep -aE '^\[  FAILED  \]|^FAILED|^HUNG|: ended with|: ran no test' "$log"
+    add "$folder" "$status" "$log"
+}
+
+sanitized=(PREFIX="$prefix" CC="$clang" EXTRA="${compile[*]}")
+
+for suite in "${suites[@]}"; do
+    echo "== $suite, $kind =="
+    case $suite in
+        unit) run_unit ;;
+        abi | hostile | fuzz)
+            if [[ $suite == "${suites[0]}" || ! -x $prefix/libexec/mapengine-zygote || ${built:-} != 1 ]]; then
+                build_library || exit 1
+                built=1
+            fi
+            settings=("${sanitized[@]}" BUILD="$here/$suite")
+            if [[ $suite == abi && -n ${ABI:-} ]]; then
+                settings+=(TEST="$ABI")
+            fi
+            run_make "$suite" run "${settings[@]}"
+            ;;
+        *)
+            echo "there is no suite $suite"
+            exit 64
+            ;;
+    esac
+done
+
+count=$(find "$reports" -type f -size +0 | wc -l)
+if ((count > 0)); then
+    echo "$letter: $count reports in $reports; the first:"
+    head -n 60 "$(find "$reports" -type f -size +0 | sort | head -n 1)"
+    failed=$((failed + count))
+fi
+printf '%d passed, %d failed\n' "$passed" "$failed"
+exit $((failed > 0))
