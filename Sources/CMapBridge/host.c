@@ -168,6 +168,13 @@ int mapb_eventfd(void) {
     return fd >= 0 ? fd : -errno;
 }
 
+int mapb_bell(int out[2]) { return pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 ? 0 : errno; }
+
+void mapb_silence(int fd) {
+    char bytes[4096];
+    for (int pages = 0; pages < 16 && read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes; pages++) {}
+}
+
 void mapb_signal_eventfd(int fd) { mapb_ring_bell(fd); }
 
 int mapb_socket_pair(int out[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) == 0 ? 0 : errno; }

@@ -234,7 +234,7 @@ static void what_is_out_of_reach_of_a_worker(uint32_t birth) {
     pool_close(pool);
 }
 
-#define FOR_LONG 600
+#define FOR_LONG 120
 int main(void) {
     const struct abi_test tests[] = {
         PATIENT(random_words, IN_EXEC | IN_FORK, FOR_LONG),

@@ -80,7 +80,7 @@ extension Pool {
         hello.flags =
             (config.pin ? MAPB_INIT_PIN.rawValue : 0)
             | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
-        born.send(hello, [input.file, engineBell.number, waiterBell.number])
+        born.send(hello, [input.file, engineBell.writing.number, waiterBell.writing.number])
         for function in functions where function.failure == nil {
             for library in function.libraries { born.send(text: library, MAPB_CONTROL_LOAD) }
         }
@@ -107,6 +107,7 @@ extension Pool {
         worker.given = Queue()
         worker.published = 0
         worker.answered = 0
+        worker.yieldedTo = 0
         worker.items = 0
         worker.messageHead = 0
         worker.messageLost = 0

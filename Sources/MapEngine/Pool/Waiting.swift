@@ -102,14 +102,14 @@ extension Pool {
                 // Announce, then look again: workers publish, then look at the doorbell.
                 point(bellAt: MAPB_BELL_WAITER)
                 waiting.leaderSleeps = true
-                waiting.leaderBell = waiterBell.number
+                waiting.leaderBell = waiterBell.writing.number
                 pump()
                 answer = ready()
                 return answer != nil
             }
             if over { break }
-            mapb_poll(waiterBell.number, deadline == .max ? -1 : max(0, deadline - mapb_now()))
-            mapb_drain(waiterBell.number)
+            mapb_poll(waiterBell.reading.number, deadline == .max ? -1 : max(0, deadline - mapb_now()))
+            waiterBell.silence()
         }
         locked {
             waiting.hasLeader = false

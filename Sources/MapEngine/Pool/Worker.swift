@@ -56,6 +56,8 @@ final class Worker {
     var answered: UInt64 = 0
     var items: UInt64 = 0
     var starts: UInt64 = 0
+    /// Requests up to this one it was told to end early: only there may it say that it has.
+    var yieldedTo: UInt64 = 0
     var messageHead: UInt64 = 0
     var messageLost: UInt64 = 0
     var verdict: Verdict?

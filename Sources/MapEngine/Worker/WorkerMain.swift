@@ -30,7 +30,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe task.pointee.outbox = unsafe UnsafeMutableRawPointer(output).assumingMemoryBound(to: mapb_outbox.self)
     unsafe task.pointee.functions = unsafe functions.assumingMemoryBound(to: mapb_loaded.self)
     unsafe task.pointee.slot = slot
-    unsafe task.pointee.bells = unsafe zygote.pointee.bells
+    unsafe task.pointee.bells.0 = unsafe mapb_own_bell(zygote.pointee.bells.0)
+    unsafe task.pointee.bells.1 = unsafe mapb_own_bell(zygote.pointee.bells.1)
     unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
     unsafe task.pointee.wild_limit = outputSize
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
