@@ -34,22 +34,39 @@ let isShipped = Context.environment["MAPENGINE_DIST"] == "1"
 
 /// Set by scripts/sanitize.sh, which says --sanitize to SwiftPM where the sanitizer is one that Swift has as well.
 let sanitizer = Context.environment["MAPENGINE_SANITIZER"]
-let checksUndefined: [CSetting] =
-    sanitizer == "undefined" ? [.unsafeFlags(["-fsanitize=undefined", "-fno-sanitize-recover=all"])] : []
+let checksOfC: [CSetting] =
+    switch sanitizer {
+    case "undefined": [.unsafeFlags(["-fsanitize=undefined", "-fno-sanitize-recover=all"])]
+    case "fuzzer": [.unsafeFlags(["-fsanitize=fuzzer-no-link"])]
+    default: []
+    }
+let countsBranches: [SwiftSetting] = sanitizer == "fuzzer" ? [.unsafeFlags(["-sanitize=fuzzer"])] : []
 let shippedOnly = isShipped && sanitizer == nil
+
+/// What Tests/fuzz feeds its inputs to. It looks inside the engine, so there is none of it in a release.
+let fuzzProducts: [Product] =
+    isShipped ? [] : [.library(name: "mapengine-fuzz", type: .dynamic, targets: ["MapEngineFuzz"])]
+let fuzzTargets: [Target] =
+    isShipped
+    ? []
+    : [
+        .target(
+            name: "MapEngineFuzz", dependencies: ["MapEngine", "CMapBridge"], path: "Tests/fuzz/engine",
+            swiftSettings: [.swiftLanguageMode(.v6)] + countsBranches)
+    ]
 
 let package = Package(
     name: "mapengine",
-    products: [.library(name: "mapengine", type: .dynamic, targets: ["MapEngine"])],
+    products: [.library(name: "mapengine", type: .dynamic, targets: ["MapEngine"])] + fuzzProducts,
     targets: [
-        .target(name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")] + checksUndefined),
+        .target(name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")] + checksOfC),
         .target(
             name: "MapEngine", dependencies: ["CMapBridge"],
             swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error)]
-                + (shippedOnly ? shippedCompiling : []),
+                + (shippedOnly ? shippedCompiling : []) + countsBranches,
             linkerSettings: (isShipped ? shippedLinking : []) + (shippedOnly ? strictLinking : [])),
         .testTarget(
             name: "MapEngineTests", dependencies: ["MapEngine"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
-    ]
+    ] + fuzzTargets
 )
