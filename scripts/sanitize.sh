@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs tests under a sanitizer, or under valgrind. docs/sanitizers.md tells what each of them sees, and what is left out.
+# Runs tests under a sanitizer, under valgrind, or fuzzes. docs/sanitizers.md tells what each of them sees, and what is left out.
 #
 #     scripts/sanitize.sh address|thread|undefined|valgrind [SUITE...]
+#     scripts/sanitize.sh fuzzer [SECONDS]
 #
-# SUITE: unit (Swift), abi (C; ABI="test_map ..." names programs), hostile, fuzz; without one, all that the kind is used for.
+# SUITE: unit (Swift), abi (C; ABI="test_map ..." names programs), hostile, fuzz (the saved inputs); without one, all that the kind
+# is used for. The fuzzer runs so many seconds (60) per target, with AddressSanitizer.
 # Everything lies in .build-sanitize/KIND. Reports are in its folder reports, and are shown at the end. The last line is
 # `N passed, N failed`; a report counts as one failure.
 set -uo pipefail
@@ -17,8 +19,13 @@ case $kind in
     thread) letter=TSAN suites=(unit abi hostile) ;;
     undefined) letter=UBSAN suites=(abi hostile fuzz) ;;
     valgrind) letter=VALGRIND suites=(abi) ;;
+    fuzzer)
+        letter=ASAN suites=(fuzz)
+        time=${1:-60}
+        shift || true
+        ;;
     *)
-        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
         exit 64
         ;;
 esac
@@ -37,28 +44,46 @@ mkdir -p "$prefix"/{lib,libexec,include} "$reports"
 
 toolchain=$(dirname "$(readlink -f "$(command -v swiftc)")")
 clang=$toolchain/clang
-compile=(-fsanitize="$kind" -fno-omit-frame-pointer -Wno-unused-command-line-argument -fuse-ld=lld)
+flag=$kind
+[[ $kind != fuzzer ]] || flag=address
+compile=(-fsanitize="$flag" -fno-omit-frame-pointer -Wno-unused-command-line-argument -fuse-ld=lld)
 if [[ $kind == thread ]]; then
     # The runtime of Swift's toolchain watches libdispatch as well, and wants it there.
     compile+=(-L"$toolchain/../lib/swift/linux" -ldispatch -lBlocksRuntime -Wl,-rpath,"$toolchain/../lib/swift/linux")
 fi
 
+if [[ $kind == fuzzer ]]; then
+    compile+=(-fsanitize=fuzzer-no-link)
+fi
+
 # The library as it is shipped, but for the sanitizer, in a tree like dist/. The program that loads it holds the sanitizer's
 # runtime: so the zygote and the tests are built by the toolchain's clang.
 build_library() {
-    echo "building the library for the $kind sanitizer"
-    local options=()
-    if [[ $kind != undefined ]]; then
-        options=(--sanitize="$kind")
-    fi
-    MAPENGINE_DIST=1 MAPENGINE_SANITIZER=$kind swift build -c release "${options[@]}" --scratch-path "$here/build" \
+    echo "building the library ($kind)"
+    MAPENGINE_DIST=1 MAPENGINE_SANITIZER=$kind swift build -c release "${by_swift[@]}" --scratch-path "$here/build" \
         --manifest-cache none --disable-build-manifest-caching --disable-local-rpath --product mapengine \
         >"$here/build.log" 2>&1 || {
         cat "$here/build.log"
         return 1
     }
-    cmp -s "$here/build/release/libmapengine.so" "$prefix/lib/libmapengine.so.1" ||
-        cp "$here/build/release/libmapengine.so" "$prefix/lib/libmapengine.so.1"
+    place "$here/build/release/libmapengine.so"
+}
+
+# The engine with its fuzz targets, for debugging.
+build_engine() {
+    echo "building the engine's fuzz targets ($kind)"
+    MAPENGINE_SANITIZER=$kind swift build "${by_swift[@]}" --scratch-path "$here/unit" --manifest-cache none \
+        --disable-build-manifest-caching --product mapengine-fuzz >"$here/engine.log" 2>&1 &&
+        MAPENGINE_SANITIZER=$kind swift build "${by_swift[@]}" --scratch-path "$here/unit" --manifest-cache none \
+            --disable-build-manifest-caching --product mapengine >>"$here/engine.log" 2>&1 || {
+        cat "$here/engine.log"
+        return 1
+    }
+}
+
+# Makes the tree that tests take for dist/.
+place() {
+    cmp -s "$1" "$prefix/lib/libmapengine.so.1" || cp "$1" "$prefix/lib/libmapengine.so.1"
     ln -sfn libmapengine.so.1 "$prefix/lib/libmapengine.so"
     cp include/mapengine.h "$prefix/include/"
     # shellcheck disable=SC2016  # the loader expands $ORIGIN
@@ -66,15 +91,21 @@ build_library() {
         "$prefix/lib/libmapengine.so.1" -Wl,-rpath,'$ORIGIN/../lib'
 }
 
+by_swift=()
+if [[ $kind != undefined ]]; then
+    by_swift=(--sanitize="$flag")
+fi
+
 # ---- What each kind is told. The reason for each line is in docs/sanitizers.md. ----
 
 case $kind in
-    address)
+    address | fuzzer)
         export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1:log_path=$reports/asan
         export LSAN_OPTIONS=suppressions=$rules/leaks.supp:print_suppressions=0:leak_check_at_exit=0
         export ABI_SKIP='a_memory_limit*'
         ;;
     thread)
+        export ABI_SKIP='a_memory_limit*'
         export TSAN_OPTIONS=die_after_fork=0:halt_on_error=0:history_size=4:suppressions=$rules/thread.supp:log_path=$reports/tsan
         ;;
     undefined)
@@ -105,7 +136,7 @@ add() {
 # The tests run host and worker in one process, so that a race between them can be seen.
 run_unit() {
     local log=$here/unit.log status=0 all
-    swift test --sanitize="$kind" --disable-xctest --scratch-path "$here/unit" >"$log" 2>&1 || status=$?
+    MAPENGINE_SANITIZER=$kind swift test "${by_swift[@]}" --disable-xctest --scratch-path "$here/unit" >"$log" 2>&1 || status=$?
     all=$(sed -nE 's/^. Test run with ([0-9]+) tests? .* passed after .*/\1/p' "$log" | tail -n 1)
     if [[ -n $all ]]; then
         echo "$all passed, 0 failed" >>"$log"
@@ -125,6 +156,23 @@ run_make() {
 
 sanitized=(PREFIX="$prefix" CC="$clang" EXTRA="${compile[*]}")
 
+if [[ $kind == fuzzer ]]; then
+    build_engine && place "$here/unit/debug/libmapengine.so" || exit 1
+    exec make --no-print-directory -C Tests/fuzz fuzz "${sanitized[@]}" ENGINE="$here/unit/debug" BUILD="$here/fuzz" FUZZER=1 \
+        TIME="$time"
+fi
+
+if [[ $kind == valgrind ]]; then
+    # A host with one pool at a time, as Debian 12's valgrind knows no pidfd: what stands in for it knows one zygote.
+    g++ -shared -fPIC -O1 -o "$here/pidfd.so" Benchmarks/native/probes/valgrind_pidfd.cpp || exit 1
+    export ABI_UNDER="env LD_PRELOAD=$here/pidfd.so valgrind --quiet --child-silent-after-fork=yes --leak-check=full --errors-for-leak-kinds=definite \
+        --suppressions=$rules/valgrind.supp --log-file=$reports/valgrind.%p --fair-sched=yes"
+    export ABI_LIMIT=1200 ABI_SKIP='*fork]'
+    echo "== abi, valgrind =="
+    run_make abi run PREFIX="$root/dist" BUILD="$here/abi" TEST="${ABI:-test_basics test_map test_results test_stream}"
+    suites=()
+fi
+
 for suite in "${suites[@]}"; do
     echo "== $suite, $kind =="
     case $suite in
@@ -135,6 +183,10 @@ for suite in "${suites[@]}"; do
                 built=1
             fi
             settings=("${sanitized[@]}" BUILD="$here/$suite")
+            if [[ $suite == fuzz ]]; then
+                build_engine || exit 1
+                settings+=(ENGINE="$here/unit/debug")
+            fi
             if [[ $suite == abi && -n ${ABI:-} ]]; then
                 settings+=(TEST="$ABI")
             fi

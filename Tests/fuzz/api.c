@@ -243,7 +243,8 @@ static void apply(void) {
         return;
     }
     mape_job *job = NULL;
-    submitted(checked(mape_apply(A_POOL, a_function(), input, size, byte() % 4 ? &config : NULL, &job)), job);
+    int status = mape_apply(A_POOL, a_function(), input, size, byte() % 4 ? &config : NULL, &job);
+    submitted(checked(status), job);
 }
 
 static void map(void) {
@@ -267,13 +268,15 @@ static void map(void) {
             items.count %= 100;
     }
     mape_job *job = NULL;
-    submitted(checked(mape_map(A_POOL, a_function(), byte() % 16 ? &items : NULL, byte() % 4 ? &config : NULL, &job)), job);
+    int status = mape_map(A_POOL, a_function(), byte() % 16 ? &items : NULL, byte() % 4 ? &config : NULL, &job);
+    submitted(checked(status), job);
 }
 
 static void stream(void) {
     mape_job_config config = job_config();
     mape_job *job = NULL;
-    submitted(checked(mape_stream_open(A_POOL, a_function(), byte() % 4 ? &config : NULL, &job)), job);
+    int status = mape_stream_open(A_POOL, a_function(), byte() % 4 ? &config : NULL, &job);
+    submitted(checked(status), job);
 }
 
 static void push(void) {
