@@ -63,7 +63,7 @@ static int can_be_cut(int fd) { return ftruncate(fd, 4096) == 0 || fcntl(fd, F_A
 
 int run_reach(mape_task *task, void *state, const void *input, size_t size) {
     (void)state, (void)input, (void)size;
-    struct reach found = {0, 0, 0, 0};
+    struct reach found = {0, 0, 0, 0, 0};
     struct {
         uint8_t *start, *end;
     } inputs[64];
@@ -97,9 +97,12 @@ int run_reach(mape_task *task, void *state, const void *input, size_t size) {
         ssize_t length = readlinkat(dirfd(folder), entry->d_name, name, sizeof name - 1);
         if (length < 0) continue;
         name[length] = '\0';
+        int fd = atoi(entry->d_name);
+        if (fd > 2 && (strncmp(name, "pipe:", 5) == 0 || strstr(name, "[eventfd]") != NULL))
+            found.readable_bells += (fcntl(fd, F_GETFL) & O_ACCMODE) != O_WRONLY;
         if (strstr(name, "memfd:mapengine") == NULL) continue;
         found.memory_files++;
-        found.unsealed += (uint32_t)can_be_cut(atoi(entry->d_name));
+        found.unsealed += (uint32_t)can_be_cut(fd);
     }
     closedir(folder);
     /* Its own output once more, through the list of mappings: a file that can be written to, but not cut. */
