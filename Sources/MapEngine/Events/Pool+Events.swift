@@ -5,8 +5,8 @@ import CMapBridge
 /// Events made ready under the lock, to be told outside it.
 enum Ready {
     case message(PoolMessage)
-    /// Items of one segment, from `offset` on.
-    case items(Job, Segment, place: Int, offset: UInt64, count: UInt64)
+    /// Items of one segment, from `offset` on; and the job's crashes, which change under the lock as workers die.
+    case items(Job, Segment, place: Int, offset: UInt64, count: UInt64, crashes: [UInt64: UInt32])
     case progress(Job, mape_progress)
     case done(Job, mape_progress)
 }
@@ -42,7 +42,8 @@ extension Pool {
             }
             if let place = job.deliverable.first, let segment = job.segments[place] {
                 let count = min(limit, segment.count - job.deliverOffset)
-                return .items(job, segment, place: place, offset: job.deliverOffset, count: count)
+                return .items(
+                    job, segment, place: place, offset: job.deliverOffset, count: count, crashes: job.crashes)
             }
             if job.doneIsDue {
                 job.doneDelivered = true
@@ -110,7 +111,7 @@ extension Pool {
         while handled < limit {
             let ready = locked { () -> Ready? in
                 let ready = nextReady(min(Policy.dispatchBatch, limit - handled))
-                if case .items(let job, _, let place, _, _)? = ready {
+                if case .items(let job, _, let place, _, _, _)? = ready {
                     events.held = HeldSegment(job: job, place: place)
                 }
                 return ready
@@ -145,7 +146,7 @@ extension Pool {
             }
             locked { if job.ownsItself && !job.isReleased { release(job) } }
             return unsafe job.config.onDone == nil ? 0 : 1
-        case .items(let job, let segment, let place, let offset, let count):
+        case .items(let job, let segment, let place, let offset, let count, let crashes):
             var told: UInt64 = 0
             let released = unsafe mapb_load32(releases)
             unsafe fill(&event, job, MAPE_EVENT_ITEM)
@@ -153,7 +154,8 @@ extension Pool {
                 if let callback = unsafe job.config.onItem {
                     unsafe segment.read(offset + told, into: &event.result)
                     unsafe event.index = segment.first + offset + told
-                    unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
+                    unsafe event.result.attempts = unsafe Job.attempts(
+                        of: event.index, event.result, crashes: crashes)
                     unsafe callback(job.config.context, &event)
                 }
                 told += 1
@@ -198,7 +200,7 @@ extension Pool {
             unsafe fill(&event, job, MAPE_EVENT_DONE)
             unsafe event.progress = progress
             if job.ownsItself { release(job) }
-        case .items(let job, let segment, let place, let offset, _):
+        case .items(let job, let segment, let place, let offset, _, _):
             unsafe fill(&event, job, MAPE_EVENT_ITEM)
             unsafe segment.read(offset, into: &event.result)
             unsafe event.index = segment.first + offset

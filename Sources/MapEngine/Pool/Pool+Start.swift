@@ -13,8 +13,14 @@ extension Pool {
             startError = nil
             return true
         }
+        var mine: UInt64 = 0
         if begins {
-            let why = unsafe mapb_start_thread(engineMain, Unmanaged.passRetained(self).toOpaque(), &startedThread)
+            // Under the lock, which the thread needs before anybody finds the pool started: so whoever does finds the thread to join.
+            let why = locked { () -> Int32 in
+                let why = unsafe mapb_start_thread(engineMain, Unmanaged.passRetained(self).toOpaque(), &mine)
+                startedThread = mine
+                return why
+            }
             if why != 0 {
                 unsafe Unmanaged.passUnretained(self).release()
                 locked { life = .created }
@@ -24,7 +30,11 @@ extension Pool {
         // The engine thread makes the zygote; this one waits for that, not for the workers.
         let error = waitForZygote()
         if let error {
-            if begins { joinEngine() }
+            if begins {
+                // Another thread may have begun a start of its own meanwhile.
+                locked { if startedThread == mine { startedThread = 0 } }
+                mapb_join_thread(mine)
+            }
             throw error
         }
     }
@@ -40,8 +50,11 @@ extension Pool {
     }
 
     func joinEngine() {
-        if startedThread != 0 { mapb_join_thread(startedThread) }
-        startedThread = 0
+        let thread = locked {
+            defer { startedThread = 0 }
+            return startedThread
+        }
+        if thread != 0 { mapb_join_thread(thread) }
     }
 
     /// On the engine thread, first of all.
