@@ -94,9 +94,10 @@ func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) -> B
     let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
     let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
     if unsafe task.pointee.begun != 0 {
-        // The item that was begun last ends with the call; those never begun fail with the call's code.
+        // The item that was begun last ends with the call; those never begun fail with the call's code. With a stop the code is about
+        // what was not to be begun any more.
         let last = unsafe task.pointee.position &- 1
-        if unsafe !itemEnd(task, last, code) { return false }
+        if unsafe !itemEnd(task, last, stopped ? 0 : code) { return false }
         if unsafe last &+ 1 < end && (stopped || taskCancelled(task)) { return unsafe rangeStop(task) }
         return unsafe rangeFail(task, last &+ 1, end, code != 0 ? code : 1) && !stopped
     }
