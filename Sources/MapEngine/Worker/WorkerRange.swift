@@ -7,6 +7,12 @@ import CMapBridge
 
 @_noLocks
 func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+    // Marked before anything of the job is read: of a range that was taken back the job may have ended, and its record be gone.
+    unsafe workerMark(task, 1)
+    if unsafe workerYields(task) {
+        _ = unsafe rangeStop(task)
+        return
+    }
     let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: mapb_job.self)
     let function = unsafe task.pointee.functions + Int(job.pointee.function)
