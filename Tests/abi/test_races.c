@@ -68,7 +68,8 @@ static void pools_are_started_and_shut_down_at_once(uint32_t birth) {
         mape_pool *pool = pool_open(birth, 2);
         pthread_t threads[4];
         void *fine;
-        for (int k = 0; k < 4; k++) assert_int_equal(pthread_create(&threads[k], NULL, k % 2 ? shut_down : start, pool), 0);
+        for (int k = 0; k < 4; k++)
+            assert_int_equal(pthread_create(&threads[k], NULL, k % 2 ? shut_down : start, pool), 0);
         stage("round %d: joining", i);
         for (int k = 0; k < 4; k++) {
             pthread_join(threads[k], &fine);
@@ -135,9 +136,7 @@ static void one_call(struct crowd *crowd, uint64_t *random, mape_job **jobs) {
         if (mape_buffer_create(&buffer, crowd->pool, 8192) == MAPE_OK) mape_buffer_destroy(buffer);
         mape_apply(crowd->pool, crowd->square, values, 8, NULL, NULL);
         break;
-    default:
-        mape_message(crowd->pool, (char *)values, sizeof values);
-        mape_event_fd(crowd->pool, &fd);
+    default: mape_message(crowd->pool, (char *)values, sizeof values); mape_event_fd(crowd->pool, &fd);
     }
 }
 

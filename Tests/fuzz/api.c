@@ -63,8 +63,9 @@ static size_t struct_size(size_t right) { return byte() % 16 ? right : (size_t)n
 static int64_t wait_ns(void) { return byte() % 4 ? 0 : (int64_t)byte() * 20000; }
 
 static const char *text(void) {
-    static const char *const texts[] = {"",   "a",     "PATH=/nowhere", "=",           "A=1",           "run_square",
-                                        "no", "x=y=z", "libm.so.6",     "/no/such.so", WORKERS_LIBRARY, "setup_copies_data"};
+    static const char *const texts[] = {
+        "",   "a",     "PATH=/nowhere", "=",           "A=1",           "run_square",
+        "no", "x=y=z", "libm.so.6",     "/no/such.so", WORKERS_LIBRARY, "setup_copies_data"};
     static char made[4][400];
     static int next;
     uint8_t kind = byte();
@@ -168,7 +169,8 @@ static void create(void) {
 }
 
 static void describe(void) {
-    static const mape_run_fn runs[] = {run_square, run_echo, run_fail_text, run_log, run_fault, run_make_bytes, run_nothing, run_print};
+    static const mape_run_fn runs[] = {run_square, run_echo,       run_fail_text, run_log,
+                                       run_fault,  run_make_bytes, run_nothing,   run_print};
     mape_function function = MAPE_FUNCTION_INIT;
     function.struct_size = struct_size(sizeof function);
     function.name = text();
@@ -264,7 +266,8 @@ static void map(void) {
         /* All items lie in `memory`, or the sum of them in no memory that there is. */
         size_t step = items.stride > items.item_size ? items.stride : items.item_size;
         items.count = byte() % 8 ? byte() % 100 : number();
-        if (items.item_size > 0 && items.item_size <= 64 && step <= 64 && items.count > 100 && items.count < (uint64_t)1 << 50)
+        if (items.item_size > 0 && items.item_size <= 64 && step <= 64 && items.count > 100 &&
+            items.count < (uint64_t)1 << 50)
             items.count %= 100;
     }
     mape_job *job = NULL;
@@ -311,7 +314,8 @@ static void look(void) {
         break;
     }
     case 3:
-        if (checked(mape_job_progress(job, byte() % 16 ? &progress : NULL)) == MAPE_OK) demand(progress.done <= progress.total);
+        if (checked(mape_job_progress(job, byte() % 16 ? &progress : NULL)) == MAPE_OK)
+            demand(progress.done <= progress.total);
         break;
     default: checked(mape_stream_finish(job)); break;
     }
@@ -391,8 +395,13 @@ static void step(void) {
     case 11: figures(); break;
     case 12: globals_and_buffers(); break;
     case 13: checked(byte() % 2 ? mape_job_cancel(A_JOB) : mape_job_release(A_JOB)); break;
-    case 14: checked(byte() % 2 ? mape_set_wakeup(A_POOL, byte() % 2 ? wake : NULL, memory) : mape_pool_start(A_POOL, wait_ns())); break;
-    default: checked(byte() % 4 ? mape_pool_shutdown(A_POOL, (int)byte() % 3, wait_ns()) : mape_pool_destroy(A_POOL)); break;
+    case 14:
+        checked(byte() % 2 ? mape_set_wakeup(A_POOL, byte() % 2 ? wake : NULL, memory)
+                           : mape_pool_start(A_POOL, wait_ns()));
+        break;
+    default:
+        checked(byte() % 4 ? mape_pool_shutdown(A_POOL, (int)byte() % 3, wait_ns()) : mape_pool_destroy(A_POOL));
+        break;
     }
 }
 

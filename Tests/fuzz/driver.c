@@ -101,7 +101,8 @@ static size_t make(uint64_t seed, uint8_t *out) {
         for (size_t i = 0; i < size; i++) out[i] = (uint8_t)next(&seed);
         return size;
     }
-    const struct input *one = &corpus[next(&seed) % (uint64_t)corpus_size], *two = &corpus[next(&seed) % (uint64_t)corpus_size];
+    const struct input *one = &corpus[next(&seed) % (uint64_t)corpus_size],
+                       *two = &corpus[next(&seed) % (uint64_t)corpus_size];
     size_t cut = next(&seed) % (one->size + 1);
     size = cut;
     memcpy(out, one->bytes, cut);

@@ -157,7 +157,9 @@ static void counters(uint64_t *seed) {
         case 2: mapb_store(&box->fraction, edge(seed)); break;
         case 3: mapb_store32(&box->yields, (uint32_t)edge(seed)); break;
         case 4: mapb_store32(&box->sleeping, (uint32_t)edge(seed)); break;
-        case 5: mapb_store(&box->message_tail, below(seed, 2) ? box->message_tail + below(seed, 64) : edge(seed)); break;
+        case 5:
+            mapb_store(&box->message_tail, below(seed, 2) ? box->message_tail + below(seed, 64) : edge(seed));
+            break;
         default: mapb_store(&box->message_lost, edge(seed)); break;
         }
     }
@@ -195,7 +197,10 @@ static void die(uint64_t *seed) {
     setrlimit(RLIMIT_CORE, &none);
     switch (below(seed, 4)) {
     case 0: raise(SIGKILL); break;
-    case 1: signal(SIGSEGV, SIG_DFL); raise(SIGSEGV); break;
+    case 1:
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
+        break;
     case 2: _exit((int)below(seed, 256));
     default: signal(SIGABRT, SIG_DFL); abort();
     }
@@ -279,7 +284,10 @@ static void descriptors(uint64_t *seed) {
             switch (below(seed, 8)) {
             case 0: done = write(fd, bytes, 1 + below(seed, sizeof bytes)); break;
             case 1:
-            case 2: fcntl(fd, F_SETFL, O_NONBLOCK); done = read(fd, bytes, sizeof bytes); break;
+            case 2:
+                fcntl(fd, F_SETFL, O_NONBLOCK);
+                done = read(fd, bytes, sizeof bytes);
+                break;
             case 3: fcntl(fd, F_SETFL, 0); break;
             case 4: done = ftruncate(fd, 0); break;
             case 5: close(fd); break;
@@ -299,10 +307,17 @@ void attack(uint32_t which, uint64_t seed) {
         return;
     }
     void (*const ways[ATTACKS])(uint64_t *) = {
-        [ATTACK_WORDS] = words,       [ATTACK_BITS] = bits,         [ATTACK_REPLIES] = replies,
-        [ATTACK_TABLES] = tables,     [ATTACK_COUNTERS] = counters, [ATTACK_MESSAGES] = messages,
-        [ATTACK_BELLS] = bells,       [ATTACK_BLAME] = blame,       [ATTACK_FLICKER] = flicker,
-        [ATTACK_MAPPINGS] = mappings, [ATTACK_DESCRIPTORS] = descriptors,
+        [ATTACK_WORDS] = words,
+        [ATTACK_BITS] = bits,
+        [ATTACK_REPLIES] = replies,
+        [ATTACK_TABLES] = tables,
+        [ATTACK_COUNTERS] = counters,
+        [ATTACK_MESSAGES] = messages,
+        [ATTACK_BELLS] = bells,
+        [ATTACK_BLAME] = blame,
+        [ATTACK_FLICKER] = flicker,
+        [ATTACK_MAPPINGS] = mappings,
+        [ATTACK_DESCRIPTORS] = descriptors,
     };
     if (which < ATTACKS && ways[which] != NULL) ways[which](&seed);
 }

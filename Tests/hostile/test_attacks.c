@@ -93,7 +93,7 @@ static void submit(struct round *round, struct one_job *its, uint32_t attack, ui
 
 static void finish(struct round *round, struct one_job *its) {
     int64_t begun = now_ns();
-    for (int64_t killed = begun;; ) {
+    for (int64_t killed = begun;;) {
         if (its->is_dispatched) {
             assert_true(mape_dispatch(round->pool, 0, 0) >= 0);
             if (its->is_done) break;
@@ -107,9 +107,9 @@ static void finish(struct round *round, struct one_job *its) {
         }
         if (now_ns() - begun > PATIENCE) {
             mape_progress progress = progress_of(its->job);
-            fail_msg("seed %llu: the job does not end; %llu of %llu items have, %llu run", (unsigned long long)round->seed,
-                     (unsigned long long)progress.done, (unsigned long long)progress.total,
-                     (unsigned long long)progress.running);
+            fail_msg("seed %llu: the job does not end; %llu of %llu items have, %llu run",
+                     (unsigned long long)round->seed, (unsigned long long)progress.done,
+                     (unsigned long long)progress.total, (unsigned long long)progress.running);
         }
     }
 }
