@@ -16,7 +16,7 @@ kind=${1:-}
 shift || true
 case $kind in
     address) letter=ASAN suites=(unit abi hostile fuzz) ;;
-    thread) letter=TSAN suites=(unit abi hostile) ;;
+    thread) letter=TSAN suites=(unit abi) ;;
     undefined) letter=UBSAN suites=(abi hostile fuzz) ;;
     valgrind) letter=VALGRIND suites=(abi) ;;
     fuzzer)
