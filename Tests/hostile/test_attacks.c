@@ -62,6 +62,20 @@ static void kill_astray(struct round *round) {
     }
 }
 
+static bool an_astray_worker_lives(struct round *round) {
+    for (uint32_t k = 0; k < WORKERS; k++)
+        if (is_astray(round->shared, worker_of(round->pool, k).pid)) return true;
+    return false;
+}
+
+/** The list of those that have attacked has its end: before it is full they are killed, and it begins anew. */
+static void forget_astray(struct round *round) {
+    if (atomic_load(&round->shared->spawned) < SHARED_SLOTS / 4) return;
+    kill_astray(round);
+    wait_until(!an_astray_worker_lives(round));
+    atomic_store(&round->shared->spawned, 0);
+}
+
 static void submit(struct round *round, struct one_job *its, uint32_t attack, uint64_t seed) {
     uint64_t random = seed;
     memset(its->told, 0, sizeof its->told);
@@ -182,6 +196,7 @@ static void attack_from_a_pool(uint32_t birth, uint32_t attack, uint64_t first, 
     honest->first_owner = ITEMS;
     for (round.seed = first; round.seed < first + count; round.seed++) {
         stage("seed %llu", (unsigned long long)round.seed);
+        forget_astray(&round);
         submit(&round, attacked, attack, round.seed);
         submit(&round, honest, ATTACK_NONE, round.seed + ((uint64_t)1 << 40));
         finish(&round, attacked);
