@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test test-all soak bench bench-check install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak bench bench-check install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -24,6 +24,21 @@ test-all: dist ## The same with the whole fault catalogue, 1,668 rows: a quarter
 soak: dist ## A million items while workers and zygotes are killed (ITEMS=, WORKERS=, SECONDS=, SEED=, ARGS=--fork, ARGS=--help)
 	@$(MAKE) --no-print-directory -C Tests/soak PREFIX="$(CURDIR)/dist" BUILD="$(CURDIR)/.build-soak" \
 	    ITEMS="$(ITEMS)" WORKERS="$(WORKERS)" SECONDS="$(SECONDS)" SEED="$(SEED)" ARGS="$(ARGS)" run
+
+test-asan: ## The tests with AddressSanitizer, in host and workers; looks for leaks in the host (SUITES="abi hostile")
+	@scripts/sanitize.sh address $(SUITES)
+
+test-tsan: ## The tests with ThreadSanitizer: unit tests, where host and worker are one process, and the C tests
+	@scripts/sanitize.sh thread $(SUITES)
+
+test-ubsan: ## The C tests, attacks and fuzz inputs with the C code checked for undefined behaviour
+	@scripts/sanitize.sh undefined $(SUITES)
+
+test-valgrind: dist ## Some C tests with the host in valgrind
+	@scripts/sanitize.sh valgrind $(SUITES)
+
+fuzz: ## Fuzz replies, control messages and calls with libFuzzer, TIME=60 seconds each
+	@scripts/sanitize.sh fuzzer $(TIME)
 
 bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small: one row; ARGS=--help)
 	@scripts/bench.sh $(ARGS)
@@ -54,7 +69,7 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
-	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench .build-soak .build-untouched Benchmarks/out dist out
+	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench .build-soak .build-untouched .build-sanitize Benchmarks/out dist out
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)

@@ -21,30 +21,55 @@ let shippedLinking: [LinkerSetting] = [
         "-Xlinker", "-soname=libmapengine.so.\(abiVersion())",
         "-Xlinker", "--version-script=\(root)/Sources/exports.map",
         "-Xlinker", "--gc-sections", "-Xlinker", "-Bsymbolic",
-        "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "-z", "-Xlinker", "defs",
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
     ])
 ]
+/// Every symbol has to be found when the library is linked; but a sanitizer's are found in the program that loads it.
+let strictLinking: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"])]
 
 /// The tests run with exclusive access checked at run time as well; it costs a third of the host's time per range.
 let shippedCompiling: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
 
 let isShipped = Context.environment["MAPENGINE_DIST"] == "1"
 
+/// Set by scripts/sanitize.sh, which says --sanitize to SwiftPM where the sanitizer is one that Swift has as well.
+let sanitizer = Context.environment["MAPENGINE_SANITIZER"]
+let checksOfC: [CSetting] =
+    switch sanitizer {
+    case "undefined": [.unsafeFlags(["-fsanitize=undefined", "-fno-sanitize-recover=all"])]
+    case "fuzzer": [.unsafeFlags(["-fsanitize=fuzzer-no-link"])]
+    default: []
+    }
+let countsBranches: [SwiftSetting] = sanitizer == "fuzzer" ? [.unsafeFlags(["-sanitize=fuzzer"])] : []
+let shippedOnly = isShipped && sanitizer == nil
+
+/// What Tests/fuzz feeds its inputs to. It looks inside the engine, so there is none of it in a release.
+let fuzzProducts: [Product] =
+    isShipped ? [] : [.library(name: "mapengine-fuzz", type: .dynamic, targets: ["MapEngineFuzz"])]
+let fuzzTargets: [Target] =
+    isShipped
+    ? []
+    : [
+        .target(
+            name: "MapEngineFuzz", dependencies: ["MapEngine", "CMapBridge"], path: "Tests/fuzz/engine",
+            swiftSettings: [.swiftLanguageMode(.v6)] + countsBranches)
+    ]
+
 let package = Package(
     name: "mapengine",
-    products: [.library(name: "mapengine", type: .dynamic, targets: ["MapEngine"])],
+    products: [.library(name: "mapengine", type: .dynamic, targets: ["MapEngine"])] + fuzzProducts,
     targets: [
         .target(
-            name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")],
+            name: "CMapBridge", cSettings: [.define("_GNU_SOURCE")] + checksOfC,
             // gcc's libbacktrace, as scripts/setup.sh has made it.
             linkerSettings: [.unsafeFlags(["-L\(root)/.build-static"]), .linkedLibrary("mapbacktrace")]),
         .target(
             name: "MapEngine", dependencies: ["CMapBridge"],
             swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error)]
-                + (isShipped ? shippedCompiling : []),
-            linkerSettings: isShipped ? shippedLinking : []),
+                + (shippedOnly ? shippedCompiling : []) + countsBranches,
+            linkerSettings: (isShipped ? shippedLinking : []) + (shippedOnly ? strictLinking : [])),
         .testTarget(
             name: "MapEngineTests", dependencies: ["MapEngine"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
-    ]
+    ] + fuzzTargets
 )

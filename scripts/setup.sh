@@ -5,7 +5,8 @@
 #
 #     scripts/setup.sh [GROUP...]
 #
-# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, bench, or all.
+# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, bench, sanitize, or
+# all.
 # Exit codes: 0 ready; 1 something is missing, and the message says what to do; 64 wrong usage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,6 +31,7 @@ packages_build=(
 )
 packages_docs=(doxygen)
 packages_lint=(clang-format shellcheck)
+packages_sanitize=(valgrind) # the sanitizers themselves come with the Swift toolchain
 packages_bench=(
     libbenchmark-dev                # Google Benchmark
     libtbb-dev libzmq3-dev          # native peers; OpenMP comes with gcc
@@ -138,13 +140,14 @@ for group in "${groups[@]}"; do
         build) packages+=("${packages_swift[@]}" "${packages_build[@]}") ;;
         docs) packages+=("${packages_docs[@]}") ;;
         lint) packages+=("${packages_swift[@]}" "${packages_lint[@]}") ;;
+        sanitize) packages+=("${packages_sanitize[@]}") ;;
         bench) packages+=("${packages_bench[@]}") ;;
         all)
             packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}")
-            packages+=("${packages_bench[@]}")
+            packages+=("${packages_bench[@]}" "${packages_sanitize[@]}")
             ;;
         *)
-            say "unknown group '$group'; there are: build, docs, lint, bench, all"
+            say "unknown group '$group'; there are: build, docs, lint, bench, sanitize, all"
             exit 64
             ;;
     esac

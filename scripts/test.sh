@@ -3,8 +3,8 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi faults untouched soak install
-#                                    quickstart guide
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi faults hostile fuzz untouched
+#                                    soak install quickstart guide
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -63,6 +63,21 @@ fault_tests() {
         return 1
     }
     make --no-print-directory -C Tests/faults run "${settings[@]}"
+}
+
+# SEEDS=FIRST:COUNT runs other seeds of each attack than 1:100.
+hostile_tests() {
+    make --no-print-directory -C Tests/hostile run PREFIX="$PWD/dist" BUILD="$PWD/.build-test/hostile" SEEDS="${SEEDS:-}"
+}
+
+# The saved inputs, and MADE ones that are new.
+fuzz_tests() {
+    swift build --product mapengine-fuzz --scratch-path .build-test >"$logs/fuzz-build.log" 2>&1 || {
+        cat "$logs/fuzz-build.log"
+        return 1
+    }
+    make --no-print-directory -C Tests/fuzz run PREFIX="$PWD/dist" ENGINE="$PWD/.build-test/debug" \
+        BUILD="$PWD/.build-test/fuzz" MADE="${MADE:-4000}"
 }
 
 # ---- Counting. Each sets `passed` and `failed` from the suite's output. ----
@@ -150,7 +165,7 @@ suite() {
 wanted=("$@")
 known=()
 export logs
-export -f unit_tests abi_tests fault_tests untouched soak
+export -f unit_tests abi_tests fault_tests hostile_tests fuzz_tests untouched soak
 
 suite header "the header alone" 300 count_summary Tests/checks/header.sh
 suite library "the library file" 300 count_summary Tests/checks/library.sh
@@ -160,6 +175,8 @@ suite abi "the interface (C)" 900 count_summary abi_tests
 suite faults "the fault catalogue" "$([[ ${FAULTS:-} == all ]] && echo 7200 || echo 900)" count_summary fault_tests
 suite untouched "hosts with habits" 1200 count_summary untouched
 suite soak "kills all the time" 600 count_summary soak
+suite hostile "workers that attack" 1800 count_summary hostile_tests
+suite fuzz "saved and made inputs" 900 count_summary fuzz_tests
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
 suite guide "the guide's code" 300 count_summary Tests/checks/guide.sh

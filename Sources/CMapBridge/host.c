@@ -189,6 +189,13 @@ void mapb_join_thread(uint64_t thread) { pthread_join((pthread_t)thread, NULL); 
 
 int mapb_eventfd(void) { return above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
+int mapb_bell(int out[2]) { return pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 ? 0 : errno; }
+
+void mapb_silence(int fd) {
+    char bytes[4096];
+    for (int pages = 0; pages < 16 && read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes; pages++) {}
+}
+
 void mapb_signal_eventfd(int fd) { mapb_ring_bell(fd); }
 
 int mapb_socket_pair(int out[2]) {

@@ -82,4 +82,33 @@ import Testing
         let releases = [buffer.release(), buffer.release(), buffer.release()]
         #expect(releases == [false, false, true])
     }
+
+    @Test func aBellThatIsFullNeitherBlocksNorStaysReadable() throws {
+        let bell = try Bell()
+        #expect(!isReadable(bell.reading.number))
+        // More than a pipe holds.
+        for _ in 0..<20_000 { mapb_ring_bell(bell.writing.number) }
+        #expect(isReadable(bell.reading.number))
+        bell.silence()
+        #expect(!isReadable(bell.reading.number))
+        mapb_ring_bell(bell.writing.number)
+        #expect(isReadable(bell.reading.number))
+    }
+
+    @Test func whoHasABellOfItsOwnCannotMakeThatOfOthersBlock() throws {
+        let bell = try Bell()
+        let first = mapb_own_bell(dup(bell.writing.number))
+        let second = mapb_own_bell(dup(bell.writing.number))
+        defer {
+            close(first)
+            close(second)
+        }
+        #expect(fcntl(first, F_SETFL, 0) == 0)
+        for end in [second, bell.writing.number] {
+            #expect(fcntl(end, F_GETFL) & O_NONBLOCK != 0)
+            #expect(fcntl(end, F_GETFL) & O_ACCMODE == O_WRONLY)
+        }
+        mapb_ring_bell(second)
+        #expect(isReadable(bell.reading.number))
+    }
 }

@@ -30,6 +30,10 @@ import Testing
         Lie(name: "the most items") { reply, _ in reply.pointee.done = .max },
         Lie(name: "fewer items, without having stopped") { reply, _ in reply.pointee.done -= 1 },
         Lie(name: "no items, without having stopped") { reply, _ in reply.pointee.done = 0 },
+        Lie(name: "stopped, without having been told to") { reply, _ in
+            reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+            reply.pointee.done = 0
+        },
         Lie(name: "the wild cursor went back") { reply, _ in reply.pointee.wild_end = UInt64(MAPB_RESULTS_OFFSET) - 1 },
         Lie(name: "the wild cursor beyond the end") { reply, region in reply.pointee.wild_end = region.size + 1 },
         Lie(name: "the wild cursor at the end of numbers") { reply, _ in reply.pointee.wild_end = .max },

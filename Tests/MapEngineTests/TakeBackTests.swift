@@ -112,4 +112,18 @@ import Testing
         #expect(takes > 0)
         for process in local.processes { #expect(process.region.live == 0) }
     }
+
+    /// The job may have ended elsewhere meanwhile, and its record be used for something else.
+    @Test func ofWhatWasTakenBackNothingIsRead() throws {
+        let bench = try Bench()
+        bench.worker.load(1, run: emptyRun)
+        try bench.job([UInt64](repeating: 1, count: 4))
+        bench.jobRecord.pointee.function = 0x7fff_ffff
+        bench.jobRecord.pointee.spans = 1 << 60
+        bench.input.inbox(0).pointee.yield = 1
+        let reply = bench.run(count: 4)
+        #expect(reply.done == 0)
+        #expect(reply.flags == MAPB_REPLY_STOPPED.rawValue)
+        #expect(bench.region.outbox.pointee.current == 0)
+    }
 }

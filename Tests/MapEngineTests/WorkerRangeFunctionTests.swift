@@ -164,4 +164,31 @@ import Testing
         #expect(reply.done == 0)
         #expect(reply.flags & MAPB_REPLY_STOPPED.rawValue != 0)
     }
+
+    /// Its code is about what it was told not to begin, not about the item before, which has its result.
+    @Test(arguments: [false, true])
+    func aFunctionThatIsToldToStopMayReturnACode(byCancel: Bool) throws {
+        let run: mape_run_range_fn =
+            byCancel
+            ? { task, _, _ in
+                for i in 0..<5 {
+                    if i == 3 { UnsafeMutablePointer(mutating: task!.pointee.job!).pointee.cancel = 1 }
+                    if mape_task_begin(task, i, nil) == nil { return 33 }
+                    mape_task_output(task, 1)!.storeBytes(of: UInt8(i), as: UInt8.self)
+                }
+                return 0
+            }
+            : { task, _, _ in
+                for i in 0..<5 {
+                    if i == 3 { UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = 1 }
+                    if mape_task_begin(task, i, nil) == nil { return 33 }
+                    mape_task_output(task, 1)!.storeBytes(of: UInt8(i), as: UInt8.self)
+                }
+                return 0
+            }
+        let (reply, bench) = try Self.run(5, run)
+        #expect(reply.done == 3)
+        #expect(reply.flags & MAPB_REPLY_STOPPED.rawValue != 0)
+        #expect(bench.told(reply) == [.ok([0]), .ok([1]), .ok([2])])
+    }
 }

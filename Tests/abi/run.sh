@@ -19,7 +19,9 @@ for test in "$@"; do
         *) set -- "$build/$test" ;;
     esac
     # Into a file, not a pipe: a process that outlives its test would keep a pipe open, and this script waiting.
-    timeout -k 10 240 "$@" >"$log" 2>&1 </dev/null
+    # ABI_UNDER: a command that the programs are run by, valgrind for one; its words are split here.
+    # shellcheck disable=SC2086
+    timeout -k 10 "${ABI_LIMIT:-240}" ${ABI_UNDER:-} "$@" >"$log" 2>&1 </dev/null
     status=$?
     cat "$log"
     # Names are counted once: the summary at the end of a run repeats those that failed.

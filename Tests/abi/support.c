@@ -143,11 +143,14 @@ static int end_case(void **state) {
     return 0;
 }
 
+/** In a program built with AddressSanitizer: looks for leaks in the host itself. Forked children that exit do not look. */
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+
 int run_abi_tests(const char *group, const struct abi_test *tests, size_t count) {
     struct abi_case *cases = calloc(count * 2, sizeof *cases);
     struct CMUnitTest *units = calloc(count * 2, sizeof *units);
     size_t total = 0;
-    const char *filter = getenv("ABI_FILTER");
+    const char *filter = getenv("ABI_FILTER"), *skip = getenv("ABI_SKIP");
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < count; i++) {
         for (uint32_t birth = MAPE_START_EXEC; birth <= MAPE_START_FORK; birth++) {
@@ -165,10 +168,12 @@ int run_abi_tests(const char *group, const struct abi_test *tests, size_t count)
         }
     }
     if (filter != NULL && filter[0] != '\0') cmocka_set_test_filter(filter);
+    if (skip != NULL && skip[0] != '\0') cmocka_set_skip_filter(skip);
     watchdog_start();
     int failed = _cmocka_run_group_tests(group, units, total, NULL, NULL);
     free(cases);
     free(units);
+    if (__lsan_do_leak_check) __lsan_do_leak_check();
     return failed == 0 ? 0 : 1;
 }
 

@@ -9,7 +9,7 @@
 #include <mapengine.h>
 #include <stdatomic.h>
 
-#define SHARED_SLOTS 256
+#define SHARED_SLOTS 1024
 #define SHARED_ORDER 4096
 
 /** A page that the test and its workers share by a path in the baked-in data: how calls in workers are counted, and

@@ -208,10 +208,7 @@ static void recycled_at_once(mape_pool_config *config, const struct row *row) {
     config->items_per_worker = 1;
 }
 
-/** Processes that leave the group of their worker: they are not killed with it (see "Known limits" in docs/architecture.md), so this
- *  row asserts the rest: their worker's death is told all the same, its item blamed, and the pool goes on and ends. */
-#define ESCAPED_ARE_KILLED 0
-
+/** Processes that leave the group of their worker are killed with it all the same. */
 static void escaped(const struct row *row) {
     (void)row;
     struct shared *shared = shared_page();
@@ -224,10 +221,6 @@ static void escaped(const struct row *row) {
     work_end(&work);
     pool_works(pool);
     pid_t pid = atomic_load(&shared->grandchildren[0]);
-    if (!ESCAPED_ARE_KILLED) {
-        assert_false(process_gone(pid)); /* When this fails, the limit is gone: set ESCAPED_ARE_KILLED. */
-        kill_process(pid);
-    }
     wait_gone(&pid, 1);
 }
 

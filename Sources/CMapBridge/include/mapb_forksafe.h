@@ -171,6 +171,9 @@ MAPB_FORK_SAFE void mapb_futex_wait(const uint64_t *word, uint32_t expected);
 MAPB_FORK_SAFE void mapb_ring_bell(int fd);
 /** Writes a text and a line end to standard error. */
 MAPB_FORK_SAFE void mapb_say(const char *text, uint64_t size);
+/** Opens a bell's writing end anew, and closes the one given: its flags are then this process's own, so that no worker can make
+ *  another's ring block. @return the new one; the one given where there is no /proc. */
+MAPB_FORK_SAFE int mapb_own_bell(int fd);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);
 MAPB_FORK_SAFE uint64_t mapb_length(const char *text, uint64_t limit);
 MAPB_FORK_SAFE int mapb_same_text(const char *a, const char *b);

@@ -56,6 +56,19 @@ void mapb_join_thread(uint64_t thread);
 /* ---- waiting and waking ---- */
 
 int mapb_eventfd(void);
+/** Copies a reply out of memory that its worker may be writing: each word is read exactly once. */
+static inline mapb_reply mapb_read_reply(const mapb_reply *reply) {
+    union {
+        uint64_t words[sizeof(mapb_reply) / 8];
+        mapb_reply reply;
+    } copy;
+    for (size_t i = 0; i < sizeof copy.words / 8; i++) copy.words[i] = mapb_peek((const uint64_t *)reply + i);
+    return copy.reply;
+}
+/** A pipe whose ends never block: [0] is read, [1] is written. @return 0, or an errno. */
+int mapb_bell(int out[2]);
+/** Reads what is in a bell, at most as much as a pipe holds: whoever rings without end does not keep the reader. */
+void mapb_silence(int fd);
 void mapb_signal_eventfd(int fd);
 int mapb_socket_pair(int out[2]);
 /** A pipe whose read end does not block. @return 0 or an errno. */

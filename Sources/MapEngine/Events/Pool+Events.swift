@@ -5,8 +5,8 @@ import CMapBridge
 /// Events made ready under the lock, to be told outside it.
 enum Ready {
     case message(PoolMessage)
-    /// Items of one segment, from `offset` on.
-    case items(Job, Segment, place: Int, offset: UInt64, count: UInt64)
+    /// Items of one segment, from `offset` on; and the job's crashes, which change under the lock as workers die.
+    case items(Job, Segment, place: Int, offset: UInt64, count: UInt64, crashes: [UInt64: UInt32])
     case progress(Job, mape_progress)
     case done(Job, mape_progress)
 }
@@ -42,7 +42,8 @@ extension Pool {
             }
             if let place = job.deliverable.first, let segment = job.segments[place] {
                 let count = min(limit, segment.count - job.deliverOffset)
-                return .items(job, segment, place: place, offset: job.deliverOffset, count: count)
+                return .items(
+                    job, segment, place: place, offset: job.deliverOffset, count: count, crashes: job.crashes)
             }
             if job.doneIsDue {
                 job.doneDelivered = true
@@ -111,7 +112,7 @@ extension Pool {
         while handled < limit {
             let ready = locked { () -> Ready? in
                 let ready = nextReady(min(Policy.dispatchBatch, limit - handled))
-                if case .items(let job, _, let place, _, _)? = ready {
+                if case .items(let job, _, let place, _, _, _)? = ready {
                     events.held = HeldSegment(job: job, place: place)
                 }
                 return ready
@@ -146,9 +147,9 @@ extension Pool {
             }
             locked { if job.ownsItself && !job.isReleased { release(job) } }
             return unsafe job.config.onDone == nil ? 0 : 1
-        case .items(let job, let segment, let place, let offset, let count):
+        case .items(let job, let segment, let place, let offset, let count, let crashes):
             unsafe fill(&event, job, MAPE_EVENT_ITEM)
-            let told = unsafe tellItems(job, segment, offset, count, &event, end)
+            let told = unsafe tellItems(job, segment, offset, count, crashes, &event, end)
             locked {
                 self.told(job, place: place, told, keepHeld: false)
                 letGoOfHeld()
@@ -159,17 +160,18 @@ extension Pool {
 
     /// Calls back for items of a segment. Returns how many were told.
     private func tellItems(
-        _ job: Job, _ segment: Segment, _ offset: UInt64, _ count: UInt64, _ event: inout mape_event, _ end: Int64
+        _ job: Job, _ segment: Segment, _ offset: UInt64, _ count: UInt64, _ crashes: [UInt64: UInt32],
+        _ event: inout mape_event, _ end: Int64
     ) -> UInt64 {
         guard let callback = unsafe job.config.onItem else { return count }
         let context = unsafe job.config.context
         let released = unsafe mapb_load32(releases)
         // What is the same for all of a range's results is written once.
-        let isPlain = segment.table == nil && segment.outcome == nil && job.crashes.isEmpty
+        let isPlain = segment.table == nil && segment.outcome == nil && crashes.isEmpty
         let size = isPlain ? Int(segment.size) : 0
         unsafe segment.read(offset, into: &event.result)
         unsafe event.index = segment.first + offset
-        unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
+        unsafe event.result.attempts = unsafe Job.attempts(of: event.index, event.result, crashes: crashes)
         var told: UInt64 = 0
         while true {
             unsafe callback(context, &event)
@@ -182,7 +184,7 @@ extension Pool {
                 if let data = unsafe event.result.data { unsafe event.result.data = unsafe data + size }
             } else {
                 unsafe segment.read(offset + told, into: &event.result)
-                unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
+                unsafe event.result.attempts = unsafe Job.attempts(of: event.index, event.result, crashes: crashes)
             }
         }
     }
@@ -216,7 +218,7 @@ extension Pool {
             unsafe fill(&event, job, MAPE_EVENT_DONE)
             unsafe event.progress = progress
             if job.ownsItself { release(job) }
-        case .items(let job, let segment, let place, let offset, _):
+        case .items(let job, let segment, let place, let offset, _, _):
             unsafe fill(&event, job, MAPE_EVENT_ITEM)
             unsafe segment.read(offset, into: &event.result)
             unsafe event.index = segment.first + offset

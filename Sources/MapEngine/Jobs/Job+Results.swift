@@ -27,6 +27,11 @@ extension Job {
 
     /// How often an item was begun, as far as the host saw.
     func attempts(of item: UInt64, _ result: mape_result) -> UInt32 {
+        unsafe Self.attempts(of: item, result, crashes: crashes)
+    }
+
+    /// The same, without the pool's lock: with what `crashes` was when the item had ended.
+    static func attempts(of item: UInt64, _ result: mape_result, crashes: [UInt64: UInt32]) -> UInt32 {
         let crashed = crashes[item] ?? 0
         let ended = unsafe result.state == MAPE_ITEM_OK.rawValue || result.state == MAPE_ITEM_FAILED.rawValue
         let ranItself =

@@ -25,6 +25,23 @@ struct Descriptor: ~Copyable {
     deinit { close(number) }
 }
 
+/// What workers wake a thread of the host with: a pipe, of which they have the writing end alone. With an eventfd, a worker that went
+/// wrong could read away the ring of another, or make the host's reading block.
+struct Bell: ~Copyable {
+    let reading: Descriptor
+    let writing: Descriptor
+
+    init() throws(MapError) {
+        var ends: [Int32] = [-1, -1]
+        let why = unsafe mapb_bell(&ends)
+        if why != 0 { throw .system("pipe2", why) }
+        reading = Descriptor(ends[0])
+        writing = Descriptor(ends[1])
+    }
+
+    borrowing func silence() { mapb_silence(reading.number) }
+}
+
 /// A shared memory of the host: a sealed memfd and its mapping. Forks of the host do not inherit the mapping.
 @safe struct SharedMemory: ~Copyable {
     let base: UnsafeMutablePointer<UInt8>

@@ -63,7 +63,7 @@ extension Pool {
 
     private func engineHandles(_ tag: UInt64) {
         switch tag {
-        case EngineTag.bell.rawValue: mapb_drain(engineBell.number)
+        case EngineTag.bell.rawValue: engineBell.silence()
         case EngineTag.wake.rawValue: mapb_drain(engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
         default:

@@ -250,7 +250,7 @@ extension Pool {
     ) -> Bool {
         if count == 0 { return true }
         let region = worker.region!
-        let reply = unsafe mapb_reply_at(region.base, assignment.ticket).pointee
+        let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
         // The region takes no more ranges, so what this one used need not be known exactly, and is not given back.
         let start = UInt64(MAPB_RESULTS_OFFSET)
         let nothing = Extent(offset: 0, count: 0)

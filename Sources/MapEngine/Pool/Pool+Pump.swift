@@ -31,7 +31,7 @@ extension Pool {
         worker.progressSince = now
         while worker.answered < tail {
             let assignment = worker.given.first!
-            let reply = unsafe mapb_reply_at(region.base, assignment.ticket).pointee
+            let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
             if let wrong = take(reply, assignment, worker, region, now) {
                 hostile(worker, wrong)
                 return
@@ -57,6 +57,11 @@ extension Pool {
         }
         switch assignment.work {
         case .range(let job, let range):
+            let mayStop = job.ending != nil || assignment.ticket <= worker.yieldedTo
+            guard mayStop || reply.flags & MAPB_REPLY_STOPPED.rawValue == 0 else {
+                region.give(used)
+                return "its reply says it was stopped, and it was not"
+            }
             return takeRange(reply, used, job, range, max(1, assignment.step), worker, region, now)
         case .setup(let function, _):
             defer { region.give(used) }
@@ -91,8 +96,9 @@ extension Pool {
         guard reply.size < UInt64(MAPB_TEXT) else { return nil }
         if reply.size == 0 { return "" }
         guard used.contains(reply.base, reply.size) else { return nil }
-        return unsafe String(
-            decoding: UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)), as: UTF8.self)
+        // A copy first: decoding looks at the bytes twice, and the worker may be writing.
+        let bytes = unsafe Array(UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)))
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func takeRange(

@@ -15,8 +15,14 @@ extension Pool {
             environment = config.environment()
             return true
         }
+        var mine: UInt64 = 0
         if begins {
-            let why = unsafe mapb_start_thread(engineMain, Unmanaged.passRetained(self).toOpaque(), &startedThread)
+            // Under the lock, which the thread needs before anybody finds the pool started: so whoever does finds the thread to join.
+            let why = locked { () -> Int32 in
+                let why = unsafe mapb_start_thread(engineMain, Unmanaged.passRetained(self).toOpaque(), &mine)
+                startedThread = mine
+                return why
+            }
             if why != 0 {
                 unsafe Unmanaged.passUnretained(self).release()
                 locked { life = .created }
@@ -26,7 +32,11 @@ extension Pool {
         // The engine thread makes the zygote; this one waits for that, not for the workers.
         let error = waitForZygote()
         if let error {
-            if begins { joinEngine() }
+            if begins {
+                // Another thread may have begun a start of its own meanwhile.
+                locked { if startedThread == mine { startedThread = 0 } }
+                mapb_join_thread(mine)
+            }
             throw error
         }
     }
@@ -42,8 +52,11 @@ extension Pool {
     }
 
     func joinEngine() {
-        if startedThread != 0 { mapb_join_thread(startedThread) }
-        startedThread = 0
+        let thread = locked {
+            defer { startedThread = 0 }
+            return startedThread
+        }
+        if thread != 0 { mapb_join_thread(thread) }
     }
 
     /// On the engine thread, first of all.
@@ -87,7 +100,7 @@ extension Pool {
             | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
             | (config.coreDumps ? 0 : MAPB_INIT_NO_CORES.rawValue)
             | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
-        born.send(hello, [input.file, engineBell.number, waiterBell.number])
+        born.send(hello, [input.file, engineBell.writing.number, waiterBell.writing.number])
         for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_epoll_add(epoll.number, born.control, EngineTag.control.rawValue)
     }

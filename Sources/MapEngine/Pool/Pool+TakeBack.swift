@@ -52,6 +52,7 @@ extension Pool {
             return
         }
         unsafe mapb_store(&inbox.pointee.yield, worker.published)
+        worker.yieldedTo = worker.published
         guard mapb_barrier() != 0 else {
             // The worker may stop early all the same; its reply then says so.
             worker.given.update { $0.wasTakenBack = true }

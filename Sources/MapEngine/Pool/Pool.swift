@@ -20,8 +20,8 @@ import CMapBridge
     let input: InputMemory
     /// Where items that have crashed are saved.
     let crashFolder: CrashFolder?
-    let engineBell: Descriptor
-    let waiterBell: Descriptor
+    let engineBell: Bell
+    let waiterBell: Bell
     /// Wakes the engine thread for what other threads ask of it.
     let engineWake: Descriptor
     private let guardLock = Lock()
@@ -112,11 +112,11 @@ import CMapBridge
         if why != 0 { throw .system("madvise(MADV_WIPEONFORK)", why) }
         if let path = config.crashFolder { crashFolder = try CrashFolder(path) } else { crashFolder = nil }
         input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
-        engineBell = try Descriptor(checking: mapb_eventfd(), "eventfd")
-        waiterBell = try Descriptor(checking: mapb_eventfd(), "eventfd")
+        engineBell = try Bell()
+        waiterBell = try Bell()
         engineWake = try Descriptor(checking: mapb_eventfd(), "eventfd")
         epoll = try Descriptor(checking: mapb_epoll(), "epoll_create1")
-        var why2 = mapb_epoll_add(epoll.number, engineBell.number, EngineTag.bell.rawValue)
+        var why2 = mapb_epoll_add(epoll.number, engineBell.reading.number, EngineTag.bell.rawValue)
         if why2 == 0 { why2 = mapb_epoll_add(epoll.number, engineWake.number, EngineTag.wake.rawValue) }
         if why2 != 0 { throw .system("epoll_ctl", why2) }
         usable = usableCores()

@@ -106,7 +106,7 @@ extension Pool {
                 // Announce, then look again: workers publish, then look at the doorbell.
                 point(bellAt: MAPB_BELL_WAITER)
                 waiting.leaderSleeps = true
-                waiting.leaderBell = waiterBell.number
+                waiting.leaderBell = waiterBell.writing.number
                 pump()
                 if let answer = ready() {
                     endLead()
@@ -115,8 +115,8 @@ extension Pool {
                 return nil
             }
             if isOver || answer != nil { return answer }
-            mapb_poll(waiterBell.number, deadline == .max ? -1 : max(0, deadline - mapb_now()))
-            mapb_drain(waiterBell.number)
+            mapb_poll(waiterBell.reading.number, deadline == .max ? -1 : max(0, deadline - mapb_now()))
+            waiterBell.silence()
             let early = locked { () -> Result? in
                 waiting.leaderSleeps = false
                 point(bellAt: MAPB_BELL_NONE)

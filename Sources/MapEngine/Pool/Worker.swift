@@ -78,6 +78,8 @@ enum Verdict {
     var given = Queue<Assignment>()
     var items: UInt64 = 0
     var starts: UInt64 = 0
+    /// Requests up to this one it was told to end early: only there may it say that it has.
+    var yieldedTo: UInt64 = 0
     var messageLost: UInt64 = 0
     var verdict: Verdict?
     /// How its process ended, while that is being dealt with.
@@ -152,6 +154,7 @@ enum Verdict {
         given = Queue()
         published = 0
         answered = 0
+        yieldedTo = 0
         items = 0
         messageHead = 0
         messageLost = 0

@@ -28,7 +28,7 @@ final class Zygote {
         deinit { for fd in owned { close(fd) } }
     }
 
-    private init(socket: consuming Descriptor, process: mapb_spawned) {
+    init(socket: consuming Descriptor, process: mapb_spawned) {
         self.socket = socket
         self.process = process
         pid = process.pid

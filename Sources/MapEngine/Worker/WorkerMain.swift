@@ -27,7 +27,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe workerPrepare(task, input, output, outputSize, functions)
     unsafe task.pointee.inbox = unsafe mapb_inbox_at(input, slot)
     unsafe task.pointee.slot = slot
-    unsafe task.pointee.bells = unsafe zygote.pointee.bells
+    unsafe task.pointee.bells.0 = unsafe mapb_own_bell(zygote.pointee.bells.0)
+    unsafe task.pointee.bells.1 = unsafe mapb_own_bell(zygote.pointee.bells.1)
     unsafe task.pointee.growth = unsafe zygote.pointee.growth
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
     if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 && !workerEnterSandbox(task) { mapb_exit(72) }

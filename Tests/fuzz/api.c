@@ -1,0 +1,438 @@
+/* api.c - a fuzz target: the calls of mapengine.h in any order with any arguments, on pools with real workers, also from inside
+ * callbacks. An input is a program: a byte says which call, those after it say which arguments.
+ *
+ * What a caller must get right, because nobody could check it, is right here: memory is as large as said, and times to wait are
+ * short. All else may be wrong. Asserted: the process lives; statuses are ones that there are; a failed call gives no handle; at
+ * the end nothing is left open.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE
+#include "workers.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define demand(condition)                                                                                              \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "fuzz: %s:%d: %s\n", __FILE__, __LINE__, #condition);                                      \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ---- the input ---- */
+
+static const uint8_t *at, *end;
+
+static uint8_t byte(void) { return at < end ? *at++ : 0; }
+static uint64_t word(void) {
+    uint64_t w = 0;
+    for (int i = 0; i < 8; i++) w = w << 8 | byte();
+    return w;
+}
+/** Any number, mostly a small one or one at an edge. */
+static uint64_t number(void) {
+    uint8_t kind = byte();
+    switch (kind % 12) {
+    case 0: return UINT64_MAX;
+    case 1: return (uint64_t)1 << 63;
+    case 2: return ((uint64_t)1 << 63) - 1;
+    case 3: return (uint64_t)1 << 32;
+    case 4: return UINT32_MAX;
+    case 5: return (uint64_t)1 << (kind >> 2);
+    case 6: return word();
+    default: return byte();
+    }
+}
+/** A size of memory that is there, or one that nothing could have. */
+static size_t honest_size(size_t most) {
+    uint8_t kind = byte();
+    if (kind % 16 == 0) return SIZE_MAX;
+    if (kind % 16 == 1) return (size_t)1 << 62;
+    if (kind % 16 == 2) return (size_t)1 << 48;
+    return (size_t)(kind << 8 | byte()) % (most + 1);
+}
+static size_t struct_size(size_t right) { return byte() % 16 ? right : (size_t)number(); }
+/** To wait: never long. */
+static int64_t wait_ns(void) { return byte() % 4 ? 0 : (int64_t)byte() * 20000; }
+
+static const char *text(void) {
+    static const char *const texts[] = {
+        "",   "a",     "PATH=/nowhere", "=",           "A=1",           "run_square",
+        "no", "x=y=z", "libm.so.6",     "/no/such.so", WORKERS_LIBRARY, "setup_copies_data"};
+    static char made[4][400];
+    static int next;
+    uint8_t kind = byte();
+    if (kind % 8 == 7) return NULL;
+    if (kind % 8 != 6) return texts[kind / 8 % (sizeof texts / sizeof texts[0])];
+    char *out = made[next++ % 4];
+    size_t size = (size_t)byte() + byte() % 100;
+    for (size_t i = 0; i < size; i++) out[i] = (char)byte();
+    out[size] = '\0';
+    return out;
+}
+
+/** A list of texts, ended with NULL. */
+static const char *const *list(void) {
+    static const char *lists[8][4];
+    static int next;
+    if (byte() % 4) return NULL;
+    const char **out = lists[next++ % 8];
+    int count = byte() % 4;
+    for (int i = 0; i < count; i++) out[i] = text();
+    out[count] = NULL;
+    return out;
+}
+
+/* ---- what there is ---- */
+
+#define POOLS   2
+#define JOBS    6
+#define BUFFERS 3
+static mape_pool *pools[POOLS];
+static mape_job *jobs[JOBS];
+static mape_buffer *buffers[BUFFERS];
+static mape_function_id functions[8];
+static uint8_t memory[8192];
+
+/** A handle: mostly of the right kind, alive or released. */
+static void *handle(void *const *table, int count) {
+    uint8_t kind = byte();
+    if (kind % 16 == 0) return NULL;
+    if (kind % 16 == 1) return (void *)(uintptr_t)number();
+    if (kind % 16 == 2) return jobs[kind / 16 % JOBS];
+    if (kind % 16 == 3) return pools[kind / 16 % POOLS];
+    if (kind % 16 == 4) return buffers[kind / 16 % BUFFERS];
+    return table[kind / 16 % count];
+}
+#define A_POOL   ((mape_pool *)handle((void *const *)pools, POOLS))
+#define A_JOB    ((mape_job *)handle((void *const *)jobs, JOBS))
+#define A_BUFFER ((mape_buffer *)handle((void *const *)buffers, BUFFERS))
+
+static mape_function_id a_function(void) {
+    uint8_t kind = byte();
+    return kind % 8 ? functions[kind / 8 % 8] : (mape_function_id)number();
+}
+
+static int checked(int status) {
+    demand(status <= 0 && status >= MAPE_E_UNSUPPORTED);
+    demand(strcmp(mape_status_string(status), "unknown status") != 0);
+    return status;
+}
+
+static void step(void);
+static int depth;
+
+static void on_event(void *context, const mape_event *event) {
+    (void)context;
+    demand(event->struct_size == sizeof *event);
+    if (depth > 2) return;
+    for (int calls = byte() % 4; calls > 0; calls--) step();
+}
+
+/* ---- calls ---- */
+
+static void create(void) {
+    mape_pool_config config = MAPE_POOL_CONFIG_INIT;
+    config.struct_size = struct_size(sizeof config);
+    config.workers = byte() % 8 ? 1 : byte() % 4 ? 2 : (uint32_t)((number() & ~(uint64_t)1023) | 1025);
+    config.start = byte() % 8 ? MAPE_START_EXEC : (uint32_t)number();
+    config.output = byte() % 4;
+    config.restarts = byte() % 3;
+    if (byte() % 8 == 0) config.zygote_path = byte() % 2 ? "/no/such/program" : "";
+    if (config.zygote_path != NULL) config.zygote_argv = list();
+    config.env_set = list();
+    config.env_unset = list();
+    config.modules = list();
+    config.setup_timeout_ns = byte() % 4 ? 0 : (int64_t)number();
+    config.cleanup_timeout_ns = MAPE_MILLISECONDS(1 + byte() % 20);
+    config.grace_ns = MAPE_MILLISECONDS(1 + byte() % 20); /* So that a pool with a looping item soon ends. */
+    config.items_per_worker = byte() % 4 ? 0 : number();
+    config.memory_limit = byte() % 8 ? 0 : number();
+    config.nice = byte() % 8 ? 0 : (int32_t)number();
+    config.pin = byte() % 8 ? 0 : (uint32_t)number();
+    config.input_reserve = byte() % 4 ? (uint64_t)1 << 24 : number();
+    config.output_reserve = byte() % 4 ? (uint64_t)1 << 24 : number();
+    config.on_output = byte() % 2 ? on_event : NULL;
+    config.on_log = byte() % 2 ? on_event : NULL;
+    mape_pool **out = &pools[byte() % POOLS];
+    if (*out != NULL) checked(mape_pool_destroy(*out));
+    *out = NULL;
+    int status = checked(mape_pool_create(byte() % 32 ? out : NULL, byte() % 8 ? &config : NULL));
+    demand(status == MAPE_OK || *out == NULL);
+}
+
+static void describe(void) {
+    static const mape_run_fn runs[] = {run_square, run_echo,       run_fail_text, run_log,
+                                       run_fault,  run_make_bytes, run_nothing,   run_print};
+    mape_function function = MAPE_FUNCTION_INIT;
+    function.struct_size = struct_size(sizeof function);
+    function.name = text();
+    uint8_t kind = byte();
+    if (kind % 4 == 0) {
+        function.library = text();
+        function.run_symbol = text();
+        function.run_range_symbol = text();
+        function.setup_symbol = text();
+        function.cleanup_symbol = text();
+    }
+    if (kind % 4 != 0 || kind % 32 == 0) {
+        if (kind % 3) function.run = runs[kind / 4 % (sizeof runs / sizeof runs[0])];
+        else function.run_range = kind % 2 ? run_square_all : run_square_each;
+        if (kind % 5 == 0) function.setup = kind % 2 ? setup_fails : setup_copies_data;
+    }
+    if (byte() % 2) function.data = memory;
+    function.data_size = function.data != NULL ? honest_size(sizeof memory) : byte() % 8 ? 0 : 7;
+    mape_function_id id = 77;
+    int status = checked(mape_register(A_POOL, byte() % 16 ? &function : NULL, &id));
+    demand(status == MAPE_OK ? id != 0 : id == 0);
+    functions[byte() % 8] = id;
+}
+
+static mape_job_config job_config(void) {
+    mape_job_config config = MAPE_JOB_CONFIG_INIT;
+    config.struct_size = struct_size(sizeof config);
+    config.chunk = byte() % 4 ? 0 : number();
+    config.priority = (int32_t)byte() - 128;
+    config.attempts = byte() % 4 ? byte() % 3 : (uint32_t)number();
+    config.item_timeout_ns = byte() % 4 ? 0 : byte() % 2 ? MAPE_MILLISECONDS(20) : (int64_t)number();
+    config.job_timeout_ns = byte() % 4 ? 0 : (int64_t)number();
+    config.ordered = byte() % 8 ? byte() % 2 : (uint32_t)number();
+    config.drop = byte() % 8 ? byte() % 2 : (uint32_t)number();
+    config.deliver = byte() % 8 ? byte() % 8 : (uint32_t)number();
+    config.window = byte() % 4 ? byte() : number();
+    config.progress_interval_ns = byte() % 4 ? 0 : (int64_t)number();
+    config.context = memory;
+    config.on_item = byte() % 2 ? on_event : NULL;
+    config.on_progress = byte() % 2 ? on_event : NULL;
+    config.on_done = byte() % 2 ? on_event : NULL;
+    return config;
+}
+
+static const void *some_memory(size_t *size) {
+    void *data = NULL;
+    size_t most = sizeof memory;
+    if (byte() % 4 == 0 && mape_buffer_data(A_BUFFER, &data, &most) == MAPE_OK) {
+        *size = honest_size(most);
+        return data;
+    }
+    *size = honest_size(sizeof memory);
+    if (byte() % 8) return memory;
+    *size = byte() % 2 ? 0 : *size;
+    return NULL;
+}
+
+static void submitted(int status, mape_job *job) {
+    demand(status == MAPE_OK ? job != NULL : job == NULL);
+    if (status != MAPE_OK) return;
+    mape_job **place = &jobs[byte() % JOBS];
+    if (byte() % 4) mape_job_release(*place);
+    *place = job;
+}
+
+static void apply(void) {
+    mape_job_config config = job_config();
+    size_t size;
+    const void *input = some_memory(&size);
+    if (byte() % 8 == 0) {
+        checked(mape_apply(A_POOL, a_function(), input, size, &config, NULL));
+        return;
+    }
+    mape_job *job = NULL;
+    int status = mape_apply(A_POOL, a_function(), input, size, byte() % 4 ? &config : NULL, &job);
+    submitted(checked(status), job);
+}
+
+static void map(void) {
+    mape_job_config config = job_config();
+    mape_items items = MAPE_ITEMS_INIT;
+    mape_span spans[32];
+    items.struct_size = struct_size(sizeof items);
+    if (byte() % 2) {
+        items.count = byte() % 8 ? byte() % 33 : number() | (uint64_t)1 << 62;
+        for (int i = 0; i < 32; i++) spans[i].data = some_memory(&spans[i].size);
+        items.spans = items.count <= 32 || items.count >> 60 ? spans : NULL;
+        if (byte() % 8 == 0) items.base = memory;
+    } else {
+        items.base = byte() % 16 ? memory : NULL;
+        items.item_size = byte() % 4 ? byte() % 64 : honest_size(64);
+        items.stride = byte() % 4 ? items.item_size : honest_size(64);
+        /* All items lie in `memory`, or the sum of them in no memory that there is. */
+        size_t step = items.stride > items.item_size ? items.stride : items.item_size;
+        items.count = byte() % 8 ? byte() % 100 : number();
+        if (items.item_size > 0 && items.item_size <= 64 && step <= 64 && items.count > 100 &&
+            items.count < (uint64_t)1 << 50)
+            items.count %= 100;
+    }
+    mape_job *job = NULL;
+    int status = mape_map(A_POOL, a_function(), byte() % 16 ? &items : NULL, byte() % 4 ? &config : NULL, &job);
+    submitted(checked(status), job);
+}
+
+static void stream(void) {
+    mape_job_config config = job_config();
+    mape_job *job = NULL;
+    int status = mape_stream_open(A_POOL, a_function(), byte() % 4 ? &config : NULL, &job);
+    submitted(checked(status), job);
+}
+
+static void push(void) {
+    mape_span spans[16];
+    for (int i = 0; i < 16; i++) spans[i].data = some_memory(&spans[i].size);
+    size_t count = byte() % 16 ? byte() % 17 : SIZE_MAX, accepted = 99;
+    if (count == SIZE_MAX && byte() % 2) count = (size_t)1 << 63;
+    checked(mape_stream_push(A_JOB, byte() % 16 && count <= 16 ? spans : NULL, count, byte() % 4 ? &accepted : NULL));
+    demand(accepted == 99 || accepted <= 16);
+}
+
+static void look(void) {
+    mape_result result = MAPE_RESULT_INIT;
+    mape_progress progress = MAPE_PROGRESS_INIT;
+    uint64_t missing = 0;
+    result.struct_size = struct_size(sizeof result);
+    progress.struct_size = struct_size(sizeof progress);
+    mape_job *job = A_JOB;
+    switch (byte() % 5) {
+    case 0: checked(mape_job_wait(job, wait_ns())); break;
+    case 1:
+        if (checked(mape_job_result(job, byte() % 8 ? byte() : number(), byte() % 16 ? &result : NULL)) == MAPE_OK) {
+            uint64_t sum = strlen(result.message);
+            for (size_t i = 0; i < result.size; i++) sum += ((const uint8_t *)result.data)[i];
+            *(volatile uint64_t *)&missing = sum;
+        }
+        break;
+    case 2: {
+        static uint8_t target[8192];
+        size_t size = byte() % 8 ? sizeof target : byte() * 8;
+        checked(mape_job_gather(job, byte() % 8 ? target : NULL, size, (size_t)number(), byte() % 4 ? &missing : NULL));
+        break;
+    }
+    case 3:
+        if (checked(mape_job_progress(job, byte() % 16 ? &progress : NULL)) == MAPE_OK)
+            demand(progress.done <= progress.total);
+        break;
+    default: checked(mape_stream_finish(job)); break;
+    }
+}
+
+static void hear(void) {
+    mape_event event = MAPE_EVENT_INIT;
+    event.struct_size = struct_size(sizeof event);
+    int fd = -7;
+    switch (byte() % 4) {
+    case 0:
+    case 1: {
+        depth++;
+        int handled = mape_dispatch(A_POOL, byte() % 4 ? byte() : (uint32_t)number(), (int64_t)number());
+        demand(handled >= MAPE_E_UNSUPPORTED);
+        depth--;
+        break;
+    }
+    case 2: checked(mape_next_event(A_POOL, byte() % 16 ? &event : NULL, wait_ns())); break;
+    default: checked(mape_event_fd(A_POOL, byte() % 8 ? &fd : NULL)); break;
+    }
+}
+
+static void figures(void) {
+    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    mape_worker_info_t info = MAPE_WORKER_INFO_INIT;
+    static char out[300];
+    stats.struct_size = struct_size(sizeof stats);
+    info.struct_size = struct_size(sizeof info);
+    checked(mape_pool_stats(A_POOL, byte() % 16 ? &stats : NULL));
+    checked(mape_worker_info(A_POOL, byte() % 4 ? byte() % 3 : (uint32_t)number(), byte() % 16 ? &info : NULL));
+    size_t size = byte();
+    size_t length = mape_message(A_POOL, size > 0 ? out : NULL, size);
+    demand(size == 0 || strlen(out) == (length < size ? length : size - 1));
+}
+
+static void globals_and_buffers(void) {
+    size_t size;
+    const void *data = some_memory(&size);
+    switch (byte() % 4) {
+    case 0: checked(mape_set_global(A_POOL, text(), data, size)); break;
+    case 1: {
+        mape_buffer *buffer = NULL;
+        int status = checked(mape_buffer_create(&buffer, A_POOL, size));
+        demand(status == MAPE_OK ? buffer != NULL : buffer == NULL);
+        mape_buffer **place = &buffers[byte() % BUFFERS];
+        if (status == MAPE_OK) *place = buffer;
+        break;
+    }
+    case 2: checked(mape_buffer_destroy(A_BUFFER)); break;
+    default: {
+        void *where = NULL;
+        size_t there = 0;
+        mape_buffer *buffer = A_BUFFER;
+        if (checked(mape_buffer_data(buffer, byte() % 8 ? &where : NULL, byte() % 4 ? &there : NULL)) == MAPE_OK)
+            memset(where, 0x5a, there < 64 ? there : 64);
+        break;
+    }
+    }
+}
+
+static void wake(void *context) { (void)context; }
+
+static void step(void) {
+    switch (byte() % 16) {
+    case 0: create(); break;
+    case 1: describe(); break;
+    case 2: apply(); break;
+    case 3:
+    case 4: map(); break;
+    case 5: stream(); break;
+    case 6: push(); break;
+    case 7:
+    case 8: look(); break;
+    case 9:
+    case 10: hear(); break;
+    case 11: figures(); break;
+    case 12: globals_and_buffers(); break;
+    case 13: checked(byte() % 2 ? mape_job_cancel(A_JOB) : mape_job_release(A_JOB)); break;
+    case 14:
+        checked(byte() % 2 ? mape_set_wakeup(A_POOL, byte() % 2 ? wake : NULL, memory)
+                           : mape_pool_start(A_POOL, wait_ns()));
+        break;
+    default:
+        checked(byte() % 4 ? mape_pool_shutdown(A_POOL, (int)byte() % 3, wait_ns()) : mape_pool_destroy(A_POOL));
+        break;
+    }
+}
+
+static int open_files(void) {
+    DIR *folder = opendir("/proc/self/fd");
+    int count = 0;
+    while (folder != NULL && readdir(folder) != NULL) count++;
+    if (folder != NULL) closedir(folder);
+    return count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    int before = open_files();
+    at = data;
+    end = data + size;
+    depth = 0;
+    memset(memory, 1, sizeof memory);
+    memset(functions, 0, sizeof functions);
+    memset(pools, 0, sizeof pools);
+    memset(jobs, 0, sizeof jobs);
+    memset(buffers, 0, sizeof buffers);
+    /* A pool and a function to begin with, so that short inputs come far. */
+    mape_pool_config config = MAPE_POOL_CONFIG_INIT;
+    config.workers = 1;
+    config.grace_ns = config.cleanup_timeout_ns = MAPE_MILLISECONDS(10);
+    demand(mape_pool_create(&pools[0], &config) == MAPE_OK);
+    mape_function function = MAPE_FUNCTION_INIT;
+    function.run = run_square;
+    demand(mape_register(pools[0], &function, &functions[0]) == MAPE_OK);
+    for (int steps = 0; at < end && steps < 300; steps++) step();
+    for (int i = 0; i < POOLS; i++) mape_pool_destroy(pools[i]);
+    demand(open_files() == before);
+    return 0;
+}

@@ -1,0 +1,89 @@
+// Fuzzing of the control socket, both ways: raw packets are sent, and each end takes what it makes of them.
+
+import CMapBridge
+import Glibc
+
+@testable import MapEngine
+
+private let head = MemoryLayout<mapb_control>.offset(of: \.text)!
+
+/// A packet as the input says: mostly with a right head, so that more than its length is looked at.
+private func packet(_ input: inout Bytes, kinds: ClosedRange<UInt32>) -> [UInt8] {
+    var message = mapb_control()
+    let shape = input.byte()
+    message.kind = shape & 1 == 0 ? kinds.lowerBound + UInt32(input.byte()) % 4 : UInt32(input.byte())
+    message.slot = shape & 2 == 0 ? UInt32(input.byte() % 4) : UInt32(truncatingIfNeeded: input.word())
+    message.generation = shape & 4 == 0 ? UInt64(input.byte() % 4) : input.word()
+    message.code = shape & 8 == 0 ? Int32(input.byte()) : Int32(truncatingIfNeeded: input.word())
+    message.size = shape & 16 == 0 ? UInt64(engineVersion) : input.word()
+    message.workers = UInt32(truncatingIfNeeded: input.word())
+    let text = input.take(Int(input.byte() % 64))
+    message.text_size = shape & 32 == 0 ? UInt32(text.count + 1) : UInt32(truncatingIfNeeded: input.word())
+    // Never the number of a process that there is: both ends may send it signals.
+    message.pid = 0x7fff_ff00 | Int32(input.byte())
+    var bytes = withUnsafeBytes(of: &message) { Array($0.prefix(head)) } + text + [0]
+    if shape & 64 != 0 { bytes = Array(bytes.prefix(Int(input.byte()))) }
+    if shape & 128 != 0 { bytes += input.take(Int(input.byte())) }
+    return bytes
+}
+
+/// To the host: a pool whose zygote is the input.
+private func toHost(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) throws {
+    let fuzz = try FuzzPool()
+    let zygote = Zygote(socket: Descriptor(ours), process: mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0))
+    fuzz.pool.zygote = zygote
+    var jobInput = input
+    try fuzz.submit(&jobInput)
+    while !input.isEmpty && zygote.isConnected {
+        let bytes = packet(&input, kinds: MAPB_CONTROL_HELLO.rawValue...MAPB_CONTROL_NOTE.rawValue)
+        _ = bytes.withUnsafeBytes { send(theirs, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }
+        fuzz.pool.receiveControl()
+        fuzz.check()
+    }
+    for worker in fuzz.pool.workers { demand(worker.pid <= 1 || worker.pid >= 0x7fff_ff00, "a pid that nobody sent") }
+    // What it asked for in answer is nobody's.
+    fuzz.pool.zygote = nil
+}
+
+/// To the zygote. A SPAWN names a place that there is not: this process shall not be forked.
+private func toZygote(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) {
+    let zygote: ZygoteState = mapb_zygote_state()
+    zygote.pointee = mapb_zygote()
+    zygote.pointee.control = ours
+    zygote.pointee.signals = -1
+    zygote.pointee.workers = 2
+    while !input.isEmpty {
+        var bytes = packet(&input, kinds: MAPB_CONTROL_INIT.rawValue...MAPB_CONTROL_KILL.rawValue)
+        if bytes.count > 8, bytes[0] == UInt8(MAPB_CONTROL_SPAWN.rawValue) { bytes[7] = 0xff }
+        if bytes.count > head + 2, bytes[0] == UInt8(MAPB_CONTROL_LOAD.rawValue) {
+            // Nothing that could be there: a library's constructors would run.
+            bytes[head] = UInt8(ascii: "/")
+            bytes[head + 1] = 1
+        }
+        let sent = bytes.withUnsafeBytes {
+            send(theirs, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+        }
+        guard sent == bytes.count else { return }
+        let goesOn = zygoteReceive(zygote)
+        demand(zygote.pointee.workers <= MAPB_MAX_WORKERS, "more workers than there is room for")
+        if !goesOn { return }
+        // Its notes are taken, so that it never waits.
+        var answer = [UInt8](repeating: 0, count: 8192)
+        while recv(theirs, &answer, answer.count, Int32(MSG_DONTWAIT)) > 0 {}
+    }
+}
+
+@_cdecl("mapengine_fuzz_control")
+public func fuzzControl(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
+    var input = Bytes(data, size)
+    var pair: [Int32] = [-1, -1]
+    guard mapb_socket_pair(&pair) == 0 else { fatalError("fuzz: no sockets") }
+    defer { close(pair[1]) }
+    if input.byte() & 1 == 0 {
+        do { try toHost(&input, pair[0], pair[1]) } catch { fatalError("fuzz: \(error)") }
+    } else {
+        toZygote(&input, pair[0], pair[1])
+        close(pair[0])
+    }
+    return 0
+}

@@ -1,0 +1,122 @@
+// A pool without processes, whose worker is the fuzzer's input: what the input says is written into the output memory, and the pool's
+// own code reads it.
+
+import CMapBridge
+import Glibc
+
+@testable import MapEngine
+
+/// Ends the program: what a fuzzer looks for.
+func demand(_ condition: Bool, _ what: String) {
+    if !condition { fatalError("fuzz: \(what)") }
+}
+
+private let nothing: mape_run_fn = { _, _, _, _ in 0 }
+
+final class FuzzPool {
+    let pool: Pool
+    let function: Function
+    private(set) var jobs: [Job] = []
+    private var nextHandle: UInt = 0x1000
+    private var ended: [ObjectIdentifier: UInt64] = [:]
+
+    init() throws {
+        var config = mape_pool_config()
+        config.struct_size = MemoryLayout<mape_pool_config>.size
+        config.workers = 2
+        config.start = MAPE_START_FORK.rawValue
+        config.input_reserve = 16 << 20
+        config.output_reserve = 1 << 20
+        config.restarts = 1000
+        pool = try Pool(PoolConfig(config))
+        var description = mape_function()
+        description.struct_size = MemoryLayout<mape_function>.size
+        description.run = nothing
+        function = try pool.function(pool.register(description))
+        pool.life = .running
+        for slot in 0..<2 { try start(slot) }
+    }
+
+    /// A new process in a worker's place, that has a setup to answer.
+    func start(_ slot: Int) throws {
+        let worker = pool.workers[slot]
+        let region = try OutputRegion(reserve: pool.config.outputReserve)
+        _ = close(region.releaseFile())
+        worker.renew(region)
+        worker.pid = 1
+        let inbox = pool.input.inbox(slot)
+        inbox.pointee = mapb_inbox()
+        pool.tell(worker, .setup(function, nil))
+        worker.initialRequests = worker.inFlight
+        pool.publish()
+    }
+
+    func submit(_ input: inout Bytes) throws {
+        guard jobs.count < 6 else { return }
+        var config = JobConfig()
+        config.chunk = UInt64(input.byte() % 32)
+        config.attempts = UInt32(1 + input.byte() % 3)
+        config.deliver = UInt32(input.byte() & 7)
+        config.ordered = input.byte() & 1 != 0
+        let job = try pool.submit(
+            function, config, .strided(nil, count: UInt64(input.byte()), stride: 0, size: 0))
+        nextHandle += 16
+        job.handle = nextHandle
+        pool.jobs[job.handle] = job
+        pool.launch(job)
+        jobs.append(job)
+    }
+
+    /// The worker dies, in a way of the input's choice, and another takes its place.
+    func end(_ slot: Int, _ status: Int32) throws {
+        guard pool.workers[slot].isAlive else { return }
+        pool.died(pool.workers[slot], .status(status))
+        demand(!pool.workers[slot].isAlive, "a dead worker lives")
+        if function.failure == nil { try start(slot) }
+    }
+
+    /// What holds at any time, whatever workers say.
+    func check() {
+        for job in jobs {
+            demand(job.ended <= job.total, "more items ended than there are")
+            demand(job.counts.wrappedSum() == job.ended, "the counts do not sum up")
+            demand(job.ended >= ended[ObjectIdentifier(job)] ?? 0, "an item that had ended has not")
+            ended[ObjectIdentifier(job)] = job.ended
+            demand(!job.isDone || job.ended == job.total, "a job is done before its items")
+        }
+    }
+
+    /// Every result can be read, to the last byte.
+    func read(_ job: Job) {
+        var sum: UInt64 = 0
+        for i in 0..<job.total {
+            guard let segment = job.segment(holding: i) else { continue }
+            var result = mape_result()
+            segment.read(i - segment.first, into: &result)
+            demand(result.state >= 1 && result.state <= 6, "an item ended in no state")
+            sum &+= UInt64(strlen(result.message))
+            if let data = result.data {
+                demand(result.size <= 1 << 20, "a result larger than its memory")
+                for byte in UnsafeRawBufferPointer(start: data, count: result.size) { sum &+= UInt64(byte) }
+            }
+        }
+        seen = sum
+    }
+
+    /// Keeps the reading from being optimised away.
+    private(set) var seen: UInt64 = 0
+
+    /// Ends everything, and sees that each item has ended once.
+    func finish() throws {
+        for job in jobs where !job.isDone {
+            pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_now())
+        }
+        for slot in 0..<2 { try end(slot, SIGKILL) }
+        for job in jobs {
+            demand(job.isDone && job.ended == job.total && job.running == 0, "an item has not ended")
+            read(job)
+            pool.release(job)
+        }
+        demand(pool.jobs.isEmpty, "a released job is still there")
+    }
+}
