@@ -28,6 +28,33 @@ import Testing
         #expect(bench.told(reply) == wanted)
     }
 
+    /// The host keeps the items before the one that is marked, so they have to be recorded first. A worker that is told to give the
+    /// next one back shows the moment between the two.
+    @Test func anItemIsRecordedBeforeTheNextIsMarked() throws {
+        let (reply, bench) = try Self.run(3) { task, _, _ in
+            _ = mape_task_begin(task, 0, nil)
+            memset(mape_task_output(task, 2), 5, 2)
+            UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = UInt64.max
+            let next = mape_task_begin(task, 1, nil)
+            let recorded = task!.pointee.reply.pointee.size
+            return next == nil && recorded == 2 ? 0 : 77
+        }
+        #expect(reply.done == 1 && reply.flags == MAPB_REPLY_STOPPED.rawValue)
+        #expect(bench.told(reply) == [.ok([5, 5])])
+    }
+
+    /// What was recorded is not final before the function returns.
+    @Test func anItemCanFailAfterTheNextWasGivenBack() throws {
+        let (reply, bench) = try Self.run(3) { task, _, _ in
+            _ = mape_task_begin(task, 0, nil)
+            memset(mape_task_output(task, 2), 5, 2)
+            UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = UInt64.max
+            return mape_task_begin(task, 1, nil) == nil ? 9 : 0
+        }
+        #expect(reply.done == 1)
+        #expect(bench.told(reply) == [.failed(9, "")])
+    }
+
     @Test func withoutOutputAllResultsAreEmpty() throws {
         let (reply, bench) = try Self.run(3) { _, _, _ in 0 }
         #expect(reply.done == 3 && reply.flags == 0 && reply.size == 0)

@@ -86,6 +86,9 @@ public func mape_task_begin(
         unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         return nil
     }
+    // Recorded before the next one is marked: the host takes all items before the marked one for finished. When the next one may not
+    // begin, the one before is recorded again as the function returns.
+    if unsafe next > start && !itemEnd(task, next &- 1, 0) { return nil }
     unsafe workerMark(task, UInt32(truncatingIfNeeded: next) &+ 1)
     if unsafe workerYields(task) {
         // The one before is still running, until the function returns.
@@ -94,7 +97,6 @@ public func mape_task_begin(
         unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         return nil
     }
-    if unsafe next > start && !itemEnd(task, next &- 1, 0) { return nil }
     unsafe itemBegin(task, next)
     unsafe task.pointee.begun = 1
     unsafe task.pointee.position = next &+ 1
