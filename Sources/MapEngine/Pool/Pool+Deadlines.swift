@@ -87,8 +87,9 @@ extension Pool {
         for worker in workers {
             guard let region = worker.region, case .range(let its, let range)? = worker.given.first?.work, its === job
             else { continue }
-            let mark = unsafe UInt32(truncatingIfNeeded: mapb_load(&region.outbox.pointee.current))
-            guard mark != 0 else { continue }
+            let word = unsafe mapb_load(&region.outbox.pointee.current)
+            let mark = UInt32(truncatingIfNeeded: word)
+            guard mark != 0, word >> 32 == worker.given.first!.ticket & 0xffff_ffff else { continue }
             let isRange = mark & MAPB_MARK_RANGE != 0
             let before = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
             sum += Double(min(before, range.count))

@@ -137,7 +137,9 @@ extension Pool {
                 }
                 settled(job, now)
             case .setup(let function, _):
-                if unsafe isHead && !expected && mapb_load(&worker.region!.outbox.pointee.current) != 0 {
+                // The word may still be that of the request before.
+                let word = unsafe mapb_load(&worker.region!.outbox.pointee.current)
+                if isHead && !expected && word >> 32 == assignment.ticket & 0xffff_ffff {
                     inSetup = true
                     lostInSetup(function, verdict, loss, now)
                 }
@@ -186,6 +188,16 @@ extension Pool {
                 putBack(range, job, now)
             } else {
                 lostUnknown(job, range, loss.outcome(), now)
+            }
+            return
+        }
+        let isRange = mark & MAPB_MARK_RANGE != 0
+        let at = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
+        if assignment.wasTakenBack && at == range.count {
+            // It stands before the first item that was taken back: what it still had is done.
+            if !keepFinished(at, worker, assignment, job, range, now) {
+                lostUnknown(
+                    job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
             }
             return
         }

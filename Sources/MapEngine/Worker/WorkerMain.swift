@@ -40,7 +40,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         let slept = unsafe workerAwait(task, ticket)
         if slept { unsafe workerSpread(task, ticket) }
         unsafe workerAnswer(task, ticket)
-        unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
+        unsafe workerPublish(task, ticket)
         unsafe workerRing(task)
     }
 }
@@ -136,6 +136,13 @@ func workerAnswer(_ task: Task, _ ticket: UInt64) {
     }
     unsafe reply.pointee.hole_end = unsafe task.pointee.hole_cursor
     unsafe reply.pointee.wild_end = unsafe task.pointee.wild_cursor
+}
+
+/// Publishes a reply. The word `current` is cleared only then: a host that finds it cleared, and looks at `tail` after that, can tell a
+/// request that is done from one that was not begun.
+@_noLocks
+func workerPublish(_ task: Task, _ ticket: UInt64) {
+    unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
     unsafe mapb_store(&task.pointee.outbox.pointee.current, 0)
 }
 
