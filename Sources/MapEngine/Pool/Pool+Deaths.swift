@@ -197,7 +197,8 @@ extension Pool {
             // It stands before the first item that was taken back: what it still had is done.
             if !keepFinished(at, worker, assignment, job, range, now) {
                 lostUnknown(
-                    job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
+                    job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now
+                )
             }
             return
         }
