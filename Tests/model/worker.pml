@@ -140,7 +140,7 @@ end_idle:
                         atomic { STORE_CURRENT(WORD(ticket, i + 1)) -> on[w] = first + i + 1 }
                         if
                         :: atomic { MUST_STOP ->
-                            /* The one before is still running, until the function returns. */
+                            /* A crash before the function returns is that of the one before. */
                             STORE_CURRENT(WORD(ticket, (i > 0 -> i : MARK_RANGE)));
                             on[w] = (i > 0 -> first + i : 0);
                             break
