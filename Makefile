@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak bench bench-check install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -15,10 +15,10 @@ help: ## This list
 demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny.png (ARGS="--crash 3", ARGS=--help)
 	@scripts/demo.sh $(ARGS)
 
-test: dist ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
+test: dist setup-model ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
 	@scripts/test.sh $(SUITES)
 
-test-all: dist ## The same with the whole fault catalogue, 1,668 rows: a quarter of an hour more
+test-all: dist setup-model ## The same with the whole fault catalogue, 1,668 rows: a quarter of an hour more
 	@FAULTS=all scripts/test.sh $(SUITES)
 
 soak: dist ## A million items while workers and zygotes are killed (ITEMS=, WORKERS=, SECONDS=, SEED=, ARGS=--fork, ARGS=--help)
@@ -48,6 +48,9 @@ bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyo
 
 dist: ## Build what users get into dist/: library, header, zygote, pkg-config and CMake files
 	@scripts/dist.sh
+
+model: setup-model ## Check the models of the protocol with spin: every state, and every bug that can be put into them (ARGS="sleep waiting")
+	@scripts/model.sh $(ARGS)
 
 install: ## Copy dist/ to PREFIX (/usr/local), below DESTDIR if set; builds it if sources are newer
 	@scripts/dist.sh --if-older
@@ -80,6 +83,9 @@ setup-docs:
 
 setup-bench:
 	@scripts/setup.sh build bench
+
+setup-model:
+	@scripts/setup.sh model
 
 setup-lint:
 	@scripts/setup.sh build lint

@@ -771,9 +771,9 @@ void *mape_task_output_range(mape_task *task, size_t item_size);
 
 /** @brief In a #mape_run_range_fn: begins item i, ending the one before.
  *  @param task the task. @param i index in the range, each one more than the last; the first is 0.
- *  @param out_size receives the item's size in bytes; may be NULL. @return the item's bytes; NULL when i is not the next one, or
- *         the job was cancelled, or another worker is to run the rest: return then. In the last two cases the code returned is not
- *         looked at: the items begun have ended, the others have not begun. */
+ *  @param out_size receives the item's size in bytes; may be NULL. @return the item's bytes; NULL when i is not the next one,
+ *         or this worker is to stop (the job was cancelled, or another worker runs the rest): return then. When it is to stop,
+ *         the one before has ended as it stands, whatever the function returns. */
 const void *mape_task_begin(mape_task *task, size_t i, size_t *out_size);
 
 /** @brief In a #mape_run_range_fn: item i's bytes, without beginning it. @param task the task. @param i index in the range.

@@ -5,8 +5,8 @@
 #
 #     scripts/setup.sh [GROUP...]
 #
-# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, bench, sanitize, or
-# all.
+# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, model, bench,
+# sanitize, or all.
 # Exit codes: 0 ready; 1 something is missing, and the message says what to do; 64 wrong usage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -32,6 +32,7 @@ packages_build=(
 packages_docs=(doxygen)
 packages_lint=(clang-format shellcheck)
 packages_sanitize=(valgrind) # the sanitizers themselves come with the Swift toolchain
+packages_model=(spin)             # checks the models in Tests/model
 packages_bench=(
     libbenchmark-dev                # Google Benchmark
     libtbb-dev libzmq3-dev          # native peers; OpenMP comes with gcc
@@ -140,21 +141,22 @@ for group in "${groups[@]}"; do
         build) packages+=("${packages_swift[@]}" "${packages_build[@]}") ;;
         docs) packages+=("${packages_docs[@]}") ;;
         lint) packages+=("${packages_swift[@]}" "${packages_lint[@]}") ;;
+        model) packages+=("${packages_model[@]}") ;;
         sanitize) packages+=("${packages_sanitize[@]}") ;;
         bench) packages+=("${packages_bench[@]}") ;;
         all)
             packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}")
-            packages+=("${packages_bench[@]}" "${packages_sanitize[@]}")
+            packages+=("${packages_model[@]}" "${packages_bench[@]}" "${packages_sanitize[@]}")
             ;;
         *)
-            say "unknown group '$group'; there are: build, docs, lint, bench, sanitize, all"
+            say "unknown group '$group'; there are: build, docs, lint, model, bench, sanitize, all"
             exit 64
             ;;
     esac
 done
 # A machine without the toolchain is told so before anything is installed; the toolchain runs only with its packages.
 needs_swift=1
-if [[ " ${groups[*]} " == " docs " ]]; then
+if [[ " ${groups[*]} " == " docs " || " ${groups[*]} " == " model " ]]; then
     needs_swift=0
 fi
 ((!needs_swift)) || find_swift

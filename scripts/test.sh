@@ -4,7 +4,7 @@
 # brings it up to date first.
 #
 #     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi faults hostile fuzz untouched
-#                                    soak install quickstart guide
+#                                    soak install quickstart model guide
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -179,6 +179,7 @@ suite hostile "workers that attack" 1800 count_summary hostile_tests
 suite fuzz "saved and made inputs" 900 count_summary fuzz_tests
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
+suite model "models of the protocol" 600 count_summary scripts/model.sh --short
 suite guide "the guide's code" 300 count_summary Tests/checks/guide.sh
 
 for name in "${wanted[@]}"; do

@@ -55,6 +55,44 @@ import Testing
         #expect(reply.flags == MAPB_REPLY_STOPPED.rawValue)
     }
 
+    /// Between its last item and its reply, a worker looks much like one that has not begun.
+    @Test func whatIsDoneButNotYetPublishedIsNotTakenBack() throws {
+        let local = try Self.pool(2)
+        var config = JobConfig()
+        config.chunk = 10
+        let job = try local.submit(10, config)
+        let slot = try #require(local.processes.firstIndex { $0.hasRequests })
+        _ = local.processes[slot].work()
+        Self.takeBack(local.pool)
+        local.processes[slot].publish()
+        local.pool.pump()
+        #expect(local.worker(slot).state == .ready, "a worker that did as it should is not killed")
+        #expect(job.isDone)
+        for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
+    }
+
+    /// A worker has ended its last item, marked the next, and is killed before it sees that this was taken back.
+    @Test func nobodyIsBlamedBetweenTheItemsThatWereTakenBack() throws {
+        let local = try Self.pool(2)
+        var config = JobConfig()
+        config.chunk = 10
+        let job = try local.submit(10, config)
+        var slow: Int?
+        local.script.during = { index in
+            guard index == 3, slow == nil else { return }
+            slow = local.processes.firstIndex { $0.task.pointee.mode == MAPB_MODE_ITEM.rawValue }
+            Self.takeBack(local.pool)
+        }
+        let first = try #require(local.processes.firstIndex { $0.hasRequests })
+        _ = local.processes[first].work()
+        #expect(slow == first && UInt32(truncatingIfNeeded: local.processes[first].region.outbox.pointee.current) == 5)
+        try local.lose(first)
+        #expect(job.crashes.isEmpty && job.ended == 4, "the four that it had ended are kept")
+        try local.settle()
+        #expect(job.isDone)
+        for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
+    }
+
     @Test func aWorkerThatDoesNotYieldKeepsWhatItHas() throws {
         let local = try LocalPool(workers: 2)
         var config = JobConfig()

@@ -23,6 +23,19 @@ import Testing
         #expect(deadline(after: timeout) == .max)
     }
 
+    /// A thread that waits for the start hears of it, whoever moves the data.
+    @Test func aSetupThatIsDoneWakesWhoWaits() throws {
+        let local = try LocalPool(workers: 1)
+        // As one for a function that is registered late: the worker is ready already.
+        local.pool.tell(local.worker(0), .setup(local.function, nil))
+        local.pool.publish()
+        local.processes[0].answer()
+        let seen = local.pool.waiting.changes
+        local.pool.pump()
+        #expect(local.worker(0).isPrepared(local.function.id) && !local.worker(0).isBusy)
+        #expect(local.pool.waiting.changes != seen)
+    }
+
     @Test func wakingChangesTheCounter() {
         let waiting = Waiting()
         let seen = waiting.changes

@@ -28,6 +28,54 @@ import Testing
         #expect(bench.told(reply) == wanted)
     }
 
+    /// The host keeps the items before the one that is marked, so they have to be recorded first. A worker that is told to give the
+    /// next one back shows the moment between the two.
+    @Test func anItemIsRecordedBeforeTheNextIsMarked() throws {
+        let bench = try Bench()
+        let recorded = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        defer { recorded.deallocate() }
+        recorded.pointee = 0
+        bench.worker.load(
+            1,
+            range: { task, state, _ in
+                _ = mape_task_begin(task, 0, nil)
+                memset(mape_task_output(task, 2), 5, 2)
+                UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = UInt64.max
+                _ = mape_task_begin(task, 1, nil)
+                state!.assumingMemoryBound(to: UInt64.self).pointee = task!.pointee.reply.pointee.size
+                return 0
+            })
+        bench.worker.task.pointee.functions[1].state = UnsafeMutableRawPointer(recorded)
+        try bench.job((0..<3).map { Order.output(UInt32($0)) })
+        let reply = bench.run(count: 3)
+        #expect(recorded.pointee == 2)
+        #expect(reply.done == 1 && reply.flags == MAPB_REPLY_STOPPED.rawValue)
+        #expect(bench.told(reply) == [.ok([5, 5])])
+    }
+
+    /// A function that gets no next item may well return an error.
+    @Test(arguments: [true, false])
+    func anItemEndsWellWhateverTheFunctionReturnsWhenToldToStop(cancelled: Bool) throws {
+        let bench = try Bench()
+        bench.worker.load(
+            1,
+            range: { task, state, _ in
+                _ = mape_task_begin(task, 0, nil)
+                memset(mape_task_output(task, 2), 5, 2)
+                if Int(bitPattern: state) != 0 {
+                    UnsafeMutablePointer(mutating: task!.pointee.job!).pointee.cancel = 1
+                } else {
+                    UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = UInt64.max
+                }
+                return mape_task_begin(task, 1, nil) == nil ? 9 : 0
+            })
+        bench.worker.task.pointee.functions[1].state = UnsafeMutableRawPointer(bitPattern: cancelled ? 1 : 0)
+        try bench.job((0..<3).map { Order.output(UInt32($0)) })
+        let reply = bench.run(count: 3)
+        #expect(reply.done == 1 && reply.flags == MAPB_REPLY_STOPPED.rawValue)
+        #expect(bench.told(reply) == [.ok([5, 5])])
+    }
+
     @Test func withoutOutputAllResultsAreEmpty() throws {
         let (reply, bench) = try Self.run(3) { _, _, _ in 0 }
         #expect(reply.done == 3 && reply.flags == 0 && reply.size == 0)

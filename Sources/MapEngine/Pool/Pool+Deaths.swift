@@ -204,6 +204,17 @@ extension Pool {
             }
             return
         }
+        let isRange = mark & MAPB_MARK_RANGE != 0
+        let at = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
+        if assignment.wasTakenBack && at == range.count {
+            // It stands before the first item that was taken back: what it still had is done.
+            if !keepFinished(at, worker, assignment, job, range, now) {
+                lostUnknown(
+                    job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now
+                )
+            }
+            return
+        }
         if isBystander(worker, word, job) {
             putBackFrom(range, mark, worker, assignment, job, now)
             return

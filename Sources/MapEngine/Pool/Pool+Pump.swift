@@ -68,6 +68,8 @@ extension Pool {
             guard reply.code != 0 || reply.detail != 0 else {
                 function.setupDeaths = 0
                 worker.prepare(function.id)
+                // A thread may wait for the start, and another one lead.
+                waiting.wake()
                 return nil
             }
             guard let text = text(reply, used, region) else { return "its reply has a text outside its memory" }

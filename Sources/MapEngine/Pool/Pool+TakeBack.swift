@@ -58,8 +58,10 @@ extension Pool {
             worker.given.update { $0.wasTakenBack = true }
             return
         }
-        let tail = unsafe mapb_load(&outbox.pointee.tail)
+        // In this order: the worker publishes a reply, then clears the word. The other way round, a request that ends between the two
+        // looks would be taken for one that was not begun.
         let word = unsafe mapb_load(&outbox.pointee.current)
+        let tail = unsafe mapb_load(&outbox.pointee.tail)
         let mark = UInt32(truncatingIfNeeded: word)
         var back: [(Job, ItemRange)] = []
         worker.given.update { assignment in

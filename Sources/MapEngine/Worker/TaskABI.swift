@@ -82,19 +82,21 @@ public func mape_task_begin(
     let start = unsafe task.pointee.part
     let next = unsafe task.pointee.position
     guard i >= 0, UInt64(i) == next &- start, unsafe UInt64(i) < task.pointee.part_count else { return nil }
+    // The one before ends here, also when no other begins. Recorded before the next one is marked: the host takes all items before the
+    // marked one for finished.
+    if unsafe next > start && !itemEnd(task, next &- 1, 0) { return nil }
     if unsafe taskCancelled(task) {
         unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         return nil
     }
     unsafe workerMark(task, UInt32(truncatingIfNeeded: next) &+ 1)
     if unsafe workerYields(task) {
-        // The one before is still running, until the function returns.
+        // A crash before the function returns is that of the one before.
         let mark = UInt32(truncatingIfNeeded: next)
         unsafe workerMark(task, next > start ? mark : MAPB_MARK_RANGE | mark)
         unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         return nil
     }
-    if unsafe next > start && !itemEnd(task, next &- 1, 0) { return nil }
     unsafe itemBegin(task, next)
     unsafe task.pointee.begun = 1
     unsafe task.pointee.position = next &+ 1

@@ -38,7 +38,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         let slept = unsafe workerAwait(task, ticket)
         if slept { unsafe workerSpread(task, ticket) }
         unsafe workerAnswer(task, ticket)
-        unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
+        unsafe workerPublish(task, ticket)
         mapb_fence()
         if unsafe ticket >= mapb_ring_at(task.pointee.inbox) { unsafe workerRing(task) }
     }
@@ -158,8 +158,14 @@ func workerAnswer(_ task: Task, _ ticket: UInt64) {
     }
     unsafe reply.pointee.hole_end = unsafe task.pointee.hole_cursor
     unsafe reply.pointee.wild_end = unsafe task.pointee.wild_cursor
-    // outbox.current stays: what it names has ended once the reply is published. Cleared before that, it would say that nothing
-    // had begun, and a death in between would run the range a second time.
+}
+
+/// Publishes a reply. The word `current` is cleared only then: a host that finds it cleared, and looks at `tail` after that, can tell a
+/// request that is done from one that was not begun.
+@_noLocks
+func workerPublish(_ task: Task, _ ticket: UInt64) {
+    unsafe mapb_store(&task.pointee.outbox.pointee.tail, ticket)
+    unsafe mapb_store(&task.pointee.outbox.pointee.current, 0)
 }
 
 /// True when the host wants the rest of this range back. Asked after workerMark, never before: see mapb_yield_after_mark.

@@ -103,12 +103,13 @@ func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) -> B
     let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
     let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
     if unsafe task.pointee.begun != 0 {
-        // The item that was begun last ends with the call; those never begun fail with the call's code. Told to stop, the function
-        // was done with the last: the code is what it leaves with, not that item's.
+        // Told to stop: the item before had ended with that, whatever the function returns.
+        if stopped { return false }
+        // The item that was begun last ends with the call; those never begun fail with the call's code.
         let last = unsafe task.pointee.position &- 1
-        if unsafe !itemEnd(task, last, stopped ? 0 : code) { return false }
-        if unsafe last &+ 1 < end && (stopped || taskCancelled(task)) { return unsafe rangeStop(task) }
-        return unsafe rangeFail(task, last &+ 1, end, code != 0 ? code : 1) && !stopped
+        if unsafe !itemEnd(task, last, code) { return false }
+        if unsafe last &+ 1 < end && taskCancelled(task) { return unsafe rangeStop(task) }
+        return unsafe rangeFail(task, last &+ 1, end, code != 0 ? code : 1)
     }
     // It was told to stop before its first item.
     if stopped { return false }

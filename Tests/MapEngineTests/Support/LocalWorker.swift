@@ -66,7 +66,7 @@ final class LocalWorker {
         return answered
     }
 
-    func publish() { mapb_store(&region.outbox.pointee.tail, answered) }
+    func publish() { workerPublish(task, answered) }
 
     /// Works on the next request, and publishes the reply.
     @discardableResult func answer() -> mapb_reply {

@@ -1,0 +1,224 @@
+/* ranges.pml - the life of ranges: assign, publish, run with the blame word, reply, pump, death at every step, cancel, take back,
+ * replacement.
+ *
+ * The host is one process: whoever has the pool's lock. Each of its steps is what happens under the lock without a look at memory that a
+ * worker may change meanwhile; where it looks twice, there are two steps.
+ *
+ * Set from outside (scripts/model.sh): KIND, ITEMS, WORKERS, RING, BUFFER, STEP, DEATHS, KILLS, ATTEMPTS, CANCEL, TAKE_BACKS, BAD.
+ *
+ * Properties: the assertions here and in the files below; no end but with every item ended; no execution goes on for ever.
+ */
+#define NONE  0
+#define READY 1
+#define DYING 2
+
+byte state[WORKERS];     /* Worker.state */
+byte published[WORKERS]; /* Worker.published */
+byte answered[WORKERS];  /* Worker.answered */
+byte verdict[WORKERS];   /* Worker.verdict: TIMED_OUT or 0 */
+byte seenWord[WORKERS];  /* Worker.seenWord */
+bool killAsked[WORKERS]; /* A KILL is on its way to the zygote. */
+
+/* Worker.given */
+byte givenFirst[WORKERS * RING];
+byte givenCount[WORKERS * RING];
+bool givenBack[WORKERS * RING]; /* Worker.wasTakenBack */
+
+byte deaths = DEATHS; /* How many more workers may die of what nobody foresaw, */
+byte kills = KILLS;   /* be killed by the pool for a time limit. */
+byte takeBacks = TAKE_BACKS;
+bool mayCancel = CANCEL;
+byte mark, how, at, half, seen; /* Temporaries of the host, 0 between steps. */
+
+#include "job.pml"
+#include "worker.pml"
+
+inline clearGiven(w, ticket) {
+    givenFirst[SLOT(w, ticket)] = 0;
+    givenCount[SLOT(w, ticket)] = 0;
+    givenBack[SLOT(w, ticket)] = 0
+}
+
+/* Pool+Pump.takeReplies, Pool+Pump.take, Pool+Pump.takeRange: every reply that was published. */
+inline takeReplies(w) {
+    do
+    :: outboxTail[w] > answered[w] ->
+        answered[w] = answered[w] + 1;
+        f = givenFirst[SLOT(w, answered[w])];
+        c = givenCount[SLOT(w, answered[w])];
+        x = replyDone[SLOT(w, answered[w])];
+        /* A worker that does as it should is never taken for a hostile one. */
+        assert(x <= c && x <= replyHolds[SLOT(w, answered[w])]);
+        /* Items are left over only if it was told to stop. */
+        assert(x == c || ending || givenBack[SLOT(w, answered[w])]);
+        n = 0;
+        do
+        :: n < x -> endItem(f + n, OK); n++
+        :: else -> break
+        od;
+        n = 0;
+        putBack(f + x, c - x);
+#ifdef BUG_REPLY_STAYS_GIVEN
+        answered[w] = answered[w] - 1;
+        break
+#else
+        clearGiven(w, answered[w])
+#endif
+    :: else -> break
+    od;
+    f = 0; c = 0; x = 0
+}
+
+#include "deaths.pml"
+
+/* Pool+Assign.giveRange and Pool+Assign.give: up to `most` items into a worker's inbox. Any size: the code's choice is one of them. */
+inline give(w, most) {
+    take(most);
+    published[w] = published[w] + 1;
+    givenFirst[SLOT(w, published[w])] = f;
+    givenCount[SLOT(w, published[w])] = c;
+    givenBack[SLOT(w, published[w])] = 0;
+    requestFirst[SLOT(w, published[w])] = f;
+    requestCount[SLOT(w, published[w])] = c;
+    f = 0; c = 0
+}
+
+/* Pool+Assign.takes */
+#define TAKES(w) (state[w] == READY && published[w] - answered[w] < RING && published[w] < 15 && HAS_WAITING)
+
+#define WORKS(w) (published[w] > answered[w])
+#define LAST(w) SLOT(w, published[w])
+/* Pool+TakeBack.mayGiveBack */
+#define MAY_GIVE_BACK(w) (state[w] == READY && WORKS(w) && !givenBack[LAST(w)] && \
+    (published[w] - answered[w] > 1 || givenCount[LAST(w)] > 1))
+#define IS_IDLE(w) (WORKERS == 1 || (state[w] == READY && !WORKS(w)))
+
+/* Pool+TakeBack.takeBack, after it has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
+inline takeBackFrom(w, ticket) {
+    givenBack[SLOT(w, ticket)] = 1;
+    if
+    :: ticket > x ->
+        at = 0;
+        mark = (TICKET_OF(seen) == ticket -> MARK_OF(seen) : 0);
+        if
+        :: mark >= MARK_RANGE -> at = mark - MARK_RANGE + STEP
+        :: mark < MARK_RANGE -> at = mark
+        fi;
+        c = givenCount[SLOT(w, ticket)];
+        if
+        :: at < c ->
+            givenCount[SLOT(w, ticket)] = at;
+            putBack(givenFirst[SLOT(w, ticket)] + at, c - at)
+        :: else
+        fi
+    :: else
+    fi;
+    at = 0; mark = 0; c = 0
+}
+
+#define HOST_GIVES(w, most) :: d_step { TAKES(w) -> give(w, most) }
+
+#define HOST_SERVES(w, other) \
+    HOST_GIVES(w, 1) \
+    HOST_GIVES(w, 2) \
+    HOST_GIVES(w, ITEMS) \
+    :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Pool+Assign.publish */ \
+    :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> takeReplies(w) } /* Pool+Pump.pump */ \
+    :: d_step { gone[w] -> died(w) } /* Pool+Deaths.receiveControl */ \
+    :: d_step { state[w] == NONE -> spawn(w) } /* Pool+Deaths.refill */ \
+    :: d_step { kills > 0 && state[w] == READY && WORKS(w) -> checkTime(w) } \
+    :: atomic { takeBacks > 0 && MAY_GIVE_BACK(w) && IS_IDLE(other) -> takeBacks-- }; takeBack(w)
+
+/* Pool+Start.spawn */
+inline spawn(w) {
+    published[w] = 0;
+    answered[w] = 0;
+    inboxTail[w] = 0;
+    outboxTail[w] = 0; /* A new output memory. */
+    current[w] = 0;
+    yield[w] = 0;
+    state[w] = READY;
+    forked[w] = 1
+}
+
+/* Pool+Deadlines.checkTime: time goes by without a step, or it seems so. Pool+Deaths.kill, and Pool+Deaths.sendKill. */
+inline checkTime(w) {
+    if
+    :: current[w] != seenWord[w] -> seenWord[w] = current[w]
+    :: else ->
+        kills--;
+        state[w] = DYING;
+        verdict[w] = TIMED_OUT;
+        killAsked[w] = 1
+    fi
+}
+
+/* Pool+TakeBack.takeBack */
+inline takeBack(w) {
+    yield[w] = published[w];
+#ifndef BUG_NO_BARRIER
+    /* host.mapb_barrier: the worker's processor has no store left in its buffer. */
+    d_step { drain(w, x, n); x = 0; n = 0 }
+#endif
+#ifdef BUG_TAIL_FIRST
+    x = outboxTail[w];
+    seen = current[w];
+#else
+    seen = current[w];
+    x = outboxTail[w];
+#endif
+    d_step {
+        if
+        :: published[w] - answered[w] > 1 -> takeBackFrom(w, published[w] - 1)
+        :: else
+        fi;
+        takeBackFrom(w, published[w]);
+        x = 0;
+        seen = 0
+    }
+}
+
+proctype host() {
+    do
+    HOST_SERVES(0, WORKERS - 1)
+#if WORKERS > 1
+    HOST_SERVES(1, 0)
+#endif
+#if WORKERS == 1
+    /* Another worker, which never dies, runs an item. */
+    :: d_step { takeBacks < TAKE_BACKS && HAS_WAITING -> take(1); assert(begun[f] <= lostOn[f]); begun[f] = begun[f] + 1; endItem(f, OK); f = 0; c = 0 }
+#endif
+    :: d_step { mayCancel && ended < ITEMS -> mayCancel = 0; cancelJob() }
+    :: d_step { ended == ITEMS -> assert(running == 0 && !HAS_WAITING) } -> break
+    od
+}
+
+/* What nobody foresaw: a SIGKILL, the kernel out of memory. And Zygote.zygoteReceive, which kills when the host asks. */
+proctype fate() {
+end:
+    do
+    :: d_step { deaths > 0 && ended < ITEMS && forked[0] && !killed[0] -> deaths--; killed[0] = 1 }
+    :: d_step { killAsked[0] && forked[0] -> killAsked[0] = 0; killed[0] = 1 }
+#if WORKERS > 1
+    :: d_step { deaths > 0 && ended < ITEMS && forked[1] && !killed[1] -> deaths--; killed[1] = 1 }
+    :: d_step { killAsked[1] && forked[1] -> killAsked[1] = 0; killed[1] = 1 }
+#endif
+    od
+}
+
+init {
+    atomic {
+        run worker(0);
+#if BUFFER > 0
+        run storeBuffer(0);
+#endif
+#if WORKERS > 1
+        run worker(1);
+#if BUFFER > 0
+        run storeBuffer(1);
+#endif
+#endif
+        run fate();
+        run host()
+    }
+}

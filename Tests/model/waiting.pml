@@ -1,0 +1,289 @@
+/* waiting.pml - who moves the data: host threads that wait (one leads, the others follow), the engine thread, and the workers' bells.
+ *
+ *   worker:  outbox.tail = n;        fence;   look at the doorbell;     ring, once per epoch   WorkerMain.workerRing
+ *   leader:  doorbell = own epoch;   fence;   look at outbox.tail;      sleep on the bell      Waiting.lead
+ *   wake:    changes += 1;           fence;   look at sleepers;         wake                   Waiting.wake
+ *   sleep:   sleepers += 1;          fence;   compare changes, sleep    (one step)             Waiting.sleep
+ *
+ * Two workers with replies for two jobs, a host thread that waits for each, and the engine. A thread may also give up, its deadline
+ * having passed. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
+ * buffers; unlocking is taken to empty the host's (a later lock of it would).
+ *
+ * Set from outside: REPLIES per worker, THREADS (0: nobody waits, the engine alone takes replies), DEADLINE (thread 0 may give up),
+ * DEPENDS (the worker of thread 0's job goes on only once thread 1 is back: no wait may end only because another one does). Properties: no end but with every reply taken and every thread
+ * back; no execution goes on for ever.
+ */
+#define BELL_NONE   0
+#define BELL_ENGINE 1
+#define BELL_WAITER 2
+
+/* Shared with the workers. */
+byte outboxTail[2];
+byte epoch;  /* The doorbell: epoch, */
+byte target; /* and whom to wake. */
+bool engineBell, waiterBell; /* Event descriptors: readable until drained. */
+
+/* Guarded by the pool's lock. */
+bool lock;
+byte answered[2];
+bool hasLeader, leaderSleeps;
+byte lastEpoch;
+
+/* Waiting.word and Waiting.sleepers. */
+byte changes, sleepers;
+bool asleep[2];
+bool back[2];
+
+/* Store buffers: at most one store waits in each. */
+bool tailWaits[2];
+byte tailValue[2];
+bool doorbellWaits, changesWaits;
+byte epochValue, targetValue, changesValue;
+
+#define IS_DONE(job) (answered[job] == REPLIES)
+
+inline drainDoorbell() {
+    epoch = epochValue; target = targetValue; doorbellWaits = 0; epochValue = 0; targetValue = 0
+}
+
+inline drainChanges() { changes = changesValue; changesWaits = 0; changesValue = 0 }
+
+/* The processors: stores become visible at some time. */
+proctype memory() {
+end:
+    do
+    :: d_step { tailWaits[0] -> outboxTail[0] = tailValue[0]; tailWaits[0] = 0; tailValue[0] = 0 }
+    :: d_step { tailWaits[1] -> outboxTail[1] = tailValue[1]; tailWaits[1] = 0; tailValue[1] = 0 }
+    :: d_step { doorbellWaits -> drainDoorbell() }
+    :: d_step { changesWaits -> drainChanges() }
+    od
+}
+
+/* layout.mapb_fence, on a host thread */
+#define HOST_FENCE (!doorbellWaits && !changesWaits)
+
+inline take() { atomic { !lock -> lock = 1 } }
+inline leave() { atomic { HOST_FENCE -> lock = 0 } }
+
+/* Waiting.point */
+inline point(whom) {
+    atomic {
+        !doorbellWaits ->
+        lastEpoch++;
+        epochValue = lastEpoch; targetValue = whom; doorbellWaits = 1
+    }
+#ifndef BUG_NO_FENCE_HOST
+    HOST_FENCE
+#else
+    skip
+#endif
+}
+
+/* Waiting.wake */
+inline wake() {
+    atomic { !changesWaits -> changesValue = changes + 1; changesWaits = 1 }
+#ifndef BUG_NO_FENCE_WAKE
+    HOST_FENCE;
+#endif
+    atomic {
+        if
+        :: sleepers > 0 -> asleep[0] = 0; asleep[1] = 0
+        :: else
+        fi;
+        if
+        :: leaderSleeps -> waiterBell = 1
+        :: else
+        fi
+    }
+}
+
+inline pumpOne(w) {
+    if
+    :: atomic { outboxTail[w] != answered[w] -> answered[w] = outboxTail[w] };
+        if
+#ifndef BUG_DONE_WITHOUT_WAKE
+        :: IS_DONE(w) -> wake()
+#else
+        /* As a reply that ends a setup once was, whose function was registered late. */
+        :: IS_DONE(w)
+#endif
+        :: !IS_DONE(w)
+        fi
+    :: outboxTail[w] == answered[w]
+    fi
+}
+
+/* Pool+Pump.pump: replies of both workers; a job that is done is told (Pool+Pump.settled). */
+inline pump() {
+    pumpOne(0);
+    pumpOne(1)
+}
+
+proctype worker(byte w) {
+    byte done, bell, rung;
+    do
+    :: done < REPLIES && (w == 1 || !DEPENDS || back[1]) ->
+        done++;
+        /* WorkerMain.workerRun */
+        atomic { !tailWaits[w] -> tailValue[w] = done; tailWaits[w] = 1 }
+        /* WorkerMain.workerRing */
+#ifndef BUG_NO_FENCE_WORKER
+        !tailWaits[w];
+#endif
+        atomic {
+            bell = epoch;
+            if
+            :: target == BELL_NONE || bell == rung
+#ifndef BUG_RING_WITHOUT_EPOCH
+            :: target == BELL_ENGINE && bell != rung -> rung = bell; engineBell = 1
+            :: target == BELL_WAITER && bell != rung -> rung = bell; waiterBell = 1
+#else
+            :: target == BELL_ENGINE && bell != rung && rung == 0 -> rung = bell; engineBell = 1
+            :: target == BELL_WAITER && bell != rung && rung == 0 -> rung = bell; waiterBell = 1
+            :: else
+#endif
+            fi;
+            bell = 0
+        }
+    :: done == REPLIES -> break
+    od
+}
+
+/* A host thread that waits for a job. */
+proctype thread(byte me) {
+    byte seen;
+    bool leads;
+    bool late; /* The deadline has passed. */
+    /* Waiting.wait */
+again:
+    take();
+    pump();
+    if
+    :: IS_DONE(me) -> leave(); goto over
+    :: !IS_DONE(me)
+    fi;
+    atomic {
+        seen = changes;
+        leads = !hasLeader;
+        hasLeader = 1
+    }
+    leave();
+    if
+    :: DEADLINE && me == 0 -> late = 1
+    :: true
+    fi;
+    if
+    :: leads ->
+        /* Waiting.lead */
+        do
+        :: true ->
+            take();
+            leaderSleeps = 0;
+            point(BELL_NONE);
+            pump();
+            if
+            :: IS_DONE(me) -> leave(); break
+            :: !IS_DONE(me) && late -> leave(); break
+            :: !IS_DONE(me) && !late
+            fi;
+#ifndef BUG_LOOK_BEFORE_POINTING
+            point(BELL_WAITER);
+            leaderSleeps = 1;
+            pump();
+#else
+            pump();
+            point(BELL_WAITER);
+            leaderSleeps = 1;
+#endif
+            if
+            :: IS_DONE(me) -> leave(); break
+            :: !IS_DONE(me)
+            fi;
+            leave();
+            /* host.mapb_poll, forksafe.mapb_drain */
+            if
+            :: atomic { waiterBell -> waiterBell = 0 }
+            :: DEADLINE && me == 0 -> late = 1
+            fi
+        od;
+        take();
+        hasLeader = 0;
+        leaderSleeps = 0;
+        point(BELL_ENGINE);
+        pump();
+        wake();
+        leave();
+        if
+        :: IS_DONE(me) -> goto over
+        :: !IS_DONE(me) -> goto over
+        fi
+    :: !leads && late
+    :: !leads && !late ->
+        /* Waiting.sleep */
+        sleepers++;
+        atomic {
+            if
+#ifndef BUG_SLEEP_WITHOUT_COMPARING
+            :: changes == seen -> asleep[me] = 1
+            :: changes != seen
+#else
+            :: true -> asleep[me] = 1
+#endif
+            fi
+        }
+        if
+        :: !asleep[me]
+        :: DEADLINE && me == 0 -> asleep[me] = 0; late = 1
+        fi;
+        sleepers--;
+        goto again
+    fi;
+over:
+    back[me] = 1
+}
+
+proctype engine() {
+    do
+    :: true ->
+        /* Engine.engineTurn; hasLeader does not change under the lock. */
+        take();
+        if
+        :: !hasLeader -> point(BELL_NONE)
+        :: hasLeader
+        fi;
+        pump();
+        if
+        :: !hasLeader ->
+            point(BELL_ENGINE);
+#ifndef BUG_ENGINE_LOOKS_ONCE
+            pump()
+#endif
+        :: hasLeader
+        fi;
+        leave();
+        /* Engine.engineLoop, Engine.engineHandles */
+        if
+        :: engineBell ->
+            take();
+            engineBell = 0;
+            leave()
+        :: IS_DONE(0) && IS_DONE(1) && back[0] && back[1] -> break
+        fi
+    od
+}
+
+init {
+    atomic {
+        run memory();
+        run worker(0);
+        run worker(1);
+#if THREADS
+        run thread(0);
+        run thread(1);
+#else
+        back[0] = 1;
+        back[1] = 1;
+#endif
+        run engine()
+    }
+}
