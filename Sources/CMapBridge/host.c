@@ -189,7 +189,10 @@ void mapb_join_thread(uint64_t thread) { pthread_join((pthread_t)thread, NULL); 
 
 int mapb_eventfd(void) { return above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
-int mapb_bell(int out[2]) { return pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 ? 0 : errno; }
+int mapb_bell(int out[2]) {
+    if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
+    return both_above_standard(out);
+}
 
 void mapb_silence(int fd) {
     char bytes[4096];

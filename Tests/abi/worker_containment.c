@@ -56,7 +56,7 @@ static int number_in(const char *path) {
     return got > 0 ? atoi(text) : -9999;
 }
 
-/** The descriptors above 2 that are neither of this look nor eventfds, which workers ring the host with. */
+/** The descriptors above 2 that are neither of this look nor writing ends of pipes, which workers ring the host with. */
 static int foreign_descriptors(void) {
     int count = 0;
     DIR *folder = opendir("/proc/self/fd");
@@ -64,7 +64,8 @@ static int foreign_descriptors(void) {
         char target[64] = "";
         int fd = atoi(entry->d_name);
         if (entry->d_name[0] == '.' || fd <= 2 || fd == dirfd(folder)) continue;
-        if (readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1) > 0 && strstr(target, "eventfd"))
+        if (readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1) > 0 && strstr(target, "pipe:") &&
+            (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
             continue;
         count++;
     }
