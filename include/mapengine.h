@@ -743,7 +743,8 @@ typedef struct mape_parameter_info {
     uint32_t direction;       /**< An enum #mape_direction. */
     uint32_t is_array;        /**< 1: an array; its elements have this type. */
     int32_t length_parameter; /**< The parameter that has an array's length; -1: none. */
-    uint64_t length;          /**< Elements of an array of constant length, the most bytes of a returned text with its NUL; else 0. */
+    uint64_t length;          /**< Elements of an array; with length_parameter, so many for each that it counts. Of a returned text,
+                                   its place's bytes. Else 1. */
     size_t element_size;      /**< Bytes of the value, or of an array's element; 1 for a text. */
     int32_t input;            /**< Which column of #mape_map_columns it is; -1: none. */
     int32_t output;           /**< Which column of #mape_job_gather_columns it is; -1: none. */
@@ -794,7 +795,8 @@ int mape_map_columns(mape_pool *pool, mape_function_id function, uint64_t count,
 /** @brief Copies the outputs of a typed function's job that is done into columns of the host.
  *
  *  Call i's go to base + i * stride of each column. The places of calls that did not end well are left as they are, and so is
- *  what lies behind the last element of an array or the NUL of a text. Nothing is written when something does not fit.
+ *  what lies behind the last element of an array whose length is a parameter. A text's place is filled up with NULs. Nothing is
+ *  written when something does not fit.
  *  @param job the job: of #mape_map_columns, #mape_map or #mape_apply. @param columns one per output. @param column_count how many: as
  *         many as the function has outputs. @param out_missing receives how many calls did not end well; may be NULL.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when an output is larger than its place;

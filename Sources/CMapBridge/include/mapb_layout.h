@@ -25,7 +25,7 @@
  *  belongs only on functions of forksafe*.c and on inline ones without calls. */
 #define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
 
-#define MAPB_PROTOCOL      1u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL      2u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING          64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS   1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS 4096u
@@ -159,7 +159,7 @@ typedef struct mapb_job {
     uint64_t size;
     uint64_t spans; /* Offset of mapb_span entries, or 0: item i's is number i & span_mask. */
     uint64_t span_mask;
-    uint64_t reserved;
+    uint64_t columns; /* A typed function's job: offset of mapb_column entries, one per input, in place of all above; or 0. */
 } mapb_job;
 
 typedef struct mapb_span {
@@ -187,6 +187,7 @@ typedef struct mapb_function {
     uint64_t data; /* Input offset of the baked-in bytes, or the address itself with data_is_pointer. */
     uint64_t data_size;
     uint64_t data_is_pointer;
+    uint64_t native; /* A typed function: input offset of its mapb_native; or 0. */
 } mapb_function;
 
 /** A table of globals: count entries follow. Never changed once a job refers to it. */
