@@ -86,6 +86,21 @@ int mapb_locate(const void *address, mapb_place *out, char *path);
 /** The path of the file that this library was loaded from. @return 0 or an errno. */
 int mapb_own_path(char *path, uint64_t size);
 
+/* ---- proxies ---- */
+
+/** A function pointer of a prepared call's type, whose calls go to mapb_proxy_call with `object`. @return NULL when all are in use. */
+mape_native_fn mapb_proxy_make(void *prepared, void *object);
+/** The object of a live proxy, or NULL. */
+void *mapb_proxy_object(mape_native_fn proxy);
+/** Begins to take a proxy away: waits until no call runs. @return 1; 0 when it is none, or another thread does it. */
+int mapb_proxy_close(mape_native_fn proxy);
+/** Ends it: the pointer may be another's from now on. */
+void mapb_proxy_free(mape_native_fn proxy);
+/** In Swift: answers a call. error: errno of the calling thread, which may be changed. */
+void mapb_proxy_call(void *object, void *result, void **arguments, int *error);
+/** Tells threads apart. */
+uint64_t mapb_this_thread(void);
+
 /** Cores in this process's affinity mask. */
 int mapb_cores(void);
 /** A resource limit's current value, UINT64_MAX when there is none. which: 0 address space, 1 file size. */

@@ -3,7 +3,7 @@
 import CMapBridge
 
 /// A registered function with a prototype.
-private func typed(_ pool: Pool, _ id: UInt32) throws(MapError) -> (Function, NativeFunction) {
+func typed(_ pool: Pool, _ id: UInt32) throws(MapError) -> (Function, NativeFunction) {
     let function = try pool.function(id)
     guard let native = function.native else {
         throw MapError(MAPE_E_STATE, "function \(id), \"\(function.name)\", was registered without a prototype")
