@@ -40,7 +40,7 @@ static uint64_t rounded(uint64_t size) { return (size + 15) & ~(uint64_t)15; }
 
 uint64_t mapb_native_memory(const mapb_native *plan) {
     return rounded(sizeof(native_prepared)) + rounded(plan->type_count * sizeof(ffi_type)) +
-           (3 * (uint64_t)plan->parameter_count + plan->element_count) * sizeof(void *);
+           (4 * ((uint64_t)plan->parameter_count + 1) + plan->element_count) * sizeof(void *);
 }
 
 /* Where this process calls without libffi: numbers of one type in registers, and nothing else to be done. */
@@ -60,6 +60,20 @@ static uint32_t shortcut_of(const mapb_native *plan, const mapb_native_type *typ
     }
 }
 
+/* The interface for calls: as the prototype says, but for an argument that is passed as two. */
+static ffi_status prepare_call(native_prepared *n) {
+    n->call = n->cif;
+    n->split = mapb_native_split(&n->cif);
+    if (n->split < 0) return FFI_OK;
+    uint32_t count = n->plan->parameter_count, split = (uint32_t)n->split;
+    memcpy(n->split_types, n->argument_types, split * sizeof(ffi_type *));
+    n->split_types[split] = &ffi_type_uint64;
+    /* 12 bytes: the second eightbyte is half full. */
+    n->split_types[split + 1] = n->argument_types[split]->size < 16 ? &ffi_type_float : &ffi_type_double;
+    memcpy(n->split_types + split + 2, n->argument_types + split + 1, (count - split - 1) * sizeof(ffi_type *));
+    return ffi_prep_cif(&n->call, FFI_DEFAULT_ABI, count + 1, n->cif.rtype, n->split_types);
+}
+
 int mapb_native_prepare(const mapb_native *plan, void (*function)(void), void *memory) {
     mapb_native *parts = (mapb_native *)plan;
     const mapb_native_type *types = mapb_native_types(parts);
@@ -72,9 +86,10 @@ int mapb_native_prepare(const mapb_native *plan, void (*function)(void), void *m
     n->types = (ffi_type *)at;
     at += rounded(plan->type_count * sizeof(ffi_type));
     n->values = (void **)at;
-    n->pointers = n->values + plan->parameter_count;
-    n->argument_types = (ffi_type **)(n->pointers + plan->parameter_count);
-    n->elements = n->argument_types + plan->parameter_count;
+    n->pointers = n->values + plan->parameter_count + 1;
+    n->argument_types = (ffi_type **)(n->pointers + plan->parameter_count + 1);
+    n->split_types = n->argument_types + plan->parameter_count + 1;
+    n->elements = n->split_types + plan->parameter_count + 1;
     ffi_type **next = n->elements;
     for (uint32_t i = 0; i < plan->type_count; i++) {
         ffi_type *type = &n->types[i];
@@ -102,7 +117,7 @@ int mapb_native_prepare(const mapb_native *plan, void (*function)(void), void *m
                             ? ffi_prep_cif_var(&n->cif, FFI_DEFAULT_ABI, plan->fixed_count, plan->parameter_count,
                                                result, n->argument_types)
                             : ffi_prep_cif(&n->cif, FFI_DEFAULT_ABI, plan->parameter_count, result, n->argument_types);
-    if (status != FFI_OK) return MAPE_E_UNSUPPORTED;
+    if (status != FFI_OK || prepare_call(n) != FFI_OK) return MAPE_E_UNSUPPORTED;
     n->shortcut = shortcut_of(plan, types, n->parameters);
     return 0;
 }
@@ -296,8 +311,13 @@ static int call(mape_task *task, native_prepared *n, const struct source *from, 
     if (plan->flags & MAPB_NATIVE_CLEAR) memset(record, 0, record_size);
     int end = load_arguments(task, n, from, record);
     if (end) return end;
+    if (n->split >= 0) {
+        void **at = n->values + n->split;
+        memmove(at + 2, at + 1, (plan->parameter_count - (uint32_t)n->split - 1) * sizeof *at);
+        at[1] = (uint8_t *)at[0] + 8;
+    }
     errno = 0;
-    ffi_call(&n->cif, n->function, in_place ? record : small.bytes, n->values);
+    ffi_call(&n->call, n->function, in_place ? record : small.bytes, n->values);
     int error = errno;
     if (plan->result_form == MAPB_FORM_VALUE && !in_place) memcpy(record, small.bytes, plan->result_size);
     if (plan->flags & MAPB_NATIVE_ERRNO) memcpy(record + plan->errno_offset, &error, sizeof error);

@@ -21,12 +21,18 @@ typedef struct native_prepared {
     void (*function)(void);
     uint32_t shortcut;
     uint32_t shortcut_parameters;
-    void **values;       /* One per parameter, for libffi. */
+    int32_t split;       /* The parameter that is passed as two arguments; -1: none. */
+    void **values;       /* One per argument, for libffi. */
     void **pointers;     /* One per parameter: what an array's value points to. */
     ffi_type *types;     /* One per type of the plan. */
-    ffi_type **argument_types;
+    ffi_type **argument_types; /* One per parameter; */
+    ffi_type **split_types;    /* with the split. */
     ffi_type **elements;
-    ffi_cif cif;
+    ffi_cif cif;  /* As the prototype says. */
+    ffi_cif call; /* The same, with the split. */
 } native_prepared;
+
+/** The argument that has to be passed as two: forksafe_registers.c. -1: none. */
+int32_t mapb_native_split(const ffi_cif *cif);
 
 #endif
