@@ -112,7 +112,7 @@ int mapb_native_prepare(const mapb_native *plan, void (*function)(void), void *m
     }
     ffi_type *result = plan->result_form == MAPB_FORM_NONE   ? &ffi_type_void
                        : plan->result_form == MAPB_FORM_TEXT ? &ffi_type_pointer
-                                                             : &n->types[plan->result_type];
+                                                             : mapb_native_result(&n->types[plan->result_type], plan->result_size);
     ffi_status status = plan->flags & MAPB_NATIVE_VARIADIC
                             ? ffi_prep_cif_var(&n->cif, FFI_DEFAULT_ABI, plan->fixed_count, plan->parameter_count,
                                                result, n->argument_types)

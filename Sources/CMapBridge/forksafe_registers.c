@@ -1,9 +1,12 @@
-/* forksafe_registers.c - around a fault of libffi before 3.4.7, on x86-64
+/* forksafe_registers.c - around two faults of libffi, on x86-64
  *
- * ffi_call puts a structure of two eightbytes, the first for a general register and the second for a vector register, into its
+ * Before 3.4.7 ffi_call puts a structure of two eightbytes, the first for a general register and the second for a vector register, into its
  * picture of the registers with one copy of 16 bytes. When the general register is the last of the six, the copy runs over the first
  * vector register (https://github.com/libffi/libffi/pull/848). To the ABI such a structure in registers is the same as two arguments,
  * an integer and a floating-point number: where it would meet the last register it is passed as these.
+ *
+ * All versions take a structure with a long double alone to be returned in general registers. It is returned on the x87 stack, as the
+ * long double itself would be; left there, it spoils later calls. So it is told to libffi as a long double.
  *
  * Runs between fork and the user's function, as forksafe_native.c does, which calls it.
  */
@@ -67,7 +70,24 @@ int32_t mapb_native_split(const ffi_cif *cif) {
     return -1;
 }
 
+static int holds_long_double(const ffi_type *type) {
+    if (type->type != FFI_TYPE_STRUCT) return type->type == FFI_TYPE_LONGDOUBLE;
+    for (ffi_type **element = type->elements; *element; element++) {
+        if (holds_long_double(*element)) return 1;
+    }
+    return 0;
+}
+
+ffi_type *mapb_native_result(ffi_type *type, uint64_t size) {
+    return size == sizeof(long double) && holds_long_double(type) ? &ffi_type_longdouble : type;
+}
+
 #else
+
+ffi_type *mapb_native_result(ffi_type *type, uint64_t size) {
+    (void)size;
+    return type;
+}
 
 int32_t mapb_native_split(const ffi_cif *cif) {
     (void)cif;

@@ -34,5 +34,7 @@ typedef struct native_prepared {
 
 /** The argument that has to be passed as two: forksafe_registers.c. -1: none. */
 int32_t mapb_native_split(const ffi_cif *cif);
+/** The type that libffi is to take a result of `size` bytes for: forksafe_registers.c. */
+ffi_type *mapb_native_result(ffi_type *type, uint64_t size);
 
 #endif
