@@ -110,9 +110,10 @@ int mapb_native_prepare(const mapb_native *plan, void (*function)(void), void *m
         const mapb_native_parameter *p = &n->parameters[k];
         n->argument_types[k] = p->form == MAPB_FORM_VALUE ? &n->types[p->type] : &ffi_type_pointer;
     }
-    ffi_type *result = plan->result_form == MAPB_FORM_NONE   ? &ffi_type_void
-                       : plan->result_form == MAPB_FORM_TEXT ? &ffi_type_pointer
-                                                             : mapb_native_result(&n->types[plan->result_type], plan->result_size);
+    ffi_type *result = plan->result_form == MAPB_FORM_NONE ? &ffi_type_void
+                       : plan->result_form == MAPB_FORM_TEXT
+                           ? &ffi_type_pointer
+                           : mapb_native_result(&n->types[plan->result_type], plan->result_size);
     ffi_status status = plan->flags & MAPB_NATIVE_VARIADIC
                             ? ffi_prep_cif_var(&n->cif, FFI_DEFAULT_ABI, plan->fixed_count, plan->parameter_count,
                                                result, n->argument_types)
@@ -123,7 +124,9 @@ int mapb_native_prepare(const mapb_native *plan, void (*function)(void), void *m
 }
 
 uint32_t mapb_native_flags_of(const void *prepared) { return ((const native_prepared *)prepared)->plan->flags; }
-uint64_t mapb_native_record_size(const void *prepared) { return ((const native_prepared *)prepared)->plan->record_size; }
+uint64_t mapb_native_record_size(const void *prepared) {
+    return ((const native_prepared *)prepared)->plan->record_size;
+}
 
 /* ---- inputs ---- */
 
@@ -134,7 +137,9 @@ static int fail(mape_task *task, int code, const char *format, ...) {
     va_end(arguments);
     task->failed = 1;
     task->fail_code = code;
-    task->fail_size = size < 0 ? 0 : size < (int)sizeof task->fail_text ? (uint32_t)size : (uint32_t)sizeof task->fail_text - 1;
+    task->fail_size = size < 0                             ? 0
+                      : size < (int)sizeof task->fail_text ? (uint32_t)size
+                                                           : (uint32_t)sizeof task->fail_text - 1;
     return MAPB_NATIVE_FAILED;
 }
 
@@ -176,7 +181,8 @@ static int find_input(mape_task *task, const struct source *from, const mapb_nat
     if (from->columns) {
         const mapb_column *column = &from->columns[p->column];
         if (column->spans) {
-            const mapb_span *span = (const mapb_span *)(from->input + column->spans) + (column->stride ? from->index : 0);
+            const mapb_span *span =
+                (const mapb_span *)(from->input + column->spans) + (column->stride ? from->index : 0);
             *out = span->offset ? from->input + span->offset : NULL;
             *size = span->size;
         } else {
@@ -194,7 +200,8 @@ static int find_input(mape_task *task, const struct source *from, const mapb_nat
     *out = span.offset ? from->item + span.offset : NULL;
     if (!span.offset) return 0;
     if (span.offset > from->size || span.size > from->size - span.offset) {
-        return fail(task, MAPE_E_OVERFLOW, "parameter \"%s\": its span, %llu bytes from %llu on, leaves the item's %llu bytes", p->name,
+        return fail(task, MAPE_E_OVERFLOW,
+                    "parameter \"%s\": its span, %llu bytes from %llu on, leaves the item's %llu bytes", p->name,
                     (unsigned long long)span.size, (unsigned long long)span.offset, (unsigned long long)from->size);
     }
     if (p->form == MAPB_FORM_TEXT && (span.size == 0 || (*out)[span.size - 1] != 0)) {
@@ -204,8 +211,8 @@ static int find_input(mape_task *task, const struct source *from, const mapb_nat
 }
 
 /* How many bytes an array has in this call. */
-static int array_size(mape_task *task, const native_prepared *n, const struct source *from, const mapb_native_parameter *p,
-                      uint64_t *out) {
+static int array_size(mape_task *task, const native_prepared *n, const struct source *from,
+                      const mapb_native_parameter *p, uint64_t *out) {
     uint64_t factor = p->length * p->element_size;
     *out = factor;
     if (p->length_parameter < 0) return 0;
@@ -230,8 +237,8 @@ static int array_size(mape_task *task, const native_prepared *n, const struct so
     }
     if (signed_count > 0) count = (uint64_t)signed_count;
     if (count > (UINT64_C(1) << 40) / factor) {
-        return fail(task, MAPE_E_OVERFLOW, "parameter \"%s\", the length of \"%s\", is %llu: more than memory can hold", counter->name,
-                    p->name, (unsigned long long)count);
+        return fail(task, MAPE_E_OVERFLOW, "parameter \"%s\", the length of \"%s\", is %llu: more than memory can hold",
+                    counter->name, p->name, (unsigned long long)count);
     }
     *out = factor * count;
     return 0;

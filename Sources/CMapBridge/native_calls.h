@@ -21,10 +21,10 @@ typedef struct native_prepared {
     void (*function)(void);
     uint32_t shortcut;
     uint32_t shortcut_parameters;
-    int32_t split;       /* The parameter that is passed as two arguments; -1: none. */
-    void **values;       /* One per argument, for libffi. */
-    void **pointers;     /* One per parameter: what an array's value points to. */
-    ffi_type *types;     /* One per type of the plan. */
+    int32_t split;             /* The parameter that is passed as two arguments; -1: none. */
+    void **values;             /* One per argument, for libffi. */
+    void **pointers;           /* One per parameter: what an array's value points to. */
+    ffi_type *types;           /* One per type of the plan. */
     ffi_type **argument_types; /* One per parameter; */
     ffi_type **split_types;    /* with the split. */
     ffi_type **elements;

@@ -21,7 +21,8 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
     }
 
     @Test(arguments: [
-        ("unsigned", MAPE_TYPE_UINT32), ("long int unsigned long", MAPE_TYPE_UINT64), ("short signed int", MAPE_TYPE_INT16),
+        ("unsigned", MAPE_TYPE_UINT32), ("long int unsigned long", MAPE_TYPE_UINT64),
+        ("short signed int", MAPE_TYPE_INT16),
         ("double long", MAPE_TYPE_LONG_DOUBLE), ("_Complex double", MAPE_TYPE_COMPLEX_DOUBLE),
         ("float complex", MAPE_TYPE_COMPLEX_FLOAT), ("long _Complex double", MAPE_TYPE_COMPLEX_LONG_DOUBLE),
         ("char unsigned", MAPE_TYPE_UINT8), ("bool", MAPE_TYPE_BOOL), ("const volatile int", MAPE_TYPE_INT32),
@@ -46,7 +47,8 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
     }
 
     @Test func lengths() throws {
-        let p = try parsed("void f(const float *v [n][3], int n, double *m [4][4], const void *data [0x10], char out[n])")
+        let p = try parsed(
+            "void f(const float *v [n][3], int n, double *m [4][4], const void *data [0x10], char out[n])")
         #expect(p.parameters.map(\.lengthParameter) == [1, nil, nil, nil, 1])
         #expect(p.parameters.map(\.length) == [3, 1, 16, 16, 1])
         #expect(p.parameters[3].type.kind == MAPE_TYPE_BYTE)
@@ -61,7 +63,8 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
 
     @Test func structuresAreLaidOutAsByC() throws {
         let p = try parsed(
-            "struct in {char a; short b[3];}; typedef {double x, y;} v2; struct in f({char a; struct in b; v2 c[2]; int d;} x)")
+            "struct in {char a; short b[3];}; typedef {double x, y;} v2; struct in f({char a; struct in b; v2 c[2]; int d;} x)"
+        )
         let type = p.parameters[0].type
         struct In {
             var a: CChar
@@ -162,7 +165,10 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
                 "struct v {double x, y[3];}; typedef struct v w; w f(const w *a [n][2], unsigned char n, inout {char c; w d;} b[1]);",
                 "const char *[64] strerror(int code)", "long double _Complex f(_Bool, float _Complex)",
             ]
-        let words = ["*", "[", "]", "(", ")", "{", "}", ",", ";", "...", "const", "inout", "int", "n", "0", "struct", "\u{e9}", "/*"]
+        let words = [
+            "*", "[", "]", "(", ")", "{", "}", ",", ";", "...", "const", "inout", "int", "n", "0", "struct", "\u{e9}",
+            "/*",
+        ]
         var understood = 0
         for _ in 0..<4000 {
             var bytes = Array(good.randomElement(using: &random)!.utf8)
@@ -191,10 +197,12 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
         #expect(mapError { try PrototypeParser.parse(deep, tellsErrno: false) }?.message.contains("deep") == true)
         let doubling = (0..<40).map { "typedef {t\($0) a, b;} t\($0 + 1); " }.joined()
         let text = "typedef int t0; \(doubling) int f(t40 x)"
-        #expect(mapError { try PrototypeParser.parse(text, tellsErrno: false) }?.message.contains("65536 bytes") == true)
+        #expect(
+            mapError { try PrototypeParser.parse(text, tellsErrno: false) }?.message.contains("65536 bytes") == true)
         let wide = "int f(" + (0..<300).map { _ in "int" }.joined(separator: ", ") + ")"
         #expect(mapError { try PrototypeParser.parse(wide, tellsErrno: false) }?.message.contains("256") == true)
         let long = String(repeating: " ", count: 20000)
-        #expect(mapError { try PrototypeParser.parse(long, tellsErrno: false) }?.message.contains("at most 16384") == true)
+        #expect(
+            mapError { try PrototypeParser.parse(long, tellsErrno: false) }?.message.contains("at most 16384") == true)
     }
 }

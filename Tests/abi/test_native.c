@@ -37,7 +37,8 @@ static mape_column column(const void *base, ptrdiff_t stride) {
     return c;
 }
 
-static mape_job *called(mape_pool *pool, mape_function_id function, uint64_t count, const mape_column *columns, size_t n) {
+static mape_job *called(mape_pool *pool, mape_function_id function, uint64_t count, const mape_column *columns,
+                        size_t n) {
     mape_job *job = NULL;
     is_ok(pool, mape_map_columns(pool, function, count, columns, n, NULL, &job));
     is_ok(pool, mape_job_wait(job, PATIENCE));
@@ -116,8 +117,8 @@ static void columns_in_a_buffer_are_read_there(uint32_t birth) {
 
 static void structures_arrays_and_texts(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 2);
-    mape_function_id cross = typed(
-        pool, "struct v {double x, y, z;}; struct v native_cross(struct v a, struct v b)", native_cross, 0);
+    mape_function_id cross =
+        typed(pool, "struct v {double x, y, z;}; struct v native_cross(struct v a, struct v b)", native_cross, 0);
     mape_function_id sort = typed(pool, "void native_sort(inout int v[8])", native_sort, 0);
     mape_function_id length = typed(pool, "int native_length(const char *text)", native_length, 0);
     mape_function_id name = typed(pool, "const char *[24] native_name(int code)", native_name, 0);
@@ -170,10 +171,10 @@ static void lengths_are_parameters(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 2);
     mape_function_id sum = typed(pool, "int native_sum(const double *v [n], size_t n, double *out [1])", native_sum, 0);
     mape_function_id small = typed(pool, "int native_sum_signed(const double *v [n], int8_t n)", native_sum_signed, 0);
-    mape_function_id repeat = typed(
-        pool, "void native_repeat(char c, unsigned short n, char *out [n], int *twice [1])", native_repeat, 0);
-    mape_function_id bytes = typed(
-        pool, "int native_count(const void *data [size], size_t size, unsigned char byte)", native_count, 0);
+    mape_function_id repeat =
+        typed(pool, "void native_repeat(char c, unsigned short n, char *out [n], int *twice [1])", native_repeat, 0);
+    mape_function_id bytes =
+        typed(pool, "int native_count(const void *data [size], size_t size, unsigned char byte)", native_count, 0);
     double values[] = {1, 2, 4, 8, 16, 32}, sums[4];
     int counts[4];
     size_t n[] = {3, 0, 6, 1};
@@ -232,10 +233,12 @@ static void lengths_are_parameters(uint32_t birth) {
 static void errno_and_what_stands_behind_the_dots(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 1);
     mape_function_id tells = typed(pool, "int native_errno(int value)", native_errno, MAPE_NATIVE_ERRNO);
-    mape_function_id behind = typed(
-        pool, "int64_t native_sum_behind(int count, ..., int64_t a, double b, int64_t c, double d)", native_sum_behind, 0);
+    mape_function_id behind =
+        typed(pool, "int64_t native_sum_behind(int count, ..., int64_t a, double b, int64_t c, double d)",
+              native_sum_behind, 0);
     mape_function_id prints = typed_in(
-        pool, "int snprintf(char *out [32], size_t n, const char *format, ..., double x, int i, const char *s)", "libc.so.6");
+        pool, "int snprintf(char *out [32], size_t n, const char *format, ..., double x, int i, const char *s)",
+        "libc.so.6");
     int values[] = {EDOM, 0, ERANGE}, results[3], errors[3];
     mape_column in[6] = {column(values, sizeof *values)};
     mape_column out[] = {column(results, sizeof *results), column(errors, sizeof *errors)};
@@ -367,8 +370,8 @@ static void functions_without_parameters_or_results_and_with_a_setup(uint32_t bi
 
 static void parameters_are_told(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 1);
-    mape_function_id function = typed(
-        pool, "int native_sum(const double *v [n][2], size_t n, double *out [1])", native_sum, MAPE_NATIVE_ERRNO);
+    mape_function_id function =
+        typed(pool, "int native_sum(const double *v [n][2], size_t n, double *out [1])", native_sum, MAPE_NATIVE_ERRNO);
     mape_prototype_info info = MAPE_PROTOTYPE_INFO_INIT;
     is_ok(pool, mape_prototype_of(pool, function, &info));
     assert_string_equal(info.name, "native_sum");
@@ -378,7 +381,8 @@ static void parameters_are_told(uint32_t birth) {
     is_ok(pool, mape_parameter_of(pool, function, 0, &p));
     assert_string_equal(p.name, "v");
     assert_string_equal(p.type_name, "const double *");
-    assert_true(p.type == MAPE_TYPE_DOUBLE && p.direction == MAPE_DIRECTION_IN && p.is_array && p.length_parameter == 1);
+    assert_true(p.type == MAPE_TYPE_DOUBLE && p.direction == MAPE_DIRECTION_IN && p.is_array &&
+                p.length_parameter == 1);
     assert_true(p.length == 2 && p.element_size == 8 && p.input == 0 && p.output == -1 && p.input_offset == 0);
     is_ok(pool, mape_parameter_of(pool, function, 2, &p));
     assert_true(p.direction == MAPE_DIRECTION_OUT && p.input == -1 && p.output == 1 && p.output_offset == 8);
@@ -429,7 +433,8 @@ static void wrong_descriptions_and_columns_are_refused(uint32_t birth) {
     mape_column good[] = {column(values, 0), column(&n, 0)};
     good[0].size = sizeof values;
     mape_column bad[2];
-    refused(pool, MAPE_E_ARGUMENT, "column_count is 1; the function has 2 inputs", mape_map_columns(pool, sum, 1, good, 1, NULL, &job));
+    refused(pool, MAPE_E_ARGUMENT, "column_count is 1; the function has 2 inputs",
+            mape_map_columns(pool, sum, 1, good, 1, NULL, &job));
     assert_null(job);
     refused(pool, MAPE_E_ARGUMENT, "columns is NULL", mape_map_columns(pool, sum, 1, NULL, 2, NULL, &job));
 #define with(change, status, words)                                                                                    \
@@ -449,16 +454,20 @@ static void wrong_descriptions_and_columns_are_refused(uint32_t birth) {
     with(bad[0].size = SIZE_MAX, MAPE_E_OVERFLOW, "\"v\"");
     with((bad[0].size = SIZE_MAX / 2, bad[0].stride = 8), MAPE_E_OVERFLOW, "memory");
     refused(pool, MAPE_E_OVERFLOW, "count", mape_map_columns(pool, sum, UINT64_MAX, good, 2, NULL, &job));
-    refused(pool, MAPE_E_STATE, "without a prototype", mape_map_columns(pool, registered(pool, run_square), 1, good, 2, NULL, &job));
+    refused(pool, MAPE_E_STATE, "without a prototype",
+            mape_map_columns(pool, registered(pool, run_square), 1, good, 2, NULL, &job));
 
     double result = -1;
     mape_column out[] = {column(NULL, 0), column(&result, 8)};
     job = called(pool, sum, 3, good, 2);
     refused(pool, MAPE_E_ARGUMENT, "column_count", mape_job_gather_columns(job, out, 3, NULL));
-    refused(pool, MAPE_E_OVERFLOW, "output 2, \"out\" (double *): stride is 4", (out[1].stride = 4, mape_job_gather_columns(job, out, 2, NULL)));
+    refused(pool, MAPE_E_OVERFLOW, "output 2, \"out\" (double *): stride is 4",
+            (out[1].stride = 4, mape_job_gather_columns(job, out, 2, NULL)));
     refused(pool, MAPE_E_OVERFLOW, "memory", (out[1].stride = PTRDIFF_MAX, mape_job_gather_columns(job, out, 2, NULL)));
-    refused(pool, MAPE_E_ARGUMENT, "it takes double", (out[1].type = MAPE_TYPE_INT8, mape_job_gather_columns(job, out, 2, NULL)));
-    refused(pool, MAPE_E_OVERFLOW, "size is 7", (out[1].type = 0, out[1].size = 7, mape_job_gather_columns(job, out, 2, NULL)));
+    refused(pool, MAPE_E_ARGUMENT, "it takes double",
+            (out[1].type = MAPE_TYPE_INT8, mape_job_gather_columns(job, out, 2, NULL)));
+    refused(pool, MAPE_E_OVERFLOW, "size is 7",
+            (out[1].type = 0, out[1].size = 7, mape_job_gather_columns(job, out, 2, NULL)));
     assert_true(result == -1);
     double results[3];
     out[1] = column(&results[2], -8);

@@ -43,7 +43,8 @@ static mape_function_id typed(mape_pool *pool, const char *prototype, void *nati
     return function;
 }
 
-static mape_native_fn proxied(mape_pool *pool, const char *prototype, void *native, uint32_t flags, struct heard *heard) {
+static mape_native_fn proxied(mape_pool *pool, const char *prototype, void *native, uint32_t flags,
+                              struct heard *heard) {
     mape_native_fn proxy = NULL;
     is_ok(pool, mape_proxy(pool, typed(pool, prototype, native, flags), NULL, on_error, heard, &proxy));
     assert_non_null(proxy);
@@ -54,13 +55,17 @@ static void calls_run_in_workers_and_give_what_the_function_gives(uint32_t birth
     struct heard heard = {0};
     mape_pool *pool = pool_open(birth, 2);
     mape_native_fn proxies[6];
-    double (*half)(double) = (double (*)(double))(proxies[0] = proxied(pool, "double native_half(double x)", native_half, 0, &heard));
+    double (*half)(double) =
+        (double (*)(double))(proxies[0] = proxied(pool, "double native_half(double x)", native_half, 0, &heard));
     int (*pid)(void) = (int (*)(void))(proxies[1] = proxied(pool, "int native_pid(void)", native_pid, 0, &heard));
-    struct vector (*cross)(struct vector, struct vector) = (struct vector (*)(struct vector, struct vector))(
-        proxies[2] = proxied(pool, "struct v {double x, y, z;}; struct v native_cross(struct v, struct v)", native_cross, 0, &heard));
-    void (*sort)(int *) = (void (*)(int *))(proxies[3] = proxied(pool, "void native_sort(inout int v[8])", native_sort, 0, &heard));
+    struct vector (*cross)(struct vector, struct vector) = (struct vector(*)(struct vector, struct vector))(
+        proxies[2] = proxied(pool, "struct v {double x, y, z;}; struct v native_cross(struct v, struct v)",
+                             native_cross, 0, &heard));
+    void (*sort)(int *) =
+        (void (*)(int *))(proxies[3] = proxied(pool, "void native_sort(inout int v[8])", native_sort, 0, &heard));
     int (*sum)(const double *, size_t, double *) = (int (*)(const double *, size_t, double *))(
-        proxies[4] = proxied(pool, "int native_sum(const double *v [n], size_t n, double *out [1])", native_sum, 0, &heard));
+        proxies[4] =
+            proxied(pool, "int native_sum(const double *v [n], size_t n, double *out [1])", native_sum, 0, &heard));
     int (*length)(const char *) = (int (*)(const char *))(
         proxies[5] = proxied(pool, "int native_length(const char *text)", native_length, 0, &heard));
     for (int i = 0; i < 100; i++) assert_true(half(i) == i / 2.0);
@@ -110,7 +115,8 @@ static void time_limits_errno_and_outputs(uint32_t birth) {
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.item_timeout_ns = MAPE_MILLISECONDS(200);
     mape_native_fn proxy = NULL;
-    is_ok(pool, mape_proxy(pool, typed(pool, "int native_act(int what, int value)", native_act, 0), &config, on_error, &heard, &proxy));
+    is_ok(pool, mape_proxy(pool, typed(pool, "int native_act(int what, int value)", native_act, 0), &config, on_error,
+                           &heard, &proxy));
     assert_int_equal(((int (*)(int, int))proxy)(ACT_LOOP, 1), 0);
     assert_int_equal(heard.cause, MAPE_CAUSE_ITEM_TIMEOUT);
     is_ok(pool, mape_proxy_destroy(proxy));
@@ -229,7 +235,9 @@ static void a_forked_child_of_the_host_hears_so(uint32_t birth) {
     pid_t child = fork();
     if (child == 0) {
         double zero = ((double (*)(double))proxy)(1);
-        _exit(zero == 0 && heard.count == 1 && heard.code == MAPE_E_FORKED && mape_proxy_destroy(proxy) == MAPE_E_FORKED ? 0 : 1);
+        _exit(zero == 0 && heard.count == 1 && heard.code == MAPE_E_FORKED && mape_proxy_destroy(proxy) == MAPE_E_FORKED
+                  ? 0
+                  : 1);
     }
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -241,7 +249,7 @@ static void a_forked_child_of_the_host_hears_so(uint32_t birth) {
 
 /** No process may make memory executable that it could write: prctl(2), Linux 6.3. Not to be undone, hence a child. */
 #ifndef PR_SET_MDWE
-#define PR_SET_MDWE               65
+#define PR_SET_MDWE              65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 static void proxies_need_no_writable_executable_memory(uint32_t birth) {
@@ -250,7 +258,8 @@ static void proxies_need_no_writable_executable_memory(uint32_t birth) {
         struct heard heard = {0};
         if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0) _exit(errno == EINVAL ? 77 : 2);
         /* The refusal is real. */
-        if (mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) _exit(3);
+        if (mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+            _exit(3);
         mape_pool_config config = config_of(birth, 1);
         mape_pool *pool = NULL;
         mape_function f = MAPE_FUNCTION_INIT;
@@ -290,8 +299,9 @@ static void more_proxies_than_there_are_and_none_that_is_made(uint32_t birth) {
     is_status(pool, MAPE_E_ARGUMENT, mape_proxy(pool, half, NULL, NULL, NULL, NULL));
     is_status(pool, MAPE_E_FUNCTION, mape_proxy(pool, 77, NULL, NULL, NULL, &more));
     is_status(pool, MAPE_E_STATE, mape_proxy(pool, registered(pool, run_square), NULL, NULL, NULL, &more));
-    is_status(pool, MAPE_E_UNSUPPORTED,
-              mape_proxy(pool, typed(pool, "const char *[9] native_name(int)", native_name, 0), NULL, NULL, NULL, &more));
+    is_status(
+        pool, MAPE_E_UNSUPPORTED,
+        mape_proxy(pool, typed(pool, "const char *[9] native_name(int)", native_name, 0), NULL, NULL, NULL, &more));
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.struct_size--;
     is_status(pool, MAPE_E_SIZE, mape_proxy(pool, half, &config, NULL, NULL, &more));

@@ -72,8 +72,9 @@ typedef struct mapb_native_parameter {
 typedef struct mapb_column {
     uint64_t base; /* Call i's is at base + i * stride, unless there are spans. */
     int64_t stride;
-    uint64_t size;  /* Bytes there. */
-    uint64_t spans; /* Offset of mapb_span entries, or 0: number i is call i's, with a stride of 0 the first is everybody's. */
+    uint64_t size; /* Bytes there. */
+    uint64_t
+        spans; /* Offset of mapb_span entries, or 0: number i is call i's, with a stride of 0 the first is everybody's. */
 } mapb_column;
 
 /** How mapb_native_run ended. */
@@ -114,7 +115,8 @@ MAPB_FORK_SAFE uint64_t mapb_native_measure(struct mape_task *task, const void *
 /** Calls item i. @return 0, or MAPB_NATIVE_FAILED. */
 MAPB_FORK_SAFE int mapb_native_call(struct mape_task *task, void *prepared, uint64_t i, uint8_t *record, uint64_t size);
 
-_Static_assert(sizeof(mapb_native) == 72 && sizeof(mapb_native_type) == 16 && sizeof(mapb_native_member) == 8, "layout");
+_Static_assert(sizeof(mapb_native) == 72 && sizeof(mapb_native_type) == 16 && sizeof(mapb_native_member) == 8,
+               "layout");
 _Static_assert(sizeof(mapb_native_parameter) == 88 && sizeof(mapb_column) == 32, "layout");
 
 #endif

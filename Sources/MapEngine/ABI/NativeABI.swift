@@ -114,7 +114,8 @@ extension NativeFunction {
     let count: UInt64
 
     /// The columns of a C array, with their sizes checked.
-    static func read(_ columns: UnsafePointer<mape_column>?, _ given: Int, _ wanted: Int, _ what: String) throws(MapError)
+    static func read(_ columns: UnsafePointer<mape_column>?, _ given: Int, _ wanted: Int, _ what: String)
+        throws(MapError)
         -> [mape_column]
     {
         guard given == wanted else {
@@ -193,9 +194,11 @@ extension NativeFunction {
             throw error(
                 MAPE_E_OVERFLOW, k, who, unsafe "stride is \(column.stride), too small for places of \(size) bytes")
         }
-        let (distance, over) = unsafe (max(count, 1) - 1).multipliedReportingOverflow(by: UInt64(column.stride.magnitude))
+        let (distance, over) = unsafe (max(count, 1) - 1).multipliedReportingOverflow(
+            by: UInt64(column.stride.magnitude))
         guard !over, distance <= UInt64(Int64.max) else {
-            throw error(MAPE_E_OVERFLOW, k, who, unsafe "\(count) times its stride (\(column.stride)) passes the end of memory")
+            throw error(
+                MAPE_E_OVERFLOW, k, who, unsafe "\(count) times its stride (\(column.stride)) passes the end of memory")
         }
         return unsafe OutputColumn(base: column.base, stride: column.stride, size: size)
     }
@@ -233,7 +236,8 @@ public func mape_job_gather_columns(
 ) -> Int32 {
     unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
         guard let native = job.function.native else {
-            throw MapError(MAPE_E_STATE, "job: its function, \"\(job.function.name)\", was registered without a prototype")
+            throw MapError(
+                MAPE_E_STATE, "job: its function, \"\(job.function.name)\", was registered without a prototype")
         }
         guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
         if !job.isDone { pool.pump() }

@@ -51,7 +51,8 @@ public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
         guard let object = unsafe mapb_proxy_object(proxy) else { throw none }
         let its = unsafe Unmanaged<Proxy>.fromOpaque(object)
         if unsafe its.takeUnretainedValue().tellsHere {
-            throw MapError(MAPE_E_BUSY, "proxy cannot be destroyed from inside its on_error: its call has not returned yet")
+            throw MapError(
+                MAPE_E_BUSY, "proxy cannot be destroyed from inside its on_error: its call has not returned yet")
         }
         guard mapb_proxy_close(proxy) != 0 else { throw none }
         mapb_proxy_free(proxy)

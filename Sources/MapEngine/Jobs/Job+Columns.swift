@@ -96,7 +96,8 @@ extension Job {
 
     /// One output of one record.
     private func copy(
-        _ output: Prototype.Output, _ column: OutputColumn, _ item: UInt64, from record: UnsafeRawPointer, _ size: UInt64
+        _ output: Prototype.Output, _ column: OutputColumn, _ item: UInt64, from record: UnsafeRawPointer,
+        _ size: UInt64
     ) {
         guard let base = unsafe column.base else { return }
         let to = unsafe base + Int(item) * column.stride

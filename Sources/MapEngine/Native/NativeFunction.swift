@@ -40,7 +40,8 @@ final class NativeFunction {
             // Types that only pointers point to are not looked at by libffi.
             if size != 0 && size != type.size {
                 throw MapError(
-                    MAPE_E_UNSUPPORTED, "function.prototype: libffi takes \(type.spelling) to have \(size) bytes, not \(type.size)"
+                    MAPE_E_UNSUPPORTED,
+                    "function.prototype: libffi takes \(type.spelling) to have \(size) bytes, not \(type.size)"
                 )
             }
         }

@@ -116,7 +116,8 @@ struct PrototypeParser {
         }
         guard sees("[") else {
             throw error(
-                "how long can the returned text be? Write const char *[64] for at most 63 bytes: it is copied", at: star)
+                "how long can the returned text be? Write const char *[64] for at most 63 bytes: it is copied", at: star
+            )
         }
         _ = take()
         let place = token

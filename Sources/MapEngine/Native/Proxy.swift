@@ -57,7 +57,9 @@ import Glibc
     }
 
     /// Runs the call in a worker. Returns how it ended, when that was not well.
-    private func run(_ call: ProxyCall, _ item: UnsafeRawBufferPointer, _ error: inout Int32) throws(MapError) -> Outcome? {
+    private func run(_ call: ProxyCall, _ item: UnsafeRawBufferPointer, _ error: inout Int32) throws(MapError)
+        -> Outcome?
+    {
         let isStarted = try pool.locked { () throws(MapError) -> Bool in
             try pool.checkOpen()
             return pool.life == .running

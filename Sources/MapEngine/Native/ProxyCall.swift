@@ -31,7 +31,8 @@ import Glibc
         guard let counter = parameter.lengthParameter else { return parameter.size }
         guard let count = unsafe integer(at: argument(counter), prototype.parameters[counter].type.kind) else {
             throw .argument(
-                prototype.parameters[counter].shown(counter), "is negative, but it is the length of \"\(parameter.name)\"")
+                prototype.parameters[counter].shown(counter),
+                "is negative, but it is the length of \"\(parameter.name)\"")
         }
         let (size, over) = count.multipliedReportingOverflow(by: parameter.size)
         guard !over, size <= 1 << 40 else {

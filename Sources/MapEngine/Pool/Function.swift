@@ -139,7 +139,9 @@ final class Function {
         func typed(_ c: mape_function) throws(MapError) -> NativeFunction? {
             guard unsafe c.reserved == 0 else { throw .argument("function.reserved", "is not 0") }
             guard let prototype = unsafe c.prototype else {
-                guard unsafe c.native == nil else { throw .argument("function.prototype", "is NULL, but native is given") }
+                guard unsafe c.native == nil else {
+                    throw .argument("function.prototype", "is NULL, but native is given")
+                }
                 guard unsafe c.native_flags == 0 else {
                     throw .argument("function.native_flags", "is for functions with a prototype")
                 }

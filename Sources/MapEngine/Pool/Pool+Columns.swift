@@ -75,7 +75,8 @@ import Glibc
 
 extension Pool {
     /// Makes a job of a typed function's columns and queues it.
-    func submitColumns(_ function: Function, _ config: JobConfig, _ columns: [InputColumn], _ count: UInt64) throws(MapError)
+    func submitColumns(_ function: Function, _ config: JobConfig, _ columns: [InputColumn], _ count: UInt64)
+        throws(MapError)
         -> Job
     {
         let prototype = function.native!.prototype
@@ -212,12 +213,15 @@ private struct ColumnWork {
         let kind = prototype.parameters[counter].type.kind
         guard let elements = unsafe integer(at: length.place(i), kind) else {
             throw .argument(
-                prototype.parameters[counter].shown(counter), "is negative in call \(i), but it is the length of \"\(parameter.name)\"")
+                prototype.parameters[counter].shown(counter),
+                "is negative in call \(i), but it is the length of \"\(parameter.name)\"")
         }
         let (size, over) = elements.multipliedReportingOverflow(by: parameter.size)
         guard !over, size <= 1 << 40 else {
             throw MapError(
-                MAPE_E_OVERFLOW, "\(parameter.shown(prototype.inputs[k])): its length is \(elements) in call \(i), more than memory can hold")
+                MAPE_E_OVERFLOW,
+                "\(parameter.shown(prototype.inputs[k])): its length is \(elements) in call \(i), more than memory can hold"
+            )
         }
         return size
     }
