@@ -335,7 +335,7 @@ int main(int argc, char **argv) {
     if (argc > 1) return call_without_executable_memory();
     const struct abi_test tests[] = {
         BOTH(calls_run_in_workers_and_give_what_the_function_gives),
-        BOTH(a_function_that_dereferences_null_is_called_a_thousand_times),
+        PATIENT(a_function_that_dereferences_null_is_called_a_thousand_times, IN_EXEC | IN_FORK, 200),
         BOTH(time_limits_errno_and_outputs),
         BOTH(many_threads_call_at_once),
         BOTH(proxies_outlive_their_pool),

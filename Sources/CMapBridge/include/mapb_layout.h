@@ -159,7 +159,8 @@ typedef struct mapb_job {
     uint64_t size;
     uint64_t spans; /* Offset of mapb_span entries, or 0: item i's is number i & span_mask. */
     uint64_t span_mask;
-    uint64_t columns; /* A typed function's job: offset of mapb_column entries, one per input, in place of all above; or 0. */
+    uint64_t
+        columns; /* A typed function's: offset of mapb_column entries, one per input, in place of all above; or 0. */
 } mapb_job;
 
 typedef struct mapb_span {
