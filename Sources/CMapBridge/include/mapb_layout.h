@@ -159,8 +159,7 @@ typedef struct mapb_job {
     uint64_t size;
     uint64_t spans; /* Offset of mapb_span entries, or 0: item i's is number i & span_mask. */
     uint64_t span_mask;
-    uint64_t
-        columns; /* A typed function's: offset of mapb_column entries, one per input, in place of all above; or 0. */
+    uint64_t columns; /* A typed function's, in place of all above: offset of a mapb_column per input; or 0. */
 } mapb_job;
 
 typedef struct mapb_span {
