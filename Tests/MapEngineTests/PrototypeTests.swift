@@ -159,20 +159,21 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
     /// Prototypes with bytes changed, cut, doubled and put elsewhere: each is refused or understood; libffi agrees about those.
     @Test(arguments: seeds) func nothingCrashesTheParser(seed: UInt64) throws {
         var random = SeededRandom(seed)
-        let good =
-            Self.wrong.map(\.0) + [
-                "int snprintf(char *out [64], size_t n, const char *format, ..., double x, int i)",
-                "struct v {double x, y[3];}; typedef struct v w; w f(const w *a [n][2], unsigned char n, inout {char c; w d;} b[1]);",
-                "const char *[64] strerror(int code)", "long double _Complex f(_Bool, float _Complex)",
-            ]
+        let good = [
+            "int snprintf(char *out [64], size_t n, const char *format, ..., double x, int i)",
+            "struct v {double x, y[3];}; typedef struct v w; w f(const w *a [n][2], unsigned char n, inout {char c; w d;} b[1]);",
+            "const char *[64] strerror(int code)", "long double _Complex f(_Bool, float _Complex)",
+            "double pow(double x, double y)",
+        ]
+        let others = Self.wrong.map(\.0)
         let words = [
             "*", "[", "]", "(", ")", "{", "}", ",", ";", "...", "const", "inout", "int", "n", "0", "struct", "\u{e9}",
             "/*",
         ]
         var understood = 0
-        for _ in 0..<4000 {
-            var bytes = Array(good.randomElement(using: &random)!.utf8)
-            for _ in 0..<Int.random(in: 1...4, using: &random) {
+        for _ in 0..<2000 {
+            var bytes = Array((random.chance(60) ? good : others).randomElement(using: &random)!.utf8)
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
                 let at = Int.random(in: 0...bytes.count, using: &random)
                 switch Int.random(in: 0..<4, using: &random) {
                 case 0: bytes.insert(contentsOf: Array(words.randomElement(using: &random)!.utf8), at: at)
@@ -189,7 +190,7 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
             }
             #expect(error.message.hasPrefix("function.prototype"), "\(text): \(error.message)")
         }
-        #expect(understood > 100 && understood < 3900)
+        #expect(understood > 50 && understood < 1900, "\(understood)")
     }
 
     @Test func deepAndWideOnesHaveAnEnd() {

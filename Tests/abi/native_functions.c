@@ -41,6 +41,11 @@ void native_repeat(char c, unsigned short n, char *out, int *twice) {
     *twice = 2 * n;
 }
 
+void native_scribble(int n, uint64_t offset, uint64_t size, char *out) {
+    memset(out, 'o', (size_t)n);
+    if (offset) memcpy(out - 16, (uint64_t[]){offset, size}, 16);
+}
+
 int native_length(const char *text) { return text ? (int)strlen(text) : -1; }
 
 const char *native_name(int code) {

@@ -20,6 +20,8 @@ int native_sum(const double *v, size_t n, double *out);
 int native_sum_signed(const double *v, int8_t n);
 void native_sort(int v[8]);
 void native_repeat(char c, unsigned short n, char *out, int *twice);
+/** Writes other numbers over the 16 bytes before `out`, where its record says where `out` is. */
+void native_scribble(int n, uint64_t offset, uint64_t size, char *out);
 int native_length(const char *text);
 const char *native_name(int code);
 int native_errno(int value);

@@ -172,11 +172,42 @@ static void long_ranges_are_yielded_cancelled_and_short_of_memory(uint32_t birth
     pool_close(pool);
 }
 
+static void what_a_worker_writes_about_its_outputs_is_not_believed(uint32_t birth) {
+    mape_pool *pool = pool_open(birth, 1);
+    mape_function_id scribble =
+        typed(pool, "void native_scribble(int n, uint64_t offset, uint64_t size, char *out [n])", native_scribble, 0);
+    const uint64_t offsets[] = {0, 1 << 20, 16, UINT64_MAX, 8, 33}, sizes[] = {0, 8, UINT64_MAX, 8, 8, 0};
+    char places[6][16];
+    memset(places, '-', sizeof places);
+    mape_column in[] = {column(&(int){10}, 0), column(offsets, 8), column(sizes, 8)}, out = column(places, 16);
+    out.size = 16;
+    mape_job *job = called(pool, scribble, 6, in, 3);
+    assert_int_equal(progress_of(job).ok, 6);
+    gathered(pool, job, &out, 1, 4);
+    assert_memory_equal(places[0], "oooooooooo------", 16);
+    for (int i = 1; i < 6; i++) {
+        if (i != 4) assert_memory_equal(places[i], "----------------", 16);
+    }
+    /* A proxy's caller gets what there is room for, or nothing. */
+    mape_native_fn proxy = NULL;
+    is_ok(pool, mape_proxy(pool, scribble, NULL, NULL, NULL, &proxy));
+    void (*call)(int, uint64_t, uint64_t, char *) = (void (*)(int, uint64_t, uint64_t, char *))proxy;
+    for (int i = 1; i < 6; i++) {
+        if (i != 4) call(10, offsets[i], sizes[i], places[i]);
+        if (i != 4) assert_memory_equal(places[i], "----------------", 16);
+    }
+    call(10, 0, 0, places[5]);
+    assert_memory_equal(places[5], "oooooooooo------", 16);
+    is_ok(pool, mape_proxy_destroy(proxy));
+    pool_close(pool);
+}
+
 int main(void) {
     const struct abi_test tests[] = {
         BOTH(a_function_that_crashes_exits_or_loops_costs_its_own_call),
         EXEC_ONLY(wrong_descriptions_and_columns_are_refused),
         EXEC_ONLY(what_cannot_be_loaded_says_what_the_loader_said),
+        BOTH(what_a_worker_writes_about_its_outputs_is_not_believed),
         BOTH(long_ranges_are_yielded_cancelled_and_short_of_memory),
     };
     return run_abi_tests("native errors", tests, COUNT(tests));

@@ -17,7 +17,7 @@ extension Job {
     /// - Returns: how many calls have no result.
     func gather(_ prototype: Prototype, into columns: [OutputColumn]) throws(MapError) -> UInt64 {
         for (output, column) in zip(prototype.outputs, columns) where output.size == nil {
-            if unsafe column.base != nil { try check(output, column, prototype.resultSize) }
+            if unsafe column.base != nil { try check(output, column, prototype) }
         }
         var missing: UInt64 = 0
         for case let segment? in segments {
@@ -32,11 +32,15 @@ extension Job {
                 continue
             }
             for i in 0..<segment.count {
-                guard let record = segment.record(i), record.size >= prototype.resultSize else {
+                guard let record = segment.record(i) else {
                     missing += prototype.resultSize == 0 && segment.isOK(i) ? 0 : 1
                     continue
                 }
                 let at = unsafe UnsafeRawPointer(region.base + Int(record.offset))
+                guard unsafe prototype.isSound(at, record.size) else {
+                    missing += 1
+                    continue
+                }
                 for (output, column) in zip(prototype.outputs, columns) {
                     unsafe copy(output, column, segment.first + i, from: at, record.size)
                 }
@@ -46,12 +50,13 @@ extension Job {
     }
 
     /// Throws when an array of a length of its own is larger than its place.
-    private func check(_ output: Prototype.Output, _ column: OutputColumn, _ least: UInt64) throws(MapError) {
+    private func check(_ output: Prototype.Output, _ column: OutputColumn, _ prototype: Prototype) throws(MapError) {
         for case let segment? in segments where segment.outcome == nil {
             guard let region = segment.region else { continue }
             for i in 0..<segment.count {
-                guard let record = segment.record(i), record.size >= least else { continue }
+                guard let record = segment.record(i) else { continue }
                 let at = unsafe UnsafeRawPointer(region.base + Int(record.offset))
+                guard unsafe prototype.isSound(at, record.size) else { continue }
                 let span = unsafe output.span(in: at)
                 if span.size > column.size {
                     throw MapError(
@@ -109,6 +114,18 @@ extension Job {
         let span = unsafe output.span(in: record)
         guard span.offset <= size, span.size <= size - span.offset, span.size <= column.size else { return }
         unsafe to.copyMemory(from: record + Int(span.offset), byteCount: Int(span.size))
+    }
+}
+
+extension Prototype {
+    /// Whether a record of so many bytes, which a worker wrote, holds what it says it does.
+    func isSound(_ record: UnsafeRawPointer, _ size: UInt64) -> Bool {
+        guard size >= resultSize else { return false }
+        for output in outputs where output.size == nil {
+            let span = unsafe output.span(in: record)
+            guard span.offset <= size, span.size <= size - span.offset else { return false }
+        }
+        return true
     }
 }
 

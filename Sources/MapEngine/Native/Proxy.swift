@@ -92,7 +92,11 @@ import Glibc
             if let bad = segment.badEnd(0) { return .badly(bad) }
             var result = unsafe mape_result()
             unsafe segment.read(0, into: &result)
-            guard unsafe UInt64(result.size) >= prototype.resultSize else { return .badly(Self.noReply) }
+            if prototype.resultSize > 0 {
+                guard let record = unsafe result.data, unsafe prototype.isSound(record, UInt64(result.size)) else {
+                    return .badly(Self.noReply)
+                }
+            }
             return unsafe .well(call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)))
         }
         switch end {
