@@ -20,6 +20,20 @@ import Testing
         #expect(error?.message.hasPrefix("items->struct_size ") == true)
     }
 
+    @Test func aSmallerStructureOfAnOlderHeaderIsFilledUp() throws {
+        var function = mape_function()
+        let older = try #require(MemoryLayout<mape_function>.offset(of: \.prototype))
+        function.struct_size = older
+        function.data_size = 7
+        // What lies behind it is not the caller's.
+        function.native_flags = 99
+        let read = try checked(&function, "function", zero: mape_function(), olderSizes: [older])
+        #expect(read.data_size == 7 && read.native_flags == 0 && read.prototype == nil)
+        function.struct_size = older - 1
+        let error = mapError { try checked(&function, "function", zero: mape_function(), olderSizes: [older]) }
+        #expect(error?.status == MAPE_E_SIZE.rawValue)
+    }
+
     @Test func nullIsAnArgumentError() {
         let error = mapError { try checked(UnsafePointer<mape_items>?.none, "items") { $0.struct_size } }
         #expect(error?.status == MAPE_E_ARGUMENT.rawValue)

@@ -73,6 +73,18 @@ func checked<T>(_ pointer: UnsafePointer<T>?, _ name: String, _ size: (T) -> Int
     return unsafe pointer.pointee
 }
 
+/// The same for a structure that has grown: callers of older headers give its first fields, and the others are as in `zero`.
+func checked<T>(_ pointer: UnsafePointer<T>?, _ name: String, zero: T, olderSizes: [Int]) throws(MapError) -> T {
+    guard let pointer = unsafe pointer else { throw .null(name) }
+    let told = unsafe UnsafeRawPointer(pointer).loadUnaligned(as: Int.self)
+    guard olderSizes.contains(told) else { return try unsafe checked(pointer, name) { _ in 0 } }
+    var grown = zero
+    unsafe withUnsafeMutableBytes(of: &grown) {
+        unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: pointer, count: told))
+    }
+    return grown
+}
+
 func checkSize<T>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws(MapError) -> UnsafeMutablePointer<T> {
     guard let pointer = unsafe pointer else { throw .null(name) }
     _ = try unsafe checked(UnsafePointer(pointer), name) { _ in 0 }
