@@ -824,8 +824,8 @@ typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
 int mape_proxy(mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_proxy_error_fn on_error, void *context,
                mape_native_fn *out_proxy);
 
-/** @brief Takes a proxy away. Waits until calls that are running have returned; so not from inside its `on_error`, which is answered
- *         with #MAPE_E_BUSY. Calling the pointer afterwards is an error of the caller that cannot be noticed. Needed, and possible,
+/** @brief Takes a proxy away. Calls that are running end as cancelled, and it waits until they have returned; so not from inside
+ *         its `on_error`, which is answered with #MAPE_E_BUSY. Calling the pointer afterwards is an error of the caller that cannot be noticed. Needed, and possible,
  *         after the pool was destroyed as well.
  *  @param proxy what #mape_proxy gave; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy; #MAPE_E_BUSY. */
 int mape_proxy_destroy(mape_native_fn proxy);

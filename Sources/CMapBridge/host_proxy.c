@@ -110,18 +110,20 @@ static struct slot *slot_of(mape_native_fn proxy) {
     return &mapb_proxy_slots[distance / TRAMPOLINE_BYTES];
 }
 
-void *mapb_proxy_object(mape_native_fn proxy) {
-    struct slot *slot = slot_of(proxy);
-    return slot && __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == 1 ? slot->object : NULL;
-}
-
-int mapb_proxy_close(mape_native_fn proxy) {
+void *mapb_proxy_claim(mape_native_fn proxy) {
     struct slot *slot = slot_of(proxy);
     uint32_t used = 1;
-    if (!slot || !__atomic_compare_exchange_n(&slot->state, &used, 2, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return 0;
+    if (!slot || !__atomic_compare_exchange_n(&slot->state, &used, 2, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return NULL;
+    return slot->object;
+}
+
+void mapb_proxy_keep(mape_native_fn proxy) { __atomic_store_n(&slot_of(proxy)->state, 1, __ATOMIC_SEQ_CST); }
+
+void mapb_proxy_await(mape_native_fn proxy) {
+    struct slot *slot = slot_of(proxy);
     uint32_t calls;
     while ((calls = __atomic_load_n(&slot->calls, __ATOMIC_SEQ_CST)) != 0) mapb_wait_private(&slot->calls, calls, -1);
-    return 1;
 }
 
 void mapb_proxy_free(mape_native_fn proxy) {

@@ -218,6 +218,28 @@ static void a_pool_is_destroyed_while_a_proxy_waits(uint32_t birth) {
     is_ok(NULL, mape_proxy_destroy(proxy));
 }
 
+static void a_proxy_is_destroyed_while_it_waits(uint32_t birth) {
+    struct heard heard = {0};
+    mape_pool_config config = config_of(birth, 1);
+    config.grace_ns = MAPE_MILLISECONDS(100);
+    mape_pool *pool = pool_open_with(&config);
+    mape_native_fn proxy = proxied(pool, "long native_wait(long milliseconds)", native_wait, 0, &heard);
+    is_ok(pool, mape_pool_start(pool, PATIENCE));
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++) assert_int_equal(pthread_create(&threads[i], NULL, call_wait, (void *)proxy), 0);
+    wait_until(stats_of(pool).jobs == 3);
+    is_ok(pool, mape_proxy_destroy(proxy));
+    for (int i = 0; i < 3; i++) {
+        void *result = (void *)1;
+        pthread_join(threads[i], &result);
+        assert_null(result);
+    }
+    assert_int_equal(heard.count, 3);
+    assert_int_equal(heard.state, MAPE_ITEM_CANCELLED);
+    assert_int_equal(heard.cause, MAPE_CAUSE_CANCEL);
+    pool_close(pool);
+}
+
 static void a_forked_child_of_the_host_hears_so(uint32_t birth) {
     struct heard heard = {0};
     mape_pool *pool = pool_started(birth, 1);
@@ -340,6 +362,7 @@ int main(int argc, char **argv) {
         BOTH(many_threads_call_at_once),
         BOTH(proxies_outlive_their_pool),
         BOTH(a_pool_is_destroyed_while_a_proxy_waits),
+        BOTH(a_proxy_is_destroyed_while_it_waits),
         BOTH(a_forked_child_of_the_host_hears_so),
         EXEC_ONLY(proxies_need_no_writable_executable_memory),
         EXEC_ONLY(more_proxies_than_there_are_and_none_that_is_made),

@@ -90,10 +90,12 @@ int mapb_own_path(char *path, uint64_t size);
 
 /** A function pointer of a prepared call's type, whose calls go to mapb_proxy_call with `object`. @return NULL when all are in use. */
 mape_native_fn mapb_proxy_make(void *prepared, void *object);
-/** The object of a live proxy, or NULL. */
-void *mapb_proxy_object(mape_native_fn proxy);
-/** Begins to take a proxy away: waits until no call runs. @return 1; 0 when it is none, or another thread does it. */
-int mapb_proxy_close(mape_native_fn proxy);
+/** Begins to take a proxy away. @return its object; NULL when it is none, or another thread does it. */
+void *mapb_proxy_claim(mape_native_fn proxy);
+/** Leaves it after all. */
+void mapb_proxy_keep(mape_native_fn proxy);
+/** Waits until no call of it runs. */
+void mapb_proxy_await(mape_native_fn proxy);
 /** Ends it: the pointer may be another's from now on. */
 void mapb_proxy_free(mape_native_fn proxy);
 /** In Swift: answers a call. error: errno of the calling thread, which may be changed. */

@@ -48,13 +48,15 @@ public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
     guard let proxy else { return MAPE_OK.rawValue }
     return enter { () throws(MapError) in
         let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was destroyed, or never was one")
-        guard let object = unsafe mapb_proxy_object(proxy) else { throw none }
+        guard let object = unsafe mapb_proxy_claim(proxy) else { throw none }
         let its = unsafe Unmanaged<Proxy>.fromOpaque(object)
         if unsafe its.takeUnretainedValue().tellsHere {
+            mapb_proxy_keep(proxy)
             throw MapError(
                 MAPE_E_BUSY, "proxy cannot be destroyed from inside its on_error: its call has not returned yet")
         }
-        guard mapb_proxy_close(proxy) != 0 else { throw none }
+        unsafe its.takeUnretainedValue().close()
+        mapb_proxy_await(proxy)
         mapb_proxy_free(proxy)
         unsafe its.release()
     }

@@ -16,6 +16,8 @@ import Glibc
     private let context: UnsafeMutableRawPointer?
     let prepared: PreparedCall
     private let guardLock = Lock()
+    /// Calls that run are to end. Guarded by the pool's lock.
+    private var isClosing = false
     /// Threads that are inside onError.
     private var telling: [UInt64] = []
 
@@ -83,10 +85,13 @@ import Glibc
         enum End { case well(Int32?), badly(Outcome) }
         let end = pool.wait(until: .max) { () -> End? in
             if job.isReleased { return .badly(Self.outcome(MAPE_E_CLOSED.rawValue, "pool was destroyed")) }
-            guard job.isDone else { return nil }
+            guard job.isDone || isClosing else { return nil }
             defer {
                 Handles.shared.remove(job.handle)
                 pool.release(job)
+            }
+            guard job.isDone else {
+                return .badly(Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its proxy was destroyed"))
             }
             guard let segment = job.segment(holding: 0) else { return .badly(Self.noReply) }
             if let bad = segment.badEnd(0) { return .badly(bad) }
@@ -105,6 +110,14 @@ import Glibc
             return nil
         case .badly(let outcome)?: return outcome
         case nil: return Self.noReply
+        }
+    }
+
+    /// Ends the calls that run, as cancelled.
+    func close() {
+        pool.locked {
+            isClosing = true
+            pool.waiting.wake()
         }
     }
 
