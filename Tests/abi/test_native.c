@@ -10,7 +10,7 @@
 #include <math.h>
 #include <signal.h>
 
-#define CALLS 20000
+#define CALLS 200000
 
 static void numbers_come_from_arrays_and_go_to_arrays(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 2);

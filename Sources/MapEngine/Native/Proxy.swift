@@ -62,26 +62,17 @@ import Glibc
     private func run(_ call: ProxyCall, _ item: UnsafeRawBufferPointer, _ error: inout Int32) throws(MapError)
         -> Outcome?
     {
-        let isStarted = try pool.locked { () throws(MapError) -> Bool in
+        let started = try pool.locked { () throws(MapError) -> Job? in
             try pool.checkOpen()
-            return pool.life == .running
+            return pool.life == .running ? try unsafe submit(item) : nil
         }
-        if !isStarted { try pool.ensureStarted() }
-        let size = UInt64(item.count)
-        let job = try pool.locked { () throws(MapError) -> Job in
-            try pool.checkOpen()
-            let job = try unsafe pool.submit(
-                function, config, .strided(item.baseAddress, count: 1, stride: size, size: size))
-            job.handle = Handles.shared.add(.job, pool)
-            guard job.handle != 0 else {
-                pool.freeInput(job)
-                throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use")
-            }
-            pool.jobs[job.handle] = job
-            pool.launch(job)
-            return job
+        let job: Job
+        if let started {
+            job = started
+        } else {
+            try pool.ensureStarted()
+            job = try pool.locked { () throws(MapError) -> Job in try unsafe submit(item) }
         }
-        while pool.locked({ pool.fill(job) }) {}
         enum End { case well(Int32?), badly(Outcome) }
         let end = pool.wait(until: .max) { () -> End? in
             if job.isReleased { return .badly(Self.outcome(MAPE_E_CLOSED.rawValue, "pool was destroyed")) }
@@ -111,6 +102,22 @@ import Glibc
         case .badly(let outcome)?: return outcome
         case nil: return Self.noReply
         }
+    }
+
+    /// Makes a job of one item, whose input is copied before this returns. Under the pool's lock.
+    private func submit(_ item: UnsafeRawBufferPointer) throws(MapError) -> Job {
+        try pool.checkOpen()
+        let size = UInt64(item.count)
+        let job = try unsafe pool.submit(
+            function, config, .strided(item.baseAddress, count: 1, stride: size, size: size))
+        job.handle = Handles.shared.add(.job, pool)
+        guard job.handle != 0 else {
+            pool.freeInput(job)
+            throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use")
+        }
+        pool.jobs[job.handle] = job
+        pool.launch(job)
+        return job
     }
 
     /// Ends the calls that run, as cancelled.
