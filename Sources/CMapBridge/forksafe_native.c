@@ -356,7 +356,7 @@ static int run_general(mape_task *task, native_prepared *n, uint8_t *records, ui
     return MAPB_NATIVE_DONE;
 }
 
-/* Loops for numbers of one type, in columns: about a third of what libffi's general call takes. */
+/* Loops for numbers of one type, in columns: a fraction of what libffi's general call takes (Benchmarks: native_scalar). */
 #define READ(type, k)                                                                                                  \
     ({                                                                                                                 \
         type value_;                                                                                                   \
