@@ -61,3 +61,13 @@ public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
         unsafe its.release()
     }
 }
+
+/// A call of a proxy: host_proxy.c comes here.
+@_cdecl("mapb_proxy_call")
+func proxyCall(
+    _ object: UnsafeMutableRawPointer, _ result: UnsafeMutableRawPointer,
+    _ arguments: UnsafePointer<UnsafeMutableRawPointer?>, _ error: UnsafeMutablePointer<Int32>
+) {
+    let proxy = unsafe Unmanaged<Proxy>.fromOpaque(object).takeUnretainedValue()
+    unsafe proxy.call(result, arguments, &error.pointee, refused: notHost())
+}

@@ -69,7 +69,6 @@ final class NativeType: Sendable {
     static let complexLongDouble = NativeType(
         MAPE_TYPE_COMPLEX_LONG_DOUBLE, size: 32, alignment: 16, "long double _Complex")
     static let byte = NativeType(MAPE_TYPE_BYTE, size: 1, alignment: 1, "void")
-    static let int32 = integer(32, signed: true, "int")
 
     /// An integer of 8, 16, 32 or 64 bits.
     static func integer(_ bits: Int, signed: Bool, _ spelling: String) -> NativeType {
@@ -126,5 +125,19 @@ extension mape_type {
         case MAPE_TYPE_BYTE: "byte"
         default: "type \(rawValue)"
         }
+    }
+}
+
+/// An integer of a type, or nil when it is negative.
+func integer(at place: UnsafeRawPointer, _ kind: mape_type) -> UInt64? {
+    switch kind {
+    case MAPE_TYPE_INT8: unsafe UInt64(exactly: place.loadUnaligned(as: Int8.self))
+    case MAPE_TYPE_UINT8: unsafe UInt64(place.loadUnaligned(as: UInt8.self))
+    case MAPE_TYPE_INT16: unsafe UInt64(exactly: place.loadUnaligned(as: Int16.self))
+    case MAPE_TYPE_UINT16: unsafe UInt64(place.loadUnaligned(as: UInt16.self))
+    case MAPE_TYPE_INT32: unsafe UInt64(exactly: place.loadUnaligned(as: Int32.self))
+    case MAPE_TYPE_UINT32: unsafe UInt64(place.loadUnaligned(as: UInt32.self))
+    case MAPE_TYPE_INT64: unsafe UInt64(exactly: place.loadUnaligned(as: Int64.self))
+    default: unsafe place.loadUnaligned(as: UInt64.self)
     }
 }

@@ -162,7 +162,7 @@ struct Prototype: Sendable {
         mustClear = written != resultSize
     }
 
-    /// "double pow(double, double)"
+    /// The type that it returns, as C has it.
     var returnSpelling: String {
         switch result {
         case .none: "void"

@@ -276,17 +276,3 @@ private struct ColumnWork {
         }
     }
 }
-
-/// An integer of a type, or nil when it is negative.
-func integer(at place: UnsafeRawPointer, _ kind: mape_type) -> UInt64? {
-    switch kind {
-    case MAPE_TYPE_INT8: unsafe UInt64(exactly: place.loadUnaligned(as: Int8.self))
-    case MAPE_TYPE_UINT8: unsafe UInt64(place.loadUnaligned(as: UInt8.self))
-    case MAPE_TYPE_INT16: unsafe UInt64(exactly: place.loadUnaligned(as: Int16.self))
-    case MAPE_TYPE_UINT16: unsafe UInt64(place.loadUnaligned(as: UInt16.self))
-    case MAPE_TYPE_INT32: unsafe UInt64(exactly: place.loadUnaligned(as: Int32.self))
-    case MAPE_TYPE_UINT32: unsafe UInt64(place.loadUnaligned(as: UInt32.self))
-    case MAPE_TYPE_INT64: unsafe UInt64(exactly: place.loadUnaligned(as: Int64.self))
-    default: unsafe place.loadUnaligned(as: UInt64.self)
-    }
-}

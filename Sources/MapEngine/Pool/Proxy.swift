@@ -35,14 +35,15 @@ import Glibc
     }
 
     /// A call: `arguments` has the address of each argument, `result` is where libffi wants the result.
+    /// - refused: why no call can be made in this process.
     func call(
         _ result: UnsafeMutableRawPointer, _ arguments: UnsafePointer<UnsafeMutableRawPointer?>,
-        _ error: inout Int32
+        _ error: inout Int32, refused: Int32?
     ) {
         let call = unsafe ProxyCall(prototype: prototype, result: result, arguments: arguments)
         call.clearResult()
-        if let status = notHost() {
-            tell(Self.outcome(status, statusText(status)))
+        if let status = refused {
+            tell(Self.outcome(status, statusText(status)), inHost: false)
             return
         }
         do {
@@ -139,7 +140,7 @@ import Glibc
 
     private func statusText(_ status: Int32) -> String { unsafe String(cString: mapb_status_text(status)) }
 
-    private func tell(_ outcome: Outcome) {
+    private func tell(_ outcome: Outcome, inHost: Bool = true) {
         guard let onError = unsafe onError else { return }
         var result = unsafe mape_result()
         unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
@@ -148,11 +149,10 @@ import Glibc
         unsafe result.code = outcome.code
         unsafe result.message = unsafe UnsafePointer(outcome.text.bytes)
         // A forked child has one thread, and the lock may have been held by another when it was made.
-        let isHost = notHost() == nil
         let thread = mapb_this_thread()
-        if isHost { locked { telling.append(thread) } }
+        if inHost { locked { telling.append(thread) } }
         unsafe onError(context, &result)
-        if isHost { locked { telling.remove(at: telling.lastIndex(of: thread)!) } }
+        if inHost { locked { telling.remove(at: telling.lastIndex(of: thread)!) } }
     }
 
     private func locked(_ body: () -> Void) {
@@ -177,13 +177,4 @@ extension Segment {
         let entry = table.entries[Int(i)]
         return entry.failure >= 0 ? table.failures[Int(entry.failure)] : nil
     }
-}
-
-@_cdecl("mapb_proxy_call")
-func proxyCall(
-    _ object: UnsafeMutableRawPointer, _ result: UnsafeMutableRawPointer,
-    _ arguments: UnsafePointer<UnsafeMutableRawPointer?>, _ error: UnsafeMutablePointer<Int32>
-) {
-    let proxy = unsafe Unmanaged<Proxy>.fromOpaque(object).takeUnretainedValue()
-    unsafe proxy.call(result, arguments, &error.pointee)
 }
