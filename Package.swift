@@ -16,7 +16,7 @@ func abiVersion() -> String {
 let shippedLinking: [LinkerSetting] = [
     .unsafeFlags([
         "-static-stdlib",
-        // A folder that holds libstdc++.a alone, so that the linker does not take the shared one.
+        // A folder that holds libstdc++.a and libffi.a alone, so that the linker does not take the shared ones.
         "-L\(root)/.build-static", "-Xclang-linker", "-static-libgcc",
         "-Xlinker", "-soname=libmapengine.so.\(abiVersion())",
         "-Xlinker", "--version-script=\(root)/Sources/exports.map",
@@ -67,7 +67,8 @@ let package = Package(
             name: "MapEngine", dependencies: ["CMapBridge"],
             swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error)]
                 + (shippedOnly ? shippedCompiling : []) + countsBranches,
-            linkerSettings: (isShipped ? shippedLinking : []) + (shippedOnly ? strictLinking : [])),
+            linkerSettings: (isShipped ? shippedLinking : []) + (shippedOnly ? strictLinking : [])
+                + [.linkedLibrary("ffi")]),
         .testTarget(
             name: "MapEngineTests", dependencies: ["MapEngine"],
             swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -85,6 +85,8 @@ place "$stage/mapengine.pc" lib/pkgconfig/mapengine.pc
 place "$stage/mapengineConfig.cmake" lib/cmake/mapengine/mapengineConfig.cmake
 place "$stage/mapengineConfigVersion.cmake" lib/cmake/mapengine/mapengineConfigVersion.cmake
 place LICENSE share/doc/mapengine/LICENSE
+# It is linked into the library.
+place scripts/packaging/libffi.LICENSE share/doc/mapengine/libffi.LICENSE
 
 # What an earlier version left behind.
 find dist/lib -maxdepth 2 -name 'libmapengine.so.*' ! -name "$library" ! -name "$library.debug" \

@@ -175,9 +175,12 @@ alone=(-DREPLIES=3 -DTHREADS=0 -DDEADLINE=0 -DDEPENDS=0)
 depends=(-DREPLIES=1 -DTHREADS=1 -DDEADLINE=0 -DDEPENDS=1)
 holds waiting-engine waiting.pml "${alone[@]}"
 holds waiting-threads waiting.pml "${depends[@]}"
-holds waiting-deadline waiting.pml -DREPLIES=1 -DTHREADS=1 -DDEADLINE=1 -DDEPENDS=0
+deadline=(-DREPLIES=1 -DTHREADS=1 -DDEADLINE=1 -DDEPENDS=0)
+holds waiting-deadline waiting.pml "${deadline[@]}"
+finds waiting BUG_ATTEND_WITHOUT_END waiting.pml "${deadline[@]}"
 finds waiting BUG_ENGINE_LOOKS_ONCE waiting.pml "${alone[@]}"
 finds waiting BUG_RING_WITHOUT_EPOCH waiting.pml "${alone[@]}"
+finds waiting BUG_RING_TOO_LATE waiting.pml "${alone[@]}"
 for bug in BUG_DONE_WITHOUT_WAKE BUG_NO_FENCE_WAKE BUG_LOOK_BEFORE_POINTING BUG_NO_FENCE_HOST BUG_NO_FENCE_WORKER \
     BUG_SLEEP_WITHOUT_COMPARING; do
     finds waiting $bug waiting.pml "${depends[@]}"

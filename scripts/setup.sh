@@ -112,14 +112,23 @@ check_packages() {
     fi
 }
 
-# The folder holds libstdc++.a alone, so that a linker that looks there first does not take the shared one.
+# The folder holds these two alone, so that a linker that looks there first does not take the shared ones. Of libffi it is the
+# archive whose code can go into a shared library.
 link_static_libraries() {
-    local archive
-    archive=$(gcc -print-file-name=libstdc++.a)
-    [[ -f $archive ]] || fail "gcc has no libstdc++.a. Install the package libstdc++-$(gcc -dumpversion)-dev, then try again."
+    local standard ffi
+    standard=$(gcc -print-file-name=libstdc++.a)
+    [[ -f $standard ]] || fail "gcc has no libstdc++.a. Install the package libstdc++-$(gcc -dumpversion)-dev, then try again."
+    ffi=$(gcc -print-file-name=libffi_pic.a)
+    [[ -f $ffi ]] || ffi=$(gcc -print-file-name=libffi.a)
+    [[ -f $ffi ]] || fail "there is no libffi_pic.a. Install the package libffi-dev, then try again."
     mkdir -p .build-static
-    if [[ $(readlink .build-static/libstdc++.a || true) != "$archive" ]]; then
-        ln -sfn "$archive" .build-static/libstdc++.a
+    link_static "$standard" .build-static/libstdc++.a
+    link_static "$ffi" .build-static/libffi.a
+}
+
+link_static() {
+    if [[ $(readlink "$2" || true) != "$1" ]]; then
+        ln -sfn "$1" "$2"
     fi
     # libbacktrace names functions and lines of a crash. It asks for the loaded libraries by a function of ours, which names only
     # those that matter (Sources/CMapBridge/forksafe_crash.c).

@@ -3,8 +3,8 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi faults hostile fuzz untouched
-#                                    soak install quickstart model guide
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi types faults hostile fuzz
+#                                    untouched soak install quickstart model guide
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -172,6 +172,7 @@ suite library "the library file" 300 count_summary Tests/checks/library.sh
 suite fork_safety "what runs after a fork" 600 count_summary Tests/checks/fork_safety.sh
 suite unit "unit tests (Swift)" 1200 count_swift_testing unit_tests
 suite abi "the interface (C)" 900 count_summary abi_tests
+suite types "every type of a typed function" 600 count_summary Tests/checks/types.sh
 suite faults "the fault catalogue" "$([[ ${FAULTS:-} == all ]] && echo 7200 || echo 900)" count_summary fault_tests
 suite untouched "hosts with habits" 1200 count_summary untouched
 suite soak "kills all the time" 600 count_summary soak

@@ -62,6 +62,15 @@ ROWS = [
         native("apply_cold", "mapengine", "futex", "zeromq") | python("apply_cold"), share=1.6, rounds=7,
     ),
     Row(
+        "native_scalar", "ns/call", "`double f(double)`, a C function without glue, over 10,000,000 numbers in a column",
+        native("native_scalar", "mapengine", "loop") | {"mapengine, errno asked for": Native("mapengine", "native_scalar_errno")}
+        | python("native_scalar", "Python ctypes"),
+    ),
+    Row(
+        "proxy_hot", "µs", "one call by a function pointer that runs in a worker, back to back",
+        native("proxy_hot", "mapengine") | {"mapengine, mape_apply": Native("mapengine", "apply_hot")},
+    ),
+    Row(
         "payload_in", "GB/s", "64 × 1 MiB, summed, from a `mape_buffer`",
         native("payload_in", "mapengine", "loop", "memcpy", "openmp", "tbb", "zeromq") | python("payload_in"),
         share=1.5, rounds=7, higher_is_better=True,

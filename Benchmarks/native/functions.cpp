@@ -29,6 +29,9 @@ int bench_squares(mape_task *task, void *, const mape_range *range) {
     return 0;
 }
 
+double bench_line(double x) { return work::line(x); }
+int64_t bench_plain_square(int64_t number) { return work::square(number); }
+
 int bench_sum(mape_task *task, void *, const void *input, size_t size) { return answer(task, work::sum(input, size)); }
 
 int bench_fill(mape_task *task, void *, const void *input, size_t) {

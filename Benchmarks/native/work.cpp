@@ -19,6 +19,8 @@ void squares(const std::int64_t *numbers, std::int64_t *results, std::size_t cou
     for (std::size_t i = 0; i < count; i++) results[i] = numbers[i] * numbers[i];
 }
 
+double line(double x) { return x * 1.5 + 1; }
+
 std::uint64_t sum(const void *bytes, std::size_t size) {
     const auto *words = static_cast<const std::uint64_t *>(bytes);
     std::uint64_t total = 0;

@@ -11,6 +11,8 @@ namespace work {
 constexpr int workers = 2;
 /// The rows of small items: 8 bytes in, 8 bytes out.
 constexpr std::size_t small_items = 1'000'000;
+/// The row of typed calls.
+constexpr std::size_t typed_calls = 10'000'000;
 /// The rows of large items.
 constexpr std::size_t payloads = 64;
 constexpr std::size_t payload_size = 1 << 20;
@@ -19,6 +21,9 @@ constexpr std::size_t payload_size = 1 << 20;
 std::int64_t square(std::int64_t number);
 /// The same for many, for those who may go over a range at once.
 void squares(const std::int64_t *numbers, std::int64_t *results, std::size_t count);
+
+/// A number to a number, for the rows of typed calls.
+double line(double x);
 
 /// The sum of all 8-byte words.
 std::uint64_t sum(const void *bytes, std::size_t size);

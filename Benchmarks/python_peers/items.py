@@ -14,6 +14,8 @@ PAYLOAD_SIZE = 1 << 20
 WORKERS = 2
 
 _work = ctypes.CDLL(os.environ["BENCH_PYTHON_WORK"])
+_work.peer_line.restype = ctypes.c_double
+_work.peer_line.argtypes = [ctypes.c_double]
 _work.peer_sum.restype = ctypes.c_uint64
 _work.peer_sum.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 _work.peer_fill.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64]
@@ -24,6 +26,9 @@ _work.peer_walk_end.restype = ctypes.c_uint64
 _work.peer_walk_end.argtypes = [ctypes.c_uint64, ctypes.c_uint64]
 _work.peer_uneven_items.restype = ctypes.c_size_t
 _work.peer_uneven_items.argtypes = [ctypes.POINTER(ctypes.c_uint64), ctypes.c_size_t]
+
+
+line = _work.peer_line
 
 
 def square(number):

@@ -99,4 +99,10 @@ class Pebble:
         self.pool.join()
 
 
-POOLS = {pool.name: pool for pool in (MultiprocessingPool, ConcurrentFutures, Loky, Mpire, Pebble)}
+class Ctypes:
+    """No pool: Python's own way to call a C function, in this process."""
+
+    name = "Python ctypes"
+
+
+POOLS = {pool.name: pool for pool in (MultiprocessingPool, ConcurrentFutures, Loky, Mpire, Pebble, Ctypes)}

@@ -63,6 +63,17 @@ def apply_cold(make, _seconds):
     return took * 1e6
 
 
+def native_scalar(_make, seconds):
+    """A loop of calls through ctypes; nothing in it depends on the count."""
+    numbers = [float(number) for number in range(200_000)]
+    expected = [1.5 * number + 1 for number in numbers]
+    line = items.line
+    took = median_seconds(
+        lambda: [line(number) for number in numbers], seconds, lambda results: results == expected
+    )
+    return took / len(numbers) * 1e9
+
+
 def _sums(make, seconds, count, size):
     pool = make()
     payloads = [bytes(items.fill(seed, size)) for seed in range(count)]

@@ -72,6 +72,17 @@ static void no_pool_function_takes(mape_pool *pool) {
     refused_null("pool", mape_event_fd(pool, &fd));
     assert_int_equal(fd, -1);
     refused_null("pool", mape_set_wakeup(pool, hook, NULL));
+    mape_prototype_info prototype = MAPE_PROTOTYPE_INFO_INIT;
+    mape_parameter_info parameter = MAPE_PARAMETER_INFO_INIT;
+    mape_column column = MAPE_COLUMN_INIT;
+    mape_native_fn proxy = (mape_native_fn)hook;
+    job = (mape_job *)8;
+    refused_null("pool", mape_prototype_of(pool, 1, &prototype));
+    refused_null("pool", mape_parameter_of(pool, 1, 0, &parameter));
+    refused_null("pool", mape_map_columns(pool, 1, 1, &column, 1, NULL, &job));
+    assert_null(job);
+    refused_null("pool", mape_proxy(pool, 1, NULL, NULL, NULL, &proxy));
+    assert_null(proxy);
 }
 
 /** Every function that takes a job or stream, given `job`, which is none. */
@@ -86,6 +97,8 @@ static void no_job_function_takes(mape_job *job) {
     refused_null("job", mape_job_wait(job, 0));
     refused_null("job", mape_job_result(job, 0, &result));
     refused_null("job", mape_job_gather(job, &place, sizeof place, 8, NULL));
+    mape_column column = MAPE_COLUMN_INIT;
+    refused_null("job", mape_job_gather_columns(job, &column, 1, NULL));
     refused_null("job", mape_job_progress(job, &progress));
     refused_null("job", mape_job_cancel(job));
 }

@@ -67,6 +67,7 @@ cd "$folder" || exit 1
 if check "build.sh builds" bash -e build.sh; then
     prints nearest.c ./nearest
     prints stream.c ./stream
+    prints typed.c ./typed
     prints pull.py "$python" pull.py
     check "zygote.c serves" env MAPENGINE_ZYGOTE_PATH="$folder/zygote" ./stream
     check_fails "zygote.c started by hand says what it is" "started by libmapengine" ./zygote

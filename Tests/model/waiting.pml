@@ -1,13 +1,16 @@
 /* waiting.pml - who moves the data: host threads that wait (one leads, the others follow), the engine thread, and the workers' bells.
  *
- *   worker:  outbox.tail = n;        fence;   look at the doorbell;     ring, once per epoch   WorkerMain.workerRing
+ *   worker:  outbox.tail = n;        fence;   look at the doorbell;     ring, once per epoch,  WorkerMain.workerRing
+ *                                                                       from ring_at on        layout.mapb_ring_at
  *   leader:  doorbell = own epoch;   fence;   look at outbox.tail;      sleep on the bell      Waiting.lead
  *   wake:    changes += 1;           fence;   look at sleepers;         wake                   Waiting.wake
  *   sleep:   sleepers += 1;          fence;   compare changes, sleep    (one step)             Waiting.sleep
  *
  * Two workers with replies for two jobs, a host thread that waits for each, and the engine. A thread may also give up, its deadline
  * having passed. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
- * buffers; unlocking is taken to empty the host's (a later lock of it would).
+ * buffers; unlocking is taken to empty the host's (a later lock of it would). Which replies are rung for is any choice that includes
+ * the last one; the code's choice (Waiting.chooseRings) is among them. A leader that goes may be expected back (Waiting.attend): then
+ * workers wake nobody, and the engine looks by itself after a while.
  *
  * Set from outside: REPLIES per worker, THREADS (0: nobody waits, the engine alone takes replies), DEADLINE (thread 0 may give up),
  * DEPENDS (the worker of thread 0's job goes on only once thread 1 is back: no wait may end only because another one does). Properties: no end but with every reply taken and every thread
@@ -21,13 +24,15 @@
 byte outboxTail[2];
 byte epoch;  /* The doorbell: epoch, */
 byte target; /* and whom to wake. */
-bool engineBell, waiterBell; /* Event descriptors: readable until drained. */
+byte ringAt[2]; /* inbox.ring_at */
+bool engineBell, waiterBell; /* Readable until drained. */
 
 /* Guarded by the pool's lock. */
 bool lock;
 byte answered[2];
 bool hasLeader, leaderSleeps;
 byte lastEpoch;
+bool attended; /* Pool.attendedUntil: the engine's sleep has an end. */
 
 /* Waiting.word and Waiting.sleepers. */
 byte changes, sleepers;
@@ -37,13 +42,18 @@ bool back[2];
 /* Store buffers: at most one store waits in each. */
 bool tailWaits[2];
 byte tailValue[2];
-bool doorbellWaits, changesWaits;
+bool doorbellWaits, changesWaits, ringsWait;
 byte epochValue, targetValue, changesValue;
+byte ringValue[2];
 
 #define IS_DONE(job) (answered[job] == REPLIES)
 
 inline drainDoorbell() {
     epoch = epochValue; target = targetValue; doorbellWaits = 0; epochValue = 0; targetValue = 0
+}
+
+inline drainRings() {
+    ringAt[0] = ringValue[0]; ringAt[1] = ringValue[1]; ringsWait = 0; ringValue[0] = 0; ringValue[1] = 0
 }
 
 inline drainChanges() { changes = changesValue; changesWaits = 0; changesValue = 0 }
@@ -54,23 +64,41 @@ end:
     do
     :: d_step { tailWaits[0] -> outboxTail[0] = tailValue[0]; tailWaits[0] = 0; tailValue[0] = 0 }
     :: d_step { tailWaits[1] -> outboxTail[1] = tailValue[1]; tailWaits[1] = 0; tailValue[1] = 0 }
-    :: d_step { doorbellWaits -> drainDoorbell() }
+    :: d_step { ringsWait -> drainRings() }
+    :: d_step { doorbellWaits && !ringsWait -> drainDoorbell() }
     :: d_step { changesWaits -> drainChanges() }
     od
 }
 
 /* layout.mapb_fence, on a host thread */
-#define HOST_FENCE (!doorbellWaits && !changesWaits)
+#define HOST_FENCE (!doorbellWaits && !changesWaits && !ringsWait)
 
 inline take() { atomic { !lock -> lock = 1 } }
 inline leave() { atomic { HOST_FENCE -> lock = 0 } }
 
+/* Waiting.chooseRings: from any reply on, the last one at the latest. */
+inline chooseRing(w) {
+    if
+#if REPLIES > 1
+    :: ringValue[w] = 0
+#endif
+    :: ringValue[w] = REPLIES
+#ifdef BUG_RING_TOO_LATE
+    :: ringValue[w] = REPLIES + 1
+#endif
+    fi
+}
+
 /* Waiting.point */
 inline point(whom) {
     atomic {
-        !doorbellWaits ->
+        !doorbellWaits && !ringsWait ->
         lastEpoch++;
-        epochValue = lastEpoch; targetValue = whom; doorbellWaits = 1
+        epochValue = lastEpoch; targetValue = whom; doorbellWaits = 1;
+        if
+        :: whom != BELL_NONE -> ringsWait = 1; chooseRing(0); chooseRing(1)
+        :: else
+        fi
     }
 #ifndef BUG_NO_FENCE_HOST
     HOST_FENCE
@@ -133,10 +161,10 @@ proctype worker(byte w) {
         atomic {
             bell = epoch;
             if
-            :: target == BELL_NONE || bell == rung
+            :: target == BELL_NONE || bell == rung || done < ringAt[w]
 #ifndef BUG_RING_WITHOUT_EPOCH
-            :: target == BELL_ENGINE && bell != rung -> rung = bell; engineBell = 1
-            :: target == BELL_WAITER && bell != rung -> rung = bell; waiterBell = 1
+            :: target == BELL_ENGINE && bell != rung && done >= ringAt[w] -> rung = bell; engineBell = 1
+            :: target == BELL_WAITER && bell != rung && done >= ringAt[w] -> rung = bell; waiterBell = 1
 #else
             :: target == BELL_ENGINE && bell != rung && rung == 0 -> rung = bell; engineBell = 1
             :: target == BELL_WAITER && bell != rung && rung == 0 -> rung = bell; waiterBell = 1
@@ -182,8 +210,8 @@ again:
             point(BELL_NONE);
             pump();
             if
-            :: IS_DONE(me) -> leave(); break
-            :: !IS_DONE(me) && late -> leave(); break
+            :: IS_DONE(me) -> break
+            :: !IS_DONE(me) && late -> break
             :: !IS_DONE(me) && !late
             fi;
 #ifndef BUG_LOOK_BEFORE_POINTING
@@ -196,21 +224,32 @@ again:
             leaderSleeps = 1;
 #endif
             if
-            :: IS_DONE(me) -> leave(); break
+            :: IS_DONE(me) -> break
             :: !IS_DONE(me)
             fi;
             leave();
-            /* host.mapb_poll, forksafe.mapb_drain */
+            /* host.mapb_poll, host.mapb_silence */
             if
             :: atomic { waiterBell -> waiterBell = 0 }
             :: DEADLINE && me == 0 -> late = 1
             fi
         od;
-        take();
+        /* Waiting.endLead, still under the lock */
         hasLeader = 0;
         leaderSleeps = 0;
-        point(BELL_ENGINE);
-        pump();
+        if
+        :: true ->
+            point(BELL_ENGINE);
+            pump()
+        :: true ->
+            /* Waiting.attend, Engine.engineMustWake */
+            point(BELL_NONE);
+#ifndef BUG_ATTEND_WITHOUT_END
+            attended = 1
+#else
+            skip
+#endif
+        fi;
         wake();
         leave();
         if
@@ -253,7 +292,8 @@ proctype engine() {
         fi;
         pump();
         if
-        :: !hasLeader ->
+        :: !hasLeader && attended /* Sleeps until Pool.attendedUntil. */
+        :: !hasLeader && !attended ->
             point(BELL_ENGINE);
 #ifndef BUG_ENGINE_LOOKS_ONCE
             pump()
@@ -267,6 +307,7 @@ proctype engine() {
             take();
             engineBell = 0;
             leave()
+        :: atomic { attended -> attended = 0 }
         :: IS_DONE(0) && IS_DONE(1) && back[0] && back[1] -> break
         fi
     od

@@ -53,6 +53,16 @@ mape_function_id Pool::function(const char *symbol) const {
     return id;
 }
 
+mape_function_id Pool::typed_function(const char *prototype, std::uint32_t flags) const {
+    mape_function function = MAPE_FUNCTION_INIT;
+    function.library = BENCH_FUNCTIONS;
+    function.prototype = prototype;
+    function.native_flags = flags;
+    mape_function_id id = 0;
+    expect(mape_register(handle, &function, &id), "mape_register");
+    return id;
+}
+
 mape_function_id Pool::range_function(const char *symbol) const {
     mape_function function = MAPE_FUNCTION_INIT;
     function.library = BENCH_FUNCTIONS;

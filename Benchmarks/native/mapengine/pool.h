@@ -39,6 +39,9 @@ public:
     mape_function_id function(const char *symbol) const;
     mape_function_id range_function(const char *symbol) const;
 
+    /// A typed function of that library.
+    mape_function_id typed_function(const char *prototype, std::uint32_t flags = 0) const;
+
     /// Memory that workers read in place; lives as long as the pool.
     void *buffer(std::size_t size) const;
 

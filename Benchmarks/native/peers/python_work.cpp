@@ -5,6 +5,8 @@ extern "C" {
 
 std::uint64_t peer_sum(const void *bytes, std::size_t size) { return work::sum(bytes, size); }
 
+double peer_line(double x) { return work::line(x); }
+
 void peer_fill(void *bytes, std::size_t size, std::uint64_t seed) { work::fill(bytes, size, seed); }
 
 int peer_is_filled(const void *bytes, std::size_t size, std::uint64_t seed) {

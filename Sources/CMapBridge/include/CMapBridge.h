@@ -2,6 +2,7 @@
  *
  *   mapb_layout.h    the memory that host and workers share, and its atomics
  *   mapb_forksafe.h  what may be called between fork and the user's function (forksafe*.c)
+ *   mapb_native.h    typed functions: plans, and calls by them
  *   mapb_host.h      what only the host calls (host*.c)
  */
 #ifndef CMAPBRIDGE_H
@@ -10,6 +11,7 @@
 #include "../../../include/mapengine.h"
 #include "mapb_layout.h"
 #include "mapb_forksafe.h"
+#include "mapb_native.h"
 #include "mapb_host.h"
 
 #endif

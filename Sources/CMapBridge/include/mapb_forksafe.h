@@ -198,6 +198,7 @@ typedef struct mapb_loaded {
     void *run;
     void *cleanup;
     void *state;
+    void *native; /* A typed function, prepared; or NULL. */
     uint32_t is_range;
     uint32_t ready;
 } mapb_loaded;

@@ -228,7 +228,7 @@ typedef struct mapb_job {
     uint64_t size;
     uint64_t spans; /* Offset of mapb_span entries, or 0: item i's is number i & span_mask. */
     uint64_t span_mask;
-    uint64_t reserved;
+    uint64_t columns; /* A typed function's, in place of all above: offset of a mapb_column per input; or 0. */
 } mapb_job;
 
 typedef struct mapb_span {
@@ -256,6 +256,7 @@ typedef struct mapb_function {
     uint64_t data; /* Input offset of the baked-in bytes, or the address itself with data_is_pointer. */
     uint64_t data_size;
     uint64_t data_is_pointer;
+    uint64_t native; /* A typed function: input offset of its mapb_native; or 0. */
 } mapb_function;
 
 /** A table of globals: count entries follow. Never changed once a job refers to it. */

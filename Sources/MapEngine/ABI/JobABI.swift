@@ -35,7 +35,7 @@ extension JobConfig {
 }
 
 /// What apply, map and stream_open have in common.
-private func submit(
+func submit(
     _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?,
     _ out: UnsafeMutablePointer<OpaquePointer?>?,
     isStream: Bool, _ make: (Pool, Function, JobConfig) throws(MapError) -> Job

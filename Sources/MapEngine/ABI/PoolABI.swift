@@ -96,7 +96,9 @@ public func mape_register(
     if let out = unsafe out_function { unsafe out.pointee = 0 }
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out_function else { throw .null("out_function") }
-        let description = try unsafe checked(function, "function") { unsafe $0.struct_size }
+        // Without typed functions, as in 0.1, it ended before `prototype`.
+        let older = unsafe MemoryLayout<mape_function>.offset(of: \.prototype)!
+        let description = try unsafe checked(function, "function", earlier: [older]) { unsafe $0.struct_size }
         unsafe out.pointee = try pool.locked { () throws(MapError) in try unsafe pool.register(description) }
         return MAPE_OK.rawValue
     }

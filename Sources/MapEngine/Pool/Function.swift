@@ -7,6 +7,8 @@ final class Function {
     let name: String
     let isRange: Bool
     let hasCleanup: Bool
+    /// Of a typed function.
+    let native: NativeFunction?
     /// Libraries for the zygote to load before it forks.
     let libraries: [String]
     let record: Block
@@ -17,12 +19,14 @@ final class Function {
     var setupDeaths: UInt32 = 0
 
     private init(
-        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, libraries: [String], record: Block, blocks: [Block]
+        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, libraries: [String],
+        record: Block, blocks: [Block]
     ) {
         self.id = id
         self.name = name
         self.isRange = isRange
         self.hasCleanup = hasCleanup
+        self.native = native
         self.libraries = libraries
         self.record = record
         self.blocks = blocks
@@ -62,6 +66,7 @@ final class Function {
 
         func make(_ c: mape_function, id: UInt32) throws(MapError) -> Function {
             var record = mapb_function()
+            let native = try unsafe typed(c)
             let isRange: Bool
             let hasCleanup: Bool
             if let library = unsafe c.library {
@@ -70,7 +75,7 @@ final class Function {
                     throw .argument(
                         "function.library", "is given beside pointers; give symbol names instead of the pointers")
                 }
-                guard unsafe (c.run_symbol == nil) != (c.run_range_symbol == nil) else {
+                guard unsafe native != nil || (c.run_symbol == nil) != (c.run_range_symbol == nil) else {
                     throw .argument(
                         "function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
                 }
@@ -78,7 +83,11 @@ final class Function {
                 libraries = unsafe [String(cString: library)]
                 isRange = unsafe c.run_range_symbol != nil
                 hasCleanup = unsafe c.cleanup_symbol != nil
-                record.run = try unsafe symbol(c.run_symbol ?? c.run_range_symbol, path)
+                if let native, unsafe c.run_symbol == nil {
+                    record.run = try symbol(native.prototype.name, path)
+                } else {
+                    record.run = try unsafe symbol(c.run_symbol ?? c.run_range_symbol, path)
+                }
                 record.setup = try unsafe symbol(c.setup_symbol, path)
                 record.cleanup = try unsafe symbol(c.cleanup_symbol, path)
             } else {
@@ -87,30 +96,72 @@ final class Function {
                 else {
                     throw .argument("function.library", "is NULL, but symbol names are given")
                 }
-                guard unsafe (c.run == nil) != (c.run_range == nil) else {
+                guard unsafe native != nil || (c.run == nil) != (c.run_range == nil) else {
                     throw .argument("function.run", "or run_range: exactly one of them must be given")
                 }
                 isRange = unsafe c.run_range != nil
                 hasCleanup = unsafe c.cleanup != nil
-                record.run = try unsafe place(
-                    isRange
-                        ? unsafeBitCast(c.run_range, to: UnsafeRawPointer?.self)
-                        : unsafeBitCast(c.run, to: UnsafeRawPointer?.self),
-                    isRange ? "function.run_range" : "function.run")
+                if native != nil {
+                    record.run = try unsafe place(
+                        unsafeBitCast(c.native, to: UnsafeRawPointer?.self), "function.native")
+                } else {
+                    record.run = try unsafe place(
+                        isRange
+                            ? unsafeBitCast(c.run_range, to: UnsafeRawPointer?.self)
+                            : unsafeBitCast(c.run, to: UnsafeRawPointer?.self),
+                        isRange ? "function.run_range" : "function.run")
+                }
                 record.setup = try unsafe place(unsafeBitCast(c.setup, to: UnsafeRawPointer?.self), "function.setup")
                 record.cleanup = try unsafe place(
                     unsafeBitCast(c.cleanup, to: UnsafeRawPointer?.self), "function.cleanup")
             }
             record.id = id
             record.is_range = isRange ? 1 : 0
+            if let native {
+                let plan = try take(UInt64(native.plan.count))
+                unsafe native.plan.withUnsafeBytes {
+                    unsafe input.copy($0.baseAddress!, $0.count, to: plan.offset)
+                }
+                record.native = plan.offset
+            }
             try unsafe bakeIn(c, &record)
             let block = try take(UInt64(MemoryLayout<mapb_function>.size))
             unsafe input.at(block.offset, as: mapb_function.self).pointee = record
-            let symbolName = unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) }
+            let symbolName =
+                unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
             return unsafe Function(
                 id: id, name: c.name.map { unsafe String(cString: $0) } ?? symbolName ?? "function \(id)",
                 isRange: isRange,
-                hasCleanup: hasCleanup, libraries: libraries, record: block, blocks: blocks)
+                hasCleanup: hasCleanup, native: native, libraries: libraries, record: block, blocks: blocks)
+        }
+
+        /// The prototype of a typed function, or nil for one that has none.
+        func typed(_ c: mape_function) throws(MapError) -> NativeFunction? {
+            guard unsafe c.reserved == 0 else { throw .argument("function.reserved", "is not 0") }
+            guard let prototype = unsafe c.prototype else {
+                guard unsafe c.native == nil else {
+                    throw .argument("function.prototype", "is NULL, but native is given")
+                }
+                guard unsafe c.native_flags == 0 else {
+                    throw .argument("function.native_flags", "is for functions with a prototype")
+                }
+                return nil
+            }
+            guard unsafe c.run == nil, unsafe c.run_range == nil, unsafe c.run_range_symbol == nil else {
+                throw .argument(
+                    "function.prototype",
+                    "is given beside run, run_range or run_range_symbol: give the function as native, or by library")
+            }
+            guard unsafe (c.native == nil) != (c.library == nil) else {
+                throw .argument(
+                    "function.native", "or library: exactly one of them must be given with a prototype")
+            }
+            guard unsafe c.native_flags & ~MAPE_NATIVE_ERRNO.rawValue == 0 else {
+                throw .argument("function.native_flags", unsafe "is \(c.native_flags): not of enum mape_native_flags")
+            }
+            return try unsafe NativeFunction(
+                PrototypeParser.parse(
+                    String(cString: prototype), tellsErrno: c.native_flags & MAPE_NATIVE_ERRNO.rawValue != 0))
         }
 
         func bakeIn(_ c: mape_function, _ record: inout mapb_function) throws(MapError) {
@@ -158,6 +209,14 @@ final class Function {
             place.kind = MAPB_PLACE_SYMBOL.rawValue
             place.library = library
             place.value = try unsafe text(String(cString: name))
+            return place
+        }
+
+        func symbol(_ name: String, _ library: UInt64) throws(MapError) -> mapb_place {
+            var place = mapb_place()
+            place.kind = MAPB_PLACE_SYMBOL.rawValue
+            place.library = library
+            place.value = try text(name)
             return place
         }
 

@@ -10,10 +10,16 @@ import CMapBridge
     let packed: UInt64
     let size: UInt64
     let target: UInt64
+    /// A typed function's items in place of the above, of which `packed` is the sum.
+    var columns: [HostColumn] = []
 
     /// Copies items `first` to `end`. Items that overlap in the host overlap in the arena.
     func copy(_ first: UInt64, _ end: UInt64, into input: InputMemory) {
         guard first < end else { return }
+        if !columns.isEmpty {
+            for column in columns { column.copy(first, end, into: input) }
+            return
+        }
         if packed == stride {
             let bytes = (end - 1 - first) * stride + size
             unsafe input.copy(base + Int(first * stride), Int(bytes), to: target + first * packed)
@@ -82,7 +88,7 @@ extension Pool {
         return job
     }
 
-    private func extentOf(_ count: UInt64, _ stride: UInt64, _ size: UInt64) throws(MapError) -> UInt64 {
+    func extentOf(_ count: UInt64, _ stride: UInt64, _ size: UInt64) throws(MapError) -> UInt64 {
         if count == 0 { return 0 }
         let (last, over) = (count - 1).multipliedReportingOverflow(by: stride)
         let (extent, over2) = last.addingReportingOverflow(size)
@@ -103,7 +109,7 @@ extension Pool {
     }
 
     /// The live buffer that holds a stretch of the input memory.
-    private func buffer(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
+    func buffer(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
         for buffer in buffers.values where buffer.contains(offset, count) { return buffer }
         throw .argument(name, "lies in the pool's memory, but not wholly inside a live mape_buffer")
     }
@@ -172,7 +178,7 @@ extension Pool {
         return enqueue(function, config, 0, block, [], stream: Stream(input: input, record: block, capacity: capacity))
     }
 
-    private func enqueue(
+    func enqueue(
         _ function: Function, _ config: JobConfig, _ total: UInt64, _ block: Block, _ used: [Buffer], stream: Stream?
     ) -> Job {
         sequence += 1

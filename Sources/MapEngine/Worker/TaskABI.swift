@@ -19,6 +19,12 @@ public func mape_task_worker(_ task: UnsafePointer<mape_task>!) -> UInt32 {
 @_noLocks @implementation @_cdecl("mape_task_output")
 public func mape_task_output(_ task: UnsafeMutablePointer<mape_task>!, _ size: Int) -> UnsafeMutableRawPointer! {
     guard let task = unsafe task, unsafe taskRunsItem(task) else { return nil }
+    return unsafe taskOutput(task, size)
+}
+
+/// Memory for the running item's result, or nil when there is none.
+@_noLocks
+func taskOutput(_ task: Task, _ size: Int) -> UnsafeMutableRawPointer? {
     if size <= 0 {
         unsafe task.pointee.has_result = 0
         // More than half of an address space arrives as a negative number.

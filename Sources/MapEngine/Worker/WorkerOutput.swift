@@ -29,6 +29,16 @@ func outputTake(_ task: Task, _ size: UInt64, _ alignment: UInt64) -> UInt64? {
     return nil
 }
 
+/// Gives back what was taken last, if nothing was taken since: `size` bytes before `end`.
+@_noLocks
+func outputReturn(_ task: Task, _ end: UInt64, _ size: UInt64) {
+    if unsafe task.pointee.hole_cursor == end {
+        unsafe task.pointee.hole_cursor = end &- size
+    } else if unsafe task.pointee.wild_cursor == end {
+        unsafe task.pointee.wild_cursor = end &- size
+    }
+}
+
 /// Changes the size of the running item's result; what was written stays.
 @_noLocks
 func outputResize(_ task: Task, _ size: UInt64) -> UInt64? {

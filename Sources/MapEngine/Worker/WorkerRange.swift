@@ -25,7 +25,9 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe task.pointee.fail_size = 0
     if unsafe task.pointee.growth > 0 { unsafe growthBegin(task) }
     let began = mapb_clock()
-    if unsafe function.pointee.is_range != 0 {
+    if let native = unsafe function.pointee.native {
+        unsafe nativeRun(task, native)
+    } else if unsafe function.pointee.is_range != 0 {
         let step = unsafe UInt64(request.pointee.step)
         unsafe rangeCalls(task, function, step > 0 ? step : task.pointee.count)
     } else {

@@ -14,6 +14,7 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     if unsafe functionFind(task, record, 1, &setup) != 0 { return }
     if unsafe functionFind(task, record, 2, &loaded.pointee.cleanup) != 0 { return }
     unsafe loaded.pointee.is_range = unsafe record.pointee.is_range
+    if unsafe record.pointee.native != 0 && !nativeSetup(task, record, loaded) { return }
     if let setup = unsafe setup {
         unsafe taskPrepare(task, request.pointee.first)
         var data: UnsafeRawPointer?

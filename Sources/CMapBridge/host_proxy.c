@@ -1,0 +1,135 @@
+/* host_proxy.c - function pointers whose calls the engine answers
+ *
+ * A proxy needs code of its own, because a C function pointer carries nothing but an address. libffi makes such code at run time, in
+ * memory that is writable and executable, or mapped twice; systems that forbid this exist (SELinux execmem, PR_SET_MDWE, noexec
+ * file systems), and Debian builds libffi without its static trampolines. So the code is here, in the library's text: MAPB_PROXIES
+ * trampolines, each of which loads the address of its slot into the register that libffi's closures for Go expect (the static chain
+ * of the ABI), and jumps to what the slot says. What is written at run time is data.
+ *
+ *   caller ──► trampoline i ──r10 = &slot[i]──► slot[i].tramp: libffi's closure entry ──► slot[i].fun = answer ──► mapb_proxy_call
+ */
+#include "native_calls.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#define MAPB_PROXIES 1024 /* As the header says. */
+
+/** Begins as ffi_go_closure. 64 bytes. */
+struct slot {
+    ffi_go_closure closure;
+    void *object;   /* What mapb_proxy_call is given. */
+    uint32_t state; /* 0: free, 1: in use, 2: being taken away. */
+    uint32_t calls; /* Running ones: a futex while it is taken away. */
+    uint64_t pad[3];
+};
+_Static_assert(sizeof(struct slot) == 64, "trampolines are assembled for slots of 64 bytes");
+_Static_assert(offsetof(ffi_go_closure, tramp) == 0, "trampolines jump to what a slot begins with");
+
+__attribute__((visibility("hidden"))) struct slot mapb_proxy_slots[MAPB_PROXIES];
+extern const uint8_t mapb_trampolines[] __attribute__((visibility("hidden")));
+
+#if defined(__x86_64__)
+#define TRAMPOLINE_BYTES 16
+__asm__(".pushsection .text\n"
+        ".balign 16\n"
+        ".hidden mapb_trampolines\n"
+        ".globl mapb_trampolines\n"
+        ".type mapb_trampolines, @function\n"
+        "mapb_trampolines:\n"
+        ".set mapb_slot, 0\n"
+        ".rept 1024\n"
+        "    endbr64\n"
+        "    leaq mapb_proxy_slots+mapb_slot(%rip), %r10\n"
+        "    jmpq *(%r10)\n"
+        "    .balign 16\n"
+        "    .set mapb_slot, mapb_slot + 64\n"
+        ".endr\n"
+        ".size mapb_trampolines, . - mapb_trampolines\n"
+        ".popsection\n");
+#elif defined(__aarch64__)
+#define TRAMPOLINE_BYTES 32
+__asm__(".pushsection .text\n"
+        ".balign 32\n"
+        ".hidden mapb_trampolines\n"
+        ".globl mapb_trampolines\n"
+        ".type mapb_trampolines, %function\n"
+        "mapb_trampolines:\n"
+        ".set mapb_slot, 0\n"
+        ".rept 1024\n"
+        "    hint #34\n" /* bti c */
+        "    adrp x18, mapb_proxy_slots+mapb_slot\n"
+        "    add x18, x18, :lo12:mapb_proxy_slots+mapb_slot\n"
+        "    ldr x16, [x18]\n"
+        "    br x16\n"
+        "    .balign 32\n"
+        "    .set mapb_slot, mapb_slot + 64\n"
+        ".endr\n"
+        ".size mapb_trampolines, . - mapb_trampolines\n"
+        ".popsection\n");
+#else
+#error "proxies need trampolines for this processor"
+#endif
+
+/* What libffi calls for each call of a proxy. */
+static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) {
+    struct slot *slot = closure;
+    (void)cif;
+    int error = errno;
+    __atomic_fetch_add(&slot->calls, 1, __ATOMIC_SEQ_CST);
+    mapb_proxy_call(slot->object, result, arguments, &error);
+    if (__atomic_sub_fetch(&slot->calls, 1, __ATOMIC_SEQ_CST) == 0 &&
+        __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST) == 2) {
+        mapb_wake_private(&slot->calls);
+    }
+    errno = error;
+}
+
+mape_native_fn mapb_proxy_make(void *prepared, void *object) {
+    native_prepared *n = prepared;
+    for (uint32_t i = 0; i < MAPB_PROXIES; i++) {
+        struct slot *slot = &mapb_proxy_slots[i];
+        uint32_t none = 0;
+        if (!__atomic_compare_exchange_n(&slot->state, &none, 2, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) continue;
+        slot->object = object;
+        slot->calls = 0;
+        if (ffi_prep_go_closure(&slot->closure, &n->cif, answer) != FFI_OK) {
+            __atomic_store_n(&slot->state, 0, __ATOMIC_RELEASE);
+            return NULL;
+        }
+        __atomic_store_n(&slot->state, 1, __ATOMIC_RELEASE);
+        return (mape_native_fn)(uintptr_t)(mapb_trampolines + (size_t)i * TRAMPOLINE_BYTES);
+    }
+    return NULL;
+}
+
+static struct slot *slot_of(mape_native_fn proxy) {
+    uintptr_t distance = (uintptr_t)proxy - (uintptr_t)mapb_trampolines;
+    if (distance >= MAPB_PROXIES * TRAMPOLINE_BYTES || distance % TRAMPOLINE_BYTES) return NULL;
+    return &mapb_proxy_slots[distance / TRAMPOLINE_BYTES];
+}
+
+void *mapb_proxy_claim(mape_native_fn proxy) {
+    struct slot *slot = slot_of(proxy);
+    uint32_t used = 1;
+    if (!slot || !__atomic_compare_exchange_n(&slot->state, &used, 2, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return NULL;
+    return slot->object;
+}
+
+void mapb_proxy_keep(mape_native_fn proxy) { __atomic_store_n(&slot_of(proxy)->state, 1, __ATOMIC_SEQ_CST); }
+
+void mapb_proxy_await(mape_native_fn proxy) {
+    struct slot *slot = slot_of(proxy);
+    uint32_t calls;
+    while ((calls = __atomic_load_n(&slot->calls, __ATOMIC_SEQ_CST)) != 0) mapb_wait_private(&slot->calls, calls, -1);
+}
+
+void mapb_proxy_free(mape_native_fn proxy) {
+    struct slot *slot = slot_of(proxy);
+    slot->object = NULL;
+    __atomic_store_n(&slot->state, 0, __ATOMIC_RELEASE);
+}
+
+uint64_t mapb_this_thread(void) { return (uint64_t)pthread_self(); }

@@ -1,0 +1,254 @@
+// Entry points on typed functions: what they take and give, and jobs over columns.
+
+import CMapBridge
+
+/// A registered function with a prototype.
+func typed(_ pool: Pool, _ id: UInt32) throws(MapError) -> (Function, NativeFunction) {
+    let function = try pool.function(id)
+    guard let native = function.native else {
+        throw MapError(MAPE_E_STATE, "function \(id), \"\(function.name)\", was registered without a prototype")
+    }
+    return (function, native)
+}
+
+@implementation @_cdecl("mape_prototype_of")
+public func mape_prototype_of(
+    _ pool: OpaquePointer!, _ function: mape_function_id, _ out: UnsafeMutablePointer<mape_prototype_info>!
+) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        try pool.locked { () throws(MapError) in
+            let native = try typed(pool, function).1
+            let prototype = native.prototype
+            var info = unsafe mape_prototype_info()
+            unsafe info.struct_size = unsafe MemoryLayout<mape_prototype_info>.size
+            unsafe info.name = unsafe UnsafePointer(native.nameText.bytes)
+            unsafe info.parameters = UInt32(prototype.parameters.count)
+            unsafe info.fixed = UInt32(prototype.fixedCount)
+            unsafe info.is_variadic = prototype.isVariadic ? 1 : 0
+            unsafe info.inputs = UInt32(prototype.inputs.count)
+            unsafe info.outputs = UInt32(prototype.outputs.count)
+            unsafe info.item_size = Int(prototype.itemSize)
+            unsafe info.result_size = Int(prototype.resultSize)
+            unsafe out.pointee = unsafe info
+        }
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_parameter_of")
+public func mape_parameter_of(
+    _ pool: OpaquePointer!, _ function: mape_function_id, _ index: UInt32,
+    _ out: UnsafeMutablePointer<mape_parameter_info>!
+) -> Int32 {
+    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        let out = try unsafe checkSize(out, "out")
+        try pool.locked { () throws(MapError) in
+            unsafe out.pointee = try unsafe typed(pool, function).1.info(index)
+        }
+        return MAPE_OK.rawValue
+    }
+}
+
+extension NativeFunction {
+    fileprivate func info(_ index: UInt32) throws(MapError) -> mape_parameter_info {
+        var info = unsafe mape_parameter_info()
+        unsafe info.struct_size = unsafe MemoryLayout<mape_parameter_info>.size
+        unsafe info.length_parameter = -1
+        unsafe info.length = 1
+        unsafe info.input = -1
+        unsafe info.output = -1
+        let texts: Texts
+        if index < UInt32(prototype.parameters.count) {
+            let parameter = prototype.parameters[Int(index)]
+            texts = parameterTexts[Int(index)]
+            unsafe info.type = (parameter.form == .text ? MAPE_TYPE_STRING : parameter.type.kind).rawValue
+            unsafe info.direction =
+                (parameter.isIn ? MAPE_DIRECTION_IN.rawValue : 0) | (parameter.isOut ? MAPE_DIRECTION_OUT.rawValue : 0)
+            unsafe info.is_array = parameter.form == .array ? 1 : 0
+            unsafe info.length_parameter = parameter.lengthParameter.map { Int32($0) } ?? -1
+            unsafe info.length = parameter.length
+            unsafe info.element_size = Int(parameter.type.size)
+            unsafe info.input = Int32(parameter.input)
+            unsafe info.output = Int32(parameter.output)
+            unsafe info.input_offset = Int(parameter.inputOffset)
+            unsafe info.output_offset = Int(parameter.outputOffset)
+        } else if index == UInt32.max {
+            texts = parameterTexts[prototype.parameters.count]
+            unsafe info.direction = MAPE_DIRECTION_OUT.rawValue
+            switch prototype.result {
+            case .none: break
+            case .value(let type):
+                unsafe info.type = type.kind.rawValue
+                unsafe info.element_size = Int(type.size)
+                unsafe info.output = 0
+            case .text(let size):
+                unsafe info.type = MAPE_TYPE_STRING.rawValue
+                unsafe info.length = size
+                unsafe info.element_size = 1
+                unsafe info.output = 0
+            }
+        } else if index == UInt32.max - 1 && prototype.tellsErrno {
+            texts = parameterTexts[prototype.parameters.count + 1]
+            unsafe info.direction = MAPE_DIRECTION_OUT.rawValue
+            unsafe info.type = MAPE_TYPE_INT32.rawValue
+            unsafe info.element_size = 4
+            unsafe info.output = Int32(prototype.outputs.count) - 1
+            unsafe info.output_offset = Int(prototype.errnoOffset)
+        } else {
+            throw MapError(
+                MAPE_E_INDEX,
+                index == UInt32.max - 1
+                    ? "index: errno is no output of this function; MAPE_NATIVE_ERRNO makes it one"
+                    : "index is \(index); the function has \(prototype.parameters.count) parameters")
+        }
+        unsafe info.name = unsafe UnsafePointer(texts.name.bytes)
+        unsafe info.type_name = unsafe UnsafePointer(texts.type.bytes)
+        return unsafe info
+    }
+}
+
+/// Checks columns against a prototype.
+@safe struct ColumnReader {
+    let prototype: Prototype
+    let count: UInt64
+
+    /// The columns of a C array, with their sizes checked.
+    static func read(_ columns: UnsafePointer<mape_column>?, _ given: Int, _ wanted: Int, _ what: String)
+        throws(MapError)
+        -> [mape_column]
+    {
+        guard given == wanted else {
+            throw .argument(
+                "column_count", "is \(given); the function has \(wanted) \(what)\(wanted == 1 ? "" : "s")")
+        }
+        guard wanted > 0 else { return unsafe [] }
+        guard let columns = unsafe columns else { throw .null("columns") }
+        var all = unsafe [mape_column]()
+        for k in 0..<wanted {
+            try unsafe all.append(checked(columns + k, "columns[\(k)]") { unsafe $0.struct_size })
+        }
+        return unsafe all
+    }
+
+    private func error(_ status: mape_status, _ k: Int, _ who: String, _ what: String) -> MapError {
+        MapError(status, "columns[\(k)], for \(who): \(what)")
+    }
+
+    func input(_ k: Int, _ column: mape_column) throws(MapError) -> InputColumn {
+        let index = prototype.inputs[k]
+        let parameter = prototype.parameters[index]
+        let who = parameter.shown(index)
+        guard let base = unsafe column.base ?? (count == 0 ? UnsafeMutableRawPointer(bitPattern: 16) : nil) else {
+            throw error(MAPE_E_ARGUMENT, k, who, "base is NULL")
+        }
+        let type = parameter.form == .text ? MAPE_TYPE_STRING : parameter.type.kind
+        try unsafe check(column.type, type, k, who)
+        guard unsafe column.pointers <= 1 else {
+            throw error(MAPE_E_ARGUMENT, k, who, unsafe "pointers is \(column.pointers); 0 or 1 are possible")
+        }
+        guard unsafe column.size >= 0 else { throw error(MAPE_E_OVERFLOW, k, who, "size is more than memory can hold") }
+        if unsafe parameter.form == .text || column.pointers == 1 {
+            guard parameter.form != .value else {
+                throw error(MAPE_E_ARGUMENT, k, who, "pointers is 1, but it is no array")
+            }
+            return unsafe InputColumn(base: base, stride: column.stride, size: 8, isPointers: true)
+        }
+        let size = unsafe UInt64(column.size)
+        if parameter.varies {
+            guard size > 0 else {
+                throw error(
+                    MAPE_E_ARGUMENT, k, who,
+                    "its length is a parameter: say by size how many bytes there are for each call, or give pointers")
+            }
+            return unsafe InputColumn(base: base, stride: column.stride, size: size, isPointers: false)
+        }
+        guard size == 0 || size == parameter.size else {
+            throw error(MAPE_E_ARGUMENT, k, who, "size is \(size), but the parameter has \(parameter.size) bytes")
+        }
+        return unsafe InputColumn(base: base, stride: column.stride, size: parameter.size, isPointers: false)
+    }
+
+    func output(_ k: Int, _ column: mape_column) throws(MapError) -> OutputColumn {
+        let output = prototype.outputs[k]
+        let who = "output \(k + 1), \"\(output.name)\" (\(output.spelling))"
+        guard unsafe column.base != nil else { return unsafe OutputColumn(base: nil, stride: 0, size: 0) }
+        try unsafe check(column.type, output.type, k, who)
+        guard unsafe column.pointers == 0 else {
+            throw error(MAPE_E_ARGUMENT, k, who, "pointers are for inputs")
+        }
+        guard unsafe column.size >= 0 else { throw error(MAPE_E_OVERFLOW, k, who, "size is more than memory can hold") }
+        let given = unsafe UInt64(column.size)
+        var size = given
+        if let exact = output.size {
+            guard given == 0 || given >= exact else {
+                throw error(MAPE_E_OVERFLOW, k, who, "size is \(given), but the output has \(exact) bytes")
+            }
+            size = exact
+        } else if given == 0 {
+            throw error(
+                MAPE_E_ARGUMENT, k, who, "its length is a parameter: say by size how many bytes there are for each call"
+            )
+        }
+        if unsafe count > 1 && UInt64(column.stride.magnitude) < size {
+            throw error(
+                MAPE_E_OVERFLOW, k, who, unsafe "stride is \(column.stride), too small for places of \(size) bytes")
+        }
+        let (distance, over) = unsafe (max(count, 1) - 1).multipliedReportingOverflow(
+            by: UInt64(column.stride.magnitude))
+        guard !over, distance <= UInt64(Int64.max) else {
+            throw error(
+                MAPE_E_OVERFLOW, k, who, unsafe "\(count) times its stride (\(column.stride)) passes the end of memory")
+        }
+        return unsafe OutputColumn(base: column.base, stride: column.stride, size: size)
+    }
+
+    private func check(_ given: UInt32, _ wanted: mape_type, _ k: Int, _ who: String) throws(MapError) {
+        if given == MAPE_TYPE_NONE.rawValue || given == wanted.rawValue { return }
+        guard given <= MAPE_TYPE_BYTE.rawValue else {
+            throw error(MAPE_E_ARGUMENT, k, who, "type is \(given), no enum mape_type")
+        }
+        throw error(
+            MAPE_E_ARGUMENT, k, who, "type is \(mape_type(rawValue: given).text), but it takes \(wanted.text)")
+    }
+}
+
+@implementation @_cdecl("mape_map_columns")
+public func mape_map_columns(
+    _ pool: OpaquePointer!, _ function: mape_function_id, _ count: UInt64, _ columns: UnsafePointer<mape_column>!,
+    _ column_count: Int, _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+) -> Int32 {
+    unsafe submit(pool, function, config, out_job, isStream: false) { (pool, its, config) throws(MapError) in
+        let prototype = try typed(pool, function).1.prototype
+        guard count <= UInt64(Int64.max) else { throw MapError(MAPE_E_OVERFLOW, "count is more than memory can hold") }
+        let given = try unsafe ColumnReader.read(columns, column_count, prototype.inputs.count, "input")
+        let reader = ColumnReader(prototype: prototype, count: count)
+        var inputs: [InputColumn] = []
+        for unsafe(k, column) in unsafe given.enumerated() { inputs.append(try unsafe reader.input(k, column)) }
+        return try pool.submitColumns(its, config, inputs, count)
+    }
+}
+
+@implementation @_cdecl("mape_job_gather_columns")
+public func mape_job_gather_columns(
+    _ job: OpaquePointer!, _ columns: UnsafePointer<mape_column>!, _ column_count: Int,
+    _ out_missing: UnsafeMutablePointer<UInt64>!
+) -> Int32 {
+    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+        guard let native = job.function.native else {
+            throw MapError(
+                MAPE_E_STATE, "job: its function, \"\(job.function.name)\", was registered without a prototype")
+        }
+        guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
+        if !job.isDone { pool.pump() }
+        guard job.isDone else { throw MapError(MAPE_E_AGAIN, "job is not done") }
+        let prototype = native.prototype
+        let given = try unsafe ColumnReader.read(columns, column_count, prototype.outputs.count, "output")
+        let reader = ColumnReader(prototype: prototype, count: job.total)
+        var outputs: [OutputColumn] = []
+        for unsafe(k, column) in unsafe given.enumerated() { outputs.append(try unsafe reader.output(k, column)) }
+        let missing = try job.gather(prototype, into: outputs)
+        if let out = unsafe out_missing { unsafe out.pointee = missing }
+        return MAPE_OK.rawValue
+    }
+}

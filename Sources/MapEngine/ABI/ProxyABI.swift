@@ -1,0 +1,73 @@
+// Entry points on proxies.
+
+import CMapBridge
+
+@implementation @_cdecl("mape_proxy")
+public func mape_proxy(
+    _ pool: OpaquePointer!, _ function: mape_function_id, _ config: UnsafePointer<mape_job_config>!,
+    _ on_error: mape_proxy_error_fn!, _ context: UnsafeMutableRawPointer!,
+    _ out_proxy: UnsafeMutablePointer<mape_native_fn?>!
+) -> Int32 {
+    if let out = unsafe out_proxy { unsafe out.pointee = nil }
+    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        guard let out = unsafe out_proxy else { throw .null("out_proxy") }
+        var settings = unsafe mape_job_config()
+        if let config = unsafe config {
+            unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
+        }
+        var jobConfig = try unsafe JobConfig(settings, isStream: false)
+        unsafe jobConfig.onItem = nil
+        unsafe jobConfig.onProgress = nil
+        unsafe jobConfig.onDone = nil
+        jobConfig.deliver = 0
+        jobConfig.drop = false
+        let (its, native) = try pool.locked { () throws(MapError) in
+            try pool.checkOpen()
+            return try typed(pool, function)
+        }
+        if case .text = native.prototype.result {
+            throw MapError(
+                MAPE_E_UNSUPPORTED,
+                "function \(function), \"\(its.name)\", returns a text: whose would its memory be? Let it write to char *out [n] instead"
+            )
+        }
+        let proxy = try unsafe Proxy(pool, its, native, jobConfig, on_error, context)
+        let object = unsafe Unmanaged.passRetained(proxy)
+        guard let made = unsafe mapb_proxy_make(proxy.prepared.memory, object.toOpaque()) else {
+            unsafe object.release()
+            throw MapError(MAPE_E_MEMORY, "1024 proxies are in use: destroy some")
+        }
+        unsafe out.pointee = made
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_proxy_destroy")
+public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
+    if let status = notHost() { return status }
+    guard let proxy else { return MAPE_OK.rawValue }
+    return enter { () throws(MapError) in
+        let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was destroyed, or never was one")
+        guard let object = unsafe mapb_proxy_claim(proxy) else { throw none }
+        let its = unsafe Unmanaged<Proxy>.fromOpaque(object)
+        if unsafe its.takeUnretainedValue().tellsHere {
+            mapb_proxy_keep(proxy)
+            throw MapError(
+                MAPE_E_BUSY, "proxy cannot be destroyed from inside its on_error: its call has not returned yet")
+        }
+        unsafe its.takeUnretainedValue().close()
+        mapb_proxy_await(proxy)
+        mapb_proxy_free(proxy)
+        unsafe its.release()
+    }
+}
+
+/// A call of a proxy: host_proxy.c comes here.
+@_cdecl("mapb_proxy_call")
+func proxyCall(
+    _ object: UnsafeMutableRawPointer, _ result: UnsafeMutableRawPointer,
+    _ arguments: UnsafePointer<UnsafeMutableRawPointer?>, _ error: UnsafeMutablePointer<Int32>
+) {
+    let proxy = unsafe Unmanaged<Proxy>.fromOpaque(object).takeUnretainedValue()
+    unsafe proxy.call(result, arguments, &error.pointee, refused: notHost())
+}
