@@ -30,8 +30,11 @@ void *soak_killer(void *context) {
     while (atomic_load(&soak->stop) == 0) {
         usleep(options->kill_least_us + soak_random(&random, options->kill_most_us - options->kill_least_us + 1));
         if (options->zygote_every > 0 && soak_random(&random, options->zygote_every) == 0) {
+            /* Not before it has brought up a worker: zygotes that are killed while they start are given up, and rightly; how long a start
+             * takes depends on the machine. */
             mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-            if (mape_pool_stats(soak->pool, &stats) == MAPE_OK && kill_once(stats.zygote_pid, &last_zygote))
+            if (mape_pool_stats(soak->pool, &stats) == MAPE_OK && stats.workers_ready > 0 &&
+                kill_once(stats.zygote_pid, &last_zygote))
                 soak->figures.zygote_kills++;
             continue;
         }

@@ -57,7 +57,8 @@ extension Pool {
         }
         switch assignment.work {
         case .range(let job, let range):
-            let mayStop = job.ending != nil || assignment.ticket <= worker.yieldedTo
+            // One that ends items goes on; one that stops before its first, again and again, would run for ever.
+            let mayStop = job.ending != nil || assignment.ticket <= worker.yieldedTo || reply.done > 0
             guard mayStop || reply.flags & MAPB_REPLY_STOPPED.rawValue == 0 else {
                 region.give(used)
                 return "its reply says it was stopped, and it was not"
