@@ -4,7 +4,7 @@
 #
 #     scripts/model.sh [--short] [NAME...]     all runs, or those whose name begins so: names takeback crash search sleep waiting
 #
-# --short leaves out the searches that take longest; the bugs are all tried. All of it takes 1 GB of memory and some minutes. What is modelled, and how to read it: docs/model.md.
+# --short leaves out the searches that take longest; the bugs are all tried. All of it takes 2 GB of memory and some minutes. What is modelled, and how to read it: docs/model.md.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 

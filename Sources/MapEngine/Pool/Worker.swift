@@ -49,7 +49,8 @@ enum Verdict {
     /// It has answered, or sent a text.
     var hasNews: Bool {
         guard let outbox = unsafe outbox else { return false }
-        return unsafe mapb_load(&outbox.pointee.tail) != answered || mapb_peek(&outbox.pointee.message_tail) != messageHead
+        return unsafe mapb_load(&outbox.pointee.tail) != answered
+            || mapb_peek(&outbox.pointee.message_tail) != messageHead
     }
 
     /// It holds more than the item it is on, if it is on one.
