@@ -25,6 +25,7 @@ packages_build=(
     libffi-dev                # calls to functions of any prototype
     libcmocka-dev             # the C tests in Tests/abi
     libassimp-dev libstb-dev libcli11-dev glmark2-data # the demo: reads a mesh, writes a PNG, parses its options
+    python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
     python3                   # reads the compiler's syntax tree in Tests/checks
 )
 packages_docs=(doxygen)
