@@ -3,7 +3,7 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi types install quickstart guide
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi types install tool quickstart guide
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -140,6 +140,7 @@ suite unit "unit tests (Swift)" 1200 count_swift_testing unit_tests
 suite abi "the interface (C)" 900 count_summary abi_tests
 suite types "every type of a typed function" 600 count_summary Tests/checks/types.sh
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
+suite tool "the command line" 900 count_summary Tests/tool/run.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
 suite guide "the guide's code" 300 count_summary Tests/checks/guide.sh
 

@@ -111,11 +111,16 @@ struct MapCommand: ParsableCommand {
             let sinks = try Sink.all(output, for: signature)
             let inputs = try InputReader(signature: signature, casts: cast).read(inputs)
             let job = Job(
-                signature: signature, inputs: inputs, rows: try rows(inputs), failValue: failValue, chunk: chunk,
+                signature: signature, inputs: inputs, rows: try rows(inputs), failValue: filler, chunk: chunk,
                 attempts: attempts, timeout: timeout, deadline: deadline)
             try pool.start()
             try finish(job, try job.run(pool, isQuiet: quiet, reports: report), sinks)
         }
+    }
+
+    /// `--fail-value` without the `=` that a negative number was given.
+    private var filler: String? {
+        failValue.map { $0.hasPrefix("=") ? String($0.dropFirst()) : $0 }
     }
 
     /// How many calls: the rows that all columns have.
