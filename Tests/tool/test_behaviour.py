@@ -326,12 +326,27 @@ def test_the_manual_page_and_the_guide_name_every_option():
     found = {name for _, name in options(described) if name.startswith("--")}
     assert {"--library", "--workers", "--timeout", "--report"} <= found, found
     with open(os.path.join(ROOT, "dist/share/man/man1/mapengine.1")) as file:
-        page = file.read().replace("Fl -", "--")
+        page = file.read()
     with open(os.path.join(ROOT, "docs/command-line.md")) as file:
         guide = file.read()
     for name in found - {"--help", "--version"}:
-        assert name in page, f"{name} is not in the manual page"
+        assert re.search(rf"(Fl|,) {name[1:]}\b", page), f"{name} is not in the manual page"
         assert name in guide, f"{name} is not in docs/command-line.md"
+
+
+def test_the_guides_examples_give_what_stands_there():
+    with open(os.path.join(ROOT, "docs/command-line.md")) as file:
+        block = re.search(r"```console\n(.*?)```", file.read(), re.S).group(1)
+    save("a.npy", np.arange(1.0, 4.0))
+    with open("table.csv", "w") as file:
+        file.write("name,height\na,1\nb,2\nc,3\n")
+    path = os.path.join(ROOT, "dist/bin") + ":" + os.environ["PATH"]
+    examples = re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", block, re.M)
+    assert len(examples) == 3, block
+    for command, output in examples:
+        done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=PATIENCE, env={**os.environ, "PATH": path})
+        assert done.returncode == 0 and done.stdout.decode() == output, (command, done)
+    assert np.load("out.npy").tolist() == [1.0, 4.0, 27.0]
 
 
 def test_the_manual_page_has_no_warnings():
