@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SAME(name, type) type same_##name(type x) { return x; }
+#define SAME(name, type)                                                                                               \
+    type same_##name(type x) { return x; }
 SAME(bool, bool)
 SAME(int8, int8_t)
 SAME(uint8, uint8_t)

@@ -38,7 +38,8 @@ struct ColumnBuilder {
                 continue
             }
             guard parameter.type.append(trimmed(row[place]), to: &bytes) else {
-                throw Failure(.badData, "\(`where`): '\(row[place])' is no \(parameter.type.numpyName), for \(parameter.label)")
+                throw Failure(
+                    .badData, "\(`where`): '\(row[place])' is no \(parameter.type.numpyName), for \(parameter.label)")
             }
         }
         width = places.count

@@ -49,13 +49,16 @@ struct Job {
         unsafe config.item_timeout_ns = timeout.map { max(1, Int64($0 * 1e9)) } ?? 0
         unsafe config.job_timeout_ns = deadline.map { max(1, Int64($0 * 1e9)) } ?? 0
         var handle: OpaquePointer?
-        let columns = unsafe inputs.enumerated().map { index, column in unsafe self.column(column, signature.inputs[index]) }
+        let columns = unsafe inputs.enumerated().map { index, column in
+            unsafe self.column(column, signature.inputs[index])
+        }
         let status = unsafe columns.withUnsafeBufferPointer { columns in
             unsafe mape_map_columns(
                 pool.handle, signature.function, UInt64(rows), columns.baseAddress, columns.count, &config, &handle)
         }
         guard status == MAPE_OK.rawValue, let job = unsafe handle else {
-            let code: ExitStatus = status == MAPE_E_ARGUMENT.rawValue || status == MAPE_E_OVERFLOW.rawValue ? .prototype : .pool
+            let code: ExitStatus =
+                status == MAPE_E_ARGUMENT.rawValue || status == MAPE_E_OVERFLOW.rawValue ? .prototype : .pool
             throw Failure(code, pool.message(status))
         }
         defer { unsafe mape_job_release(job) }
@@ -73,7 +76,9 @@ struct Job {
         while true {
             let status = unsafe mape_job_wait(job, 100_000_000)
             unsafe mape_job_progress(job, &progress)
-            if progress.is_done != 0 || (status != MAPE_OK.rawValue && status != MAPE_E_TIMEOUT.rawValue) { bar.clear() }
+            if progress.is_done != 0 || (status != MAPE_OK.rawValue && status != MAPE_E_TIMEOUT.rawValue) {
+                bar.clear()
+            }
             unsafe mape_dispatch(pool.handle, 0, 0)
             if progress.is_done != 0 { break }
             guard status == MAPE_OK.rawValue || status == MAPE_E_TIMEOUT.rawValue else {
@@ -114,7 +119,8 @@ struct Job {
             else { continue }
             unsafe failures.append(
                 CallFailure(
-                    row: row, state: name(ofState: result.state), cause: result.cause, code: result.code, attempts: result.attempts,
+                    row: row, state: name(ofState: result.state), cause: result.cause, code: result.code,
+                    attempts: result.attempts,
                     message: String(cString: result.message)))
         }
         return failures
@@ -133,7 +139,8 @@ struct Job {
     private func column(_ input: InputColumn, _ parameter: Parameter) -> mape_column {
         var column = unsafe mape_column()
         unsafe column.struct_size = unsafe MemoryLayout<mape_column>.size
-        unsafe column.base = unsafe UnsafeMutableRawPointer(mutating: input.memory.bytes.baseAddress.map { unsafe $0 + input.offset })
+        unsafe column.base = unsafe UnsafeMutableRawPointer(
+            mutating: input.memory.bytes.baseAddress.map { unsafe $0 + input.offset })
         unsafe column.stride = input.stride
         unsafe column.size = input.size
         unsafe column.type = parameter.type == .byte ? 0 : parameter.type.rawValue

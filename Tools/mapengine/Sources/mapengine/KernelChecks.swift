@@ -34,7 +34,8 @@ enum KernelChecks {
             ? Finding(.ok, name, "there")
             : Finding(
                 .fail, name, String(cString: strerror(error)),
-                advice: "The engine needs \(what). In a container its seccomp profile may forbid it: allow the call there.")
+                advice:
+                    "The engine needs \(what). In a container its seccomp profile may forbid it: allow the call there.")
     }
 
     private static func membarrier() -> Finding {
@@ -43,7 +44,9 @@ enum KernelChecks {
             ? Finding(.ok, "membarrier", "there")
             : Finding(
                 .warn, "membarrier", String(cString: strerror(error)),
-                advice: "Without membarrier(2) each hand-over between processes costs a fence more. A container's seccomp profile may forbid it.")
+                advice:
+                    "Without membarrier(2) each hand-over between processes costs a fence more. A container's seccomp profile may forbid it."
+            )
     }
 
     private static func hugePages() -> Finding {
@@ -58,14 +61,17 @@ enum KernelChecks {
     private static func proc() -> Finding {
         unsafe access("/proc/self/maps", R_OK) == 0
             ? Finding(.ok, "/proc", "mounted")
-            : Finding(.fail, "/proc", "not mounted", advice: "The engine finds libraries and cores there: mount -t proc proc /proc")
+            : Finding(
+                .fail, "/proc", "not mounted",
+                advice: "The engine finds libraries and cores there: mount -t proc proc /proc")
     }
 
     private static func yama() -> Finding {
         guard let scope = readLine("/proc/sys/kernel/yama/ptrace_scope") else {
             return Finding(.ok, "ptrace scope", "no Yama: processes of this user can read each other")
         }
-        return Finding(.ok, "ptrace scope", "\(scope)" + (scope == "0" ? ": processes of this user can read each other" : ""))
+        return Finding(
+            .ok, "ptrace scope", "\(scope)" + (scope == "0" ? ": processes of this user can read each other" : ""))
     }
 
     private static func seccomp() -> Finding {
@@ -80,7 +86,8 @@ enum KernelChecks {
             ? Finding(.ok, "Landlock", "version \(version)")
             : unsafe Finding(
                 .warn, "Landlock", String(cString: strerror(-version)),
-                advice: "Workers cannot be kept from files on this kernel. The boot parameter lsm= has to name landlock.")
+                advice:
+                    "Workers cannot be kept from files on this kernel. The boot parameter lsm= has to name landlock.")
     }
 }
 

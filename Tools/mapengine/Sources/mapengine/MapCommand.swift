@@ -6,7 +6,8 @@ import Glibc
 /// Which function: shared by the subcommands.
 struct FunctionOptions: ParsableArguments {
     @Option(
-        name: .shortAndLong, help: "The shared library that holds the function: a path, or a name the loader finds, as libm.so.6.",
+        name: .shortAndLong,
+        help: "The shared library that holds the function: a path, or a name the loader finds, as libm.so.6.",
         completion: .file())
     var library: String
 
@@ -43,7 +44,8 @@ struct MapCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("o"), .long],
-        help: "Where results go: a .npy file, one per output; a .csv file or - for all of them; none. Default: -.", completion: .file())
+        help: "Where results go: a .npy file, one per output; a .csv file or - for all of them; none. Default: -.",
+        completion: .file())
     var output: [String] = []
 
     @Option(help: "Worker processes. Default: the cores this process may use.")
@@ -67,10 +69,14 @@ struct MapCommand: ParsableCommand {
     @Flag(help: "Convert numbers of .npy files that have another type.")
     var cast = false
 
-    @Option(help: "What stands for a call that failed. Default: NaN, 0 or an empty text in .npy; nothing in .csv; nan on standard output.")
+    @Option(
+        help:
+            "What stands for a call that failed. Default: NaN, 0 or an empty text in .npy; nothing in .csv; nan on standard output."
+    )
     var failValue: String?
 
-    @Option(help: "A .csv file for the calls that failed: row, state, cause, code, attempts, message.", completion: .file())
+    @Option(
+        help: "A .csv file for the calls that failed: row, state, cause, code, attempts, message.", completion: .file())
     var failures: String?
 
     @Flag(help: "Tell on standard error what each worker did.")
@@ -148,12 +154,16 @@ struct MapCommand: ParsableCommand {
         if let failures { try results.writeFailures(failures) }
         guard !results.failures.isEmpty else { return }
         if !quiet {
-            for failure in results.failures.prefix(5) { tell("row \(failure.row): \(failure.state): \(failure.message)") }
+            for failure in results.failures.prefix(5) {
+                tell("row \(failure.row): \(failure.state): \(failure.message)")
+            }
             if results.failures.count > 5 { tell("... and \(results.failures.count - 5) more") }
         }
         let summary = "\(results.failures.count) of \(job.rows) calls did not end well"
         if results.failures.contains(where: { $0.cause == MAPE_CAUSE_POOL.rawValue }) { throw Failure(.pool, summary) }
-        if results.failures.contains(where: { $0.cause == MAPE_CAUSE_LOAD.rawValue }) { throw Failure(.notFound, summary) }
+        if results.failures.contains(where: { $0.cause == MAPE_CAUSE_LOAD.rawValue }) {
+            throw Failure(.notFound, summary)
+        }
         if results.failures.contains(where: { $0.cause == MAPE_CAUSE_JOB_TIMEOUT.rawValue }) {
             throw Failure(.deadline, "the deadline passed: \(summary)")
         }

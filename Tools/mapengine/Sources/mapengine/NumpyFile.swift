@@ -40,7 +40,8 @@ struct NumpyFile {
         case 2:
             (rows, width) = (description.shape[0], description.shape[1])
         default:
-            throw bad("it has \(description.shape.count) dimensions; one is read, or two for parameters that are arrays")
+            throw bad(
+                "it has \(description.shape.count) dimensions; one is read, or two for parameters that are arrays")
         }
         if description.isFortranOrder && width != nil {
             throw bad("it is in Fortran order; save it in C order: numpy.ascontiguousarray")
@@ -49,7 +50,8 @@ struct NumpyFile {
         let (cells, tooMany) = rows.multipliedReportingOverflow(by: width ?? 1)
         let (needed, tooLarge) = cells.multipliedReportingOverflow(by: elementSize)
         guard !tooMany, !tooLarge, needed <= bytes.count - offset else {
-            throw bad("the file is cut off: its \(rows) rows need more than the \(bytes.count - offset) bytes that are there")
+            throw bad(
+                "the file is cut off: its \(rows) rows need more than the \(bytes.count - offset) bytes that are there")
         }
     }
 
@@ -63,7 +65,9 @@ struct NumpyFile {
             throw bad("elements of type '\(descriptor)' are not read")
         }
         if order == ">" && size > 1 {
-            throw bad("its numbers are big-endian ('\(descriptor)'); convert them: array.astype(array.dtype.newbyteorder('='))")
+            throw bad(
+                "its numbers are big-endian ('\(descriptor)'); convert them: array.astype(array.dtype.newbyteorder('='))"
+            )
         }
         if kind == "S" { return (.string, size, false) }
         if kind == "U" { return (.string, 4 * size, true) }
@@ -71,7 +75,8 @@ struct NumpyFile {
             return (type, size, false)
         }
         throw bad(
-            "elements of type '\(descriptor)' are not read; convert them to a number that C has: array.astype('float64')")
+            "elements of type '\(descriptor)' are not read; convert them to a number that C has: array.astype('float64')"
+        )
     }
 
     /// The text in a place of this file, up to its last character that is not NUL.

@@ -26,7 +26,8 @@ struct OutputColumn {
         if let filler {
             element.removeAll()
             guard parameter.type.append(filler[...], to: &element) else {
-                throw Failure(.usage, "--fail-value: '\(filler)' is no \(parameter.type.numpyName), which \(parameter.label) is")
+                throw Failure(
+                    .usage, "--fail-value: '\(filler)' is no \(parameter.type.numpyName), which \(parameter.label) is")
             }
         }
         guard element.contains(where: { $0 != 0 }) else { return }
@@ -86,7 +87,9 @@ enum Sink {
             if case .numpy(let path) = sinks[0] {
                 let names = signature.outputs.map(\.name).joined(separator: ", ")
                 throw Failure(
-                    .usage, "\(signature.name) has \(count) outputs (\(names)), and \(path) can hold one; give --output for each, or one .csv")
+                    .usage,
+                    "\(signature.name) has \(count) outputs (\(names)), and \(path) can hold one; give --output for each, or one .csv"
+                )
             }
             return sinks
         }
@@ -118,13 +121,17 @@ enum Sink {
                 writeAll(columns.flatMap(\.names).map(Sink.quoted).joined(separator: ",") + "\n", to: descriptor)
                     && Sink.rows(columns, to: descriptor) { row, field in
                         missing.contains(row) && !keepsFiller ? "" : Sink.quoted(field)
-                    } separator: { "," }
+                    } separator: {
+                        ","
+                    }
             }
         case .standardOutput:
             guard !columns.isEmpty else { return }
             let done = Sink.rows(columns, to: STDOUT_FILENO) { row, field in
                 missing.contains(row) && !keepsFiller ? "nan" : field
-            } separator: { " " }
+            } separator: {
+                " "
+            }
             guard done else { throw Failure(.cannotWrite, "cannot write to standard output: \(systemError())") }
         }
     }

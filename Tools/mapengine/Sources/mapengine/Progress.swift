@@ -63,11 +63,16 @@ enum Report {
             text += right(decimal(share, 1), 7) + "%" + right("\(info.starts)", 8) + "\n"
             seen += info.items
         }
-        if progress.total > seen { text += "  gone" + right("", 10) + right("\(progress.total - seen)", 10) + "  (by workers that died, or ended without a result)\n" }
+        if progress.total > seen {
+            text +=
+                "  gone" + right("", 10) + right("\(progress.total - seen)", 10)
+                + "  (by workers that died, or ended without a result)\n"
+        }
         let seconds = Double(progress.elapsed_ns) / 1e9
         text += "calls: \(progress.total): \(progress.ok) ok, \(progress.failed) failed, \(progress.crashed) crashed, "
         text += "\(progress.timed_out) timed out\n"
-        text += "processes: \(stats.workers_started) started, \(stats.workers_died) died, of these \(stats.workers_killed) killed\n"
+        text +=
+            "processes: \(stats.workers_started) started, \(stats.workers_died) died, of these \(stats.workers_killed) killed\n"
         text += "time: \(decimal(seconds, 3)) s"
         if seconds > 0 { text += ", \(decimal(Double(progress.total) / seconds, 0)) calls/s" }
         writeAll(text + "\n", to: STDERR_FILENO)

@@ -56,13 +56,16 @@ struct InputReader {
     func read(_ words: [String]) throws -> [InputColumn] {
         let sources = words.map(Source.init)
         let streams = sources.filter { if case .standardInput = $0 { true } else { false } }.count
-        guard streams < 2 else { throw Failure(.usage, "'-' can be given once: it stands for all inputs that have no other source") }
+        guard streams < 2 else {
+            throw Failure(.usage, "'-' can be given once: it stands for all inputs that have no other source")
+        }
         let streamed = signature.inputs.count - (sources.count - streams)
         guard streams == 1 ? streamed >= 1 : streamed == 0 else {
             let needed = signature.inputs.map(\.label).joined(separator: ", ")
             throw Failure(
                 .usage,
-                "\(signature.name) has \(signature.inputs.count) inputs: \(needed.isEmpty ? "none" : needed); \(sources.count) were given")
+                "\(signature.name) has \(signature.inputs.count) inputs: \(needed.isEmpty ? "none" : needed); \(sources.count) were given"
+            )
         }
         var columns: [InputColumn] = []
         var next = signature.inputs[...]
@@ -115,7 +118,8 @@ struct InputReader {
             guard unsafe file.type.append(element, as: wanted, to: &bytes) else {
                 throw Failure(
                     .badData,
-                    unsafe "\(path), row \(cell / width): \(file.type.text(element)) does not fit into \(parameter.label)")
+                    unsafe "\(path), row \(cell / width): \(file.type.text(element)) does not fit into \(parameter.label)"
+                )
             }
         }
         return try packed(bytes, width, rows: file.rows, path, parameter)
@@ -146,7 +150,8 @@ struct InputReader {
         if names.isEmpty {
             guard fields.count == 1 else {
                 throw Failure(
-                    .badData, "\(path) has \(fields.count) columns: say which, by name or number, as in \(path):1\(known)")
+                    .badData,
+                    "\(path) has \(fields.count) columns: say which, by name or number, as in \(path):1\(known)")
             }
             return [0]
         }
@@ -154,7 +159,9 @@ struct InputReader {
             if isHeader, let place = fields.firstIndex(where: { trimmed($0) == name }) { return place }
             guard let number = Int(name), (1...fields.count).contains(number) else {
                 throw Failure(
-                    .badData, "\(path) has no column '\(name)'" + (isHeader ? known : "; it has no line of names, and \(fields.count) columns"))
+                    .badData,
+                    "\(path) has no column '\(name)'"
+                        + (isHeader ? known : "; it has no line of names, and \(fields.count) columns"))
             }
             return number - 1
         }
@@ -192,7 +199,8 @@ struct InputReader {
         if builder.parameter.type == .string {
             return try texts(builder.texts, builder.name, builder.parameter, isOne: builder.isLiteral)
         }
-        let width = try checkWidth(builder.parameter.isArray ? builder.width ?? builder.fields : nil, builder.parameter, builder.name)
+        let width = try checkWidth(
+            builder.parameter.isArray ? builder.width ?? builder.fields : nil, builder.parameter, builder.name)
         return try packed(
             builder.bytes, width, rows: builder.isLiteral ? nil : builder.rows, builder.name, builder.parameter)
     }
@@ -209,7 +217,9 @@ struct InputReader {
     private func checkWidth(_ width: Int?, _ parameter: Parameter, _ name: String) throws -> Int {
         guard parameter.isArray else {
             guard width == nil else {
-                throw Failure(.prototype, "\(name) has rows of \(width!), but \(signature.name) takes one \(parameter.label) a call")
+                throw Failure(
+                    .prototype,
+                    "\(name) has rows of \(width!), but \(signature.name) takes one \(parameter.label) a call")
             }
             return 1
         }
@@ -217,7 +227,8 @@ struct InputReader {
         guard width ?? 1 == parameter.length else {
             throw Failure(
                 .prototype,
-                "\(name) has rows of \(width ?? 1), but \(signature.name) takes \(parameter.length) elements of \(parameter.label)")
+                "\(name) has rows of \(width ?? 1), but \(signature.name) takes \(parameter.length) elements of \(parameter.label)"
+            )
         }
         return width ?? 1
     }
@@ -230,9 +241,12 @@ struct InputReader {
         var place = 0
         let target = unsafe blob.mutableBytes
         for (index, text) in texts.enumerated() {
-            guard !text.contains(0) else { throw Failure(.badData, "\(name), row \(index): a NUL stands inside the text") }
+            guard !text.contains(0) else {
+                throw Failure(.badData, "\(name), row \(index): a NUL stands inside the text")
+            }
             unsafe pointers.mutableBytes.storeBytes(
-                of: UInt(bitPattern: target.baseAddress! + place), toByteOffset: index * MemoryLayout<UInt>.size, as: UInt.self)
+                of: UInt(bitPattern: target.baseAddress! + place), toByteOffset: index * MemoryLayout<UInt>.size,
+                as: UInt.self)
             for byte in text {
                 unsafe target[place] = byte
                 place += 1
@@ -240,7 +254,8 @@ struct InputReader {
             place += 1
         }
         return InputColumn(
-            memory: pointers, offset: 0, stride: isOne ? 0 : MemoryLayout<UInt>.size, size: 0, rows: isOne ? nil : texts.count,
+            memory: pointers, offset: 0, stride: isOne ? 0 : MemoryLayout<UInt>.size, size: 0,
+            rows: isOne ? nil : texts.count,
             name: name, texts: blob)
     }
 }
@@ -249,6 +264,8 @@ struct InputReader {
 func refuseStructures(_ parameter: Parameter) throws {
     if parameter.type == .structure {
         throw Failure(
-            .prototype, "\(parameter.label) is a structure, which the command line cannot pass; write a host in C, or in Python with ctypes")
+            .prototype,
+            "\(parameter.label) is a structure, which the command line cannot pass; write a host in C, or in Python with ctypes"
+        )
     }
 }

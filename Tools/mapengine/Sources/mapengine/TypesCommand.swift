@@ -4,7 +4,9 @@ import ArgumentParser
 struct TypesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "types", abstract: "Tell what a prototype takes and gives, and check it.",
-        discussion: "Prints a line per input and output: its name, its type in C, and NumPy's name for that. No function is called.")
+        discussion:
+            "Prints a line per input and output: its name, its type in C, and NumPy's name for that. No function is called."
+    )
 
     @Argument(help: "The function's type in C, as 'double pow(double, double)'.")
     var prototype: String

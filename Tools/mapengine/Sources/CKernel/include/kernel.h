@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 /* Each answers 0 when the kernel can do it, else errno. They change nothing in this process. */
-int kernel_has_memfd_seals(void);  /* memfd_create(2) with seals that hold, fcntl(2) F_ADD_SEALS */
-int kernel_has_pidfd(void);        /* pidfd_open(2) */
-int kernel_has_membarrier(void);   /* membarrier(2), expedited and private */
-int kernel_has_futex(void);        /* futex(2) */
-int kernel_has_seccomp(void);      /* seccomp(2) with filters */
+int kernel_has_memfd_seals(void); /* memfd_create(2) with seals that hold, fcntl(2) F_ADD_SEALS */
+int kernel_has_pidfd(void);       /* pidfd_open(2) */
+int kernel_has_membarrier(void);  /* membarrier(2), expedited and private */
+int kernel_has_futex(void);       /* futex(2) */
+int kernel_has_seccomp(void);     /* seccomp(2) with filters */
 
 /* The version of Landlock's interface, see landlock(7); negative errno when there is none. */
 int kernel_landlock_version(void);
