@@ -107,10 +107,24 @@ def test_broken_npy_files_are_refused_or_read_and_never_crash():
             file.write(broken)
         answer = call(LIBM, SQRT, "broken.npy", "-o", "none")
         assert answer.code in (0, 2, 65), f"{bytes(broken[:90])}\n{answer}"
-    huge = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904, 9), }\n"
-    with open("huge.npy", "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + bytes([len(huge), 0]) + huge)
-    says(call(LIBM, SQRT, "huge.npy"), 2, "cut off")
+    for dtype, shape in {"<f8": "4611686018427387904, 9", "<U4611686018427387905": "1,", "|S0": "4611686018427387904,", "<f8 ": "1,",
+                         "<f-8": "1,", "<f99999999999999999999": "1,", "": "1,", "<": "1,", "<é": "1,"}.items():  # fmt: skip
+        header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({shape}), }}\n".encode()
+        with open("odd.npy", "wb") as file:
+            file.write(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header + bytes(4))
+        says(call(LIBM, SQRT, "odd.npy"), 2, "odd.npy")
+    says(call(FUNCTIONS, "long sum(const long *v [n], size_t n)", save("x.npy", np.ones((3, 0), int)), "3"), 65, "no elements")
+
+
+def test_broken_text_files_are_refused_or_read_and_never_crash():
+    random = np.random.default_rng(12)
+    alphabet = [b",", b'"', b"\n", b"\r", b"1", b".5", b" ", b"x", b"\xff", b"\0", b"-", b"#", b"\xef\xbb\xbf"]
+    for _ in range(80):
+        text = b"".join(alphabet[i] for i in random.integers(0, len(alphabet), random.integers(0, 30)))
+        with open("t.csv", "wb") as file:
+            file.write(text)
+        for answer in (call(LIBM, SQRT, "t.csv:1"), call(LIBM, SQRT, "-", stdin=text), call(FUNCTIONS, "int length(const char *s)", "t.csv")):
+            assert answer.code in (0, 2), f"{text}\n{answer}"
 
 
 def test_what_is_not_found_is_69():
@@ -240,6 +254,19 @@ def test_a_file_that_is_there_stays_when_the_run_fails():
         assert file.read() == "before"
     good(call(LIBM, SQRT, "9", "-o", "out.npy"))
     assert np.load("out.npy").tolist() == [3.0] and os.listdir(".") == ["out.npy"]
+
+
+def test_a_link_that_is_written_to_stays():
+    with open("real.npy", "w") as file:
+        file.write("before")
+    os.symlink("real.npy", "link.npy")
+    good(call(LIBM, SQRT, "9", "-o", "link.npy"))
+    assert os.path.islink("link.npy") and np.load("real.npy").tolist() == [3.0]
+
+
+def test_an_input_can_be_its_own_output():
+    good(call(LIBM, SQRT, save("x.npy", np.array([4.0, 9.0])), "-o", "x.npy"))
+    assert np.load("x.npy").tolist() == [2.0, 3.0]
 
 
 # ---- What is around it. ----

@@ -61,7 +61,7 @@ struct NumpyFile {
     ) throws -> (ElementType, Int, Bool) {
         let order = descriptor.first
         let rest = descriptor.dropFirst()
-        guard let kind = rest.first, let size = Int(rest.dropFirst()), size >= 0 else {
+        guard let kind = rest.first, let size = Int(rest.dropFirst()), (1...1 << 32).contains(size) else {
             throw bad("elements of type '\(descriptor)' are not read")
         }
         if order == ">" && size > 1 {

@@ -79,9 +79,21 @@ enum Sink {
         }
     }
 
+    private var isText: Bool {
+        switch self {
+        case .csv, .standardOutput: true
+        case .numpy, .none: false
+        }
+    }
+
     /// The sinks of a function's outputs, as given: one for all, or one for each.
     static func all(_ words: [String], for signature: Signature) throws -> [Sink] {
         let sinks = try (words.isEmpty ? ["-"] : words).map(Sink.init)
+        for (index, output) in signature.outputs.enumerated() where !output.type.hasText && output.type != .structure {
+            guard !sinks[sinks.count == 1 ? 0 : min(index, sinks.count - 1)].isText else {
+                throw Failure(.prototype, "\(output.label) can be written to .npy files only")
+            }
+        }
         let count = signature.outputs.count
         if sinks.count == 1, count != 1 {
             if case .numpy(let path) = sinks[0] {
@@ -175,13 +187,21 @@ enum OutputFile {
             guard content(descriptor) else { throw failure() }
             return
         }
-        let temporary = "\(path).\(getpid()).part"
+        // A link stays, and what it leads to is replaced.
+        let target = exists ? followed(path) : path
+        let temporary = "\(target).\(getpid()).part"
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw failure() }
-        guard content(descriptor), close(descriptor) == 0, unsafe rename(temporary, path) == 0 else {
+        guard content(descriptor), close(descriptor) == 0, unsafe rename(temporary, target) == 0 else {
             let failed = failure()
             unsafe unlink(temporary)
             throw failed
         }
+    }
+
+    private static func followed(_ path: String) -> String {
+        guard let real = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
     }
 }

@@ -223,6 +223,7 @@ struct InputReader {
             }
             return 1
         }
+        guard width != 0 else { throw Failure(.prototype, "\(name) has rows of no elements, for \(parameter.label)") }
         guard parameter.lengthParameter == nil else { return width ?? 1 }
         guard width ?? 1 == parameter.length else {
             throw Failure(
