@@ -46,7 +46,7 @@ bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: 
 bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyond Benchmarks/thresholds.json (ARGS=--last)
 	@scripts/bench.sh --check $(ARGS)
 
-dist: ## Build what users get into dist/: library, header, zygote, pkg-config and CMake files
+dist: ## Build what users get into dist/: library, header, zygote, command line, pkg-config and CMake files
 	@scripts/dist.sh
 
 model: setup-model ## Check the models of the protocol with spin: every state, and every bug that can be put into them (ARGS="sleep waiting")
@@ -72,7 +72,7 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
-	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-bench .build-soak .build-untouched .build-sanitize Benchmarks/out dist out
+	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-tool .build-bench .build-soak .build-untouched .build-sanitize Benchmarks/out dist out
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)

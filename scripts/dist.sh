@@ -16,7 +16,7 @@ built=.build-dist/release/libmapengine.so
 stage=.build-dist/stage
 
 if [[ ${1:-} == --if-older && -f dist/lib/$library ]] &&
-    [[ -z $(find Package.swift Sources include scripts/packaging -type f -newer dist/.stamp -print -quit 2>/dev/null) ]]; then
+    [[ -z $(find Package.swift Sources Tools include scripts/packaging -type f ! -name Package.resolved -newer dist/.stamp -print -quit 2>/dev/null) ]]; then
     exit 0
 fi
 
@@ -87,6 +87,9 @@ place "$stage/mapengineConfigVersion.cmake" lib/cmake/mapengine/mapengineConfigV
 place LICENSE share/doc/mapengine/LICENSE
 # It is linked into the library.
 place scripts/packaging/libffi.LICENSE share/doc/mapengine/libffi.LICENSE
+
+# The command line, which is linked with what is in dist/.
+scripts/tool.sh
 
 # What an earlier version left behind.
 find dist/lib -maxdepth 2 -name 'libmapengine.so.*' ! -name "$library" ! -name "$library.debug" \

@@ -3,8 +3,8 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi types faults hostile fuzz
-#                                    untouched soak install quickstart model guide
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi types faults untouched soak
+#                                    hostile fuzz install tool quickstart model guide
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -179,6 +179,7 @@ suite soak "kills all the time" 600 count_summary soak
 suite hostile "workers that attack" 1800 count_summary hostile_tests
 suite fuzz "saved and made inputs" 900 count_summary fuzz_tests
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
+suite tool "the command line" 900 count_summary Tests/tool/run.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
 suite model "models of the protocol" 600 count_summary scripts/model.sh --short
 suite guide "the guide's code" 300 count_summary Tests/checks/guide.sh
