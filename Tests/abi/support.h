@@ -49,8 +49,8 @@ struct abi_test {
 #define PATIENT(f, births, seconds)                                                                                    \
     { #f, f, births, seconds }
 
-/** Runs the tests under cmocka, and returns main's status. The environment variables ABI_FILTER and ABI_SKIP (patterns with * and ?)
- *  choose tests by name, and leave some out. */
+/** Runs the tests under cmocka, and returns main's status. The environment variable ABI_FILTER (a pattern with * and ?) chooses
+ *  tests by name, ABI_SKIP (several, with colons between them) leaves some out. */
 int run_abi_tests(const char *group, const struct abi_test *tests, size_t count);
 
 /** Tells the watchdog where the test is. */

@@ -155,7 +155,7 @@ def test_a_pool_that_cannot_start_is_70():
 def test_a_crash_costs_its_row():
     save("x.npy", np.arange(100, dtype=np.int32))
     answer = call(FUNCTIONS, CRASH, "x.npy", "42", "-o", "out.npy", "--failures", "bad.csv", "--report")
-    says(answer, 1, "row 42: crashed", "signal 6", "1 of 100 calls", "1 crashed", "99 ok")
+    says(answer, 1, "row 42: crashed", "SIGABRT", "1 of 100 calls", "1 crashed", "99 ok")
     wanted = np.arange(100) * 2
     wanted[42] = 0
     assert np.array_equal(np.load("out.npy"), wanted)
