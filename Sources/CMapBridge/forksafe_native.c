@@ -197,13 +197,14 @@ static int find_input(mape_task *task, const struct source *from, const mapb_nat
     mape_native_span span;
     memcpy(&span, *out, sizeof span);
     *size = span.size;
-    *out = span.offset ? from->item + span.offset : NULL;
+    *out = NULL;
     if (!span.offset) return 0;
     if (span.offset > from->size || span.size > from->size - span.offset) {
         return fail(task, MAPE_E_OVERFLOW,
                     "parameter \"%s\": its span, %llu bytes from %llu on, leaves the item's %llu bytes", p->name,
                     (unsigned long long)span.size, (unsigned long long)span.offset, (unsigned long long)from->size);
     }
+    *out = from->item + span.offset;
     if (p->form == MAPB_FORM_TEXT && (span.size == 0 || (*out)[span.size - 1] != 0)) {
         return fail(task, MAPE_E_ARGUMENT, "parameter \"%s\": its text does not end with NUL", p->name);
     }

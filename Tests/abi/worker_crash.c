@@ -21,7 +21,8 @@ static volatile int always = 1;
 static volatile int zero = 0;
 
 /* Not inlined, and not at the end of the caller, so that each has a frame of its own. */
-#define CRASHES __attribute__((noinline)) void
+/* What they do is undefined on purpose. */
+#define CRASHES __attribute__((noinline, no_sanitize("undefined"))) void
 
 CRASHES crash_by_segv(void) {
     (void)*(volatile int *)(uintptr_t)(8 * always);
