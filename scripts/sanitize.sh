@@ -117,6 +117,7 @@ case $kind in
         export TSAN_OPTIONS=die_after_fork=0:halt_on_error=0:history_size=4:suppressions=$rules/thread.supp:log_path=$reports/tsan
         ;;
     undefined)
+        export ABI_SKIP='the_replay_of_a_saved_item*'
         export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
         ;;
 esac
