@@ -29,7 +29,7 @@ import CMapBridge
         unsafe mapb_store32(word, mapb_peek32(word) &+ 1)
         mapb_fence()
         if unsafe mapb_peek32(sleepers) > 0 { unsafe mapb_wake_private(word) }
-        if leaderSleeps { mapb_signal_eventfd(leaderBell) }
+        if leaderSleeps { mapb_ring_bell(leaderBell) }
     }
 
     /// Sleeps until the counter is no longer `seen`, or the deadline. Without the pool's lock.
