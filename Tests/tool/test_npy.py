@@ -67,7 +67,7 @@ def test_headers_that_NumPy_refuses_are_refused():
 ORDERS = ["", "<", "=", "|", ">"]
 WORDS = [
     "?", "b", "B", "h", "H", "i", "I", "l", "L", "q", "Q", "n", "N", "p", "P", "f", "d", "g", "F", "D", "G", "e", "c", "S", "U", "O", "V", "M8[ns]", "m8",
-    *(kind + str(size) for kind in "bBiuIfcdSUVa" for size in (1, 2, 3, 4, 8, 16, 32)), "f08", "i 4",
+    *(kind + str(size) for kind in "bBiuIfcdSUVa" for size in (1, 2, 3, 4, 8, 16, 32)), "f08",
 ]  # fmt: skip
 NAMES = [
     "bool", "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "byte", "ubyte", "short", "ushort", "intc", "uintc",

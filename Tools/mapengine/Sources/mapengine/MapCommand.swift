@@ -69,6 +69,11 @@ struct MapCommand: ParsableCommand {
     @Flag(help: "Convert numbers of .npy files that have another type.")
     var cast = false
 
+    @Flag(
+        inversion: .prefixedNo, exclusivity: .exclusive,
+        help: "The first line of .csv inputs holds names, or is a row. Default: it shows, or is refused.")
+    var header: Bool?
+
     @Option(
         help:
             "What stands for a call that failed. Default: NaN, 0 or an empty text in .npy; nothing in .csv; nan on standard output."
@@ -115,12 +120,16 @@ struct MapCommand: ParsableCommand {
                 library: function.library, prototype: prototype, symbol: function.symbol, errno: function.errno)
             try (signature.inputs + signature.outputs).forEach(refuseStructures)
             let sinks = try Sink.all(output, for: signature)
-            let inputs = try InputReader(signature: signature, casts: cast).read(inputs)
+            let writer = try ResultWriter(sinks, failures: failures)
+            let firstLine = header.map { $0 ? FirstLine.names : .row }
+            let inputs = try InputReader(signature: signature, casts: cast, firstLine: firstLine).read(inputs)
             let job = Job(
                 signature: signature, inputs: inputs, rows: try rows(inputs), failValue: filler, chunk: chunk,
                 attempts: attempts, timeout: timeout, deadline: deadline)
             try pool.start()
-            try finish(job, try job.run(pool, isQuiet: quiet, reports: report), sinks)
+            let results = try job.run(pool, isQuiet: quiet, reports: report)
+            try writer.write(results, keepsFiller: failValue != nil)
+            try tellFailures(job, results)
         }
     }
 
@@ -141,17 +150,8 @@ struct MapCommand: ParsableCommand {
         return rows
     }
 
-    /// Writes results and tells of failed calls.
-    private func finish(_ job: Job, _ results: Results, _ sinks: [Sink]) throws {
-        let missing = Set(results.failures.map(\.row))
-        if sinks.count == 1 {
-            try sinks[0].write(results.columns, missing: missing, keepsFiller: failValue != nil)
-        } else {
-            for (sink, column) in zip(sinks, results.columns) {
-                try sink.write([column], missing: missing, keepsFiller: failValue != nil)
-            }
-        }
-        if let failures { try results.writeFailures(failures) }
+    /// Tells of failed calls, which are this program's failure too.
+    private func tellFailures(_ job: Job, _ results: Results) throws {
         guard !results.failures.isEmpty else { return }
         if !quiet {
             for failure in results.failures.prefix(5) {
