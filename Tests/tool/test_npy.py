@@ -2,6 +2,7 @@
 
 import os
 import struct
+import warnings
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -35,9 +36,21 @@ def test_headers_as_Python_may_write_them():
         "{'descr': '<f8', 'fortran_order': False, 'shape': (3L,)}", "{'descr': '<f8', # a comment, 'shape'\n 'fortran_order': False, 'shape': (3,)}",
     ):  # fmt: skip
         made(header)
-        assert np.array_equal(np.load("x.npy"), DATA), header
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert np.array_equal(np.load("x.npy"), DATA), header
         good(call(FUNCTIONS, SAME, "x.npy", "-o", "out.npy"))
         assert np.array_equal(np.load("out.npy"), DATA), header
+
+
+def is_read_by_NumPy(name):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.load(name)
+        return True
+    except Exception:  # It has many: ValueError, SyntaxError, TokenError, MemoryError and others.
+        return False
 
 
 def test_headers_that_NumPy_refuses_are_refused():
@@ -53,11 +66,7 @@ def test_headers_that_NumPy_refuses_are_refused():
         "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4}",
     ):  # fmt: skip
         made(header)
-        try:
-            np.load("x.npy")
-            raise AssertionError(f"NumPy reads it: {header}")
-        except (ValueError, OverflowError, TypeError, SyntaxError, MemoryError, EOFError):
-            pass
+        assert not is_read_by_NumPy("x.npy"), header
         says(call(FUNCTIONS, SAME, "x.npy"), 2, "x.npy", "header")
     for version in ((0, 0), (1, 1), (4, 0), (2, 9)):
         made("{'descr': '<f8', 'fortran_order': False, 'shape': (3,)}", version=version)
@@ -87,15 +96,13 @@ def test_names_of_types_mean_what_they_mean_to_NumPy():
     # 'a' for 'S' is no longer in all NumPys.
     for word in [order + word for order in ORDERS for word in WORDS if word[0] != "a" or not order] + NAMES:
         try:
-            import warnings
-
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 dtype = np.dtype(word)
         except (TypeError, ValueError, SyntaxError):
             dtype = None
         known = dtype is not None and dtype.names is None and dtype.kind in "biufc" and dtype.isnative and dtype.name in (*ctypes, "float128") and dtype.itemsize > 0
-        of_type(word, bytes(3 * 40), 3)
+        of_type(word, bytes(3 * 128), 3)
         if known:
             ctype, name = ctypes["longdouble" if dtype.name == "float128" else dtype.name]
             good(call(FUNCTIONS, f"{ctype} same_{name}({ctype})", "x.npy", "-o", "out.npy"))
@@ -103,6 +110,8 @@ def test_names_of_types_mean_what_they_mean_to_NumPy():
             read += 1
         elif dtype is not None and dtype.kind in "SU" and dtype.isnative:
             assert good(call(FUNCTIONS, LENGTH, "x.npy")).out == "0\n0\n0\n", word
+        elif dtype is not None and dtype.kind == "c" and dtype.isnative:
+            says(call(FUNCTIONS, SAME, "x.npy"), 65, "clongdouble")
         else:
             says(call(FUNCTIONS, SAME, "x.npy"), 2, "x.npy")
             refused += 1

@@ -1,6 +1,7 @@
 """Outputs: whole or as they were, with the mode, owner and links they had; signals; what cannot be written is an error."""
 
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -168,28 +169,45 @@ def test_an_error_in_one_output_leaves_the_others_as_they_were():
     says(started, 73, "nowhere/out.npy")
 
 
-def small_disk(limit):
-    import resource
-
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-
 def test_a_full_disk_leaves_what_was_there():
-    np.save("x.npy", np.arange(500_000.0))
-    for name, links in (("out.npy", False), ("out.csv", False), ("out.npy", True), ("out.csv", True)):
-        write(name, "before")
+    """A file may have 4096 bytes from the time on when the calls run: the results have more."""
+    np.save("x.npy", np.append(np.arange(3000.0), -1.0))
+    for name, links in (("out.npy", False), ("out.csv", False), ("out.npy", True), ("out.csv", True), ("new.csv", None)):
+        if links is not None:
+            write(name, "before")
         if links:
             os.link(name, "other")
-        # More than a pool needs, less than the results.
-        done = subprocess.run(
-            ["sh", "-c", 'ulimit -f 2000 2>/dev/null; trap "" XFSZ; exec "$@"', "sh", PROGRAM, "map", "-l", LIBM, SQRT, "x.npy", "-o", name],
-            capture_output=True, timeout=PATIENCE,
-        )  # fmt: skip
-        assert done.returncode in (70, 73), done
-        assert saved(name) == "before" and not [n for n in os.listdir(".") if "part" in n], os.listdir(".")
-        if links:
-            os.remove("other")
+        program = hanging("x.npy", "--deadline", "3", "--chunk", "1000", ignoring=(signal.SIGXFSZ,), out=name)
+        resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+        err = program.communicate(timeout=PATIENCE)[1]
+        assert program.returncode == 73 and b"File too large" in err, (program.returncode, err)
+        assert links is None or saved(name) == "before", name
+        assert sorted(os.listdir(".")) == sorted(["x.npy"] + [name] * (links is not None) + ["other"] * bool(links)), os.listdir(".")
+        for left in (name, "other"):
+            if os.path.exists(left):
+                os.remove(left)
+
+
+def test_a_signal_at_any_moment_leaves_the_old_or_the_new():
+    np.save("x.npy", np.arange(400_000.0))
+    good(call(LIBM, SQRT, "x.npy", "-o", "whole.csv"))
+    codes = set()
+    for seed in range(14):
+        write("out.csv", "before")
+        program = subprocess.Popen([PROGRAM, "map", "-l", LIBM, SQRT, "x.npy", "-o", "out.csv"], stderr=subprocess.DEVNULL)
+        # Mostly while it writes: the file beside it is there.
+        deadline = time.monotonic() + PATIENCE
+        while seed % 7 and program.poll() is None and len(os.listdir(".")) < 4 and time.monotonic() < deadline:
+            pass
+        time.sleep(0.005 * (seed % 7))
+        program.send_signal([signal.SIGINT, signal.SIGTERM][seed % 2])
+        code = program.wait(timeout=PATIENCE)
+        codes.add(code)
+        # Before it has looked at signals at all, they end it as any program.
+        assert code in (0, 130, 143, -2, -15), code
+        assert saved() == ("before" if code else saved("whole.csv")), code
+        assert sorted(os.listdir(".")) == ["out.csv", "whole.csv", "x.npy"], os.listdir(".")
+    assert codes & {130, 143}, codes
 
 
 def test_what_cannot_be_written_to_is_73_everywhere():
@@ -204,6 +222,19 @@ def test_what_cannot_be_written_to_is_73_everywhere():
         assert done.returncode == 73 and b"standard output" in done.stderr, (words, done)
         done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, *words], stderr=subprocess.PIPE, timeout=PATIENCE)
         assert done.returncode == 73, (words, done)
+
+
+def test_closed_descriptors_are_nobodys():
+    def closed(redirection, *words):
+        return subprocess.run(["sh", "-c", f'exec "$@" {redirection}', "sh", PROGRAM, "map", "-l", LIBM, SQRT, *words], capture_output=True, timeout=PATIENCE)
+
+    done = closed("<&-", "-")
+    assert done.returncode == 2 and b"standard input" in done.stderr, done
+    assert closed("<&-", "9").stdout == b"3.0\n" and closed("2>&-", "9").stdout == b"3.0\n"
+    done = closed(">&- <&- 2>&-", "9", "-o", "out.csv")
+    assert done.returncode == 0 and saved() == "return\n3.0\n", done
+    done = closed("<&- >&-", "9")
+    assert done.returncode == 73, done
 
 
 def test_a_pipe_that_nobody_reads():
@@ -263,7 +294,7 @@ def hanging(*words, ignoring=(), out="out.npy"):
             signal.signal(number, signal.SIG_IGN)
 
     program = subprocess.Popen(
-        [PROGRAM, "map", "-l", FUNCTIONS, "double hang_on_negative(double)", "-1", "-o", out, "--workers", "1", *words],
+        [PROGRAM, "map", "-l", FUNCTIONS, "double hang_on_negative(double)", *words, "-o", out, "--workers", "1"],
         stderr=subprocess.PIPE, preexec_fn=ignore, restore_signals=True,
     )  # fmt: skip
     deadline = time.monotonic() + PATIENCE
@@ -277,7 +308,7 @@ def hanging(*words, ignoring=(), out="out.npy"):
 
 def test_ignored_signals_stay_ignored():
     every = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
-    program = hanging("--deadline", "3", ignoring=every)
+    program = hanging("-1", "--deadline", "3", ignoring=every)
     for number in every:
         assert ignored(program.pid) >> (number - 1) & 1, number
         assert not caught(program.pid) >> (number - 1) & 1, number
@@ -285,7 +316,7 @@ def test_ignored_signals_stay_ignored():
     err = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 75, (program.returncode, err)
     # One that is not ignored still ends it.
-    program = hanging(ignoring=(signal.SIGINT, signal.SIGHUP))
+    program = hanging("-1", ignoring=(signal.SIGINT, signal.SIGHUP))
     program.send_signal(signal.SIGINT)
     program.send_signal(signal.SIGTERM)
     program.communicate(timeout=PATIENCE)
@@ -293,7 +324,7 @@ def test_ignored_signals_stay_ignored():
 
 
 def test_a_closed_terminal_ends_it_cleanly_with_129():
-    program = hanging()
+    program = hanging("-1")
     program.send_signal(signal.SIGHUP)
     err = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 129 and b"interrupted" in err and os.listdir(".") == [], (program.returncode, err)

@@ -63,7 +63,7 @@ struct Job {
         let progress = try unsafe wait(job, pool, isQuiet: isQuiet)
         if reports { Report.print(pool, progress) }
         try unsafe gather(job, outputs, pool)
-        let failures = unsafe progress.ok == progress.total ? [] : failures(job)
+        let failures = unsafe progress.ok == progress.total ? [] : try failures(job, pool)
         let missing = Set(failures.map(\.row))
         for output in outputs { output.complete(missing: missing) }
         return Results(columns: outputs, failures: failures)
@@ -110,14 +110,14 @@ struct Job {
         guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
     }
 
-    private func failures(_ job: OpaquePointer) -> [CallFailure] {
+    private func failures(_ job: OpaquePointer, _ pool: borrowing Pool) throws -> [CallFailure] {
         var failures: [CallFailure] = []
         var result = unsafe mape_result()
         unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
         for row in 0..<rows {
-            guard unsafe mape_job_result(job, UInt64(row), &result) == MAPE_OK.rawValue,
-                unsafe result.state != MAPE_ITEM_OK.rawValue
-            else { continue }
+            let status = unsafe mape_job_result(job, UInt64(row), &result)
+            guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
+            guard unsafe result.state != MAPE_ITEM_OK.rawValue else { continue }
             unsafe failures.append(
                 CallFailure(
                     row: row, state: name(ofState: result.state), cause: result.cause, code: result.code,

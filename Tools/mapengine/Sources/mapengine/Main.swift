@@ -21,6 +21,7 @@ struct MapEngineTool: ParsableCommand {
     /// A negative number is a value, not an option: it is handed on as `=-1`, the form in which any value can be given. No option of
     /// ours looks like one.
     static func main() {
+        holdStandardDescriptors()
         var code = ExitCode.success
         do {
             var command = try parseAsRoot(givenWords().map { looksLikeNegativeNumber($0) ? "=" + $0 : $0 })
@@ -35,6 +36,14 @@ struct MapEngineTool: ParsableCommand {
         }
         if fflush(nil) != 0 { code = cannotWrite() }
         Glibc.exit(code.rawValue)
+    }
+
+    /// Takes the places of standard descriptors that are closed, so that no file of ours gets one of them and is read or
+    /// written as if it were the user's. They stay of no use: each is open for the wrong direction.
+    private static func holdStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
     }
 
     private static func cannotWrite() -> ExitCode {

@@ -72,8 +72,12 @@ struct TableColumns {
         case number, almost, word, empty
     }
 
+    /// Values that programs write into columns of numbers, and that are no names.
+    private static let values: Set<String> = ["true", "false", "True", "False", "TRUE", "FALSE", "NA", "N/A", "NULL", "null", "None"]
+
     private static func kind(_ text: ArraySlice<UInt8>) -> Kind {
         guard let first = text.first else { return .empty }
+        if values.contains(String(raw: text)) { return .almost }
         if case .success = NumberText.real(text) as Result<Double, NumberText.Problem> { return .number }
         if case .success = NumberText.complex(text) as Result<(Double, Double), NumberText.Problem> { return .number }
         return (0x30...0x39).contains(first) || [0x2B, 0x2D, 0x2E].contains(first) ? .almost : .word
