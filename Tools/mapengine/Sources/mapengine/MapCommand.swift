@@ -29,9 +29,12 @@ struct MapCommand: ParsableCommand {
             An input is a .npy file, a column of a .csv file (file.csv:name, file.csv:3), a value for all calls (2.5, or =2.5 if it \
             could be taken for something else), or - for columns of text on standard input.
 
+            A value arrives as it stands in its file, or is refused with file, line and column: rows with more or fewer fields than \
+            the first, numbers that their type cannot hold, texts with a NUL. An output file is written as a whole or stays as it was.
+
             EXIT CODES
               0 every call ended well, 1 some did not, 2 bad data, 64 wrong usage, 65 wrong prototype or type, 69 library or function \
-            not found, 70 the workers could not be kept alive, 73 cannot write, 75 the deadline passed, 130 interrupted.
+            not found, 70 the workers could not be kept alive, 73 cannot write, 75 the deadline passed, 128 and the signal interrupted.
             """)
 
     @OptionGroup var function: FunctionOptions
@@ -76,7 +79,7 @@ struct MapCommand: ParsableCommand {
 
     @Option(
         help:
-            "What stands for a call that failed. Default: NaN, 0 or an empty text in .npy; nothing in .csv; nan on standard output."
+            "What stands for a call that failed. Default: NaN, 0 or an empty text in .npy; an empty field in .csv; nan on standard output."
     )
     var failValue: String?
 
