@@ -65,6 +65,14 @@ struct Pool: ~Copyable {
     }
 }
 
+extension Pool {
+    /// Ends the workers, and hands on what they printed to the last.
+    func finish() {
+        unsafe mape_pool_shutdown(handle, Int32(MAPE_SHUTDOWN_DRAIN.rawValue), 1_000_000_000)
+        while unsafe mape_dispatch(handle, 0, 0) > 0 {}
+    }
+}
+
 private func engineMessage(_ pool: OpaquePointer?, _ status: Int32) -> String {
     var text = [CChar](repeating: 0, count: 2048)
     let length = unsafe text.withUnsafeMutableBufferPointer { unsafe mape_message(pool, $0.baseAddress, $0.count) }

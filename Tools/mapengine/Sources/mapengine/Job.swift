@@ -75,7 +75,7 @@ struct Job {
         progress.struct_size = MemoryLayout<mape_progress>.size
         var isCancelled = false
         while true {
-            let status = unsafe mape_job_wait(job, 100_000_000)
+            let status = unsafe mape_job_wait(job, 20_000_000)
             unsafe mape_job_progress(job, &progress)
             if progress.is_done != 0 || (status != MAPE_OK.rawValue && status != MAPE_E_TIMEOUT.rawValue) {
                 bar.clear()

@@ -116,6 +116,8 @@ struct MapCommand: ParsableCommand {
             unsafe config.grace_ns = 100_000_000
             unsafe config.on_output = { _, event in
                 guard let event = unsafe event, let text = unsafe event.pointee.text else { return }
+                let lost = unsafe event.pointee.lost
+                if lost > 0 { tell("\(lost) bytes that the function printed were lost here: they came too fast") }
                 unsafe writeAll(UnsafeRawBufferPointer(start: text, count: event.pointee.text_size), to: STDERR_FILENO)
             }
             let pool = try unsafe Pool(config)
@@ -131,6 +133,7 @@ struct MapCommand: ParsableCommand {
                 attempts: attempts, timeout: timeout, deadline: deadline)
             try pool.start()
             let results = try job.run(pool, isQuiet: quiet, reports: report)
+            pool.finish()
             try writer.write(results, keepsFiller: failValue != nil)
             try tellFailures(job, results)
         }
