@@ -161,6 +161,27 @@ def test_numbers_are_spelled_as_in_C_and_nothing_follows():
     assert good(same("int32_t", "int32", "+007")).out == "7\n"
 
 
+def test_numbers_are_those_that_Python_reads():
+    random = np.random.default_rng(754)
+    parts = ["0", "1", "9", "00", ".", "e", "E5", "e-3", "e+2", "+", "-", "0x", "a.8", "p2", "inf", "NAN", "inity", "_", " ", ",", "x"]
+    read = refused = 0
+    for _ in range(250):
+        word = "".join(parts[i] for i in random.integers(0, len(parts), random.integers(1, 6)))
+        try:
+            wanted = float.fromhex(word) if "0x" in word.lower() else None if "_" in word else float(word)
+        except (ValueError, OverflowError):
+            wanted = None
+        answer = same("double", "float64", word)
+        if wanted is None:
+            says(answer, 2, "float64")
+            refused += 1
+        else:
+            got = float(good(answer).out)
+            assert got == wanted and np.signbit(got) == np.signbit(wanted) or np.isnan(got) and np.isnan(wanted), (word, got, wanted)
+            read += 1
+    assert read > 30 and refused > 30, (read, refused)
+
+
 def test_numbers_that_cannot_be_held_are_refused():
     for ctype, dtype, word in (("double", "float64", "1e400"), ("double", "float64", "-1e309"), ("double", "float64", "1e-400"),
                                ("double", "float64", "0x1p1024"), ("double", "float64", "1" * 400), ("float", "float32", "1e39"),
@@ -286,6 +307,29 @@ def test_random_texts_go_through_csv_and_npy_as_they_are():
         assert open("again.csv", "rb").read() == open("out.csv", "rb").read()
 
 
+def test_what_is_read_is_what_Python_reads():
+    """Random bytes as CSV: when a column is read, it has the rows and values that Python's csv finds; else the file is refused."""
+    random = np.random.default_rng(4180)
+    alphabet = [b",", b",", b'"', b'"', b"\n", b"\r\n", b"\r", b"a", b"1", b" ", b"\xe9", b'""', b'"a",', b"b,c\n", b"b,c\n"]
+    read = refused = 0
+    for case in range(300):
+        text = b"".join(alphabet[i] for i in random.integers(0, len(alphabet), random.integers(1, 16)))
+        if case % 2:  # Rows of two fields mostly, so that many are read.
+            text = b"\n".join(b"x," + (b'"' + part.replace(b'"', b'""') + b'"' if case % 4 == 1 else part) for part in text.split(b"a"))
+        write("t.csv", text)
+        answer = call(FUNCTIONS, TEXT, "t.csv:1" if b"," in text else "t.csv", "--no-header", "-o", "out.npy")
+        if answer.code == 2:
+            refused += 1
+            continue
+        good(answer)
+        rows = [row for row in csv.reader(io.StringIO(text.decode("latin-1"), newline=""), strict=True) if row]
+        wanted = [row[0].encode("latin-1") for row in rows]
+        assert len({len(row) for row in rows}) <= 1, f"{text}: rows that differ were read"
+        assert np.load("out.npy").tolist() == [value.rstrip(b"\0") for value in wanted], f"{text}: {np.load('out.npy')}, not {wanted}"
+        read += 1
+    assert read > 60 and refused > 60, (read, refused)
+
+
 def test_random_numbers_go_through_text_as_they_are():
     for seed, (dtype, ctype) in enumerate((("float64", "double"), ("float32", "float"), ("int64", "int64_t"), ("uint64", "uint64_t"), ("int8", "int8_t"))):
         raw = np.random.default_rng(seed).bytes(8 * 3000)
@@ -317,6 +361,22 @@ def test_one_file_for_several_inputs_is_read_once():
     feeder = subprocess.Popen(["sh", "-c", "printf 'x,y\\n2,3\\n3,2\\n' > t.csv"])
     assert good(call(LIBM, "double pow(double, double)", "t.csv:x", "t.csv:y")).out == "8.0\n9.0\n"
     feeder.wait()
+    os.symlink("t.csv", "other.csv")
+    feeder = subprocess.Popen(["sh", "-c", "printf 'x,y\\n2,3\\n3,2\\n' > t.csv"])
+    assert good(call(LIBM, "double pow(double, double)", "t.csv:x", "other.csv:y")).out == "8.0\n9.0\n"
+    feeder.wait()
+    os.symlink("/dev/stdin", "in.csv")
+    assert good(call(LIBM, "double pow(double, double)", "in.csv:x", "in.csv:y", stdin="x,y\n2,3\n")).out == "8.0\n"
+
+
+def test_long_lines_and_texts():
+    for length in (16_384, 1_000_000, 40_000_000):
+        write("t.csv", b"x,y\n" + b"a" * length + b",1\n")
+        assert good(call(FUNCTIONS, LENGTH, "t.csv:x")).out == f"{length}\n"
+        assert good(call(LIBM, SQRT, "t.csv:y")).out == "1.0\n"
+        assert good(call(FUNCTIONS, LENGTH, "-", stdin=b"a" * length)).out == f"{length}\n"
+        write("t.csv", b"x\n" + b"1" * length + b"\n")
+        assert len(says(call(LIBM, SQRT, "t.csv:x"), 2, "line 2, column 1", "too large").err) < 500
 
 
 def test_cast_refuses_what_cannot_be_held():

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The values of one input.
 struct InputColumn {
     let memory: Memory
@@ -143,7 +145,8 @@ struct InputReader {
 
     private func literal(_ text: String, _ parameter: Parameter) throws -> InputColumn {
         var builder = try ColumnBuilder(parameter, "the value '\(text)'", isLiteral: true)
-        let words = builder.isList ? text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) : [text]
+        let words =
+            builder.isList ? text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) : [text]
         var fields = Fields(source: builder.name)
         for word in words { fields.append(field: word.raw) }
         try builder.append(fields.indices, of: fields)
@@ -206,14 +209,20 @@ struct InputReader {
     }
 }
 
-/// Contents of files, by name.
+/// Contents of files, whatever names they are given by.
 private final class FileCache {
-    private var memories: [String: Memory] = [:]
+    private var memories: [FileIdentity: Memory] = [:]
 
     func memory(of path: String) throws -> Memory {
-        if let memory = memories[path] { return memory }
+        var status = stat()
+        let isThere =
+            unsafe path == "-" ? fstat(STDIN_FILENO, &status) == 0 : path.withRaw { unsafe stat($0, &status) } == 0
+        // What cannot be looked at cannot be read either, and reading it tells why.
+        guard isThere else { return try Memory(file: path) }
+        let identity = FileIdentity(status)
+        if let memory = memories[identity] { return memory }
         let memory = try Memory(file: path)
-        memories[path] = memory
+        memories[identity] = memory
         return memory
     }
 }

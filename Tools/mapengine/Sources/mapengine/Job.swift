@@ -161,7 +161,9 @@ struct Job {
             let first = column.offset + row * column.stride
             let element = unsafe UnsafeRawBufferPointer(rebasing: bytes[first..<first + parameter.type.size])
             guard let count = unsafe Int(parameter.type.text(element)) else {
-                throw Failure(.badData, unsafe "\(column.name), row \(row): \(parameter.type.text(element)) is too large for a length")
+                throw Failure(
+                    .badData,
+                    unsafe "\(column.name), row \(row): \(parameter.type.text(element)) is too large for a length")
             }
             most = max(most, count)
         }

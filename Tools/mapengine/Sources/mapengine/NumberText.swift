@@ -47,7 +47,9 @@ enum NumberText {
     /// `1+2j`, `2j`, `1`, also in parentheses, as Python and NumPy write it.
     static func complex<T: TextReal>(_ text: ArraySlice<UInt8>) -> Result<(T, T), Problem> {
         var text = text
-        if text.first == UInt8(ascii: "("), text.last == UInt8(ascii: ")"), text.count > 2 { text = text.dropFirst().dropLast() }
+        if text.first == UInt8(ascii: "("), text.last == UInt8(ascii: ")"), text.count > 2 {
+            text = text.dropFirst().dropLast()
+        }
         guard let first = scan(text) else { return .failure(.isNone) }
         let isAlone = first.end == text.endIndex
         let isImaginary = first.end == text.endIndex - 1 && isUnit(text[first.end])
@@ -76,7 +78,8 @@ enum NumberText {
         var place = text.startIndex
         let end = text.endIndex
         if place < end, text[place] == plus || text[place] == minus { place += 1 }
-        for word in ["infinity", "inf", "nan"] where text[place...].prefix(word.utf8.count).elementsEqual(word.utf8, by: { $0 | 0x20 == $1 }) {
+        for word in ["infinity", "inf", "nan"]
+        where text[place...].prefix(word.utf8.count).elementsEqual(word.utf8, by: { $0 | 0x20 == $1 }) {
             return Found(end: place + word.utf8.count, isSpecial: true)
         }
         let isHex = place + 1 < end && text[place] == zero && text[place + 1] | 0x20 == UInt8(ascii: "x")

@@ -95,8 +95,10 @@ struct NumpyType {
     private static let letters: [Character: String] = {
         let long = MemoryLayout<CLong>.size
         return [
-            "?": "b1", "b": "i1", "B": "u1", "h": "i2", "H": "u2", "i": "i4", "I": "u4", "l": "i\(long)", "L": "u\(long)",
-            "q": "i8", "Q": "u8", "n": "i\(long)", "N": "u\(long)", "p": "i\(long)", "P": "u\(long)", "e": "f2", "f": "f4",
+            "?": "b1", "b": "i1", "B": "u1", "h": "i2", "H": "u2", "i": "i4", "I": "u4", "l": "i\(long)",
+            "L": "u\(long)",
+            "q": "i8", "Q": "u8", "n": "i\(long)", "N": "u\(long)", "p": "i\(long)", "P": "u\(long)", "e": "f2",
+            "f": "f4",
             "d": "f8", "g": "f16", "F": "c8", "D": "c16", "G": "c32",
         ]
     }()
@@ -104,9 +106,11 @@ struct NumpyType {
     /// Names without a byte order.
     private static let names: [String: String] = [
         "bool": "?", "bool_": "?", "int8": "b", "byte": "b", "uint8": "B", "ubyte": "B", "int16": "h", "short": "h",
-        "uint16": "H", "ushort": "H", "int32": "i", "intc": "i", "uint32": "I", "uintc": "I", "int64": "q", "longlong": "q",
+        "uint16": "H", "ushort": "H", "int32": "i", "intc": "i", "uint32": "I", "uintc": "I", "int64": "q",
+        "longlong": "q",
         "uint64": "Q", "ulonglong": "Q", "int": "l", "int_": "l", "long": "l", "uint": "L", "ulong": "L", "intp": "p",
-        "uintp": "P", "half": "e", "float16": "e", "float32": "f", "single": "f", "float": "d", "float64": "d", "double": "d",
+        "uintp": "P", "half": "e", "float16": "e", "float32": "f", "single": "f", "float": "d", "float64": "d",
+        "double": "d",
         "longdouble": "g", "float128": "g", "complex64": "F", "csingle": "F", "complex": "D", "complex128": "D",
         "cdouble": "D", "clongdouble": "G", "complex256": "G", "str": "U", "str_": "U", "bytes": "S", "bytes_": "S",
         "object": "O", "object_": "O", "datetime64": "M", "timedelta64": "m",

@@ -61,7 +61,8 @@ struct OutputColumn {
             for row in 0..<rows {
                 let place = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[row * size..<(row + 1) * size])
                 guard let end = unsafe place.firstIndex(of: 0) else { continue }
-                unsafe UnsafeMutableRawBufferPointer(rebasing: place[end...]).initializeMemory(as: UInt8.self, repeating: 0)
+                unsafe UnsafeMutableRawBufferPointer(rebasing: place[end...]).initializeMemory(
+                    as: UInt8.self, repeating: 0)
             }
         }
         for row in missing {

@@ -66,13 +66,15 @@ final class OutputFile {
         if exists {
             identity = FileIdentity(status)
             // Links of /proc lead to files in ways of their own.
-            let isThere = unsafe folder.isOpen
+            let isThere =
+                unsafe folder.isOpen
                 && withName { unsafe fstatat(folder.number, $0, &found, AT_SYMLINK_NOFOLLOW) } == 0
                 && found.st_ino == status.st_ino && found.st_dev == status.st_dev
             if isThere { self.folder = folder }
             return
         }
-        guard folder.isOpen, unsafe fstat(folder.number, &found) == 0, unsafe faccessat(folder.number, ".", W_OK | X_OK, AT_EACCESS) == 0
+        guard folder.isOpen, unsafe fstat(folder.number, &found) == 0,
+            unsafe faccessat(folder.number, ".", W_OK | X_OK, AT_EACCESS) == 0
         else { throw OutputFile.failure(path) }
         guard !name.isEmpty else {
             errno = EISDIR
@@ -182,7 +184,9 @@ final class OutputFile {
         var block = [UInt8](repeating: 0, count: 1 << 20)
         var place = 0
         while place < Int(made.st_size) {
-            let count = unsafe block.withUnsafeMutableBytes { unsafe pread(from, $0.baseAddress, $0.count, off_t(place)) }
+            let count = unsafe block.withUnsafeMutableBytes {
+                unsafe pread(from, $0.baseAddress, $0.count, off_t(place))
+            }
             if count < 0, errno == EINTR { continue }
             guard count > 0, write(block[..<count], to: to, at: place) else {
                 throw Failure(.cannotWrite, "cannot write \(path): \(systemError()); it holds a part of the results")

@@ -130,7 +130,9 @@ indirect enum PythonLiteral {
                 isRaw = true
                 start += 1
             }
-            guard start < bytes.count, [UInt8(ascii: "'"), UInt8(ascii: "\"")].contains(bytes[start]) else { return nil }
+            guard start < bytes.count, [UInt8(ascii: "'"), UInt8(ascii: "\"")].contains(bytes[start]) else {
+                return nil
+            }
             let quote = bytes[start]
             place = start + 1
             var text: [UInt8] = []

@@ -62,11 +62,13 @@ enum Sink {
         case .csv:
             let names = columns.flatMap(\.names)
             try Sink.writeCSV(names.map(\.utf8), to: writer)
-            unsafe try Sink.writeRows(columns, missing, missingText: "", separator: UInt8(ascii: ","), to: writer) { field in
+            unsafe try Sink.writeRows(columns, missing, missingText: "", separator: UInt8(ascii: ","), to: writer) {
+                field in
                 unsafe writer.append(quoted: field, isAlone: names.count == 1)
             }
         case .standardOutput:
-            unsafe try Sink.writeRows(columns, missing, missingText: "nan", separator: UInt8(ascii: " "), to: writer) { field in
+            unsafe try Sink.writeRows(columns, missing, missingText: "nan", separator: UInt8(ascii: " "), to: writer) {
+                field in
                 unsafe writer.append(field)
             }
         }

@@ -60,7 +60,9 @@ struct TableColumns {
         let kinds = texts.map { kind($0[...]) }
         if kinds.allSatisfy({ $0 == .number }) { return false }
         if kinds.contains(.word), !kinds.contains(.number), !kinds.contains(.almost) { return true }
-        if wanted.contains(where: { name in Int(name) == nil && !name.isEmpty && texts.contains(name.raw) }) { return true }
+        if wanted.contains(where: { name in Int(name) == nil && !name.isEmpty && texts.contains(name.raw) }) {
+            return true
+        }
         let odd = zip(texts, kinds).first { $0.1 != .number }.map { String(shown: $0.0) } ?? ""
         let hint = texts.count == 1 ? TextTable.separatorHint(texts[0][...]) : ""
         throw Failure(
@@ -73,7 +75,9 @@ struct TableColumns {
     }
 
     /// Values that programs write into columns of numbers, and that are no names.
-    private static let values: Set<String> = ["true", "false", "True", "False", "TRUE", "FALSE", "NA", "N/A", "NULL", "null", "None"]
+    private static let values: Set<String> = [
+        "true", "false", "True", "False", "TRUE", "FALSE", "NA", "N/A", "NULL", "null", "None",
+    ]
 
     private static func kind(_ text: ArraySlice<UInt8>) -> Kind {
         guard let first = text.first else { return .empty }

@@ -102,7 +102,8 @@ enum TextTable {
             }
             guard unsafe bytes[index] == comma else {
                 throw Failure(
-                    .badData, "\(fields.source), line \(line), column \(fields.count): something follows the closing quote")
+                    .badData,
+                    "\(fields.source), line \(line), column \(fields.count): something follows the closing quote")
             }
             index += 1
         }
@@ -161,7 +162,8 @@ enum TextTable {
         guard index < bytes.count else { return nil }
         switch unsafe bytes[index] {
         case newline: return index + 1
-        case carriageReturn: return unsafe index + 1 < bytes.count && bytes[index + 1] == newline ? index + 2 : index + 1
+        case carriageReturn:
+            return unsafe index + 1 < bytes.count && bytes[index + 1] == newline ? index + 2 : index + 1
         default: return nil
         }
     }
