@@ -120,6 +120,18 @@ def test_links_are_followed_also_those_that_lead_nowhere_yet():
     assert not [name for name in os.listdir(".") + os.listdir("d") if "part" in name]
 
 
+def test_a_link_to_standard_output_goes_on_where_that_is():
+    os.symlink("/dev/stdout", "link.csv")
+    os.symlink("/proc/self/fd/2", "error.csv")
+    for redirection in ("> all.txt", ">> all.txt", "| cat > all.txt"):
+        write("all.txt", "")
+        command = f"{{ echo before; {PROGRAM} map -l {LIBM} '{SQRT}' 9 -o link.csv; echo after; }} {redirection}"
+        subprocess.run(["bash", "-c", command], check=True, timeout=PATIENCE)
+        assert saved("all.txt") == "before\nreturn\n3.0\nafter\n", (redirection, saved("all.txt"))
+    subprocess.run(["bash", "-c", f"{PROGRAM} map -l {LIBM} '{SQRT}' 9 -o error.csv 2> all.txt"], check=True, timeout=PATIENCE)
+    assert saved("all.txt") == "return\n3.0\n"
+
+
 def test_long_names():
     for length in (250, 255):
         name = "n" * (length - 4) + ".csv"

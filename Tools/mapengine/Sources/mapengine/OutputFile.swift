@@ -29,8 +29,9 @@ private func isNull(_ status: stat) -> Bool {
 final class OutputFile {
     /// nil: it may be written to twice.
     let identity: FileIdentity?
-    /// A pipe or a device.
+    /// A pipe or a device, or what this program writes to anyway.
     let isStream: Bool
+    private let standard: Int32?
     private let path: String
     /// The file that is there, open for writing.
     private var existing: Descriptor?
@@ -50,7 +51,11 @@ final class OutputFile {
         guard exists || errno == ENOENT else { throw OutputFile.failure(path) }
         self.status = status
         let kind = status.st_mode & S_IFMT
-        isStream = exists && kind != S_IFREG && kind != S_IFDIR
+        // A file that is standard output or error already, as /dev/stdout is, may have text of others: it goes on behind that.
+        standard = [STDOUT_FILENO, STDERR_FILENO].first {
+            exists && FileIdentity(descriptor: $0) == FileIdentity(status)
+        }
+        isStream = standard != nil || (exists && kind != S_IFREG && kind != S_IFDIR)
         if isStream {
             identity = isNull(status) ? nil : FileIdentity(status)
             return
@@ -113,7 +118,7 @@ final class OutputFile {
 
     /// Writes to what is no regular file.
     func stream(_ content: (ByteWriter) throws -> Void) throws {
-        let descriptor = Descriptor(try openFile(path, O_WRONLY))
+        let descriptor = Descriptor(try standard.map { dup($0) } ?? openFile(path, O_WRONLY))
         guard descriptor.isOpen else { throw OutputFile.failure(path) }
         let writer = ByteWriter(descriptor.number, path)
         try content(writer)
