@@ -32,7 +32,8 @@ struct TableColumns {
         }
         places = try wanted.map { name in
             if isNames {
-                let found = texts.indices.filter { texts[$0] == name.raw }
+                let bytes = name.raw
+                let found = texts.indices.filter { texts[$0] == bytes }
                 guard found.count < 2 else {
                     let numbers = found.prefix(20).map { String($0 + 1) }.joined(separator: ", ")
                     throw Failure(
