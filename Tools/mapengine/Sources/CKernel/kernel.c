@@ -69,10 +69,14 @@ static volatile sig_atomic_t noted;
 static void note(int signal_number) { noted = signal_number; }
 
 void interrupts_catch(void) {
+    static const int asks[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = note, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        struct sigaction before;
+        /* Who starts a program with a signal ignored wants it to stay so: nohup, a shell's background jobs. */
+        if (sigaction(asks[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(asks[i], &action, NULL);
+    }
 }
 
 int interrupts_noted(void) { return noted; }

@@ -26,7 +26,8 @@ uint64_t kernel_limit_of(enum kernel_limit limit);
 /* How many cores this process may run on; -1 when that cannot be told. */
 int kernel_cores_allowed(void);
 
-/* From now on SIGINT and SIGTERM are noted instead of ending the process; a second one ends it as ever. */
+/* From now on SIGINT, SIGTERM and SIGHUP are noted instead of ending the process; a second one ends it as ever. Those that are
+ * ignored stay ignored. */
 void interrupts_catch(void);
 
 /* The number of the signal that came, or 0. */
