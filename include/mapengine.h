@@ -44,7 +44,14 @@
  *
  * Functions return #MAPE_OK (0) or a negative status. #mape_status_string gives its general meaning; #mape_message gives
  * the particulars of the last failed call on a pool, and names the argument at fault. Nothing lives in thread-local
- * storage.
+ * storage. Memory that is named by address, count, stride and size is held against the addresses that a process can have before it is
+ * touched: what passes their end is #MAPE_E_OVERFLOW. Whether it is mapped cannot be known.
+ *
+ * @section texts Texts
+ *
+ * Texts of the host (paths, variables, names) are bytes and are handed on as they are; two names are one when their bytes are. So are
+ * texts of functions and output of workers. What is cut, is cut between characters of UTF-8. Messages of the library are UTF-8; bytes in
+ * them that are not become U+FFFD. A name or path that is "" is refused.
  *
  * @section process What the library does to the host's process
  *
@@ -104,7 +111,7 @@ enum mape_status {
     MAPE_E_ARGUMENT = -1,    /**< An argument is NULL or has a value it may not have. */
     MAPE_E_HANDLE = -2,      /**< The handle was released, or never was one of that kind. */
     MAPE_E_SIZE = -3,        /**< `struct_size` matches no version of the structure. */
-    MAPE_E_OVERFLOW = -4,    /**< A count, size or stride is too large, or a destination too small. */
+    MAPE_E_OVERFLOW = -4,    /**< A count, size or stride is too large, or passes the end of the address space; or a destination is too small. */
     MAPE_E_MEMORY = -5,      /**< Out of memory or of reserved address space. */
     MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno. */
     MAPE_E_CLOSED = -7,      /**< The pool was shut down, or the stream finished. */
@@ -136,7 +143,7 @@ const char *mape_status_string(int status);
  *  one that is no live handle, stands for the calls that found no pool: #mape_pool_create, and calls with a NULL or released
  *  handle.
  *  @param pool   the pool, or NULL.
- *  @param buffer receives the text, cut to fit, always ended with NUL; may be NULL when size is 0.
+ *  @param buffer receives the text, cut to fit between characters, always ended with NUL; may be NULL when size is 0.
  *  @param size   bytes in buffer.
  *  @return the length of the whole message in bytes, without the NUL; 0 when there is none. */
 size_t mape_message(const mape_pool *pool, char *buffer, size_t size);
@@ -306,12 +313,14 @@ typedef struct mape_pool_config {
     uint32_t output;                /**< An enum #mape_output. */
     uint32_t restarts;              /**< Worker starts that may fail one after another, with no item ended in between,
                                          before the pool gives up; 0: 5. */
-    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. */
-    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: none. A program of the
+    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path, not
+                                         searched for in PATH; a relative one is taken from the folder at #mape_pool_create. */
+    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path alone. A program of the
                                          host's own must call #mape_zygote_main. */
     const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
     const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
-    const char *const *modules;     /**< Shared libraries each worker loads when it starts, ended with NULL; NULL: none. */
+    const char *const *modules;     /**< Shared libraries each worker loads when it starts, ended with NULL; NULL: none. Paths as
+                                         zygote_path, or names without a slash, as for dlopen(3). */
     int64_t setup_timeout_ns;       /**< For one module load or `setup` in a worker; 0: 60 s; negative: none. */
     int64_t cleanup_timeout_ns;     /**< For one `cleanup` in a worker; 0: 5 s; negative: none. */
     int64_t grace_ns;               /**< From cancelling a running item to killing its worker; 0: 2 s. Also how long a
@@ -505,7 +514,8 @@ typedef struct mape_function {
     mape_setup_fn setup;         /**< NULL: none. */
     mape_cleanup_fn cleanup;     /**< NULL: none. */
     const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
-                                      loaded. NULL: the pointers above are used. */
+                                      loaded. A relative path is taken from the folder at #mape_register. NULL: the pointers
+                                      above are used. */
     const char *run_symbol;      /**< With library: a #mape_run_fn, or NULL. */
     const char *run_range_symbol; /**< With library: a #mape_run_range_fn, or NULL. */
     const char *setup_symbol;    /**< With library: a #mape_setup_fn, or NULL. */
@@ -528,22 +538,23 @@ typedef struct mape_function {
  *
  *  In a started pool workers load it, and run its `setup`, before anything submitted later; failures then show in its
  *  items. Pointers given to an EXEC pool (or to a FORK pool after its start) must lie in a shared library; it is found
- *  by file and offset, so the function need not be exported.
+ *  by file and offset, so the function need not be exported. Which file that is, the kernel tells, whatever name it was loaded
+ *  by; one that was removed since is #MAPE_E_FUNCTION.
  *  @param pool         the pool.
  *  @param function     the description, copied.
  *  @param out_function receives the id for #mape_apply, #mape_map and #mape_stream_open; 0 on failure.
  *  @return #MAPE_OK; #MAPE_E_FUNCTION when workers cannot reach the pointer; #MAPE_E_ARGUMENT, for a prototype with the column
  *          of what is wrong in it; #MAPE_E_UNSUPPORTED for a prototype that this machine's calls cannot do; #MAPE_E_CLOSED;
- *          #MAPE_E_SIZE; #MAPE_E_MEMORY. */
+ *          #MAPE_E_SIZE; #MAPE_E_OVERFLOW; #MAPE_E_MEMORY. */
 int mape_register(mape_pool *pool, const mape_function *function, mape_function_id *out_function);
 
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *
  *  A job sees the globals as they were when it was submitted; jobs submitted later see the new ones.
- *  @param pool the pool. @param name its name, at most 255 bytes. @param data the bytes, copied; NULL with size 0 takes the
+ *  @param pool the pool. @param name its name, 1 to 255 bytes. @param data the bytes, copied; NULL with size 0 takes the
  *              global away.
  *  @param size bytes at data.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_CLOSED, #MAPE_E_MEMORY. */
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_CLOSED, #MAPE_E_MEMORY. */
 int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t size);
 
 /** @} */
@@ -556,7 +567,7 @@ int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t 
  *  A job whose input lies in it is not copied. Do not change those bytes while such a job is running.
  *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is zeroed
  *         and aligned to 4096 bytes.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
 int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
 
 /** @brief Where a buffer lies in the host.
@@ -628,14 +639,15 @@ typedef struct mape_items {
  *  @param pool the pool. @param function a registered function. @param input its bytes, copied unless in a #mape_buffer; NULL only
  *         with size 0. @param size bytes at input. @param config settings; NULL: defaults. @param out_job receives the job; NULL
  *         on failure. Give NULL to keep no handle: the job then releases itself after its DONE event.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_FUNCTION, #MAPE_E_CLOSED, #MAPE_E_MEMORY, #MAPE_E_WORKERS. */
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_OVERFLOW, #MAPE_E_FUNCTION, #MAPE_E_CLOSED, #MAPE_E_MEMORY,
+ *          #MAPE_E_WORKERS. */
 int mape_apply(mape_pool *pool, mape_function_id function, const void *input, size_t size, const mape_job_config *config,
                mape_job **out_job);
 
 /** @brief Submits a call per item.
  *  @param pool the pool. @param function a registered function. @param items where the items are; copied, unless in a
  *         #mape_buffer. @param config settings; NULL: defaults. @param out_job as for #mape_apply.
- *  @return as #mape_apply, and #MAPE_E_OVERFLOW when count, stride and sizes pass the end of memory. */
+ *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space. */
 int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items, const mape_job_config *config,
              mape_job **out_job);
 
@@ -651,8 +663,8 @@ int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_
  *  @param stream the stream. @param items count items, copied unless in a #mape_buffer. @param count how many.
  *  @param out_accepted receives how many were taken, from the front; may be NULL when count is 1.
  *  @return #MAPE_OK when all were taken; #MAPE_E_AGAIN when the window is full: fetch events, or wait for some, then push the
- *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT;
- *          #MAPE_E_MEMORY. */
+ *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT,
+ *          #MAPE_E_OVERFLOW or #MAPE_E_MEMORY for the first item that was not taken. */
 int mape_stream_push(mape_job *stream, const mape_span *items, size_t count, size_t *out_accepted);
 
 /** @brief Says that no more items come. The stream is done when the last has ended. A second call changes nothing.
@@ -707,7 +719,7 @@ int mape_job_crash(mape_job *job, uint64_t index, mape_crash *out);
  *                     no less than the largest result.
  *  @param out_missing receives how many items did not end well; may be NULL.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when the array is too small for the items, or the
- *          stride for a result; #MAPE_E_STATE; #MAPE_E_HANDLE; #MAPE_E_ARGUMENT. */
+ *          stride for a result, or its size passes the end of the address space; #MAPE_E_STATE; #MAPE_E_HANDLE; #MAPE_E_ARGUMENT. */
 int mape_job_gather(mape_job *job, void *dst, size_t dst_size, size_t stride, uint64_t *out_missing);
 
 /** @brief Reads how a job stands.
@@ -878,7 +890,8 @@ int mape_map_columns(mape_pool *pool, mape_function_id function, uint64_t count,
  *  written when something does not fit.
  *  @param job the job: of #mape_map_columns, #mape_map or #mape_apply. @param columns one per output. @param column_count how many: as
  *         many as the function has outputs. @param out_missing receives how many calls did not end well; may be NULL.
- *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when an output is larger than its place;
+ *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when an output is larger than its place, or places pass
+ *          the end of the address space;
  *          #MAPE_E_ARGUMENT as #mape_map_columns; #MAPE_E_STATE when the job drops its results or its function has no prototype;
  *          #MAPE_E_HANDLE. */
 int mape_job_gather_columns(mape_job *job, const mape_column *columns, size_t column_count, uint64_t *out_missing);
@@ -981,7 +994,7 @@ const void *mape_task_begin(mape_task *task, size_t i, size_t *out_size);
 const void *mape_task_item(const mape_task *task, size_t i, size_t *out_size);
 
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
- *  @param task the task. @param code any number; 0 is taken for 1. @param message text, copied, cut after 1023 bytes; may be NULL.
+ *  @param task the task. @param code any number; 0 is taken for 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
  *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */
 int mape_task_fail(mape_task *task, int code, const char *message);
 
@@ -998,7 +1011,7 @@ int mape_task_cancelled(const mape_task *task);
 void mape_task_progress(mape_task *task, double fraction);
 
 /** @brief Sends a text to the host, where it is an #MAPE_EVENT_LOG. Never blocks; texts the host has no room for are dropped and
- *         counted. @param task the task. @param level an enum #mape_log_level. @param message text, cut after 1023 bytes. */
+ *         counted. @param task the task. @param level an enum #mape_log_level. @param message text, cut to at most 1023 bytes. */
 void mape_task_log(mape_task *task, int level, const char *message);
 
 /** @} */

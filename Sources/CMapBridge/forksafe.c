@@ -341,7 +341,6 @@ void mapb_say(const char *text, uint64_t size) {
 }
 
 void mapb_copy(void *to, const void *from, uint64_t size) { memmove(to, from, size); }
-uint64_t mapb_length(const char *text, uint64_t limit) { return strnlen(text, limit); }
 int mapb_same_text(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
 uint64_t mapb_hash(const char *text) {

@@ -37,6 +37,7 @@ int mapb_remember_host(void) {
         return why;
     }
     *page = 1;
+    mapb_find_address_end();
     uint64_t *none = NULL;
     if (!__atomic_compare_exchange_n(&host_mark, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         munmap(page, 4096);

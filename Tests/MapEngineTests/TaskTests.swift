@@ -50,7 +50,8 @@ import Testing
 
     @Test func globalsAreFoundByTheirWholeName() throws {
         let bench = try Bench()
-        let values = try ["scene", "scene2", "", "Szene\u{e4}"].enumerated().map { i, name in
+        let names: [UserText] = ["scene", "scene2", "", "Szene\u{e4}"]
+        let values = try names.enumerated().map { i, name in
             let nameBlock = try bench.input.take(text: name)
             let block = try bench.input.take(8)
             bench.input.at(block.offset, as: UInt64.self).pointee = UInt64(i)
@@ -61,7 +62,7 @@ import Testing
         bench.task.pointee.globals = globals.block.offset
         for (i, value) in values.enumerated() {
             var size = 0
-            let found = mape_task_global(bench.task, value.name, &size)
+            let found = value.name.withCString { mape_task_global(bench.task, $0, &size) }
             #expect(found?.load(as: UInt64.self) == UInt64(i))
             #expect(size == i + 1)
         }

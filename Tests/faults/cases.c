@@ -78,5 +78,10 @@ const struct fault_case fault_cases[] = {
     {52, SCALE, "a million items with a random SIGKILL every few milliseconds", "every result right, told once"},
     {53, SCALE, "a hundred million streamed items in constant memory",
      "every result right, in order; memory stands still (`make test`: three million)"},
+    {71, RESOURCES, "addresses, strides and sizes that pass the end of the address space",
+     "MAPE_E_OVERFLOW of each call, and nothing changed"},
+    {72, HOST, "relative paths, and a host that changes its folder", "the files meant are used; one that is gone is named"},
+    {73, HOST, "texts of bytes that are no UTF-8, and texts that are cut",
+     "bytes arrive as they were; a cut is between characters"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

@@ -175,7 +175,13 @@ MAPB_FORK_SAFE void mapb_say(const char *text, uint64_t size);
  *  another's ring block. @return the new one; the one given where there is no /proc. */
 MAPB_FORK_SAFE int mapb_own_bell(int fd);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);
+/** How many of a text's first `size` bytes are whole: less by at most 3 when they end inside a character of UTF-8. Bytes that are no
+ *  UTF-8 stay. */
+MAPB_FORK_SAFE uint64_t mapb_whole(const char *text, uint64_t size);
+/** Bytes of a text without its NUL, at most `limit`: a longer one is cut to whole characters. */
 MAPB_FORK_SAFE uint64_t mapb_length(const char *text, uint64_t limit);
+/** After snprintf into `room` bytes answered `wanted`: has a text that did not fit end with a whole character. */
+MAPB_FORK_SAFE void mapb_cut(char *text, uint64_t room, int wanted);
 MAPB_FORK_SAFE int mapb_same_text(const char *a, const char *b);
 /** FNV-1a, 64 bit (Fowler, Noll, Vo; draft-eastlake-fnv). */
 MAPB_FORK_SAFE uint64_t mapb_hash(const char *text);

@@ -9,12 +9,19 @@
 enum mapb_role { MAPB_ROLE_HOST = 0, MAPB_ROLE_WORKER = 1 };
 extern int mapb_process_role;
 static inline int mapb_is_worker(void) { return mapb_process_role == MAPB_ROLE_WORKER; }
-/** Remembers this process as the host, in a page that children of it find empty (MADV_WIPEONFORK). @return 0 or an errno. */
+/** Remembers this process as the host, in a page that children of it find empty (MADV_WIPEONFORK), and where its addresses end. @return 0 or an errno. */
 int mapb_remember_host(void);
 /** 1 when this process is a forked child of the one that was remembered. */
 int mapb_is_forked_child(void);
 
 /* ---- memory ---- */
+
+/** Where addresses end that a process gets without asking for higher ones, and where those of this process do. */
+extern const uint64_t mapb_common_end;
+extern uint64_t mapb_address_end;
+static inline uint64_t mapb_address_end_now(void) { return mapb_peek(&mapb_address_end); }
+/** Finds the latter out. */
+void mapb_find_address_end(void);
 
 /** A memfd of a size, sealed against shrinking and growing, and against other seals. @return descriptor, or a negative errno. */
 int mapb_memfd(const char *name, uint64_t size);
@@ -91,10 +98,11 @@ int64_t mapb_now(void);
 
 /* ---- finding code ---- */
 
-enum mapb_located { MAPB_LOCATED_NOWHERE = 0, MAPB_LOCATED_LIBRARY = 1, MAPB_LOCATED_PROGRAM = 2 };
+/** GONE: in a library whose file was removed. */
+enum mapb_located { MAPB_LOCATED_NOWHERE = 0, MAPB_LOCATED_LIBRARY = 1, MAPB_LOCATED_PROGRAM = 2, MAPB_LOCATED_GONE = 3 };
 
 /** Where an address of code lies: its file, the offset from its load address and its build id.
- *  @return an enum mapb_located. path holds at least 4096 bytes. */
+ *  @return an enum mapb_located. path holds at least 4096 bytes; of one that is gone it has the file that was. */
 int mapb_locate(const void *address, mapb_place *out, char *path);
 /** The path of the file that this library was loaded from. @return 0 or an errno. */
 int mapb_own_path(char *path, uint64_t size);

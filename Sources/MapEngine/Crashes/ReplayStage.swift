@@ -123,7 +123,7 @@ import Glibc
     }
 
     /// Nil, or why the module could not be loaded.
-    func load(_ path: String) -> String? {
+    func load(_ path: UserText) -> String? {
         guard let block = try? input.take(text: path) else { return "out of memory" }
         let reply = answer(MAPB_REQUEST_MODULE, record: block.offset, first: 0)
         return reply.code == 0 ? nil : printable(bytes(reply.base, reply.size))

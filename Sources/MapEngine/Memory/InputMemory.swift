@@ -94,8 +94,8 @@ typealias Block = Extent
     }
 
     /// Copies a text in, ended with NUL, as a block of its own.
-    func take(text: String) throws(MapError) -> Block {
-        let bytes = Array(text.utf8)
+    func take(text: UserText) throws(MapError) -> Block {
+        let bytes = text.bytes
         let block = try take(UInt64(bytes.count) + 1)
         for (i, byte) in bytes.enumerated() { unsafe base[Int(block.offset) + i] = byte }
         unsafe base[Int(block.offset) + bytes.count] = 0

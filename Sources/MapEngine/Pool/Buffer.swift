@@ -30,13 +30,13 @@ final class Buffer {
 final class Globals {
     /// A global's name and bytes, shared by all tables it is in.
     final class Value {
-        let name: String
+        let name: UserText
         let nameBlock: Block
         let block: Block
         let size: UInt64
         private let input: InputMemory
 
-        init(name: String, nameBlock: Block, block: Block, size: UInt64, input: InputMemory) {
+        init(name: UserText, nameBlock: Block, block: Block, size: UInt64, input: InputMemory) {
             self.name = name
             self.nameBlock = nameBlock
             self.block = block
@@ -63,7 +63,7 @@ final class Globals {
         let lines = unsafe input.at(block.offset + UInt64(MemoryLayout<mapb_globals>.size), as: mapb_global.self)
         for (i, value) in values.enumerated() {
             unsafe lines[i] = unsafe mapb_global(
-                name: value.nameBlock.offset, hash: mapb_hash(value.name), data: value.block.offset, size: value.size)
+                name: value.nameBlock.offset, hash: value.name.withCString { unsafe mapb_hash($0) }, data: value.block.offset, size: value.size)
         }
     }
 

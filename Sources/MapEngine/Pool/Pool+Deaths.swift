@@ -368,11 +368,11 @@ extension Pool {
     }
 
     /// No worker can run this function: its items end as failed.
-    func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: String, _ now: Int64) {
+    func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64) {
         guard function.failure == nil else { return }
-        let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, why)
+        let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
         function.fail(outcome)
-        log(MAPE_LOG_ERROR, why)
+        log(MAPE_LOG_ERROR, why.description)
         for job in allJobs where job.function === function && !job.isDone {
             job.endWaiting(outcome, now: now)
             settled(job, now)

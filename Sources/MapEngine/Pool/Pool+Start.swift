@@ -270,7 +270,7 @@ extension Pool {
         return function.id
     }
 
-    func setGlobal(_ name: String, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
+    func setGlobal(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
         try checkOpen()
         var values = globals?.values ?? []
         values.removeAll { $0.name == name }

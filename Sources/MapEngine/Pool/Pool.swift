@@ -41,7 +41,7 @@ import CMapBridge
     var candidates: [Worker] = []
     var functions: [Function] = []
     var globals: Globals?
-    var modules: [(Block, String)] = []
+    var modules: [(Block, UserText)] = []
     var buffers: [UInt: Buffer] = [:]
     var jobs: [UInt: Job] = [:]
     /// Jobs without a handle, until they have released themselves.
@@ -54,7 +54,7 @@ import CMapBridge
 
     var zygote: Zygote?
     /// What zygotes, the first and those that take its place, have as environment.
-    var environment: [String] = []
+    var environment: [UserText] = []
     var engineShouldEnd = false
     var engineSleepsUntil: Int64 = .max
     var bellEpoch: UInt64 = 0

@@ -35,7 +35,7 @@ final class Zygote {
     }
 
     /// Starts a zygote. Called on the engine thread: the kernel ties the zygote to the thread that made it.
-    static func start(_ config: PoolConfig, _ variables: [String]) throws(MapError) -> Zygote {
+    static func start(_ config: PoolConfig, _ variables: [UserText]) throws(MapError) -> Zygote {
         var pair: [Int32] = [-1, -1]
         let why = unsafe mapb_socket_pair(&pair)
         if why != 0 { throw .system("socketpair", why) }
@@ -48,11 +48,13 @@ final class Zygote {
             let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process)
             if why != 0 { throw .system("fork", why) }
         } else {
-            var path = config.zygotePath ?? ""
-            if config.zygotePath == nil { path = try bundledZygote() }
+            let path: UserText
+            if let named = config.zygotePath { path = named } else { path = try bundledZygote() }
             let arguments = CTextArray(config.zygoteArguments ?? [path])
             let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
-            let why = unsafe mapb_spawn_zygote(path, arguments.pointers, environment.pointers, theirs.number, &process)
+            let why = unsafe path.withCString { path in
+                unsafe mapb_spawn_zygote(path, arguments.pointers, environment.pointers, theirs.number, &process)
+            }
             if why != 0 {
                 throw MapError(
                     MAPE_E_SYSTEM,
@@ -64,15 +66,16 @@ final class Zygote {
     }
 
     /// The helper program, in the folder libexec beside the library's own.
-    private static func bundledZygote() throws(MapError) -> String {
+    private static func bundledZygote() throws(MapError) -> UserText {
         var path = [CChar](repeating: 0, count: 4097)
         let why = unsafe mapb_own_path(&path, UInt64(path.count))
         if why != 0 { throw .system("finding the library's own path", why) }
-        let own = unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
-        let folder = own[..<(own.lastIndex(of: "/") ?? own.startIndex)]
-        let parent = folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]
-        let program = "\(parent)/libexec/mapengine-zygote"
-        if unsafe access(program, X_OK) == 0 { return program }
+        let slash = UInt8(ascii: "/")
+        let own = UserText(array: path).bytes
+        let folder = own[..<(own.lastIndex(of: slash) ?? own.startIndex)]
+        let parent = folder[..<(folder.lastIndex(of: slash) ?? folder.startIndex)]
+        let program = UserText(bytes: parent) + "/libexec/mapengine-zygote"
+        if unsafe program.withCString({ unsafe access($0, X_OK) }) == 0 { return program }
         throw MapError(
             MAPE_E_SYSTEM, "there is no program \(program): install it beside the library, or set config.zygote_path")
     }
@@ -83,10 +86,10 @@ final class Zygote {
         flush()
     }
 
-    func send(text: String, _ kind: mapb_control_kind) {
+    func send(text: UserText, _ kind: mapb_control_kind) {
         var message = mapb_control()
         message.kind = kind.rawValue
-        let bytes = Array(text.utf8.prefix(4095))
+        let bytes = Array(text.bytes.prefix(4095))
         unsafe withUnsafeMutableBytes(of: &message.text) { buffer in
             for (i, byte) in bytes.enumerated() { unsafe buffer[i] = byte }
             unsafe buffer[bytes.count] = 0
@@ -139,8 +142,8 @@ final class Zygote {
     private let texts: [CText]
     let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
-    init(_ strings: [String]) {
-        texts = strings.map { CText($0) }
+    init(_ strings: [UserText]) {
+        texts = strings.map { CText(array: $0.bytes) }
         unsafe pointers = .allocate(capacity: strings.count + 1)
         for (i, text) in texts.enumerated() { unsafe pointers[i] = unsafe text.bytes }
         unsafe pointers[strings.count] = nil
