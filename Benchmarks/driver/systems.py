@@ -49,8 +49,9 @@ class Native:
             parts = result["run_name"].split("/")
             parameter = parts[1] if len(parts) > 1 and parts[1].isdigit() else ""
             values[parameter] = result[self.counter]
-            if "growth" in result:
-                values["growth"] = result["growth"]
+            for counter in ("growth", "few", "many"):
+                if counter in result:
+                    values[counter] = result[counter]
         if not values:
             raise Failed(f"{self.program} has no {self.benchmark}")
         return values
