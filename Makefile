@@ -10,7 +10,7 @@ export DESTDIR
 help: ## This list
 	@echo "MapEngine: run C functions over many inputs in worker processes"
 	@echo
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny.png (ARGS="--crash 3", ARGS=--help)
 	@scripts/demo.sh $(ARGS)

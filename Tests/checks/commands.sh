@@ -108,6 +108,11 @@ runs bench-check ARGS="--smoke growth_globals"
 check "CONTRIBUTING.md and Tests/README.md show commands" "$python" Tests/checks/page_commands.py CONTRIBUTING.md Tests/README.md &&
     cp "$work/check.log" "$work/shown"
 while IFS=$'\t' read -r page command; do
+    # Run above as it stands.
+    if [[ $command == make\ * && -n ${ran[${command#make }]:-} ]]; then
+        ok "$page: $command"
+        continue
+    fi
     check "$page: $command" bash -c "$command"
 done <"$work/shown"
 
@@ -126,7 +131,6 @@ done
     cat Makefile
     printf 'planted: ## Nobody runs this\n'
 } >"$work/Makefile.planted"
-sed -i 's/ Makefile | awk/ $(firstword $(MAKEFILE_LIST)) | awk/' "$work/Makefile.planted"
 if [[ $(unheld "$work/Makefile.planted") == planted ]]; then
     ok "a command that nobody runs is noticed"
 else

@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 
-#include "functions.h"
 #include "measure.h"
 #include "pool.h"
 
@@ -36,34 +35,33 @@ void compare(benchmark::State &state, std::size_t small, std::size_t large, doub
 
 constexpr double microseconds = 1e6, nanoseconds = 1e9;
 
-/// mape_apply while N jobs wait for workers, which are all occupied.
+/// N calls of mape_apply, one after the other, before any is waited for: what each costs.
 void growth_jobs(benchmark::State &state) {
-    constexpr int calls = 200;
     Pool pool;
     const auto square = pool.function("bench_square");
-    auto *flag = static_cast<functions::Hold *>(pool.buffer(sizeof(functions::Hold)));
-    flag->released = 0;
-    const auto hold = pool.function("bench_hold");
-    for (int i = 0; i < work::workers; i++) pool.apply(hold, flag, sizeof *flag);
-    std::size_t outstanding = 0;
-    const auto apply = [&] {
-        const auto number = static_cast<std::int64_t>(outstanding++);
-        return pool.apply(square, &number, sizeof number);
-    };
-    const auto grow = [&](std::size_t count) {
-        while (outstanding < count) apply();
-    };
-    mape_job *last = nullptr;
-    compare(state, work::sized(4'000, 100), work::sized(128'000, 400), microseconds, grow, [&] {
-        const double seconds = median_of(5, [&] {
-            for (int i = 0; i < calls; i++) last = apply();
+    std::size_t count = 0;
+    bool right = true;
+    const auto batch = [&] {
+        std::vector<std::unique_ptr<Job>> jobs(count);
+        const double seconds = measure::seconds([&] {
+            for (std::size_t i = 0; i < count; i++) {
+                const auto number = static_cast<std::int64_t>(i);
+                jobs[i] = std::make_unique<Job>(pool.apply(square, &number, sizeof number));
+            }
         });
-        return seconds / calls;
-    });
-    // None has run meanwhile. Then they end with the pool.
-    mape_progress progress = MAPE_PROGRESS_INIT;
-    pool.expect(mape_job_progress(last, &progress), "mape_job_progress");
-    if (progress.done != 0) measure::wrong(state);
+        // Backwards, because the last one ends last.
+        for (std::size_t i = count; i-- > 0;) {
+            const auto number = static_cast<std::int64_t>(i);
+            jobs[i]->wait();
+            right &= *static_cast<const std::int64_t *>(jobs[i]->result(0)) == number * number;
+            jobs[i].reset();
+        }
+        return seconds / static_cast<double>(count);
+    };
+    compare(
+        state, work::sized(4'000, 100), work::sized(32'000, 400), microseconds,
+        [&](std::size_t wanted) { count = wanted; }, batch);
+    if (!right) measure::wrong(state);
 }
 
 /// A span of a map that lies in one of N buffers.
