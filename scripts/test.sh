@@ -145,6 +145,10 @@ suite() {
     if ((status == 124 || status == 137)); then
         echo "FAILED $name: still running after $limit s, see $log"
         failed=$((failed + 1))
+    elif ((ended_early)) && [[ -n $(unfinished_tests "$log") ]]; then
+        echo "FAILED $name: ended with $status in the middle, see $log; begun and not ended:"
+        unfinished_tests "$log"
+        failed=$((failed + 1))
     elif ((passed + failed == 0)); then
         echo "FAILED $name: ran no test (ended with $status), see $log"
         failed=1
@@ -152,8 +156,7 @@ suite() {
         echo "FAILED $name: ended with $status though no test failed, see $log"
         failed=1
     elif ((ended_early)); then
-        echo "FAILED $name: ended with $status in the middle, see $log; begun and not ended:"
-        unfinished_tests "$log"
+        echo "FAILED $name: left no results, see $log"
         failed=$((failed + 1))
     fi
     printf -- '-- %s: %d passed, %d failed, %d s\n' "$title" "$passed" "$failed" $((SECONDS - began))

@@ -35,7 +35,7 @@ def python(row, *systems):
 def growth(name, text, few, many, unit="µs"):
     """A row whose figure is the ratio of a cost beside many things to the cost beside few, taken one after the other."""
     return Row(
-        name, "×", f"{text}: {many} to {few}", {OURS: Native("mapengine", name)}, share=0.8, rounds=3, sizes=(few, many, unit)
+        name, "×", f"{text}: {many} to {few}", {OURS: Native("mapengine", name)}, share=0.8, rounds=2, sizes=(few, many, unit)
     )
 
 
