@@ -23,6 +23,8 @@ def run(command, timeout=120, **options):
         )
     except subprocess.TimeoutExpired:
         raise Failed(f"no answer within {timeout} s") from None
+    except OSError as error:
+        raise Failed(str(error)) from None
     if done.returncode != 0:
         lines = [line for line in (done.stderr + done.stdout).strip().splitlines() if line.strip()]
         raise Failed(f"exit code {done.returncode}: {lines[-1] if lines else 'no message'}")
