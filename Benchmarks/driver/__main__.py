@@ -64,6 +64,16 @@ def run_smoke(arguments):
     os.environ[SMOKE_VARIABLE] = "1"
     rows = [row for row in chosen(arguments) if not arguments.check or row.name in check.rows_with_thresholds()]
     results, broken = measure(rows, 0, SMOKE)
+    # A peer that does not bear a busy machine is tried once more; ours are not.
+    again = [row for row in rows if any(name.startswith(row.name + ", ") and not is_ours(name) for name in broken)]
+    if again:
+        progress(f"once more: {', '.join(broken)}")
+        names = {row.name for row in again}
+        results = [result for result in results if result["bench"].split("/")[0] not in names]
+        broken = {name: why for name, why in broken.items() if name.split(", ")[0] not in names or is_ours(name)}
+        more, still = measure(again, 0, SMOKE)
+        results += more
+        broken |= still
     report.print_figures(results)
     fine = check.check(results, {row.name for row in rows}, smoke=True)
     empty = [row.name for row in rows if not any(result["bench"].split("/")[0] == row.name for result in results)]
@@ -73,6 +83,11 @@ def run_smoke(arguments):
         progress(f"FAILED {name}: no figure")
     progress(f"smoke: {len(rows) - len(empty)} of {len(rows)} rows ran")
     return 1 if broken or empty or not fine else 0
+
+
+def is_ours(name):
+    """Whether what was not measured, `row, system`, is MapEngine."""
+    return name.split(", ")[1].startswith("mapengine")
 
 
 def chosen(arguments):

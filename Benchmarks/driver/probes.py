@@ -20,8 +20,12 @@ def context_switches(pids):
     """Of all threads of these processes, so far."""
     total = 0
     for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            total += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", (task / "status").read_text())))
+        try:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                total += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", (task / "status").read_text())))
+        except (FileNotFoundError, ProcessLookupError):
+            # A peer's helper that has ended.
+            continue
     return total
 
 
