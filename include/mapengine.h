@@ -272,17 +272,22 @@ enum mape_output {
 /** What workers are kept from. See mape_pool_config.sandbox. */
 enum mape_sandbox {
     MAPE_SANDBOX_NONE = 0, /**< Nothing: they may do what the user may. */
-    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to the descriptors it has:
-     *  its standard ones, and none of others. The kernel refuses the rest with an errno, so that code which tries gets an error
-     *  and goes on:
+    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to its standard output and
+     *  error. The kernel refuses the rest with an errno, so that code which tries gets an error and goes on:
      *  - EACCES: opening a file for writing; making, removing, renaming, linking and truncating files; changing their mode, owner,
-     *    times or attributes; sockets, but for a stream pair (socketpair(2)); System V and POSIX queues, semaphores and shared
-     *    memory; execve(2).
-     *  - EPERM: new processes and namespaces; signals to other processes, their limits and priorities; ptrace(2),
-     *    process_vm_readv(2), pidfds, bpf(2), perf_event_open(2), userfaultfd(2), io_uring(7), keys, mounts, modules, clocks,
-     *    reboot(2), the kernel's log; ioctl(2), but for reading the state of terminals and files.
-     *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); calls of other
+     *    times or attributes; sockets, but for a stream pair (socketpair(2)), and recvmsg(2) on it; System V and POSIX queues,
+     *    semaphores and shared memory; execve(2).
+     *  - EPERM: new processes and namespaces; signals to other processes, their limits, priorities and scheduling; ptrace(2),
+     *    process_vm_readv(2), pidfds, bpf(2), perf_event_open(2), userfaultfd(2), io_uring(7), io_setup(2), keys, mounts, modules,
+     *    clocks, reboot(2), the kernel's log; ioctl(2), but for reading the state of terminals and files; fcntl(2), but for
+     *    descriptors and their flags: no locks, leases, watches or signals on files.
+     *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); flock(2); calls of other
      *    interfaces of the machine (x32, 32-bit), and those newer than this library.
+     *
+     *  Standard input, output and error are open files of the host. They can be written to as a pipe is, looked at, closed and
+     *  replaced; not truncated, mapped or allocated (EACCES); written at a place of one's own, or moved (pwrite(2), lseek(2):
+     *  ESPIPE); made not to block (EPERM); or duplicated to a number above 2 (EPERM). A connection there is not shut down, and its
+     *  options stay (EACCES).
      *
      *  It holds from before a worker loads the first library of yours to its end, in all its threads. It is made of no_new_privs, a
      *  filter of system calls (seccomp(2)), without which #mape_pool_create answers #MAPE_E_UNSUPPORTED, and Landlock
@@ -290,10 +295,11 @@ enum mape_sandbox {
      *  Landlock alone refuses /proc/PID/mem of other processes, with EACCES. Rights of root are given up, but for reading any file
      *  (capabilities(7)).
      *
-     *  Not held: what files it reads; memory and time (see memory_limit and mape_job_config); what it writes to standard output and
-     *  error; on which processors other processes of the user run (sched_setaffinity(2)); and with #MAPE_START_FORK what the
-     *  host's memory holds at the start, with what it shares with other processes. Libraries are not loaded in the zygote before
-     *  the workers then, so their pages are not shared. */
+     *  Not held: what it reads, be it files, pipes or terminals; memory and time (see memory_limit and mape_job_config); what it
+     *  writes to standard output and error, which on a terminal can be control sequences; on which processors other processes of the
+     *  user run (sched_setaffinity(2): threads cannot be told from processes); and with #MAPE_START_FORK what the host's memory holds
+     *  at the start, with what it shares with other processes. Libraries are not loaded in the zygote before the workers then, so
+     *  their pages are not shared. */
     MAPE_SANDBOX_COMPUTE = 1
 };
 
