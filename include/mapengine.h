@@ -53,6 +53,9 @@
  * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec,
  * and none takes the number of a standard file that the host has closed. The environment is read in the call that starts
  * the pool, and at no other time; all workers have that one. A call needs less than 48 KiB of its thread's stack.
+ * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages come as they are used. With
+ * MCL_CURRENT, and without MCL_ONFAULT, while a pool exists, the kernel makes all of its reserves resident: set `input_reserve` and
+ * `output_reserve` small then.
  * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
  * written to the file system, unless `crash_dir` of #mape_pool_config asks for it, and no process survives the host,
  * however it dies.
@@ -106,7 +109,7 @@ enum mape_status {
     MAPE_E_SIZE = -3,        /**< `struct_size` matches no version of the structure. */
     MAPE_E_OVERFLOW = -4,    /**< A count, size or stride is too large, or a destination too small. */
     MAPE_E_MEMORY = -5,      /**< Out of memory or of reserved address space. */
-    MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno. */
+    MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno, and which calls a filter denies. */
     MAPE_E_CLOSED = -7,      /**< The pool was shut down, or the stream finished. */
     MAPE_E_AGAIN = -8,       /**< Not now: the window is full, or nothing has happened yet. */
     MAPE_E_TIMEOUT = -9,     /**< The time was over first. */
@@ -368,6 +371,13 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *
  *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
  *  With #MAPE_START_FORK the snapshot is taken in this call.
+ *
+ *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel hands down: nice value, I/O
+ *  priority, processors (affinity), timer slack, memory policy and class of scheduling, but no real-time one: SCHED_FIFO, SCHED_RR
+ *  and SCHED_DEADLINE become SCHED_OTHER. A thread of SCHED_DEADLINE can start a pool only with SCHED_FLAG_RESET_ON_FORK. From the
+ *  process workers inherit its cgroup, session and limits. In a worker all signals have their default action and none is blocked,
+ *  but that SIGTTOU and SIGTTIN are ignored, also in programs that it runs: its process group is in the background, and printing on
+ *  a terminal (stty tostop) would stop it for ever; reading from one fails with EIO.
  *  @param pool       the pool.
  *  @param timeout_ns how long to wait for the workers; 0: only begin.
  *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);

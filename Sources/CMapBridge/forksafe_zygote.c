@@ -13,15 +13,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int mapb_open_pidfd(mapb_spawned *out) {
+int mapb_open_pidfd(mapb_spawned *out, const char **call) {
+    int why = 0;
+    *call = "pidfd_open";
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
     if (out->pidfd < 0) return errno;
-    if (out->pidfd > 2) return 0;
-    /* The host has closed one of its standard files: see above_standard in host.c. */
-    int low = out->pidfd, why = 0;
-    out->pidfd = fcntl(low, F_DUPFD_CLOEXEC, 3);
-    if (out->pidfd < 0) why = errno;
-    close(low);
+    if (out->pidfd <= 2) {
+        /* The host has closed one of its standard files: see above_standard in host.c. */
+        int low = out->pidfd;
+        out->pidfd = fcntl(low, F_DUPFD_CLOEXEC, 3);
+        if (out->pidfd < 0) why = errno;
+        close(low);
+        if (why) return why;
+    }
+    /* What it is to be killed by one day: flags that there are none of are invalid, or the call is denied. */
+    *call = "pidfd_send_signal";
+    if (syscall(SYS_pidfd_send_signal, out->pidfd, 0, NULL, -1) != 0 && (errno == EPERM || errno == ENOSYS)) {
+        why = errno;
+        close(out->pidfd);
+        out->pidfd = -1;
+    }
     return why;
 }
 
@@ -56,8 +67,9 @@ void mapb_close_others(const int *keep, int count, int marked_only) {
     close(folder);
 }
 
-int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out) {
+int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call) {
     int parent = getpid();
+    *call = "fork";
     pid_t pid = fork();
     if (pid < 0) return errno;
     if (pid == 0) {
@@ -70,7 +82,7 @@ int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out) {
         mapb_zygote_run(control, parent);
     }
     out->pid = pid;
-    int why = mapb_open_pidfd(out);
+    int why = mapb_open_pidfd(out, call);
     if (why) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);

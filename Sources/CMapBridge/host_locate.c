@@ -16,6 +16,14 @@ struct search {
     int found;
 };
 
+/* The file's path without links; as it is where links cannot be followed (readlink is denied). 0: there is none. */
+static int resolve(const char *name, char *path) {
+    if (realpath(name, path)) return 1;
+    if ((errno != EPERM && errno != ENOSYS) || name[0] != '/' || strlen(name) >= PATH_MAX) return 0;
+    strcpy(path, name);
+    return 1;
+}
+
 static int contains(const struct dl_phdr_info *info, uintptr_t address) {
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
@@ -35,7 +43,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *context) {
     search->out->build_id_size = mapb_read_build_id(info, search->out->build_id);
     /* The vdso has a name but no file. */
     if (is_program) search->found = MAPB_LOCATED_PROGRAM;
-    else if (info->dlpi_name && realpath(info->dlpi_name, search->path)) search->found = MAPB_LOCATED_LIBRARY;
+    else if (info->dlpi_name && resolve(info->dlpi_name, search->path)) search->found = MAPB_LOCATED_LIBRARY;
     return 1;
 }
 
@@ -51,7 +59,7 @@ int mapb_own_path(char *path, uint64_t size) {
     Dl_info info;
     char resolved[PATH_MAX];
     if (!dladdr((const void *)&mapb_own_path, &info) || !info.dli_fname) return ENOENT;
-    if (!realpath(info.dli_fname, resolved)) return errno;
+    if (!resolve(info.dli_fname, resolved)) return errno;
     if (strlen(resolved) >= size) return ENAMETOOLONG;
     strcpy(path, resolved);
     return 0;
