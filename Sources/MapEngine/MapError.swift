@@ -40,7 +40,8 @@ struct MapError: Error {
         let error = system(call, why)
         guard why == EAGAIN else { return error }
         return MapError(
-            MAPE_E_SYSTEM, error.message + ": the host has locked its memory (mlockall), up to its limit RLIMIT_MEMLOCK")
+            MAPE_E_SYSTEM, error.message + ": the host has locked its memory (mlockall), up to its limit RLIMIT_MEMLOCK"
+        )
     }
 
     /// What a person can do about an error of a system call.

@@ -57,7 +57,8 @@ final class Zygote {
             if config.zygotePath == nil { path = try bundledZygote() }
             let arguments = CTextArray(config.zygoteArguments ?? [path])
             let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
-            let why = unsafe mapb_spawn_zygote(path, arguments.pointers, environment.pointers, theirs.number, &process, &call)
+            let why = unsafe mapb_spawn_zygote(
+                path, arguments.pointers, environment.pointers, theirs.number, &process, &call)
             if why != 0 {
                 throw unsafe notStarted(path, String(cString: call!), why)
             }

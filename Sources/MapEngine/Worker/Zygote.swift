@@ -16,7 +16,9 @@ typealias ZygoteState = UnsafeMutablePointer<mapb_zygote>
 func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     let zygote: ZygoteState = unsafe mapb_zygote_state()
     // The host, to which the same is denied, names what it is.
-    if unsafe mapb_calls_denied(MAPB_CALLS_ZYGOTE, mapb_control_text(&zygote.pointee.answer), 4096) > 0 { mapb_exit(73) }
+    if unsafe mapb_calls_denied(MAPB_CALLS_ZYGOTE, mapb_control_text(&zygote.pointee.answer), 4096) > 0 {
+        mapb_exit(73)
+    }
     mapb_fill_standard_files()
     unsafe zygote.pointee.control = control
     unsafe zygote.pointee.signals = mapb_zygote_signals()

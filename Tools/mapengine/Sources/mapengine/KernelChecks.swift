@@ -46,7 +46,9 @@ enum KernelChecks {
         let advice =
             "A filter of system calls (seccomp) denies them: allow them in the container's seccomp profile, or the service's SystemCallFilter."
         if !needed.isEmpty {
-            return Finding(.fail, name, "denied: " + [needed, wanted].filter { !$0.isEmpty }.joined(separator: ", "), advice: advice)
+            return Finding(
+                .fail, name, "denied: " + [needed, wanted].filter { !$0.isEmpty }.joined(separator: ", "),
+                advice: advice)
         }
         if !wanted.isEmpty {
             return Finding(
