@@ -225,18 +225,26 @@ static int give_up_rights(void) {
     return syscall(SYS_capset, &head, sets) == 0 ? 0 : errno;
 }
 
+/* Steps into it, with the calls they are made of. The first one's exit code. */
+enum { FIRST_STEP = 74 };
+static const char *const steps[] = {
+    "giving up rights (prctl, capget, capset)",
+    "closing descriptors of others (openat, getdents64 on /proc/self/fd)",
+    "Landlock (landlock_create_ruleset, landlock_restrict_self)",
+    "the filter of system calls (seccomp)",
+};
+
+const char *mapb_sandbox_failed(int code) {
+    const int step = code - FIRST_STEP;
+    return step >= 0 && step < (int)COUNT(steps) ? steps[step] : NULL;
+}
+
 int mapb_enter_sandbox(const int *keep, int count, char message[128]) {
-    const char *what = "giving up rights";
-    int why = give_up_rights();
-    mapb_close_others(keep, count, 0);
-    if (!why) {
-        what = "Landlock";
-        why = restrict_by_landlock();
-    }
-    if (!why) {
-        what = "the filter of system calls";
-        why = install_filter();
-    }
-    if (why) snprintf(message, 128, "the sandbox cannot be entered: %s: error %d", what, why);
-    return why;
+    int step = 0, why = give_up_rights();
+    if (!why) step++, why = mapb_close_others(keep, count, 0);
+    if (!why) step++, why = restrict_by_landlock();
+    if (!why) step++, why = install_filter();
+    if (!why) return 0;
+    snprintf(message, 128, "the sandbox cannot be entered: %s: error %d", steps[step], why);
+    return FIRST_STEP + step;
 }

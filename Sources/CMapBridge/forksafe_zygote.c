@@ -42,7 +42,7 @@ static int is_among(const int *all, int count, int one) {
     return 0;
 }
 
-void mapb_close_others(const int *keep, int count, int marked_only) {
+int mapb_close_others(const int *keep, int count, int marked_only) {
     struct entry {
         uint64_t inode, offset;
         uint16_t size;
@@ -51,9 +51,10 @@ void mapb_close_others(const int *keep, int count, int marked_only) {
     };
     _Alignas(uint64_t) char bytes[4096];
     int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return;
+    if (folder < 0) return errno;
+    long got;
     /* Closing while reading the folder is safe: the position counts descriptors, and only smaller ones go. */
-    for (long got; (got = syscall(SYS_getdents64, folder, bytes, sizeof bytes)) > 0;) {
+    while ((got = syscall(SYS_getdents64, folder, bytes, sizeof bytes)) > 0) {
         for (long at = 0; at < got;) {
             struct entry *e = (struct entry *)(bytes + at);
             at += e->size;
@@ -64,7 +65,9 @@ void mapb_close_others(const int *keep, int count, int marked_only) {
             if (!marked_only || (fcntl(fd, F_GETFD) & FD_CLOEXEC)) close(fd);
         }
     }
+    const int why = got < 0 ? errno : 0;
     close(folder);
+    return why;
 }
 
 int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call) {
@@ -77,7 +80,7 @@ int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const cha
         /* What the host has not written yet is the host's to write. */
         __fpurge(stdout);
         __fpurge(stderr);
-        mapb_close_others(&control, 1, 1); /* What exec would have done. */
+        if (mapb_close_others(&control, 1, 1) != 0) _exit(73); /* What exec would have done. */
         if (env) environ = (char **)env;
         mapb_zygote_run(control, parent);
     }

@@ -58,7 +58,7 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(read, MAPB_CALL_NEEDED),
     MAPB_CALL(write, MAPB_CALL_NEEDED),
     MAPB_CALL(newfstatat, MAPB_CALL_CHILD),
-    MAPB_CALL(getdents64, MAPB_CALL_WANTED),
+    MAPB_CALL(getdents64, MAPB_CALL_CHILD),
     MAPB_CALL(pipe2, MAPB_CALL_HOST),
     /* waiting and waking */
     MAPB_CALL(eventfd2, MAPB_CALL_HOST),

@@ -19,7 +19,7 @@
 
 /** Not here: close, futex, rseq, arch_prctl, exit, exit_group, rt_sigreturn. Without them the C library ends the program, or none
  *  starts. */
-static const struct {
+static const struct call {
     int number;
     const char *name;
 } calls[] = {
@@ -124,7 +124,7 @@ static bool told(int status, const char *where, mape_pool *pool) {
     return status != MAPE_OK;
 }
 
-static void use_pool(uint32_t birth) {
+static void use_pool(uint32_t birth, uint32_t sandbox) {
     static uint64_t values[64];
     mape_pool_config config = config_of(birth, 2);
     mape_function description = MAPE_FUNCTION_INIT;
@@ -135,6 +135,7 @@ static void use_pool(uint32_t birth) {
     mape_items items = items_at(values, COUNT(values), sizeof values[0]);
     description.run = run_square;
     config.output = MAPE_OUTPUT_CAPTURE;
+    config.sandbox = sandbox;
     if (told(mape_pool_create(&pool, &config), "create", NULL)) return;
     if (told(mape_register(pool, &description, &function), "register", pool)) return;
     if (told(mape_pool_start(pool, PATIENCE), "start", pool)) return;
@@ -154,7 +155,7 @@ static void use_pool(uint32_t birth) {
 }
 
 /** How the host with the call denied fared; "" when it is in order. */
-static const char *fares(uint32_t birth, int number, int why, const char *name) {
+static const char *fares(uint32_t birth, uint32_t sandbox, int number, int why, const char *name) {
     static char text[2048];
     int status = 0;
     memset(outcome, 0, sizeof *outcome);
@@ -162,7 +163,7 @@ static const char *fares(uint32_t birth, int number, int why, const char *name) 
     pid_t host = fork();
     if (host == 0) {
         if (!deny((uint32_t)number, (uint32_t)why)) _exit(99);
-        use_pool(birth);
+        use_pool(birth, sandbox);
         _exit(0);
     }
     int64_t begun = now_ns();
@@ -185,13 +186,13 @@ static const char *fares(uint32_t birth, int number, int why, const char *name) 
     return text;
 }
 
-static void denied(const struct row *row) {
+static void all_denied(const struct row *row, uint32_t sandbox, const struct call *calls, size_t count) {
     const int why = (int)row->fault->value;
     int wrong = 0, works = 0;
     outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    for (size_t i = 0; i < COUNT(calls); i++) {
+    for (size_t i = 0; i < count; i++) {
         stage("%s denied", calls[i].name);
-        const char *text = fares(row->birth, calls[i].number, why, calls[i].name);
+        const char *text = fares(row->birth, sandbox, calls[i].number, why, calls[i].name);
         works += outcome->status == MAPE_OK && text[0] == '\0';
         print_error("%s: %s%s%s\n", calls[i].name, text[0] == '\0' ? "ok, " : "WRONG: ", text,
                     text[0] != '\0'              ? ""
@@ -200,12 +201,31 @@ static void denied(const struct row *row) {
         wrong += text[0] != '\0';
     }
     munmap(outcome, sizeof *outcome);
-    row_note("%d calls, without %d of them all works", (int)COUNT(calls), works);
+    row_note("%d calls, without %d of them all works", (int)count, works);
     assert_int_equal(wrong, 0);
+}
+
+static void denied(const struct row *row) { all_denied(row, MAPE_SANDBOX_NONE, calls, COUNT(calls)); }
+
+/** Without filters there is no sandbox to begin with; test_sandbox has that. */
+static void denied_to_sandbox(const struct row *row) {
+    static const struct call calls_of_sandbox[] = {
+        CALL(prctl),
+        CALL(capget),
+        CALL(capset),
+        CALL(seccomp),
+        {444, "landlock_create_ruleset"},
+        {446, "landlock_restrict_self"},
+        CALL(getdents64),
+        CALL(openat),
+    };
+    all_denied(row, MAPE_SANDBOX_COMPUTE, calls_of_sandbox, COUNT(calls_of_sandbox));
 }
 
 static const struct fault denials[] = {
     {70, "EPERM", denied, BIRTHS, 0, 0, EPERM, NULL, 600},
     {70, "ENOSYS", denied, BIRTHS, 0, 0, ENOSYS, NULL, 600},
+    {70, "EPERM, with the sandbox", denied_to_sandbox, BIRTHS, 0, 0, EPERM, NULL, 600},
+    {70, "ENOSYS, with the sandbox", denied_to_sandbox, BIRTHS, 0, 0, ENOSYS, NULL, 600},
 };
 TABLE(denials);

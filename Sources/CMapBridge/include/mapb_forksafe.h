@@ -147,10 +147,12 @@ MAPB_FORK_SAFE void mapb_close(int fd);
 MAPB_FORK_SAFE void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err);
 /** Limits of a worker: memory, core files, what the kernel ends first, and the mark by which its descendants are known. */
 MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
-/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. */
-MAPB_FORK_SAFE void mapb_close_others(const int *keep, int count, int marked_only);
-/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else an errno, with a text of at most 128 bytes in `message`. */
+/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. @return 0 or an errno. */
+MAPB_FORK_SAFE int mapb_close_others(const int *keep, int count, int marked_only);
+/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else the code to exit with, and a text of at most 128 bytes in `message`. */
 MAPB_FORK_SAFE int mapb_enter_sandbox(const int *keep, int count, char message[128]);
+/** What has failed in a worker that exited with that code. NULL: not the sandbox. */
+MAPB_FORK_SAFE const char *mapb_sandbox_failed(int code);
 /** Whether this kernel can do it: NULL, or what is missing. */
 MAPB_FORK_SAFE const char *mapb_sandbox_lacks(void);
 /** The version of Landlock that this kernel has; 0: none. */

@@ -123,7 +123,11 @@ extension Pool {
         if !expected {
             figures.workersDied += 1
             lastDeath = worker.death!.text
-            if wasStarting, case .status(72 << 8) = loss { lastDeath += ": its sandbox could not be entered" }
+            if wasStarting, isSandboxed, case .status(let status) = loss, status & 0x7f == 0,
+                let step = unsafe mapb_sandbox_failed(status >> 8)
+            {
+                lastDeath += unsafe ": its sandbox could not be entered: " + String(cString: step)
+            }
             if worker.death!.report == nil { log(MAPE_LOG_WARNING, lastDeath) }
         }
         if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
