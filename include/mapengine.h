@@ -60,6 +60,9 @@
  * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec,
  * and none takes the number of a standard file that the host has closed. The environment is read in the call that starts
  * the pool, and at no other time; all workers have that one. A call needs less than 48 KiB of its thread's stack.
+ * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages come as they are used. With
+ * MCL_CURRENT, and without MCL_ONFAULT, while a pool exists, the kernel makes all of its reserves resident: set `input_reserve` and
+ * `output_reserve` small then.
  * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
  * written to the file system, unless `crash_dir` of #mape_pool_config asks for it, and no process survives the host,
  * however it dies.
@@ -113,7 +116,7 @@ enum mape_status {
     MAPE_E_SIZE = -3,        /**< `struct_size` matches no version of the structure. */
     MAPE_E_OVERFLOW = -4,    /**< A count, size or stride is too large, or passes the end of the address space; or a destination is too small. */
     MAPE_E_MEMORY = -5,      /**< Out of memory or of reserved address space. */
-    MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno. */
+    MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno, and which calls a filter denies. */
     MAPE_E_CLOSED = -7,      /**< The pool was shut down, or the stream finished. */
     MAPE_E_AGAIN = -8,       /**< Not now: the window is full, or nothing has happened yet. */
     MAPE_E_TIMEOUT = -9,     /**< The time was over first. */
@@ -279,17 +282,22 @@ enum mape_output {
 /** What workers are kept from. See mape_pool_config.sandbox. */
 enum mape_sandbox {
     MAPE_SANDBOX_NONE = 0, /**< Nothing: they may do what the user may. */
-    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to the descriptors it has:
-     *  its standard ones, and none of others. The kernel refuses the rest with an errno, so that code which tries gets an error
-     *  and goes on:
+    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to its standard output and
+     *  error. The kernel refuses the rest with an errno, so that code which tries gets an error and goes on:
      *  - EACCES: opening a file for writing; making, removing, renaming, linking and truncating files; changing their mode, owner,
-     *    times or attributes; sockets, but for a stream pair (socketpair(2)); System V and POSIX queues, semaphores and shared
-     *    memory; execve(2).
-     *  - EPERM: new processes and namespaces; signals to other processes, their limits and priorities; ptrace(2),
-     *    process_vm_readv(2), pidfds, bpf(2), perf_event_open(2), userfaultfd(2), io_uring(7), keys, mounts, modules, clocks,
-     *    reboot(2), the kernel's log; ioctl(2), but for reading the state of terminals and files.
-     *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); calls of other
+     *    times or attributes; sockets, but for a stream pair (socketpair(2)), and recvmsg(2) on it; System V and POSIX queues,
+     *    semaphores and shared memory; execve(2).
+     *  - EPERM: new processes and namespaces; signals to other processes, their limits, priorities and scheduling; ptrace(2),
+     *    process_vm_readv(2), pidfds, bpf(2), perf_event_open(2), userfaultfd(2), io_uring(7), io_setup(2), keys, mounts, modules,
+     *    clocks, reboot(2), the kernel's log; ioctl(2), but for reading the state of terminals and files; fcntl(2), but for
+     *    descriptors and their flags: no locks, leases, watches or signals on files.
+     *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); flock(2); calls of other
      *    interfaces of the machine (x32, 32-bit), and those newer than this library.
+     *
+     *  Standard input, output and error are open files of the host. They can be written to as a pipe is, looked at, closed and
+     *  replaced; not truncated, mapped or allocated (EACCES); written at a place of one's own, or moved (pwrite(2), lseek(2):
+     *  ESPIPE); made not to block (EPERM); or duplicated to a number above 2 (EPERM). A connection there is not shut down, and its
+     *  options stay (EACCES).
      *
      *  It holds from before a worker loads the first library of yours to its end, in all its threads. It is made of no_new_privs, a
      *  filter of system calls (seccomp(2)), without which #mape_pool_create answers #MAPE_E_UNSUPPORTED, and Landlock
@@ -297,10 +305,11 @@ enum mape_sandbox {
      *  Landlock alone refuses /proc/PID/mem of other processes, with EACCES. Rights of root are given up, but for reading any file
      *  (capabilities(7)).
      *
-     *  Not held: what files it reads; memory and time (see memory_limit and mape_job_config); what it writes to standard output and
-     *  error; on which processors other processes of the user run (sched_setaffinity(2)); and with #MAPE_START_FORK what the
-     *  host's memory holds at the start, with what it shares with other processes. Libraries are not loaded in the zygote before
-     *  the workers then, so their pages are not shared. */
+     *  Not held: what it reads, be it files, pipes or terminals; memory and time (see memory_limit and mape_job_config); what it
+     *  writes to standard output and error, which on a terminal can be control sequences; on which processors other processes of the
+     *  user run (sched_setaffinity(2): threads cannot be told from processes); and with #MAPE_START_FORK what the host's memory holds
+     *  at the start, with what it shares with other processes. Libraries are not loaded in the zygote before the workers then, so
+     *  their pages are not shared. */
     MAPE_SANDBOX_COMPUTE = 1
 };
 
@@ -371,6 +380,13 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *
  *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
  *  With #MAPE_START_FORK the snapshot is taken in this call.
+ *
+ *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel hands down: nice value, I/O
+ *  priority, processors (affinity), timer slack, memory policy and class of scheduling, but no real-time one: SCHED_FIFO, SCHED_RR
+ *  and SCHED_DEADLINE become SCHED_OTHER. A thread of SCHED_DEADLINE can start a pool only with SCHED_FLAG_RESET_ON_FORK. From the
+ *  process workers inherit its cgroup, session and limits. In a worker all signals have their default action and none is blocked,
+ *  but that SIGTTOU and SIGTTIN are ignored, also in programs that it runs: its process group is in the background, and printing on
+ *  a terminal (stty tostop) would stop it for ever; reading from one fails with EIO.
  *  @param pool       the pool.
  *  @param timeout_ns how long to wait for the workers; 0: only begin.
  *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);

@@ -97,6 +97,10 @@ static void default_signals(void) {
     memset(&plain, 0, sizeof plain);
     plain.sa_handler = SIG_DFL;
     for (int s = 1; s < NSIG; s++) sigaction(s, &plain, NULL);
+    /* To a terminal these processes are in the background: who prints or reads there is not stopped (stty tostop). */
+    plain.sa_handler = SIG_IGN;
+    sigaction(SIGTTOU, &plain, NULL);
+    sigaction(SIGTTIN, &plain, NULL);
     stack_t none;
     memset(&none, 0, sizeof none);
     none.ss_flags = SS_DISABLE;
@@ -142,6 +146,7 @@ static void parent_may_be_gone(int signal) {
 
 int mapb_zygote_process(int parent) {
     setpgid(0, 0);
+    mapb_leave_real_time();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "mape-zygote", 0, 0, 0);
     if (parent) {

@@ -84,7 +84,8 @@ static int link_of(uintptr_t start, uintptr_t end, char path[PATH_MAX]) {
     return 1;
 }
 
-static int is_file(const char *path) { return access(path, F_OK) == 0; }
+/* Where the call is denied, whoever opens the file finds out. */
+static int is_file(const char *path) { return access(path, F_OK) == 0 || errno == EPERM || errno == ENOSYS; }
 
 /* A path as the kernel told it, made one that can be opened. @return an enum mapb_located: LIBRARY, or GONE with the path it had.
  * The word behind it may be part of the name, so a file that is there by the whole of it comes first. */
@@ -138,6 +139,14 @@ struct search {
     char name[PATH_MAX];
 };
 
+/* The file's path without links; as it is where links cannot be followed (readlink is denied). 0: there is none. */
+static int resolve(const char *name, char *path) {
+    if (realpath(name, path)) return 1;
+    if ((errno != EPERM && errno != ENOSYS) || name[0] != '/' || strlen(name) >= PATH_MAX) return 0;
+    strcpy(path, name);
+    return 1;
+}
+
 static int contains(const struct dl_phdr_info *info, uintptr_t address) {
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
@@ -185,7 +194,7 @@ int mapb_locate(const void *address, mapb_place *out, char *path) {
         else if (search->found && (mapped_path(search->address, name) || mapped_path(search->start, name))) {
             answer = settle(name, out->build_id_size > 0);
             strcpy(path, name);
-        } else if (search->found && search->name[0] && realpath(search->name, path)) answer = MAPB_LOCATED_LIBRARY;
+        } else if (search->found && search->name[0] && resolve(search->name, path)) answer = MAPB_LOCATED_LIBRARY;
     }
     free(name);
     free(search);

@@ -19,6 +19,15 @@ if [[ ${1:-} == --sources ]]; then
     finish
 fi
 
+# ---- The sandbox: a worker's system calls, each decided. ----
+
+calls=Sources/CMapBridge/forksafe_sandbox_calls.h
+check "the sandbox has decided on every system call" "$python" Tests/checks/sandbox_calls.py "$calls"
+sed 's/ sched_yield / /' "$calls" >"$work/forgotten.h"
+check_fails "a call that was forgotten is noticed" "sched_yield is in neither" "$python" Tests/checks/sandbox_calls.py "$work/forgotten.h"
+sed 's/FILES(shmget)/FILES(shmdt)/' "$calls" >"$work/both.h"
+check_fails "a call in both lists is noticed" "shmdt is refused, and in" "$python" Tests/checks/sandbox_calls.py "$work/both.h"
+
 # ---- The checks bite: each is run over a copy of the sources with one thing wrong. ----
 
 spoiled=$work/spoiled

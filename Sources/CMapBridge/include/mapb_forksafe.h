@@ -99,7 +99,18 @@ MAPB_FORK_SAFE mapb_zygote *mapb_zygote_state(void);
 MAPB_FORK_SAFE static inline mapb_child *mapb_zygote_child(mapb_zygote *z, uint32_t slot) { return &z->children[slot]; }
 MAPB_FORK_SAFE static inline char *mapb_control_text(mapb_control *m) { return m->text; }
 
-/** Default dispositions for every signal, an empty mask but for SIGCHLD, no alternate stack; the descriptor for SIGCHLD.
+/* ---- system calls ---- */
+
+/** Those that zygote and workers cannot live without, that also the host cannot, or that something is not done without. */
+enum mapb_calls_of { MAPB_CALLS_ZYGOTE = 2, MAPB_CALLS_NEEDED = 3, MAPB_CALLS_WANTED = 4 };
+/** Tries each with arguments by which it does nothing, and writes the names of those that a filter (seccomp) denies to this process,
+ *  with commas between them. @return how many they are. */
+MAPB_FORK_SAFE int mapb_calls_denied(enum mapb_calls_of which, char *text, uint64_t size);
+/** A text for the log that names those that something is not done without. @return how many they are. */
+MAPB_FORK_SAFE int mapb_denied_text(char *text, uint64_t size);
+
+/** Default dispositions for every signal, but for those of a terminal to who prints or reads in the background, which are
+ *  ignored; an empty mask but for SIGCHLD, no alternate stack; the descriptor for SIGCHLD.
  *  @return the signalfd, or -1. */
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
 /** Opens /dev/null for each standard file that is closed: else the next descriptors would be written to by whoever prints. */
@@ -107,6 +118,8 @@ MAPB_FORK_SAFE void mapb_fill_standard_files(void);
 /** Marks the process: its own group, a reaper of orphans, and one that ends soon after `parent` whatever it does. 0: do not look
  *  at the parent. @return 0, or -1 when the parent is gone already. */
 MAPB_FORK_SAFE int mapb_zygote_process(int parent);
+/** Gives the calling thread the usual class of scheduling, if it has a real-time one. */
+MAPB_FORK_SAFE void mapb_leave_real_time(void);
 /** This process's id. */
 MAPB_FORK_SAFE int mapb_process_id(void);
 /** Waits until one of two descriptors is readable. @return bit 0: first, bit 1: second; -1 when interrupted. */
@@ -134,10 +147,12 @@ MAPB_FORK_SAFE void mapb_close(int fd);
 MAPB_FORK_SAFE void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err);
 /** Limits of a worker: memory, core files, what the kernel ends first, and the mark by which its descendants are known. */
 MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
-/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. */
-MAPB_FORK_SAFE void mapb_close_others(const int *keep, int count, int marked_only);
-/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else an errno, with a text of at most 128 bytes in `message`. */
+/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. @return 0 or an errno. */
+MAPB_FORK_SAFE int mapb_close_others(const int *keep, int count, int marked_only);
+/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else the code to exit with, and a text of at most 128 bytes in `message`. */
 MAPB_FORK_SAFE int mapb_enter_sandbox(const int *keep, int count, char message[128]);
+/** What has failed in a worker that exited with that code. NULL: not the sandbox. */
+MAPB_FORK_SAFE const char *mapb_sandbox_failed(int code);
 /** Whether this kernel can do it: NULL, or what is missing. */
 MAPB_FORK_SAFE const char *mapb_sandbox_lacks(void);
 /** The version of Landlock that this kernel has; 0: none. */

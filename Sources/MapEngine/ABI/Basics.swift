@@ -41,8 +41,9 @@ public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<
 public func mape_zygote_main(_ argc: Int32, _ argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>!) -> Int32 {
     var type: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
+    let asked = unsafe getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length)
     guard let named = unsafe getenv("MAPENGINE_ZYGOTE"), unsafe strcmp(named, "3") == 0,
-        unsafe getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length) == 0, type == Int32(SOCK_SEQPACKET.rawValue)
+        asked == 0 ? type == Int32(SOCK_SEQPACKET.rawValue) : errno == EPERM || errno == ENOSYS
     else {
         let arguments = (0..<Int(argc)).compactMap { unsafe argv?[$0].map { unsafe String(cString: $0) } }
         if arguments.count > 1, arguments[1] == "--replay" { return Replay.main(Array(arguments.dropFirst())) }

@@ -34,8 +34,12 @@ extension Pool {
             writeCrashFiles()
             guard let sleep else { return }
             let count = unsafe mapb_epoll_wait(epoll.number, &tags, Int32(tags.count), sleep)
+            if count < 0 {
+                locked { fail(MapError.system("epoll_wait", -count).message) }
+                mapb_nap()
+            }
             locked {
-                for tag in tags[..<Int(count)] { engineHandles(tag) }
+                for tag in tags[..<max(0, Int(count))] { engineHandles(tag) }
             }
         }
     }

@@ -43,6 +43,7 @@ extension Pool {
             let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
+                zygote.hasBegun = true
                 if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(engineVersion) {
                     fail(
                         "the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build"
@@ -53,7 +54,7 @@ extension Pool {
                 if message.code != 0 {
                     dropRegion(worker)
                     worker.state = .none
-                    startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", isFork: true)
+                    startFailed(worker, MapError.system("fork (clone)", message.code).message, isFork: true)
                 } else {
                     worker.pid = message.pid
                     becameReady(worker)
@@ -122,7 +123,11 @@ extension Pool {
         if !expected {
             figures.workersDied += 1
             lastDeath = worker.death!.text
-            if wasStarting, case .status(72 << 8) = loss { lastDeath += ": its sandbox could not be entered" }
+            if wasStarting, isSandboxed, case .status(let status) = loss, status & 0x7f == 0,
+                let step = unsafe mapb_sandbox_failed(status >> 8)
+            {
+                lastDeath += unsafe ": its sandbox could not be entered: " + String(cString: step)
+            }
             if worker.death!.report == nil { log(MAPE_LOG_WARNING, lastDeath) }
         }
         if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
@@ -430,7 +435,8 @@ extension Pool {
         for worker in workers where worker.isAlive { died(worker, .zygote) }
         if config.start == MAPE_START_FORK {
             fail(
-                "the zygote died; a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)")
+                "the zygote died: it \(lastZygoteDeath); a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)"
+            )
             return
         }
         if figures.items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
@@ -440,7 +446,7 @@ extension Pool {
             return
         }
         do {
-            adopt(try Zygote.start(config, environment))
+            try adopt(try Zygote.start(config, environment))
             refill(mapb_now())
         } catch {
             fail(error.message)

@@ -9,6 +9,10 @@ final class Zygote {
     private var outbox = Queue<Outgoing>()
     let pid: Int32
     var isConnected = true
+    /// The call by which the socket could not be used, if it is that that ended the connection.
+    private(set) var failure: MapError?
+    /// It has said hello: what it needs is there.
+    var hasBegun = false
 
     var control: Int32 { socket.number }
     var hasBacklog: Bool { !outbox.isEmpty }
@@ -42,27 +46,33 @@ final class Zygote {
         let ours = Descriptor(pair[0])
         let theirs = Descriptor(pair[1])
         var process = mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0)
+        var call: UnsafePointer<CChar>?
         if config.start == MAPE_START_FORK {
             let changes = !config.environmentSet.isEmpty || !config.environmentUnset.isEmpty
             let environment = changes ? CTextArray(variables) : nil
-            let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process)
-            if why != 0 { throw .system("fork", why) }
+            let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process, &call)
+            if why != 0 { throw unsafe .system(String(cString: call!), why) }
         } else {
             let path: UserText
             if let named = config.zygotePath { path = named } else { path = try bundledZygote() }
             let arguments = CTextArray(config.zygoteArguments ?? [path])
             let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
             let why = unsafe path.withCString { path in
-                unsafe mapb_spawn_zygote(path, arguments.pointers, environment.pointers, theirs.number, &process)
+                unsafe mapb_spawn_zygote(
+                    path, arguments.pointers, environment.pointers, theirs.number, &process, &call)
             }
             if why != 0 {
-                throw MapError(
-                    MAPE_E_SYSTEM,
-                    unsafe "cannot start the zygote \"\(path)\": \(String(cString: strerror(why))); config.zygote_path can name another"
-                )
+                throw unsafe notStarted(path, String(cString: call!), why)
             }
         }
         return Zygote(socket: ours, process: process)
+    }
+
+    /// posix_spawn does not say which of its steps has failed.
+    private static func notStarted(_ path: UserText, _ call: String, _ why: Int32) -> MapError {
+        let advice = call == "posix_spawn" ? "; config.zygote_path can name another" : ""
+        return MapError(
+            MAPE_E_SYSTEM, "cannot start the zygote \"\(path)\": \(MapError.system(call, why).message)\(advice)")
     }
 
     /// The helper program, in the folder libexec beside the library's own.
@@ -76,6 +86,7 @@ final class Zygote {
         let parent = folder[..<(folder.lastIndex(of: slash) ?? folder.startIndex)]
         let program = UserText(bytes: parent) + "/libexec/mapengine-zygote"
         if unsafe program.withCString({ unsafe access($0, X_OK) }) == 0 { return program }
+        if errno == EPERM || errno == ENOSYS { throw .system("access to \(program)", errno) }
         throw MapError(
             MAPE_E_SYSTEM, "there is no program \(program): install it beside the library, or set config.zygote_path")
     }
@@ -105,16 +116,25 @@ final class Zygote {
             if why == EAGAIN || why == ENOBUFS { return }
             // A socket without its other end is told by the next receive.
             _ = outbox.popFirst()
+            if why == EPERM || why == ENOSYS { fail("sendmsg", why) }
         }
+    }
+
+    private func fail(_ call: String, _ why: Int32) {
+        failure = .system(call, why)
+        isConnected = false
     }
 
     /// The next message; nil when there is none. Clears `isConnected` when the zygote is gone.
     func receive() -> mapb_control? {
         var message = mapb_control()
         var descriptors: [Int32] = [-1, -1, -1]
+        errno = 0
         let got = unsafe mapb_control_receive(control, &message, &descriptors, 0)
+        let why = errno
         for fd in descriptors where fd >= 0 { close(fd) }
         if got == 0 { isConnected = false }
+        if got == 0 && (why == EPERM || why == ENOSYS) { fail("recvmsg", why) }
         return got == 1 ? message : nil
     }
 
@@ -129,9 +149,13 @@ final class Zygote {
             unsafe mapb_kill_zygote(&process)
             _ = unsafe mapb_wait_zygote(&process, -1)
         }
+        if let failure { return "cannot be talked to: \(failure.message)" }
         switch process.how {
-        case 0: return "nobody knows how"
-        case Int32(CLD_EXITED): return "exited with code \(process.status)"
+        case 0: return "ended, nobody knows how" + (hasBegun ? "" : MapError.deniedCalls())
+        case Int32(CLD_EXITED):
+            return "exited with code \(process.status)" + (hasBegun ? "" : MapError.deniedCalls())
+        case _ where process.status == SIGSYS:
+            return "was ended by signal \(SIGSYS): a filter of system calls (seccomp) ends who makes one that it denies"
         default: return "was ended by signal \(process.status)"
         }
     }

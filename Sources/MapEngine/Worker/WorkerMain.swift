@@ -31,7 +31,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe task.pointee.bells.1 = unsafe mapb_own_bell(zygote.pointee.bells.1)
     unsafe task.pointee.growth = unsafe zygote.pointee.growth
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
-    if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 && !workerEnterSandbox(task) { mapb_exit(72) }
+    if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 { unsafe workerEnterSandbox(task) }
     var ticket: UInt64 = 0
     while true {
         ticket &+= 1
@@ -44,13 +44,14 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     }
 }
 
-/// From here on this process computes, and can do nothing else. False: it could not be; the log says why.
+/// From here on this process computes, and can do nothing else. If that cannot be, it ends, and its exit code and the log say why.
 @_noLocks
-func workerEnterSandbox(_ task: Task) -> Bool {
+func workerEnterSandbox(_ task: Task) {
     let text = unsafe mapb_task_text(task)!
-    if unsafe mapb_enter_sandbox(&task.pointee.bells.0, 2, text) == 0 { return true }
+    let code = unsafe mapb_enter_sandbox(&task.pointee.bells.0, 2, text)
+    if code == 0 { return }
     unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_ERROR.rawValue), text)
-    return false
+    mapb_exit(code)
 }
 
 /// Tells a task where its memory is.

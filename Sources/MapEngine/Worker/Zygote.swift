@@ -15,6 +15,10 @@ typealias ZygoteState = UnsafeMutablePointer<mapb_zygote>
 @_cdecl("mapb_zygote_run")
 func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     let zygote: ZygoteState = unsafe mapb_zygote_state()
+    // The host, to which the same is denied, names what it is.
+    if unsafe mapb_calls_denied(MAPB_CALLS_ZYGOTE, mapb_control_text(&zygote.pointee.answer), 4096) > 0 {
+        mapb_exit(73)
+    }
     mapb_fill_standard_files()
     unsafe zygote.pointee.control = control
     unsafe zygote.pointee.signals = mapb_zygote_signals()
@@ -23,11 +27,21 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     if unsafe zygote.pointee.signals < 0 || mapb_zygote_process(parent) != 0 { mapb_exit(1) }
     mapb_crash_prepare()
     unsafe zygoteSend(zygote, MAPB_CONTROL_HELLO, 0, 0, 0, Int32(MAPB_PROTOCOL))
+    unsafe zygoteTellsOfDenied(zygote)
     while true {
         let ready = unsafe mapb_wait_two(control, zygote.pointee.signals)
         if ready < 0 { continue }
         if ready & 2 != 0 { unsafe zygoteReap(zygote) }
         if unsafe ready & 1 != 0 && !zygoteReceive(zygote) { unsafe zygoteEnd(zygote) }
+    }
+}
+
+/// Names the system calls that are denied here and can be done without: some setting is not in force then.
+@_noLocks
+func zygoteTellsOfDenied(_ zygote: ZygoteState) {
+    unsafe withUnsafeMutablePointer(to: &zygote.pointee.answer) { answer in
+        let text = unsafe mapb_control_text(answer)!
+        if unsafe mapb_denied_text(text, 4096) > 0 { unsafe zygoteSendNote(zygote, answer, MAPE_LOG_WARNING) }
     }
 }
 
