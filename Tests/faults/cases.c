@@ -1,4 +1,4 @@
-/* cases.c - the 53 cases of the fault catalogue, and what their rows assert.
+/* cases.c - the 57 cases of the fault catalogue, and what their rows assert.
  *
  * Every row asserts besides: nothing hangs; the right item is blamed with the right cause; all other items end well, each told once;
  * the host's signals, limits, environment are as before; no descriptor, mapping, thread, process, zombie or file of shared memory is
@@ -14,6 +14,7 @@
 #define HOST      "host"
 #define HOSTILE   "hostile worker"
 #define SCALE     "recycling and scale"
+#define IDENTITY  "identity"
 
 const struct fault_case fault_cases[] = {
     {1, DEATH, "SIGKILL of a working worker", "in items, ranges, setups, cleanups; by itself and from outside"},
@@ -78,5 +79,12 @@ const struct fault_case fault_cases[] = {
     {52, SCALE, "a million items with a random SIGKILL every few milliseconds", "every result right, told once"},
     {53, SCALE, "a hundred million streamed items in constant memory",
      "every result right, in order; memory stands still (`make test`: three million)"},
+    {54, IDENTITY, "a child that comes back from the function",
+     "it ends; the parent's results alone count, each item is begun once"},
+    {55, IDENTITY, "descriptors closed behind the worker's back",
+     "no wait hangs, nobody is blamed, none of our bytes in a file of the function"},
+    {56, IDENTITY, "a worker that exits, or flushes all streams",
+     "the exit code is told; the host's handlers do not run, its unwritten data are not written"},
+    {57, IDENTITY, "what a function leaves behind in its worker", "another function finds the process as its setup left it"},
 };
 const size_t fault_case_count = COUNT(fault_cases);
