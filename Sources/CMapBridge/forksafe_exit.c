@@ -35,7 +35,8 @@ void mapb_purge_streams(void) {
         if (stream->_fileno == -1) continue;
         __fpurge(stream);
         stream->_IO_write_ptr = stream->_IO_write_base; /* The bytes of a wide stream as well. */
-        stream->_IO_read_ptr = stream->_IO_read_end; /* What was read ahead would be given back by moving the host's position. */
+        stream->_IO_read_ptr =
+            stream->_IO_read_end; /* What was read ahead would be given back by moving the host's position. */
     }
 }
 

@@ -29,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MASK_BYTES 8 /* Of a sigset_t, which has room for 1,024 signals: what the kernel fills. */
-#define TIMERS  64 /* POSIX timers that are looked after. */
+#define MASK_BYTES 8  /* Of a sigset_t, which has room for 1,024 signals: what the kernel fills. */
+#define TIMERS     64 /* POSIX timers that are looked after. */
 #ifndef SA_RESTORER
 #define SA_RESTORER 0x04000000
 #endif
@@ -48,8 +48,7 @@ struct mapb_own {
 
 /* Each costs a system call per change of function, so here is what can change another function's result, or end it. */
 static const int limits[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE};
-static const int signals[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGABRT,
-                              SIGSYS,  SIGTRAP, SIGCHLD, SIGPIPE, SIGALRM};
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGCHLD, SIGPIPE, SIGALRM};
 #define LIMITS  (sizeof limits / sizeof limits[0])
 #define SIGNALS (sizeof signals / sizeof signals[0])
 
@@ -66,7 +65,7 @@ static struct {
     cpu_set_t processors;
     int priority, death_signal, subreaper;
     int is_privileged; /* It could change its ids and its root. */
-    int timer; /* Timers from this number on were made since. */
+    int timer;         /* Timers from this number on were made since. */
     int timers[TIMERS];
     int timer_count;
     int has_run; /* The user's code, since timers were looked at. */

@@ -19,8 +19,9 @@ import Testing
         let bell = try Bell()
         var file = mapb_file()
         let own = mapb_own_bell(dup(bell.writing.number), &file)
-        let other = memfd_create("mapengine-test", 0)
-        defer { close(other) }
+        let stream = try #require(tmpfile())
+        defer { fclose(stream) }
+        let other = fileno(stream)
         dup2(other, own)
         #expect(mapb_ring_own_bell(own, &file) == 0)
         #expect(lseek(other, 0, SEEK_END) == 0)

@@ -85,6 +85,7 @@ const struct fault_case fault_cases[] = {
      "no wait hangs, nobody is blamed, none of our bytes in a file of the function"},
     {56, IDENTITY, "a worker that exits, or flushes all streams",
      "the exit code is told; the host's handlers do not run, its unwritten data are not written"},
-    {57, IDENTITY, "what a function leaves behind in its worker", "another function finds the process as its setup left it"},
+    {57, IDENTITY, "what a function leaves behind in its worker",
+     "another function finds the process as its setup left it"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

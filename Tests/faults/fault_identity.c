@@ -69,7 +69,8 @@ static int by_system(uint64_t value, uint64_t *out) {
     pid_t pid = 0;
     int status = 1;
     if (system("exit 3") != 3 << 8) return 71;
-    if (posix_spawnp(&pid, "true", NULL, NULL, arguments, environ) != 0 || waitpid(pid, &status, 0) != pid || status != 0)
+    if (posix_spawnp(&pid, "true", NULL, NULL, arguments, environ) != 0 || waitpid(pid, &status, 0) != pid ||
+        status != 0)
         return 72;
     snprintf(command, sizeof command, "echo $((%llu * %llu))", (unsigned long long)value, (unsigned long long)value);
     *out = asked(command);

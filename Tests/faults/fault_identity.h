@@ -17,10 +17,10 @@ enum estranged_way {
     CHILD_OF_KERNEL,         /**< Made by clone(2) without the C library. */
     CHILD_OF_THREAD,         /**< A thread forks, and both return. */
     CHILD_OF_VFORK,          /**< The child of a vfork returns. */
-    CHILD_WRITES,            /**< The child writes over the result that its parent has taken, and over the task's calls, then ends by _exit. */
-    CHILD_CRASHES,           /**< The child dies by SIGSEGV. */
-    CHILD_HELPS,             /**< The child computes the result, hands it over by a pipe, and ends by _exit. */
-    CHILD_BY_SYSTEM,         /**< system(), popen and posix_spawn give the result. */
+    CHILD_WRITES, /**< The child writes over the result that its parent has taken, and over the task's calls, then ends by _exit. */
+    CHILD_CRASHES,   /**< The child dies by SIGSEGV. */
+    CHILD_HELPS,     /**< The child computes the result, hands it over by a pipe, and ends by _exit. */
+    CHILD_BY_SYSTEM, /**< system(), popen and posix_spawn give the result. */
     /* descriptors */
     CLOSES_UP_TO_1023,
     CLOSES_RANGE, /**< close_range(3, ~0U). */
@@ -58,25 +58,25 @@ int run_closes_all(mape_task *task, void *state, const void *input, size_t size)
 /** What an item of run_leaves leaves behind in its process. */
 enum leftover {
     LEAVE_ROUNDING,
-    LEAVE_FLUSHING,     /**< Denormals are zero. */
-    LEAVE_TRAPS,        /**< A division by zero is SIGFPE. */
-    LEAVE_X87,          /**< Single precision. */
-    LEAVE_MMX,          /**< No emms. */
-    LEAVE_FLAGS,        /**< FE_INVALID is raised. */
+    LEAVE_FLUSHING, /**< Denormals are zero. */
+    LEAVE_TRAPS,    /**< A division by zero is SIGFPE. */
+    LEAVE_X87,      /**< Single precision. */
+    LEAVE_MMX,      /**< No emms. */
+    LEAVE_FLAGS,    /**< FE_INVALID is raised. */
     LEAVE_MASK,
-    LEAVE_PENDING,      /**< SIGTERM and SIGUSR1, blocked and sent. */
-    LEAVE_IGNORED,      /**< SIGCHLD, SIGPIPE, SIGSEGV. */
-    LEAVE_HANDLERS,     /**< One for SIGSEGV that exits with 44. */
-    LEAVE_STACK,        /**< An alternate stack, unmapped. */
+    LEAVE_PENDING,  /**< SIGTERM and SIGUSR1, blocked and sent. */
+    LEAVE_IGNORED,  /**< SIGCHLD, SIGPIPE, SIGSEGV. */
+    LEAVE_HANDLERS, /**< One for SIGSEGV that exits with 44. */
+    LEAVE_STACK,    /**< An alternate stack, unmapped. */
     LEAVE_ALARM,
-    LEAVE_TIMERS,       /**< setitimer's three, of 100 ms. */
+    LEAVE_TIMERS, /**< setitimer's three, of 100 ms. */
     LEAVE_POSIX_TIMER,
     LEAVE_FOLDER,
     LEAVE_UMASK,
     LEAVE_LOCALE,
     LEAVE_THREAD_LOCALE,
-    LEAVE_LIMITS,       /**< RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_CPU. */
-    LEAVE_HARD_LIMITS,  /**< RLIMIT_NOFILE for good. */
+    LEAVE_LIMITS,      /**< RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_CPU. */
+    LEAVE_HARD_LIMITS, /**< RLIMIT_NOFILE for good. */
     LEAVE_PRIORITY,
     LEAVE_PROCESSORS,
     LEAVE_GROUP,        /**< Another process group. */

@@ -84,9 +84,7 @@ static int leave(uint32_t what) {
     case LEAVE_TRAPS: return feenableexcept(FE_DIVBYZERO | FE_INVALID) < 0;
     case LEAVE_FLAGS: return feraiseexcept(FE_INVALID | FE_DIVBYZERO);
     case LEAVE_MASK: return sigprocmask(SIG_BLOCK, &all, NULL);
-    case LEAVE_PENDING:
-        sigprocmask(SIG_BLOCK, &all, NULL);
-        return raise(SIGTERM) | raise(SIGUSR1);
+    case LEAVE_PENDING: sigprocmask(SIG_BLOCK, &all, NULL); return raise(SIGTERM) | raise(SIGUSR1);
     case LEAVE_IGNORED: act(SIGCHLD, SIG_IGN), act(SIGPIPE, SIG_IGN), act(SIGSEGV, SIG_IGN); return 0;
     case LEAVE_HANDLERS: act(SIGSEGV, exit_44), act(SIGCHLD, exit_44); return 0;
     case LEAVE_STACK: leave_stack(); return 0;

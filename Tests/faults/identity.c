@@ -315,8 +315,8 @@ static const struct {
     uint32_t way;
     int code; /* -1: goes well. */
 } ends[] = {
-    {ENDS_EXIT, 5},          {ENDS_QUICK_EXIT, 6},       {ENDS_THREAD, 0},  {ENDS_THREAD_OF_TWO, 0},
-    {ENDS_EXIT_IN_THREAD, 33}, {FLUSHES_ALL, -1}, {CLOSES_ALL_STREAMS, -1}, {CHILD_EXITS, -1},
+    {ENDS_EXIT, 5},    {ENDS_QUICK_EXIT, 6},     {ENDS_THREAD, 0},  {ENDS_THREAD_OF_TWO, 0}, {ENDS_EXIT_IN_THREAD, 33},
+    {FLUSHES_ALL, -1}, {CLOSES_ALL_STREAMS, -1}, {CHILD_EXITS, -1},
 };
 
 /** The way the host's streams and handlers would be run by a worker that exits. */
@@ -372,8 +372,7 @@ static void ends_in_a_setup(const struct row *row) {
 static void ends_with_a_reader(const struct row *row) {
     file_made();
     mape_pool *pool = row_pool();
-    struct work work =
-        work_begun(pool, estranged(pool, FORM_RUN, 0, 0), some_go(row->fault->value), ITEMS, NULL);
+    struct work work = work_begun(pool, estranged(pool, FORM_RUN, 0, 0), some_go(row->fault->value), ITEMS, NULL);
     work_wait(&work);
     squares_stand(&work);
     for (int nap = 0; nap < 20; nap++) short_nap();
@@ -517,10 +516,14 @@ static void idle_with_timers(const struct row *row) {
     pool_works(pool);
 }
 
-#define CHILD(text, way) {54, text, child_in_an_item, BIRTHS, W1 | W2 | W5, 0, way, NULL, 0}
-#define LEFT(text, what) {57, text, left_behind, BIRTHS, W1, 0, what, NULL, 0}
-#define CLOSED(text, way) {55, text, descriptors_in_items, BIRTHS, W1 | W2, 0, way, NULL, 0}
-#define ENDED(text, way) {56, text, ends_in_items, BIRTHS, W1 | W2, 0, way, NULL, 0}
+#define CHILD(text, way)                                                                                               \
+    { 54, text, child_in_an_item, BIRTHS, W1 | W2 | W5, 0, way, NULL, 0 }
+#define LEFT(text, what)                                                                                               \
+    { 57, text, left_behind, BIRTHS, W1, 0, what, NULL, 0 }
+#define CLOSED(text, way)                                                                                              \
+    { 55, text, descriptors_in_items, BIRTHS, W1 | W2, 0, way, NULL, 0 }
+#define ENDED(text, way)                                                                                               \
+    { 56, text, ends_in_items, BIRTHS, W1 | W2, 0, way, NULL, 0 }
 
 static const struct fault identity[] = {
     CHILD("in an item, waited for", CHILD_COMES_BACK),

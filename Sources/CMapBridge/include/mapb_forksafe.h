@@ -13,10 +13,11 @@
 
 /** Exit codes of workers, and of what they start, that the host or people may see. */
 enum mapb_exit {
-    MAPB_EXIT_STRAY = 70,  /* A process that a function made, and that came back from it. */
+    MAPB_EXIT_STRAY = 70, /* A process that a function made, and that came back from it. */
     MAPB_EXIT_NO_MEMORY = 71,
     MAPB_EXIT_NO_SANDBOX = 72,
-    MAPB_EXIT_RETIRED = 73 /* Its process is not what it was, by no fault of what is still to be done; the log says why. */
+    MAPB_EXIT_RETIRED =
+        73 /* Its process is not what it was, by no fault of what is still to be done; the log says why. */
 };
 
 /** Which file a descriptor is of: st_dev, st_ino. */
@@ -248,7 +249,7 @@ enum mapb_task_mode { MAPB_MODE_NONE = 0, MAPB_MODE_ITEM = 1, MAPB_MODE_RANGE = 
 struct mape_task {
     const uint32_t *alone; /* *alone is 1 in the worker, and 0 in a process that was forked from it. */
     const uint8_t *input;  /* The pool's input memory. */
-    uint8_t *output;      /* This worker's output memory. */
+    uint8_t *output;       /* This worker's output memory. */
     const mapb_pool_head *head;
     const mapb_inbox *inbox;
     mapb_outbox *outbox;
@@ -273,7 +274,7 @@ struct mape_task {
     uint32_t mode;
     int32_t pid;
     uint32_t is_suspect; /* A function has run long enough to have changed the process's state. */
-    uint32_t entered; /* Id of the function whose state the process is in, plus 1; 0: none's. */
+    uint32_t entered;    /* Id of the function whose state the process is in, plus 1; 0: none's. */
     const mapb_own *own; /* That state. */
     int32_t bells[2];
     mapb_file bell_files[2];

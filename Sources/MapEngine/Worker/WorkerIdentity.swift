@@ -21,7 +21,9 @@ func workerVouch(_ task: Task, took: Int64) {
     if unsafe took < quickestProcess() || mapb_process_id() == task.pointee.pid { return }
     unsafe workerMark(task, MAPB_MARK_RANGE | ~MAPB_MARK_RANGE)
     unsafe workerTell(
-        task, "a process that a function has made by vfork came back from the function, which ends its worker: it has to end by _exit or exec")
+        task,
+        "a process that a function has made by vfork came back from the function, which ends its worker: it has to end by _exit or exec"
+    )
     unsafe mapb_end_worker(task.pointee.pid)
 }
 

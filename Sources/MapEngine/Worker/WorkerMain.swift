@@ -45,7 +45,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         unsafe workerPublish(task, ticket)
         mapb_fence()
         if unsafe ticket >= mapb_ring_at(task.pointee.inbox) && !workerRing(task) {
-            unsafe workerRetire(task, "a function has closed descriptors that are the worker's own, such as the host is woken with")
+            unsafe workerRetire(
+                task, "a function has closed descriptors that are the worker's own, such as the host is woken with")
         }
     }
 }

@@ -81,7 +81,8 @@ func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
             mapb_state_again()
             return
         }
-        unsafe taskSay(task, "the module has closed descriptors that are not its own: by these the worker wakes the host")
+        unsafe taskSay(
+            task, "the module has closed descriptors that are not its own: by these the worker wakes the host")
         unsafe replyFail(task, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue)
         return
     }

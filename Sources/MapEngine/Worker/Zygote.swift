@@ -30,7 +30,8 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     if exitsHang {
         unsafe zygoteNote(
             zygote, MAPE_LOG_WARNING,
-            "a thread of the host was registering an exit handler when the snapshot was made: a function that calls exit will hang")
+            "a thread of the host was registering an exit handler when the snapshot was made: a function that calls exit will hang"
+        )
     }
     while true {
         let ready = unsafe mapb_wait_two(control, zygote.pointee.signals)
