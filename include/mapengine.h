@@ -268,7 +268,8 @@ enum mape_start {
     MAPE_START_EXEC = 0,
     /** A snapshot of the host at the moment of the start. Any function pointer and any data of that moment works; costs
      *  a stall that grows with the host's resident memory, and a copy of each page the host writes to later. Workers keep
-     *  the host's open descriptors, but for those marked close-on-exec, and none of its signal handlers. */
+     *  the host's open descriptors, but for those marked close-on-exec, and none of its signal handlers, exit handlers and
+     *  unwritten stdio data. */
     MAPE_START_FORK = 1
 };
 
@@ -978,6 +979,22 @@ int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *contex
 /** @defgroup tasks Inside a worker
  *
  *  For worker functions only, on the thread they were called on.
+ *
+ *  **Processes.** A function may start processes. One that it forks can read its inputs, its task and its globals, and hand on what it
+ *  computes by a pipe for example; it has to end by `_exit` or `exec`. It has no memory for results, neither what
+ *  #mape_task_output gave nor what that gives it (writing there is a SIGSEGV), and what it tells by #mape_task_log and
+ *  #mape_task_progress is dropped. When it returns from the function instead, it is ended with exit code 70, and the item goes on as
+ *  if it had ended by itself. A child of vfork(2) that returns has run over its parent's stack, so the worker is ended with it, as
+ *  crashed by signal 9; the item is found by running parts of its range again.
+ *
+ *  **What a function leaves behind** in its process does not reach other functions, but for what the guide lists as left
+ *  (docs/guide.md): a function finds rounding, signals, timers, limits, folder, umask and locale as its own setup left them. A
+ *  worker whose process cannot be made so again, or whose bells a function has closed, gives up its place between two requests;
+ *  nobody is blamed for that, and a #MAPE_EVENT_LOG says why.
+ *
+ *  **Exits.** exit(3), quick_exit(3) and pthread_exit(3) in a worker run the handlers that were registered in it, write what its
+ *  functions have written to streams, and end it: the item has crashed, with that exit code (pthread_exit: 0). Handlers of the host and
+ *  of a zygote program do not run, and streams that these have open are empty in workers: fflush(NULL) writes nothing of theirs.
  *  @{ */
 
 /** @brief Which item of its job this is. @param task the task. @return its index. */
@@ -991,7 +1008,8 @@ uint32_t mape_task_worker(const mape_task *task);
  *  Its start is aligned to the largest power of two, at most 64, that divides size. Calling it again changes the size: what was
  *  written before stays, the address may change. Not zeroed.
  *  @param task the task. @param size bytes of the result. @return the memory, or NULL when size is 0 or the output memory
- *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. */
+ *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. Processes that the function forks
+ *         do not have this memory. */
 void *mape_task_output(mape_task *task, size_t size);
 
 /** @brief In a #mape_run_range_fn: memory for the results of all items of the range, side by side.

@@ -24,10 +24,8 @@
 #include <unistd.h>
 
 static mapb_zygote the_zygote;
-static struct mape_task the_task;
 
 mapb_zygote *mapb_zygote_state(void) { return &the_zygote; }
-mape_task *mapb_worker_task(void) { return &the_task; }
 
 /* ---- control messages ---- */
 
@@ -288,13 +286,6 @@ void *mapb_private_memory(uint64_t size) {
     return at == MAP_FAILED ? NULL : at;
 }
 
-void mapb_worker_exit(void) {
-    /* Not fflush(NULL): in a snapshot of the host that would write the host's unwritten file data a second time. */
-    fflush(stdout);
-    fflush(stderr);
-    _exit(0);
-}
-
 /* ---- small things ---- */
 
 int64_t mapb_clock(void) {
@@ -328,15 +319,6 @@ void mapb_ring_bell(int fd) {
     uint64_t one = 1;
     ssize_t written = write(fd, &one, sizeof one);
     (void)written; /* A full bell is readable already. */
-}
-
-int mapb_own_bell(int fd) {
-    char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (own < 0) return fd;
-    close(fd);
-    return own;
 }
 
 void mapb_say(const char *text, uint64_t size) {

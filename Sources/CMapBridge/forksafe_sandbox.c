@@ -225,8 +225,7 @@ static int give_up_rights(void) {
     return syscall(SYS_capset, &head, sets) == 0 ? 0 : errno;
 }
 
-/* Steps into it, with the calls they are made of. The first one's exit code. */
-enum { FIRST_STEP = 74 };
+/* Steps into it, with the calls they are made of. */
 static const char *const steps[] = {
     "giving up rights (prctl, capget, capset)",
     "closing descriptors of others (openat, getdents64 on /proc/self/fd)",
@@ -235,7 +234,7 @@ static const char *const steps[] = {
 };
 
 const char *mapb_sandbox_failed(int code) {
-    const int step = code - FIRST_STEP;
+    const int step = code - (int)MAPB_EXIT_NO_SANDBOX;
     return step >= 0 && step < (int)COUNT(steps) ? steps[step] : NULL;
 }
 
@@ -246,5 +245,5 @@ int mapb_enter_sandbox(const int *keep, int count, char message[128]) {
     if (!why) step++, why = install_filter();
     if (!why) return 0;
     snprintf(message, 128, "the sandbox cannot be entered: %s: error %d", steps[step], why);
-    return FIRST_STEP + step;
+    return (int)MAPB_EXIT_NO_SANDBOX + step;
 }

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,9 +77,8 @@ int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const cha
     if (pid == 0) {
         mapb_become_worker();
         /* What the host has not written yet is the host's to write. */
-        __fpurge(stdout);
-        __fpurge(stderr);
-        if (mapb_close_others(&control, 1, 1) != 0) _exit(73); /* What exec would have done. */
+        mapb_purge_streams();
+        if (mapb_close_others(&control, 1, 1) != 0) _exit(MAPB_EXIT_DENIED); /* What exec would have done. */
         if (env) environ = (char **)env;
         mapb_zygote_run(control, parent);
     }

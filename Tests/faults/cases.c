@@ -14,6 +14,7 @@
 #define HOST      "host"
 #define HOSTILE   "hostile worker"
 #define SCALE     "recycling and scale"
+#define IDENTITY  "identity"
 
 const struct fault_case fault_cases[] = {
     {1, DEATH, "SIGKILL of a working worker", "in items, ranges, setups, cleanups; by itself and from outside"},
@@ -78,6 +79,14 @@ const struct fault_case fault_cases[] = {
     {52, SCALE, "a million items with a random SIGKILL every few milliseconds", "every result right, told once"},
     {53, SCALE, "a hundred million streamed items in constant memory",
      "every result right, in order; memory stands still (`make test`: three million)"},
+    {54, IDENTITY, "a child that comes back from the function",
+     "it ends; the parent's results alone count, each item is begun once"},
+    {55, IDENTITY, "descriptors closed behind the worker's back",
+     "no wait hangs, nobody is blamed, none of our bytes in a file of the function"},
+    {56, IDENTITY, "a worker that exits, or flushes all streams",
+     "the exit code is told; the host's handlers do not run, its unwritten data are not written"},
+    {57, IDENTITY, "what a function leaves behind in its worker",
+     "another function finds the process as its setup left it"},
     {67, HOST, "on a terminal with `stty tostop`",
      "no worker and no zygote is stopped; what is printed is on the screen"},
     {68, HOST, "the thread that starts the pool has a class of its own",

@@ -74,7 +74,8 @@ import Glibc
         }
         unsafe input.at(job, as: mapb_job.self).pointee = items
 
-        unsafe task = unsafe mapb_worker_task()
+        guard let task = unsafe mapb_worker_task(region.base, region.size) else { throw .system("madvise", errno) }
+        unsafe self.task = unsafe task
         guard let seen = unsafe mapb_map_shared(input.file, input.size, 0),
             let functions = unsafe mapb_private_memory(
                 UInt64(MAPB_MAX_FUNCTIONS) * UInt64(MemoryLayout<mapb_loaded>.stride))

@@ -15,6 +15,12 @@ enum Loss {
         return status & 0x7f
     }
 
+    /// The worker ended by itself, and said why: forksafe_identity.c.
+    var isRetirement: Bool {
+        guard case .status(let status) = self else { return false }
+        return status == Int32(MAPB_EXIT_RETIRED.rawValue) << 8
+    }
+
     var text: String {
         guard case .status(let status) = self else { return "was lost with its zygote" }
         if let signal { return "was ended by \(signalName(signal))" }
@@ -199,9 +205,10 @@ extension Pool {
         let isThis =
             UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
         if !isThis {
-            // Not begun. A range that is lost so again and again may be what kills them.
+            // Not begun. A range that is lost so again and again may be what kills them; not where a worker that got something done has
+            // given up its place for what a function before has left behind.
             var range = range
-            range.losses += 1
+            if !(loss.isRetirement && worker.answered > UInt64(worker.initialRequests)) { range.losses += 1 }
             if range.losses < Policy.suspicion {
                 putBack(range, job, now)
             } else {

@@ -12,6 +12,7 @@ final class LocalWorker {
     let input: InputMemory
     let slot: Int
     private let functions: UnsafeMutablePointer<mapb_loaded>
+    private let alone: UnsafeMutablePointer<UInt32>
     /// Requests answered.
     private(set) var answered: UInt64 = 0
 
@@ -21,9 +22,13 @@ final class LocalWorker {
         self.slot = slot
         task = .allocate(capacity: 1)
         functions = .allocate(capacity: 64)
+        alone = .allocate(capacity: 1)
         memset(task, 0, MemoryLayout<mape_task>.size)
         memset(functions, 0, 64 * MemoryLayout<mapb_loaded>.stride)
         memset(input.inbox(slot), 0, MemoryLayout<mapb_inbox>.size)
+        alone.initialize(to: 1)
+        task.pointee.alone = UnsafePointer(alone)
+        task.pointee.pid = getpid()
         task.pointee.input = UnsafePointer(input.base)
         task.pointee.output = region.base
         task.pointee.head = UnsafePointer(input.head)
@@ -39,6 +44,7 @@ final class LocalWorker {
     deinit {
         task.deallocate()
         functions.deallocate()
+        alone.deallocate()
     }
 
     /// The pointer that the function's calls get as their state.
