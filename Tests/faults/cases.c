@@ -1,4 +1,4 @@
-/* cases.c - the 53 cases of the fault catalogue, and what their rows assert.
+/* cases.c - the cases of the fault catalogue, and what their rows assert.
  *
  * Every row asserts besides: nothing hangs; the right item is blamed with the right cause; all other items end well, each told once;
  * the host's signals, limits, environment are as before; no descriptor, mapping, thread, process, zombie or file of shared memory is
@@ -14,6 +14,7 @@
 #define HOST      "host"
 #define HOSTILE   "hostile worker"
 #define SCALE     "recycling and scale"
+#define LOADING   "loading"
 
 const struct fault_case fault_cases[] = {
     {1, DEATH, "SIGKILL of a working worker", "in items, ranges, setups, cleanups; by itself and from outside"},
@@ -78,5 +79,12 @@ const struct fault_case fault_cases[] = {
     {52, SCALE, "a million items with a random SIGKILL every few milliseconds", "every result right, told once"},
     {53, SCALE, "a hundred million streamed items in constant memory",
      "every result right, in order; memory stands still (`make test`: three million)"},
+    {58, LOADING, "a library does something unwanted when it is loaded",
+     "it costs that library's functions alone, or works as in the host; before the start, after it, as a module"},
+    {59, LOADING, "a plug-in is rebuilt",
+     "what was registered then gets that code, or fails and says so; never the other's"},
+    {60, DEATH, "the zygote dies with ranges that do not tell their items", "nobody is blamed, but the item that kills it"},
+    {61, DEATH, "after the zygote was replaced", "all is as before: rows of other cases once more, and every setting"},
+    {62, DEATH, "a zygote program with threads", "all is as without: rows of other cases once more"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

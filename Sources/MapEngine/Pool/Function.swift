@@ -9,8 +9,8 @@ final class Function {
     let hasCleanup: Bool
     /// Of a typed function.
     let native: NativeFunction?
-    /// Libraries for the zygote to load before it forks.
-    let libraries: [String]
+    /// Of run, setup and cleanup; nil for one that is not there or needs none.
+    let placed: [Library?]
     let record: Block
     private let blocks: [Block]
     /// Set when no worker can run it: cause and code for its items.
@@ -19,7 +19,7 @@ final class Function {
     var setupDeaths: UInt32 = 0
 
     private init(
-        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, libraries: [String],
+        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, placed: [Library?],
         record: Block, blocks: [Block]
     ) {
         self.id = id
@@ -27,9 +27,16 @@ final class Function {
         self.isRange = isRange
         self.hasCleanup = hasCleanup
         self.native = native
-        self.libraries = libraries
+        self.placed = placed
         self.record = record
         self.blocks = blocks
+    }
+
+    /// Each library once.
+    var libraries: [Library] {
+        var each: [Library] = []
+        for case let library? in placed where !each.contains(where: { $0 === library }) { each.append(library) }
+        return each
     }
 
     func fail(_ outcome: Outcome) {
@@ -38,10 +45,12 @@ final class Function {
 
     /// Writes a description into the input memory.
     /// - snapshot: addresses of this process are good in workers (a FORK pool that has not started).
-    static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError)
-        -> Function
-    {
-        let maker = Maker(input: input, isFork: isFork, snapshot: snapshot)
+    /// - libraries: those of its pool.
+    static func make(
+        _ c: mape_function, id: UInt32, input: InputMemory, libraries: Libraries = Libraries(), isFork: Bool,
+        snapshot: Bool
+    ) throws(MapError) -> Function {
+        let maker = Maker(input: input, libraries: libraries, isFork: isFork, snapshot: snapshot)
         do {
             return try unsafe maker.make(c, id: id)
         } catch {
@@ -55,11 +64,13 @@ final class Function {
         let input: InputMemory
         let isFork: Bool
         let snapshot: Bool
+        let libraries: Libraries
         var blocks: [Block] = []
-        var libraries: [String] = []
+        var placed: [Library?] = []
 
-        init(input: InputMemory, isFork: Bool, snapshot: Bool) {
+        init(input: InputMemory, libraries: Libraries, isFork: Bool, snapshot: Bool) {
             self.input = input
+            self.libraries = libraries
             self.isFork = isFork
             self.snapshot = snapshot
         }
@@ -79,8 +90,7 @@ final class Function {
                     throw .argument(
                         "function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
                 }
-                let path = try unsafe text(String(cString: library))
-                libraries = unsafe [String(cString: library)]
+                let path = try unsafe libraries.at(String(cString: library), in: input)
                 isRange = unsafe c.run_range_symbol != nil
                 hasCleanup = unsafe c.cleanup_symbol != nil
                 if let native, unsafe c.run_symbol == nil {
@@ -132,7 +142,7 @@ final class Function {
             return unsafe Function(
                 id: id, name: c.name.map { unsafe String(cString: $0) } ?? symbolName ?? "function \(id)",
                 isRange: isRange,
-                hasCleanup: hasCleanup, native: native, libraries: libraries, record: block, blocks: blocks)
+                hasCleanup: hasCleanup, native: native, placed: placed, record: block, blocks: blocks)
         }
 
         /// The prototype of a typed function, or nil for one that has none.
@@ -203,27 +213,34 @@ final class Function {
             return block.offset
         }
 
-        func symbol(_ name: UnsafePointer<CChar>?, _ library: UInt64) throws(MapError) -> mapb_place {
-            var place = mapb_place()
-            guard let name = unsafe name else { return place }
-            place.kind = MAPB_PLACE_SYMBOL.rawValue
-            place.library = library
-            place.value = try unsafe text(String(cString: name))
-            return place
+        func symbol(_ name: UnsafePointer<CChar>?, _ library: Library) throws(MapError) -> mapb_place {
+            if let name = unsafe name { return try unsafe symbol(String(cString: name), library) }
+            placed.append(nil)
+            return mapb_place()
         }
 
-        func symbol(_ name: String, _ library: UInt64) throws(MapError) -> mapb_place {
+        func symbol(_ name: String, _ library: Library) throws(MapError) -> mapb_place {
             var place = mapb_place()
             place.kind = MAPB_PLACE_SYMBOL.rawValue
-            place.library = library
+            set(&place, library)
             place.value = try text(name)
             return place
         }
 
+        private func set(_ place: inout mapb_place, _ library: Library) {
+            place.library = library.pathOffset
+            place.file = library.fileOffset
+            placed.append(library)
+        }
+
         func place(_ address: UnsafeRawPointer?, _ argument: String) throws(MapError) -> mapb_place {
             var place = mapb_place()
-            guard let address = unsafe address else { return place }
+            guard let address = unsafe address else {
+                placed.append(nil)
+                return place
+            }
             if snapshot {
+                placed.append(nil)
                 place.kind = MAPB_PLACE_POINTER.rawValue
                 place.value = UInt64(UInt(bitPattern: address))
                 return place
@@ -233,8 +250,7 @@ final class Function {
             let shown = "0x" + String(UInt(bitPattern: address), radix: 16)
             if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
                 let name = unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
-                place.library = try text(name)
-                if !libraries.contains(name) { libraries.append(name) }
+                set(&place, try libraries.at(name, in: input))
                 return place
             }
             if where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue) {

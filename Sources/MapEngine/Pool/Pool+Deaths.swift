@@ -48,6 +48,8 @@ extension Pool {
                         "the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build"
                     )
                 }
+                if message.pid > 1 && config.start == MAPE_START_EXEC { tellOfThreads(message.pid) }
+            case MAPB_CONTROL_LOADED.rawValue: loaded(message, zygote)
             case MAPB_CONTROL_SPAWNED.rawValue:
                 guard let worker, worker.isAlive else { break }
                 if message.code != 0 {
@@ -56,6 +58,7 @@ extension Pool {
                     startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", isFork: true)
                 } else {
                     worker.pid = message.pid
+                    worker.seenSince = mapb_now()
                     becameReady(worker)
                     // It was to be killed before it was known.
                     if worker.state == .dying { sendKill(worker) }
@@ -143,11 +146,17 @@ extension Pool {
                 settled(job, now)
             case .setup(let function, _):
                 // One zygote takes many setups with it, and none of them is to blame.
-                if isHead && !expected && !isZygote(loss) && isOn(assignment, worker) {
+                if isHead && !expected && !isZygote(loss), let mark = markOf(assignment, worker) {
                     inSetup = true
-                    lostInSetup(function, verdict, loss, worker.death, now)
+                    lostInSetup(function, mark, verdict, loss, worker.death, now)
                 }
-            case .cleanup, .module, .exit: break
+            case .module(let module):
+                if isHead && !expected && !isZygote(loss) && markOf(assignment, worker) != nil {
+                    inSetup = true
+                    let (isTimeout, how) = manner(verdict, loss, worker.death)
+                    lostInModule(module, isTimeout, how)
+                }
+            case .cleanup, .exit: break
             }
             isHead = false
         }
@@ -165,11 +174,12 @@ extension Pool {
         waiting.wake()
     }
 
-    /// Whether the worker says that it has begun with this.
-    private func isOn(_ assignment: Assignment, _ worker: Worker) -> Bool {
+    /// What the worker says it is at with this; nil when it has not begun.
+    private func markOf(_ assignment: Assignment, _ worker: Worker) -> UInt32? {
         let word = unsafe mapb_load(&worker.region!.outbox.pointee.current)
-        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket)
-            && UInt32(truncatingIfNeeded: word) != 0
+        let mark = UInt32(truncatingIfNeeded: word)
+        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
+            ? mark : nil
     }
 
     private func isExiting(_ worker: Worker) -> Bool {
@@ -194,6 +204,11 @@ extension Pool {
         let isThis =
             UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
         if !isThis {
+            if isZygote(loss) {
+                // All go with their zygote, and what has not begun has not done it.
+                putBack(range, job, now)
+                return
+            }
             // Not begun. A range that is lost so again and again may be what kills them.
             var range = range
             range.losses += 1
@@ -220,7 +235,7 @@ extension Pool {
             return
         }
         if mark & MAPB_MARK_RANGE != 0 {
-            lostRange(UInt64(mark & ~MAPB_MARK_RANGE), worker, assignment, job, range, outcome(worker, loss, job), now)
+            lostRange(UInt64(mark & ~MAPB_MARK_RANGE), worker, assignment, job, range, loss, now)
             return
         }
         let item = UInt64(mark) - 1
@@ -242,9 +257,10 @@ extension Pool {
     /// A worker was lost in a call for a whole range, the one that begins at `start` of its request: what came before it is kept, what
     /// comes after it runs again, and within it the item is looked for.
     private func lostRange(
-        _ start: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ outcome: Outcome,
+        _ start: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ loss: Loss,
         _ now: Int64
     ) {
+        let outcome = outcome(worker, loss, job)
         guard start < range.count, keepFinished(start, worker, assignment, job, range, now) else {
             lostUnknown(job, range, outcome, now)
             return
@@ -252,7 +268,34 @@ extension Pool {
         let count = min(assignment.step, range.count - start)
         let after = start + count
         putBack(ItemRange(first: range.first + after, count: range.count - after, searched: range.searched), job, now)
-        lostUnknown(job, ItemRange(first: range.first + start, count: count, searched: range.searched), outcome, now)
+        let part = ItemRange(
+            first: range.first + start, count: count, searched: range.searched, losses: range.losses)
+        if isZygote(loss) && job.ending == nil {
+            lostWithZygote(part, job, outcome, now)
+        } else {
+            lostUnknown(job, part, outcome, now)
+        }
+    }
+
+    /// A range ran as a whole when the zygote went. As with an item, that is nobody's fault but by the third time; from then on the item
+    /// that does it is looked for, and in the end counted by itself.
+    private func lostWithZygote(_ range: ItemRange, _ job: Job, _ outcome: Outcome, _ now: Int64) {
+        if range.count == 1 {
+            blame(job, range.first, outcome, isOfZygote: true, now)
+            return
+        }
+        var range = range
+        range.searched = true
+        range.losses += 1
+        if range.losses < Policy.suspicion {
+            putBack(range, job, now)
+            return
+        }
+        let half = range.count / 2
+        let losses = Policy.suspicion - 1
+        putBack(
+            ItemRange(first: range.first + half, count: range.count - half, searched: true, losses: losses), job, now)
+        putBack(ItemRange(first: range.first, count: half, searched: true, losses: losses), job, now)
     }
 
     /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
@@ -349,16 +392,23 @@ extension Pool {
         putBack(ItemRange(first: range.first, count: half, searched: true), job, now)
     }
 
+    /// How a worker ended that was loading or in a setup, and whether that took too long.
+    private func manner(_ verdict: Verdict?, _ loss: Loss, _ death: Death?) -> (isTimeout: Bool, how: String) {
+        if case .timeout = verdict {
+            return (true, "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms")
+        }
+        return (false, death?.report.map { "was ended by \($0.summary)" } ?? loss.text)
+    }
+
     private func lostInSetup(
-        _ function: Function, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
+        _ function: Function, _ mark: UInt32, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
     ) {
-        // All workers go with their zygote, whatever they are in; zygotes have a brake of their own.
-        if isZygote(loss) { return }
+        let (isTimeout, what) = manner(verdict, loss, death)
+        if mark < MAPB_AT_SETUP, let library = function.placed[Int(mark - MAPB_AT_PLACE)] {
+            lostInLoad(library, isTimeout, what, now)
+            return
+        }
         function.setupDeaths += 1
-        var isTimeout = false
-        if case .timeout = verdict { isTimeout = true }
-        let told = death?.report.map { "was ended by \($0.summary)" } ?? loss.text
-        let what = isTimeout ? "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms" : told
         if function.setupDeaths >= config.restarts || isTimeout {
             giveUp(
                 function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
@@ -418,23 +468,49 @@ extension Pool {
         worker.state = .stopping
     }
 
-    private func zygoteDied() {
+    /// A worker that the zygote was asked for and had not forked.
+    private func neverBorn(_ worker: Worker) {
+        closePipes(worker)
+        dropRegion(worker)
+        worker.given = Queue()
+        worker.state = .none
+        worker.retryAt = mapb_now()
+        figures.workersStarted -= 1
+    }
+
+    private func tellOfThreads(_ count: Int32) {
+        log(
+            MAPE_LOG_WARNING,
+            "the zygote (pid \(zygote?.pid ?? 0)) has \(count) threads: workers are forked from one of them, and what the others hold locked stays locked there; call mape_zygote_main before making threads"
+        )
+    }
+
+    /// - why: it lives, and has to be ended.
+    func zygoteDied(_ why: String? = nil) {
         guard let gone = zygote else { return }
         mapb_epoll_remove(epoll.number, gone.control)
         zygote = nil
         // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
         for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }
+        // So does what a library has started while it was loaded: nobody else knows of it.
+        if !gone.loading.isEmpty || gone.resigns { Glibc.kill(-gone.pid, SIGKILL) }
         lastZygoteDeath = gone.end(grace: 20)
+        if let why { lastZygoteDeath = why }
         guard life == .running || life == .closing else { return }
-        log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) \(lastZygoteDeath)")
-        for worker in workers where worker.isAlive { died(worker, .zygote) }
+        let isOfLibrary = wasEndedByLibrary(gone, lastZygoteDeath)
+        if !isOfLibrary { log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) \(lastZygoteDeath)") }
+        for worker in workers where worker.isAlive {
+            if worker.pid == 0 { neverBorn(worker) } else { died(worker, .zygote) }
+        }
         if config.start == MAPE_START_FORK {
             fail(
                 "the zygote died; a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)")
             return
         }
-        if figures.items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
-        itemsAtZygoteDeath = figures.items
+        if !isOfLibrary {
+            if figures.items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
+            itemsAtZygoteDeath = figures.items
+        }
         if zygoteDeaths >= Policy.zygoteRestarts {
             fail("the zygote died \(zygoteDeaths) times in a row; the last \(lastZygoteDeath)")
             return

@@ -9,6 +9,12 @@ final class Zygote {
     private var outbox = Queue<Outgoing>()
     let pid: Int32
     var isConnected = true
+    /// Libraries it was told to load and has not: the first is the one it is in.
+    private(set) var loading = Queue<Library>()
+    private var told: [Bool] = []
+    private(set) var loadingSince: Int64 = 0
+    /// It has said that a library makes it useless, and ends.
+    var resigns = false
 
     var control: Int32 { socket.number }
     var hasBacklog: Bool { !outbox.isEmpty }
@@ -83,16 +89,35 @@ final class Zygote {
         flush()
     }
 
-    func send(text: String, _ kind: mapb_control_kind) {
+    /// Has it load a library. False: it has been told, or the path is too long for it, and workers load it themselves.
+    func load(_ library: Library) -> Bool {
+        let number = Int(library.number)
+        while told.count <= number { told.append(false) }
+        let head = MemoryLayout<mapb_file>.size
+        let bytes = Array(library.path.utf8)
         var message = mapb_control()
-        message.kind = kind.rawValue
-        let bytes = Array(text.utf8.prefix(4095))
+        guard !told[number], bytes.count < MemoryLayout.size(ofValue: message.text) - head else { return false }
+        told[number] = true
+        message.kind = MAPB_CONTROL_LOAD.rawValue
+        message.slot = library.number
         unsafe withUnsafeMutableBytes(of: &message.text) { buffer in
-            for (i, byte) in bytes.enumerated() { unsafe buffer[i] = byte }
-            unsafe buffer[bytes.count] = 0
+            unsafe withUnsafeBytes(of: library.file) { unsafe buffer.copyBytes(from: $0) }
+            for (i, byte) in bytes.enumerated() { unsafe buffer[head + i] = byte }
+            unsafe buffer[head + bytes.count] = 0
         }
-        message.text_size = UInt32(bytes.count + 1)
+        message.text_size = UInt32(head + bytes.count + 1)
+        if loading.isEmpty { loadingSince = mapb_now() }
+        loading.append(library)
         send(message)
+        return true
+    }
+
+    /// It says that it has loaded a library: which one; nil when that is not the one it is in.
+    func hasLoaded(_ number: UInt32) -> Library? {
+        guard let library = loading.first, library.number == number else { return nil }
+        loading.dropFirst()
+        loadingSince = mapb_now()
+        return library
     }
 
     func flush() {

@@ -7,12 +7,17 @@ import CMapBridge
 func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let record = unsafe functionRecord(task, request)
     let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
-    unsafe workerMark(task, 1)
     if unsafe loaded.pointee.ready != 0 { return }
+    var before = mapb_surroundings()
+    unsafe mapb_look_around(nil, &before)
     var setup: UnsafeMutableRawPointer?
     if unsafe functionFind(task, record, 0, &loaded.pointee.run) != 0 { return }
     if unsafe functionFind(task, record, 1, &setup) != 0 { return }
     if unsafe functionFind(task, record, 2, &loaded.pointee.cleanup) != 0 { return }
+    if unsafe mapb_what_changed(nil, &before) != Int32(MAPB_CHANGE_NONE.rawValue) {
+        unsafe task.pointee.reply!.pointee.flags |= MAPB_REPLY_CHANGED.rawValue
+    }
+    unsafe workerMark(task, MAPB_AT_SETUP)
     unsafe loaded.pointee.is_range = unsafe record.pointee.is_range
     if unsafe record.pointee.native != 0 && !nativeSetup(task, record, loaded) { return }
     if let setup = unsafe setup {
@@ -51,11 +56,15 @@ func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
 
 @_noLocks
 func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
-    unsafe workerMark(task, 1)
+    unsafe workerMark(task, MAPB_AT_PLACE)
     let path = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: CChar.self)
     let text = unsafe mapb_task_text(task)!
-    let status = unsafe mapb_load_library(path, text, UInt64(MAPB_TEXT))
+    let place = unsafe request.pointee.first
+    let file = unsafe place == 0
+        ? nil
+        : UnsafeRawPointer(task.pointee.input + Int(place)).assumingMemoryBound(to: mapb_file.self)
+    let status = unsafe mapb_load_library(path, file, text, UInt64(MAPB_TEXT))
     if status == 0 { return }
     unsafe task.pointee.fail_size = unsafe UInt32(truncatingIfNeeded: mapb_length(text, UInt64(MAPB_TEXT) &- 1))
     unsafe replyFail(task, MAPE_CAUSE_LOAD, status)
@@ -74,6 +83,7 @@ func functionFind(
     _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 ) -> Int32 {
     let text = unsafe mapb_task_text(task)!
+    unsafe workerMark(task, MAPB_AT_PLACE &+ UInt32(which))
     let place = unsafe mapb_function_place(record, which)
     let status = unsafe mapb_find_code(task.pointee.input, place, out, text, UInt64(MAPB_TEXT))
     if status == 0 { return 0 }
