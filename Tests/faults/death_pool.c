@@ -243,9 +243,12 @@ static void every_cleanup(const struct row *row) {
 
 /* ---- case 16 ---- */
 
-static void dying_module(mape_pool_config *config, const struct row *row) {
-    static const char *modules[2] = {DYING_MODULE, NULL};
-    config->modules = modules;
+static void dying_workers(mape_pool_config *config, const struct row *row) {
+    static const char *settings[2];
+    settings[0] = forks_fail(1, UINT32_MAX);
+    forked_ones_exit(78);
+    config->env_set = settings;
+    config->zygote_path = row->birth == MAPE_START_EXEC ? FAULT_ZYGOTE : NULL;
     config->restarts = row->fault->value;
 }
 
@@ -274,6 +277,9 @@ static void at_the_start(const struct row *row) {
     assert_int_equal(stats_of(pool).workers_started, started); /* It has given up. */
     row_note("after %llu starts", (unsigned long long)started);
     free(items);
+    pool_close(pool);
+    row_pool_gone();
+    forks_end();
 }
 
 /* ---- case 18 ---- */
@@ -357,8 +363,8 @@ static const struct fault death_pool[] = {
     {15, "cleanups segfault", every_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_SEGFAULT, short_limits, 0},
     {15, "cleanups exit", every_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_EXIT_99, short_limits, 0},
     {15, "cleanups hang", every_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, short_limits, 0},
-    {16, "a module ends them, the brake at 2", at_the_start, BIRTHS, W_ALL, NOT_AGAIN, 2, dying_module, 0},
-    {16, "a module ends them, the default brake", at_the_start, BIRTHS, W_ALL, NOT_AGAIN, 0, dying_module, 0},
+    {16, "as soon as they are forked, the brake at 2", at_the_start, BIRTHS, W_ALL, NOT_AGAIN, 2, dying_workers, 0},
+    {16, "as soon as they are forked, the default brake", at_the_start, BIRTHS, W_ALL, NOT_AGAIN, 0, dying_workers, 0},
     {18, "workers idle", the_zygote, BIRTHS, W_ALL, CALLBACK | NOT_AGAIN, IDLE, NULL, 0},
     {18, "workers in setups", the_zygote, BIRTHS, W_ALL, CALLBACK | NOT_AGAIN, IN_SETUP, NULL, 0},
     {18, "workers in items", the_zygote, BIRTHS, W_ALL, CALLBACK | NOT_AGAIN, IN_ITEM, NULL, 0},

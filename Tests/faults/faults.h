@@ -170,6 +170,8 @@ void trace_end(pid_t pid);
 /** Makes forks number `first` to `last` (from 1) fail in zygotes; 0, 0: none. Counts from 1 again with each call. Returns the setting of
  *  the environment by which a zygote that is a program of its own finds the plan. */
 const char *forks_fail(uint32_t first, uint32_t last);
+/** These forks go well, and the child exits with this code at once. */
+void forked_ones_exit(uint32_t code);
 /** How many forks zygotes have tried since then. */
 uint32_t forks_tried(void);
 /** No plan any more: its descriptor and mapping go. */

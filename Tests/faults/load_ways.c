@@ -9,6 +9,8 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define WAY_well    0
@@ -18,7 +20,7 @@
 #define WAY_thread  4 /* Starts a thread that does the work of its functions. */
 #define WAY_ignores 5 /* SIGCHLD is ignored, SIGCONT too. */
 #define WAY_blocks  6 /* Blocks all signals. */
-#define WAY_closes  7 /* Closes descriptors 3 to 63. */
+#define WAY_closes  7 /* Closes descriptors 3 to 63, in the zygote. */
 #define WAY_forks   8 /* Leaves a child behind. */
 #define CHOSEN_(way) WAY_##way
 #define CHOSEN(way)  CHOSEN_(way)
@@ -58,7 +60,9 @@ __attribute__((constructor)) static void loaded(void) {
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
     }
-    if (HAS(closes))
+    char name[16] = "";
+    prctl(PR_GET_NAME, name);
+    if (HAS(closes) && strcmp(name, "mape-zygote") == 0)
         for (int fd = 3; fd < 64; fd++) close(fd);
     if (HAS(forks) && fork() == 0)
         for (;;) pause();

@@ -39,7 +39,7 @@ static void not_begun(const struct row *row) {
     struct shared *shared = shared_page();
     struct plan plan = plan_of();
     mape_pool *pool = row_pool();
-    mape_function_id gated = planned(pool, &plan), function = planned(pool, &plan);
+    mape_function_id gated = planned(pool, &plan), function = registered(pool, run_square);
     for (int deaths = 0; deaths < 6; deaths++) {
         atomic_store(&shared->gate, 0);
         atomic_store(&shared->entered, 0);
@@ -47,15 +47,17 @@ static void not_begun(const struct row *row) {
         for (uint64_t i = 0; i < row->workers; i++) blocks[i].way = FAULT_GATE;
         struct work before = work_begun(pool, gated, blocks, row->workers, NULL);
         wait_until(atomic_load(&shared->entered) == row->workers);
-        struct work work = work_begun(pool, function, well_items(64), 64, NULL);
+        uint64_t *values = numbers(64);
+        mape_job *job = mapped(pool, function, values, 64, sizeof *values, NULL);
         zygote_replaced(pool);
         atomic_store(&shared->gate, 1);
         work_wait(&before);
         work_check(&before, KILLED, 1);
-        work_wait(&work);
-        work_check(&work, KILLED, 1);
         work_end(&before);
-        work_end(&work);
+        wait_for(job);
+        squares_are_right(job, values, 64);
+        is_ok(pool, mape_job_release(job));
+        free(values);
     }
 }
 
@@ -220,7 +222,8 @@ static void a_stream(const struct row *row) {
         heard++;
         if (heard == 1000 || heard == 2000) {
             kill_process(stats_of(pool).zygote_pid);
-            wait_until(stats_of(pool).zygotes_started == ++zygotes);
+            zygotes++;
+            wait_until(stats_of(pool).zygotes_started == zygotes);
         }
     }
     assert_int_equal(heard, 3000);
