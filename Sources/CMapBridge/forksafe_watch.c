@@ -8,6 +8,7 @@
 #include "CMapBridge.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static int watch(int epoll, int fd, uint64_t what) {
 }
 
 int mapb_zygote_open(mapb_zygote *zygote) {
+    fcntl(zygote->control, F_SETFD, FD_CLOEXEC); /* The host takes its end for this process's. */
     zygote->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (zygote->epoll < 0) return -1;
     return watch(zygote->epoll, zygote->control, MAPB_ZYGOTE_CONTROL) |

@@ -17,6 +17,9 @@ final class Function {
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
     var setupDeaths: UInt32 = 0
+    /// Its items that have ended, and how many they were at the last of these deaths.
+    var itemsEnded: UInt64 = 0
+    private var itemsAtSetupDeath: UInt64 = 0
 
     private init(
         id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, placed: [Library?],
@@ -37,6 +40,14 @@ final class Function {
         var each: [Library] = []
         for case let library? in placed where !each.contains(where: { $0 === library }) { each.append(library) }
         return each
+    }
+
+    /// A worker has died in its setup: how many since one came through, or an item ended.
+    func countSetupDeath() -> UInt32 {
+        if itemsEnded != itemsAtSetupDeath { setupDeaths = 0 }
+        itemsAtSetupDeath = itemsEnded
+        setupDeaths += 1
+        return setupDeaths
     }
 
     func fail(_ outcome: Outcome) {

@@ -30,6 +30,8 @@ final class Library {
     var standing = Standing.own
     /// Workers that have died while they loaded it since one came through.
     var deaths: UInt32 = 0
+    /// Items that had ended at the last of these: of its functions, for a module of the pool.
+    private var itemsAtDeath: UInt64 = 0
     /// A module alone: no worker loads it any more.
     var isGivenUp = false
 
@@ -39,6 +41,16 @@ final class Library {
         self.pathOffset = pathOffset
         self.file = file
         self.fileOffset = fileOffset
+    }
+}
+
+extension Library {
+    /// A worker has died while it loaded it: how many since one came through, or an item ended.
+    func countDeath(_ itemsEnded: UInt64) -> UInt32 {
+        if itemsEnded != itemsAtDeath { deaths = 0 }
+        itemsAtDeath = itemsEnded
+        deaths += 1
+        return deaths
     }
 }
 
@@ -131,18 +143,19 @@ extension Pool {
 
     /// A worker has died while it loaded one of a function's libraries: that costs all functions in it, and no others.
     func lostInLoad(_ library: Library, _ isTimeout: Bool, _ how: String, _ now: Int64) {
-        library.deaths += 1
-        guard isTimeout || library.deaths >= config.restarts else { return }
+        let its = functions.filter { $0.placed.contains { $0 === library } }
+        let deaths = library.countDeath(its.reduce(0) { $0 + $1.itemsEnded })
+        guard isTimeout || deaths >= config.restarts else { return }
         let why = whyGivenUp(library, isTimeout, how)
-        for function in functions where function.libraries.contains(where: { $0 === library }) {
+        for function in its {
             giveUp(function, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue, why, now)
         }
     }
 
     /// The same for a module. Workers go on without it, as without one that cannot be found.
     func lostInModule(_ module: Library, _ isTimeout: Bool, _ how: String) {
-        module.deaths += 1
-        guard !module.isGivenUp, isTimeout || module.deaths >= config.restarts else { return }
+        let deaths = module.countDeath(figures.items)
+        guard !module.isGivenUp, isTimeout || deaths >= config.restarts else { return }
         module.isGivenUp = true
         moduleFailure = whyGivenUp(module, isTimeout, how)
         log(MAPE_LOG_ERROR, moduleFailure!)

@@ -34,7 +34,8 @@ enum Loss {
 
 extension Pool {
     /// Messages of the zygote.
-    func receiveControl() {
+    /// - isGone: it has ended, and these are the last.
+    func receiveControl(isGone: Bool = false) {
         guard let zygote else { return }
         zygote.flush()
         mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
@@ -73,7 +74,7 @@ extension Pool {
             default: break
             }
         }
-        if !zygote.isConnected { zygoteDied() }
+        if !zygote.isConnected || isGone || zygote.resigns { zygoteDied() }
         pump()
     }
 
@@ -408,12 +409,12 @@ extension Pool {
             lostInLoad(library, isTimeout, what, now)
             return
         }
-        function.setupDeaths += 1
-        if function.setupDeaths >= config.restarts || isTimeout {
+        let deaths = function.countSetupDeath()
+        if deaths >= config.restarts || isTimeout {
             giveUp(
                 function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
                 "setup of \"\(function.name)\": its worker \(what)"
-                    + (isTimeout ? "" : ", \(function.setupDeaths) times in a row"), now)
+                    + (isTimeout ? "" : ", \(deaths) times in a row"), now)
         }
     }
 
@@ -489,6 +490,7 @@ extension Pool {
     func zygoteDied(_ why: String? = nil) {
         guard let gone = zygote else { return }
         mapb_epoll_remove(epoll.number, gone.control)
+        if gone.pidfd >= 0 { mapb_epoll_remove(epoll.number, gone.pidfd) }
         zygote = nil
         // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
         for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }

@@ -121,7 +121,7 @@ extension Pool {
             return wrong
         }
         worker.items += done
-        if done > 0 { job.function.setupDeaths = 0 }
+        job.function.itemsEnded += done
         if reply.flags & MAPB_REPLY_GROWN.rawValue != 0 && config.memoryGrowth > 0 { worker.hasGrown = true }
         job.measure(nanoseconds: reply.detail, items: done)
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)

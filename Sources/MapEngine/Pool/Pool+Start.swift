@@ -104,6 +104,8 @@ extension Pool {
         born.send(hello, [input.file, engineBell.writing.number, waiterBell.writing.number])
         for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_epoll_add(epoll.number, born.control, EngineTag.control.rawValue)
+        // Its end shows at the socket, but not while a process that it has started holds that as well.
+        if born.pidfd >= 0 { _ = mapb_epoll_add(epoll.number, born.pidfd, EngineTag.zygote.rawValue) }
     }
 
     var isSandboxed: Bool { config.sandbox != MAPE_SANDBOX_NONE }

@@ -17,6 +17,8 @@ final class Zygote {
     var resigns = false
 
     var control: Int32 { socket.number }
+    /// Readable once the process has ended; -1: there is none.
+    var pidfd: Int32 { process.pidfd }
     var hasBacklog: Bool { !outbox.isEmpty }
 
     /// A message and the descriptors that go with it; those it owns are closed once it is sent.
