@@ -67,7 +67,7 @@ extension Pool {
         case EngineTag.bell.rawValue: engineBell.silence()
         case EngineTag.wake.rawValue: mapb_drain(engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
-        case EngineTag.zygote.rawValue: receiveControl(isGone: true)
+        case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
         default:
             let slot = Int((tag & ~EngineTag.pipes) >> 1)
             if slot < workers.count { readPipe(workers[slot], Int(tag & 1)) }

@@ -19,6 +19,12 @@ final class Zygote {
     var control: Int32 { socket.number }
     /// Readable once the process has ended; -1: there is none.
     var pidfd: Int32 { process.pidfd }
+    /// Asked rather than believed: an event may be about the zygote before this one, told together with the end of its socket.
+    var hasEnded: Bool {
+        guard pidfd >= 0 else { return false }
+        var one = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&one, 1, 0) == 1
+    }
     var hasBacklog: Bool { !outbox.isEmpty }
 
     /// A message and the descriptors that go with it; those it owns are closed once it is sent.
