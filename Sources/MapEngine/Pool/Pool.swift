@@ -41,7 +41,8 @@ import CMapBridge
     var candidates: [Worker] = []
     var functions: [Function] = []
     var globals: Globals?
-    var modules: [(Block, UserText)] = []
+    let libraries = Libraries()
+    var modules: [Library] = []
     var buffers: [UInt: Buffer] = [:]
     var jobs: [UInt: Job] = [:]
     /// Jobs without a handle, until they have released themselves.
@@ -128,7 +129,9 @@ import CMapBridge
         unsafe self.watches = unsafe watches
         unsafe lookList = .allocate(capacity: usable)
         workers = (0..<config.workers).map { unsafe Worker(slot: $0, watch: watches + $0) }
-        for path in config.modules { modules.append((try input.take(text: path), path)) }
+        let modules = Libraries()
+        for path in config.modules { self.modules.append(try modules.at(path, in: input)) }
+        if config.start == MAPE_START_EXEC && config.sandbox == MAPE_SANDBOX_NONE { libraries.standing = .shared }
         unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerLooks : 0
     }
 
