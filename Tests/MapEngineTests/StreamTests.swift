@@ -146,6 +146,16 @@ import Testing
         #expect(fixture.input.used == fixture.usedBefore)
     }
 
+    @Test func noPushReadsMoreAtOnceThanThereIsRoomForToNoteIt() {
+        let scratch = PushScratch()
+        for some in [1, 63, 64, 1000, Policy.pushedAtOnce] {
+            for taken in [0, some / 2, some - 1, some] {
+                scratch.expect(after: taken, of: some)
+                #expect(scratch.expected >= 1 && scratch.expected <= Policy.pushedAtOnce)
+            }
+        }
+    }
+
     @Test func finishingTwiceIsFinishingOnce() throws {
         let fixture = try Fixture(capacity: 2)
         #expect(!fixture.stream.finished)

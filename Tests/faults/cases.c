@@ -78,5 +78,9 @@ const struct fault_case fault_cases[] = {
     {52, SCALE, "a million items with a random SIGKILL every few milliseconds", "every result right, told once"},
     {53, SCALE, "a hundred million streamed items in constant memory",
      "every result right, in order; memory stands still (`make test`: three million)"},
+    {63, HOST, "a thread copies without end", "the main thread's calls come to their turn while bytes move; the longest wait is told"},
+    {64, HOST, "threads that wait are cancelled", "others wait on, and hear; every item is told once"},
+    {65, HOST, "a callback does not come back", "every item is told once; dispatch works from the next call on"},
+    {66, HOST, "the pool ends while threads wait", "each wait ends with its status"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

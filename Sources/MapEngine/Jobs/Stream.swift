@@ -122,6 +122,16 @@ import CMapBridge
 
     // MARK: - While bytes are copied without the lock
 
+    /// Keeps the block that an item lies in, until `letGo`. Nil: it lies in none.
+    func hold(_ index: UInt64) -> Int? {
+        let number = unsafe Int(places[Int(index & (capacity - 1))].block)
+        guard number >= 0 else { return nil }
+        unsafe blocks[number].live += 1
+        return number
+    }
+
+    func letGo(_ number: Int) { leave(number, 1) }
+
     /// From now on no block is freed or begun anew: a thread writes into some of them.
     func beginCopying() { isCopying = true }
 
@@ -222,19 +232,23 @@ import CMapBridge
     }
 
     func expect(after taken: Int, of some: Int) {
-        expected = taken < some ? max(64, taken + taken / 4) : min(Policy.pushedAtOnce, max(expected, some * 2))
+        let next = taken < some ? max(64, taken + taken / 4) : max(expected, some * 2)
+        expected = min(Policy.pushedAtOnce, next)
     }
 
     /// Reads spans of the host, and their bytes when those are few. True: all are staged.
     func read(_ items: UnsafePointer<mape_span>, _ count: Int, _ input: InputMemory) -> Bool {
+        // All in locals: whatever is written could else have changed them.
+        let spans = unsafe self.spans
+        let staged = unsafe self.staged
+        let own = input.range
         unsafe spans.update(from: items, count: count)
         var at = 0
         for i in 0..<count {
             let item = unsafe spans[i]
             let size = unsafe item.size
-            guard let data = unsafe item.data, size > 0 else { continue }
             // What lies in the input memory is read by workers, where it is.
-            if unsafe input.offset(of: data) != nil { continue }
+            guard let data = unsafe item.data, size > 0, !own.contains(UInt(bitPattern: data)) else { continue }
             guard size <= Policy.stagedBytes - at else { return false }
             if size == 8 {
                 unsafe staged.storeBytes(of: data.loadUnaligned(as: UInt64.self), toByteOffset: at, as: UInt64.self)
@@ -248,16 +262,19 @@ import CMapBridge
 
     /// Copies the bytes of the first items from where they are staged. Under the lock.
     func copyStaged(_ count: Int, _ input: InputMemory) {
+        let base = unsafe UnsafeMutableRawPointer(input.base)
+        let spans = unsafe self.spans
+        let targets = unsafe self.targets
+        let staged = unsafe self.staged
         var at = 0
         for i in 0..<count {
-            let item = unsafe spans[i]
-            let size = unsafe item.size
-            guard let data = unsafe item.data, size > 0, unsafe input.offset(of: data) == nil else { continue }
-            let to = unsafe UnsafeMutableRawPointer(input.base + Int(targets[i]))
+            let target = unsafe targets[i]
+            if target == Self.nowhere { continue }
+            let size = unsafe spans[i].size
             if size == 8 {
-                unsafe to.storeBytes(of: (staged + at).load(as: UInt64.self), as: UInt64.self)
+                unsafe (base + Int(target)).storeBytes(of: (staged + at).load(as: UInt64.self), as: UInt64.self)
             } else {
-                unsafe to.copyMemory(from: staged + at, byteCount: size)
+                unsafe (base + Int(target)).copyMemory(from: staged + at, byteCount: size)
             }
             at += (size + 7) & ~7
         }
