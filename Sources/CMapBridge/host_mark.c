@@ -74,6 +74,8 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *of) {
     return _URC_NO_REASON;
 }
 
+/* (Those three are never inlined: mapb_wait.h.) */
+
 /* A frame that was left may lie untouched below frames that are newer: who called whom tells, where the tables for it are there. */
 __attribute__((noinline)) static int is_called_from(mapb_mark mark) {
     struct walk walk = {(uintptr_t)mark.place, 0, 0, 0};

@@ -22,7 +22,8 @@ void mapb_lock_wait(mapb_lock *lock) {
     int hungry = 0;
     uint32_t others;
     /* Only on the way in: one that slept below was woken in place of a hungry one, perhaps, and must not turn away. */
-    while ((others = __atomic_load_n(&lock->hungry, __ATOMIC_RELAXED)) != 0) mapb_wait_private(&lock->hungry, others, -1);
+    while ((others = __atomic_load_n(&lock->hungry, __ATOMIC_RELAXED)) != 0)
+        mapb_wait_private(&lock->hungry, others, -1);
     while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0) {
         mapb_wait_private(&lock->state, 2, -1);
         if (!hungry && mapb_now() - since > PATIENCE_NS) {

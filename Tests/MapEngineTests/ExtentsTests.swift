@@ -153,4 +153,15 @@ import Testing
         for extent in taken { extents.give(extent) }
         #expect(extents.free == [Extent(offset: origin, count: UInt64(size))])
     }
+
+    @Test func aCertainStretchIsTakenWhenAllOfItIsFree() {
+        var extents = Extents(Extent(offset: 100, count: 100))
+        #expect(!extents.take(Extent(offset: 90, count: 20)))
+        #expect(!extents.take(Extent(offset: 190, count: 20)))
+        #expect(extents.take(Extent(offset: 120, count: 30)))
+        #expect(!extents.take(Extent(offset: 149, count: 1)))
+        #expect(extents.free == [Extent(offset: 100, count: 20), Extent(offset: 150, count: 50)])
+        #expect(extents.take(Extent(offset: 100, count: 20)) && extents.take(Extent(offset: 150, count: 50)))
+        #expect(extents.free.isEmpty && extents.total == 0)
+    }
 }

@@ -25,5 +25,7 @@ int dispatch_and_catch(mape_pool *pool) {
     try {
         Cleaned cleaned;
         return mape_dispatch(pool, 0, 0);
-    } catch (uint64_t) { return 1000; }
+    } catch (uint64_t) {
+        return 1000;
+    }
 }

@@ -60,8 +60,8 @@ void row_skip(const char *format, ...) {
 /* ---- rows ---- */
 
 static const struct fault_table *const tables[] = {
-    &death_ways_table, &death_moments_table, &death_pool_table, &hangs_table,   &resources_table,
-    &limits_table,     &host_table,          &host_ends_table,  &hostile_table, &scale_table,       &waits_table,
+    &death_ways_table, &death_moments_table, &death_pool_table, &hangs_table, &resources_table, &limits_table,
+    &host_table,       &host_ends_table,     &hostile_table,    &scale_table, &waits_table,
 };
 static const uint32_t worker_counts[] = {1, 2, 5, 13};
 

@@ -100,9 +100,11 @@ static void main_thread_beside_copies(const struct row *row) {
     int64_t all = now_ns() - began;
     pthread_join(thread, NULL);
     assert_int_equal(c.status, MAPE_OK);
-    row_note("%llu rounds beside %d copies of %.1f ms; longest: dispatch %.2f ms, next_event %.2f, progress %.2f, cancel %.2f",
-             (unsigned long long)rounds, c.copies, (double)all / 1e6 / (c.copies ? c.copies : 1), (double)longest_of[0] / 1e6,
-             (double)longest_of[1] / 1e6, (double)longest_of[2] / 1e6, (double)longest_of[3] / 1e6);
+    row_note("%llu rounds beside %d copies of %.1f ms; longest: dispatch %.2f ms, next_event %.2f, progress %.2f, "
+             "cancel %.2f",
+             (unsigned long long)rounds, c.copies, (double)all / 1e6 / (c.copies ? c.copies : 1),
+             (double)longest_of[0] / 1e6, (double)longest_of[1] / 1e6, (double)longest_of[2] / 1e6,
+             (double)longest_of[3] / 1e6);
     assert_true(rounds >= 20u * (unsigned)c.copies);
     int64_t before = now_ns();
     is_ok(c.pool, mape_job_release(watched));
@@ -129,8 +131,8 @@ static void *wait_for_ever(void *context) {
     atomic_store(&w->inside, true);
     mape_event event = MAPE_EVENT_INIT;
     if (!w->events) w->status = mape_job_wait(w->job, MAPE_FOREVER);
-    else
-        do w->status = mape_next_event(w->pool, &event, MAPE_FOREVER);
+    else do
+            w->status = mape_next_event(w->pool, &event, MAPE_FOREVER);
         while (w->status == MAPE_OK);
     return NULL;
 }
@@ -180,9 +182,7 @@ static void pool_ends_while_threads_wait(const struct row *row) {
     switch (row->fault->value) {
     case 0: mape_pool_shutdown(pool, MAPE_SHUTDOWN_CANCEL, 0); break;
     case 1: kill_process(stats_of(pool).zygote_pid); break;
-    default:
-        row_pool_gone();
-        pool_close(pool);
+    default: row_pool_gone(); pool_close(pool);
     }
     stage("joining");
     for (size_t i = 0; i < COUNT(waiters); i++) pthread_join(threads[i], NULL);

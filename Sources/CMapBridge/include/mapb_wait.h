@@ -53,10 +53,12 @@ static inline void mapb_lock_leave(mapb_lock *lock) {
 /** Where a thread calls a function of the host: so that others, and itself, can find out whether it is still there. */
 typedef struct mapb_mark {
     int32_t thread;
-    uint32_t number;      /* Of the call: never 0 in a mark that is set. */
+    uint32_t number;       /* Of the call: never 0 in a mark that is set. */
     const uint64_t *place; /* In the frame of C that calls. */
 } mapb_mark;
 
+/** A function whose frame bears a seal: it keeps its name on the stack. */
+#define MAPB_CALLS_OUT __attribute__((noinline))
 #define MAPB_SEALS 4
 /** What lies in that frame as long as it lives. */
 typedef struct mapb_seal {
@@ -78,18 +80,18 @@ enum mapb_wait_kind { MAPB_WAIT_JOB = 1, MAPB_WAIT_EVENT = 2, MAPB_WAIT_START = 
 
 /** A thread's wait, in its own frame. What it holds of the engine stands here, and nowhere else, while it sleeps. */
 typedef struct mapb_wait {
-    uint32_t kind;      /* An enum mapb_wait_kind. */
-    int32_t status;     /* How it ended. */
-    int64_t timeout;    /* As given: */
-    int64_t deadline;   /* and when that is over. */
-    void *pool;         /* References: of the pool, and of the job or proxy's call that is waited for. */
+    uint32_t kind;    /* An enum mapb_wait_kind. */
+    int32_t status;   /* How it ended. */
+    int64_t timeout;  /* As given: */
+    int64_t deadline; /* and when that is over. */
+    void *pool;       /* References: of the pool, and of the job or proxy's call that is waited for. */
     void *object;
-    mape_event *event;  /* For MAPB_WAIT_EVENT. */
-    int32_t leads;      /* It moves the data: Waiting.swift. */
-    int32_t bell;       /* To sleep on: a descriptor, or, when that is negative, a counter that is no longer `seen`. */
+    mape_event *event; /* For MAPB_WAIT_EVENT. */
+    int32_t leads;     /* It moves the data: Waiting.swift. */
+    int32_t bell;      /* To sleep on: a descriptor, or, when that is negative, a counter that is no longer `seen`. */
     const uint32_t *word;
     uint32_t seen;
-    int32_t cancel;     /* What mapb_hold_cancel told. */
+    int32_t cancel; /* What mapb_hold_cancel told. */
 } mapb_wait;
 
 /** Waits to the end. Called with cancel requests held back. @return wait->status. */
@@ -111,24 +113,24 @@ typedef struct mapb_telling {
     mapb_seal seal;
     mapb_mark mark;
     int32_t cancel;
-    void *pool;       /* References, of which the pool lets go when the dispatch was left: of itself, */
-    void *items;      /* and of what is told. */
-    uint64_t limit;   /* Events that may still be told. */
-    int64_t end;      /* When the budget is over. */
+    void *pool;             /* References, of which the pool lets go when the dispatch was left: of itself, */
+    void *items;            /* and of what is told. */
+    uint64_t limit;         /* Events that may still be told. */
+    int64_t end;            /* When the budget is over. */
     mape_event_fn callback; /* NULL: what is told is nobody's to hear. */
     void *context;
     mape_event event;
     /* Items: */
     uint64_t count, told;
-    uint64_t *begun;         /* The engine's: how many of them were begun to be told, should this one not come back. */
+    uint64_t *begun; /* The engine's: how many of them were begun to be told, should this one not come back. */
     int32_t is_items;
-    int32_t is_plain;        /* All alike: the next result lies behind this one. */
+    int32_t is_plain; /* All alike: the next result lies behind this one. */
     uint64_t size;
     const uint32_t *releases; /* Changes when a job is released. */
     uint32_t released;
 } mapb_telling;
 
-int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns);
+MAPB_CALLS_OUT int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns);
 /** In Swift. @return MAPE_OK or a status. */
 int mapb_tell_begin(mapb_telling *telling, void *handle, int64_t budget_ns);
 /** In Swift: makes the next events ready. @return 0: there are none. */
@@ -143,7 +145,7 @@ void mapb_tell_end(mapb_telling *telling);
 /* ---- the wakeup hook ---- */
 
 /** Calls a pool's wakeup hook, if it has one. */
-void mapb_call_hook(void *pool);
+MAPB_CALLS_OUT void mapb_call_hook(void *pool);
 /** In Swift: what to call, noted as running. @return 0: nothing. */
 int mapb_hook_begins(void *pool, mapb_mark mark, void (**hook)(void *), void **context);
 void mapb_hook_ends(void *pool, mapb_mark mark);
@@ -158,12 +160,12 @@ typedef struct mapb_calling {
     mape_proxy_error_fn on_error; /* NULL: nothing to tell. */
     void *context;
     mape_result told;
-    void *outcome;  /* A reference: what `told` points to. */
+    void *outcome;   /* A reference: what `told` points to. */
     int32_t in_host; /* 0: a forked child, in which no lock may be taken. */
 } mapb_calling;
 
 /** Tells on_error how a call ended. */
-void mapb_proxy_tell(mapb_calling *calling);
+MAPB_CALLS_OUT void mapb_proxy_tell(mapb_calling *calling);
 
 /* In Swift: */
 

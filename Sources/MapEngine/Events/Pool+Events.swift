@@ -137,7 +137,9 @@ extension Pool {
 
     /// Before the pool's end: a dispatch that was left holds nothing any longer.
     func forgetDispatchThatWasLeft() {
-        if let mark = unsafe locked({ unsafe events.caller }), unsafe mapb_goes_on(mark) == 0 { unsafe dispatchWasLeft(mark) }
+        if let mark = unsafe locked({ unsafe events.caller }), unsafe mapb_goes_on(mark) == 0 {
+            unsafe dispatchWasLeft(mark)
+        }
     }
 
     // MARK: - Dispatch

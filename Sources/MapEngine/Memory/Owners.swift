@@ -149,7 +149,7 @@ struct Bell: ~Copyable {
         unsafe mappings = unsafe []
         unsafe mapb_store32(count, 0)
         guardLock.unlock()
-        for unsafe mapping in unsafe old { unsafe mapb_unmap(mapping.base, mapping.size) }
+        unsafe old.forEach { unsafe mapb_unmap($0.base, $0.size) }
     }
 }
 

@@ -22,7 +22,9 @@ extension Pool {
             return outcome.map(fails) ?? MAPE_OK.rawValue
         case MAPB_WAIT_JOB.rawValue:
             let job = unsafe waitedFor(wait)
-            if job.isReleased { return fails(MapError(MAPE_E_HANDLE, "job was released while this thread waited for it")) }
+            if job.isReleased {
+                return fails(MapError(MAPE_E_HANDLE, "job was released while this thread waited for it"))
+            }
             return job.isDone ? MAPE_OK.rawValue : nil
         default:
             let job = unsafe waitedFor(wait)
@@ -99,7 +101,8 @@ extension Pool {
 func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableRawPointer?) -> Int32 {
     let isJob = unsafe wait.pointee.kind == MAPB_WAIT_JOB.rawValue
     let handle = OpaquePointer(handle)
-    let status = unsafe enterHeld(handle, isJob ? .job : .pool, isJob ? "job" : "pool") { (pool, number) throws(MapError) in
+    let status = unsafe enterHeld(handle, isJob ? .job : .pool, isJob ? "job" : "pool") {
+        (pool, number) throws(MapError) in
         var job: Job?
         switch unsafe wait.pointee.kind {
         case MAPB_WAIT_JOB.rawValue: job = try pool.locked { () throws(MapError) in try liveJob(pool, number, "job") }

@@ -112,7 +112,9 @@ import Glibc
         case .badly(let outcome): unsafe note(c, outcome)
         case .well:
             // The caller's memory is written without the lock.
-            if unsafe prototype.resultSize > 0 && !(result.data.map { unsafe prototype.isSound($0, UInt64(result.size)) } ?? false) {
+            if unsafe prototype.resultSize > 0
+                && !(result.data.map { unsafe prototype.isSound($0, UInt64(result.size)) } ?? false)
+            {
                 unsafe note(c, Self.noReply)
             } else if let told = unsafe call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)) {
                 error = told
