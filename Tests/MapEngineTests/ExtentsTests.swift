@@ -156,12 +156,16 @@ import Testing
 
     @Test func aCertainStretchIsTakenWhenAllOfItIsFree() {
         var extents = Extents(Extent(offset: 100, count: 100))
-        #expect(!extents.take(Extent(offset: 90, count: 20)))
-        #expect(!extents.take(Extent(offset: 190, count: 20)))
-        #expect(extents.take(Extent(offset: 120, count: 30)))
-        #expect(!extents.take(Extent(offset: 149, count: 1)))
+        func take(_ offset: UInt64, _ count: UInt64) -> Bool { extents.take(Extent(offset: offset, count: count)) }
+        let early = take(90, 20)
+        let late = take(190, 20)
+        let inside = take(120, 30)
+        let again = take(149, 1)
+        #expect(!early && !late && inside && !again)
         #expect(extents.free == [Extent(offset: 100, count: 20), Extent(offset: 150, count: 50)])
-        #expect(extents.take(Extent(offset: 100, count: 20)) && extents.take(Extent(offset: 150, count: 50)))
+        let first = take(100, 20)
+        let last = take(150, 50)
+        #expect(first && last)
         #expect(extents.free.isEmpty && extents.total == 0)
     }
 }
