@@ -40,6 +40,24 @@ struct Extents {
         return nil
     }
 
+    /// Takes a certain stretch; false when not all of it is free.
+    mutating func take(_ extent: Extent) -> Bool {
+        let i = firstIndex(after: extent.offset) - 1
+        guard i >= 0, free[i].offset <= extent.offset, free[i].end >= extent.end else { return false }
+        let head = Extent(offset: free[i].offset, count: extent.offset - free[i].offset)
+        let tail = Extent(offset: extent.end, count: free[i].end - extent.end)
+        total -= extent.count
+        if head.count > 0 {
+            free[i] = head
+            if tail.count > 0 { free.insert(tail, at: i + 1) }
+        } else if tail.count > 0 {
+            free[i] = tail
+        } else {
+            free.remove(at: i)
+        }
+        return true
+    }
+
     /// Takes the whole first stretch of at least `least` bytes.
     mutating func takeWhole(least: UInt64) -> Extent? {
         guard let i = free.firstIndex(where: { $0.count >= least }) else { return nil }
@@ -75,12 +93,12 @@ struct Extents {
     }
 
     private func firstIndex(after offset: UInt64) -> Int {
-        if let last = free.last, last.offset < offset { return free.count }
+        if let last = free.last, last.offset <= offset { return free.count }
         var low = 0
         var high = free.count
         while low < high {
             let middle = (low + high) / 2
-            if free[middle].offset < offset { low = middle + 1 } else { high = middle }
+            if free[middle].offset <= offset { low = middle + 1 } else { high = middle }
         }
         return low
     }

@@ -33,6 +33,7 @@ extension Pool {
                 return next == .max ? -1 : max(0, next - now)
             }
             writeCrashFiles()
+            trimWhatIsDue()
             guard let sleep else { return }
             let count = unsafe mapb_epoll_wait(epoll.number, &tags, Int32(tags.count), sleep)
             if count < 0 {
@@ -51,7 +52,7 @@ extension Pool {
         pump()
         checkTimes(now)
         takeBackIfDue(now)
-        trimIfDue(now)
+        chooseWhatToTrim(now)
         var next = min(nextDeadline(now), takeBackDeadline(), trimAt)
         if !waiting.hasLeader {
             if life == .running && now < attendedUntil {
@@ -95,13 +96,36 @@ extension Pool {
         engineMustWake(by: trimAt)
     }
 
-    private func trimIfDue(_ now: Int64) {
+    private func chooseWhatToTrim(_ now: Int64) {
         guard now >= trimAt else { return }
         trimAt = .max
-        if input.hasExcess { input.trim() }
+        trimsInput = input.hasExcess
         for worker in workers {
-            guard let region = worker.region, region.hasExcess else { continue }
-            if worker.isBusy { trimAt = now + Policy.trimAfter } else { region.trim() }
+            guard let region = worker.region, region.hasExcess, worker.state == .ready else { continue }
+            if worker.isBusy {
+                trimAt = now + Policy.trimAfter
+            } else {
+                worker.isTrimming = true
+                trims.append((worker, region, region.beginTrim()))
+            }
+        }
+    }
+
+    /// Gives back what was chosen. Without the lock; workers whose memory it is get nothing meanwhile.
+    private func trimWhatIsDue() {
+        if trimsInput {
+            trimsInput = false
+            input.trim()
+        }
+        guard !trims.isEmpty else { return }
+        for (_, region, free) in trims { region.giveBack(free) }
+        locked {
+            for (worker, region, _) in trims where worker.region === region {
+                worker.isTrimming = false
+                sendBacklog(worker)
+            }
+            trims = []
+            assign()
         }
     }
 

@@ -133,7 +133,7 @@ extension Pool {
         guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life != .closed else { return }
         var pipes: [Int32] = []
         do {
-            let region = try OutputRegion(reserve: config.outputReserve)
+            let region = try OutputRegion(reserve: config.outputReserve, leftovers: leftovers)
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
             worker.renew(region)
         } catch {
@@ -249,16 +249,41 @@ extension Pool {
         return .some(nil)
     }
 
-    /// Registers a function; a started pool's workers are told at once.
+    /// Registers a function; a started pool's workers are told at once. Without the lock, which is taken when texts and data are in place.
     func register(_ description: mape_function) throws(MapError) -> UInt32 {
+        let isFork = config.start == MAPE_START_FORK
+        while true {
+            let snapshot = try locked { () throws(MapError) in
+                try checkRegister()
+                return isFork && life == .created
+            }
+            let draft = try unsafe Function.make(
+                description, input: input, libraries: libraries, isFork: isFork, snapshot: snapshot)
+            let made = try locked { () throws(MapError) -> UInt32? in
+                do throws(MapError) { try checkRegister() } catch {
+                    draft.discard(input)
+                    throw error
+                }
+                // The pool was started meanwhile: workers do not have what the host has had since.
+                if snapshot != (isFork && life == .created) {
+                    draft.discard(input)
+                    return nil
+                }
+                return add(draft.function(UInt32(functions.count + 1), input))
+            }
+            if let made { return made }
+        }
+    }
+
+    private func checkRegister() throws(MapError) {
         try checkOpen()
         guard functions.count + 1 < Int(MAPB_MAX_FUNCTIONS) else {
             throw MapError(MAPE_E_MEMORY, "a pool can hold \(MAPB_MAX_FUNCTIONS - 1) functions")
         }
-        let isFork = config.start == MAPE_START_FORK
-        let function = try unsafe Function.make(
-            description, id: UInt32(functions.count + 1), input: input, libraries: libraries, isFork: isFork,
-            snapshot: isFork && life == .created)
+    }
+
+    private func add(_ function: Function) -> UInt32 {
+        libraries.add(function.libraries)
         functions.append(function)
         if let zygote {
             preload(function, in: zygote)
@@ -271,10 +296,10 @@ extension Pool {
         return function.id
     }
 
+    /// Without the lock, which is taken when the bytes are in place.
     func setGlobal(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
-        try checkOpen()
-        var values = globals?.values ?? []
-        values.removeAll { $0.name == name }
+        try locked { () throws(MapError) in try checkOpen() }
+        var value: Globals.Value?
         if let data = unsafe data {
             let nameBlock = try input.take(text: name)
             let block: Block
@@ -283,9 +308,14 @@ extension Pool {
                 throw error
             }
             unsafe input.copy(data, size, to: block.offset)
-            values.append(
-                Globals.Value(name: name, nameBlock: nameBlock, block: block, size: UInt64(size), input: input))
+            value = Globals.Value(name: name, nameBlock: nameBlock, block: block, size: UInt64(size), input: input)
         }
-        globals = values.isEmpty ? nil : try Globals(values, input: input)
+        try locked { () throws(MapError) in
+            try checkOpen()
+            var values = globals?.values ?? []
+            values.removeAll { $0.name == name }
+            if let value { values.append(value) }
+            globals = values.isEmpty ? nil : try Globals(values, input: input)
+        }
     }
 }

@@ -8,7 +8,8 @@
 //    pipes, deadlines)
 //
 // Whoever holds the lock may move data: the engine thread when a bell or deadline wakes it, a host thread that waits for a job or
-// dispatches. Per range the lock is taken at most once; per item never. User code (callbacks, the wakeup hook) runs outside it.
+// dispatches. Per range the lock is taken at most once; per item never. User code (callbacks, the wakeup hook) runs outside it, and so
+// does all that takes as long as the host has bytes: copying them, mapping and unmapping memory, giving pages back, writing files.
 //
 // Files: Pool+Start (birth), Pool+Zygote (control messages), Pool+Assign (jobs to workers), Pool+Pump (replies), Pool+Deaths,
 // Pool+Deadlines, Pool+Jobs (what the host asks of jobs), Pool+Shutdown, Engine (the thread), Waiting (threads that wait).
@@ -25,10 +26,15 @@ import CMapBridge
     /// Wakes the engine thread for what other threads ask of it.
     let engineWake: Descriptor
     private let guardLock = Lock()
-    private let hookLock = Lock()
+    let hook = Hook()
+    /// Memories that nobody needs any more.
+    let leftovers = Leftovers()
 
     enum Life { case created, starting, running, closing, closed }
     var life = Life.created
+    /// A call has asked for the pool's end without waiting for its jobs; and when they end at the latest, of all who asked.
+    var shutdownCancels = false
+    var shutdownEnd = Int64.max
     /// Set when the pool cannot go on: what its items end with.
     var failure: Outcome?
     var handle: UInt = 0
@@ -70,6 +76,9 @@ import CMapBridge
     var retired: [OutputRegion] = []
     /// A worker that slept was woken since a waiting thread last looked.
     var wokeSleeper = false
+    /// What the engine thread is giving back, and it alone touches.
+    var trimsInput = false
+    var trims: [(Worker, OutputRegion, [Extent])] = []
     /// When free memory is given back; Int64.max: there is not enough of it.
     var trimAt = Int64.max
     var failedStarts: UInt32 = 0
@@ -91,6 +100,8 @@ import CMapBridge
     let waiting = Waiting()
     /// Changes when a job is released: a dispatch that is under way looks again.
     let releases: UnsafeMutablePointer<UInt32>
+    /// How many of a dispatch's items were begun to be told.
+    let begun: UnsafeMutablePointer<UInt64>
     var figures = Figures()
 
     struct Figures {
@@ -102,10 +113,6 @@ import CMapBridge
         var items: UInt64 = 0
         var ranges: UInt64 = 0
     }
-
-    // The wakeup hook, guarded by hookLock.
-    private var hook: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
-    private var hookContext: UnsafeMutableRawPointer?
 
     init(_ config: PoolConfig) throws(MapError) {
         self.config = config
@@ -124,6 +131,8 @@ import CMapBridge
         usable = usableCores()
         unsafe releases = .allocate(capacity: 1)
         unsafe releases.initialize(to: 0)
+        unsafe begun = .allocate(capacity: 1)
+        unsafe begun.initialize(to: 0)
         let watches = UnsafeMutablePointer<Watch>.allocate(capacity: config.workers)
         unsafe watches.initialize(repeating: Watch(), count: config.workers)
         unsafe self.watches = unsafe watches
@@ -140,6 +149,7 @@ import CMapBridge
         unsafe watches.deallocate()
         unsafe lookList.deallocate()
         unsafe releases.deallocate()
+        unsafe begun.deallocate()
     }
 
     /// Runs `body` with the lock held; afterwards tells the host, outside the lock, when events have come in.
@@ -148,22 +158,16 @@ import CMapBridge
         defer {
             let tell = events.takeNotice()
             guardLock.unlock()
+            if !leftovers.isEmpty { leftovers.clear() }
             if tell { callHook() }
         }
         return try body()
     }
 
-    private func callHook() {
-        hookLock.lock()
-        defer { hookLock.unlock() }
-        unsafe hook?(hookContext)
-    }
+    private func callHook() { unsafe mapb_call_hook(Unmanaged.passUnretained(self).toOpaque()) }
 
-    func setHook(_ hook: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ context: UnsafeMutableRawPointer?) {
-        hookLock.lock()
-        unsafe self.hook = unsafe hook
-        unsafe hookContext = unsafe context
-        hookLock.unlock()
+    func setHook(_ function: Hook.Function?, _ context: UnsafeMutableRawPointer?) {
+        unsafe hook.set(function, context)
         // What came in before there was a hook would otherwise wait for the next event.
         if locked({ !events.isEmpty }) { callHook() }
     }
@@ -186,6 +190,9 @@ import CMapBridge
     }
 
     var hasUnendedJobs: Bool { jobs.values.contains { !$0.isDone } || ownJobs.values.contains { !$0.isDone } }
+
+    /// Jobs whose items are not all to end as they are.
+    var hasJobsToRun: Bool { allJobs.contains { !$0.isDone && $0.ending == nil } }
 
     /// Every job, with and without a handle.
     var allJobs: [Job] { Array(jobs.values) + ownJobs.values.filter { $0.handle == 0 } }

@@ -94,6 +94,8 @@ enum Verdict {
     var backlog = Queue<Assignment.Work>()
     /// It has said that it has grown by more than config.memory_growth.
     var hasGrown = false
+    /// Pages of its memory are being given back: it is given nothing that it could write for.
+    var isTrimming = false
     /// Items it was given, finished or not.
     var itemsGiven: UInt64 = 0
     var initialRequests = 0
@@ -165,6 +167,7 @@ enum Verdict {
         prepared = []
         itemsGiven = 0
         hasGrown = false
+        isTrimming = false
         seenWord = 0
         seenSince = mapb_now()
         initialRequests = 0
@@ -182,5 +185,5 @@ enum Verdict {
     }
 
     /// May be given ranges.
-    var takesWork: Bool { state == .ready }
+    var takesWork: Bool { state == .ready && !isTrimming }
 }
