@@ -60,9 +60,7 @@ __attribute__((constructor)) static void loaded(void) {
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
     }
-    char name[16] = "";
-    prctl(PR_GET_NAME, name);
-    if (HAS(closes) && strcmp(name, "mape-zygote") == 0)
+    if (HAS(closes))
         for (int fd = 3; fd < 64; fd++) close(fd);
     if (HAS(forks) && fork() == 0)
         for (;;) pause();

@@ -9,6 +9,8 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
     if unsafe loaded.pointee.ready != 0 { return }
     unsafe workerEnter(task, nil, record.pointee.id)
+    // A function before may have closed them: that is not told of this one.
+    let hadBells = unsafe workerHasBells(task)
     var before = mapb_surroundings()
     unsafe mapb_look_around(nil, &before)
     defer {
@@ -20,7 +22,7 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     if unsafe functionFind(task, record, 0, &loaded.pointee.run) != 0 { return }
     if unsafe functionFind(task, record, 1, &setup) != 0 { return }
     if unsafe functionFind(task, record, 2, &loaded.pointee.cleanup) != 0 { return }
-    if unsafe !workerHasBells(task) {
+    if unsafe hadBells && !workerHasBells(task) {
         unsafe taskSay(
             task, "the library has closed descriptors that are not its own: by these the worker wakes the host")
         unsafe replyFail(task, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue)
@@ -50,7 +52,7 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
             unsafe replyFail(task, MAPE_CAUSE_SETUP, task.pointee.failed != 0 ? task.pointee.fail_code : code)
             return
         }
-        if unsafe !workerHasBells(task) {
+        if unsafe hadBells && !workerHasBells(task) {
             unsafe taskSay(task, "it has closed descriptors that are not its own: by these the worker wakes the host")
             unsafe replyFail(task, MAPE_CAUSE_SETUP, 1)
             return
@@ -78,6 +80,7 @@ func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
 @_noLocks
 func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe workerEnter(task, nil, UInt32.max)
+    let hadBells = unsafe workerHasBells(task)
     unsafe workerMark(task, MAPB_AT_PLACE)
     let path = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: CChar.self)
@@ -92,7 +95,7 @@ func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe mapb_floating_set(&floating)
     unsafe workerSuspect(task)
     if status == 0 {
-        if unsafe workerHasBells(task) {
+        if unsafe !hadBells || workerHasBells(task) {
             mapb_state_again()
             return
         }
