@@ -12,7 +12,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-# From the bottom up. "Base" is what lies in Sources/MapEngine itself. Worker runs after a fork, and uses the layout alone.
+# From the bottom up. Worker runs after a fork, and uses the layout alone.
 BELOW = {
     "Base": (),
     "Worker": (),
@@ -27,11 +27,10 @@ BELOW = {
 
 # What refers upward today: what is used, by the folder that uses it. This list may only get shorter.
 EXCEPTIONS = {
-    "Crashes": "Globals Loss Policy Queue Value Worker",
-    "Events": "Policy Pool deadline",
-    "Jobs": "Buffer Function Globals HostItems Policy later",
-    "Memory": "Policy",
-    "Pool": "Handles engineVersion",
+    "Crashes": "Globals Loss Value Worker",
+    "Events": "Pool",
+    "Jobs": "Buffer Globals HostItems",
+    "Pool": "Handles",
     "Worker": "engineVersion",
 }
 

@@ -3,13 +3,6 @@
 import CMapBridge
 import Glibc
 
-/// The version as mape_version tells it: one number.
-var engineVersion: UInt32 {
-    @_noLocks get {
-        UInt32(MAPE_VERSION_MAJOR) &* 1_000_000 &+ UInt32(MAPE_VERSION_MINOR) &* 1000 &+ UInt32(MAPE_VERSION_PATCH)
-    }
-}
-
 @_noLocks @implementation @_cdecl("mape_version")
 public func mape_version() -> UInt32 { engineVersion }
 

@@ -144,7 +144,7 @@ extension Pool {
 
     // MARK: - Dispatch
 
-    fileprivate func beginTelling(_ t: UnsafeMutablePointer<mapb_telling>, budget: Int64) throws(MapError) {
+    func beginTelling(_ t: UnsafeMutablePointer<mapb_telling>, budget: Int64) throws(MapError) {
         unsafe t.pointee.end = budget > 0 ? deadline(after: budget) : .max
         try unsafe enterEvents(t.pointee.mark)
         unsafe t.pointee.pool = Unmanaged.passRetained(self).toOpaque()
@@ -158,7 +158,7 @@ extension Pool {
     }
 
     /// Makes the next events ready. False: there are none.
-    fileprivate func tellNext(_ t: UnsafeMutablePointer<mapb_telling>) -> Bool {
+    func tellNext(_ t: UnsafeMutablePointer<mapb_telling>) -> Bool {
         let telling = locked { () -> Telling? in
             guard unsafe events.caller?.number == t.pointee.mark.number else { return nil }
             guard let ready = unsafe nextReady(min(Policy.dispatchBatch, t.pointee.limit)) else { return nil }
@@ -207,7 +207,7 @@ extension Pool {
     }
 
     /// The event of an item: the first that is not told.
-    fileprivate func tellItem(_ t: UnsafeMutablePointer<mapb_telling>) {
+    func tellItem(_ t: UnsafeMutablePointer<mapb_telling>) {
         let telling = unsafe Unmanaged<Telling>.fromOpaque(t.pointee.items).takeUnretainedValue()
         guard case .items(_, let segment, _, let offset, let count, let crashes) = telling.ready,
             unsafe t.pointee.told < count
@@ -218,7 +218,7 @@ extension Pool {
     }
 
     /// What was made ready was told. How many events that is; -1: somebody took this dispatch for one that was left.
-    fileprivate func told(_ t: UnsafeMutablePointer<mapb_telling>) -> Int64 {
+    func told(_ t: UnsafeMutablePointer<mapb_telling>) -> Int64 {
         let count = locked { () -> Int64 in
             guard unsafe events.caller?.number == t.pointee.mark.number, let telling = events.telling else { return -1 }
             events.telling = nil
@@ -242,7 +242,7 @@ extension Pool {
         }
     }
 
-    fileprivate func endTelling(_ t: UnsafeMutablePointer<mapb_telling>) {
+    func endTelling(_ t: UnsafeMutablePointer<mapb_telling>) {
         let isMine = locked { () -> Bool in
             guard unsafe events.caller?.number == t.pointee.mark.number else { return false }
             unsafe events.caller = nil
@@ -306,27 +306,3 @@ extension Pool {
         unsafe event.context = unsafe job.config.context
     }
 }
-
-@_cdecl("mapb_tell_begin")
-func tellBegin(_ t: UnsafeMutablePointer<mapb_telling>, _ handle: UnsafeMutableRawPointer?, _ budget: Int64) -> Int32 {
-    unsafe enterHeld(OpaquePointer(handle), .pool, "pool") { (pool, _) throws(MapError) in
-        try unsafe pool.beginTelling(t, budget: budget)
-        return MAPE_OK.rawValue
-    }
-}
-
-private func pool(of t: UnsafeMutablePointer<mapb_telling>) -> Pool {
-    unsafe Unmanaged<Pool>.fromOpaque(t.pointee.pool).takeUnretainedValue()
-}
-
-@_cdecl("mapb_tell_next")
-func tellNext(_ t: UnsafeMutablePointer<mapb_telling>) -> Int32 { unsafe pool(of: t).tellNext(t) ? 1 : 0 }
-
-@_cdecl("mapb_tell_item")
-func tellItem(_ t: UnsafeMutablePointer<mapb_telling>) { unsafe pool(of: t).tellItem(t) }
-
-@_cdecl("mapb_told")
-func told(_ t: UnsafeMutablePointer<mapb_telling>) -> Int64 { unsafe pool(of: t).told(t) }
-
-@_cdecl("mapb_tell_end")
-func tellEnd(_ t: UnsafeMutablePointer<mapb_telling>) { unsafe pool(of: t).endTelling(t) }

@@ -79,7 +79,7 @@ extension Pool {
     }
 
     /// Gives back what a wait holds. The pool's object may go with that.
-    fileprivate func letGo(_ wait: UnsafeMutablePointer<mapb_wait>) {
+    func letGo(_ wait: UnsafeMutablePointer<mapb_wait>) {
         if unsafe wait.pointee.kind == MAPB_WAIT_EVENT.rawValue { locked { unsafe events.caller = nil } }
         if let object = unsafe wait.pointee.object, unsafe wait.pointee.kind != MAPB_WAIT_CALL.rawValue {
             unsafe Unmanaged<Job>.fromOpaque(object).release()
@@ -95,37 +95,4 @@ extension Pool {
         unsafe wait.pointee.pool = Unmanaged.passRetained(self).toOpaque()
         if let job { unsafe wait.pointee.object = Unmanaged.passRetained(job).toOpaque() }
     }
-}
-
-@_cdecl("mapb_wait_begin")
-func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableRawPointer?) -> Int32 {
-    let isJob = unsafe wait.pointee.kind == MAPB_WAIT_JOB.rawValue
-    let handle = OpaquePointer(handle)
-    let status = unsafe enterHeld(handle, isJob ? .job : .pool, isJob ? "job" : "pool") {
-        (pool, number) throws(MapError) in
-        var job: Job?
-        switch unsafe wait.pointee.kind {
-        case MAPB_WAIT_JOB.rawValue: job = try pool.locked { () throws(MapError) in try liveJob(pool, number, "job") }
-        case MAPB_WAIT_EVENT.rawValue:
-            unsafe wait.pointee.event = try unsafe checkSize(wait.pointee.event, "out")
-            try unsafe pool.enterEvents()
-        default: try pool.ensureStarted()
-        }
-        unsafe pool.begin(wait, job)
-        return MAPE_OK.rawValue
-    }
-    unsafe wait.pointee.status = status
-    return status == MAPE_OK.rawValue ? 1 : 0
-}
-
-@_cdecl("mapb_wait_step")
-func waitStep(_ wait: UnsafeMutablePointer<mapb_wait>) -> Int32 {
-    unsafe Unmanaged<Pool>.fromOpaque(wait.pointee.pool).takeUnretainedValue().wait(wait) ? 1 : 0
-}
-
-@_cdecl("mapb_wait_left")
-func waitLeft(_ wait: UnsafeMutablePointer<mapb_wait>) {
-    let pool = unsafe Unmanaged<Pool>.fromOpaque(wait.pointee.pool).takeUnretainedValue()
-    unsafe pool.leave(wait)
-    unsafe pool.letGo(wait)
 }

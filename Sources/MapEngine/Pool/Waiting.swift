@@ -61,17 +61,6 @@ import CMapBridge
     var hasCome: Bool { unsafe mapb_load(tail) != answered }
 }
 
-/// When a wait that begins now is over: nanoseconds of the clock; negative timeouts never.
-func deadline(after timeout: Int64) -> Int64 {
-    timeout < 0 ? .max : later(mapb_now(), by: timeout)
-}
-
-/// A point in time so many nanoseconds after another; Int64.max when the clock does not go so far.
-func later(_ time: Int64, by duration: Int64) -> Int64 {
-    let (end, over) = time.addingReportingOverflow(duration)
-    return over ? .max : end
-}
-
 extension Pool {
     /// Takes a wait on from one sleep to the next, moving data meanwhile. Without the lock. True: sleep, then again; false: it is over.
     func wait(_ wait: UnsafeMutablePointer<mapb_wait>) -> Bool {

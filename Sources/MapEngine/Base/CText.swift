@@ -1,0 +1,34 @@
+import CMapBridge
+import Glibc
+
+/// A text with a stable address, ended with NUL, for handing out to C.
+@safe final class CText {
+    let bytes: UnsafeMutablePointer<CChar>
+    let count: Int
+
+    init(_ text: UnsafeBufferPointer<UInt8>) {
+        count = text.count
+        unsafe bytes = .allocate(capacity: text.count + 1)
+        for unsafe(i, byte) in unsafe text.enumerated() { unsafe bytes[i] = CChar(bitPattern: byte) }
+        unsafe bytes[text.count] = 0
+    }
+
+    convenience init(_ text: String) {
+        var text = text
+        self.init(copying: &text)
+    }
+
+    private convenience init(copying text: inout String) {
+        let bytes = Array(text.utf8)
+        self.init(array: bytes)
+    }
+
+    init(array: [UInt8]) {
+        count = array.count
+        unsafe bytes = .allocate(capacity: array.count + 1)
+        for i in 0..<array.count { unsafe bytes[i] = CChar(bitPattern: array[i]) }
+        unsafe bytes[array.count] = 0
+    }
+
+    deinit { unsafe bytes.deallocate() }
+}

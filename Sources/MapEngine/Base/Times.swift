@@ -1,0 +1,14 @@
+// Points in time: nanoseconds of the monotonic clock; Int64.max is never.
+
+import CMapBridge
+
+/// When a wait that begins now is over: nanoseconds of the clock; negative timeouts never.
+func deadline(after timeout: Int64) -> Int64 {
+    timeout < 0 ? .max : later(mapb_now(), by: timeout)
+}
+
+/// A point in time so many nanoseconds after another; Int64.max when the clock does not go so far.
+func later(_ time: Int64, by duration: Int64) -> Int64 {
+    let (end, over) = time.addingReportingOverflow(duration)
+    return over ? .max : end
+}
