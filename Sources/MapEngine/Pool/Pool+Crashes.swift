@@ -72,8 +72,7 @@ extension Pool {
         if record.spans != 0 {
             unsafe span = input.at(record.spans, as: mapb_span.self)[Int(index & record.span_mask)]
         }
-        let values = job.globals?.values ?? []
-        let sizes = values.reduce(span.size + function.data_size) { $0 + $1.size }
+        let sizes = span.size + function.data_size + (job.globals?.bytes ?? 0)
         guard sizes <= Policy.crashFileBytes else {
             throw MapError(
                 MAPE_E_OVERFLOW,
@@ -112,7 +111,7 @@ extension Pool {
         file.dataIsPointer = function.data_is_pointer != 0
         if !file.dataIsPointer && function.data_size > 0 { file.data = bytes(function.data, function.data_size) }
         file.input = span.size > 0 ? bytes(span.offset, span.size) : []
-        file.globals = values.map { .init(name: $0.name, bytes: bytes($0.block.offset, $0.size)) }
+        file.globals = (job.globals?.values ?? []).map { .init(name: $0.name, bytes: bytes($0.block.offset, $0.size)) }
         file.modules = config.modules
         file.environmentSet = config.environmentSet
         file.environmentUnset = config.environmentUnset

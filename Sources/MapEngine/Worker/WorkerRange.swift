@@ -15,7 +15,7 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     }
     let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: mapb_job.self)
-    let function = unsafe task.pointee.functions + Int(job.pointee.function)
+    let function = unsafe functionLoaded(task, job.pointee.function)
     unsafe task.pointee.job = unsafe job
     unsafe task.pointee.globals = unsafe job.pointee.globals
     unsafe task.pointee.first = unsafe request.pointee.first

@@ -6,8 +6,13 @@ import CMapBridge
 @_noLocks
 func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let record = unsafe functionRecord(task, request)
-    let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
     unsafe workerMark(task, 1)
+    guard unsafe functionMakesTable(task, record.pointee.id) else {
+        unsafe task.pointee.fail_size = 0
+        unsafe replyFail(task, MAPE_CAUSE_SETUP, MAPE_E_MEMORY.rawValue)
+        return
+    }
+    let loaded = unsafe functionLoaded(task, record.pointee.id)
     if unsafe loaded.pointee.ready != 0 { return }
     var setup: UnsafeMutableRawPointer?
     if unsafe functionFind(task, record, 0, &loaded.pointee.run) != 0 { return }
@@ -39,7 +44,9 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
 @_noLocks
 func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let record = unsafe functionRecord(task, request)
-    let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
+    // Asked to clean up what it was never told of: a worker that ends while it starts.
+    guard unsafe functionHasTable(task, record.pointee.id) else { return }
+    let loaded = unsafe functionLoaded(task, record.pointee.id)
     if unsafe loaded.pointee.ready == 0 { return }
     unsafe loaded.pointee.ready = 0
     guard let cleanup = unsafe loaded.pointee.cleanup else { return }
@@ -47,6 +54,36 @@ func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe taskPrepare(task, request.pointee.first)
     unsafe mapb_call_cleanup(cleanup, task, loaded.pointee.state)
     unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
+}
+
+/// The tables of what a worker has loaded, none of which is made yet.
+@_noLocks
+func functionTables() -> UnsafeMutablePointer<UnsafeMutablePointer<mapb_loaded>?>? {
+    let count = UInt64(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE)
+    let memory = unsafe mapb_private_memory(count &* UInt64(MemoryLayout<UnsafeRawPointer>.stride))
+    return unsafe memory?.assumingMemoryBound(to: UnsafeMutablePointer<mapb_loaded>?.self)
+}
+
+@_noLocks @inline(__always)
+func functionHasTable(_ task: Task, _ id: UInt32) -> Bool {
+    unsafe id < MAPB_MAX_FUNCTIONS && task.pointee.functions[Int(id / MAPB_FUNCTIONS_PER_TABLE)] != nil
+}
+
+/// Makes the table that a function's line is in. False: there is no memory for it.
+@_noLocks
+func functionMakesTable(_ task: Task, _ id: UInt32) -> Bool {
+    if unsafe functionHasTable(task, id) { return true }
+    let size = unsafe UInt64(MAPB_FUNCTIONS_PER_TABLE) &* UInt64(MemoryLayout<mapb_loaded>.stride)
+    guard id < MAPB_MAX_FUNCTIONS, let memory = unsafe mapb_private_memory(size) else { return false }
+    unsafe task.pointee.functions[Int(id / MAPB_FUNCTIONS_PER_TABLE)] = unsafe memory.assumingMemoryBound(
+        to: mapb_loaded.self)
+    return true
+}
+
+/// What a worker has loaded of a function whose setup it was asked for.
+@_noLocks @inline(__always)
+func functionLoaded(_ task: Task, _ id: UInt32) -> UnsafeMutablePointer<mapb_loaded> {
+    unsafe task.pointee.functions[Int(id / MAPB_FUNCTIONS_PER_TABLE)]! + Int(id % MAPB_FUNCTIONS_PER_TABLE)
 }
 
 @_noLocks

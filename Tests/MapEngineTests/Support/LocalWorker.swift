@@ -12,6 +12,7 @@ final class LocalWorker {
     let input: InputMemory
     let slot: Int
     private let functions: UnsafeMutablePointer<mapb_loaded>
+    private let tables: UnsafeMutablePointer<UnsafeMutablePointer<mapb_loaded>?>
     /// Requests answered.
     private(set) var answered: UInt64 = 0
 
@@ -20,16 +21,19 @@ final class LocalWorker {
         self.region = region
         self.slot = slot
         task = .allocate(capacity: 1)
-        functions = .allocate(capacity: 64)
+        functions = .allocate(capacity: Int(MAPB_FUNCTIONS_PER_TABLE))
+        tables = .allocate(capacity: Int(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE))
+        tables.initialize(repeating: nil, count: Int(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE))
+        tables[0] = functions
         memset(task, 0, MemoryLayout<mape_task>.size)
-        memset(functions, 0, 64 * MemoryLayout<mapb_loaded>.stride)
+        memset(functions, 0, Int(MAPB_FUNCTIONS_PER_TABLE) * MemoryLayout<mapb_loaded>.stride)
         memset(input.inbox(slot), 0, MemoryLayout<mapb_inbox>.size)
         task.pointee.input = UnsafePointer(input.base)
         task.pointee.output = region.base
         task.pointee.head = UnsafePointer(input.head)
         task.pointee.inbox = UnsafePointer(input.inbox(slot))
         task.pointee.outbox = region.outbox
-        task.pointee.functions = functions
+        task.pointee.functions = tables
         task.pointee.slot = UInt32(slot)
         task.pointee.bells = (-1, -1)
         task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
@@ -39,6 +43,7 @@ final class LocalWorker {
     deinit {
         task.deallocate()
         functions.deallocate()
+        tables.deallocate()
     }
 
     /// The pointer that the function's calls get as their state.
