@@ -29,7 +29,10 @@ let shippedLinking: [LinkerSetting] = [
 let strictLinking: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"])]
 
 /// The tests run with exclusive access checked at run time as well; it costs a third of the host's time per range.
-let shippedCompiling: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
+/// Nothing asks for the names of types' fields, so they are left out.
+let shippedCompiling: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"])
+]
 
 let isShipped = Context.environment["MAPENGINE_DIST"] == "1"
 

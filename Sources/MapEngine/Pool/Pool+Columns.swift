@@ -89,7 +89,7 @@ extension Pool {
         record.columns = block.offset + UInt64(MemoryLayout<mapb_job>.size)
         unsafe input.at(block.offset, as: mapb_job.self).pointee = record
         let copies = work.write(block.offset)
-        let job = enqueue(function, config, count, block, work.used, stream: nil)
+        let job = enqueue(function, config, count, block, work.used.list, stream: nil)
         if !copies.isEmpty, let base = unsafe columns.first?.base {
             job.copying = unsafe HostItems(
                 base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
@@ -106,7 +106,7 @@ private struct ColumnWork {
     let prototype: Prototype
     let columns: [InputColumn]
     let count: UInt64
-    var used: [Buffer] = []
+    var used = UsedBuffers()
     /// Of the block.
     private(set) var bytes: UInt64
     private var places: [Place] = []
@@ -161,7 +161,7 @@ private struct ColumnWork {
             let offset = unsafe pool.input.offset(of: extent.start)
         {
             let buffer = try unsafe pool.buffer(offset, extent.bytes, "columns[\(k)].base")
-            if !used.contains(where: { $0 === buffer }) { used.append(buffer) }
+            used.add(buffer)
             places.append(unsafe .inPlace(offset + UInt64(column.base - extent.start)))
             return
         }

@@ -47,7 +47,7 @@ extension Pool {
     func submit(_ function: Function, _ config: JobConfig, _ items: Items) throws(MapError) -> Job {
         let head = UInt64(MemoryLayout<mapb_job>.size)
         var record = mapb_job()
-        var used: [Buffer] = []
+        var used = UsedBuffers()
         let block: Block
         let total: UInt64
         var copying: HostItems?
@@ -56,7 +56,7 @@ extension Pool {
             total = count
             let extent = try extentOf(count, stride, size)
             if let base = unsafe base, size > 0, count > 0, let offset = unsafe input.offset(of: base) {
-                used = [try buffer(offset, extent, "items.base")]
+                used.add(try buffer(offset, extent, "items.base"))
                 block = try input.take(head)
                 record.base = offset
                 record.stride = stride
@@ -82,7 +82,7 @@ extension Pool {
         record.function = function.id
         record.globals = globals?.block.offset ?? 0
         unsafe input.at(block.offset, as: mapb_job.self).pointee = record
-        let job = enqueue(function, config, total, block, used, stream: nil)
+        let job = enqueue(function, config, total, block, used.list, stream: nil)
         job.copying = copying
         if copying != nil { job.ready = 0 }
         return job
@@ -110,12 +110,13 @@ extension Pool {
 
     /// The live buffer that holds a stretch of the input memory.
     func buffer(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
-        for buffer in buffers.values where buffer.contains(offset, count) { return buffer }
+        if let buffer = buffers.holding(offset, count) { return buffer }
         throw .argument(name, "lies in the pool's memory, but not wholly inside a live mape_buffer")
     }
 
     private func copySpans(
-        _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ record: inout mapb_job, _ used: inout [Buffer]
+        _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ record: inout mapb_job,
+        _ used: inout UsedBuffers
     ) throws(MapError) -> Block {
         let head = UInt64(MemoryLayout<mapb_job>.size)
         let line = UInt64(MemoryLayout<mapb_span>.stride)
@@ -134,8 +135,9 @@ extension Pool {
                 throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)")
             }
             if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
-                let buffer = try unsafe buffer(offset, UInt64(span.size), "items.spans[\(i)].data")
-                if !used.contains(where: { $0 === buffer }) { used.append(buffer) }
+                if unsafe used.lastHolding(offset, UInt64(span.size)) == nil {
+                    used.add(try unsafe buffer(offset, UInt64(span.size), "items.spans[\(i)].data"))
+                }
                 continue
             }
             let (sum, over) = unsafe bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
@@ -197,27 +199,32 @@ extension Pool {
     func launch(_ job: Job) {
         let now = mapb_now()
         if job.isPrompt { promptJobs += 1 }
-        _ = fill(job)
+        unendedJobs += 1
+        copyPiece(job)
         queueForWork(job)
         settled(job, now)
+        watchTimes(of: job, now)
         pump()
-        var wake = job.deadline
-        if job.config.wants(MAPE_DELIVER_PROGRESS) { wake = min(wake, later(now, by: job.config.progressInterval)) }
-        if wake != .max { engineMustWake(by: wake) }
     }
 
     /// Copies the next piece of a job's input in, and gives out what is there: workers begin while the rest is copied, and other
     /// threads get the lock between pieces. True while there is more.
     func fill(_ job: Job) -> Bool {
+        guard copyPiece(job) else { return false }
+        queueForWork(job)
+        assign()
+        return job.ready < job.total
+    }
+
+    /// Copies the next piece. False: there is none.
+    @discardableResult private func copyPiece(_ job: Job) -> Bool {
         guard let copying = job.copying, job.ending == nil, !job.isDone else { return false }
         let most = max(1, Policy.copyPiece / max(1, copying.packed))
         let end = min(job.total, job.ready + most)
         copying.copy(job.ready, end, into: input)
         job.ready = end
         if end == job.total { job.copying = nil }
-        queueForWork(job)
-        assign()
-        return end < job.total
+        return true
     }
 
     /// Takes as many items as fit into the window. Returns how many.
@@ -246,7 +253,9 @@ extension Pool {
                 throw MapError(MAPE_E_OVERFLOW, "items[\(accepted)].size is more than memory can hold")
             }
             if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
-                job.keep(try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data"))
+                if unsafe job.lastBuffer(holding: offset, UInt64(span.size)) == nil {
+                    job.keep(try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data"))
+                }
             }
             try unsafe stream.put(job.total, span.data, UInt64(span.size))
             job.total += 1
@@ -263,6 +272,7 @@ extension Pool {
         job.stream?.finish()
         unsafe mapb_store32(&input.at(job.record.offset, as: mapb_job.self).pointee.cancel, 1)
         job.endWaiting(outcome, now: now)
+        work.remove(job)
         settled(job, now)
         if job.running > 0 { engineMustWake(by: later(now, by: config.grace / 4)) }
     }
@@ -292,7 +302,8 @@ extension Pool {
     /// Nobody needs it any more.
     func forget(_ job: Job) {
         if job.ownsItself { ownJobs[ObjectIdentifier(job)] = nil } else { jobs[job.handle] = nil }
-        work.removeAll { $0 === job }
+        work.remove(job)
+        deadlines.remove(job)
     }
 
     /// Once every item has ended, its input is not needed.

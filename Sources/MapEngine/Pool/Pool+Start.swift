@@ -133,7 +133,7 @@ extension Pool {
         guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life != .closed else { return }
         var pipes: [Int32] = []
         do {
-            let region = try OutputRegion(reserve: config.outputReserve)
+            let region = try OutputRegion(reserve: config.outputReserve, figures: outputFigures)
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
             worker.renew(region)
         } catch {
@@ -190,6 +190,7 @@ extension Pool {
         let wasBraked = failedStarts >= config.restarts
         failedStarts = 0
         if wasBraked { refill(mapb_now()) }
+        unpark(for: worker)
         waiting.wake()
     }
 
@@ -235,9 +236,11 @@ extension Pool {
             return unsafe .some(MapError(MAPE_E_WORKERS, "the pool has failed: " + String(cString: failure.text.bytes)))
         }
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
+        // Asked each time that something has changed, and mostly too early.
+        guard table.ready.count == table.workers.count else { return nil }
         let usable = functions.filter { $0.failure == nil }
         for worker in workers {
-            guard worker.state == .ready, usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
+            guard usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
         }
         for function in functions {
             guard let failure = function.failure else { continue }
@@ -272,19 +275,11 @@ extension Pool {
 
     func setGlobal(_ name: String, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
         try checkOpen()
-        var values = globals?.values ?? []
-        values.removeAll { $0.name == name }
-        if let data = unsafe data {
-            let nameBlock = try input.take(text: name)
-            let block: Block
-            do { block = try input.take(UInt64(size)) } catch {
-                input.give(nameBlock)
-                throw error
-            }
-            unsafe input.copy(data, size, to: block.offset)
-            values.append(
-                Globals.Value(name: name, nameBlock: nameBlock, block: block, size: UInt64(size), input: input))
+        guard let data = unsafe data else {
+            globals = try globals?.removing(Globals.Key(name))
+            return
         }
-        globals = values.isEmpty ? nil : try Globals(values, input: input)
+        let value = try unsafe Globals.Value(name, data, size, input: input)
+        globals = try Globals.setting(value, in: globals, input)
     }
 }
