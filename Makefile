@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -10,37 +10,37 @@ export DESTDIR
 help: ## This list
 	@echo "MapEngine: run C functions over many inputs in worker processes"
 	@echo
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny.png (ARGS="--crash 3", ARGS=--help)
 	@scripts/demo.sh $(ARGS)
 
-test: dist setup-model ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
+test: dist setup-test ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
 	@scripts/test.sh $(SUITES)
 
-test-all: dist setup-model ## The same with the whole fault catalogue, 1,684 rows: a quarter of an hour more
+test-all: dist setup-test ## The same with the whole fault catalogue: a quarter of an hour more, so not part of the tests
 	@FAULTS=all scripts/test.sh $(SUITES)
 
 soak: dist ## A million items while workers and zygotes are killed (ITEMS=, WORKERS=, SECONDS=, SEED=, ARGS=--fork, ARGS=--help)
 	@$(MAKE) --no-print-directory -C Tests/soak PREFIX="$(CURDIR)/dist" BUILD="$(CURDIR)/.build-soak" \
 	    ITEMS="$(ITEMS)" WORKERS="$(WORKERS)" SECONDS="$(SECONDS)" SEED="$(SEED)" ARGS="$(ARGS)" run
 
-test-asan: ## The tests with AddressSanitizer, in host and workers; looks for leaks in the host (SUITES="abi hostile")
+test-asan: ## The tests with AddressSanitizer in host and workers; too long for `make test`, which runs SUITES=self alone
 	@scripts/sanitize.sh address $(SUITES)
 
-test-tsan: ## The tests with ThreadSanitizer: unit tests, where host and worker are one process, and the C tests
+test-tsan: ## The tests with ThreadSanitizer; the same
 	@scripts/sanitize.sh thread $(SUITES)
 
-test-ubsan: ## The C tests, attacks and fuzz inputs with the C code checked for undefined behaviour
+test-ubsan: ## C tests, attacks and fuzz inputs with the C code checked for undefined behaviour; the same
 	@scripts/sanitize.sh undefined $(SUITES)
 
-test-valgrind: dist ## Some C tests with the host in valgrind
+test-valgrind: dist ## Some C tests with the host in valgrind; the same
 	@scripts/sanitize.sh valgrind $(SUITES)
 
-fuzz: ## Fuzz replies, control messages and calls with libFuzzer, TIME=60 seconds each
-	@scripts/sanitize.sh fuzzer $(TIME)
+fuzz: ## Fuzz with libFuzzer, TIME=60 seconds each (TARGETS="replies control api")
+	@scripts/sanitize.sh fuzzer $(or $(TIME),60) $(TARGETS)
 
-bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small: one row; ARGS=--help)
+bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small; ARGS=--smoke: do all rows run?)
 	@scripts/bench.sh $(ARGS)
 
 bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyond Benchmarks/thresholds.json (ARGS=--last)
@@ -72,7 +72,8 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
-	@rm -rf .build .build-static .build-dist .build-demo .build-test .build-tool .build-bench .build-soak .build-untouched .build-sanitize Benchmarks/out dist out
+	@rm -rf .build .build-* Benchmarks/out host-examples/*/build dist out Package.resolved
+	@find Tests Benchmarks scripts host-examples -name __pycache__ -prune -exec rm -rf {} +
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)
@@ -86,6 +87,9 @@ setup-bench:
 
 setup-model:
 	@scripts/setup.sh model
+
+setup-test:
+	@scripts/setup.sh all
 
 setup-lint:
 	@scripts/setup.sh build lint

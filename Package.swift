@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
-// The engine. `swift build` and `swift test` build it as any package; MAPENGINE_DIST=1 adds the linker settings of the
-// library that users get: soname, exported symbols, and the Swift runtime linked in (see docs/architecture.md).
+// The engine. `swift build` and `swift test` work once scripts/setup.sh has run, which makes the libraries in .build-static that
+// are linked here. MAPENGINE_DIST=1 adds the linker settings of the library that users get: soname, exported symbols, and the
+// Swift runtime linked in (see docs/architecture.md).
 import Foundation
 import PackageDescription
 

@@ -44,7 +44,14 @@
  *
  * Functions return #MAPE_OK (0) or a negative status. #mape_status_string gives its general meaning; #mape_message gives
  * the particulars of the last failed call on a pool, and names the argument at fault. Nothing lives in thread-local
- * storage.
+ * storage. Memory that is named by address, count, stride and size is held against the addresses that a process can have before it is
+ * touched: what passes their end is #MAPE_E_OVERFLOW. Whether it is mapped cannot be known.
+ *
+ * @section texts Texts
+ *
+ * Texts of the host (paths, variables, names) are bytes and are handed on as they are; two names are one when their bytes are. So are
+ * texts of functions and output of workers. What is cut, is cut between characters of UTF-8. Messages of the library are UTF-8; bytes in
+ * them that are not become U+FFFD. A name or path that is "" is refused.
  *
  * @section process What the library does to the host's process
  *
@@ -53,6 +60,9 @@
  * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec,
  * and none takes the number of a standard file that the host has closed. The environment is read in the call that starts
  * the pool, and at no other time; all workers have that one. A call needs less than 48 KiB of its thread's stack.
+ * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages come as they are used. With
+ * MCL_CURRENT, and without MCL_ONFAULT, while a pool exists, the kernel makes all of its reserves resident: set `input_reserve` and
+ * `output_reserve` small then.
  * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
  * written to the file system, unless `crash_dir` of #mape_pool_config asks for it, and no process survives the host,
  * however it dies.
@@ -104,9 +114,9 @@ enum mape_status {
     MAPE_E_ARGUMENT = -1,    /**< An argument is NULL or has a value it may not have. */
     MAPE_E_HANDLE = -2,      /**< The handle was released, or never was one of that kind. */
     MAPE_E_SIZE = -3,        /**< `struct_size` matches no version of the structure. */
-    MAPE_E_OVERFLOW = -4,    /**< A count, size or stride is too large, or a destination too small. */
+    MAPE_E_OVERFLOW = -4,    /**< A count, size or stride is too large, or passes the end of the address space; or a destination is too small. */
     MAPE_E_MEMORY = -5,      /**< Out of memory or of reserved address space. */
-    MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno. */
+    MAPE_E_SYSTEM = -6,      /**< A system call failed; the message names it and its errno, and which calls a filter denies. */
     MAPE_E_CLOSED = -7,      /**< The pool was shut down, or the stream finished. */
     MAPE_E_AGAIN = -8,       /**< Not now: the window is full, or nothing has happened yet. */
     MAPE_E_TIMEOUT = -9,     /**< The time was over first. */
@@ -136,7 +146,7 @@ const char *mape_status_string(int status);
  *  one that is no live handle, stands for the calls that found no pool: #mape_pool_create, and calls with a NULL or released
  *  handle.
  *  @param pool   the pool, or NULL.
- *  @param buffer receives the text, cut to fit, always ended with NUL; may be NULL when size is 0.
+ *  @param buffer receives the text, cut to fit between characters, always ended with NUL; may be NULL when size is 0.
  *  @param size   bytes in buffer.
  *  @return the length of the whole message in bytes, without the NUL; 0 when there is none. */
 size_t mape_message(const mape_pool *pool, char *buffer, size_t size);
@@ -258,7 +268,8 @@ enum mape_start {
     MAPE_START_EXEC = 0,
     /** A snapshot of the host at the moment of the start. Any function pointer and any data of that moment works; costs
      *  a stall that grows with the host's resident memory, and a copy of each page the host writes to later. Workers keep
-     *  the host's open descriptors, but for those marked close-on-exec, and none of its signal handlers. */
+     *  the host's open descriptors, but for those marked close-on-exec, and none of its signal handlers, exit handlers and
+     *  unwritten stdio data. */
     MAPE_START_FORK = 1
 };
 
@@ -272,17 +283,22 @@ enum mape_output {
 /** What workers are kept from. See mape_pool_config.sandbox. */
 enum mape_sandbox {
     MAPE_SANDBOX_NONE = 0, /**< Nothing: they may do what the user may. */
-    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to the descriptors it has:
-     *  its standard ones, and none of others. The kernel refuses the rest with an errno, so that code which tries gets an error
-     *  and goes on:
+    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to its standard output and
+     *  error. The kernel refuses the rest with an errno, so that code which tries gets an error and goes on:
      *  - EACCES: opening a file for writing; making, removing, renaming, linking and truncating files; changing their mode, owner,
-     *    times or attributes; sockets, but for a stream pair (socketpair(2)); System V and POSIX queues, semaphores and shared
-     *    memory; execve(2).
-     *  - EPERM: new processes and namespaces; signals to other processes, their limits and priorities; ptrace(2),
-     *    process_vm_readv(2), pidfds, bpf(2), perf_event_open(2), userfaultfd(2), io_uring(7), keys, mounts, modules, clocks,
-     *    reboot(2), the kernel's log; ioctl(2), but for reading the state of terminals and files.
-     *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); calls of other
+     *    times or attributes; sockets, but for a stream pair (socketpair(2)), and recvmsg(2) on it; System V and POSIX queues,
+     *    semaphores and shared memory; execve(2).
+     *  - EPERM: new processes and namespaces; signals to other processes, their limits, priorities and scheduling; ptrace(2),
+     *    process_vm_readv(2), pidfds, bpf(2), perf_event_open(2), userfaultfd(2), io_uring(7), io_setup(2), keys, mounts, modules,
+     *    clocks, reboot(2), the kernel's log; ioctl(2), but for reading the state of terminals and files; fcntl(2), but for
+     *    descriptors and their flags: no locks, leases, watches or signals on files.
+     *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); flock(2); calls of other
      *    interfaces of the machine (x32, 32-bit), and those newer than this library.
+     *
+     *  Standard input, output and error are open files of the host. They can be written to as a pipe is, looked at, closed and
+     *  replaced; not truncated, mapped or allocated (EACCES); written at a place of one's own, or moved (pwrite(2), lseek(2):
+     *  ESPIPE); made not to block (EPERM); or duplicated to a number above 2 (EPERM). A connection there is not shut down, and its
+     *  options stay (EACCES).
      *
      *  It holds from before a worker loads the first library of yours to its end, in all its threads. It is made of no_new_privs, a
      *  filter of system calls (seccomp(2)), without which #mape_pool_create answers #MAPE_E_UNSUPPORTED, and Landlock
@@ -290,10 +306,11 @@ enum mape_sandbox {
      *  Landlock alone refuses /proc/PID/mem of other processes, with EACCES. Rights of root are given up, but for reading any file
      *  (capabilities(7)).
      *
-     *  Not held: what files it reads; memory and time (see memory_limit and mape_job_config); what it writes to standard output and
-     *  error; on which processors other processes of the user run (sched_setaffinity(2)); and with #MAPE_START_FORK what the
-     *  host's memory holds at the start, with what it shares with other processes. Libraries are not loaded in the zygote before
-     *  the workers then, so their pages are not shared. */
+     *  Not held: what it reads, be it files, pipes or terminals; memory and time (see memory_limit and mape_job_config); what it
+     *  writes to standard output and error, which on a terminal can be control sequences; on which processors other processes of the
+     *  user run (sched_setaffinity(2): threads cannot be told from processes); and with #MAPE_START_FORK what the host's memory holds
+     *  at the start, with what it shares with other processes. Libraries are not loaded in the zygote before the workers then, so
+     *  their pages are not shared. */
     MAPE_SANDBOX_COMPUTE = 1
 };
 
@@ -306,12 +323,14 @@ typedef struct mape_pool_config {
     uint32_t output;                /**< An enum #mape_output. */
     uint32_t restarts;              /**< Worker starts that may fail one after another, with no item ended in between,
                                          before the pool gives up; 0: 5. */
-    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. */
-    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: none. A program of the
+    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path, not
+                                         searched for in PATH; a relative one is taken from the folder at #mape_pool_create. */
+    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path alone. A program of the
                                          host's own must call #mape_zygote_main. */
     const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
     const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
-    const char *const *modules;     /**< Shared libraries each worker loads when it starts, ended with NULL; NULL: none. */
+    const char *const *modules;     /**< Shared libraries each worker loads when it starts, ended with NULL; NULL: none. Paths as
+                                         zygote_path, or names without a slash, as for dlopen(3). */
     int64_t setup_timeout_ns;       /**< For one module load or `setup` in a worker; 0: 60 s; negative: none. */
     int64_t cleanup_timeout_ns;     /**< For one `cleanup` in a worker; 0: 5 s; negative: none. */
     int64_t grace_ns;               /**< From cancelling a running item to killing its worker; 0: 2 s. Also how long a
@@ -362,6 +381,13 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *
  *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
  *  With #MAPE_START_FORK the snapshot is taken in this call.
+ *
+ *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel hands down: nice value, I/O
+ *  priority, processors (affinity), timer slack, memory policy and class of scheduling, but no real-time one: SCHED_FIFO, SCHED_RR
+ *  and SCHED_DEADLINE become SCHED_OTHER. A thread of SCHED_DEADLINE can start a pool only with SCHED_FLAG_RESET_ON_FORK. From the
+ *  process workers inherit its cgroup, session and limits. In a worker all signals have their default action and none is blocked,
+ *  but that SIGTTOU and SIGTTIN are ignored, also in programs that it runs: its process group is in the background, and printing on
+ *  a terminal (stty tostop) would stop it for ever; reading from one fails with EIO.
  *  @param pool       the pool.
  *  @param timeout_ns how long to wait for the workers; 0: only begin.
  *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);
@@ -505,7 +531,8 @@ typedef struct mape_function {
     mape_setup_fn setup;         /**< NULL: none. */
     mape_cleanup_fn cleanup;     /**< NULL: none. */
     const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
-                                      loaded. NULL: the pointers above are used. */
+                                      loaded. A relative path is taken from the folder at #mape_register. NULL: the pointers
+                                      above are used. */
     const char *run_symbol;      /**< With library: a #mape_run_fn, or NULL. */
     const char *run_range_symbol; /**< With library: a #mape_run_range_fn, or NULL. */
     const char *setup_symbol;    /**< With library: a #mape_setup_fn, or NULL. */
@@ -528,22 +555,23 @@ typedef struct mape_function {
  *
  *  In a started pool workers load it, and run its `setup`, before anything submitted later; failures then show in its
  *  items. Pointers given to an EXEC pool (or to a FORK pool after its start) must lie in a shared library; it is found
- *  by file and offset, so the function need not be exported.
+ *  by file and offset, so the function need not be exported. Which file that is, the kernel tells, whatever name it was loaded
+ *  by; one that was removed since is #MAPE_E_FUNCTION.
  *  @param pool         the pool.
  *  @param function     the description, copied.
  *  @param out_function receives the id for #mape_apply, #mape_map and #mape_stream_open; 0 on failure.
  *  @return #MAPE_OK; #MAPE_E_FUNCTION when workers cannot reach the pointer; #MAPE_E_ARGUMENT, for a prototype with the column
  *          of what is wrong in it; #MAPE_E_UNSUPPORTED for a prototype that this machine's calls cannot do; #MAPE_E_CLOSED;
- *          #MAPE_E_SIZE; #MAPE_E_MEMORY. */
+ *          #MAPE_E_SIZE; #MAPE_E_OVERFLOW; #MAPE_E_MEMORY. */
 int mape_register(mape_pool *pool, const mape_function *function, mape_function_id *out_function);
 
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *
  *  A job sees the globals as they were when it was submitted; jobs submitted later see the new ones.
- *  @param pool the pool. @param name its name, at most 255 bytes. @param data the bytes, copied; NULL with size 0 takes the
+ *  @param pool the pool. @param name its name, 1 to 255 bytes. @param data the bytes, copied; NULL with size 0 takes the
  *              global away.
  *  @param size bytes at data.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_CLOSED, #MAPE_E_MEMORY. */
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_CLOSED, #MAPE_E_MEMORY. */
 int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t size);
 
 /** @} */
@@ -556,7 +584,7 @@ int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t 
  *  A job whose input lies in it is not copied. Do not change those bytes while such a job is running.
  *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is zeroed
  *         and aligned to 4096 bytes.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
 int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
 
 /** @brief Where a buffer lies in the host.
@@ -628,14 +656,15 @@ typedef struct mape_items {
  *  @param pool the pool. @param function a registered function. @param input its bytes, copied unless in a #mape_buffer; NULL only
  *         with size 0. @param size bytes at input. @param config settings; NULL: defaults. @param out_job receives the job; NULL
  *         on failure. Give NULL to keep no handle: the job then releases itself after its DONE event.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_FUNCTION, #MAPE_E_CLOSED, #MAPE_E_MEMORY, #MAPE_E_WORKERS. */
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_OVERFLOW, #MAPE_E_FUNCTION, #MAPE_E_CLOSED, #MAPE_E_MEMORY,
+ *          #MAPE_E_WORKERS. */
 int mape_apply(mape_pool *pool, mape_function_id function, const void *input, size_t size, const mape_job_config *config,
                mape_job **out_job);
 
 /** @brief Submits a call per item.
  *  @param pool the pool. @param function a registered function. @param items where the items are; copied, unless in a
  *         #mape_buffer. @param config settings; NULL: defaults. @param out_job as for #mape_apply.
- *  @return as #mape_apply, and #MAPE_E_OVERFLOW when count, stride and sizes pass the end of memory. */
+ *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space. */
 int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items, const mape_job_config *config,
              mape_job **out_job);
 
@@ -651,8 +680,8 @@ int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_
  *  @param stream the stream. @param items count items, copied unless in a #mape_buffer. @param count how many.
  *  @param out_accepted receives how many were taken, from the front; may be NULL when count is 1.
  *  @return #MAPE_OK when all were taken; #MAPE_E_AGAIN when the window is full: fetch events, or wait for some, then push the
- *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT;
- *          #MAPE_E_MEMORY. */
+ *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT,
+ *          #MAPE_E_OVERFLOW or #MAPE_E_MEMORY for the first item that was not taken. */
 int mape_stream_push(mape_job *stream, const mape_span *items, size_t count, size_t *out_accepted);
 
 /** @brief Says that no more items come. The stream is done when the last has ended. A second call changes nothing.
@@ -707,7 +736,7 @@ int mape_job_crash(mape_job *job, uint64_t index, mape_crash *out);
  *                     no less than the largest result.
  *  @param out_missing receives how many items did not end well; may be NULL.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when the array is too small for the items, or the
- *          stride for a result; #MAPE_E_STATE; #MAPE_E_HANDLE; #MAPE_E_ARGUMENT. */
+ *          stride for a result, or its size passes the end of the address space; #MAPE_E_STATE; #MAPE_E_HANDLE; #MAPE_E_ARGUMENT. */
 int mape_job_gather(mape_job *job, void *dst, size_t dst_size, size_t stride, uint64_t *out_missing);
 
 /** @brief Reads how a job stands.
@@ -878,7 +907,8 @@ int mape_map_columns(mape_pool *pool, mape_function_id function, uint64_t count,
  *  written when something does not fit.
  *  @param job the job: of #mape_map_columns, #mape_map or #mape_apply. @param columns one per output. @param column_count how many: as
  *         many as the function has outputs. @param out_missing receives how many calls did not end well; may be NULL.
- *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when an output is larger than its place;
+ *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when an output is larger than its place, or places pass
+ *          the end of the address space;
  *          #MAPE_E_ARGUMENT as #mape_map_columns; #MAPE_E_STATE when the job drops its results or its function has no prototype;
  *          #MAPE_E_HANDLE. */
 int mape_job_gather_columns(mape_job *job, const mape_column *columns, size_t column_count, uint64_t *out_missing);
@@ -949,6 +979,22 @@ int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *contex
 /** @defgroup tasks Inside a worker
  *
  *  For worker functions only, on the thread they were called on.
+ *
+ *  **Processes.** A function may start processes. One that it forks can read its inputs, its task and its globals, and hand on what it
+ *  computes by a pipe for example; it has to end by `_exit` or `exec`. It has no memory for results, neither what
+ *  #mape_task_output gave nor what that gives it (writing there is a SIGSEGV), and what it tells by #mape_task_log and
+ *  #mape_task_progress is dropped. When it returns from the function instead, it is ended with exit code 70, and the item goes on as
+ *  if it had ended by itself. A child of vfork(2) that returns has run over its parent's stack, so the worker is ended with it, as
+ *  crashed by signal 9; the item is found by running parts of its range again.
+ *
+ *  **What a function leaves behind** in its process does not reach other functions, but for what the guide lists as left
+ *  (docs/guide.md): a function finds rounding, signals, timers, limits, folder, umask and locale as its own setup left them. A
+ *  worker whose process cannot be made so again, or whose bells a function has closed, gives up its place between two requests;
+ *  nobody is blamed for that, and a #MAPE_EVENT_LOG says why.
+ *
+ *  **Exits.** exit(3), quick_exit(3) and pthread_exit(3) in a worker run the handlers that were registered in it, write what its
+ *  functions have written to streams, and end it: the item has crashed, with that exit code (pthread_exit: 0). Handlers of the host and
+ *  of a zygote program do not run, and streams that these have open are empty in workers: fflush(NULL) writes nothing of theirs.
  *  @{ */
 
 /** @brief Which item of its job this is. @param task the task. @return its index. */
@@ -962,7 +1008,8 @@ uint32_t mape_task_worker(const mape_task *task);
  *  Its start is aligned to the largest power of two, at most 64, that divides size. Calling it again changes the size: what was
  *  written before stays, the address may change. Not zeroed.
  *  @param task the task. @param size bytes of the result. @return the memory, or NULL when size is 0 or the output memory
- *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. */
+ *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. Processes that the function forks
+ *         do not have this memory. */
 void *mape_task_output(mape_task *task, size_t size);
 
 /** @brief In a #mape_run_range_fn: memory for the results of all items of the range, side by side.
@@ -981,7 +1028,7 @@ const void *mape_task_begin(mape_task *task, size_t i, size_t *out_size);
 const void *mape_task_item(const mape_task *task, size_t i, size_t *out_size);
 
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
- *  @param task the task. @param code any number; 0 is taken for 1. @param message text, copied, cut after 1023 bytes; may be NULL.
+ *  @param task the task. @param code any number; 0 is taken for 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
  *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */
 int mape_task_fail(mape_task *task, int code, const char *message);
 
@@ -998,7 +1045,7 @@ int mape_task_cancelled(const mape_task *task);
 void mape_task_progress(mape_task *task, double fraction);
 
 /** @brief Sends a text to the host, where it is an #MAPE_EVENT_LOG. Never blocks; texts the host has no room for are dropped and
- *         counted. @param task the task. @param level an enum #mape_log_level. @param message text, cut after 1023 bytes. */
+ *         counted. @param task the task. @param level an enum #mape_log_level. @param message text, cut to at most 1023 bytes. */
 void mape_task_log(mape_task *task, int level, const char *message);
 
 /** @} */

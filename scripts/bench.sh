@@ -42,12 +42,21 @@ if ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
     rm -rf "$venv"
     if ! { /usr/bin/python3 -m venv "$venv" && "$venv/bin/pip" install -q -r Benchmarks/requirements.txt; } >"$log" 2>&1; then
         cat "$log" >&2
-        echo "bench: could not get the Python peers, see above; this needs the network once" >&2
-        exit 1
+        if [[ " $* " != *" --smoke "* ]]; then
+            echo "bench: could not get the Python peers, see above; this needs the network once" >&2
+            exit 1
+        fi
+        # Whether our own rows run can be seen without them.
+        echo "bench: NOT RUN: the Python peers, which could not be fetched, see above"
+        rm -rf "$venv"
+        export BENCH_WITHOUT_PYTHON=1
+    else
+        cp Benchmarks/requirements.txt "$venv/requirements.txt"
     fi
-    cp Benchmarks/requirements.txt "$venv/requirements.txt"
 fi
+python=$venv/bin/python
+[[ -x $python ]] || python=/usr/bin/python3
 
 # Python's own notes would lie among the sources.
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/Benchmarks
-exec "$venv/bin/python" -m driver "$@"
+exec "$python" -m driver "$@"

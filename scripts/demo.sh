@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the example host and its plugin against dist/, as a user would with CMake, and bakes a picture of the bunny into
-# out/bunny.png. Arguments go to the program: --help lists them.
+# out/bunny.png, or where --out says. Arguments go to the program: --help lists them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,4 +20,5 @@ if ! { cmake -S host-examples/cpp-plugin -B "$build" -DCMAKE_BUILD_TYPE=Release 
     echo "demo: the build failed, see above" >&2
     exit 1
 fi
-exec "$build/bake" --out out/bunny.png "$@"
+[[ " $* " == *" --out"[=\ ]* ]] || set -- --out out/bunny.png "$@"
+exec "$build/bake" "$@"

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Makes the reference, out/docs/index.html, out of include/mapengine.h, README.md and docs/*.md; ends with 1 when doxygen has
-# anything to complain of.
+# Makes the reference, out/docs/index.html, out of include/mapengine.h and the Markdown pages; ends with 1 when a link leads
+# nowhere or doxygen has anything to complain of.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/version.sh
 source scripts/version.sh
 
+python3 scripts/docs_pages.py --check || {
+    echo "docs: see the links above" >&2
+    exit 1
+}
 rm -rf out/docs
 mkdir -p out
 {

@@ -24,7 +24,7 @@ step() {
 step "layout of Swift" swift format lint --strict --parallel "${swift_files[@]}"
 step "layout of C and C++" clang-format --dry-run -Werror "${c_files[@]}"
 step "scripts" shellcheck --external-sources "${scripts[@]}"
-step "what runs after a fork" Tests/checks/fork_safety.sh
+step "what runs after a fork" Tests/checks/fork_safety.sh --sources
 
 # A long file is a hint, no fault.
 for file in "${swift_files[@]}" "${c_files[@]}"; do

@@ -2,10 +2,11 @@
 # Runs tests under a sanitizer, under valgrind, or fuzzes. docs/sanitizers.md tells what each of them sees, and what is left out.
 #
 #     scripts/sanitize.sh address|thread|undefined|valgrind [SUITE...]
-#     scripts/sanitize.sh fuzzer [SECONDS]
+#     scripts/sanitize.sh fuzzer [SECONDS [TARGET...]]
 #
-# SUITE: unit (Swift), abi (C; ABI="test_map ..." names programs), hostile, fuzz (the saved inputs); without one, all that the kind
-# is used for. The fuzzer runs so many seconds (60) per target, with AddressSanitizer.
+# SUITE: self (the sanitizer sees a fault that is planted), unit (Swift), abi (C; ABI="test_map ..." names programs), hostile, fuzz
+# (the saved inputs); without one, all that the kind is used for. The fuzzer runs so many seconds (60) per target, with
+# AddressSanitizer; TARGET: replies, control, api.
 # Everything lies in .build-sanitize/KIND. Reports are in its folder reports, and are shown at the end. The last line is
 # `N passed, N failed`; a report counts as one failure.
 set -uo pipefail
@@ -15,17 +16,18 @@ unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX
 kind=${1:-}
 shift || true
 case $kind in
-    address) letter=ASAN suites=(unit abi hostile fuzz) ;;
-    thread) letter=TSAN suites=(unit abi) ;;
-    undefined) letter=UBSAN suites=(abi hostile fuzz) ;;
-    valgrind) letter=VALGRIND suites=(abi) ;;
+    address) letter=ASAN suites=(self unit abi hostile fuzz) ;;
+    thread) letter=TSAN suites=(self unit abi) ;;
+    undefined) letter=UBSAN suites=(self abi hostile fuzz) ;;
+    valgrind) letter=VALGRIND suites=(self abi) ;;
     fuzzer)
         letter=ASAN suites=(fuzz)
         time=${1:-60}
-        shift || true
+        targets=("${@:2}")
+        set --
         ;;
     *)
-        sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
         exit 64
         ;;
 esac
@@ -144,13 +146,14 @@ add() {
 
 # The tests run host and worker in one process, so that a race between them can be seen.
 run_unit() {
-    local log=$here/unit.log status=0 all
-    MAPENGINE_SANITIZER=$kind swift test "${by_swift[@]}" --disable-xctest --scratch-path "$here/unit" >"$log" 2>&1 || status=$?
-    all=$(sed -nE 's/^. Test run with ([0-9]+) tests? .* passed after .*/\1/p' "$log" | tail -n 1)
-    if [[ -n $all ]]; then
-        echo "$all passed, 0 failed" >>"$log"
-    else
-        grep -aE '^✘' "$log" | head -n 20
+    local log=$here/unit.log xml=$here/unit status=0 results
+    rm -f "$xml"*.xml
+    MAPENGINE_SANITIZER=$kind swift test "${by_swift[@]}" --disable-xctest --xunit-output "$xml.xml" --scratch-path "$here/unit" \
+        >"$log" 2>&1 || status=$?
+    [[ ! -f $xml-swift-testing.xml ]] || xml=$xml-swift-testing
+    if results=$("${PYTHON:-python3}" Tests/checks/results.py "$xml.xml"); then
+        echo "$results" >>"$log"
+        grep '^FAILED' <<<"$results" | head -n 20
     fi
     add unit "$status" "$log"
 }
@@ -168,7 +171,7 @@ sanitized=(PREFIX="$prefix" CC="$clang" EXTRA="${compile[*]}")
 if [[ $kind == fuzzer ]]; then
     build_engine && place "$here/unit/debug/libmapengine.so" || exit 1
     exec make --no-print-directory -C Tests/fuzz fuzz "${sanitized[@]}" ENGINE="$here/unit/debug" BUILD="$here/fuzz" FUZZER=1 \
-        TIME="$time"
+        TIME="$time" ${targets:+"targets=${targets[*]}"}
 fi
 
 if [[ $kind == valgrind ]]; then
@@ -181,19 +184,49 @@ if [[ $kind == valgrind ]]; then
     rm -rf "$prefix"
     cp -r dist "$prefix"
     rm -rf "$prefix/lib/.debug"
-    echo "== abi, valgrind =="
+fi
+
+# A sanitizer that sees nothing looks like code without a fault: it has to report one that is planted.
+run_self() {
+    local log=$here/self.log fault=$kind program=$here/planted under=()
+    [[ $kind != valgrind ]] || fault=address
+    if [[ $kind == valgrind ]]; then
+        cc -std=gnu11 -O1 -g -Wall -Wextra -o "$program" "$rules/planted.c" -lpthread
+        read -ra under <<<"$ABI_UNDER"
+    else
+        "$clang" -std=gnu11 -O1 -g -Wall -Wextra "${compile[@]}" -o "$program" "$rules/planted.c" -lpthread
+    fi >"$log" 2>&1 || {
+        add self 1 "$log"
+        return
+    }
+    "${under[@]}" "$program" "$fault" >>"$log" 2>&1
+    # The report names the line of the fault; it is none of the library's.
+    if grep -qsE 'planted\.c:[0-9]+' "$reports"/*; then
+        echo "1 passed, 0 failed" >>"$log"
+    else
+        echo "FAILED self: $kind did not see the planted fault" | tee -a "$log"
+    fi
+    rm -f "$reports"/*
+    add self 0 "$log"
+}
+
+run_valgrind() {
     run_make abi run PREFIX="$prefix" BUILD="$here/abi" TEST="${ABI:-test_basics test_map test_results test_stream}"
-    suites=()
     # What it has to say of system calls that it does not know is no finding.
     sed -i '/^--[0-9]*--/d' "$reports"/*
-fi
+}
 
 for suite in "${suites[@]}"; do
     echo "== $suite, $kind =="
+    if [[ $kind == valgrind && $suite == abi ]]; then
+        run_valgrind
+        continue
+    fi
     case $suite in
+        self) run_self ;;
         unit) run_unit ;;
         abi | hostile | fuzz)
-            if [[ $suite == "${suites[0]}" || ! -x $prefix/libexec/mapengine-zygote || ${built:-} != 1 ]]; then
+            if [[ ! -x $prefix/libexec/mapengine-zygote || ${built:-} != 1 ]]; then
                 build_library || exit 1
                 built=1
             fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets a Debian 12 machine ready to build MapEngine: checks the Swift toolchain, installs the packages that are
-# missing, and makes the folder that Package.swift links libstdc++ from. Running it again changes nothing, needs no
+# missing, and makes .build-static, the folder of static libraries that Package.swift links. Running it again changes nothing, needs no
 # network and takes a fraction of a second, so `make` runs it each time.
 #
 #     scripts/setup.sh [GROUP...]
@@ -30,7 +30,7 @@ packages_build=(
     python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
     python3                   # reads the compiler's syntax tree in Tests/checks
 )
-packages_docs=(doxygen)
+packages_docs=(doxygen python3)
 packages_lint=(clang-format shellcheck)
 packages_sanitize=(valgrind) # the sanitizers themselves come with the Swift toolchain
 packages_model=(spin)             # checks the models in Tests/model
@@ -113,8 +113,8 @@ check_packages() {
     fi
 }
 
-# The folder holds these two alone, so that a linker that looks there first does not take the shared ones. Of libffi it is the
-# archive whose code can go into a shared library.
+# Fills .build-static. It holds static libraries alone, so that a linker that looks there first does not take the shared ones. Of
+# libffi it is the archive whose code can go into a shared library.
 link_static_libraries() {
     local standard ffi
     standard=$(gcc -print-file-name=libstdc++.a)
@@ -125,19 +125,24 @@ link_static_libraries() {
     mkdir -p .build-static
     link_static "$standard" .build-static/libstdc++.a
     link_static "$ffi" .build-static/libffi.a
+    make_backtrace_library
 }
 
 link_static() {
     if [[ $(readlink "$2" || true) != "$1" ]]; then
         ln -sfn "$1" "$2"
     fi
-    # libbacktrace names functions and lines of a crash. It asks for the loaded libraries by a function of ours, which names only
-    # those that matter (Sources/CMapBridge/forksafe_crash.c).
+}
+
+# libbacktrace names functions and lines of a crash. It asks for the loaded libraries by a function of ours, which names only
+# those that matter (Sources/CMapBridge/forksafe_crash.c); so what is linked is a copy that calls that function.
+make_backtrace_library() {
+    local archive made=.build-static/libmapbacktrace.a
     archive=$(gcc -print-file-name=libbacktrace.a)
     [[ -f $archive ]] || fail "gcc has no libbacktrace.a. Install the package libgcc-$(gcc -dumpversion)-dev, then try again."
-    if [[ ! -f .build-static/libmapbacktrace.a || $archive -nt .build-static/libmapbacktrace.a ]]; then
-        objcopy --redefine-sym dl_iterate_phdr=mapb_crash_objects "$archive" .build-static/libmapbacktrace.a.new
-        mv -f .build-static/libmapbacktrace.a.new .build-static/libmapbacktrace.a
+    if [[ ! -f $made || $archive -nt $made ]]; then
+        objcopy --redefine-sym dl_iterate_phdr=mapb_crash_objects "$archive" $made.new
+        mv -f $made.new $made
     fi
 }
 

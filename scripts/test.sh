@@ -3,8 +3,8 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library fork_safety unit abi types faults untouched soak
-#                                    hostile fuzz install tool quickstart model guide
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library layers results fork_safety unit abi types faults
+#                                    untouched soak hostile fuzz install tool quickstart model guide commands
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -30,13 +30,15 @@ trap stop INT TERM HUP
 
 # ---- What each suite runs. ----
 
+# The build is that of `make build` and of `swift test`.
 unit_tests() {
     echo "building the unit tests"
-    swift build --build-tests --scratch-path .build-test >"$logs/unit-build.log" 2>&1 || {
+    rm -f "$logs"/unit*.xml
+    swift build --build-tests >"$logs/unit-build.log" 2>&1 || {
         cat "$logs/unit-build.log"
         return 1
     }
-    swift test --skip-build --disable-xctest --scratch-path .build-test
+    swift test --skip-build --disable-xctest --xunit-output "$logs/unit.xml"
 }
 
 abi_tests() {
@@ -72,29 +74,29 @@ hostile_tests() {
 
 # The saved inputs, and MADE ones that are new.
 fuzz_tests() {
-    swift build --product mapengine-fuzz --scratch-path .build-test >"$logs/fuzz-build.log" 2>&1 || {
+    swift build --product mapengine-fuzz >"$logs/fuzz-build.log" 2>&1 || {
         cat "$logs/fuzz-build.log"
         return 1
     }
-    make --no-print-directory -C Tests/fuzz run PREFIX="$PWD/dist" ENGINE="$PWD/.build-test/debug" \
+    make --no-print-directory -C Tests/fuzz run PREFIX="$PWD/dist" ENGINE="$PWD/.build/debug" \
         BUILD="$PWD/.build-test/fuzz" MADE="${MADE:-4000}"
 }
 
-# ---- Counting. Each sets `passed` and `failed` from the suite's output. ----
+# ---- Counting. Each sets `passed` and `failed`, from what the suite has written. ----
 
-# Swift Testing: "✔ Test run with 8 tests in 1 suite passed after ...", in which skipped ones are counted; a line per failing test
-# "✘ Test name() failed after ...", per skipped one "➜ Test name() skipped".
+# Swift Testing: from its xUnit file, which it writes at its end. Of a process that ended in the middle there is the log alone, and
+# what that says until then counts.
 count_swift_testing() {
-    local all skipped
-    all=$(sed -nE 's/^. Test run with ([0-9]+) tests? .*(passed|failed) after .*/\1/p' "$1" | tail -n 1)
-    failed=$(grep -cE '^✘ Test .* failed after [0-9.]+ seconds' "$1")
-    failed=$((failed - $(grep -cE '^✘ Test run with [0-9]+ tests? ' "$1")))
-    skipped=$(grep -cE '^➜ Test .* skipped' "$1")
-    if [[ -n $all ]]; then
-        passed=$((all - failed - skipped))
+    local results xml=$logs/unit-swift-testing.xml
+    [[ -f $xml ]] || xml=$logs/unit.xml
+    if results=$("${PYTHON:-python3}" Tests/checks/results.py "$xml" 2>/dev/null); then
+        grep '^FAILED' <<<"$results"
+        count_summary <(echo "$results")
+        ended_early=0
     else
-        # The process ended in the middle: what was said until then counts.
         passed=$(grep -cE '^. Test .* passed after [0-9.]+ seconds' "$1")
+        failed=$(grep -cE '^✘ Test .* failed after [0-9.]+ seconds' "$1")
+        ended_early=1
     fi
 }
 
@@ -124,7 +126,7 @@ suite() {
         return
     fi
     known+=("$name")
-    local log=$logs/$name.log status=0 began=$SECONDS passed=0 failed=0
+    local log=$logs/$name.log status=0 began=$SECONDS passed=0 failed=0 ended_early=0
     printf '\n== %s ==\n' "$title"
     : >"$log"
     # A program that a suite leaves behind could hold a pipe open for ever, so the output goes to a file, and is read from
@@ -143,15 +145,18 @@ suite() {
     if ((status == 124 || status == 137)); then
         echo "FAILED $name: still running after $limit s, see $log"
         failed=$((failed + 1))
+    elif ((ended_early)) && [[ -n $(unfinished_tests "$log") ]]; then
+        echo "FAILED $name: ended with $status in the middle, see $log; begun and not ended:"
+        unfinished_tests "$log"
+        failed=$((failed + 1))
     elif ((passed + failed == 0)); then
         echo "FAILED $name: ran no test (ended with $status), see $log"
         failed=1
     elif ((status != 0 && failed == 0)); then
         echo "FAILED $name: ended with $status though no test failed, see $log"
         failed=1
-    elif [[ $counter == count_swift_testing ]] && ! grep -qE '^. Test run with' "$log"; then
-        echo "FAILED $name: ended with $status in the middle, see $log; begun and not ended:"
-        unfinished_tests "$log"
+    elif ((ended_early)); then
+        echo "FAILED $name: left no results, see $log"
         failed=$((failed + 1))
     fi
     printf -- '-- %s: %d passed, %d failed, %d s\n' "$title" "$passed" "$failed" $((SECONDS - began))
@@ -169,6 +174,8 @@ export -f unit_tests abi_tests fault_tests hostile_tests fuzz_tests untouched so
 
 suite header "the header alone" 300 count_summary Tests/checks/header.sh
 suite library "the library file" 300 count_summary Tests/checks/library.sh
+suite layers "layers of the engine" 300 count_summary Tests/checks/layers.sh
+suite results "how tests are counted" 300 count_summary Tests/checks/results.sh
 suite fork_safety "what runs after a fork" 600 count_summary Tests/checks/fork_safety.sh
 suite unit "unit tests (Swift)" 1200 count_swift_testing unit_tests
 suite abi "the interface (C)" 900 count_summary abi_tests
@@ -183,6 +190,7 @@ suite tool "the command line" 900 count_summary Tests/tool/run.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
 suite model "models of the protocol" 600 count_summary scripts/model.sh --short
 suite guide "the guide's code" 300 count_summary Tests/checks/guide.sh
+suite commands "every command of make" 3600 count_summary Tests/checks/commands.sh
 
 for name in "${wanted[@]}"; do
     if [[ " ${known[*]} " != *" $name "* ]]; then

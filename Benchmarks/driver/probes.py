@@ -9,19 +9,23 @@ import tempfile
 import time
 from pathlib import Path
 
-from .paths import BENCHMARKS, LIBRARY, NATIVE, PLAIN
+from .paths import BENCHMARKS, LIBRARY, NATIVE, PLAIN, SMOKE_VARIABLE, WITHOUT_PYTHON
 from .systems import Failed, run
 
 RANGES = 3000
-PYTHON_PEERS = ("multiprocessing.Pool", "concurrent.futures", "loky", "mpire", "pebble")
+PYTHON_PEERS = () if WITHOUT_PYTHON else ("multiprocessing.Pool", "concurrent.futures", "loky", "mpire", "pebble")
 
 
 def context_switches(pids):
     """Of all threads of these processes, so far."""
     total = 0
     for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            total += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", (task / "status").read_text())))
+        try:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                total += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", (task / "status").read_text())))
+        except (FileNotFoundError, ProcessLookupError):
+            # A peer's helper that has ended.
+            continue
     return total
 
 
@@ -83,7 +87,7 @@ def many_workers(_seconds):
         with tempfile.NamedTemporaryFile(suffix=".callgrind") as file:
             output = run(
                 ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={file.name}",
-                 NATIVE / "many-workers", workers, RANGES],
+                 NATIVE / "many-workers", workers, 100 if SMOKE_VARIABLE in os.environ else RANGES],
                 environment={
                     "LD_LIBRARY_PATH": str(PLAIN / "lib"),
                     "LD_PRELOAD": str(NATIVE / "libvalgrind-pidfd.so"),

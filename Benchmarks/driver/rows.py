@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from . import probes
+from .paths import WITHOUT_PYTHON
 from .systems import Native, Python
 
 OURS = "mapengine"
@@ -19,6 +20,7 @@ class Row:
     rounds: int = 5  # at most
     higher_is_better: bool = False
     parameter: str = ""  # of a sweep: what the numbers behind the name are
+    sizes: tuple = ()  # of a row on growth: beside few, beside many, and the unit of both figures
     seconds: float = 0.2  # for which a system measures in a round, if it takes less by itself
 
 
@@ -27,7 +29,14 @@ def native(row, *programs):
 
 
 def python(row, *systems):
-    return {system: Python(system, row) for system in systems or PYTHON}
+    return {} if WITHOUT_PYTHON else {system: Python(system, row) for system in systems or PYTHON}
+
+
+def growth(name, text, few, many, unit="µs"):
+    """A row whose figure is the ratio of a cost beside many things to the cost beside few, taken one after the other."""
+    return Row(
+        name, "×", f"{text}: {many} to {few}", {OURS: Native("mapengine", name)}, share=0.8, rounds=2, sizes=(few, many, unit)
+    )
 
 
 NAMES = {
@@ -96,8 +105,9 @@ ROWS = [
             "mapengine EXEC, host of 4 GiB": Native("mapengine", "start_exec_large"),
             "mapengine FORK": Native("mapengine", "start_fork"),
             "mapengine FORK, host of 4 GiB": Native("mapengine", "start_fork_large"),
-            "multiprocessing.Pool, host of 4 GiB": Python("multiprocessing.Pool", "start_large"),
-        } | python("start"), share=3,
+        }
+        | ({} if WITHOUT_PYTHON else {"multiprocessing.Pool, host of 4 GiB": Python("multiprocessing.Pool", "start_large")})
+        | python("start"), share=3,
     ),
     Row(
         "recover", "ms", "SIGKILL of a worker to the next result from its replacement",
@@ -123,6 +133,12 @@ ROWS = [
             for system, program in ((OURS, "mapengine"), ("bare processes", "processes"))
         }, share=2, rounds=9,
     ),
+    growth("growth_jobs", "`mape_apply` in a loop, before any is waited for", "4,000 jobs", "32,000 jobs"),
+    growth("growth_buffers", "a span of a map that lies in one of many buffers", "1,000 buffers", "40,000 buffers"),
+    growth("growth_globals", "`mape_set_global`", "100 names", "16,000 names"),
+    growth("growth_streams", "a stream of one item while others are open", "1,000 streams", "16,000 streams"),
+    growth("growth_workers_apply", "one call and its result", "16 workers", "1,024 workers"),
+    growth("growth_workers_map", "an item of `map_small`", "4 workers", "1,024 workers", "ns/item"),
     Row(
         "sweep_chunk", "ns/item", "`map_small` over chunk size",
         native("sweep_chunk", "mapengine", "openmp", "tbb") | python("sweep_chunk", "multiprocessing.Pool"),

@@ -23,6 +23,8 @@ def run(command, timeout=120, **options):
         )
     except subprocess.TimeoutExpired:
         raise Failed(f"no answer within {timeout} s") from None
+    except OSError as error:
+        raise Failed(str(error)) from None
     if done.returncode != 0:
         lines = [line for line in (done.stderr + done.stdout).strip().splitlines() if line.strip()]
         raise Failed(f"exit code {done.returncode}: {lines[-1] if lines else 'no message'}")
@@ -49,8 +51,9 @@ class Native:
             parts = result["run_name"].split("/")
             parameter = parts[1] if len(parts) > 1 and parts[1].isdigit() else ""
             values[parameter] = result[self.counter]
-            if "growth" in result:
-                values["growth"] = result["growth"]
+            for counter in ("growth", "few", "many"):
+                if counter in result:
+                    values[counter] = result[counter]
         if not values:
             raise Failed(f"{self.program} has no {self.benchmark}")
         return values

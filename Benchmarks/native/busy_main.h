@@ -17,7 +17,7 @@ namespace busy {
 constexpr work::Steps item{1, 1'000'000};
 
 /// A fixed amount of work on the calling thread: about 0.15 s when nothing disturbs it.
-inline void main_work() { benchmark::DoNotOptimize(work::walk({2, 150'000'000})); }
+inline void main_work() { benchmark::DoNotOptimize(work::walk({2, work::sized(150'000'000, 1'500'000)})); }
 
 /// The same on as many threads as there are cores.
 inline void main_work_on_all_cores() {

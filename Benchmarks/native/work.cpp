@@ -1,6 +1,7 @@
 #include "work.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 
 namespace work {
@@ -12,6 +13,8 @@ constexpr std::uint64_t factor = 6364136223846793005U;
 constexpr std::uint64_t increment = 1442695040888963407U;
 
 } // namespace
+
+bool is_smoke() { return std::getenv("BENCH_SMOKE") != nullptr; }
 
 std::int64_t square(std::int64_t number) { return number * number; }
 
@@ -70,7 +73,7 @@ std::vector<std::int64_t> expected_squares(std::size_t count) {
 }
 
 std::vector<Steps> uneven_items() {
-    constexpr std::size_t count = 2000;
+    const std::size_t count = sized(2000, 20);
     constexpr std::uint64_t shortest = 95'000; // 0.1 ms at 1 ns a step.
     std::mt19937_64 random(1);
     std::vector<Steps> items(count);
@@ -81,7 +84,7 @@ std::vector<Steps> uneven_items() {
     return items;
 }
 
-std::size_t sweep_count(std::size_t size) { return std::min<std::size_t>(100'000, (32U << 20) / size); }
+std::size_t sweep_count(std::size_t size) { return std::min<std::size_t>(sized(100'000, 100), (32U << 20) / size); }
 
 std::vector<std::uint64_t> payload_input(std::size_t count, std::size_t size) {
     std::vector<std::uint64_t> words(count * size / sizeof(std::uint64_t));

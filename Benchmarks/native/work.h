@@ -9,10 +9,16 @@ namespace work {
 
 /// Workers, or threads, of every system, unless a row says otherwise.
 constexpr int workers = 2;
+
+/// Whether this is a smoke run (scripts/bench.sh --smoke): every row does a little of its work, and no figure counts.
+bool is_smoke();
+/// A size of a row, or the one that it has in a smoke run.
+inline std::size_t sized(std::size_t full, std::size_t smoke) { return is_smoke() ? smoke : full; }
+
 /// The rows of small items: 8 bytes in, 8 bytes out.
-constexpr std::size_t small_items = 1'000'000;
+inline const std::size_t small_items = sized(1'000'000, 10'000);
 /// The row of typed calls.
-constexpr std::size_t typed_calls = 10'000'000;
+inline const std::size_t typed_calls = sized(10'000'000, 10'000);
 /// The rows of large items.
 constexpr std::size_t payloads = 64;
 constexpr std::size_t payload_size = 1 << 20;

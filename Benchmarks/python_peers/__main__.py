@@ -16,11 +16,15 @@ from .pools import POOLS
 
 
 def descendants(pid):
+    """Children and theirs. A pool's helpers and threads may end while they are looked at."""
     found = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children") as file:
-            for child in map(int, file.read().split()):
-                found += [child, *descendants(child)]
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                for child in map(int, file.read().split()):
+                    found += [child, *descendants(child)]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
     return found
 
 

@@ -9,9 +9,17 @@ import os
 import struct
 import time
 
+# A smoke run (scripts/bench.sh --smoke): every row does a little of its work, and no figure counts.
+SMOKE = "BENCH_SMOKE" in os.environ
 PAYLOADS = 64
 PAYLOAD_SIZE = 1 << 20
 WORKERS = 2
+
+
+def sized(full, smoke):
+    """A size of a row, or the one that it has in a smoke run."""
+    return smoke if SMOKE else full
+
 
 _work = ctypes.CDLL(os.environ["BENCH_PYTHON_WORK"])
 _work.peer_line.restype = ctypes.c_double

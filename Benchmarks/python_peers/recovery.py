@@ -13,7 +13,7 @@ import time
 from . import items
 from .sampling import expect
 
-RUNS = 5
+RUNS = items.sized(5, 1)
 
 
 def children():

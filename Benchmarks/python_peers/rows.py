@@ -11,6 +11,7 @@ from . import items
 from .sampling import expect, median_seconds
 
 SMALL_ITEMS = 1_000_000
+SMOKE_ITEMS = 2_000
 # A pool that takes 20 to 100 µs per item has had enough of them after so many.
 SINGLE_ITEMS = {"multiprocessing.Pool": 20_000}
 FEW_ITEMS = 4_000
@@ -19,6 +20,7 @@ DEFAULT_CHUNK_ITEMS = {"mpire": 100_000, "pebble": 100_000}
 
 
 def _small(make, seconds, count, chunk, workers=items.WORKERS):
+    count = items.sized(count, SMOKE_ITEMS)
     pool = make(workers)
     numbers = list(range(count))
     expected = [number * number for number in numbers]
@@ -57,7 +59,7 @@ def apply_cold(make, _seconds):
     pool = make()
     pool.call(items.square, 2)
     took = median_seconds(
-        lambda: pool.call(items.square, 7), 0.5, lambda result: result == 49, between=lambda: time.sleep(0.01)
+        lambda: pool.call(items.square, 7), items.sized(0.5, 0.02), lambda result: result == 49, between=lambda: time.sleep(0.01)
     )
     pool.stop()
     return took * 1e6
@@ -91,7 +93,7 @@ def payload_in(make, seconds):
 def sweep_payload(make, seconds):
     values = {}
     for size in (8, 512, 32 << 10, 256 << 10, 2 << 20):
-        count = min(20_000, (32 << 20) // size)
+        count = min(items.sized(20_000, 50), (32 << 20) // size)
         values[size] = _sums(make, seconds, count, size) / count * 1e9
     return values
 
@@ -122,7 +124,7 @@ def compute(make, _seconds):
 def stream(make, seconds):
     """imap, which is the nearest: results as they come, though nothing bounds what waits."""
     pool = make()
-    count = 200_000
+    count = items.sized(200_000, SMOKE_ITEMS)
     pool.call(items.square, 2)
 
     def run():
@@ -150,7 +152,7 @@ def start_large(make, seconds):
     """`start` by a host that has 4 GiB in memory."""
     import mmap
 
-    ballast = mmap.mmap(-1, 4 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
+    ballast = mmap.mmap(-1, items.sized(4 << 30, 64 << 20), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
     value = start(make, seconds)
     ballast.close()
     return value

@@ -24,10 +24,8 @@
 #include <unistd.h>
 
 static mapb_zygote the_zygote;
-static struct mape_task the_task;
 
 mapb_zygote *mapb_zygote_state(void) { return &the_zygote; }
-mape_task *mapb_worker_task(void) { return &the_task; }
 
 /* ---- control messages ---- */
 
@@ -97,6 +95,10 @@ static void default_signals(void) {
     memset(&plain, 0, sizeof plain);
     plain.sa_handler = SIG_DFL;
     for (int s = 1; s < NSIG; s++) sigaction(s, &plain, NULL);
+    /* To a terminal these processes are in the background: who prints or reads there is not stopped (stty tostop). */
+    plain.sa_handler = SIG_IGN;
+    sigaction(SIGTTOU, &plain, NULL);
+    sigaction(SIGTTIN, &plain, NULL);
     stack_t none;
     memset(&none, 0, sizeof none);
     none.ss_flags = SS_DISABLE;
@@ -142,6 +144,7 @@ static void parent_may_be_gone(int signal) {
 
 int mapb_zygote_process(int parent) {
     setpgid(0, 0);
+    mapb_leave_real_time();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "mape-zygote", 0, 0, 0);
     if (parent) {
@@ -283,13 +286,6 @@ void *mapb_private_memory(uint64_t size) {
     return at == MAP_FAILED ? NULL : at;
 }
 
-void mapb_worker_exit(void) {
-    /* Not fflush(NULL): in a snapshot of the host that would write the host's unwritten file data a second time. */
-    fflush(stdout);
-    fflush(stderr);
-    _exit(0);
-}
-
 /* ---- small things ---- */
 
 int64_t mapb_clock(void) {
@@ -325,15 +321,6 @@ void mapb_ring_bell(int fd) {
     (void)written; /* A full bell is readable already. */
 }
 
-int mapb_own_bell(int fd) {
-    char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (own < 0) return fd;
-    close(fd);
-    return own;
-}
-
 void mapb_say(const char *text, uint64_t size) {
     ssize_t written = write(2, text, size);
     if (written >= 0) written = write(2, "\n", 1);
@@ -341,7 +328,6 @@ void mapb_say(const char *text, uint64_t size) {
 }
 
 void mapb_copy(void *to, const void *from, uint64_t size) { memmove(to, from, size); }
-uint64_t mapb_length(const char *text, uint64_t limit) { return strnlen(text, limit); }
 int mapb_same_text(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
 uint64_t mapb_hash(const char *text) {

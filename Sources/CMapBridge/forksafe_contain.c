@@ -13,15 +13,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MARK ((rlim_t)0x6d617065 << 32) /* "mape", then the worker's process id. */
+
+/* ---- the class of who made it ---- */
+
+/* Threads and processes inherit the class of scheduling of the thread that makes them (sched(7)). A host's thread that may take a
+ * processor for itself, for sound for example, has that for its own short work: what spins and computes in its place would hold up
+ * the machine. Others, such as SCHED_IDLE and SCHED_BATCH, are modest, and meant for all that a program does. */
+void mapb_leave_real_time(void) {
+    const struct sched_param none = {0};
+    const int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    if (policy != SCHED_FIFO && policy != SCHED_RR && policy != 6 /* SCHED_DEADLINE */) return;
+    sched_setscheduler(0, SCHED_OTHER, &none);
+    prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0); /* As a process has it; of those classes one inherits 0. */
+}
 
 /* ---- a worker's limits ---- */
 

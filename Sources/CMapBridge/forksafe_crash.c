@@ -74,7 +74,7 @@ static struct {
 static uint16_t put_text(const char *text) {
     mapb_crash *r = crash.record;
     if (!text || !*text) return 0;
-    size_t length = strnlen(text, 400);
+    size_t length = mapb_length(text, 400);
     for (uint32_t at = 1; at < r->head.text_size; at += (uint32_t)strnlen(r->text + at, r->head.text_size - at) + 1) {
         if (strncmp(r->text + at, text, length) == 0 && r->text[at + length] == 0) return (uint16_t)at;
     }

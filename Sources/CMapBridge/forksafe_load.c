@@ -16,7 +16,7 @@ int mapb_process_role;
 void mapb_become_worker(void) { mapb_process_role = MAPB_ROLE_WORKER; }
 
 static void say(char *message, uint64_t size, const char *what, const char *name, const char *why) {
-    snprintf(message, size, "%s \"%s\": %s", what, name, why ? why : "unknown reason");
+    mapb_cut(message, size, snprintf(message, size, "%s \"%s\": %s", what, name, why ? why : "unknown reason"));
 }
 
 int mapb_load_library(const char *path, char *message, uint64_t size) {

@@ -139,7 +139,7 @@ static int fail(mape_task *task, int code, const char *format, ...) {
     task->fail_code = code;
     task->fail_size = size < 0                             ? 0
                       : size < (int)sizeof task->fail_text ? (uint32_t)size
-                                                           : (uint32_t)sizeof task->fail_text - 1;
+                                                           : (uint32_t)mapb_whole(task->fail_text, sizeof task->fail_text - 1);
     return MAPB_NATIVE_FAILED;
 }
 
@@ -327,6 +327,7 @@ static int call(mape_task *task, native_prepared *n, const struct source *from, 
     errno = 0;
     ffi_call(&n->call, n->function, in_place ? record : small.bytes, n->values);
     int error = errno;
+    if (!mapb_is_alone(task)) mapb_stray_exit(); /* "int fork(void)" is a function as well. */
     if (plan->result_form == MAPB_FORM_VALUE && !in_place) memcpy(record, small.bytes, plan->result_size);
     if (plan->flags & MAPB_NATIVE_ERRNO) memcpy(record + plan->errno_offset, &error, sizeof error);
     if (plan->result_form == MAPB_FORM_TEXT) return store_text(task, plan, small.text, record);
@@ -369,6 +370,7 @@ static int run_general(mape_task *task, native_prepared *n, uint8_t *records, ui
     for (; i < end; i++) {                                                                                             \
         if (!begin(task, i)) break;                                                                                    \
         type result = __VA_ARGS__;                                                                                     \
+        if (!mapb_peek32(alone)) mapb_stray_exit();                                                                    \
         memcpy(records + i * sizeof result, &result, sizeof result);                                                   \
     }
 #define CASES(base, type)                                                                                              \
@@ -398,6 +400,7 @@ static int run_general(mape_task *task, native_prepared *n, uint8_t *records, ui
 static int run_shortcut(mape_task *task, const native_prepared *n, const mapb_column *columns, uint8_t *records,
                         uint64_t *position, uint64_t end) {
     void (*f)(void) = n->function;
+    const uint32_t *alone = task->alone;
     const uint8_t *at[4] = {0};
     int64_t stride[4] = {0};
     uint64_t i = *position;

@@ -28,10 +28,13 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "forksafe_sandbox_calls.h"
 
 #if defined(__x86_64__)
 #define MACHINE AUDIT_ARCH_X86_64
@@ -43,212 +46,11 @@
 #error "the low half of an argument is taken to come first"
 #endif
 
-/* Calls up to mseal(2), Linux 6.10, were looked at; from 424 on numbers are the same on every machine. */
-#define LAST_KNOWN                 462
-#define NR_clone3                  435
-#define NR_openat2                 437
-#define NR_pidfd_getfd             438
-#define NR_process_madvise         440
-#define NR_mount_setattr           442
-#define NR_quotactl_fd             443
-#define NR_landlock_create_ruleset 444
-#define NR_landlock_restrict_self  446
-#define NR_process_mrelease        448
-#define NR_fchmodat2               452
-
-/* How a call is decided. */
-enum rule {
-    REFUSE,       /* Always, with `error`. */
-    NO_BITS,      /* Refused when the argument has one of the bits in `value`. */
-    ALL_BITS,     /* Refused unless it has them all. */
-    ONLY_SELF,    /* Refused unless it is this process's id. */
-    SELF_OR_ZERO, /* Refused unless it is that, or 0. */
-    NOT_VALUE,    /* Refused when it is `value`. */
-    ONLY_NULL,    /* Refused unless it is 0 in all its 64 bits. */
-    STREAM_PAIR,  /* socketpair(AF_UNIX, SOCK_STREAM | flags). */
-    IOCTL         /* Refused unless the request is among `readable`. */
-};
-
-struct line {
-    int call;
-    uint8_t rule, argument, error;
-    uint32_t value;
-};
-
-/* Requests of ioctl(2) that read the state of a terminal or file, or touch this process's descriptor alone. Others reach far: TIOCSTI
- * types into the user's terminal, FS_IOC_SETFLAGS changes a file that is open for reading. */
-static const uint32_t readable[] = {
-    0x5401 /* TCGETS */,   0x802c542a /* TCGETS2 */, 0x5413 /* TIOCGWINSZ */, 0x540f /* TIOCGPGRP */,
-    0x541b /* FIONREAD */, 0x5421 /* FIONBIO */,     0x5450 /* FIONCLEX */,   0x5451 /* FIOCLEX */,
-    0x5460 /* FIOQSIZE */, 2 /* FIGETBSZ */,
-};
-
-#define WRITES (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
-#define FILES(call)                                                                                                    \
-    { SYS_##call, REFUSE, 0, EACCES, 0 }
-#define NEVER(call)                                                                                                    \
-    { SYS_##call, REFUSE, 0, EPERM, 0 }
-
-static const struct line lines[] = {
-    /* files */
-    {SYS_openat, NO_BITS, 2, EACCES, WRITES},
-    {NR_openat2, REFUSE, 0, ENOSYS, 0}, /* Its flags are in memory. */
-    FILES(unlinkat),
-    FILES(renameat2),
-    FILES(mkdirat),
-    FILES(mknodat),
-    FILES(linkat),
-    FILES(symlinkat),
-    FILES(truncate),
-    FILES(fchmod),
-    FILES(fchmodat),
-    {NR_fchmodat2, REFUSE, 0, EACCES, 0},
-    FILES(fchown),
-    FILES(fchownat),
-    FILES(utimensat),
-    FILES(setxattr),
-    FILES(lsetxattr),
-    FILES(fsetxattr),
-    FILES(removexattr),
-    FILES(lremovexattr),
-    FILES(fremovexattr),
-    NEVER(open_by_handle_at),
-    NEVER(fanotify_init),
-    NEVER(fanotify_mark),
-#if defined(__x86_64__)
-    {SYS_open, NO_BITS, 1, EACCES, WRITES},
-    FILES(creat),
-    FILES(unlink),
-    FILES(rename),
-    FILES(renameat),
-    FILES(mkdir),
-    FILES(rmdir),
-    FILES(mknod),
-    FILES(link),
-    FILES(symlink),
-    FILES(chmod),
-    FILES(chown),
-    FILES(lchown),
-    FILES(utime),
-    FILES(utimes),
-    FILES(futimesat),
-    NEVER(uselib),
-#elif defined(SYS_renameat)
-    FILES(renameat),
-#endif
-    {SYS_ioctl, IOCTL, 1, EPERM, 0},
-    {SYS_fcntl, NOT_VALUE, 1, EPERM, F_SETOWN}, /* With F_SETSIG it would send any signal to anybody. */
-    {SYS_fcntl, NOT_VALUE, 1, EPERM, 15},       /* F_SETOWN_EX */
-
-    /* sockets and queues */
-    FILES(socket),
-    FILES(connect),
-    FILES(bind),
-    FILES(listen),
-    FILES(accept),
-    FILES(accept4),
-    {SYS_socketpair, STREAM_PAIR, 0, EACCES, 0},
-    {SYS_sendto, ONLY_NULL, 4, EACCES, 0},
-    FILES(shmget),
-    FILES(shmat),
-    FILES(shmctl),
-    FILES(semget),
-    FILES(semop),
-    FILES(semtimedop),
-    FILES(semctl),
-    FILES(msgget),
-    FILES(msgsnd),
-    FILES(msgrcv),
-    FILES(msgctl),
-    FILES(mq_open),
-    FILES(mq_unlink),
-
-    /* processes */
-    FILES(execve),
-    FILES(execveat),
-    {SYS_clone, ALL_BITS, 0, EPERM, CLONE_THREAD},
-    {NR_clone3, REFUSE, 0, ENOSYS, 0}, /* Its flags are in memory. */
-#if defined(__x86_64__)
-    NEVER(fork),
-    NEVER(vfork),
-#endif
-    NEVER(unshare),
-    NEVER(setns),
-    {SYS_kill, ONLY_SELF, 0, EPERM, 0},
-    {SYS_tkill, ONLY_SELF, 0, EPERM, 0},
-    {SYS_tgkill, ONLY_SELF, 0, EPERM, 0},
-    {SYS_rt_sigqueueinfo, ONLY_SELF, 0, EPERM, 0},
-    {SYS_rt_tgsigqueueinfo, ONLY_SELF, 0, EPERM, 0},
-    {SYS_prlimit64, SELF_OR_ZERO, 0, EPERM, 0},
-    {SYS_setpriority, SELF_OR_ZERO, 1, EPERM, 0},
-    {SYS_ioprio_set, SELF_OR_ZERO, 1, EPERM, 0},
-    {SYS_migrate_pages, SELF_OR_ZERO, 0, EPERM, 0},
-    {SYS_move_pages, SELF_OR_ZERO, 0, EPERM, 0},
-    {SYS_prctl, NOT_VALUE, 0, EPERM, PR_SET_PDEATHSIG}, /* It ends with its zygote. */
-    NEVER(setpgid),
-    NEVER(setsid),
-    NEVER(ptrace),
-    NEVER(process_vm_readv),
-    NEVER(process_vm_writev),
-    NEVER(kcmp),
-    NEVER(pidfd_open),
-    NEVER(pidfd_send_signal),
-    {NR_pidfd_getfd, REFUSE, 0, EPERM, 0},
-    {NR_process_madvise, REFUSE, 0, EPERM, 0},
-    {NR_process_mrelease, REFUSE, 0, EPERM, 0},
-
-    /* the kernel and the machine */
-    NEVER(bpf),
-    NEVER(perf_event_open),
-    NEVER(userfaultfd),
-    NEVER(io_uring_setup),
-    NEVER(io_uring_enter),
-    NEVER(io_uring_register),
-    NEVER(add_key),
-    NEVER(request_key),
-    NEVER(keyctl),
-    NEVER(mount),
-    NEVER(umount2),
-    NEVER(pivot_root),
-    NEVER(chroot),
-    NEVER(move_mount),
-    NEVER(open_tree),
-    NEVER(fsopen),
-    NEVER(fsconfig),
-    NEVER(fsmount),
-    NEVER(fspick),
-    {NR_mount_setattr, REFUSE, 0, EPERM, 0},
-    NEVER(swapon),
-    NEVER(swapoff),
-    NEVER(quotactl),
-    {NR_quotactl_fd, REFUSE, 0, EPERM, 0},
-    NEVER(acct),
-    NEVER(sethostname),
-    NEVER(setdomainname),
-    NEVER(reboot),
-    NEVER(init_module),
-    NEVER(finit_module),
-    NEVER(delete_module),
-    NEVER(kexec_load),
-    NEVER(kexec_file_load),
-    NEVER(settimeofday),
-    NEVER(clock_settime),
-    NEVER(clock_adjtime),
-    NEVER(adjtimex),
-    NEVER(vhangup),
-    NEVER(syslog),
-    NEVER(nfsservctl),
-#if defined(__x86_64__)
-    NEVER(iopl),
-    NEVER(ioperm),
-#endif
-};
-
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define MOST         1024
 
-/* The program while it grows. Each rule is a piece of its own, so that no jump is long: at the call's number it goes on, else behind
- * the piece. A piece ends in a decision, but for calls with several rules. */
+/* The program while it grows. What is said of one call is a piece of its own, so that no jump is long: at the call's number it goes
+ * on, else behind the piece. A piece ends in a decision, so the number is loaded once, before the first. */
 struct program {
     struct sock_filter code[MOST];
     unsigned count;
@@ -268,12 +70,21 @@ static void answer(struct program *p, uint32_t what) { put(p, BPF_RET | BPF_K, 0
 
 #define ARGUMENT(n) (offsetof(struct seccomp_data, args) + (size_t)(n)*8)
 
-/* Loads the call's number anew: an earlier rule of the same call has loaded an argument. */
+/* The commands of a call, then those for files of its own. Number and command are 32 bits to the kernel, too. */
+static void add_commands(struct program *p, const struct line *l) {
+    const struct commands *c = commands;
+    while (c->call != l->call) c++;
+    const unsigned harmless = c->harmless_count, own = c->own_count;
+    /* Behind all comparisons: 2 instructions that look at the descriptor, then the refusal, which is jumped over. */
+    for (unsigned i = 0; i < harmless; i++)
+        jump_if(p, BPF_JEQ, c->harmless[i], (uint8_t)(harmless - 1 - i + own + 3), 0);
+    for (unsigned i = 0; i < own; i++) jump_if(p, BPF_JEQ, c->own[i], (uint8_t)(own - 1 - i), i + 1 < own ? 0 : 2);
+    load(p, ARGUMENT(0));
+    jump_if(p, BPF_JGT, STANDARD_FILES, 1, 0);
+}
+
+/* One line: goes on behind the refusal if the call may be made. */
 static void add(struct program *p, const struct line *l, uint32_t self) {
-    const uint32_t refuse = SECCOMP_RET_ERRNO | l->error;
-    load(p, offsetof(struct seccomp_data, nr));
-    struct sock_filter *is_it = put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, (uint32_t)l->call);
-    const unsigned start = p->count;
     if (l->rule != REFUSE) load(p, ARGUMENT(l->argument));
     switch ((enum rule)l->rule) {
     case REFUSE: break;
@@ -285,10 +96,32 @@ static void add(struct program *p, const struct line *l, uint32_t self) {
         jump_if(p, BPF_JEQ, 0, 1, 0);
         break;
     case NOT_VALUE: jump_if(p, BPF_JEQ, l->value, 0, 1); break;
+    case ONLY_VALUE: jump_if(p, BPF_JEQ, l->value, 1, 0); break;
     case ONLY_NULL:
         jump_if(p, BPF_JEQ, 0, 0, 2);
         load(p, ARGUMENT(l->argument) + 4);
         jump_if(p, BPF_JEQ, 0, 1, 0);
+        break;
+    case ONE_OF: add_commands(p, l); break;
+    case OWN_FILE: jump_if(p, BPF_JGT, STANDARD_FILES, 1, 0); break;
+    case OWN_MAP:
+        jump_if(p, BPF_JGT, STANDARD_FILES, 3, 0);
+        load(p, ARGUMENT(3));
+        jump_if(p, BPF_JSET, MAP_ANONYMOUS, 1, 0);
+        break;
+    case OWN_SEEK: /* lseek(fd, 0, SEEK_CUR), 0 in all its 64 bits */
+        jump_if(p, BPF_JGT, STANDARD_FILES, 7, 0);
+        load(p, ARGUMENT(1));
+        jump_if(p, BPF_JEQ, 0, 0, 4);
+        load(p, ARGUMENT(1) + 4);
+        jump_if(p, BPF_JEQ, 0, 0, 2);
+        load(p, ARGUMENT(2));
+        jump_if(p, BPF_JEQ, SEEK_CUR, 1, 0);
+        break;
+    case OWN_DUP:
+        jump_if(p, BPF_JGT, STANDARD_FILES, 3, 0);
+        load(p, ARGUMENT(1));
+        jump_if(p, BPF_JGT, STANDARD_FILES, 0, 1);
         break;
     case STREAM_PAIR:
         jump_if(p, BPF_JEQ, AF_UNIX, 0, 3);
@@ -296,13 +129,20 @@ static void add(struct program *p, const struct line *l, uint32_t self) {
         put(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xf); /* Without SOCK_CLOEXEC and SOCK_NONBLOCK. */
         jump_if(p, BPF_JEQ, SOCK_STREAM, 1, 0);
         break;
-    case IOCTL:
-        for (unsigned i = 0; i < COUNT(readable); i++)
-            jump_if(p, BPF_JEQ, readable[i], (uint8_t)(COUNT(readable) - i), 0);
-        break;
     }
-    answer(p, refuse);
+    answer(p, SECCOMP_RET_ERRNO | l->error);
+}
+
+/* All lines of the call that line `first` is of. @return how many they are. */
+static unsigned add_call(struct program *p, unsigned first, uint32_t self) {
+    struct sock_filter *is_it = put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, (uint32_t)lines[first].call);
+    const unsigned start = p->count;
+    unsigned count = 0;
+    do add(p, &lines[first + count++], self);
+    while (first + count < COUNT(lines) && lines[first + count].call == lines[first].call);
+    if (lines[first].rule != REFUSE) answer(p, SECCOMP_RET_ALLOW);
     is_it->jf = (uint8_t)(p->count - start);
+    return count;
 }
 
 /* BSS rather than stack: 8 KiB. Only the worker's one thread is here. */
@@ -320,7 +160,7 @@ static int install_filter(void) {
     load(&filter, offsetof(struct seccomp_data, nr));
     jump_if(&filter, BPF_JGT, LAST_KNOWN, 0, 1); /* Those of x32 are larger by 2^30. */
     answer(&filter, SECCOMP_RET_ERRNO | ENOSYS);
-    for (unsigned i = 0; i < COUNT(lines); i++) add(&filter, &lines[i], self);
+    for (unsigned i = 0; i < COUNT(lines);) i += add_call(&filter, i, self);
     answer(&filter, SECCOMP_RET_ALLOW);
     if (filter.count >= MOST) return E2BIG;
     struct sock_fprog program = {(unsigned short)filter.count, filter.code};
@@ -385,18 +225,25 @@ static int give_up_rights(void) {
     return syscall(SYS_capset, &head, sets) == 0 ? 0 : errno;
 }
 
+/* Steps into it, with the calls they are made of. */
+static const char *const steps[] = {
+    "giving up rights (prctl, capget, capset)",
+    "closing descriptors of others (openat, getdents64 on /proc/self/fd)",
+    "Landlock (landlock_create_ruleset, landlock_restrict_self)",
+    "the filter of system calls (seccomp)",
+};
+
+const char *mapb_sandbox_failed(int code) {
+    const int step = code - (int)MAPB_EXIT_NO_SANDBOX;
+    return step >= 0 && step < (int)COUNT(steps) ? steps[step] : NULL;
+}
+
 int mapb_enter_sandbox(const int *keep, int count, char message[128]) {
-    const char *what = "giving up rights";
-    int why = give_up_rights();
-    mapb_close_others(keep, count, 0);
-    if (!why) {
-        what = "Landlock";
-        why = restrict_by_landlock();
-    }
-    if (!why) {
-        what = "the filter of system calls";
-        why = install_filter();
-    }
-    if (why) snprintf(message, 128, "the sandbox cannot be entered: %s: error %d", what, why);
-    return why;
+    int step = 0, why = give_up_rights();
+    if (!why) step++, why = mapb_close_others(keep, count, 0);
+    if (!why) step++, why = restrict_by_landlock();
+    if (!why) step++, why = install_filter();
+    if (!why) return 0;
+    snprintf(message, 128, "the sandbox cannot be entered: %s: error %d", steps[step], why);
+    return (int)MAPB_EXIT_NO_SANDBOX + step;
 }

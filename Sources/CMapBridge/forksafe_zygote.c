@@ -8,20 +8,30 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-int mapb_open_pidfd(mapb_spawned *out) {
+int mapb_open_pidfd(mapb_spawned *out, const char **call) {
+    int why = 0;
+    *call = "pidfd_open";
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
     if (out->pidfd < 0) return errno;
-    if (out->pidfd > 2) return 0;
-    /* The host has closed one of its standard files: see above_standard in host.c. */
-    int low = out->pidfd, why = 0;
-    out->pidfd = fcntl(low, F_DUPFD_CLOEXEC, 3);
-    if (out->pidfd < 0) why = errno;
-    close(low);
+    if (out->pidfd <= 2) {
+        /* The host has closed one of its standard files: see above_standard in host.c. */
+        int low = out->pidfd;
+        out->pidfd = fcntl(low, F_DUPFD_CLOEXEC, 3);
+        if (out->pidfd < 0) why = errno;
+        close(low);
+        if (why) return why;
+    }
+    /* What it is to be killed by one day: flags that there are none of are invalid, or the call is denied. */
+    *call = "pidfd_send_signal";
+    if (syscall(SYS_pidfd_send_signal, out->pidfd, 0, NULL, -1) != 0 && (errno == EPERM || errno == ENOSYS)) {
+        why = errno;
+        close(out->pidfd);
+        out->pidfd = -1;
+    }
     return why;
 }
 
@@ -31,7 +41,7 @@ static int is_among(const int *all, int count, int one) {
     return 0;
 }
 
-void mapb_close_others(const int *keep, int count, int marked_only) {
+int mapb_close_others(const int *keep, int count, int marked_only) {
     struct entry {
         uint64_t inode, offset;
         uint16_t size;
@@ -40,9 +50,10 @@ void mapb_close_others(const int *keep, int count, int marked_only) {
     };
     _Alignas(uint64_t) char bytes[4096];
     int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return;
+    if (folder < 0) return errno;
+    long got;
     /* Closing while reading the folder is safe: the position counts descriptors, and only smaller ones go. */
-    for (long got; (got = syscall(SYS_getdents64, folder, bytes, sizeof bytes)) > 0;) {
+    while ((got = syscall(SYS_getdents64, folder, bytes, sizeof bytes)) > 0) {
         for (long at = 0; at < got;) {
             struct entry *e = (struct entry *)(bytes + at);
             at += e->size;
@@ -53,24 +64,26 @@ void mapb_close_others(const int *keep, int count, int marked_only) {
             if (!marked_only || (fcntl(fd, F_GETFD) & FD_CLOEXEC)) close(fd);
         }
     }
+    const int why = got < 0 ? errno : 0;
     close(folder);
+    return why;
 }
 
-int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out) {
+int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call) {
     int parent = getpid();
+    *call = "fork";
     pid_t pid = fork();
     if (pid < 0) return errno;
     if (pid == 0) {
         mapb_become_worker();
         /* What the host has not written yet is the host's to write. */
-        __fpurge(stdout);
-        __fpurge(stderr);
-        mapb_close_others(&control, 1, 1); /* What exec would have done. */
+        mapb_purge_streams();
+        if (mapb_close_others(&control, 1, 1) != 0) _exit(MAPB_EXIT_DENIED); /* What exec would have done. */
         if (env) environ = (char **)env;
         mapb_zygote_run(control, parent);
     }
     out->pid = pid;
-    int why = mapb_open_pidfd(out);
+    int why = mapb_open_pidfd(out, call);
     if (why) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);

@@ -6,10 +6,8 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,7 +17,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,16 +24,19 @@
 
 static uint64_t *host_mark; /* A page that a fork finds zeroed. */
 
-int mapb_remember_host(void) {
+int mapb_remember_host(const char **call) {
     if (__atomic_load_n(&host_mark, __ATOMIC_ACQUIRE)) return 0;
     uint64_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *call = "mmap";
     if (page == MAP_FAILED) return errno;
+    *call = "madvise(MADV_WIPEONFORK)";
     if (madvise(page, 4096, MADV_WIPEONFORK) != 0) {
         int why = errno;
         munmap(page, 4096);
         return why;
     }
     *page = 1;
+    mapb_find_address_end();
     uint64_t *none = NULL;
     if (!__atomic_compare_exchange_n(&host_mark, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         munmap(page, 4096);
@@ -74,20 +74,44 @@ static int both_above_standard(int pair[2]) {
 
 /* ---- memory ---- */
 
-int mapb_memfd(const char *name, uint64_t size) {
+int mapb_memfd(const char *name, uint64_t size, const char **call) {
+    *call = "memfd_create";
     int fd = above_standard(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (fd < 0) return fd;
-    if (ftruncate(fd, (off_t)size) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-        int why = errno;
-        close(fd);
-        return -why;
-    }
-    return fd;
+    *call = "ftruncate of a memfd";
+    int got = ftruncate(fd, (off_t)size);
+    if (got == 0) *call = "fcntl(F_ADD_SEALS)", got = fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    if (got == 0) return fd;
+    int why = errno;
+    close(fd);
+    return -why;
+}
+
+/* Where all memory to come is locked (mlockall(2), MCL_FUTURE), mmap takes every page at once, and refuses what is beyond
+ * RLIMIT_MEMLOCK. So a mapping begins with one page that cannot be touched, is unlocked, and grows. */
+void *mapb_map_unlocked(uint64_t size, int flags, int fd) {
+    void *first = mmap(NULL, 4096, PROT_NONE, flags | MAP_NORESERVE, fd, 0);
+    if (first == MAP_FAILED) return NULL;
+    munlock(first, 4096); /* Where it is denied (@memlock of systemd), so is locking. */
+    void *at = mremap(first, 4096, size, MREMAP_MAYMOVE);
+    if (at != MAP_FAILED) return at;
+    int why = errno;
+    munmap(first, 4096);
+    if (why == EPERM || why == ENOSYS) at = mmap(NULL, size, PROT_NONE, flags | MAP_NORESERVE, fd, 0);
+    if (at != MAP_FAILED) return at;
+    errno = why;
+    return NULL;
 }
 
 uint8_t *mapb_map_host(int fd, uint64_t size) {
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (at == MAP_FAILED) return NULL;
+    void *at = mapb_map_unlocked(size, MAP_SHARED, fd);
+    if (!at) return NULL;
+    if (mprotect(at, size, PROT_READ | PROT_WRITE) != 0) {
+        int why = errno;
+        munmap(at, size);
+        errno = why;
+        return NULL;
+    }
     madvise(at, size, MADV_DONTFORK);
     madvise(at, size, MADV_DONTDUMP);
     return at;
@@ -101,89 +125,6 @@ int mapb_open_read_only(int fd) {
 
 void mapb_give_back(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE); }
 void mapb_unmap(uint8_t *at, uint64_t size) { munmap(at, size); }
-
-/* ---- processes ---- */
-
-int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int why = posix_spawn_file_actions_init(&actions);
-    if (why) return why;
-    why = posix_spawnattr_init(&attributes);
-    if (why) {
-        posix_spawn_file_actions_destroy(&actions);
-        return why;
-    }
-    sigemptyset(&none);
-    sigfillset(&all);
-    /* dup2 onto itself would leave close-on-exec set; posix_spawn clears it then (POSIX.1-2017 TC2, glibc 2.29). */
-    if (!why) why = posix_spawn_file_actions_adddup2(&actions, control, 3);
-    if (!why) why = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-    if (!why) why = posix_spawnattr_setsigmask(&attributes, &none);
-    if (!why) why = posix_spawnattr_setsigdefault(&attributes, &all);
-    if (!why) why = posix_spawnattr_setpgroup(&attributes, 0);
-    if (!why)
-        why = posix_spawnattr_setflags(&attributes,
-                                       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    pid_t pid = 0;
-    if (!why) why = posix_spawn(&pid, path, &actions, &attributes, argv, env);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (why) return why;
-    out->pid = pid;
-    why = mapb_open_pidfd(out);
-    if (why) {
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        out->pid = 0;
-    }
-    return why;
-}
-
-int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms) {
-    if (zygote->pid == 0) return 1;
-    struct pollfd ended = {zygote->pidfd, POLLIN, 0};
-    int got;
-    do got = poll(&ended, 1, timeout_ms);
-    while (got < 0 && errno == EINTR);
-    if (got <= 0) return 0;
-    siginfo_t info;
-    memset(&info, 0, sizeof info);
-    /* P_PIDFD (Linux 5.4): never somebody else's child, even when the host has reaped ours with waitpid(-1). */
-    while (waitid((idtype_t)3, (id_t)zygote->pidfd, &info, WEXITED) != 0 && errno == EINTR) {}
-    zygote->how = info.si_code;
-    zygote->status = info.si_status;
-    close(zygote->pidfd);
-    zygote->pidfd = -1;
-    zygote->pid = 0;
-    return 1;
-}
-
-void mapb_kill_zygote(mapb_spawned *zygote) {
-    if (zygote->pid) syscall(SYS_pidfd_send_signal, zygote->pidfd, SIGKILL, NULL, 0);
-}
-
-int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread) {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all, before;
-    int why = pthread_attr_init(&attributes);
-    if (why) return why;
-    /* In a FORK start this thread's stack is the one that the user's functions run on. */
-    pthread_attr_setstacksize(&attributes, 8u << 20);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    why = pthread_create(&thread, &attributes, run, context);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (why) return why;
-    pthread_setname_np(thread, "mapengine");
-    *out_thread = (uint64_t)thread;
-    return 0;
-}
-
-void mapb_join_thread(uint64_t thread) { pthread_join((pthread_t)thread, NULL); }
 
 /* ---- waiting and waking ---- */
 
@@ -239,7 +180,7 @@ int mapb_epoll_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns) {
     if (count > 64) count = 64;
     int got = epoll_wait(epoll, events, count, to_milliseconds(timeout_ns));
     for (int i = 0; i < got; i++) tags[i] = events[i].data.u64;
-    return got < 0 ? 0 : got;
+    return got >= 0 || errno == EINTR ? got < 0 ? 0 : got : -errno;
 }
 
 static struct timespec *to_timespec(int64_t ns, struct timespec *out) {
@@ -248,6 +189,8 @@ static struct timespec *to_timespec(int64_t ns, struct timespec *out) {
     out->tv_nsec = ns % 1000000000;
     return out;
 }
+
+void mapb_nap(void) { nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL); }
 
 void mapb_poll(int fd, int64_t timeout_ns) {
     struct pollfd one = {fd, POLLIN, 0};

@@ -20,6 +20,39 @@ struct MapError: Error {
 
     static func system(_ call: String, _ why: Int32) -> MapError {
         MapError(
-            why == ENOMEM ? MAPE_E_MEMORY : MAPE_E_SYSTEM, unsafe "\(call) failed: \(String(cString: strerror(why)))")
+            why == ENOMEM ? MAPE_E_MEMORY : MAPE_E_SYSTEM,
+            unsafe "\(call) failed: \(String(cString: strerror(why)))" + hint(why))
+    }
+
+    /// The engine's thread could not be had.
+    static func thread(_ why: Int32) -> MapError {
+        let error = system("pthread_create (mmap, mprotect, clone3)", why)
+        guard why == EAGAIN else { return error }
+        return MapError(
+            MAPE_E_SYSTEM,
+            error.message
+                + ": a limit of processes or threads is reached (RLIMIT_NPROC, pids.max), or the calling thread is of the class SCHED_DEADLINE, which cannot make others"
+        )
+    }
+
+    /// A mapping that could not be had.
+    static func mapping(_ call: String, _ why: Int32) -> MapError {
+        let error = system(call, why)
+        guard why == EAGAIN else { return error }
+        return MapError(
+            MAPE_E_SYSTEM, error.message + ": the host has locked its memory (mlockall), up to its limit RLIMIT_MEMLOCK"
+        )
+    }
+
+    /// What a person can do about an error of a system call.
+    static func hint(_ why: Int32) -> String { why == EPERM || why == ENOSYS ? deniedCalls() : "" }
+
+    /// Names the system calls that the engine needs and this process may not make; "" when there is none.
+    static func deniedCalls() -> String {
+        var names = [CChar](repeating: 0, count: 1024)
+        guard unsafe mapb_calls_denied(MAPB_CALLS_NEEDED, &names, 1024) > 0 else { return "" }
+        let text = unsafe names.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
+        return
+            "; a filter of system calls (seccomp), such as a container's or a service's, denies here: \(text). Allow that there; `mapengine doctor` looks for more"
     }
 }

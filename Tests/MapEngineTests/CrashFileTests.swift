@@ -115,7 +115,7 @@ import Testing
         #expect(changed { $0.run.library = "" } == "a place has no library or symbol")
         #expect(changed { $0.setup.text = "" } == "a place has no library or symbol")
         #expect(changed { $0.folder = "a\0b" } == "a text in it is no text")
-        #expect(changed { $0.modules = [String(repeating: "x", count: 65536)] } == "a text in it is no text")
+        #expect(changed { $0.modules = [UserText(String(repeating: "x", count: 65536))] } == "a text in it is no text")
     }
 
     static func word(_ number: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }

@@ -7,7 +7,7 @@ import Testing
 @testable import MapEngine
 
 @Suite struct GlobalsTests {
-    static func table(_ bench: Bench, _ values: [(String, [UInt8])]) throws -> Globals {
+    static func table(_ bench: Bench, _ values: [(UserText, [UInt8])]) throws -> Globals {
         var table: Globals?
         for (name, bytes) in values {
             let value = try Globals.Value(name, bytes, bytes.count, input: bench.input)
@@ -17,10 +17,10 @@ import Testing
     }
 
     /// What a worker finds under a name.
-    static func find(_ bench: Bench, _ table: Globals?, _ name: String) -> [UInt8]? {
+    static func find(_ bench: Bench, _ table: Globals?, _ name: UserText) -> [UInt8]? {
         bench.task.pointee.globals = table?.block.offset ?? 0
         var size = 99
-        guard let found = mape_task_global(bench.task, name, &size) else {
+        guard let found = name.withCString({ mape_task_global(bench.task, $0, &size) }) else {
             #expect(size == 0)
             return nil
         }
@@ -29,7 +29,7 @@ import Testing
 
     @Test func globalsAreFoundByTheirWholeName() throws {
         let bench = try Bench()
-        let names = ["scene", "scene2", "", "Szene\u{e4}"]
+        let names: [UserText] = ["scene", "scene2", "", "Szene\u{e4}"]
         let table = try Self.table(bench, names.enumerated().map { ($1, [UInt8](repeating: UInt8($0), count: $0 + 1)) })
         for (i, name) in names.enumerated() {
             #expect(Self.find(bench, table, name) == [UInt8](repeating: UInt8(i), count: i + 1))
@@ -69,10 +69,10 @@ import Testing
         let bench = try Bench()
         let before = bench.input.used
         var table: Globals?
-        var model: [String: [UInt8]] = [:]
-        var older: [(Globals?, [String: [UInt8]])] = []
+        var model: [UserText: [UInt8]] = [:]
+        var older: [(Globals?, [UserText: [UInt8]])] = []
         for round in 0..<1500 {
-            let name = "name\(Int.random(in: 0..<300, using: &random))"
+            let name = UserText("name\(Int.random(in: 0..<300, using: &random))")
             if random.chance(65) {
                 let bytes = (0..<Int.random(in: 0..<40, using: &random)).map { UInt8(truncatingIfNeeded: $0 + round) }
                 table = try Globals.setting(
@@ -90,7 +90,10 @@ import Testing
         // Tables do not change once they are made.
         older.append((table, model))
         for (table, model) in older {
-            for i in 0..<300 { #expect(Self.find(bench, table, "name\(i)") == model["name\(i)"]) }
+            for i in 0..<300 {
+                let name = UserText("name\(i)")
+                #expect(Self.find(bench, table, name) == model[name])
+            }
             #expect(Set(table?.values.map { $0.name } ?? []) == Set(model.keys))
         }
         table = nil
@@ -100,15 +103,15 @@ import Testing
 
     /// Texts whose 64 bits of FNV-1a are the same.
     @Test func namesOfOneHashAreToldApart() throws {
-        let (a, b) = ("8yn0iYCKYHlIj4-BwPqk", "GReLUrM4wMqfg9yzV3KQ")
-        try #require(mapb_hash(a) == mapb_hash(b))
+        let (a, b): (UserText, UserText) = ("8yn0iYCKYHlIj4-BwPqk", "GReLUrM4wMqfg9yzV3KQ")
+        try #require(Globals.Key(a).hash == Globals.Key(b).hash)
         let bench = try Bench()
         let before = bench.input.used
         do {
             var table = try Self.table(bench, [(a, [1]), ("x", [9]), (b, [2])])
             #expect(table.count == 3)
             #expect(Self.find(bench, table, a) == [1] && Self.find(bench, table, b) == [2])
-            for (name, bytes) in [(a, [3]), (b, [4, 4])] as [(String, [UInt8])] {
+            for (name, bytes) in [(a, [3]), (b, [4, 4])] as [(UserText, [UInt8])] {
                 table = try table.setting(Globals.Value(name, bytes, bytes.count, input: bench.input))
                 #expect(table.count == 3 && Self.find(bench, table, name) == bytes)
             }

@@ -138,7 +138,7 @@ import Testing
         let block = try input.take(1)
         memset(input.base + Int(block.offset), 0xff, 64)
         input.give(block)
-        let place = try input.take(text: text)
+        let place = try input.take(text: UserText(text))
         #expect(String(cString: input.base + Int(place.offset)) == text)
     }
 

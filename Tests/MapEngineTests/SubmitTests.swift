@@ -103,7 +103,8 @@ import Testing
         let job = try local.pool.openStream(local.function, JobConfig())
         let base = UnsafeRawPointer(local.pool.input.base + Int(buffer.block.offset))
         let spans = [mape_span(data: base, size: 8), mape_span(data: base + 8, size: 8)]
-        let accepted = try local.pool.push(job, job.stream!, spans, 2)
+        var accepted = 0
+        try local.pool.push(job, job.stream!, spans, 2, &accepted)
         #expect(accepted == 2)
         let held = local.pool.input.used
         local.pool.buffers[999] = nil

@@ -29,6 +29,11 @@ int native_act(int what, int value);
 int native_count(const void *data, size_t size, unsigned char byte);
 int64_t native_sum_behind(int count, ...);
 void native_nothing(void);
+/** As large as structures can be: every byte one more. */
+struct largest {
+    unsigned char bytes[65536];
+};
+struct largest native_next(struct largest all);
 int native_pid(void);
 long native_wait(long milliseconds);
 /** How often native_set_up was called in this process. */

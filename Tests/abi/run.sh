@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh PREFIX BUILD TEST... - runs the test programs one after another, each under a limit, and goes on after failures.
-# Ends with the line "N passed, N failed". A program that crashes, runs out of time, or runs no test is one failure.
+# Ends with the line "N passed, N failed". A program that crashes, runs out of time, or runs no test is one failure. Results are
+# counted from cmocka's XML; of a program that ended in the middle, from what it had said by then.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 prefix=$1
@@ -13,6 +14,8 @@ mkdir -p "$build/logs"
 
 for test in "$@"; do
     log=$build/logs/$test.log
+    xml=$build/logs/$test.xml
+    rm -f "$xml"
     printf '\n==== %s ====\n' "$test"
     case $test in
         *.sh) set -- "$here/$test" "$prefix" ;;
@@ -21,12 +24,20 @@ for test in "$@"; do
     # Into a file, not a pipe: a process that outlives its test would keep a pipe open, and this script waiting.
     # ABI_UNDER: a command that the programs are run by, valgrind for one; its words are split here.
     # shellcheck disable=SC2086
-    timeout -k 10 "${ABI_LIMIT:-240}" ${ABI_UNDER:-} "$@" >"$log" 2>&1 </dev/null
+    CMOCKA_MESSAGE_OUTPUT=XML CMOCKA_XML_FILE=$xml \
+        timeout -k 10 "${ABI_LIMIT:-240}" ${ABI_UNDER:-} "$@" >"$log" 2>&1 </dev/null
     status=$?
     cat "$log"
-    # Names are counted once: the summary at the end of a run repeats those that failed.
-    right=$(grep -a '^\[       OK \] ' "$log" | sort -u | wc -l)
-    wrong=$(grep -a '^\[  FAILED  \] ' "$log" | grep -a -v ' test(s), listed below:$' | sort -u | wc -l)
+    if results=$("${PYTHON:-python3}" "$here/../checks/results.py" "$xml" 2>/dev/null); then
+        printf '%s\n' "$results" | grep '^FAILED'
+        right=$(printf '%s\n' "$results" | sed -nE 's/^([0-9]+) passed, .*/\1/p')
+        wrong=$(printf '%s\n' "$results" | sed -nE 's/^[0-9]+ passed, ([0-9]+) failed$/\1/p')
+    else
+        right=$(grep -a -c '^\[       OK \] ' "$log")
+        wrong=$(grep -a -c '^\[  FAILED  \] ' "$log")
+        running=$(sed -n 's/^\[ RUN      \] //p' "$log" | tail -n 1)
+        [ -z "$running" ] || grep -aqxF "[       OK ] $running" "$log" || echo "$test: ended in $running"
+    fi
     if [ "$right" -eq 0 ] && [ "$wrong" -eq 0 ]; then
         echo "$test: ran no test (status $status)"
         wrong=1

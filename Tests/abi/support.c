@@ -118,8 +118,18 @@ static void default_crash_signals(void) {
     for (size_t i = 0; i < COUNT(numbers); i++) signal(numbers[i], SIG_DFL);
 }
 
+/** When cmocka is asked for XML (run.sh), it says nothing until all tests have run: what runs is told here, so that the log names
+ *  the test in which a program ended. */
+static void tell(const char *what, const struct abi_case *test) {
+    if (getenv("CMOCKA_XML_FILE") != NULL) printf("%s %s\n", what, test->label);
+}
+
+static bool case_passed;
+
 static void run_case(void **state) {
     const struct abi_case *test = *state;
+    case_passed = false;
+    tell("[ RUN      ]", test);
     default_crash_signals();
     fflush(NULL);
     watchdog_set(test->label, test->seconds);
@@ -129,6 +139,7 @@ static void run_case(void **state) {
     if (pools_are_open()) fail_msg("the test left a pool open");
     snapshot_comes_back(&before);
     watchdog_set(NULL, 0);
+    case_passed = true;
 }
 
 /** After a failure pools are still open: the next test shall not find them. */
@@ -140,6 +151,7 @@ static int end_case(void **state) {
     pools_destroyed();
     page_close();
     watchdog_set(NULL, 0);
+    tell(case_passed ? "[       OK ]" : "[  FAILED  ]", test);
     fflush(NULL);
     return 0;
 }

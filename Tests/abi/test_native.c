@@ -326,11 +326,27 @@ static void parameters_are_told(uint32_t birth) {
     pool_close(pool);
 }
 
+/** The largest there is, by value there and back. */
+static void a_structure_of_65536_bytes(uint32_t birth) {
+    mape_pool *pool = pool_started(birth, 1);
+    mape_function_id next = typed(pool, "{unsigned char bytes[65536];} native_next({unsigned char bytes[65536];} all)", native_next, 0);
+    struct largest *in = malloc(2 * sizeof *in), *results = calloc(2, sizeof *results);
+    for (size_t i = 0; i < 2 * sizeof *in; i++) ((unsigned char *)in)[i] = (unsigned char)(i * 31 >> 3);
+    mape_column from = column(in, sizeof *in), to = column(results, sizeof *results);
+    gathered(pool, called(pool, next, 2, &from, 1), &to, 1, 0);
+    for (size_t i = 0; i < 2 * sizeof *in; i++)
+        assert_int_equal(((unsigned char *)results)[i], (unsigned char)((i * 31 >> 3) + 1));
+    free(in);
+    free(results);
+    pool_close(pool);
+}
+
 int main(void) {
     const struct abi_test tests[] = {
         BOTH(numbers_come_from_arrays_and_go_to_arrays),
         BOTH(columns_in_a_buffer_are_read_there),
         BOTH(structures_arrays_and_texts),
+        BOTH(a_structure_of_65536_bytes),
         BOTH(lengths_are_parameters),
         BOTH(errno_and_what_stands_behind_the_dots),
         BOTH(calls_are_items_of_a_map_an_apply_and_a_stream),

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Only safe code runs between fork and the user's function: fork_safety.py looks at the sources and objects. Then it is
 # shown that the checks bite, and that the compiler holds what @_noLocks promises. Needs no build of the engine.
+#
+#     fork_safety.sh [--sources]     --sources: the look at the sources alone, for `make lint`
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -13,9 +15,18 @@ check "every function in Worker/ is @_noLocks" "$python" "$lint" swift .
 check "forksafe*.c calls what fork_safe_symbols.txt lists" "$python" "$lint" objects . "$clang" "$list"
 check "what is marked MAPB_FORK_SAFE is defined in forksafe*.c" "$python" "$lint" headers .
 
-if [[ ! -d Sources/MapEngine/Worker ]]; then
+if [[ ${1:-} == --sources ]]; then
     finish
 fi
+
+# ---- The sandbox: a worker's system calls, each decided. ----
+
+calls=Sources/CMapBridge/forksafe_sandbox_calls.h
+check "the sandbox has decided on every system call" "$python" Tests/checks/sandbox_calls.py "$calls"
+sed 's/ sched_yield / /' "$calls" >"$work/forgotten.h"
+check_fails "a call that was forgotten is noticed" "sched_yield is in neither" "$python" Tests/checks/sandbox_calls.py "$work/forgotten.h"
+sed 's/FILES(shmget)/FILES(shmdt)/' "$calls" >"$work/both.h"
+check_fails "a call in both lists is noticed" "shmdt is refused, and in" "$python" Tests/checks/sandbox_calls.py "$work/both.h"
 
 # ---- The checks bite: each is run over a copy of the sources with one thing wrong. ----
 

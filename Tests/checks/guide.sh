@@ -70,7 +70,33 @@ if check "build.sh builds" bash -e build.sh; then
     prints typed.c ./typed
     prints pull.py "$python" pull.py
     check "zygote.c serves" env MAPENGINE_ZYGOTE_PATH="$folder/zygote" ./stream
+    # The path that it is given is the venv's own: a link to another Python's program.
+    check "a virtual environment" "$python" -m venv --without-pip "$folder/venv" &&
+        printf '%s\n' "$folder/venv" >interpreter.c.expected && prints interpreter.c ./interpreter "$folder/venv/bin/python3"
     check_fails "zygote.c started by hand says what it is" "started by libmapengine" ./zygote
+fi
+
+# What the guide's table says of calls in a sandboxed worker, against what they give.
+if check "guide_sandbox.c: the calls" cc -std=gnu11 -shared -fPIC -I"$root/dist/include" "$root/Tests/checks/guide_sandbox.c" -o libtries.so &&
+    check "guide_sandbox.c: the host" cc -std=gnu11 -DHOST -I"$root/dist/include" "$root/Tests/checks/guide_sandbox.c" -o tries \
+        -L"$root/dist/lib" -lmapengine; then
+    status=0
+    timeout -k 10 200 ./tries ./libtries.so >tries.log 2>&1 </dev/null || status=$?
+    if ((status == 77)); then
+        ok "the table of the sandbox (skipped: this kernel has none)"
+    elif ((status != 0)) || [[ ! -s tries.log ]]; then
+        failed "the table of the sandbox" "$(cat tries.log)"
+    else
+        while read -r name result; do
+            row=$(grep -E "^\|.*[\`, ]$name[\`, ].*\|" "$root/docs/guide.md" | grep -m 1 '`E[A-Z]*`')
+            # By the first errno of the row: a second one may be told beside it.
+            if [[ $row =~ \`(E[A-Z0-9]+)\` && ${BASH_REMATCH[1]} == "$result" ]]; then
+                ok "the guide's table of the sandbox: $name"
+            else
+                failed "the guide's table of the sandbox: $name" "it gives $result, but there stands: ${row:-nothing}"
+            fi
+        done <tries.log
+    fi
 fi
 check "CMakeLists.txt: configure" cmake -S . -B cmake -DCMAKE_PREFIX_PATH="$root/dist" &&
     check "CMakeLists.txt: build" cmake --build cmake

@@ -28,13 +28,16 @@ failed() {
     printf 'FAILED %s: %s\n' "$1" "${2//$'\n'/$'\n'    }"
 }
 
-# check NAME COMMAND...: ok when the command succeeds within five minutes; else its output is the reason. A shell function
-# would escape the time limit, so commands are programs.
+# How many seconds a command of check or check_fails may take.
+limit=300
+
+# check NAME COMMAND...: ok when the command succeeds within its time; else its output is the reason. A shell function would escape
+# the time limit, so commands are programs.
 check() {
     local name=$1 status=0
     shift
     # The outer braces keep bash's own notes of crashes out of the output.
-    { timeout -k 10 300 "$@" >"$work/check.log" 2>&1 </dev/null || status=$?; } 2>/dev/null
+    { timeout -k 10 "$limit" "$@" >"$work/check.log" 2>&1 </dev/null || status=$?; } 2>/dev/null
     if ((status == 0)); then
         ok "$name"
         return 0
@@ -47,7 +50,7 @@ check() {
 check_fails() {
     local name=$1 pattern=$2 status=0
     shift 2
-    { timeout -k 10 300 "$@" >"$work/check.log" 2>&1 </dev/null || status=$?; } 2>/dev/null
+    { timeout -k 10 "$limit" "$@" >"$work/check.log" 2>&1 </dev/null || status=$?; } 2>/dev/null
     if ((status == 0)); then
         failed "$name" "$1 succeeded, though it should not"
     elif ! grep -qE "$pattern" "$work/check.log"; then
@@ -61,7 +64,7 @@ check_fails() {
 
 why() {
     if (($1 == 124 || $1 == 137)); then
-        echo "$2 was still running after 300 s"
+        echo "$2 was still running after $limit s"
     elif (($1 > 128 && $1 < 160)); then
         echo "$2 ended with $1 (SIG$(kill -l $(($1 - 128))))"
     else

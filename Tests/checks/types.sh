@@ -12,16 +12,23 @@ check "the functions are written" "$python" Tests/types/generate.py "$folder" ||
 check "the functions compile" cc -std=gnu11 -O1 -fPIC -shared -ITests/types -I"$folder" "$folder/cases.c" -o "$folder/libcases.so" || finish
 check "the program compiles" cc -std=gnu11 -O0 -ITests/types -I"$folder" -Idist/include "$folder/test_types.c" -o "$folder/test_types" \
     -L"$folder" -lcases -Ldist/lib -lmapengine -Wl,-rpath,"$folder" -Wl,-rpath,"$root/dist/lib" || finish
-timeout -k 10 280 "$folder/test_types" "$folder/libcases.so" "$folder/table.md" >"$folder/log" 2>&1 </dev/null
-summary=$(tail -n 1 "$folder/log")
-if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-    grep '^FAILED' "$folder/log"
-    passed=$((passed + BASH_REMATCH[1]))
-    failed=$((failed + BASH_REMATCH[2]))
-else
-    failed "the program runs to its end" "$(tail -n 5 "$folder/log")"
-    finish
-fi
+check "the names of C's headers are found" "$python" Tests/types/names.py "$folder" &&
+    check "the program of names compiles" cc -std=gnu11 -O0 -Wall -Werror -Idist/include "$folder/names.c" -o "$folder/names" \
+        -Ldist/lib -lmapengine -Wl,-rpath,"$root/dist/lib" || finish
+# counts COMMAND...: a program whose last line is "N passed, N failed", and that prints what failed.
+counts() {
+    timeout -k 10 280 "$@" >"$folder/log" 2>&1 </dev/null
+    if [[ $(tail -n 1 "$folder/log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        grep '^FAILED' "$folder/log"
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+    else
+        failed "$1 runs to its end" "$(tail -n 5 "$folder/log")"
+        finish
+    fi
+}
+counts "$folder/names"
+counts "$folder/test_types" "$folder/libcases.so" "$folder/table.md"
 
 # The sizes in it are those of x86-64.
 if [[ $(uname -m) == x86_64 ]]; then

@@ -1,4 +1,4 @@
-/* cases.c - the 53 cases of the fault catalogue, and what their rows assert.
+/* cases.c - the cases of the fault catalogue, and what their rows assert.
  *
  * Every row asserts besides: nothing hangs; the right item is blamed with the right cause; all other items end well, each told once;
  * the host's signals, limits, environment are as before; no descriptor, mapping, thread, process, zombie or file of shared memory is
@@ -14,6 +14,7 @@
 #define HOST      "host"
 #define HOSTILE   "hostile worker"
 #define SCALE     "recycling and scale"
+#define IDENTITY  "identity"
 
 const struct fault_case fault_cases[] = {
     {1, DEATH, "SIGKILL of a working worker", "in items, ranges, setups, cleanups; by itself and from outside"},
@@ -78,5 +79,25 @@ const struct fault_case fault_cases[] = {
     {52, SCALE, "a million items with a random SIGKILL every few milliseconds", "every result right, told once"},
     {53, SCALE, "a hundred million streamed items in constant memory",
      "every result right, in order; memory stands still (`make test`: three million)"},
+    {54, IDENTITY, "a child that comes back from the function",
+     "it ends; the parent's results alone count, each item is begun once"},
+    {55, IDENTITY, "descriptors closed behind the worker's back",
+     "no wait hangs, nobody is blamed, none of our bytes in a file of the function"},
+    {56, IDENTITY, "a worker that exits, or flushes all streams",
+     "the exit code is told; the host's handlers do not run, its unwritten data are not written"},
+    {57, IDENTITY, "what a function leaves behind in its worker",
+     "another function finds the process as its setup left it"},
+    {67, HOST, "on a terminal with `stty tostop`",
+     "no worker and no zygote is stopped; what is printed is on the screen"},
+    {68, HOST, "the thread that starts the pool has a class of its own",
+     "real-time ends with it, whatever else it has is the workers' too"},
+    {69, HOST, "the host locks its memory", "reserves stay address space; growing works"},
+    {70, HOST, "a filter denies one system call, any of those needed",
+     "all works, or a status whose message names the call"},
+    {71, RESOURCES, "addresses, strides and sizes that pass the end of the address space",
+     "MAPE_E_OVERFLOW of each call, and nothing changed"},
+    {72, HOST, "relative paths, and a host that changes its folder", "the files meant are used; one that is gone is named"},
+    {73, HOST, "texts of bytes that are no UTF-8, and texts that are cut",
+     "bytes arrive as they were; a cut is between characters"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

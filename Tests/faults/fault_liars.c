@@ -47,11 +47,13 @@ static mapb_outbox *outbox(void) { return (mapb_outbox *)output.base; }
 /** Rings every bell this process holds. */
 static void ring(void) {
     static int bells[16], count = -1;
-    for (int fd = 3; count < 0 || (fd > 3 && fd < 256 && count < 16); fd++) {
+    for (int fd = 3; count < 0 || (fd > 3 && fd < 4096 && count < 16); fd++) {
         char path[64], target[64] = "";
         if (count < 0) count = 0;
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        if (readlink(path, target, sizeof target - 1) >= 0 && strstr(target, "eventfd") != NULL) bells[count++] = fd;
+        if (readlink(path, target, sizeof target - 1) >= 0 && strncmp(target, "pipe:", 5) == 0 &&
+            (fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == (O_WRONLY | O_NONBLOCK)) /* Not make's own. */
+            bells[count++] = fd;
     }
     for (int i = 0; i < count; i++) {
         const uint64_t one = 1;

@@ -46,6 +46,11 @@ int run_echo_or_die(mape_task *task, void *state, const void *input, size_t size
 /** Result: this process's resident kilobytes. Leaks 1 MiB before. */
 int run_leaks(mape_task *task, void *state, const void *input, size_t size);
 
+/* text_workers.c: say what they are given. */
+int run_fails_saying(mape_task *task, void *state, const void *input, size_t size);
+int set_up_fails_saying(mape_task *task, const void *data, size_t size, void **out_state);
+int run_writes(mape_task *task, void *state, const void *input, size_t size);
+
 /* Lies of a worker about its own work: fault_liars.c. Each overwrites its worker's own output memory, laid out as
  * mapb_layout.h says. */
 struct lie {

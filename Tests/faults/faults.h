@@ -26,7 +26,7 @@ enum fault_flags {
 struct row;
 
 struct fault {
-    int number;        /**< The case's, 1 to 53. */
+    int number;        /**< The case's. */
     const char *stage; /**< When it happens, and how: "in an item, by SIGKILL". */
     void (*act)(const struct row *row);
     unsigned births, workers, flags;
@@ -47,7 +47,8 @@ struct fault_table {
 };
 #define TABLE(name) const struct fault_table name##_table = {name, COUNT(name)}
 extern const struct fault_table death_ways_table, death_moments_table, death_pool_table, hangs_table, resources_table,
-    limits_table, host_table, host_ends_table, hostile_table, scale_table;
+    limits_table, host_table, host_ends_table, hostile_table, scale_table, identity_table, surroundings_table,
+    denials_table, extents_table, paths_table, texts_table;
 
 /** A case of the catalogue. */
 struct fault_case {

@@ -60,8 +60,9 @@ void row_skip(const char *format, ...) {
 /* ---- rows ---- */
 
 static const struct fault_table *const tables[] = {
-    &death_ways_table, &death_moments_table, &death_pool_table, &hangs_table,   &resources_table,
-    &limits_table,     &host_table,          &host_ends_table,  &hostile_table, &scale_table,
+    &death_ways_table, &death_moments_table, &death_pool_table,   &hangs_table,   &resources_table, &limits_table,
+    &host_table,       &host_ends_table,     &hostile_table,      &scale_table,   &identity_table,  &surroundings_table,
+    &denials_table,    &extents_table,       &paths_table,        &texts_table,
 };
 static const uint32_t worker_counts[] = {1, 2, 5, 13};
 

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 int helper_main(int argc, char **argv);
+int be_on_terminal(uint32_t birth, uint32_t what);
 
 enum host_stage {
     CREATED,
@@ -256,5 +257,7 @@ TABLE(host_ends);
 int helper_main(int argc, char **argv) {
     if (argc == 5 && strcmp(argv[1], "--in-host") == 0)
         return be_host((uint32_t)atoi(argv[2]), (enum host_stage)atoi(argv[3]), argv[4]);
+    if (argc == 4 && strcmp(argv[1], "--in-terminal") == 0)
+        return be_on_terminal((uint32_t)atoi(argv[2]), (uint32_t)atoi(argv[3]));
     return 64;
 }

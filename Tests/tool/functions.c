@@ -78,3 +78,16 @@ struct point {
     double x, y;
 };
 double reach(struct point p) { return hypot(p.x, p.y); }
+
+const char *same_text(const char *text) { return text; }
+
+/* Fills its place to the end, without a NUL when the text is that long. */
+void place_text(char *out, const char *text) { memcpy(out, text, strnlen(text, 8)); }
+
+/* Leaves bytes behind the end of its text. */
+void leave_rubbish(char *out) { memcpy(out, "short\0rubbish", 13); }
+
+void crash_text(char *out, int x) {
+    if (x == 2) abort();
+    snprintf(out, 16, "t%d", x);
+}

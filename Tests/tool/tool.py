@@ -14,7 +14,8 @@ PATIENCE = 120
 
 class Answer:
     def __init__(self, done):
-        self.code, self.out, self.err = done.returncode, done.stdout.decode(), done.stderr.decode()
+        self.code, self.raw, self.raw_err = done.returncode, done.stdout, done.stderr
+        self.out, self.err = done.stdout.decode(errors="backslashreplace"), done.stderr.decode(errors="backslashreplace")
 
     def __repr__(self):
         return f"exit {self.code}\n--- out\n{self.out[-1500:]}--- err\n{self.err[-1500:]}"
@@ -23,13 +24,20 @@ class Answer:
 def run(*words, stdin=b"", program=PROGRAM, **more):
     if isinstance(stdin, str):
         stdin = stdin.encode()
-    words = [program, *map(str, words)]
+    words = [program, *(word if isinstance(word, bytes) else str(word) for word in words)]
     return Answer(subprocess.run(words, input=stdin, capture_output=True, timeout=PATIENCE, **more))
 
 
 def call(library, prototype, *words, **more):
     """`mapengine map`."""
     return run("map", "--library", library, prototype, *words, **more)
+
+
+def write(name, content):
+    """Makes a file of a text or of bytes, as they are."""
+    with open(name, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return name
 
 
 def good(answer):

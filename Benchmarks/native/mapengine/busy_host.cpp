@@ -16,8 +16,12 @@ void busy_host_full(benchmark::State &state) {
     const Job job(pool.map(pool.function("bench_walk"), items.data(), items.size(), sizeof items[0]));
     std::thread waiter([&] { mape_job_wait(job.handle, MAPE_FOREVER); });
     measure::Samples samples(state);
-    for (auto _ : state) samples.time(busy::main_work);
     mape_progress progress = MAPE_PROGRESS_INIT;
+    while (progress.ok == 0 && progress.done == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        pool.expect(mape_job_progress(job.handle, &progress), "mape_job_progress");
+    }
+    for (auto _ : state) samples.time(busy::main_work);
     pool.expect(mape_job_progress(job.handle, &progress), "mape_job_progress");
     mape_job_cancel(job.handle);
     waiter.join();

@@ -9,8 +9,8 @@
 
 namespace {
 
-constexpr std::uint64_t total = 10'000'000;
-constexpr std::uint64_t first_part = 1'000'000;
+const std::uint64_t total = work::sized(10'000'000, 20'000);
+const std::uint64_t first_part = total / 10;
 constexpr std::size_t batch = 1024;
 
 /// Kilobytes of a process, shared memory divided among those who share it.
@@ -99,7 +99,7 @@ void stream(benchmark::State &state) {
         samples.add(seconds);
         if (!stream.is_right()) return measure::wrong(state);
     }
-    samples.report_nanoseconds(total);
+    samples.report_nanoseconds(static_cast<double>(total));
     state.counters["growth"] = (static_cast<double>(late) - static_cast<double>(early)) / 1024;
 }
 

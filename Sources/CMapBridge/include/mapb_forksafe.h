@@ -7,8 +7,23 @@
 #ifndef MAPB_FORKSAFE_H
 #define MAPB_FORKSAFE_H
 
+#include "mapb_floating.h"
 #include "mapb_layout.h"
 #include <sys/types.h>
+
+/** Exit codes of zygotes, workers, and of what they start, that the host or people may see. */
+enum mapb_exit {
+    MAPB_EXIT_RETIRED = 69, /* A worker whose process is not what it was, by no fault of what is still to be done; the log says why. */
+    MAPB_EXIT_STRAY = 70,   /* A process that a function made, and that came back from it. */
+    MAPB_EXIT_NO_MEMORY = 71,
+    MAPB_EXIT_DENIED = 73,    /* A zygote to which a system call is denied that it needs. */
+    MAPB_EXIT_NO_SANDBOX = 74 /* A worker that cannot enter its sandbox; the number of the step is added (mapb_sandbox_failed). */
+};
+
+/** Which file a descriptor is of: st_dev, st_ino. */
+typedef struct mapb_file {
+    uint64_t device, number;
+} mapb_file;
 
 /* ---- control messages: one SOCK_SEQPACKET packet each, between host and zygote ---- */
 
@@ -99,7 +114,18 @@ MAPB_FORK_SAFE mapb_zygote *mapb_zygote_state(void);
 MAPB_FORK_SAFE static inline mapb_child *mapb_zygote_child(mapb_zygote *z, uint32_t slot) { return &z->children[slot]; }
 MAPB_FORK_SAFE static inline char *mapb_control_text(mapb_control *m) { return m->text; }
 
-/** Default dispositions for every signal, an empty mask but for SIGCHLD, no alternate stack; the descriptor for SIGCHLD.
+/* ---- system calls ---- */
+
+/** Those that zygote and workers cannot live without, that also the host cannot, or that something is not done without. */
+enum mapb_calls_of { MAPB_CALLS_ZYGOTE = 2, MAPB_CALLS_NEEDED = 3, MAPB_CALLS_WANTED = 4 };
+/** Tries each with arguments by which it does nothing, and writes the names of those that a filter (seccomp) denies to this process,
+ *  with commas between them. @return how many they are. */
+MAPB_FORK_SAFE int mapb_calls_denied(enum mapb_calls_of which, char *text, uint64_t size);
+/** A text for the log that names those that something is not done without. @return how many they are. */
+MAPB_FORK_SAFE int mapb_denied_text(char *text, uint64_t size);
+
+/** Default dispositions for every signal, but for those of a terminal to who prints or reads in the background, which are
+ *  ignored; an empty mask but for SIGCHLD, no alternate stack; the descriptor for SIGCHLD.
  *  @return the signalfd, or -1. */
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
 /** Opens /dev/null for each standard file that is closed: else the next descriptors would be written to by whoever prints. */
@@ -107,6 +133,8 @@ MAPB_FORK_SAFE void mapb_fill_standard_files(void);
 /** Marks the process: its own group, a reaper of orphans, and one that ends soon after `parent` whatever it does. 0: do not look
  *  at the parent. @return 0, or -1 when the parent is gone already. */
 MAPB_FORK_SAFE int mapb_zygote_process(int parent);
+/** Gives the calling thread the usual class of scheduling, if it has a real-time one. */
+MAPB_FORK_SAFE void mapb_leave_real_time(void);
 /** This process's id. */
 MAPB_FORK_SAFE int mapb_process_id(void);
 /** Waits until one of two descriptors is readable. @return bit 0: first, bit 1: second; -1 when interrupted. */
@@ -134,10 +162,12 @@ MAPB_FORK_SAFE void mapb_close(int fd);
 MAPB_FORK_SAFE void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err);
 /** Limits of a worker: memory, core files, what the kernel ends first, and the mark by which its descendants are known. */
 MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
-/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. */
-MAPB_FORK_SAFE void mapb_close_others(const int *keep, int count, int marked_only);
-/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else an errno, with a text of at most 128 bytes in `message`. */
+/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. @return 0 or an errno. */
+MAPB_FORK_SAFE int mapb_close_others(const int *keep, int count, int marked_only);
+/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else the code to exit with, and a text of at most 128 bytes in `message`. */
 MAPB_FORK_SAFE int mapb_enter_sandbox(const int *keep, int count, char message[128]);
+/** What has failed in a worker that exited with that code. NULL: not the sandbox. */
+MAPB_FORK_SAFE const char *mapb_sandbox_failed(int code);
 /** Whether this kernel can do it: NULL, or what is missing. */
 MAPB_FORK_SAFE const char *mapb_sandbox_lacks(void);
 /** The version of Landlock that this kernel has; 0: none. */
@@ -172,10 +202,20 @@ MAPB_FORK_SAFE void mapb_ring_bell(int fd);
 /** Writes a text and a line end to standard error. */
 MAPB_FORK_SAFE void mapb_say(const char *text, uint64_t size);
 /** Opens a bell's writing end anew, and closes the one given: its flags are then this process's own, so that no worker can make
- *  another's ring block. @return the new one; the one given where there is no /proc. */
-MAPB_FORK_SAFE int mapb_own_bell(int fd);
+ *  another's ring block. Its number is one that functions do not come near. @return it; *out: by what it is known. */
+MAPB_FORK_SAFE int mapb_own_bell(int fd, mapb_file *out);
+/** Whether it is still there: a function may have closed it, and its number may be another file's. */
+MAPB_FORK_SAFE int mapb_has_bell(int fd, const mapb_file *bell);
+/** Rings it. @return 1; 0: it is not there. */
+MAPB_FORK_SAFE int mapb_ring_own_bell(int fd, const mapb_file *bell);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);
+/** How many of a text's first `size` bytes are whole: less by at most 3 when they end inside a character of UTF-8. Bytes that are no
+ *  UTF-8 stay. */
+MAPB_FORK_SAFE uint64_t mapb_whole(const char *text, uint64_t size);
+/** Bytes of a text without its NUL, at most `limit`: a longer one is cut to whole characters. */
 MAPB_FORK_SAFE uint64_t mapb_length(const char *text, uint64_t limit);
+/** After snprintf into `room` bytes answered `wanted`: has a text that did not fit end with a whole character. */
+MAPB_FORK_SAFE void mapb_cut(char *text, uint64_t room, int wanted);
 MAPB_FORK_SAFE int mapb_same_text(const char *a, const char *b);
 /** FNV-1a, 64 bit (Fowler, Noll, Vo; draft-eastlake-fnv). */
 MAPB_FORK_SAFE uint64_t mapb_hash(const char *text);
@@ -191,6 +231,26 @@ MAPB_FORK_SAFE uint32_t mapb_read_build_id(const void *object, uint8_t out[MAPB_
 MAPB_FORK_SAFE int mapb_find_code(const uint8_t *input, const mapb_place *place, void **out, char *message,
                                   uint64_t size);
 
+/* ---- what functions leave behind: forksafe_state.c ---- */
+
+typedef struct mapb_own mapb_own;
+
+/** Notes the state that the worker begins with. */
+MAPB_FORK_SAFE void mapb_state_begin(void);
+/** Once more, after a module, in a worker that has done so before. */
+MAPB_FORK_SAFE void mapb_state_again(void);
+/** After a setup: *out is what it left to its function alone; NULL: nothing. The rest is for all functions from now on. */
+MAPB_FORK_SAFE void mapb_state_setup_ended(mapb_own **out);
+/** Before another function than the last: makes the process what its setup left, NULL: what the worker began with.
+ *  @return NULL, or what cannot be made so again. */
+MAPB_FORK_SAFE const char *mapb_state_enter(const mapb_own *own);
+/** The same, where the functions since have shared that state, and had no time for a system call. */
+MAPB_FORK_SAFE void mapb_state_enter_lightly(const mapb_own *own);
+/** Before each range: floating point, errno. */
+MAPB_FORK_SAFE void mapb_state_range(const mapb_own *own);
+/** Before a worker sleeps: timers of a function are not to end it while it has nothing to do. */
+MAPB_FORK_SAFE void mapb_state_idle(void);
+
 /* ---- a worker and its task ---- */
 
 /** A function as a worker holds it. */
@@ -198,7 +258,8 @@ typedef struct mapb_loaded {
     void *run;
     void *cleanup;
     void *state;
-    void *native; /* A typed function, prepared; or NULL. */
+    void *native;  /* A typed function, prepared; or NULL. */
+    mapb_own *own; /* What its setup left of the process's state; NULL: what the worker began with. */
     uint32_t is_range;
     uint32_t ready;
 } mapb_loaded;
@@ -207,8 +268,9 @@ enum mapb_task_mode { MAPB_MODE_NONE = 0, MAPB_MODE_ITEM = 1, MAPB_MODE_RANGE = 
 
 /** What one call of a worker function sees, and the worker itself: there is one of it in a worker process. */
 struct mape_task {
-    const uint8_t *input; /* The pool's input memory. */
-    uint8_t *output;      /* This worker's output memory. */
+    const uint32_t *alone; /* *alone is 1 in the worker, and 0 in a process that was forked from it. */
+    const uint8_t *input;  /* The pool's input memory. */
+    uint8_t *output;       /* This worker's output memory. */
     const mapb_pool_head *head;
     const mapb_inbox *inbox;
     mapb_outbox *outbox;
@@ -231,7 +293,12 @@ struct mape_task {
     uint64_t result_size;
     uint32_t slot;
     uint32_t mode;
+    int32_t pid;
+    uint32_t is_suspect; /* A function has run long enough to have changed the process's state. */
+    uint32_t entered;    /* Id of the function whose state the process is in, plus 1; 0: none's. */
+    const mapb_own *own; /* That state. */
     int32_t bells[2];
+    mapb_file bell_files[2];
     uint32_t has_result;
     uint32_t has_range_result;
     uint32_t out_of_memory;
@@ -246,7 +313,17 @@ struct mape_task {
     char fail_text[MAPB_TEXT];
 };
 
-MAPB_FORK_SAFE mape_task *mapb_worker_task(void);
+/** The task of this worker, which from here on is one process: what it forks does not have its output memory. NULL on failure. */
+MAPB_FORK_SAFE mape_task *mapb_worker_task(uint8_t *output, uint64_t size);
+/** Whether this is the worker, and not a process that was forked from it. One that was made by vfork(2) shares its memory, and is
+ *  known by its process id alone. */
+MAPB_FORK_SAFE static inline int mapb_is_alone(const mape_task *t) { return *t->alone != 0; }
+/** The end of such a process, which would go on as a second worker. */
+MAPB_FORK_SAFE _Noreturn void mapb_stray_exit(void);
+/** Says that a worker gives up its place for the sake of `what`. */
+MAPB_FORK_SAFE void mapb_retire_text(char text[MAPB_TEXT], const char *what);
+/** The end of one, and of the worker in whose memory it is. */
+MAPB_FORK_SAFE _Noreturn void mapb_end_worker(int pid);
 /** 0: run, 1: setup, 2: cleanup. */
 MAPB_FORK_SAFE static inline const mapb_place *mapb_function_place(const mapb_function *f, int which) {
     return which == 0 ? &f->run : which == 1 ? &f->setup : &f->cleanup;
@@ -270,7 +347,17 @@ MAPB_FORK_SAFE static inline void mapb_call_cleanup(void *cleanup, mape_task *ta
     ((mape_cleanup_fn)cleanup)(task, state);
 }
 
-/** Ends a worker that was asked to: what the user's libraries wrote to stdio is flushed first. */
-MAPB_FORK_SAFE _Noreturn void mapb_worker_exit(void);
+/* ---- exits: forksafe_exit.c ---- */
+
+/** Empties all streams that are open: what stands in them is another process's to write, or to read. */
+MAPB_FORK_SAFE void mapb_purge_streams(void);
+/** Writes out what stands in them. */
+MAPB_FORK_SAFE void mapb_flush_streams(void);
+/** In a zygote, before it loads anything. @return 1 when exit cannot be used in it and in its workers: see there. */
+MAPB_FORK_SAFE int mapb_exit_prepare(void);
+/** In a worker, before any code of the user: streams begin empty, and exit, quick_exit and pthread_exit run no handler of the host. */
+MAPB_FORK_SAFE void mapb_exit_watch(void);
+/** Ends a worker: what its functions wrote to stdio is flushed first. */
+MAPB_FORK_SAFE _Noreturn void mapb_worker_exit(int code);
 
 #endif

@@ -9,15 +9,27 @@
 enum mapb_role { MAPB_ROLE_HOST = 0, MAPB_ROLE_WORKER = 1 };
 extern int mapb_process_role;
 static inline int mapb_is_worker(void) { return mapb_process_role == MAPB_ROLE_WORKER; }
-/** Remembers this process as the host, in a page that children of it find empty (MADV_WIPEONFORK). @return 0 or an errno. */
-int mapb_remember_host(void);
+/** Remembers this process as the host, in a page that children of it find empty (MADV_WIPEONFORK), and where its addresses end.
+ *  @return 0 or an errno, and in `call` what failed: static text. */
+int mapb_remember_host(const char **call);
 /** 1 when this process is a forked child of the one that was remembered. */
 int mapb_is_forked_child(void);
 
 /* ---- memory ---- */
 
-/** A memfd of a size, sealed against shrinking and growing, and against other seals. @return descriptor, or a negative errno. */
-int mapb_memfd(const char *name, uint64_t size);
+/** Where addresses end that a process gets without asking for higher ones, and where those of this process do. */
+extern const uint64_t mapb_common_end;
+extern uint64_t mapb_address_end;
+static inline uint64_t mapb_address_end_now(void) { return mapb_peek(&mapb_address_end); }
+/** Finds the latter out. */
+void mapb_find_address_end(void);
+
+/** A memfd of a size, sealed against shrinking and growing, and against other seals. @return descriptor, or a negative errno, and in
+ *  `call` what failed: static text. */
+int mapb_memfd(const char *name, uint64_t size, const char **call);
+/** A mapping without rights (mprotect(2) gives them) whose pages come as they are touched, also in a host that has locked all memory to
+ *  come. flags: MAP_SHARED or MAP_PRIVATE, ... @return NULL with errno on failure. */
+void *mapb_map_unlocked(uint64_t size, int flags, int fd);
 /** Maps it for the host, not inherited by forks. @return NULL with errno on failure. */
 uint8_t *mapb_map_host(int fd, uint64_t size);
 /** A second descriptor of the same memory, for those who may only read it: a mapping of it can never become writable. (Not the
@@ -37,20 +49,22 @@ typedef struct mapb_spawned {
 } mapb_spawned;
 
 /** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; default signals, own group.
- *  @return 0 or an errno. */
-int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out);
-/** A pidfd for out->pid. @return 0 or an errno. */
-int mapb_open_pidfd(mapb_spawned *out);
+ *  @return 0 or an errno, and in `call` what failed: static text. */
+int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out,
+                      const char **call);
+/** A pidfd for out->pid, by which signals can be sent. @return 0 or an errno, and in `call` what failed. */
+int mapb_open_pidfd(mapb_spawned *out, const char **call);
 /** fork(2); the child never returns: it becomes a zygote. env: its environment, or NULL. @return 0 or an errno. */
-int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out);
+int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call);
 /** In Swift: the zygote's loop. */
 _Noreturn void mapb_zygote_run(int control, int parent);
 /** Waits for the zygote to end, at most so long. @return 1 ended (and reaped), 0 not yet. */
 int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms);
 void mapb_kill_zygote(mapb_spawned *zygote);
 
-/** A thread of 8 MiB stack that blocks all signals. @return 0 or an errno. */
+/** A thread of 8 MiB stack that blocks all signals and is of no real-time class. @return 0 or an errno. */
 int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread);
+/** Waits for its end. `thread` is no thread any more afterwards. */
 void mapb_join_thread(uint64_t thread);
 
 /* ---- waiting and waking ---- */
@@ -77,8 +91,11 @@ int mapb_epoll(void);
 int mapb_epoll_add(int epoll, int fd, uint64_t tag);
 void mapb_epoll_change(int epoll, int fd, uint64_t tag, int writable);
 void mapb_epoll_remove(int epoll, int fd);
-/** Waits for at most `count` ready descriptors; timeout in ns, negative: for ever. @return how many tags were stored. */
+/** Waits for at most `count` ready descriptors; timeout in ns, negative: for ever. @return how many tags were stored, or a
+ *  negative errno. */
 int mapb_epoll_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns);
+/** Sleeps for 10 ms. */
+void mapb_nap(void);
 /** Waits until a descriptor is readable; timeout in ns, negative: for ever. */
 void mapb_poll(int fd, int64_t timeout_ns);
 /** A full memory barrier on every processor that runs a worker (membarrier(2)). @return 1, or 0 when there is none. */
@@ -91,10 +108,11 @@ int64_t mapb_now(void);
 
 /* ---- finding code ---- */
 
-enum mapb_located { MAPB_LOCATED_NOWHERE = 0, MAPB_LOCATED_LIBRARY = 1, MAPB_LOCATED_PROGRAM = 2 };
+/** GONE: in a library whose file was removed. */
+enum mapb_located { MAPB_LOCATED_NOWHERE = 0, MAPB_LOCATED_LIBRARY = 1, MAPB_LOCATED_PROGRAM = 2, MAPB_LOCATED_GONE = 3 };
 
 /** Where an address of code lies: its file, the offset from its load address and its build id.
- *  @return an enum mapb_located. path holds at least 4096 bytes. */
+ *  @return an enum mapb_located. path holds at least 4096 bytes; of one that is gone it has the file that was. */
 int mapb_locate(const void *address, mapb_place *out, char *path);
 /** The path of the file that this library was loaded from. @return 0 or an errno. */
 int mapb_own_path(char *path, uint64_t size);

@@ -104,6 +104,15 @@ MAPB_FORK_SAFE int mapb_native_prepare(const mapb_native *plan, void (*function)
 /** What libffi takes a type's size to be, once prepared: for holding against one's own. */
 uint64_t mapb_native_type_size(const void *prepared, uint32_t type);
 
+/** A number that C's headers have a name for. */
+typedef struct mapb_type_name {
+    const char *name;
+    uint32_t size;
+    uint32_t is_signed;
+} mapb_type_name;
+/** All of them: static. */
+const mapb_type_name *mapb_type_names(uint32_t *count);
+
 MAPB_FORK_SAFE uint32_t mapb_native_flags_of(const void *prepared);
 MAPB_FORK_SAFE uint64_t mapb_native_record_size(const void *prepared);
 /** Calls items *position to end of the running request, with results side by side in records from that of item 0 on; marks each

@@ -20,27 +20,30 @@ public func mape_status_string(_ status: Int32) -> UnsafePointer<CChar>! {
 
 @implementation @_cdecl("mape_message")
 public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<CChar>!, _ size: Int) -> Int {
-    if size > 0, let buffer = unsafe buffer { unsafe buffer.pointee = 0 }
+    // A size_t: more than half of an address space is room enough as well.
+    let room = UInt(bitPattern: size)
+    if room > 0, let buffer = unsafe buffer { unsafe buffer.pointee = 0 }
     if notHost() != nil { return 0 }
     var text = Handles.shared.getMessage()
     if let pool = unsafe pool, let its = Handles.shared.pool(of: UInt(bitPattern: pool), .pool) {
         text = its.locked { its.lastMessage }
     }
-    let bytes = Array(text.utf8)
-    if size > 0, let buffer = unsafe buffer {
-        let count = min(bytes.count, size - 1)
-        for i in 0..<count { unsafe buffer[i] = CChar(bitPattern: bytes[i]) }
+    let whole = CText(text)
+    if room > 0, let buffer = unsafe buffer {
+        let count = unsafe Int(mapb_length(whole.bytes, UInt64(room - 1)))
+        unsafe buffer.update(from: whole.bytes, count: count)
         unsafe buffer[count] = 0
     }
-    return bytes.count
+    return whole.count
 }
 
 @implementation @_cdecl("mape_zygote_main")
 public func mape_zygote_main(_ argc: Int32, _ argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>!) -> Int32 {
     var type: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
+    let asked = unsafe getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length)
     guard let named = unsafe getenv("MAPENGINE_ZYGOTE"), unsafe strcmp(named, "3") == 0,
-        unsafe getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length) == 0, type == Int32(SOCK_SEQPACKET.rawValue)
+        asked == 0 ? type == Int32(SOCK_SEQPACKET.rawValue) : errno == EPERM || errno == ENOSYS
     else {
         let arguments = (0..<Int(argc)).compactMap { unsafe argv?[$0].map { unsafe String(cString: $0) } }
         if arguments.count > 1, arguments[1] == "--replay" { return Replay.main(Array(arguments.dropFirst())) }

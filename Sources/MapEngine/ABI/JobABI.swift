@@ -89,6 +89,7 @@ public func mape_apply(
     unsafe submit(pool, function, config, out_job, isStream: false) { (pool, function, config) throws(MapError) in
         guard unsafe input != nil || size == 0 else { throw .argument("input", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
+        try unsafe checkRange(input, UInt64(size), "input: size (\(size))")
         return try unsafe pool.submit(
             function, config, .strided(input, count: 1, stride: UInt64(size), size: UInt64(size)))
     }
@@ -111,6 +112,7 @@ public func mape_map(
             guard unsafe items.base == nil else {
                 throw .argument("items.base", "and items.spans are both given; one of them must be NULL")
             }
+            try unsafe checkArray(spans, items.count, "items.count (spans)")
             return try unsafe pool.submit(function, config, .spans(spans, count: items.count))
         }
         guard unsafe items.base != nil || items.item_size == 0 || items.count == 0 else {
@@ -119,6 +121,15 @@ public func mape_map(
                 unsafe "and items.spans are both NULL, but there are \(items.count) items of \(items.item_size) bytes")
         }
         let stride = unsafe items.stride == 0 ? items.item_size : items.stride
+        if let base = unsafe items.base {
+            guard
+                unsafe AddressRange(
+                    UInt(bitPattern: base), count: items.count, stride: stride, size: UInt64(items.item_size)) != nil
+            else {
+                throw unsafe pastTheEnd(
+                    "items.count (\(items.count)) items of items.item_size (\(items.item_size)) bytes, items.stride (\(stride)) apart,")
+            }
+        }
         return try unsafe pool.submit(
             function, config,
             .strided(items.base, count: items.count, stride: UInt64(stride), size: UInt64(items.item_size)))
@@ -154,6 +165,7 @@ public func mape_stream_push(
         guard unsafe out_accepted != nil || count == 1 else {
             throw .argument("out_accepted", "is NULL, but count is \(count)")
         }
+        try unsafe checkArray(items, UInt64(count), "items: count (\(count))")
         guard !its.finished, job.ending == nil, !job.isDone else {
             throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down")
         }
@@ -163,8 +175,9 @@ public func mape_stream_push(
                 "stream's function cannot run: " + String(cString: failure.text.bytes))
         }
         pool.pump()
-        let accepted = try unsafe pool.push(job, its, items, count)
-        if let out = unsafe out_accepted { unsafe out.pointee = accepted }
+        var accepted = 0
+        defer { if let out = unsafe out_accepted { unsafe out.pointee = accepted } }
+        try unsafe pool.push(job, its, items, count, &accepted)
         if accepted < count {
             throw MapError(
                 MAPE_E_AGAIN, "stream's window is full: fetch events, then push the rest")
@@ -277,6 +290,7 @@ public func mape_job_gather(
             if let out = unsafe out_missing { unsafe out.pointee = missing }
             return MAPE_OK.rawValue
         }
+        try unsafe checkRange(dst, UInt64(dst_size), "dst: dst_size (\(dst_size))")
         let missing = try unsafe job.gather(into: dst, size: UInt64(dst_size), stride: UInt64(stride))
         if let out = unsafe out_missing { unsafe out.pointee = missing }
         return MAPE_OK.rawValue

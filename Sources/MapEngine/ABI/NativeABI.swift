@@ -124,6 +124,7 @@ extension NativeFunction {
         }
         guard wanted > 0 else { return unsafe [] }
         guard let columns = unsafe columns else { throw .null("columns") }
+        try unsafe checkArray(columns, UInt64(wanted), "columns")
         var all = unsafe [mape_column]()
         for k in 0..<wanted {
             try unsafe all.append(checked(columns + k, "columns[\(k)]") { unsafe $0.struct_size })
@@ -194,11 +195,12 @@ extension NativeFunction {
             throw error(
                 MAPE_E_OVERFLOW, k, who, unsafe "stride is \(column.stride), too small for places of \(size) bytes")
         }
-        let (distance, over) = unsafe (max(count, 1) - 1).multipliedReportingOverflow(
-            by: UInt64(column.stride.magnitude))
-        guard !over, distance <= UInt64(Int64.max) else {
+        guard
+            unsafe AddressRange(UInt(bitPattern: column.base), count: count, stride: column.stride, size: size) != nil
+        else {
             throw error(
-                MAPE_E_OVERFLOW, k, who, unsafe "\(count) times its stride (\(column.stride)) passes the end of memory")
+                MAPE_E_OVERFLOW, k, who,
+                unsafe "count (\(count)) times its stride (\(column.stride)) passes the end of memory")
         }
         return unsafe OutputColumn(base: column.base, stride: column.stride, size: size)
     }

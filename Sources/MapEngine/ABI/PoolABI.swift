@@ -110,12 +110,13 @@ public func mape_set_global(
 ) -> Int32 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let name = unsafe name else { throw .null("name") }
-        let text = unsafe String(cString: name)
-        guard !text.isEmpty, text.utf8.count <= 255 else {
-            throw .argument("name", "has \(text.utf8.count) bytes; 1 to 255 are possible")
+        let text = unsafe UserText(name)
+        guard !text.isEmpty, text.bytes.count <= 255 else {
+            throw .argument("name", "has \(text.bytes.count) bytes; 1 to 255 are possible")
         }
         guard unsafe data != nil || size == 0 else { throw .argument("data", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
+        try unsafe checkRange(data, UInt64(size), "data: size (\(size))")
         try pool.locked { () throws(MapError) in try unsafe pool.setGlobal(text, data, size) }
         return MAPE_OK.rawValue
     }

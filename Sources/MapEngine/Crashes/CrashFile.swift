@@ -14,20 +14,20 @@ struct CrashFile: Equatable {
         var kind = Kind.none
         var offset: UInt64 = 0
         var buildID: [UInt8] = []
-        var library = ""
+        var library: UserText = ""
         /// The symbol; why it cannot be reached, for `unreachable`.
-        var text = ""
+        var text: UserText = ""
     }
 
     struct Global: Equatable {
-        var name: String
+        var name: UserText
         var bytes: [UInt8]
     }
 
     var report = ""
     var functionName = ""
     /// The workers' working directory.
-    var folder = ""
+    var folder: UserText = ""
     var index: UInt64 = 0
     var job: UInt64 = 0
     var items: UInt64 = 0
@@ -55,9 +55,9 @@ struct CrashFile: Equatable {
     var data: [UInt8] = []
     var input: [UInt8] = []
     var globals: [Global] = []
-    var modules: [String] = []
-    var environmentSet: [String] = []
-    var environmentUnset: [String] = []
+    var modules: [UserText] = []
+    var environmentSet: [UserText] = []
+    var environmentUnset: [UserText] = []
 
     static let magic: [UInt8] = Array("MAPECRSH".utf8)
     static let version: UInt64 = 1
@@ -113,6 +113,7 @@ struct CrashFile: Equatable {
             while body.count % 8 != 0 { body.append(0) }
         }
         func section(_ kind: Section, _ text: String) { section(kind, Array(text.utf8)) }
+        func section(_ kind: Section, _ text: UserText) { section(kind, text.bytes) }
         section(.report, report)
         var line: [UInt8] = []
         for number in numbers { line.append(number: number) }
@@ -125,8 +126,8 @@ struct CrashFile: Equatable {
         section(.data, data)
         for global in globals {
             var bytes: [UInt8] = []
-            bytes.append(number: UInt64(global.name.utf8.count))
-            section(.global, bytes + Array(global.name.utf8) + global.bytes)
+            bytes.append(number: UInt64(global.name.bytes.count))
+            section(.global, bytes + global.name.bytes + global.bytes)
         }
         for path in modules { section(.module, path) }
         for entry in environmentSet { section(.environmentSet, entry) }
@@ -206,7 +207,7 @@ struct CrashFile: Equatable {
 
 extension CrashFile.Code {
     /// From a function's record. A bare address is looked up: what lies in a shared library can be found again.
-    init(_ place: mapb_place, text: (UInt64) -> String) {
+    init(_ place: mapb_place, text: (UInt64) -> UserText) {
         self.init()
         switch place.kind {
         case MAPB_PLACE_OFFSET.rawValue:
@@ -220,19 +221,21 @@ extension CrashFile.Code {
             var path = [CChar](repeating: 0, count: 4097)
             let where_ = unsafe mapb_locate(UnsafeRawPointer(bitPattern: UInt(place.value)), &found, &path)
             if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
-                set(found, library: unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) })
+                set(found, library: UserText(array: path))
                 return
             }
             kind = .unreachable
             self.text =
                 where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue)
                 ? "lives in the host's main program, which cannot be loaded into another: move it into a shared library"
+                : where_ == Int32(MAPB_LOCATED_GONE.rawValue)
+                ? "came from \"\(printable(UserText(array: path).bytes))\", which was removed since the host loaded it"
                 : "lies in memory that no file backs"
         default: break
         }
     }
 
-    private mutating func set(_ place: mapb_place, library: String) {
+    private mutating func set(_ place: mapb_place, library: UserText) {
         kind = .offset
         offset = place.value
         self.library = library
@@ -242,11 +245,11 @@ extension CrashFile.Code {
     var encoded: [UInt8] {
         var bytes: [UInt8] = []
         for number in [
-            UInt64(kind.rawValue), offset, UInt64(buildID.count), UInt64(library.utf8.count), UInt64(text.utf8.count),
+            UInt64(kind.rawValue), offset, UInt64(buildID.count), UInt64(library.bytes.count), UInt64(text.bytes.count),
         ] {
             bytes.append(number: number)
         }
-        return bytes + buildID + Array(library.utf8) + Array(text.utf8)
+        return bytes + buildID + library.bytes + text.bytes
     }
 
     init(_ bytes: ArraySlice<UInt8>) throws(MapError) {
@@ -295,9 +298,9 @@ struct ByteReader {
     }
 
     /// A text that C will read: no NUL inside.
-    static func text(_ bytes: ArraySlice<UInt8>) throws(MapError) -> String {
+    static func text(_ bytes: ArraySlice<UInt8>) throws(MapError) -> UserText {
         guard !bytes.contains(0), bytes.count < 65536 else { throw wrong("a text in it is no text") }
-        return String(decoding: bytes, as: UTF8.self)
+        return UserText(bytes: bytes)
     }
 }
 

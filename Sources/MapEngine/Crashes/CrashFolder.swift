@@ -11,14 +11,14 @@ final class CrashFolder {
         let number: Int
     }
 
-    let path: String
+    let path: UserText
     /// Kept open: the host may change its working directory, and somebody rename the folder.
     private let folder: Descriptor
     private var waiting = Queue<Waiting>()
     private var taken = 0
 
-    init(_ path: String) throws(MapError) {
-        let fd = unsafe mapb_open_folder(path)
+    init(_ path: UserText) throws(MapError) {
+        let fd = unsafe path.withCString { unsafe mapb_open_folder($0) }
         guard fd >= 0 else {
             throw .argument(
                 "config.crash_dir", unsafe "\"\(path)\" cannot be opened as a folder: \(String(cString: strerror(-fd)))"
@@ -83,8 +83,8 @@ final class CrashFolder {
 }
 
 /// Where a symbolic link leads.
-func readLink(_ path: String) -> String? {
+func readLink(_ path: String) -> UserText? {
     var bytes = [CChar](repeating: 0, count: 4097)
     let got = unsafe readlink(path, &bytes, 4096)
-    return got > 0 ? String(decoding: bytes[..<got].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+    return got > 0 ? UserText(array: bytes) : nil
 }

@@ -116,18 +116,21 @@ enum Replay {
 
     /// Makes this process what the worker was, as far as that can be done from inside.
     private static func prepareProcess(_ file: CrashFile) {
-        for name in file.environmentUnset { unsafe unsetenv(name) }
+        for name in file.environmentUnset { unsafe name.withCString { _ = unsafe unsetenv($0) } }
         for entry in file.environmentSet {
-            guard let equals = entry.firstIndex(of: "=") else { continue }
-            unsafe setenv(String(entry[..<equals]), String(entry[entry.index(after: equals)...]), 1)
-            if entry.hasPrefix("LD_") {
+            let name = entry.variableName
+            guard name.count < entry.bytes.count else { continue }
+            unsafe UserText(bytes: name).withCString { name in
+                unsafe UserText(bytes: entry.bytes.dropFirst(entry.variableName.count + 1)).withCString { _ = unsafe setenv(name, $0, 1) }
+            }
+            if entry.bytes.starts(with: "LD_".utf8) {
                 say(
-                    "note: \(printable(entry.utf8)) takes effect only in the environment this program is started with",
+                    "note: \(printable(entry.bytes)) takes effect only in the environment this program is started with",
                     to: 2)
             }
         }
-        if !file.folder.isEmpty, unsafe chdir(file.folder) != 0 {
-            say("note: the workers' folder \"\(printable(file.folder.utf8))\" cannot be entered", to: 2)
+        if !file.folder.isEmpty, unsafe file.folder.withCString({ unsafe chdir($0) }) != 0 {
+            say("note: the workers' folder \"\(printable(file.folder.bytes))\" cannot be entered", to: 2)
         }
         if file.memoryLimit > 0 {
             var limit = rlimit(rlim_cur: UInt(file.memoryLimit), rlim_max: UInt(file.memoryLimit))

@@ -71,7 +71,8 @@ import Glibc
         }
         unsafe input.at(job, as: mapb_job.self).pointee = items
 
-        unsafe task = unsafe mapb_worker_task()
+        guard let task = unsafe mapb_worker_task(region.base, region.size) else { throw .system("madvise", errno) }
+        unsafe self.task = unsafe task
         guard let seen = unsafe mapb_map_shared(input.file, input.size, 0),
             let functions = unsafe functionTables()
         else { throw .system("mmap", errno) }
@@ -119,7 +120,7 @@ import Glibc
     }
 
     /// Nil, or why the module could not be loaded.
-    func load(_ path: String) -> String? {
+    func load(_ path: UserText) -> String? {
         guard let block = try? input.take(text: path) else { return "out of memory" }
         let reply = answer(MAPB_REQUEST_MODULE, record: block.offset, first: 0)
         return reply.code == 0 ? nil : printable(bytes(reply.base, reply.size))

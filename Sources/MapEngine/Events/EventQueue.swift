@@ -69,7 +69,7 @@ struct EventQueue: ~Copyable {
     mutating func descriptor() throws(MapError) -> Int32 {
         if file < 0 {
             let made = mapb_eventfd()
-            if made < 0 { throw .system("eventfd", -made) }
+            if made < 0 { throw .system("eventfd2", -made) }
             file = made
             if !isEmpty {
                 fileIsReadable = true

@@ -65,6 +65,8 @@ import CMapBridge
         let places = unsafe self.places
         let mask = capacity - 1
         let own = input.range
+        // Nothing that goes into a block passes the end of the addresses from below here; what lies beyond is judged item by item.
+        let far = UInt(mapb_common_end) - UInt(block.count)
         let place = Place(block: Int32(current), hasEnded: false)
         var used = unsafe packed.pointee.used
         var done = 0
@@ -72,6 +74,7 @@ import CMapBridge
             let item = unsafe items[done]
             let size = unsafe UInt64(bitPattern: Int64(item.size))
             guard let data = unsafe item.data, size > 0, size <= block.count else { break }
+            guard UInt(bitPattern: data) < far else { break }
             let rounded = (size + 15) & ~15
             guard rounded <= block.count - used, !own.contains(UInt(bitPattern: data)) else { break }
             let to = unsafe UnsafeMutableRawPointer(target + Int(used))

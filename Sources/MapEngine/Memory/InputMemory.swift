@@ -26,7 +26,8 @@ typealias Block = Extent
             name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve),
             least: arenaStart + Policy.leastReserve)
         readOnly = try Descriptor(
-            checking: mapb_open_read_only(memory.fileNumber), "opening shared memory read-only through /proc/self/fd")
+            checking: mapb_open_read_only(memory.fileNumber),
+            "openat of shared memory, read-only, through /proc/self/fd,")
         extents = Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))
         unsafe head = unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
         unsafe head.pointee.protocol = MAPB_PROTOCOL
@@ -94,8 +95,8 @@ typealias Block = Extent
     }
 
     /// Copies a text in, ended with NUL, as a block of its own.
-    func take(text: String) throws(MapError) -> Block {
-        let bytes = Array(text.utf8)
+    func take(text: UserText) throws(MapError) -> Block {
+        let bytes = text.bytes
         let block = try take(UInt64(bytes.count) + 1)
         for (i, byte) in bytes.enumerated() { unsafe base[Int(block.offset) + i] = byte }
         unsafe base[Int(block.offset) + bytes.count] = 0

@@ -63,7 +63,9 @@ struct Bell: ~Copyable {
         let addressSpace = mapb_limit(0)
         if addressSpace != UInt64.max { size = min(size, max(least, addressSpace / 16)) & ~4095 }
         while true {
-            let file = try unsafe Descriptor(checking: mapb_memfd(name, size), "memfd_create")
+            var call: UnsafePointer<CChar>?
+            let made = unsafe mapb_memfd(name, size, &call)
+            let file = try unsafe Descriptor(checking: made, call.map { unsafe String(cString: $0) } ?? "")
             if let base = unsafe mapb_map_host(file.number, size) {
                 unsafe self.base = unsafe base
                 self.size = size
@@ -71,7 +73,7 @@ struct Bell: ~Copyable {
                 return
             }
             let why = errno
-            if size / 2 < least { throw .system("mmap of \(size) bytes of shared memory", why) }
+            if size / 2 < least { throw .mapping("mmap of \(size) bytes of shared memory", why) }
             size = (size / 2) & ~4095
         }
     }

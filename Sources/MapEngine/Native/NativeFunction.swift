@@ -29,6 +29,12 @@ final class NativeFunction {
         parameterTexts = texts
         var builder = PlanBuilder(prototype)
         plan = builder.build()
+        guard builder.elements <= PrototypeParser.mostElements else {
+            throw .argument(
+                "function.prototype",
+                "has structures with \(builder.elements) members and elements; at most \(PrototypeParser.mostElements) are possible"
+            )
+        }
         try checkWithLibffi(builder.types)
     }
 
@@ -80,7 +86,7 @@ private struct PlanBuilder {
     private var places: [ObjectIdentifier: UInt32] = [:]
     private var typeRecords: [mapb_native_type] = []
     private var members: [mapb_native_member] = []
-    private var elements: UInt64 = 0
+    private(set) var elements: UInt64 = 0
 
     init(_ prototype: Prototype) { self.prototype = prototype }
 

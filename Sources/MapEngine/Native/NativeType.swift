@@ -18,8 +18,6 @@ final class NativeType: Sendable {
     let members: [Member]
     /// As C has it.
     let spelling: String
-    /// Pointers to elements that libffi needs for this type and all in it.
-    let elements: UInt64
 
     init(_ kind: mape_type, size: Int, alignment: Int, _ spelling: String) {
         self.kind = kind
@@ -27,7 +25,6 @@ final class NativeType: Sendable {
         self.alignment = UInt64(alignment)
         self.spelling = spelling
         members = []
-        elements = 0
     }
 
     /// A structure, laid out as C does it (System V ABI, "Aggregates and Unions").
@@ -46,7 +43,6 @@ final class NativeType: Sendable {
             "{"
             + members.map { "\($0.type.spelling) \($0.name)" + ($0.isArray ? "[\($0.count)]" : "") + ";" }
             .joined(separator: " ") + "}"
-        elements = members.reduce(1) { $0 + $1.count + $1.type.elements }
     }
 
     var isInteger: Bool { kind.rawValue >= MAPE_TYPE_INT8.rawValue && kind.rawValue <= MAPE_TYPE_UINT64.rawValue }
@@ -85,17 +81,23 @@ final class NativeType: Sendable {
     /// Whether `char` is signed here.
     static let charIsSigned = CChar.min < 0
 
-    /// Types that <stdint.h>, <stddef.h> and <sys/types.h> name, for machines with 64-bit `long` (LP64).
+    /// Numbers that C's headers have names for, as they are on this machine: native_names.c.
     static let named: [String: NativeType] = {
         var types: [String: NativeType] = ["bool": bool]
-        for bits in [8, 16, 32, 64] {
-            types["int\(bits)_t"] = integer(bits, signed: true, "int\(bits)_t")
-            types["uint\(bits)_t"] = integer(bits, signed: false, "uint\(bits)_t")
+        var count: UInt32 = 0
+        let first = unsafe mapb_type_names(&count)
+        for unsafe name in unsafe UnsafeBufferPointer(start: first, count: Int(count)) {
+            let text = unsafe String(cString: name.name)
+            types[text] = unsafe integer(Int(name.size) * 8, signed: name.is_signed != 0, text)
         }
-        for name in ["ssize_t", "ptrdiff_t", "intptr_t", "intmax_t"] { types[name] = integer(64, signed: true, name) }
-        for name in ["size_t", "uintptr_t", "uintmax_t"] { types[name] = integer(64, signed: false, name) }
         return types
     }()
+
+    /// Whether C takes both for one type, so that a name can be declared for each. A structure is only what it is itself.
+    func isSame(as other: NativeType) -> Bool {
+        if self === other { return true }
+        return kind == other.kind && kind != MAPE_TYPE_STRUCT && (self === Self.plainChar) == (other === Self.plainChar)
+    }
 }
 
 /// The next multiple of an alignment.

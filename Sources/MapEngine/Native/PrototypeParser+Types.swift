@@ -90,7 +90,7 @@ extension PrototypeParser {
             throw error("libffi has no type \(token.text)")
         }
         throw error(
-            "the type \(token.shown) is not known; say what it is before: typedef int \(token.text); or struct \(token.text) {...};"
+            "the type \(token.shown) is not known; say what it is before, as its header does: typedef ... \(token.text); or struct \(token.text) {...};"
         )
     }
 
@@ -134,8 +134,8 @@ extension PrototypeParser {
         let size = members.reduce(UInt64(0)) { $0 + $1.type.size * $1.count + 64 }
         guard size <= 1 << 20 else { throw error("the structure has more than a mebibyte", at: start) }
         let structure = NativeType(members: members)
-        guard structure.size <= 65536, structure.elements <= 65536 else {
-            throw error("the structure has more than 65536 bytes", at: start)
+        guard structure.size <= Self.largestStructure else {
+            throw error("the structure has more than \(Self.largestStructure) bytes", at: start)
         }
         return structure
     }
@@ -158,7 +158,9 @@ extension PrototypeParser {
         let isArray = sees("[")
         while takes("[") {
             count = try product(count, "a length")
-            guard count <= 65536 else { throw error("the structure has more than 65536 bytes", at: name) }
+            guard count <= Self.largestStructure else {
+                throw error("the structure has more than \(Self.largestStructure) bytes", at: name)
+            }
             try expect("]", "after the length")
         }
         return NativeType.Member(name: name.text, type: type, count: count, isArray: isArray)

@@ -7,6 +7,10 @@ struct PrototypeParser {
     static let mostParameters = 256
     /// Structures in structures.
     static let deepest = 16
+    /// In bytes.
+    static let largestStructure: UInt64 = 65536
+    /// Members, and elements of arrays, of all different structures of a prototype: libffi needs a pointer for each, in every worker.
+    static let mostElements: UInt64 = 1 << 20
 
     let bytes: [UInt8]
     let tokens: [Token]
@@ -91,7 +95,13 @@ struct PrototypeParser {
                         : "expected a new name for the type, found \(token.shown)")
             }
             let place = take()
-            guard names[place.text] == nil else { throw error("\"\(place.text)\" is a type already", at: place) }
+            // As in C11, a name may be declared again for the same type.
+            if let known = names[place.text], !known.isSame(as: type) {
+                throw error(
+                    NativeType.named[place.text] != nil
+                        ? "\"\(place.text)\" is a type of C's headers already, \(known.kind.text) here: leave the typedef out"
+                        : "\"\(place.text)\" is a type already", at: place)
+            }
             names[place.text] = type
             try expect(";", "after the typedef")
             return true

@@ -26,6 +26,7 @@ import Glibc
         let parameter = prototype.parameters[k]
         if parameter.form == .text {
             guard let text = unsafe pointee(k) else { return 0 }
+            try unsafe checkRange(text, 1, "\(parameter.shown(k))")
             return unsafe UInt64(strlen(text.assumingMemoryBound(to: CChar.self))) + 1
         }
         guard let counter = parameter.lengthParameter else { return parameter.size }
@@ -38,6 +39,7 @@ import Glibc
         guard !over, size <= 1 << 40 else {
             throw MapError(MAPE_E_OVERFLOW, "\(parameter.shown(k)): its length is \(count), more than memory can hold")
         }
+        try unsafe checkRange(pointee(k), size, "\(parameter.shown(k)): its length, \(count),")
         return size
     }
 

@@ -34,8 +34,12 @@ extension Pool {
             writeCrashFiles()
             guard let sleep else { return }
             let count = unsafe mapb_epoll_wait(epoll.number, &tags, Int32(tags.count), sleep)
+            if count < 0 {
+                locked { fail(MapError.system("epoll_wait", -count).message) }
+                mapb_nap()
+            }
             locked {
-                for tag in tags[..<Int(count)] { engineHandles(tag) }
+                for tag in tags[..<max(0, Int(count))] { engineHandles(tag) }
             }
         }
     }
@@ -102,38 +106,44 @@ extension Pool {
 
     // MARK: - Output of workers
 
-    func readPipe(_ worker: Worker, _ which: Int) {
+    /// - Returns: whether there was something to read.
+    @discardableResult
+    func readPipe(_ worker: Worker, _ which: Int) -> Bool {
         let file = worker.pipes[which]
-        guard file >= 0 else { return }
+        guard file >= 0 else { return false }
         var bytes = [UInt8](repeating: 0, count: 65536)
         let got = unsafe read(file, &bytes, bytes.count)
         if got > 0 {
-            let text = unsafe bytes[..<got].withUnsafeBufferPointer { unsafe CText($0) }
-            events.add(
-                message: PoolMessage(isLog: false, code: Int32(which + 1), worker: Int32(worker.slot), text: text))
-            waiting.wake()
-        } else if got == 0 || (errno != EAGAIN && errno != EINTR) {
-            mapb_epoll_remove(epoll.number, file)
-            close(file)
-            worker.pipes[which] = -1
+            deliver(worker, which, worker.partial[which] + bytes[..<got], isLast: false)
+            return true
         }
+        if got == 0 || (errno != EAGAIN && errno != EINTR) { closePipe(worker, which) }
+        return false
+    }
+
+    /// Makes an event of output. What ends inside a character waits for the rest of it, unless none is to come.
+    private func deliver(_ worker: Worker, _ which: Int, _ bytes: [UInt8], isLast: Bool) {
+        let whole = isLast ? bytes.count : wholeCharacters(bytes)
+        worker.partial[which] = Array(bytes[whole...])
+        guard whole > 0 else { return }
+        let text = CText(array: Array(bytes[..<whole]))
+        events.add(message: PoolMessage(isLog: false, code: Int32(which + 1), worker: Int32(worker.slot), text: text))
+        waiting.wake()
+    }
+
+    private func closePipe(_ worker: Worker, _ which: Int) {
+        deliver(worker, which, worker.partial[which], isLast: true)
+        mapb_epoll_remove(epoll.number, worker.pipes[which])
+        close(worker.pipes[which])
+        worker.pipes[which] = -1
     }
 
     /// Takes what is still in the pipes, and closes them.
     func closePipes(_ worker: Worker) {
         for which in 0..<2 {
             var rounds = 0
-            while worker.pipes[which] >= 0 && rounds < 64 {
-                let before = events.messageCount
-                readPipe(worker, which)
-                if events.messageCount == before { break }
-                rounds += 1
-            }
-            if worker.pipes[which] >= 0 {
-                mapb_epoll_remove(epoll.number, worker.pipes[which])
-                close(worker.pipes[which])
-                worker.pipes[which] = -1
-            }
+            while rounds < 64 && readPipe(worker, which) { rounds += 1 }
+            if worker.pipes[which] >= 0 { closePipe(worker, which) }
         }
     }
 }

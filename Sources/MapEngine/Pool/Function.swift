@@ -10,7 +10,7 @@ final class Function {
     /// Of a typed function.
     let native: NativeFunction?
     /// Libraries for the zygote to load before it forks.
-    let libraries: [String]
+    let libraries: [UserText]
     let record: Block
     private let blocks: [Block]
     /// Set when no worker can run it: cause and code for its items.
@@ -19,7 +19,7 @@ final class Function {
     var setupDeaths: UInt32 = 0
 
     private init(
-        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, libraries: [String],
+        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, libraries: [UserText],
         record: Block, blocks: [Block]
     ) {
         self.id = id
@@ -56,7 +56,7 @@ final class Function {
         let isFork: Bool
         let snapshot: Bool
         var blocks: [Block] = []
-        var libraries: [String] = []
+        var libraries: [UserText] = []
 
         init(input: InputMemory, isFork: Bool, snapshot: Bool) {
             self.input = input
@@ -79,17 +79,24 @@ final class Function {
                     throw .argument(
                         "function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
                 }
-                let path = try unsafe text(String(cString: library))
-                libraries = unsafe [String(cString: library)]
+                // A path is the file that it names now; a name alone is looked for by the loader of each worker.
+                var file = unsafe UserText(library)
+                if file.isEmpty { throw .argument("function.library", "is an empty text") }
+                if file.hasFolder { file = try file.absolute("function.library") }
+                let path = try text(file)
+                libraries = [file]
                 isRange = unsafe c.run_range_symbol != nil
                 hasCleanup = unsafe c.cleanup_symbol != nil
                 if let native, unsafe c.run_symbol == nil {
-                    record.run = try symbol(native.prototype.name, path)
+                    record.run = try symbol(UserText(native.prototype.name), path)
                 } else {
-                    record.run = try unsafe symbol(c.run_symbol ?? c.run_range_symbol, path)
+                    record.run =
+                        try unsafe isRange
+                        ? symbol(c.run_range_symbol, "function.run_range_symbol", path)
+                        : symbol(c.run_symbol, "function.run_symbol", path)
                 }
-                record.setup = try unsafe symbol(c.setup_symbol, path)
-                record.cleanup = try unsafe symbol(c.cleanup_symbol, path)
+                record.setup = try unsafe symbol(c.setup_symbol, "function.setup_symbol", path)
+                record.cleanup = try unsafe symbol(c.cleanup_symbol, "function.cleanup_symbol", path)
             } else {
                 guard unsafe c.run_symbol == nil, unsafe c.run_range_symbol == nil, unsafe c.setup_symbol == nil,
                     unsafe c.cleanup_symbol == nil
@@ -183,8 +190,9 @@ final class Function {
                 return
             }
             guard unsafe c.data_size > 0 else {
-                throw MapError(MAPE_E_MEMORY, "function.data_size is more than memory can hold")
+                throw MapError(MAPE_E_OVERFLOW, "function.data_size is more than memory can hold")
             }
+            try unsafe checkRange(data, UInt64(c.data_size), "function.data: data_size (\(c.data_size))")
             let block = try unsafe take(UInt64(c.data_size))
             unsafe input.copy(data, Int(c.data_size), to: block.offset)
             record.data = block.offset
@@ -197,22 +205,21 @@ final class Function {
             return block
         }
 
-        func text(_ text: String) throws(MapError) -> UInt64 {
+        func text(_ text: UserText) throws(MapError) -> UInt64 {
             let block = try input.take(text: text)
             blocks.append(block)
             return block.offset
         }
 
-        func symbol(_ name: UnsafePointer<CChar>?, _ library: UInt64) throws(MapError) -> mapb_place {
-            var place = mapb_place()
-            guard let name = unsafe name else { return place }
-            place.kind = MAPB_PLACE_SYMBOL.rawValue
-            place.library = library
-            place.value = try unsafe text(String(cString: name))
-            return place
+        func symbol(_ name: UnsafePointer<CChar>?, _ argument: String, _ library: UInt64) throws(MapError) -> mapb_place
+        {
+            guard let name = unsafe name else { return mapb_place() }
+            let text = unsafe UserText(name)
+            if text.isEmpty { throw .argument(argument, "is an empty text") }
+            return try symbol(text, library)
         }
 
-        func symbol(_ name: String, _ library: UInt64) throws(MapError) -> mapb_place {
+        func symbol(_ name: UserText, _ library: UInt64) throws(MapError) -> mapb_place {
             var place = mapb_place()
             place.kind = MAPB_PLACE_SYMBOL.rawValue
             place.library = library
@@ -232,7 +239,7 @@ final class Function {
             let where_ = unsafe mapb_locate(address, &place, &path)
             let shown = "0x" + String(UInt(bitPattern: address), radix: 16)
             if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
-                let name = unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
+                let name = UserText(array: path)
                 place.library = try text(name)
                 if !libraries.contains(name) { libraries.append(name) }
                 return place
@@ -244,6 +251,12 @@ final class Function {
                         + (isFork
                             ? "a FORK pool takes such functions only before its start: register it earlier, or move it into a shared library"
                             : "workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK")
+                )
+            }
+            if where_ == Int32(MAPB_LOCATED_GONE.rawValue) {
+                throw MapError(
+                    MAPE_E_FUNCTION,
+                    "\(argument): function \(shown) comes from \"\(printable(UserText(array: path).bytes))\", and there is no such file any more, so that workers cannot load it: it was removed since the host loaded it"
                 )
             }
             throw MapError(

@@ -10,25 +10,20 @@ import CMapBridge
 
 /// A table of globals. What no table refers to any more is given back.
 final class Globals {
-    /// A name, compared byte by byte.
+    /// A name and its hash.
     struct Key: Equatable {
-        let name: String
         let hash: UInt64
+        let name: UserText
 
-        init(name: String, hash: UInt64) {
+        init(_ name: UserText) {
             self.name = name
-            self.hash = hash
+            hash = unsafe name.withCString { unsafe mapb_hash($0) }
         }
-        init(_ name: String) { self.init(name: name, hash: unsafe mapb_hash(name)) }
-
-        /// A name comes from C, and so has no NUL in it.
-        static func == (a: Key, b: Key) -> Bool { unsafe a.hash == b.hash && mapb_same_text(a.name, b.name) != 0 }
     }
 
     /// A global's name and bytes, shared by all tables it is in.
     final class Value {
-        let name: String
-        let hash: UInt64
+        let key: Key
         /// The mapb_global, and behind it the name.
         let record: Block
         let block: Block
@@ -50,19 +45,19 @@ final class Globals {
         }
 
         /// Copies a global in.
-        convenience init(_ name: String, _ data: UnsafeRawPointer?, _ size: Int, input: InputMemory) throws(MapError) {
+        convenience init(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int, input: InputMemory) throws(MapError) {
             let block = try input.take(UInt64(size))
             if let data = unsafe data, size > 0 { unsafe input.copy(data, size, to: block.offset) }
-            try self.init(name, Bytes(block, input), UInt64(size), next: nil, input: input)
+            try self.init(Key(name), Bytes(block, input), UInt64(size), next: nil, input: input)
         }
 
-        fileprivate init(_ name: String, _ bytes: Bytes, _ size: UInt64, next: Value?, input: InputMemory)
+        fileprivate init(_ key: Key, _ bytes: Bytes, _ size: UInt64, next: Value?, input: InputMemory)
             throws(MapError)
         {
-            let text = Array(name.utf8)
+            let text = key.name.bytes
             let head = UInt64(MemoryLayout<mapb_global>.size)
             record = try input.take(head + UInt64(text.count) + 1)
-            self.name = name
+            self.key = key
             self.size = size
             self.next = next
             self.input = input
@@ -71,18 +66,18 @@ final class Globals {
             let place = unsafe UnsafeMutableRawPointer(input.at(record.offset + head, as: UInt8.self))
             unsafe place.copyMemory(from: text, byteCount: text.count)
             unsafe place.storeBytes(of: 0, toByteOffset: text.count, as: UInt8.self)
-            hash = unsafe mapb_hash(place.assumingMemoryBound(to: CChar.self))
             unsafe input.at(record.offset, as: mapb_global.self).pointee = mapb_global(
-                hash: hash, data: block.offset, size: size, next: next?.record.offset ?? 0)
+                hash: key.hash, data: block.offset, size: size, next: next?.record.offset ?? 0)
         }
 
         deinit { input.give(record) }
 
-        var key: Key { Key(name: name, hash: hash) }
+        var name: UserText { key.name }
+        var hash: UInt64 { key.hash }
 
         /// The same global, before another one of the same hash.
         fileprivate func before(_ next: Value?) throws(MapError) -> Value {
-            try Value(name, ownsBytes, size, next: next, input: input)
+            try Value(key, ownsBytes, size, next: next, input: input)
         }
 
         /// The chain that begins here, with a global in it in place of one of that name.

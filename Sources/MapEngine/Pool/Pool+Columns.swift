@@ -50,21 +50,14 @@ import Glibc
 
     /// Bytes from the lowest used to the end of the highest, and where they begin.
     func extent(_ count: UInt64) throws(MapError) -> (start: UnsafeRawPointer, bytes: UInt64) {
-        let steps = stride == 0 ? 0 : count - 1
-        let (distance, over) = steps.multipliedReportingOverflow(by: UInt64(stride.magnitude))
-        let (bytes, over2) = distance.addingReportingOverflow(size)
-        guard !over, !over2, bytes <= UInt64(Int64.max) else {
+        guard let range = unsafe AddressRange(UInt(bitPattern: base), count: count, stride: stride, size: size),
+            let place = unsafe UnsafeRawPointer(bitPattern: range.start)
+        else {
             throw MapError(
-                MAPE_E_OVERFLOW, "count (\(count)) times a column's stride (\(stride)) passes the end of memory")
+                MAPE_E_OVERFLOW,
+                "count (\(count)) times a column's stride (\(stride)) and size (\(size)) passes the end of memory")
         }
-        let address = unsafe UInt(bitPattern: base)
-        let start = stride < 0 ? address &- UInt(distance) : address
-        let (_, over3) = start.addingReportingOverflow(UInt(bytes))
-        guard !over3, stride >= 0 || start <= address, let place = unsafe UnsafeRawPointer(bitPattern: start) else {
-            throw MapError(
-                MAPE_E_OVERFLOW, "count (\(count)) times a column's stride (\(stride)) passes the end of memory")
-        }
-        return unsafe (place, bytes)
+        return unsafe (place, range.bytes)
     }
 
     func place(_ i: UInt64) -> UnsafeRawPointer { unsafe base + Int(i) * stride }
@@ -207,8 +200,14 @@ private struct ColumnWork {
     private func sizeBehind(_ k: Int, _ i: UInt64) throws(MapError) -> UInt64 {
         guard let pointer = unsafe columns[k].pointer(i) else { return 0 }
         let parameter = parameter(k)
-        if parameter.form == .text { return unsafe UInt64(strlen(pointer.assumingMemoryBound(to: CChar.self))) + 1 }
-        guard let counter = parameter.lengthParameter else { return parameter.size }
+        if parameter.form == .text {
+            try unsafe checkRange(pointer, 1, "\(parameter.shown(prototype.inputs[k])) in call \(i)")
+            return unsafe UInt64(strlen(pointer.assumingMemoryBound(to: CChar.self))) + 1
+        }
+        guard let counter = parameter.lengthParameter else {
+            try unsafe checkRange(pointer, parameter.size, "\(parameter.shown(prototype.inputs[k])) in call \(i)")
+            return parameter.size
+        }
         let length = columns[prototype.parameters[counter].input]
         let kind = prototype.parameters[counter].type.kind
         guard let elements = unsafe integer(at: length.place(i), kind) else {
@@ -223,6 +222,8 @@ private struct ColumnWork {
                 "\(parameter.shown(prototype.inputs[k])): its length is \(elements) in call \(i), more than memory can hold"
             )
         }
+        try unsafe checkRange(
+            pointer, size, "\(parameter.shown(prototype.inputs[k])): its length, \(elements) in call \(i),")
         return size
     }
 

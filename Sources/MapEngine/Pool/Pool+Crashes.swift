@@ -20,7 +20,7 @@ extension Pool {
             return function + "one of the items \(first) to \(first &+ count - 1) of job \(job.sequence)"
         case .setup(let function, _): return "setup of \"\(function.name)\""
         case .cleanup(let function, _): return "cleanup of \"\(function.name)\""
-        case .module(_, let path): return "loading the module \"\(printable(path.utf8))\""
+        case .module(_, let path): return "loading the module \"\(printable(path.bytes))\""
         case .exit: return "exiting"
         }
     }
@@ -82,7 +82,7 @@ extension Pool {
         func bytes(_ offset: UInt64, _ count: UInt64) -> [UInt8] {
             unsafe Array(UnsafeBufferPointer(start: input.base + Int(offset), count: Int(count)))
         }
-        func text(_ offset: UInt64) -> String { unsafe String(cString: input.base + Int(offset)) }
+        func text(_ offset: UInt64) -> UserText { unsafe UserText(input.at(offset, as: CChar.self)) }
         func code(_ place: mapb_place) -> CrashFile.Code { .init(place, text: text) }
 
         var file = CrashFile()

@@ -15,6 +15,12 @@ enum Loss {
         return status & 0x7f
     }
 
+    /// The worker ended by itself, and said why: forksafe_identity.c.
+    var isRetirement: Bool {
+        guard case .status(let status) = self else { return false }
+        return status == Int32(MAPB_EXIT_RETIRED.rawValue) << 8
+    }
+
     var text: String {
         guard case .status(let status) = self else { return "was lost with its zygote" }
         if let signal { return "was ended by \(signalName(signal))" }
@@ -43,6 +49,7 @@ extension Pool {
             let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
+                zygote.hasBegun = true
                 if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(engineVersion) {
                     fail(
                         "the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build"
@@ -53,7 +60,7 @@ extension Pool {
                 if message.code != 0 {
                     dropRegion(worker)
                     worker.state = .none
-                    startFailed(worker, unsafe "fork failed: \(String(cString: strerror(message.code)))", isFork: true)
+                    startFailed(worker, MapError.system("fork (clone)", message.code).message, isFork: true)
                 } else {
                     worker.pid = message.pid
                     becameReady(worker)
@@ -122,7 +129,11 @@ extension Pool {
         if !expected {
             figures.workersDied += 1
             lastDeath = worker.death!.text
-            if wasStarting, case .status(72 << 8) = loss { lastDeath += ": its sandbox could not be entered" }
+            if wasStarting, isSandboxed, case .status(let status) = loss, status & 0x7f == 0,
+                let step = unsafe mapb_sandbox_failed(status >> 8)
+            {
+                lastDeath += unsafe ": its sandbox could not be entered: " + String(cString: step)
+            }
             if worker.death!.report == nil { log(MAPE_LOG_WARNING, lastDeath) }
         }
         if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
@@ -195,9 +206,10 @@ extension Pool {
         let isThis =
             UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
         if !isThis {
-            // Not begun. A range that is lost so again and again may be what kills them.
+            // Not begun. A range that is lost so again and again may be what kills them; not where a worker that got something done has
+            // given up its place for what a function before has left behind.
             var range = range
-            range.losses += 1
+            if !(loss.isRetirement && worker.answered > UInt64(worker.initialRequests)) { range.losses += 1 }
             if range.losses < Policy.suspicion {
                 putBack(range, job, now)
             } else {
@@ -369,11 +381,11 @@ extension Pool {
     }
 
     /// No worker can run this function: its items end as failed.
-    func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: String, _ now: Int64) {
+    func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64) {
         guard function.failure == nil else { return }
-        let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, why)
+        let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
         function.fail(outcome)
-        log(MAPE_LOG_ERROR, why)
+        log(MAPE_LOG_ERROR, why.description)
         for job in allJobs where job.function === function && !job.isDone {
             job.endWaiting(outcome, now: now)
             work.remove(job)
@@ -427,7 +439,8 @@ extension Pool {
         for worker in workers where worker.isAlive { died(worker, .zygote) }
         if config.start == MAPE_START_FORK {
             fail(
-                "the zygote died; a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)")
+                "the zygote died: it \(lastZygoteDeath); a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)"
+            )
             return
         }
         if figures.items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
@@ -437,7 +450,7 @@ extension Pool {
             return
         }
         do {
-            adopt(try Zygote.start(config, environment))
+            try adopt(try Zygote.start(config, environment))
             refill(mapb_now())
         } catch {
             fail(error.message)

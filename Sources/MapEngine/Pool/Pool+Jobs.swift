@@ -134,6 +134,7 @@ extension Pool {
             guard unsafe span.data != nil || span.size == 0 else {
                 throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)")
             }
+            try unsafe checkRange(span.data, UInt64(span.size), "items.spans[\(i)].size (\(span.size))")
             if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
                 if unsafe used.lastHolding(offset, UInt64(span.size)) == nil {
                     used.add(try unsafe buffer(offset, UInt64(span.size), "items.spans[\(i)].data"))
@@ -227,9 +228,10 @@ extension Pool {
         return true
     }
 
-    /// Takes as many items as fit into the window. Returns how many.
-    func push(_ job: Job, _ stream: Stream, _ items: UnsafePointer<mape_span>, _ count: Int) throws(MapError) -> Int {
-        var accepted = 0
+    /// Takes as many items as fit into the window. `accepted` tells how many, also when it throws for the next one.
+    func push(
+        _ job: Job, _ stream: Stream, _ items: UnsafePointer<mape_span>, _ count: Int, _ accepted: inout Int
+    ) throws(MapError) {
         defer {
             if accepted > 0 {
                 queueForWork(job)
@@ -237,14 +239,14 @@ extension Pool {
             }
         }
         let held = job.total - job.ended + job.undelivered
-        guard held < job.config.window else { return 0 }
+        guard held < job.config.window else { return }
         let most = Int(min(UInt64(count), job.config.window - held, stream.room(from: job.total)))
         while true {
             let packed = unsafe stream.putPacked(items + accepted, most - accepted, at: job.total)
             accepted += packed
             job.total += UInt64(packed)
             job.ready = job.total
-            if accepted == most { return most }
+            if accepted == most { return }
             let span = unsafe items[accepted]
             guard unsafe span.data != nil || span.size == 0 else {
                 throw .argument("items[\(accepted)].data", unsafe "is NULL, but its size is \(span.size)")
@@ -252,6 +254,7 @@ extension Pool {
             guard unsafe span.size >= 0 else {
                 throw MapError(MAPE_E_OVERFLOW, "items[\(accepted)].size is more than memory can hold")
             }
+            try unsafe checkRange(span.data, UInt64(span.size), "items[\(accepted)].size (\(span.size))")
             if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
                 if unsafe job.lastBuffer(holding: offset, UInt64(span.size)) == nil {
                     job.keep(try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data"))

@@ -94,14 +94,14 @@ extension Pool {
                 function, isLoad ? MAPE_CAUSE_LOAD : MAPE_CAUSE_SETUP, reply.code,
                 isLoad
                     ? text
-                    : "setup of \"\(function.name)\" failed with code \(reply.code)"
-                        + (text.isEmpty ? "" : ": \(text)"), now)
+                    : UserText("setup of \"\(function.name)\" failed with code \(reply.code)")
+                        + (text.isEmpty ? "" : ": " + text), now)
             return nil
         case .module(_, let path):
             defer { region.give(used) }
             guard reply.code != 0 else { return nil }
             guard let text = text(reply, used, region) else { return "its reply has a text outside its memory" }
-            moduleFailure = text.isEmpty ? "cannot load module \"\(path)\"" : text
+            moduleFailure = text.isEmpty ? "cannot load module \"\(path)\"" : text.description
             log(MAPE_LOG_ERROR, moduleFailure!)
             return nil
         case .cleanup, .exit:
@@ -110,13 +110,12 @@ extension Pool {
         }
     }
 
-    private func text(_ reply: mapb_reply, _ used: Used, _ region: OutputRegion) -> String? {
+    private func text(_ reply: mapb_reply, _ used: Used, _ region: OutputRegion) -> UserText? {
         guard reply.size < UInt64(MAPB_TEXT) else { return nil }
         if reply.size == 0 { return "" }
         guard used.contains(reply.base, reply.size) else { return nil }
-        // A copy first: decoding looks at the bytes twice, and the worker may be writing.
-        let bytes = unsafe Array(UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)))
-        return String(decoding: bytes, as: UTF8.self)
+        return unsafe UserText(
+            bytes: UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)))
     }
 
     private func takeRange(

@@ -26,7 +26,7 @@ extension Pool {
             if why != 0 {
                 unsafe Unmanaged.passUnretained(self).release()
                 locked { life = .created }
-                throw .system("pthread_create", why)
+                throw .thread(why)
             }
         }
         // The engine thread makes the zygote; this one waits for that, not for the workers.
@@ -63,9 +63,9 @@ extension Pool {
     func engineStarts() -> Bool {
         do {
             let born = try Zygote.start(config, environment)
-            locked {
+            try locked { () throws(MapError) in
                 life = .running
-                adopt(born)
+                try adopt(born)
                 tellOfSandbox()
                 for worker in workers { spawn(worker) }
                 publish()
@@ -84,9 +84,7 @@ extension Pool {
     }
 
     /// Takes a new zygote into use: tells it all it has to know.
-    func adopt(_ born: Zygote) {
-        zygote = born
-        figures.zygotesStarted += 1
+    func adopt(_ born: Zygote) throws(MapError) {
         var hello = mapb_control()
         hello.kind = MAPB_CONTROL_INIT.rawValue
         hello.size = input.size
@@ -101,6 +99,12 @@ extension Pool {
             | (config.coreDumps ? 0 : MAPB_INIT_NO_CORES.rawValue)
             | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
         born.send(hello, [input.file, engineBell.writing.number, waiterBell.writing.number])
+        if let failure = born.failure {
+            born.end(grace: 0)
+            throw failure
+        }
+        zygote = born
+        figures.zygotesStarted += 1
         for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_epoll_add(epoll.number, born.control, EngineTag.control.rawValue)
     }
@@ -273,7 +277,7 @@ extension Pool {
         return function.id
     }
 
-    func setGlobal(_ name: String, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
+    func setGlobal(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
         try checkOpen()
         guard let data = unsafe data else {
             globals = try globals?.removing(Globals.Key(name))

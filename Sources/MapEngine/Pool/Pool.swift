@@ -40,7 +40,7 @@ import CMapBridge
     var slowStart = SlowStart()
     var functions: [Function] = []
     var globals: Globals?
-    var modules: [(Block, String)] = []
+    var modules: [(Block, UserText)] = []
     var buffers = BufferTable()
     var jobs = JobTable()
     /// Jobs without a handle, until they have released themselves.
@@ -57,7 +57,7 @@ import CMapBridge
 
     var zygote: Zygote?
     /// What zygotes, the first and those that take its place, have as environment.
-    var environment: [String] = []
+    var environment: [UserText] = []
     var engineShouldEnd = false
     var engineSleepsUntil: Int64 = .max
     var bellEpoch: UInt64 = 0
@@ -117,13 +117,14 @@ import CMapBridge
 
     init(_ config: PoolConfig) throws(MapError) {
         self.config = config
-        let why = mapb_remember_host()
-        if why != 0 { throw .system("madvise(MADV_WIPEONFORK)", why) }
+        var call: UnsafePointer<CChar>?
+        let why = unsafe mapb_remember_host(&call)
+        if why != 0 { throw unsafe .system(call.map { unsafe String(cString: $0) } ?? "", why) }
         if let path = config.crashFolder { crashFolder = try CrashFolder(path) } else { crashFolder = nil }
         input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
         engineBell = try Bell()
         waiterBell = try Bell()
-        engineWake = try Descriptor(checking: mapb_eventfd(), "eventfd")
+        engineWake = try Descriptor(checking: mapb_eventfd(), "eventfd2")
         epoll = try Descriptor(checking: mapb_epoll(), "epoll_create1")
         var why2 = mapb_epoll_add(epoll.number, engineBell.reading.number, EngineTag.bell.rawValue)
         if why2 == 0 { why2 = mapb_epoll_add(epoll.number, engineWake.number, EngineTag.wake.rawValue) }

@@ -8,11 +8,11 @@ import Glibc
     var start: mape_start
     var output: mape_output
     var restarts: UInt32
-    var zygotePath: String?
-    var zygoteArguments: [String]?
-    var environmentSet: [String]
-    var environmentUnset: [String]
-    var modules: [String]
+    var zygotePath: UserText?
+    var zygoteArguments: [UserText]?
+    var environmentSet: [UserText]
+    var environmentUnset: [UserText]
+    var modules: [UserText]
     /// Nanoseconds; Int64.max: none.
     var setupTimeout: Int64
     var cleanupTimeout: Int64
@@ -32,7 +32,7 @@ import Glibc
     /// Bytes; 0: none.
     var memoryGrowth: UInt64
     var sandbox: mape_sandbox
-    var crashFolder: String?
+    var crashFolder: UserText?
 
     init(_ c: mape_pool_config) throws(MapError) {
         guard unsafe c.workers <= MAPB_MAX_WORKERS else {
@@ -52,19 +52,29 @@ import Glibc
         start = unsafe mape_start(c.start)
         output = unsafe mape_output(c.output)
         restarts = unsafe c.restarts == 0 ? Policy.restarts : c.restarts
-        zygotePath = unsafe c.zygote_path.map { unsafe String(cString: $0) }
+        // Files are named from the root, so that they are the same ones after a chdir of the host.
+        zygotePath = try unsafe path(c.zygote_path, "config.zygote_path")
         zygoteArguments = unsafe c.zygote_argv.map(strings)
         environmentSet = unsafe strings(c.env_set)
         environmentUnset = unsafe strings(c.env_unset)
-        modules = unsafe strings(c.modules)
+        if let arguments = zygoteArguments, arguments.isEmpty {
+            throw .argument("config.zygote_argv", "is empty; it has at least the name of the program")
+        }
+        modules = []
+        for module in unsafe strings(c.modules) {
+            if module.isEmpty { throw .argument("config.modules", "holds an empty text") }
+            modules.append(module.hasFolder ? try module.absolute("config.modules") : module)
+        }
         // Each is a request to every new worker, and its inbox holds so many.
         guard modules.count <= 32 else {
             throw .argument("config.modules", "has \(modules.count) entries; at most 32 are possible")
         }
-        if let wrong = environmentSet.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
+        if let wrong = environmentSet.first(where: {
+            $0.variableName.isEmpty || $0.variableName.count == $0.bytes.count
+        }) {
             throw .argument("config.env_set", "holds \"\(wrong)\", which is not of the form NAME=value")
         }
-        if let wrong = environmentUnset.first(where: { $0.contains("=") || $0.isEmpty }) {
+        if let wrong = environmentUnset.first(where: { $0.isEmpty || $0.variableName.count != $0.bytes.count }) {
             throw .argument("config.env_unset", "holds \"\(wrong)\", which is no name")
         }
         setupTimeout = unsafe limit(c.setup_timeout_ns, Policy.setupTimeout)
@@ -105,18 +115,17 @@ import Glibc
         unsafe context = unsafe c.context
         unsafe onOutput = unsafe c.on_output
         unsafe onLog = unsafe c.on_log
-        crashFolder = unsafe c.crash_dir.map { unsafe String(cString: $0) }
+        crashFolder = try unsafe path(c.crash_dir, "config.crash_dir")
     }
 
     /// What the workers' environment is to be.
-    func environment() -> [String] {
-        var result: [String] = []
-        let replaced = environmentUnset + environmentSet.map { String($0.prefix { $0 != "=" }) }
+    func environment() -> [UserText] {
+        var result: [UserText] = []
+        let replaced = Set(environmentUnset.map { $0.bytes[...] } + environmentSet.map { $0.variableName })
         for entry in unsafe strings(
             UnsafePointer(UnsafeRawPointer(mapb_environment())?.assumingMemoryBound(to: UnsafePointer<CChar>?.self)))
         {
-            let name = entry.prefix { $0 != "=" }
-            if !replaced.contains(where: { $0 == name }) { result.append(entry) }
+            if !replaced.contains(entry.variableName) { result.append(entry) }
         }
         return result + environmentSet
     }
@@ -125,13 +134,19 @@ import Glibc
 /// 0: the default; negative: none.
 private func limit(_ ns: Int64, _ standard: Int64) -> Int64 { ns == 0 ? standard : ns < 0 ? Int64.max : ns }
 
+/// A file or folder by its path from the root.
+private func path(_ text: UnsafePointer<CChar>?, _ name: String) throws(MapError) -> UserText? {
+    guard let text = unsafe text else { return nil }
+    return try unsafe UserText(text).absolute(name)
+}
+
 /// The texts of an array ended with NULL.
-private func strings(_ array: UnsafePointer<UnsafePointer<CChar>?>?) -> [String] {
+private func strings(_ array: UnsafePointer<UnsafePointer<CChar>?>?) -> [UserText] {
     guard let array = unsafe array else { return [] }
-    var result: [String] = []
+    var result: [UserText] = []
     var i = 0
     while let text = unsafe array[i] {
-        unsafe result.append(String(cString: text))
+        unsafe result.append(UserText(text))
         i += 1
     }
     return result

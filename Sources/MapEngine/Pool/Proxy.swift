@@ -47,16 +47,22 @@ import Glibc
             return
         }
         do {
-            let size = try call.itemSize()
-            let failed = try unsafe withUnsafeTemporaryAllocation(byteCount: Int(size), alignment: 16) {
-                (item) throws(MapError) -> Outcome? in
-                unsafe call.pack(into: item)
-                return try unsafe run(call, UnsafeRawBufferPointer(item), &error)
-            }
-            if let failed { tell(failed) }
+            if let failed = try packAndRun(call, &error) { tell(failed) }
         } catch let why {
             tell(Self.outcome(why.status, why.message))
         }
+    }
+
+    private func packAndRun(_ call: ProxyCall, _ error: inout Int32) throws(MapError) -> Outcome? {
+        let size = try call.itemSize()
+        // From malloc, which answers NULL when there is not so much: Swift's own allocations end the process then.
+        guard size <= pool.input.size, let memory = unsafe malloc(Int(max(size, 1))) else {
+            throw MapError(MAPE_E_MEMORY, "there is no memory for the \(size) bytes that the call takes")
+        }
+        defer { unsafe free(memory) }
+        let item = unsafe UnsafeMutableRawBufferPointer(start: memory, count: Int(size))
+        unsafe call.pack(into: item)
+        return try unsafe run(call, UnsafeRawBufferPointer(item), &error)
     }
 
     /// Runs the call in a worker. Returns how it ended, when that was not well.

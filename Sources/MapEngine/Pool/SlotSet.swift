@@ -5,6 +5,7 @@
 
 import CMapBridge
 
+/// What is done per range is inlined: else the whole set would be copied for each call.
 struct SlotSet: Sequence, Equatable {
     private var words = InlineArray<16, UInt64>(repeating: 0)
     /// Bit i: words[i] is not 0.
@@ -13,6 +14,7 @@ struct SlotSet: Sequence, Equatable {
 
     var isEmpty: Bool { used == 0 }
 
+    @inline(__always)
     func contains(_ slot: Int) -> Bool { words[slot >> 6] & (1 << UInt64(slot & 63)) != 0 }
 
     @inline(__always)
@@ -44,6 +46,7 @@ struct SlotSet: Sequence, Equatable {
     mutating func removeAll() { self = SlotSet() }
 
     /// The lowest member.
+    @inline(__always)
     var first: Int? {
         if used == 0 { return nil }
         let word = used.trailingZeroBitCount
@@ -51,6 +54,7 @@ struct SlotSet: Sequence, Equatable {
     }
 
     /// The lowest member above `slot`: for going through a set that changes meanwhile.
+    @inline(__always)
     func next(after slot: Int) -> Int? {
         let place = slot >> 6
         let above = words[place] & (~1 << UInt64(slot & 63))
@@ -62,6 +66,7 @@ struct SlotSet: Sequence, Equatable {
     }
 
     /// Whether a member of this is none of the other's.
+    @inline(__always)
     func hasMember(notIn other: SlotSet) -> Bool {
         var rest = used
         while rest != 0 {

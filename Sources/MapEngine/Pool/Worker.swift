@@ -9,7 +9,7 @@ struct Assignment {
         case range(Job, ItemRange)
         case setup(Function, Globals?)
         case cleanup(Function, Globals?)
-        case module(Block, String)
+        case module(Block, UserText)
         case exit
     }
     let ticket: UInt64
@@ -105,6 +105,8 @@ enum Verdict {
     var progressSince: Int64 = 0
     /// Read ends of its standard output and error, when captured.
     var pipes: [Int32] = [-1, -1]
+    /// The beginning of a character at the end of what came from each, which goes with what comes next.
+    var partial: [[UInt8]] = [[], []]
 
     private let watch: UnsafeMutablePointer<Watch>
     /// Hears of every change that matters to others.

@@ -75,7 +75,7 @@ import CMapBridge
         busy.set(slot, held > 0)
         listening.set(slot, isHeard)
         holders.set(slot, unsafe held > 0 && watches[slot].mayHoldMore)
-        let hasRoom = state == .ready && held < Self.loads && worker.backlog.isEmpty && !worker.isSpent
+        let hasRoom = worker.takesWork && held < Self.loads && worker.backlog.isEmpty && !worker.isSpent
         let load = hasRoom ? held : -1
         let before = loadOf[slot]
         if load == before { return }

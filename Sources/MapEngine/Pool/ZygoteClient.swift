@@ -9,6 +9,10 @@ final class Zygote {
     private var outbox = Queue<Outgoing>()
     let pid: Int32
     var isConnected = true
+    /// The call by which the socket could not be used, if it is that that ended the connection.
+    private(set) var failure: MapError?
+    /// It has said hello: what it needs is there.
+    var hasBegun = false
 
     var control: Int32 { socket.number }
     var hasBacklog: Bool { !outbox.isEmpty }
@@ -35,44 +39,54 @@ final class Zygote {
     }
 
     /// Starts a zygote. Called on the engine thread: the kernel ties the zygote to the thread that made it.
-    static func start(_ config: PoolConfig, _ variables: [String]) throws(MapError) -> Zygote {
+    static func start(_ config: PoolConfig, _ variables: [UserText]) throws(MapError) -> Zygote {
         var pair: [Int32] = [-1, -1]
         let why = unsafe mapb_socket_pair(&pair)
         if why != 0 { throw .system("socketpair", why) }
         let ours = Descriptor(pair[0])
         let theirs = Descriptor(pair[1])
         var process = mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0)
+        var call: UnsafePointer<CChar>?
         if config.start == MAPE_START_FORK {
             let changes = !config.environmentSet.isEmpty || !config.environmentUnset.isEmpty
             let environment = changes ? CTextArray(variables) : nil
-            let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process)
-            if why != 0 { throw .system("fork", why) }
+            let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process, &call)
+            if why != 0 { throw unsafe .system(String(cString: call!), why) }
         } else {
-            var path = config.zygotePath ?? ""
-            if config.zygotePath == nil { path = try bundledZygote() }
+            let path: UserText
+            if let named = config.zygotePath { path = named } else { path = try bundledZygote() }
             let arguments = CTextArray(config.zygoteArguments ?? [path])
             let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
-            let why = unsafe mapb_spawn_zygote(path, arguments.pointers, environment.pointers, theirs.number, &process)
+            let why = unsafe path.withCString { path in
+                unsafe mapb_spawn_zygote(
+                    path, arguments.pointers, environment.pointers, theirs.number, &process, &call)
+            }
             if why != 0 {
-                throw MapError(
-                    MAPE_E_SYSTEM,
-                    unsafe "cannot start the zygote \"\(path)\": \(String(cString: strerror(why))); config.zygote_path can name another"
-                )
+                throw unsafe notStarted(path, String(cString: call!), why)
             }
         }
         return Zygote(socket: ours, process: process)
     }
 
+    /// posix_spawn does not say which of its steps has failed.
+    private static func notStarted(_ path: UserText, _ call: String, _ why: Int32) -> MapError {
+        let advice = call == "posix_spawn" ? "; config.zygote_path can name another" : ""
+        return MapError(
+            MAPE_E_SYSTEM, "cannot start the zygote \"\(path)\": \(MapError.system(call, why).message)\(advice)")
+    }
+
     /// The helper program, in the folder libexec beside the library's own.
-    private static func bundledZygote() throws(MapError) -> String {
+    private static func bundledZygote() throws(MapError) -> UserText {
         var path = [CChar](repeating: 0, count: 4097)
         let why = unsafe mapb_own_path(&path, UInt64(path.count))
         if why != 0 { throw .system("finding the library's own path", why) }
-        let own = unsafe path.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
-        let folder = own[..<(own.lastIndex(of: "/") ?? own.startIndex)]
-        let parent = folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]
-        let program = "\(parent)/libexec/mapengine-zygote"
-        if unsafe access(program, X_OK) == 0 { return program }
+        let slash = UInt8(ascii: "/")
+        let own = UserText(array: path).bytes
+        let folder = own[..<(own.lastIndex(of: slash) ?? own.startIndex)]
+        let parent = folder[..<(folder.lastIndex(of: slash) ?? folder.startIndex)]
+        let program = UserText(bytes: parent) + "/libexec/mapengine-zygote"
+        if unsafe program.withCString({ unsafe access($0, X_OK) }) == 0 { return program }
+        if errno == EPERM || errno == ENOSYS { throw .system("access to \(program)", errno) }
         throw MapError(
             MAPE_E_SYSTEM, "there is no program \(program): install it beside the library, or set config.zygote_path")
     }
@@ -83,10 +97,10 @@ final class Zygote {
         flush()
     }
 
-    func send(text: String, _ kind: mapb_control_kind) {
+    func send(text: UserText, _ kind: mapb_control_kind) {
         var message = mapb_control()
         message.kind = kind.rawValue
-        let bytes = Array(text.utf8.prefix(4095))
+        let bytes = Array(text.bytes.prefix(4095))
         unsafe withUnsafeMutableBytes(of: &message.text) { buffer in
             for (i, byte) in bytes.enumerated() { unsafe buffer[i] = byte }
             unsafe buffer[bytes.count] = 0
@@ -102,16 +116,25 @@ final class Zygote {
             if why == EAGAIN || why == ENOBUFS { return }
             // A socket without its other end is told by the next receive.
             _ = outbox.popFirst()
+            if why == EPERM || why == ENOSYS { fail("sendmsg", why) }
         }
+    }
+
+    private func fail(_ call: String, _ why: Int32) {
+        failure = .system(call, why)
+        isConnected = false
     }
 
     /// The next message; nil when there is none. Clears `isConnected` when the zygote is gone.
     func receive() -> mapb_control? {
         var message = mapb_control()
         var descriptors: [Int32] = [-1, -1, -1]
+        errno = 0
         let got = unsafe mapb_control_receive(control, &message, &descriptors, 0)
+        let why = errno
         for fd in descriptors where fd >= 0 { close(fd) }
         if got == 0 { isConnected = false }
+        if got == 0 && (why == EPERM || why == ENOSYS) { fail("recvmsg", why) }
         return got == 1 ? message : nil
     }
 
@@ -126,9 +149,13 @@ final class Zygote {
             unsafe mapb_kill_zygote(&process)
             _ = unsafe mapb_wait_zygote(&process, -1)
         }
+        if let failure { return "cannot be talked to: \(failure.message)" }
         switch process.how {
-        case 0: return "nobody knows how"
-        case Int32(CLD_EXITED): return "exited with code \(process.status)"
+        case 0: return "ended, nobody knows how" + (hasBegun ? "" : MapError.deniedCalls())
+        case Int32(CLD_EXITED):
+            return "exited with code \(process.status)" + (hasBegun ? "" : MapError.deniedCalls())
+        case _ where process.status == SIGSYS:
+            return "was ended by signal \(SIGSYS): a filter of system calls (seccomp) ends who makes one that it denies"
         default: return "was ended by signal \(process.status)"
         }
     }
@@ -139,8 +166,8 @@ final class Zygote {
     private let texts: [CText]
     let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
-    init(_ strings: [String]) {
-        texts = strings.map { CText($0) }
+    init(_ strings: [UserText]) {
+        texts = strings.map { CText(array: $0.bytes) }
         unsafe pointers = .allocate(capacity: strings.count + 1)
         for (i, text) in texts.enumerated() { unsafe pointers[i] = unsafe text.bytes }
         unsafe pointers[strings.count] = nil

@@ -1,4 +1,7 @@
 // The mape_task_ functions: what a user's function can ask of the worker it runs in.
+//
+// A process that the function forks can read its task, but can neither make results nor tell the host anything: mapb_is_alone. What
+// mape_task_output gives it lies in memory that it does not have.
 
 import CMapBridge
 
@@ -59,7 +62,8 @@ func taskRunsItem(_ task: Task) -> Bool {
 public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ item_size: Int)
     -> UnsafeMutableRawPointer!
 {
-    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.begun == 0
+    guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue, unsafe task.pointee.begun == 0,
+        unsafe mapb_is_alone(task) != 0
     else {
         return nil
     }
@@ -83,7 +87,7 @@ public func mape_task_begin(
     _ task: UnsafeMutablePointer<mape_task>!, _ i: Int, _ out_size: UnsafeMutablePointer<Int>!
 ) -> UnsafeRawPointer! {
     guard let task = unsafe task, unsafe task.pointee.mode == MAPB_MODE_RANGE.rawValue,
-        unsafe task.pointee.has_range_result == 0
+        unsafe task.pointee.has_range_result == 0, unsafe mapb_is_alone(task) != 0
     else { return nil }
     let start = unsafe task.pointee.part
     let next = unsafe task.pointee.position
@@ -184,13 +188,13 @@ func taskCancelled(_ task: UnsafePointer<mape_task>) -> Bool {
 
 @_noLocks @implementation @_cdecl("mape_task_progress")
 public func mape_task_progress(_ task: UnsafeMutablePointer<mape_task>!, _ fraction: Double) {
-    guard let task = unsafe task else { return }
+    guard let task = unsafe task, unsafe mapb_is_alone(task) != 0 else { return }
     unsafe mapb_store(&task.pointee.outbox.pointee.fraction, fraction.bitPattern)
 }
 
 @_noLocks @implementation @_cdecl("mape_task_log")
 public func mape_task_log(_ task: UnsafeMutablePointer<mape_task>!, _ level: Int32, _ message: UnsafePointer<CChar>!) {
-    guard let task = unsafe task, let message = unsafe message else { return }
+    guard let task = unsafe task, let message = unsafe message, unsafe mapb_is_alone(task) != 0 else { return }
     unsafe taskLog(task, level, message)
 }
 
@@ -215,7 +219,8 @@ func taskLog(_ task: Task, _ level: Int32, _ message: UnsafePointer<CChar>) {
     unsafe ringCopy(task, tail &+ UInt64(MemoryLayout<mapb_message_head>.size), message, size)
     unsafe mapb_store(&outbox.pointee.message_tail, tail &+ bytes)
     mapb_fence()
-    unsafe workerRing(task)
+    // Without a bell the worker notices when it has published what it is on.
+    _ = unsafe workerRing(task)
 }
 
 /// Copies into the message ring at a position that counts on past the ring's end.

@@ -14,23 +14,25 @@ typealias Task = UnsafeMutablePointer<mape_task>
 /// A worker's life, in the child of the zygote.
 @_noLocks
 func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ outputSize: UInt64) -> Never {
-    let task: Task = unsafe mapb_worker_task()
     guard let input = unsafe mapb_map_shared(zygote.pointee.input, zygote.pointee.input_size, 0),
         let output = unsafe mapb_map_shared(outputFile, outputSize, 1),
-        let functions = unsafe functionTables()
-    else { mapb_exit(71) }
+        let functions = unsafe functionTables(),
+        let task: Task = unsafe mapb_worker_task(output, outputSize)
+    else { mapb_exit(Int32(bitPattern: MAPB_EXIT_NO_MEMORY.rawValue)) }
     mapb_close(outputFile)
     unsafe mapb_close(zygote.pointee.input)
     mapb_become_worker()
     unsafe mapb_crash_watch(output)
+    mapb_exit_watch()
     unsafe workerPrepare(task, input, output, outputSize, functions)
     unsafe task.pointee.inbox = unsafe mapb_inbox_at(input, slot)
     unsafe task.pointee.slot = slot
-    unsafe task.pointee.bells.0 = unsafe mapb_own_bell(zygote.pointee.bells.0)
-    unsafe task.pointee.bells.1 = unsafe mapb_own_bell(zygote.pointee.bells.1)
+    unsafe task.pointee.bells.0 = unsafe mapb_own_bell(zygote.pointee.bells.0, &task.pointee.bell_files.0)
+    unsafe task.pointee.bells.1 = unsafe mapb_own_bell(zygote.pointee.bells.1, &task.pointee.bell_files.1)
     unsafe task.pointee.growth = unsafe zygote.pointee.growth
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
-    if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 && !workerEnterSandbox(task) { mapb_exit(72) }
+    if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 { unsafe workerEnterSandbox(task) }
+    mapb_state_begin()
     var ticket: UInt64 = 0
     while true {
         ticket &+= 1
@@ -39,17 +41,21 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         unsafe workerAnswer(task, ticket)
         unsafe workerPublish(task, ticket)
         mapb_fence()
-        if unsafe ticket >= mapb_ring_at(task.pointee.inbox) { unsafe workerRing(task) }
+        if unsafe ticket >= mapb_ring_at(task.pointee.inbox) && !workerRing(task) {
+            unsafe workerRetire(
+                task, "a function has closed descriptors that are the worker's own, such as the host is woken with")
+        }
     }
 }
 
-/// From here on this process computes, and can do nothing else. False: it could not be; the log says why.
+/// From here on this process computes, and can do nothing else. If that cannot be, it ends, and its exit code and the log say why.
 @_noLocks
-func workerEnterSandbox(_ task: Task) -> Bool {
+func workerEnterSandbox(_ task: Task) {
     let text = unsafe mapb_task_text(task)!
-    if unsafe mapb_enter_sandbox(&task.pointee.bells.0, 2, text) == 0 { return true }
+    let code = unsafe mapb_enter_sandbox(&task.pointee.bells.0, 2, text)
+    if code == 0 { return }
     unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_ERROR.rawValue), text)
-    return false
+    mapb_exit(code)
 }
 
 /// Tells a task where its memory is.
@@ -80,6 +86,7 @@ func workerAwait(_ task: Task, _ ticket: UInt64) -> Bool {
             mapb_pause()
             continue
         }
+        if !slept { mapb_state_idle() }
         // Announce, then look again: the host publishes, then looks for the announcement.
         unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 1)
         mapb_fence()
@@ -117,13 +124,19 @@ func workerMayLook(_ task: Task) -> Bool {
 func crowdedAgain() -> Int64 { 200_000 }
 
 /// Wakes whoever waits for replies, once per epoch of the doorbell. After a fence: what was published comes before the look at the doorbell.
+/// False: the bell is not there any more, and the host has to be woken by the worker's end.
 @_noLocks
-func workerRing(_ task: Task) {
+func workerRing(_ task: Task) -> Bool {
     let bell = unsafe mapb_doorbell(task.pointee.head)
     let target = UInt32(truncatingIfNeeded: bell & 3)
-    if unsafe target == MAPB_BELL_NONE.rawValue || bell == task.pointee.bell_epoch { return }
+    if unsafe target == MAPB_BELL_NONE.rawValue || bell == task.pointee.bell_epoch { return true }
+    let rang =
+        unsafe target == MAPB_BELL_ENGINE.rawValue
+        ? mapb_ring_own_bell(task.pointee.bells.0, &task.pointee.bell_files.0)
+        : mapb_ring_own_bell(task.pointee.bells.1, &task.pointee.bell_files.1)
+    if rang == 0 { return false }
     unsafe task.pointee.bell_epoch = bell
-    unsafe mapb_ring_bell(target == MAPB_BELL_ENGINE.rawValue ? task.pointee.bells.0 : task.pointee.bells.1)
+    return true
 }
 
 /// Works on one request and fills its reply.
@@ -153,7 +166,7 @@ func workerAnswer(_ task: Task, _ ticket: UInt64) {
     case MAPB_REQUEST_SETUP.rawValue: unsafe functionSetup(task, request)
     case MAPB_REQUEST_CLEANUP.rawValue: unsafe functionCleanup(task, request)
     case MAPB_REQUEST_MODULE.rawValue: unsafe moduleLoad(task, request)
-    default: mapb_worker_exit()
+    default: mapb_worker_exit(0)
     }
     unsafe reply.pointee.hole_end = unsafe task.pointee.hole_cursor
     unsafe reply.pointee.wild_end = unsafe task.pointee.wild_cursor

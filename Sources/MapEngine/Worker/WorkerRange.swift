@@ -15,7 +15,17 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     }
     let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: mapb_job.self)
-    let function = unsafe functionLoaded(task, job.pointee.function)
+    let id = unsafe job.pointee.function
+    let function = unsafe functionLoaded(task, id)
+    if unsafe task.pointee.entered != id &+ 1 {
+        unsafe workerEnter(task, function.pointee.own, id)
+        unsafe workerMark(task, 1)
+        if unsafe workerYields(task) {
+            _ = unsafe rangeStop(task)
+            return
+        }
+    }
+    unsafe mapb_state_range(function.pointee.own)
     unsafe task.pointee.job = unsafe job
     unsafe task.pointee.globals = unsafe job.pointee.globals
     unsafe task.pointee.first = unsafe request.pointee.first
@@ -38,6 +48,8 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let now = mapb_clock()
     if unsafe task.pointee.growth > 0 { unsafe growthLook(task, now) }
     let took = now &- began
+    unsafe workerVouch(task, took: took)
+    if took > quickestCall() { unsafe task.pointee.is_suspect = 1 }
     unsafe task.pointee.reply.pointee.detail = took < Int64(UInt32.max) ? UInt32(truncatingIfNeeded: took) : UInt32.max
 }
 
@@ -48,6 +60,7 @@ func rangeLoop(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
     let state = unsafe function.pointee.state
     let job = unsafe task.pointee.job!
     let count = unsafe task.pointee.count
+    let alone = unsafe task.pointee.alone!
     unsafe task.pointee.mode = MAPB_MODE_ITEM.rawValue
     var i: UInt64 = 0
     while i < count {
@@ -59,6 +72,7 @@ func rangeLoop(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
         var size: UInt64 = 0
         let input = unsafe itemInput(task, i, &size)
         let code = unsafe mapb_call_run(run, task, state, input, Int(size))
+        if unsafe mapb_peek32(alone) == 0 { mapb_stray_exit() }
         if unsafe !itemEnd(task, i, code) { return }
         i &+= 1
     }
@@ -103,6 +117,7 @@ func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) -> B
     unsafe workerMark(task, MAPB_MARK_RANGE | UInt32(truncatingIfNeeded: start))
     if unsafe workerYields(task) || taskCancelled(task) { return unsafe rangeStop(task) }
     let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
+    unsafe workerOnly(task)
     let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
     if unsafe task.pointee.begun != 0 {
         // Told to stop: the item before had ended with that, whatever the function returns.

@@ -6,7 +6,6 @@ import CMapBridge
 @_noLocks
 func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let record = unsafe functionRecord(task, request)
-    unsafe workerMark(task, 1)
     guard unsafe functionMakesTable(task, record.pointee.id) else {
         unsafe task.pointee.fail_size = 0
         unsafe replyFail(task, MAPE_CAUSE_SETUP, MAPE_E_MEMORY.rawValue)
@@ -14,6 +13,13 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     }
     let loaded = unsafe functionLoaded(task, record.pointee.id)
     if unsafe loaded.pointee.ready != 0 { return }
+    unsafe workerEnter(task, nil, record.pointee.id)
+    unsafe workerMark(task, 1)
+    defer {
+        unsafe workerSuspect(task)
+        unsafe mapb_state_setup_ended(&loaded.pointee.own)
+        unsafe task.pointee.own = unsafe loaded.pointee.own
+    }
     var setup: UnsafeMutableRawPointer?
     if unsafe functionFind(task, record, 0, &loaded.pointee.run) != 0 { return }
     if unsafe functionFind(task, record, 1, &setup) != 0 { return }
@@ -30,11 +36,17 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
         }
         let before = unsafe growthSetupBegins(task)
         let code = unsafe mapb_call_setup(setup, task, data, Int(record.pointee.data_size), &loaded.pointee.state)
+        unsafe workerOnly(task)
         unsafe growthSetupEnded(task, before)
         unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
         if unsafe code != 0 || task.pointee.failed != 0 {
             if unsafe task.pointee.failed == 0 { unsafe task.pointee.fail_size = 0 }
             unsafe replyFail(task, MAPE_CAUSE_SETUP, task.pointee.failed != 0 ? task.pointee.fail_code : code)
+            return
+        }
+        if unsafe !workerHasBells(task) {
+            unsafe taskSay(task, "it has closed descriptors that are not its own: by these the worker wakes the host")
+            unsafe replyFail(task, MAPE_CAUSE_SETUP, 1)
             return
         }
     }
@@ -50,9 +62,12 @@ func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     if unsafe loaded.pointee.ready == 0 { return }
     unsafe loaded.pointee.ready = 0
     guard let cleanup = unsafe loaded.pointee.cleanup else { return }
+    unsafe workerEnter(task, loaded.pointee.own, record.pointee.id)
+    unsafe mapb_state_range(loaded.pointee.own)
     unsafe workerMark(task, 1)
     unsafe taskPrepare(task, request.pointee.first)
     unsafe mapb_call_cleanup(cleanup, task, loaded.pointee.state)
+    unsafe workerSuspect(task)
     unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
 }
 
@@ -88,12 +103,26 @@ func functionLoaded(_ task: Task, _ id: UInt32) -> UnsafeMutablePointer<mapb_loa
 
 @_noLocks
 func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+    unsafe workerEnter(task, nil, UInt32.max)
     unsafe workerMark(task, 1)
     let path = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: CChar.self)
     let text = unsafe mapb_task_text(task)!
+    var floating = mapb_floating()
+    unsafe mapb_floating_get(&floating)
     let status = unsafe mapb_load_library(path, text, UInt64(MAPB_TEXT))
-    if status == 0 { return }
+    unsafe mapb_floating_set(&floating)
+    unsafe workerSuspect(task)
+    if status == 0 {
+        if unsafe workerHasBells(task) {
+            mapb_state_again()
+            return
+        }
+        unsafe taskSay(
+            task, "the module has closed descriptors that are not its own: by these the worker wakes the host")
+        unsafe replyFail(task, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue)
+        return
+    }
     unsafe task.pointee.fail_size = unsafe UInt32(truncatingIfNeeded: mapb_length(text, UInt64(MAPB_TEXT) &- 1))
     unsafe replyFail(task, MAPE_CAUSE_LOAD, status)
 }
@@ -112,7 +141,12 @@ func functionFind(
 ) -> Int32 {
     let text = unsafe mapb_task_text(task)!
     let place = unsafe mapb_function_place(record, which)
+    // Some libraries change how numbers are computed when they are loaded (gcc's -ffast-math does).
+    var floating = mapb_floating()
+    unsafe mapb_floating_get(&floating)
     let status = unsafe mapb_find_code(task.pointee.input, place, out, text, UInt64(MAPB_TEXT))
+    unsafe mapb_floating_set(&floating)
+    unsafe workerOnly(task)
     if status == 0 { return 0 }
     unsafe task.pointee.fail_size = unsafe UInt32(truncatingIfNeeded: mapb_length(text, UInt64(MAPB_TEXT) &- 1))
     unsafe replyFail(task, MAPE_CAUSE_LOAD, status)
@@ -125,6 +159,14 @@ func taskPrepare(_ task: Task, _ globals: UInt64) {
     unsafe task.pointee.globals = globals
     unsafe task.pointee.failed = 0
     unsafe task.pointee.fail_size = 0
+}
+
+/// Makes a text the task's.
+@_noLocks
+func taskSay(_ task: Task, _ text: StaticString) {
+    let size = text.utf8CodeUnitCount < Int(MAPB_TEXT) ? text.utf8CodeUnitCount : Int(MAPB_TEXT) &- 1
+    unsafe mapb_copy(mapb_task_text(task), text.utf8Start, UInt64(size))
+    unsafe task.pointee.fail_size = UInt32(size)
 }
 
 /// Fills the reply with a failure; the text is the task's.

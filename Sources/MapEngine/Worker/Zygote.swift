@@ -15,6 +15,10 @@ typealias ZygoteState = UnsafeMutablePointer<mapb_zygote>
 @_cdecl("mapb_zygote_run")
 func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     let zygote: ZygoteState = unsafe mapb_zygote_state()
+    // The host, to which the same is denied, names what it is.
+    if unsafe mapb_calls_denied(MAPB_CALLS_ZYGOTE, mapb_control_text(&zygote.pointee.answer), 4096) > 0 {
+        mapb_exit(Int32(bitPattern: MAPB_EXIT_DENIED.rawValue))
+    }
     mapb_fill_standard_files()
     unsafe zygote.pointee.control = control
     unsafe zygote.pointee.signals = mapb_zygote_signals()
@@ -22,12 +26,32 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     unsafe zygote.pointee.pid = mapb_process_id()
     if unsafe zygote.pointee.signals < 0 || mapb_zygote_process(parent) != 0 { mapb_exit(1) }
     mapb_crash_prepare()
+    // What a program has printed before it became the zygote is its own to write, and not the workers'. With a snapshot, the streams
+    // are the host's, and empty.
+    mapb_flush_streams()
+    let exitsHang = mapb_exit_prepare() != 0
     unsafe zygoteSend(zygote, MAPB_CONTROL_HELLO, 0, 0, 0, Int32(MAPB_PROTOCOL))
+    unsafe zygoteTellsOfDenied(zygote)
+    if exitsHang {
+        unsafe zygoteNote(
+            zygote, MAPE_LOG_WARNING,
+            "a thread of the host was registering an exit handler when the snapshot was made: a function that calls exit will hang"
+        )
+    }
     while true {
         let ready = unsafe mapb_wait_two(control, zygote.pointee.signals)
         if ready < 0 { continue }
         if ready & 2 != 0 { unsafe zygoteReap(zygote) }
         if unsafe ready & 1 != 0 && !zygoteReceive(zygote) { unsafe zygoteEnd(zygote) }
+    }
+}
+
+/// Names the system calls that are denied here and can be done without: some setting is not in force then.
+@_noLocks
+func zygoteTellsOfDenied(_ zygote: ZygoteState) {
+    unsafe withUnsafeMutablePointer(to: &zygote.pointee.answer) { answer in
+        let text = unsafe mapb_control_text(answer)!
+        if unsafe mapb_denied_text(text, 4096) > 0 { unsafe zygoteSendNote(zygote, answer, MAPE_LOG_WARNING) }
     }
 }
 
@@ -172,7 +196,13 @@ func zygoteLoad(_ zygote: ZygoteState) {
     unsafe withUnsafeMutablePointer(to: &zygote.pointee.answer) { answer in
         unsafe withUnsafeMutablePointer(to: &zygote.pointee.message) { message in
             let text = unsafe mapb_control_text(answer)!
+            // Some libraries change how numbers are computed when they are loaded (gcc's -ffast-math does).
+            var floating = mapb_floating()
+            unsafe mapb_floating_get(&floating)
             let status = unsafe mapb_load_library(mapb_control_text(message), text, 4096)
+            unsafe mapb_floating_set(&floating)
+            // What a constructor has printed is the zygote's: workers begin with empty streams.
+            mapb_flush_streams()
             if status == 0 { return }
             unsafe zygoteSendNote(zygote, answer, MAPE_LOG_ERROR)
         }

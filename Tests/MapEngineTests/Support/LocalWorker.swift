@@ -13,6 +13,7 @@ final class LocalWorker {
     let slot: Int
     private let functions: UnsafeMutablePointer<mapb_loaded>
     private let tables: UnsafeMutablePointer<UnsafeMutablePointer<mapb_loaded>?>
+    private let alone: UnsafeMutablePointer<UInt32>
     /// Requests answered.
     private(set) var answered: UInt64 = 0
 
@@ -25,9 +26,13 @@ final class LocalWorker {
         tables = .allocate(capacity: Int(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE))
         tables.initialize(repeating: nil, count: Int(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE))
         tables[0] = functions
+        alone = .allocate(capacity: 1)
         memset(task, 0, MemoryLayout<mape_task>.size)
         memset(functions, 0, Int(MAPB_FUNCTIONS_PER_TABLE) * MemoryLayout<mapb_loaded>.stride)
         memset(input.inbox(slot), 0, MemoryLayout<mapb_inbox>.size)
+        alone.initialize(to: 1)
+        task.pointee.alone = UnsafePointer(alone)
+        task.pointee.pid = getpid()
         task.pointee.input = UnsafePointer(input.base)
         task.pointee.output = region.base
         task.pointee.head = UnsafePointer(input.head)
@@ -44,6 +49,7 @@ final class LocalWorker {
         task.deallocate()
         functions.deallocate()
         tables.deallocate()
+        alone.deallocate()
     }
 
     /// The pointer that the function's calls get as their state.

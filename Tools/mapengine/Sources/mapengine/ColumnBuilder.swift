@@ -4,15 +4,17 @@ struct ColumnBuilder {
     /// What messages call the column.
     let name: String
     let isLiteral: Bool
+    /// Numbers; or texts, each ended with NUL.
     private(set) var bytes: [UInt8] = []
-    private(set) var texts: [[UInt8]] = []
+    /// Where texts begin.
+    private(set) var starts: [Int] = []
     private(set) var rows = 0
     /// Elements per row, known with the first one.
     private(set) var width: Int?
 
     init(_ parameter: Parameter, _ name: String, isLiteral: Bool = false) throws {
         try refuseStructures(parameter)
-        guard !parameter.type.isComplex, parameter.type.hasText else {
+        guard parameter.type.hasText else {
             throw Failure(.prototype, "\(parameter.label) is read from .npy files only, not from \(name)")
         }
         self.parameter = parameter
@@ -26,31 +28,32 @@ struct ColumnBuilder {
     /// How many fields of a row it takes from a text without names.
     var fields: Int { parameter.isArray && parameter.lengthParameter == nil ? parameter.length : 1 }
 
-    /// Appends a row's fields at some places.
-    mutating func append(_ places: [Int], of row: [Substring], _ where: String) throws {
+    /// Appends a row: its fields at some places.
+    mutating func append(_ places: some Collection<Int>, of row: borrowing Fields) throws {
         guard isList || places.count == 1 else {
             throw Failure(.prototype, "\(name) gives \(places.count) numbers a call, but \(parameter.label) is one")
         }
         for place in places {
-            guard place < row.count else { throw Failure(.badData, "\(`where`): field \(place + 1) is missing") }
             if parameter.type == .string {
-                texts.append(Array(row[place].utf8))
+                try append(text: row[place]) { row.place(place) }
                 continue
             }
-            guard parameter.type.append(trimmed(row[place]), to: &bytes) else {
-                throw Failure(
-                    .badData, "\(`where`): '\(row[place])' is no \(parameter.type.numpyName), for \(parameter.label)")
+            do throws(NumberText.Problem) {
+                try parameter.type.append(row[place], to: &bytes)
+            } catch {
+                let what = parameter.type.explain(row[place], error)
+                throw Failure(.badData, "\(isLiteral ? name : row.place(place)): \(what), for \(parameter.label)")
             }
         }
         width = places.count
         rows += 1
     }
-}
 
-/// Without blanks around it.
-func trimmed(_ field: Substring) -> Substring {
-    let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-    let rest = field.drop(while: isBlank)
-    guard let last = rest.lastIndex(where: { !isBlank($0) }) else { return "" }
-    return rest[...last]
+    /// Appends a text; `place` tells where it stands.
+    mutating func append(text: some Collection<UInt8>, place: () -> String) throws {
+        guard !text.contains(0) else { throw Failure(.badData, "\(place()): a NUL stands inside the text") }
+        starts.append(bytes.count)
+        bytes.append(contentsOf: text)
+        bytes.append(0)
+    }
 }

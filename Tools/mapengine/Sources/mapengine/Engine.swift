@@ -31,8 +31,8 @@ struct Pool: ~Copyable {
         unsafe function.native_flags = errno ? MAPE_NATIVE_ERRNO.rawValue : 0
         var id = mape_function_id()
         func submit(_ symbol: UnsafePointer<CChar>?) -> Int32 {
-            unsafe library.withCString { library in
-                unsafe prototype.withCString { prototype in
+            unsafe library.withRaw { library in
+                unsafe prototype.withRaw { prototype in
                     unsafe function.library = unsafe library
                     unsafe function.prototype = unsafe prototype
                     unsafe function.run_symbol = unsafe symbol
@@ -40,7 +40,7 @@ struct Pool: ~Copyable {
                 }
             }
         }
-        let status = symbol.map { symbol in unsafe symbol.withCString { unsafe submit($0) } } ?? submit(nil)
+        let status = symbol.map { symbol in unsafe symbol.withRaw { unsafe submit($0) } } ?? submit(nil)
         guard status == MAPE_OK.rawValue else {
             switch status {
             case MAPE_E_ARGUMENT.rawValue, MAPE_E_UNSUPPORTED.rawValue: throw Failure(.prototype, message(status))
@@ -65,11 +65,19 @@ struct Pool: ~Copyable {
     }
 }
 
+extension Pool {
+    /// Ends the workers, and hands on what they printed to the last.
+    func finish() {
+        unsafe mape_pool_shutdown(handle, Int32(MAPE_SHUTDOWN_DRAIN.rawValue), 1_000_000_000)
+        while unsafe mape_dispatch(handle, 0, 0) > 0 {}
+    }
+}
+
 private func engineMessage(_ pool: OpaquePointer?, _ status: Int32) -> String {
     var text = [CChar](repeating: 0, count: 2048)
     let length = unsafe text.withUnsafeMutableBufferPointer { unsafe mape_message(pool, $0.baseAddress, $0.count) }
     guard length > 0 else { return unsafe String(cString: mape_status_string(status)) }
-    return String(decoding: text.prefix(min(length, 2047)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return String(raw: text.prefix(min(length, 2047)).map { UInt8(bitPattern: $0) })
 }
 
 /// What a typed function takes and gives.
@@ -87,7 +95,7 @@ struct Signature {
         unsafe info.struct_size = unsafe MemoryLayout<mape_prototype_info>.size
         let status = unsafe mape_prototype_of(pool.handle, function, &info)
         guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
-        name = unsafe String(cString: info.name)
+        name = unsafe String(raw: info.name)
         var all: [Parameter] = []
         for index in unsafe Array(0..<info.parameters) + [UInt32.max, UInt32.max - 1] {
             var one = unsafe mape_parameter_info()
@@ -119,9 +127,9 @@ struct Parameter {
 
     init(_ info: mape_parameter_info, index: Int) {
         self.index = index
-        let given = unsafe String(cString: info.name)
+        let given = unsafe String(raw: info.name)
         name = given.isEmpty ? "parameter \(index + 1)" : given
-        typeName = unsafe String(cString: info.type_name)
+        typeName = unsafe String(raw: info.type_name)
         type = unsafe ElementType(rawValue: info.type) ?? .byte
         isArray = unsafe info.is_array != 0
         lengthParameter = unsafe info.length_parameter < 0 ? nil : Int(info.length_parameter)
@@ -139,7 +147,10 @@ struct Parameter {
 }
 
 /// A signal ends the program as one of that number does in a shell.
-struct Interrupted: Error { let signal: Int32 }
+struct Interrupted: Error {
+    let signal: Int32
+    var what = "interrupted: no output was written"
+}
 
 func throwIfInterrupted() throws {
     if interruption != 0 { throw Interrupted(signal: interruption) }

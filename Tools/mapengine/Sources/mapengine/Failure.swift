@@ -32,7 +32,7 @@ func reporting(_ work: () throws -> Void) throws {
         tell(failure.message)
         throw ExitCode(failure.status.rawValue)
     } catch let interrupted as Interrupted {
-        tell("interrupted: no output was written")
+        tell(interrupted.what)
         throw ExitCode(128 + interrupted.signal)
     }
 }
@@ -42,11 +42,10 @@ func tell(_ text: String) {
     writeAll("mapengine: \(text)\n", to: STDERR_FILENO)
 }
 
-/// Writes a text to a descriptor; an error is the caller's to notice, by the answer.
+/// Writes a text to a descriptor, what users gave as they gave it; an error is the caller's to notice, by the answer.
 @discardableResult
 func writeAll(_ text: String, to descriptor: Int32) -> Bool {
-    var text = text
-    return text.withUTF8 { unsafe writeAll(UnsafeRawBufferPointer($0), to: descriptor) }
+    unsafe text.raw.withUnsafeBytes { unsafe writeAll($0, to: descriptor) }
 }
 
 @discardableResult
@@ -56,6 +55,10 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
         let written = unsafe write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
         if written < 0 {
             if errno == EINTR { continue }
+            if errno == EAGAIN {
+                waitFor(descriptor, POLLOUT)
+                continue
+            }
             return false
         }
         unsafe rest = unsafe rest.dropFirst(written)

@@ -15,13 +15,11 @@ struct Results {
     let columns: [OutputColumn]
     let failures: [CallFailure]
 
-    func writeFailures(_ path: String) throws {
-        try OutputFile.write(path) { descriptor in
-            var text = "row,state,cause,code,attempts,message\n"
-            for one in failures {
-                text += "\(one.row),\(one.state),\(one.cause),\(one.code),\(one.attempts),\(Sink.quoted(one.message))\n"
-            }
-            return writeAll(text, to: descriptor)
+    func writeFailures(_ writer: ByteWriter) throws {
+        try Sink.writeCSV(["row", "state", "cause", "code", "attempts", "message"].map { Array($0.utf8) }, to: writer)
+        for one in failures {
+            let fields = ["\(one.row)", one.state, "\(one.cause)", "\(one.code)", "\(one.attempts)", one.message]
+            try Sink.writeCSV(fields.map(\.raw), to: writer)
         }
     }
 }
@@ -65,7 +63,10 @@ struct Job {
         let progress = try unsafe wait(job, pool, isQuiet: isQuiet)
         if reports { Report.print(pool, progress) }
         try unsafe gather(job, outputs, pool)
-        return unsafe Results(columns: outputs, failures: progress.ok == progress.total ? [] : failures(job))
+        let failures = unsafe progress.ok == progress.total ? [] : try failures(job, pool)
+        let missing = Set(failures.map(\.row))
+        for output in outputs { output.complete(missing: missing) }
+        return Results(columns: outputs, failures: failures)
     }
 
     private func wait(_ job: OpaquePointer, _ pool: borrowing Pool, isQuiet: Bool) throws -> mape_progress {
@@ -74,7 +75,7 @@ struct Job {
         progress.struct_size = MemoryLayout<mape_progress>.size
         var isCancelled = false
         while true {
-            let status = unsafe mape_job_wait(job, 100_000_000)
+            let status = unsafe mape_job_wait(job, 20_000_000)
             unsafe mape_job_progress(job, &progress)
             if progress.is_done != 0 || (status != MAPE_OK.rawValue && status != MAPE_E_TIMEOUT.rawValue) {
                 bar.clear()
@@ -109,19 +110,19 @@ struct Job {
         guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
     }
 
-    private func failures(_ job: OpaquePointer) -> [CallFailure] {
+    private func failures(_ job: OpaquePointer, _ pool: borrowing Pool) throws -> [CallFailure] {
         var failures: [CallFailure] = []
         var result = unsafe mape_result()
         unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
         for row in 0..<rows {
-            guard unsafe mape_job_result(job, UInt64(row), &result) == MAPE_OK.rawValue,
-                unsafe result.state != MAPE_ITEM_OK.rawValue
-            else { continue }
+            let status = unsafe mape_job_result(job, UInt64(row), &result)
+            guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
+            guard unsafe result.state != MAPE_ITEM_OK.rawValue else { continue }
             unsafe failures.append(
                 CallFailure(
                     row: row, state: name(ofState: result.state), cause: result.cause, code: result.code,
                     attempts: result.attempts,
-                    message: String(cString: result.message)))
+                    message: String(raw: result.message)))
         }
         return failures
     }
@@ -159,7 +160,12 @@ struct Job {
         for row in 0..<min(column.rows ?? 1, rows) {
             let first = column.offset + row * column.stride
             let element = unsafe UnsafeRawBufferPointer(rebasing: bytes[first..<first + parameter.type.size])
-            most = unsafe max(most, Int(parameter.type.text(element)) ?? 0)
+            guard let count = unsafe Int(parameter.type.text(element)) else {
+                throw Failure(
+                    .badData,
+                    unsafe "\(column.name), row \(row): \(parameter.type.text(element)) is too large for a length")
+            }
+            most = max(most, count)
         }
         let (width, overflow) = most.multipliedReportingOverflow(by: output.length)
         guard !overflow, width < 1 << 40 else { throw Failure(.badData, "\(parameter.label) is too large: \(most)") }

@@ -9,7 +9,7 @@ enum KernelChecks {
             needed("memfd and seals", kernel_has_memfd_seals(), "memfd_create(2) with F_SEAL_SHRINK, Linux 3.17"),
             needed("pidfd", kernel_has_pidfd(), "pidfd_open(2), Linux 5.3"),
             needed("futex", kernel_has_futex(), "futex(2)"),
-            membarrier(), hugePages(), proc(), yama(), seccomp(), landlock(),
+            calls(), membarrier(), hugePages(), proc(), yama(), seccomp(), landlock(),
         ]
     }
 
@@ -36,6 +36,34 @@ enum KernelChecks {
                 .fail, name, String(cString: strerror(error)),
                 advice:
                     "The engine needs \(what). In a container its seccomp profile may forbid it: allow the call there.")
+    }
+
+    /// Containers and service managers deny system calls by filters. Each that the engine makes is tried.
+    private static func calls() -> Finding {
+        let name = "system calls"
+        let (needed, tried) = denied(wanted: false)
+        let (wanted, others) = denied(wanted: true)
+        let advice =
+            "A filter of system calls (seccomp) denies them: allow them in the container's seccomp profile, or the service's SystemCallFilter."
+        if !needed.isEmpty {
+            return Finding(
+                .fail, name, "denied: " + [needed, wanted].filter { !$0.isEmpty }.joined(separator: ", "),
+                advice: advice)
+        }
+        if !wanted.isEmpty {
+            return Finding(
+                .warn, name, "denied, and done without: \(wanted)",
+                advice: advice + " Without them settings such as nice, pin and memory_limit are not in force.")
+        }
+        return Finding(.ok, name, "all \(tried + others) are allowed")
+    }
+
+    private static func denied(wanted: Bool) -> (String, Int) {
+        var names = [CChar](repeating: 0, count: 2048)
+        var tried: Int32 = 0
+        let count = unsafe kernel_denied_calls(wanted ? 1 : 0, &names, names.count, &tried)
+        guard count > 0 else { return ("", Int(tried)) }
+        return (unsafe names.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }, Int(tried))
     }
 
     private static func membarrier() -> Finding {

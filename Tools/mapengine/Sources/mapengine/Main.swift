@@ -1,5 +1,6 @@
 import ArgumentParser
 import CMapEngine
+import Glibc
 
 /// The command and its subcommands.
 @main
@@ -20,12 +21,43 @@ struct MapEngineTool: ParsableCommand {
     /// A negative number is a value, not an option: it is handed on as `=-1`, the form in which any value can be given. No option of
     /// ours looks like one.
     static func main() {
-        let given = CommandLine.arguments.dropFirst()
-        main(given.map { looksLikeNegativeNumber($0) ? "=" + $0 : $0 })
+        holdStandardDescriptors()
+        var code = ExitCode.success
+        do {
+            var command = try parseAsRoot(givenWords().map { looksLikeNegativeNumber($0) ? "=" + $0 : $0 })
+            try command.run()
+        } catch {
+            code = exitCode(for: error)
+            let text = fullMessage(for: error)
+            // Help and the version are asked for, and are output as any other.
+            let isWritten =
+                text.isEmpty || writeAll(text + "\n", to: code.isSuccess ? STDOUT_FILENO : STDERR_FILENO)
+            if code.isSuccess, !isWritten { code = cannotWrite() }
+        }
+        if fflush(nil) != 0 { code = cannotWrite() }
+        Glibc.exit(code.rawValue)
+    }
+
+    /// Takes the places of standard descriptors that are closed, so that no file of ours gets one of them and is read or
+    /// written as if it were the user's. They stay of no use: each is open for the wrong direction.
+    private static func holdStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
+    }
+
+    private static func cannotWrite() -> ExitCode {
+        tell("cannot write to standard output: \(systemError())")
+        return ExitCode(ExitStatus.cannotWrite.rawValue)
     }
 
     private static func looksLikeNegativeNumber(_ word: String) -> Bool {
         guard word.hasPrefix("-"), word.count > 1 else { return false }
-        return word.split(separator: ",").allSatisfy { Double($0) != nil }
+        return word.split(separator: ",").allSatisfy {
+            switch NumberText.complex(Array($0.utf8)[...]) as Result<(Double, Double), NumberText.Problem> {
+            case .success, .failure(.tooLarge), .failure(.tooSmall): true
+            case .failure: false
+            }
+        }
     }
 }

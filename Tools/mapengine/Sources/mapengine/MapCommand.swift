@@ -29,9 +29,12 @@ struct MapCommand: ParsableCommand {
             An input is a .npy file, a column of a .csv file (file.csv:name, file.csv:3), a value for all calls (2.5, or =2.5 if it \
             could be taken for something else), or - for columns of text on standard input.
 
+            A value arrives as it stands in its file, or is refused with file, line and column: rows with more or fewer fields than \
+            the first, numbers that their type cannot hold, texts with a NUL. An output file is written as a whole or stays as it was.
+
             EXIT CODES
               0 every call ended well, 1 some did not, 2 bad data, 64 wrong usage, 65 wrong prototype or type, 69 library or function \
-            not found, 70 the workers could not be kept alive, 73 cannot write, 75 the deadline passed, 130 interrupted.
+            not found, 70 the workers could not be kept alive, 73 cannot write, 75 the deadline passed, 128 and the signal interrupted.
             """)
 
     @OptionGroup var function: FunctionOptions
@@ -69,9 +72,14 @@ struct MapCommand: ParsableCommand {
     @Flag(help: "Convert numbers of .npy files that have another type.")
     var cast = false
 
+    @Flag(
+        inversion: .prefixedNo, exclusivity: .exclusive,
+        help: "The first line of .csv inputs holds names, or is a row. Default: it shows, or is refused.")
+    var header: Bool?
+
     @Option(
         help:
-            "What stands for a call that failed. Default: NaN, 0 or an empty text in .npy; nothing in .csv; nan on standard output."
+            "What stands for a call that failed. Default: NaN, 0 or an empty text in .npy; an empty field in .csv; nan on standard output."
     )
     var failValue: String?
 
@@ -108,6 +116,8 @@ struct MapCommand: ParsableCommand {
             unsafe config.grace_ns = 100_000_000
             unsafe config.on_output = { _, event in
                 guard let event = unsafe event, let text = unsafe event.pointee.text else { return }
+                let lost = unsafe event.pointee.lost
+                if lost > 0 { tell("\(lost) bytes that the function printed were lost here: they came too fast") }
                 unsafe writeAll(UnsafeRawBufferPointer(start: text, count: event.pointee.text_size), to: STDERR_FILENO)
             }
             let pool = try unsafe Pool(config)
@@ -115,12 +125,17 @@ struct MapCommand: ParsableCommand {
                 library: function.library, prototype: prototype, symbol: function.symbol, errno: function.errno)
             try (signature.inputs + signature.outputs).forEach(refuseStructures)
             let sinks = try Sink.all(output, for: signature)
-            let inputs = try InputReader(signature: signature, casts: cast).read(inputs)
+            let writer = try ResultWriter(sinks, failures: failures)
+            let firstLine = header.map { $0 ? FirstLine.names : .row }
+            let inputs = try InputReader(signature: signature, casts: cast, firstLine: firstLine).read(inputs)
             let job = Job(
                 signature: signature, inputs: inputs, rows: try rows(inputs), failValue: filler, chunk: chunk,
                 attempts: attempts, timeout: timeout, deadline: deadline)
             try pool.start()
-            try finish(job, try job.run(pool, isQuiet: quiet, reports: report), sinks)
+            let results = try job.run(pool, isQuiet: quiet, reports: report)
+            pool.finish()
+            try writer.write(results, keepsFiller: failValue != nil)
+            try tellFailures(job, results)
         }
     }
 
@@ -141,17 +156,8 @@ struct MapCommand: ParsableCommand {
         return rows
     }
 
-    /// Writes results and tells of failed calls.
-    private func finish(_ job: Job, _ results: Results, _ sinks: [Sink]) throws {
-        let missing = Set(results.failures.map(\.row))
-        if sinks.count == 1 {
-            try sinks[0].write(results.columns, missing: missing, keepsFiller: failValue != nil)
-        } else {
-            for (sink, column) in zip(sinks, results.columns) {
-                try sink.write([column], missing: missing, keepsFiller: failValue != nil)
-            }
-        }
-        if let failures { try results.writeFailures(failures) }
+    /// Tells of failed calls, which are this program's failure too.
+    private func tellFailures(_ job: Job, _ results: Results) throws {
         guard !results.failures.isEmpty else { return }
         if !quiet {
             for failure in results.failures.prefix(5) {

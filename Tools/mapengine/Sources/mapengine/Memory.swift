@@ -31,7 +31,7 @@ final class Memory {
 
     /// A file's contents: mapped if it is a regular one, else read to its end.
     convenience init(file path: String) throws {
-        let descriptor = unsafe path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = path == "-" ? STDIN_FILENO : try openFile(path, O_RDONLY)
         guard descriptor >= 0 else { throw Failure(.badData, "cannot open \(path): \(systemError())") }
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
         var status = stat()
@@ -55,6 +55,11 @@ final class Memory {
             let count = unsafe block.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
             if count < 0 {
                 if errno == EINTR {
+                    try throwIfInterrupted()
+                    continue
+                }
+                if errno == EAGAIN {
+                    waitFor(descriptor, POLLIN)
                     try throwIfInterrupted()
                     continue
                 }

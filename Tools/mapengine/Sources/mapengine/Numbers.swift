@@ -16,28 +16,46 @@ extension ElementType {
         #endif
     }
 
-    /// Appends the bytes of the number that the text is. False when it is none of this type.
-    func append(_ text: Substring, to bytes: inout [UInt8]) -> Bool {
+    /// Appends the bytes of the number that the text is.
+    func append(_ text: ArraySlice<UInt8>, to bytes: inout [UInt8]) throws(NumberText.Problem) {
+        let text = NumberText.trimmed(text)
         switch self {
         case .bool:
-            switch text {
-            case "0", "false", "False": bytes.append(0)
-            case "1", "true", "True": bytes.append(1)
-            default: return false
+            switch String(decoding: text, as: UTF8.self).lowercased() {
+            case "0", "false": bytes.append(0)
+            case "1", "true": bytes.append(1)
+            default: throw .isNone
             }
-            return true
-        case .int8: return put(Int8(text), &bytes)
-        case .uint8, .byte: return put(UInt8(text), &bytes)
-        case .int16: return put(Int16(text), &bytes)
-        case .uint16: return put(UInt16(text), &bytes)
-        case .int32: return put(Int32(text), &bytes)
-        case .uint32: return put(UInt32(text), &bytes)
-        case .int64: return put(Int64(text), &bytes)
-        case .uint64: return put(UInt64(text), &bytes)
-        case .float: return put(Float(text), &bytes)
-        case .double: return put(Double(text), &bytes)
-        case .longDouble: return hasText && put(LongDouble(text), &bytes)
-        case .complexFloat, .complexDouble, .complexLongDouble, .structure, .string: return false
+        case .int8: try putInteger(Int8.self, text, &bytes)
+        case .uint8, .byte: try putInteger(UInt8.self, text, &bytes)
+        case .int16: try putInteger(Int16.self, text, &bytes)
+        case .uint16: try putInteger(UInt16.self, text, &bytes)
+        case .int32: try putInteger(Int32.self, text, &bytes)
+        case .uint32: try putInteger(UInt32.self, text, &bytes)
+        case .int64: try putInteger(Int64.self, text, &bytes)
+        case .uint64: try putInteger(UInt64.self, text, &bytes)
+        case .float: try putReal(Float.self, text, &bytes)
+        case .double: try putReal(Double.self, text, &bytes)
+        case .longDouble where hasText: try putReal(LongDouble.self, text, &bytes)
+        case .complexFloat: try putComplex(Float.self, text, &bytes)
+        case .complexDouble: try putComplex(Double.self, text, &bytes)
+        case .complexLongDouble where hasText: try putComplex(LongDouble.self, text, &bytes)
+        case .longDouble, .complexLongDouble, .structure, .string: throw .isNone
+        }
+    }
+
+    /// What is wrong with a text, in words.
+    func explain(_ text: ArraySlice<UInt8>, _ problem: NumberText.Problem) -> String {
+        let trimmed = NumberText.trimmed(text)
+        if trimmed.isEmpty { return "an empty field is no \(numpyName)" }
+        let shown = "'\(String(shown: text))'"
+        switch problem {
+        case .isNone:
+            let hint = trimmed.contains(UInt8(ascii: ",")) && isFloating ? "; decimals stand behind a point" : ""
+            return "\(shown) is no \(numpyName)\(hint)"
+        case .tooLarge: return "\(shown) is too large for a \(numpyName)"
+        case .tooSmall: return "\(shown) is too small for a \(numpyName), in which it would be 0"
+        case .outOfRange: return "\(shown) is out of the range of \(numpyName)"
         }
     }
 
@@ -68,84 +86,47 @@ extension ElementType {
         return imaginary.hasPrefix("-") ? "\(real)\(imaginary)j" : "\(real)+\(imaginary)j"
     }
 
-    /// Appends an element of this type, converted to another as C does. False when it does not fit, or cannot be converted.
-    func append(_ element: UnsafeRawBufferPointer, as other: ElementType, to bytes: inout [UInt8]) -> Bool {
-        switch self {
-        case .bool, .uint8, .byte: unsafe other.append(integer: get(UInt8.self, element), to: &bytes)
-        case .int8: unsafe other.append(integer: get(Int8.self, element), to: &bytes)
-        case .int16: unsafe other.append(integer: get(Int16.self, element), to: &bytes)
-        case .uint16: unsafe other.append(integer: get(UInt16.self, element), to: &bytes)
-        case .int32: unsafe other.append(integer: get(Int32.self, element), to: &bytes)
-        case .uint32: unsafe other.append(integer: get(UInt32.self, element), to: &bytes)
-        case .int64: unsafe other.append(integer: get(Int64.self, element), to: &bytes)
-        case .uint64: unsafe other.append(integer: get(UInt64.self, element), to: &bytes)
-        case .float: unsafe other.append(real: get(Float.self, element), to: &bytes)
-        case .double: unsafe other.append(real: get(Double.self, element), to: &bytes)
-        case .longDouble: unsafe hasText && other.append(real: get(LongDouble.self, element), to: &bytes)
-        case .complexFloat, .complexDouble, .complexLongDouble, .structure, .string: false
-        }
-    }
-
-    private func append<T: BinaryInteger>(integer: T, to bytes: inout [UInt8]) -> Bool {
-        switch self {
-        case .bool: put(UInt8(integer == 0 ? 0 : 1), &bytes)
-        case .int8: put(Int8(exactly: integer), &bytes)
-        case .uint8, .byte: put(UInt8(exactly: integer), &bytes)
-        case .int16: put(Int16(exactly: integer), &bytes)
-        case .uint16: put(UInt16(exactly: integer), &bytes)
-        case .int32: put(Int32(exactly: integer), &bytes)
-        case .uint32: put(UInt32(exactly: integer), &bytes)
-        case .int64: put(Int64(exactly: integer), &bytes)
-        case .uint64: put(UInt64(exactly: integer), &bytes)
-        case .float: put(Float(integer), &bytes)
-        case .double: put(Double(integer), &bytes)
-        case .longDouble: hasText && put(LongDouble(integer), &bytes)
-        case .complexFloat, .complexDouble, .complexLongDouble, .structure, .string: false
-        }
-    }
-
-    private func append<T: BinaryFloatingPoint>(real: T, to bytes: inout [UInt8]) -> Bool {
-        let whole = real.rounded(.towardZero)
-        switch self {
-        case .bool: return put(UInt8(real == 0 ? 0 : 1), &bytes)
-        case .int8: return put(Int8(exactly: whole), &bytes)
-        case .uint8, .byte: return put(UInt8(exactly: whole), &bytes)
-        case .int16: return put(Int16(exactly: whole), &bytes)
-        case .uint16: return put(UInt16(exactly: whole), &bytes)
-        case .int32: return put(Int32(exactly: whole), &bytes)
-        case .uint32: return put(UInt32(exactly: whole), &bytes)
-        case .int64: return put(Int64(exactly: whole), &bytes)
-        case .uint64: return put(UInt64(exactly: whole), &bytes)
-        case .float: return put(Float(real), &bytes)
-        case .double: return put(Double(real), &bytes)
-        case .longDouble: return hasText && put(LongDouble(real), &bytes)
-        case .complexFloat, .complexDouble, .complexLongDouble, .structure, .string: return false
-        }
-    }
-
     /// What stands in the place of a call that gave nothing: NaN, or zeros.
     var missing: [UInt8] {
         var bytes: [UInt8] = []
         switch self {
-        case .float: _ = put(Float.nan, &bytes)
-        case .double: _ = put(Double.nan, &bytes)
-        case .complexFloat: _ = put(Float.nan, &bytes) && put(Float.nan, &bytes)
-        case .complexDouble: _ = put(Double.nan, &bytes) && put(Double.nan, &bytes)
-        case .longDouble where hasText: _ = put(LongDouble.nan, &bytes)
-        case .complexLongDouble where hasText: _ = put(LongDouble.nan, &bytes) && put(LongDouble.nan, &bytes)
+        case .float: put(Float.nan, &bytes)
+        case .double: put(Double.nan, &bytes)
+        case .complexFloat: put((Float.nan, Float.nan), &bytes)
+        case .complexDouble: put((Double.nan, Double.nan), &bytes)
+        case .longDouble where hasText: put(LongDouble.nan, &bytes)
+        case .complexLongDouble where hasText: put((LongDouble.nan, LongDouble.nan), &bytes)
         default: bytes = Array(repeating: 0, count: size)
         }
         return bytes
     }
 }
 
-/// Appends a value's bytes; false when there is none.
-private func put<T: BitwiseCopyable>(_ value: T?, _ bytes: inout [UInt8]) -> Bool {
-    guard let value else { return false }
+/// Appends a value's bytes.
+func put<T: BitwiseCopyable>(_ value: T, _ bytes: inout [UInt8]) {
     unsafe withUnsafeBytes(of: value) { unsafe bytes.append(contentsOf: $0) }
-    return true
 }
 
-private func get<T: BitwiseCopyable>(_ type: T.Type, _ bytes: UnsafeRawBufferPointer) -> T {
+func get<T: BitwiseCopyable>(_ type: T.Type, _ bytes: UnsafeRawBufferPointer) -> T {
     unsafe bytes.loadUnaligned(as: type)
+}
+
+private func putInteger<T: FixedWidthInteger & BitwiseCopyable>(
+    _ type: T.Type, _ text: ArraySlice<UInt8>, _ bytes: inout [UInt8]
+) throws(NumberText.Problem) {
+    put(try (NumberText.integer(text) as Result<T, NumberText.Problem>).get(), &bytes)
+}
+
+private func putReal<T: TextReal>(
+    _ type: T.Type, _ text: ArraySlice<UInt8>, _ bytes: inout [UInt8]
+) throws(NumberText.Problem) {
+    put(try (NumberText.real(text) as Result<T, NumberText.Problem>).get(), &bytes)
+}
+
+private func putComplex<T: TextReal>(
+    _ type: T.Type, _ text: ArraySlice<UInt8>, _ bytes: inout [UInt8]
+) throws(NumberText.Problem) {
+    let value = try (NumberText.complex(text) as Result<(T, T), NumberText.Problem>).get()
+    put(value.0, &bytes)
+    put(value.1, &bytes)
 }

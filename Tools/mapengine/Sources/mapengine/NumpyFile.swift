@@ -12,16 +12,20 @@ struct NumpyFile {
     let width: Int?
     let memory: Memory
     let offset: Int
+    private let path: String
 
-    init(path: String) throws {
-        memory = try Memory(file: path)
+    init(path: String, memory: Memory) throws {
+        self.path = path
+        self.memory = memory
         let bytes = unsafe memory.bytes
         func bad(_ why: String) -> Failure { Failure(.badData, "\(path): \(why)") }
         guard bytes.count >= 12, unsafe Array(bytes[0..<6]) == [0x93] + Array("NUMPY".utf8) else {
             throw bad("this is no .npy file")
         }
-        let version = unsafe bytes[6]
-        guard (1...3).contains(version) else { throw bad("version \(version) of the format is not known; 1 to 3 are") }
+        let (version, minor) = unsafe (bytes[6], bytes[7])
+        guard (1...3).contains(version), minor == 0 else {
+            throw bad("version \(version).\(minor) of the format is not known; 1.0, 2.0 and 3.0 are")
+        }
         let start = version == 1 ? 10 : 12
         let length =
             unsafe version == 1
@@ -29,71 +33,86 @@ struct NumpyFile {
             : Int(bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         guard length <= bytes.count - start else { throw bad("the file ends inside its header") }
         offset = start + length
-        let header = unsafe String(decoding: bytes[start..<start + length], as: UTF8.self)
-        guard let description = NumpyHeader(header) else { throw bad("its header cannot be read: \(header)") }
-        guard let descriptor = description.descriptor else {
+        let text = unsafe Array(bytes[start..<start + length])
+        guard let header = NumpyHeader(text) else { throw bad("its header cannot be read: \(String(shown: text))") }
+        guard let descriptor = header.descriptor else {
             throw bad("structured arrays are not read; save a field alone: numpy.save('x.npy', array['x'])")
         }
-        switch description.shape.count {
-        case 1:
-            (rows, width) = (description.shape[0], nil)
-        case 2:
-            (rows, width) = (description.shape[0], description.shape[1])
-        default:
-            throw bad(
-                "it has \(description.shape.count) dimensions; one is read, or two for parameters that are arrays")
+        let shape = header.shape
+        guard shape.count == 1 || shape.count == 2 else {
+            throw bad("it has \(shape.count) dimensions; one is read, or two for parameters that are arrays")
         }
-        if description.isFortranOrder && width != nil {
+        (rows, width) = (shape[0], shape.count == 2 ? shape[1] : nil)
+        // Of a single row or column both orders are the same.
+        if header.isFortranOrder, let width, rows > 1, width > 1 {
             throw bad("it is in Fortran order; save it in C order: numpy.ascontiguousarray")
         }
-        (type, elementSize, isWide) = try NumpyFile.element(descriptor, bad)
+        let element = try NumpyFile.element(descriptor, bad)
+        (type, elementSize, isWide) = (element.type, element.size, element.isWide)
         let (cells, tooMany) = rows.multipliedReportingOverflow(by: width ?? 1)
         let (needed, tooLarge) = cells.multipliedReportingOverflow(by: elementSize)
-        guard !tooMany, !tooLarge, needed <= bytes.count - offset else {
+        // Also of elements without bytes there are not more than memory can hold.
+        guard !tooMany, !tooLarge, needed <= bytes.count - offset, elementSize > 0 || cells < 1 << 31 else {
             throw bad(
                 "the file is cut off: its \(rows) rows need more than the \(bytes.count - offset) bytes that are there")
+        }
+        if needed < bytes.count - offset {
+            tell("\(path): \(bytes.count - offset - needed) bytes behind the array are not read")
+        }
+        if type == .bool, let odd = unsafe bytes[offset..<offset + needed].firstIndex(where: { $0 > 1 }) {
+            let row = (odd - offset) / max(width ?? 1, 1)
+            throw Failure(.badData, unsafe "\(path), row \(row): \(bytes[odd]) is no bool, which is 0 or 1")
         }
     }
 
     /// What a type descriptor such as `<f8` says.
-    private static func element(
-        _ descriptor: String, _ bad: (String) -> Failure
-    ) throws -> (ElementType, Int, Bool) {
-        let order = descriptor.first
-        let rest = descriptor.dropFirst()
-        guard let kind = rest.first, let size = Int(rest.dropFirst()), (1...1 << 32).contains(size) else {
-            throw bad("elements of type '\(descriptor)' are not read")
+    private static func element(_ descriptor: String, _ bad: (String) -> Failure) throws -> NumpyType {
+        do throws(NumpyType.Problem) {
+            let element = try NumpyType(descriptor)
+            guard !element.isBigEndian else {
+                throw .notRead(
+                    "its elements are big-endian ('\(descriptor)'); convert them: array.astype(array.dtype.newbyteorder('='))"
+                )
+            }
+            return element
+        } catch {
+            switch error {
+            case .notRead(let why): throw bad(why)
+            case .unknown:
+                throw bad(
+                    "elements of type '\(descriptor)' are not read; convert them to a number that C has: array.astype('float64')"
+                )
+            }
         }
-        if order == ">" && size > 1 {
-            throw bad(
-                "its numbers are big-endian ('\(descriptor)'); convert them: array.astype(array.dtype.newbyteorder('='))"
-            )
-        }
-        if kind == "S" { return (.string, size, false) }
-        if kind == "U" { return (.string, 4 * size, true) }
-        if let type = ElementType.readable.first(where: { $0.descriptor.dropFirst() == rest }) {
-            return (type, size, false)
-        }
-        throw bad(
-            "elements of type '\(descriptor)' are not read; convert them to a number that C has: array.astype('float64')"
-        )
     }
 
-    /// The text in a place of this file, up to its last character that is not NUL.
-    func text(at place: Int) -> [UInt8] {
-        let start = offset + place * elementSize
-        let bytes = unsafe memory.bytes
-        if !isWide {
-            let field = unsafe bytes[start..<start + elementSize]
-            return unsafe Array(field.prefix { $0 != 0 })
+    /// The text in a place of this file: NumPy fills what is left behind it with NUL.
+    func text(at row: Int) throws -> [UInt8] {
+        let start = offset + row * elementSize
+        let field = unsafe UnsafeRawBufferPointer(rebasing: memory.bytes[start..<start + elementSize])
+        guard isWide else {
+            let end = unsafe field.lastIndex { $0 != 0 }
+            return unsafe Array(field[..<(end.map { $0 + 1 } ?? 0)])
         }
-        var text = String.UnicodeScalarView()
-        for index in stride(from: start, to: start + elementSize, by: 4) {
-            let scalar = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self)
-            if scalar == 0 { break }
-            text.append(Unicode.Scalar(scalar) ?? "\u{FFFD}")
+        var text: [UInt8] = []
+        var zeros = 0
+        for place in stride(from: 0, to: elementSize, by: 4) {
+            let value = unsafe field.loadUnaligned(fromByteOffset: place, as: UInt32.self)
+            if value == 0 {
+                zeros += 1
+                continue
+            }
+            guard let scalar = Unicode.Scalar(value) else {
+                throw Failure(
+                    .badData,
+                    "\(path), row \(row): U+\(String(value, radix: 16, uppercase: true)) is no character; give texts that are no Unicode as bytes: array.astype('S')"
+                )
+            }
+            text.append(contentsOf: repeatElement(0, count: zeros))
+            zeros = 0
+            text.append(contentsOf: scalar.utf8)
         }
-        return Array(String(text).utf8)
+        return text
     }
 
     /// The header of a file of version 1 that holds these elements; the data begins at a multiple of 64 bytes.
@@ -103,55 +122,5 @@ struct NumpyFile {
         text += String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"
         let length = text.utf8.count
         return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + Array(text.utf8)
-    }
-}
-
-/// The header's Python dictionary: `{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }`.
-private struct NumpyHeader {
-    /// nil: it is no single type.
-    var descriptor: String?
-    var isFortranOrder = false
-    var shape: [Int] = []
-
-    init?(_ text: String) {
-        guard let type = NumpyHeader.value("descr", in: text), let order = NumpyHeader.value("fortran_order", in: text),
-            let sizes = NumpyHeader.value("shape", in: text)
-        else { return nil }
-        if let quote = type.first, quote == "'" || quote == "\"" {
-            guard let end = type.dropFirst().firstIndex(of: quote) else { return nil }
-            descriptor = String(type[type.index(after: type.startIndex)..<end])
-        } else if type.first != "[" {
-            return nil
-        }
-        switch true {
-        case order.hasPrefix("True"): isFortranOrder = true
-        case order.hasPrefix("False"): isFortranOrder = false
-        default: return nil
-        }
-        guard sizes.first == "(", let end = sizes.firstIndex(of: ")") else { return nil }
-        for part in sizes[sizes.index(after: sizes.startIndex)..<end].split(separator: ",") {
-            // Python 2 wrote long integers as `3L`.
-            let digits = part.filter { $0 != " " && $0 != "L" }
-            if digits.isEmpty { continue }
-            guard let size = Int(digits), size >= 0 else { return nil }
-            shape.append(size)
-        }
-    }
-
-    /// What follows a key.
-    private static func value(_ key: String, in text: String) -> Substring? {
-        for quote in ["'", "\""] {
-            let word = quote + key + quote
-            var rest = text[...]
-            while let first = rest.firstIndex(of: Character(quote)) {
-                rest = rest[first...]
-                if rest.hasPrefix(word) {
-                    let value = rest.dropFirst(word.count).drop { $0 == " " || $0 == ":" }
-                    return value
-                }
-                rest = rest.dropFirst()
-            }
-        }
-        return nil
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// `mapengine types`.
 struct TypesCommand: ParsableCommand {
@@ -19,12 +20,15 @@ struct TypesCommand: ParsableCommand {
             let pool = try unsafe Pool()
             // The library is not looked at before a pool starts, and this one does not.
             let signature = try pool.register(library: "libc.so.6", prototype: prototype, symbol: nil, errno: errno)
+            let writer = ByteWriter(STDOUT_FILENO, "to standard output")
             for (what, parameters) in [("input", signature.inputs), ("output", signature.outputs)] {
                 for (index, parameter) in parameters.enumerated() {
                     let type = parameter.typeName + shape(parameter, signature)
-                    print("\(what) \(index + 1): \(parameter.name): \(type): \(numpy(parameter))")
+                    writer.append("\(what) \(index + 1): \(parameter.name): \(type): \(numpy(parameter))".raw)
+                    try writer.endRow()
                 }
             }
+            try writer.finish()
         }
     }
 

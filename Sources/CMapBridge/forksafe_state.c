@@ -1,0 +1,319 @@
+/* forksafe_state.c - what a worker's functions leave behind in their process, other than memory
+ *
+ * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ *
+ * A worker notes the state of its process when it begins, and after each setup and module:
+ *
+ *   its own       floating point, signal mask, umask, folder, locale: noted for the function whose setup it was, and found by that
+ *                 function alone. Functions without a setup find the state that the worker began with.
+ *   the process's signal handlers, limits, standard files, ids, root, ...: what a setup makes of them is for all functions, since
+ *                 handlers for example come with code that others may call as well.
+ *
+ * mapb_state_enter, called when a worker goes on to another function, undoes what items have changed since. What cannot be undone
+ * has a name, and the worker gives up its place. Nothing here is done per item, and between ranges of one function only the
+ * floating-point state is set (mapb_state_range).
+ */
+#include "CMapBridge.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MASK_BYTES 8  /* Of a sigset_t, which has room for 1,024 signals: what the kernel fills. */
+#define TIMERS     64 /* POSIX timers that are looked after. */
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
+#endif
+
+/** What a setup leaves to its function. */
+struct mapb_own {
+    mapb_floating floating;
+    mode_t umask;
+    sigset_t mask;
+    locale_t thread_locale;
+    mapb_file folder;
+    char locale[512];
+    char path[4096];
+};
+
+/* Each costs a system call per change of function, so here is what can change another function's result, or end it. */
+static const int limits[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE};
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGCHLD, SIGPIPE, SIGALRM};
+#define LIMITS  (sizeof limits / sizeof limits[0])
+#define SIGNALS (sizeof signals / sizeof signals[0])
+
+static struct mapb_own birth;
+static struct {
+    int is_noted;
+    struct sigaction actions[SIGNALS];
+    stack_t stack;
+    struct rlimit limits[LIMITS];
+    mapb_file root, standard[3];
+    uid_t users[3];
+    gid_t groups[3];
+    pid_t group;
+    cpu_set_t processors;
+    int priority, death_signal, subreaper;
+    int is_privileged; /* It could change its ids and its root. */
+    int timer;         /* Timers from this number on were made since. */
+    int timers[TIMERS];
+    int timer_count;
+    int has_run; /* The user's code, since timers were looked at. */
+} base;
+
+/* ---- small looks ---- */
+
+static mapb_file place_of(const char *path) {
+    struct stat file;
+    return stat(path, &file) == 0 ? (mapb_file){file.st_dev, file.st_ino} : (mapb_file){0, 0};
+}
+
+static mapb_file place_of_file(int fd) {
+    struct stat file;
+    return fstat(fd, &file) == 0 ? (mapb_file){file.st_dev, file.st_ino} : (mapb_file){0, 0};
+}
+
+static int is_same(mapb_file a, mapb_file b) { return a.device == b.device && a.number == b.number; }
+
+static int control(int what) {
+    int value = 0;
+    return prctl(what, &value, 0, 0, 0) == 0 ? value : -1;
+}
+
+/* The number that the next timer gets: they are counted up (timer_create in kernel/time/posix-timers.c), and the list of them has to
+ * be asked for in /proc, which takes longer. */
+static int next_timer(void) {
+    struct sigevent event;
+    int timer = -1;
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_NONE;
+    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) != 0) return -1;
+    syscall(SYS_timer_delete, timer);
+    return timer;
+}
+
+/* ---- noting ---- */
+
+static void note_own(struct mapb_own *own) {
+    const char *name = setlocale(LC_ALL, NULL);
+    mapb_floating_get(&own->floating);
+    own->umask = umask(0);
+    umask(own->umask);
+    sigprocmask(SIG_SETMASK, NULL, &own->mask);
+    own->thread_locale = uselocale((locale_t)0);
+    own->folder = place_of(".");
+    own->locale[0] = own->path[0] = 0;
+    if (name && strlen(name) < sizeof own->locale) memcpy(own->locale, name, strlen(name) + 1);
+    if (syscall(SYS_getcwd, own->path, sizeof own->path) <= 0) own->path[0] = 0;
+}
+
+static int is_as_birth(const struct mapb_own *own) {
+    return own->umask == birth.umask && own->thread_locale == birth.thread_locale &&
+           memcmp(&own->mask, &birth.mask, MASK_BYTES) == 0 && is_same(own->folder, birth.folder) &&
+           strcmp(own->locale, birth.locale) == 0 && mapb_floating_is_same(&own->floating, &birth.floating);
+}
+
+static void note_process(void) {
+    for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], NULL, &base.actions[i]);
+    sigaltstack(NULL, &base.stack);
+    for (size_t i = 0; i < LIMITS; i++) prlimit(0, limits[i], NULL, &base.limits[i]);
+    base.root = place_of("/");
+    for (int fd = 0; fd < 3; fd++) base.standard[fd] = place_of_file(fd);
+    getresuid(&base.users[0], &base.users[1], &base.users[2]);
+    getresgid(&base.groups[0], &base.groups[1], &base.groups[2]);
+    base.is_privileged = base.users[1] == 0 || base.users[0] != base.users[1] || base.users[1] != base.users[2] ||
+                         base.groups[0] != base.groups[1] || base.groups[1] != base.groups[2];
+    base.group = getpgrp();
+    base.priority = getpriority(PRIO_PROCESS, 0);
+    if (sched_getaffinity(0, sizeof base.processors, &base.processors) != 0) CPU_ZERO(&base.processors);
+    base.death_signal = control(PR_GET_PDEATHSIG);
+    base.subreaper = control(PR_GET_CHILD_SUBREAPER);
+    base.is_noted = 1;
+}
+
+void mapb_state_begin(void) {
+    note_own(&birth);
+    note_process();
+    base.timer = next_timer();
+    base.timer_count = 0;
+}
+
+void mapb_state_again(void) {
+    if (base.is_noted) mapb_state_begin();
+}
+
+void mapb_state_setup_ended(mapb_own **out) {
+    static struct mapb_own own;
+    if (!base.is_noted) return;
+    base.has_run = 1;
+    note_process();
+    note_own(&own);
+    *out = is_as_birth(&own) ? NULL : mapb_private_memory(sizeof own);
+    if (*out) **out = own;
+}
+
+/* ---- restoring ---- */
+
+/* Those that ran out while they were blocked go by being ignored for a moment (sigaction(2)); then they can be let in. */
+static void drop_pending(const sigset_t *wanted) {
+    sigset_t pending;
+    struct sigaction ignore;
+    if (sigpending(&pending) != 0) return;
+    memset(&ignore, 0, sizeof ignore);
+    ignore.sa_handler = SIG_IGN;
+    for (int number = 1; number < _NSIG; number++) {
+        if (sigismember(&pending, number) != 1 || sigismember(wanted, number) == 1) continue;
+        struct sigaction before;
+        if (sigaction(number, &ignore, &before) == 0) sigaction(number, &before, NULL);
+    }
+}
+
+static void restore_signals(const sigset_t *mask) {
+    struct sigaction now;
+    sigset_t blocked;
+    stack_t stack;
+    const int is_masked = sigprocmask(SIG_BLOCK, NULL, &blocked) == 0 && memcmp(&blocked, mask, MASK_BYTES) != 0;
+    if (is_masked) drop_pending(mask);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        const struct sigaction *then = &base.actions[i];
+        if (sigaction(signals[i], NULL, &now) != 0) continue;
+        /* The C library sets SA_RESTORER in each call. */
+        if (now.sa_handler != then->sa_handler || ((now.sa_flags ^ then->sa_flags) & ~SA_RESTORER) != 0)
+            sigaction(signals[i], then, NULL);
+    }
+    if (sigaltstack(NULL, &stack) == 0 && (stack.ss_sp != base.stack.ss_sp || stack.ss_flags != base.stack.ss_flags))
+        sigaltstack(&base.stack, NULL);
+    if (is_masked) sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+/* Off, and not away: a library may set its own again. */
+static void stop_timers(void) {
+    struct itimerspec off;
+    int kept = 0, next = next_timer();
+    memset(&off, 0, sizeof off);
+    for (int i = 0; i < base.timer_count; i++)
+        if (syscall(SYS_timer_settime, base.timers[i], 0, &off, NULL) == 0) base.timers[kept++] = base.timers[i];
+    base.timer_count = kept;
+    if (next < 0 || base.timer < 0) return;
+    for (int timer = base.timer + 1; timer < next && timer - base.timer < 65536; timer++) {
+        if (syscall(SYS_timer_settime, timer, 0, &off, NULL) != 0) continue;
+        if (base.timer_count < TIMERS) base.timers[base.timer_count++] = timer;
+    }
+    base.timer = next;
+}
+
+static void stop_alarms(int all) {
+    struct itimerval off;
+    memset(&off, 0, sizeof off);
+    setitimer(ITIMER_REAL, &off, NULL);
+    if (!all) return;
+    setitimer(ITIMER_VIRTUAL, &off, NULL);
+    setitimer(ITIMER_PROF, &off, NULL);
+}
+
+void mapb_state_idle(void) {
+    if (!base.has_run) return;
+    base.has_run = 0;
+    stop_alarms(0);
+    stop_timers();
+}
+
+static int restore_limits(void) {
+    struct rlimit now;
+    for (size_t i = 0; i < LIMITS; i++) {
+        if (prlimit(0, limits[i], NULL, &now) != 0) continue;
+        if (now.rlim_cur == base.limits[i].rlim_cur && now.rlim_max == base.limits[i].rlim_max) continue;
+        if (prlimit(0, limits[i], &base.limits[i], NULL) != 0) return 0;
+    }
+    return 1;
+}
+
+static int restore_locale(const struct mapb_own *own) {
+    const char *name = setlocale(LC_ALL, NULL);
+    if (name && own->locale[0] && strcmp(name, own->locale) != 0 && !setlocale(LC_ALL, own->locale)) return 0;
+    if (uselocale((locale_t)0) != own->thread_locale) uselocale(own->thread_locale);
+    return 1;
+}
+
+/* By its path, which is quicker to have than its number. */
+static int restore_folder(const struct mapb_own *own) {
+    char path[sizeof own->path];
+    const long size = syscall(SYS_getcwd, path, sizeof path);
+    if (size > 0 && strcmp(path, own->path) == 0) return 1;
+    if (is_same(place_of("."), own->folder)) return 1; /* It was moved. */
+    return own->path[0] == '/' && chdir(own->path) == 0 && is_same(place_of("."), own->folder);
+}
+
+static void restore_scheduling(void) {
+    if (getpriority(PRIO_PROCESS, 0) != base.priority) setpriority(PRIO_PROCESS, 0, base.priority);
+    cpu_set_t now;
+    if (sched_getaffinity(0, sizeof now, &now) == 0 && memcmp(&now, &base.processors, sizeof now) != 0)
+        sched_setaffinity(0, sizeof base.processors, &base.processors);
+}
+
+static void restore_controls(void) {
+    if (control(PR_GET_PDEATHSIG) != base.death_signal) prctl(PR_SET_PDEATHSIG, base.death_signal, 0, 0, 0);
+    if (control(PR_GET_CHILD_SUBREAPER) != base.subreaper) prctl(PR_SET_CHILD_SUBREAPER, base.subreaper, 0, 0, 0);
+}
+
+static int has_same_ids(void) {
+    if (!base.is_privileged) return 1;
+    uid_t users[3];
+    gid_t groups[3];
+    getresuid(&users[0], &users[1], &users[2]);
+    getresgid(&groups[0], &groups[1], &groups[2]);
+    return memcmp(users, base.users, sizeof users) == 0 && memcmp(groups, base.groups, sizeof groups) == 0;
+}
+
+static int has_same_files(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (!is_same(place_of_file(fd), base.standard[fd])) return 0;
+    return fileno(stdout) == 1 && fileno(stderr) == 2;
+}
+
+const char *mapb_state_enter(const mapb_own *own) {
+    if (!base.is_noted) return NULL;
+    if (!own) own = &birth;
+    /* Timers first: they are not to run out any more when signals are let in again. */
+    stop_alarms(1);
+    stop_timers();
+    restore_signals(&own->mask);
+    restore_scheduling();
+    restore_controls();
+    umask(own->umask);
+    if (!has_same_ids()) return "user or group ids";
+    if (base.is_privileged && !is_same(place_of("/"), base.root)) return "the root folder";
+    if (!restore_folder(own)) return "the working directory";
+    if (!has_same_files()) return "standard files";
+    if (!restore_limits()) return "resource limits";
+    if (!restore_locale(own)) return "the locale";
+    if (getpgrp() != base.group && setpgid(0, base.group) != 0) return "the process group";
+    return NULL;
+}
+
+void mapb_state_enter_lightly(const mapb_own *own) {
+    if (!base.is_noted) return;
+    if (!own) own = &birth;
+    if (uselocale((locale_t)0) != own->thread_locale) uselocale(own->thread_locale);
+}
+
+void mapb_state_range(const mapb_own *own) {
+    if (!base.is_noted) return;
+    base.has_run = 1;
+    mapb_floating_set(own ? &own->floating : &birth.floating);
+    errno = 0;
+}
+
+void mapb_retire_text(char text[MAPB_TEXT], const char *what) {
+    snprintf(text, MAPB_TEXT, "a function has changed %s for good: another worker takes this one's place", what);
+}

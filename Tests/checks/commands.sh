@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# Every command that `make` lists works, and every command that CONTRIBUTING.md and Tests/README.md show. What takes long runs in a
+# short form. What changes the tree, or has to work without anything built, runs in a copy of what git would keep.
+# shellcheck source=Tests/checks/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_dist
+# Some build first.
+limit=900
+python=${PYTHON:-python3}
+
+# What holds each command: a suite of scripts/test.sh, or this script, which has to run it.
+declare -A held=(
+    [help]=here [setup]=here [build]=here [demo]=here [test]=here [test-all]=here [soak]=here [model]=here
+    [test-asan]=here [test-tsan]=here [test-ubsan]=here [test-valgrind]=here [fuzz]=here [bench]=here [bench-check]=here
+    [docs]=here [format]=here [lint]=here [clean]=here [dist]=here
+    [install]="suite install" [uninstall]="suite install"
+)
+declare -A ran=()
+
+# runs TARGET ARGUMENTS...: `make TARGET` ends well here.
+runs() {
+    ran[$1]=1
+    check "make $*" make --no-print-directory "$@"
+}
+
+# The commands that a Makefile lists.
+listed() {
+    make --no-print-directory -f "$1" help | sed -nE 's/^  make ([a-z-]+) .*/\1/p'
+}
+
+# unheld MAKEFILE: those that nobody runs.
+unheld() {
+    local target
+    for target in $(listed "$1"); do
+        case ${held[$target]:-nobody} in
+            here) [[ -n ${ran[$target]:-} ]] || echo "$target" ;;
+            suite\ *) grep -qE "^suite ${held[$target]#suite } " scripts/test.sh || echo "$target" ;;
+            nobody) echo "$target" ;;
+        esac
+    done
+}
+
+# ---- A clean checkout: what git would keep of what lies here, so that a change is tested before it is committed. ----
+
+copy=$work/copy
+mkdir -p "$copy"
+if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+    git ls-files -z --cached --others --exclude-standard
+else
+    # No checkout, but an archive of one: what .gitignore lists is left out.
+    find . \( -name '.?*' -o -name dist -o -name out -o -name __pycache__ -o -path './host-examples/*/build' -o -name Package.resolved \) \
+        ! -name .ci ! -name '.*-format' ! -name '.git?*' ! -name .editorconfig -prune -o -type f -print0
+fi | while IFS= read -r -d '' file; do
+    [[ ! -e $file ]] || printf '%s\0' "$file"
+done | tar --create --null --no-recursion --files-from=- | tar --extract --directory="$copy"
+cp -a "$copy" "$work/fresh"
+
+in_copy() {
+    ran[$1]=1
+    check "make $*, in a clean checkout" make --no-print-directory -C "$copy" "$@"
+}
+
+in_copy help
+in_copy setup
+in_copy docs
+check "make docs made a page of the guide" test -s "$copy/out/docs/page-guide.html"
+check "the reference leads from page to page" grep -q 'href="page-guide.html#page-guide-containing-workers"' "$copy/out/docs/index.html"
+in_copy format
+# Everything that scripts and tests build.
+(cd "$copy" && grep -ohE '\.build-[a-z]+' Makefile scripts/*.sh Tests/*/Makefile | sort -u | xargs mkdir -p .build dist out)
+in_copy clean
+check "format changes nothing, and clean leaves nothing" diff -r "$work/fresh" "$copy"
+
+echo 'See [the guide](docs/guide.md#no-such-heading) and [nothing](docs/no-such-page.md).' >>"$copy/README.md"
+check_fails "make docs notices a heading that is not there" 'README.md:[0-9]+: docs/guide.md has no heading #no-such-heading' \
+    make --no-print-directory -C "$copy" docs
+check_fails "make docs notices a page that is not there" 'README.md:[0-9]+: there is no docs/no-such-page.md' \
+    make --no-print-directory -C "$copy" docs
+cp "$work/fresh/README.md" "$copy"
+sed -i 's/^int mape_pool_destroy(/int mape_pool_forgotten(mape_pool *pool);\n&/' "$copy/include/mapengine.h"
+check_fails "make docs notices a function without a word" 'is not documented' make --no-print-directory -C "$copy" docs
+cp "$work/fresh/include/mapengine.h" "$copy/include"
+victim=$(find "$copy/Sources/CMapBridge" -name '*.c' | sort | head -n 1)
+printf 'int  spoiled ( void ) {return 1;}\n' >>"$victim"
+check_fails "make lint notices a layout that is not ours" 'clang-format-violations' make --no-print-directory -C "$copy" lint
+
+# ---- Here. ----
+
+runs lint
+runs dist
+runs build
+runs test SUITES=library
+runs test-all SUITES=library
+runs demo ARGS="--rays 4 --no-single --size 160x120 --out $work/picture.png"
+check "make demo made a picture" test -s "$work/picture.png"
+runs soak ITEMS=5000
+runs model ARGS=names
+for kind in asan tsan ubsan valgrind; do
+    runs test-$kind SUITES=self
+done
+runs fuzz TIME=1 TARGETS=replies
+runs bench ARGS=--smoke
+cp "$work/check.log" "$work/bench.log"
+check "every row of the benchmark ran" grep -qE '^bench: smoke: ([0-9]+) of \1 rows ran$' "$work/bench.log"
+runs bench-check ARGS="--smoke growth_globals"
+
+# ---- What the pages for people who work on this show. ----
+
+check "CONTRIBUTING.md and Tests/README.md show commands" "$python" Tests/checks/page_commands.py CONTRIBUTING.md Tests/README.md &&
+    cp "$work/check.log" "$work/shown"
+while IFS=$'\t' read -r page command; do
+    # Run above as it stands.
+    if [[ $command == make\ * && -n ${ran[${command#make }]:-} ]]; then
+        ok "$page: $command"
+        continue
+    fi
+    check "$page: $command" bash -c "$command"
+done <"$work/shown"
+
+# ---- Nothing is forgotten. ----
+
+missing=$(unheld Makefile)
+if [[ -z $missing ]]; then
+    ok "each of the $(listed Makefile | wc -l) commands that make lists is held by a test"
+else
+    failed "each command that make lists is held by a test" "nothing runs: ${missing//$'\n'/ }"
+fi
+for target in "${!held[@]}"; do
+    listed Makefile | grep -qxF -- "$target" || failed "each command that is tested is listed" "make does not list $target"
+done
+{
+    cat Makefile
+    printf 'planted: ## Nobody runs this\n'
+} >"$work/Makefile.planted"
+if [[ $(unheld "$work/Makefile.planted") == planted ]]; then
+    ok "a command that nobody runs is noticed"
+else
+    failed "a command that nobody runs is noticed" "found: $(unheld "$work/Makefile.planted")"
+fi
+finish
