@@ -29,7 +29,8 @@ struct Extents {
         }
     }
 
-    private var runs: [Run] = []
+    /// At least one. None is empty but the only one, which keeps its memory: most often there is nothing free, or one stretch.
+    private var runs = [Run([])]
     private(set) var total: UInt64 = 0
 
     /// Longer runs are cut in two.
@@ -70,8 +71,9 @@ struct Extents {
 
     /// Takes the whole first stretch of at least `least` bytes.
     mutating func takeWhole(least: UInt64) -> Extent? {
-        guard let r = runs.firstIndex(where: { $0.longest >= least }) else { return nil }
-        let i = runs[r].stretches.firstIndex { $0.count >= least }!
+        guard let r = runs.firstIndex(where: { $0.longest >= least }),
+            let i = runs[r].stretches.firstIndex(where: { $0.count >= least })
+        else { return nil }
         let whole = runs[r].stretches[i]
         total -= whole.count
         remove(r, i)
@@ -80,9 +82,10 @@ struct Extents {
 
     /// Takes the last stretch when it ends at `end`.
     mutating func takeLast(endingAt end: UInt64) -> Extent? {
-        guard let last = runs.last?.stretches.last, last.end == end else { return nil }
+        let r = runs.count - 1
+        guard let last = runs[r].stretches.last, last.end == end else { return nil }
         total -= last.count
-        remove(runs.count - 1, runs[runs.count - 1].stretches.count - 1)
+        remove(r, runs[r].stretches.count - 1)
         return last
     }
 
@@ -90,10 +93,6 @@ struct Extents {
     mutating func give(_ extent: Extent) {
         if extent.count == 0 { return }
         total += extent.count
-        guard !runs.isEmpty else {
-            runs = [Run([extent])]
-            return
-        }
         let r = run(of: extent.offset)
         let i = place(of: extent.offset, in: r)
         let left: (Int, Int)? = i > 0 ? (r, i - 1) : nil
@@ -119,6 +118,7 @@ struct Extents {
 
     /// The run that a stretch belongs to: the last that begins before it, or the first.
     private func run(of offset: UInt64) -> Int {
+        if runs.count == 1 { return 0 }
         var low = 0
         var high = runs.count
         while low < high {
@@ -165,7 +165,7 @@ struct Extents {
 
     private mutating func remove(_ r: Int, _ i: Int) {
         let count = runs[r].stretches.remove(at: i).count
-        if runs[r].stretches.isEmpty {
+        if runs[r].stretches.isEmpty && runs.count > 1 {
             runs.remove(at: r)
         } else if count == runs[r].longest {
             runs[r].measure()
