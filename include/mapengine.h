@@ -264,7 +264,7 @@ typedef void (*mape_event_fn)(void *context, const mape_event *event);
 /** How the zygote, the process that all workers are forked from, is born. */
 enum mape_start {
     /** A clean program started with posix_spawn. Costs the host nothing, whatever its size. Functions must live in
-     *  shared libraries, which the zygote loads. */
+     *  shared libraries, which the zygote loads before it forks workers; see mape_function.library. */
     MAPE_START_EXEC = 0,
     /** A snapshot of the host at the moment of the start. Any function pointer and any data of that moment works; costs
      *  a stall that grows with the host's resident memory, and a copy of each page the host writes to later. Workers keep
@@ -330,7 +330,10 @@ typedef struct mape_pool_config {
     const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
     const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
     const char *const *modules;     /**< Shared libraries each worker loads when it starts, ended with NULL; NULL: none. Paths as
-                                         zygote_path, or names without a slash, as for dlopen(3). */
+                                         zygote_path, or names without a slash, as for dlopen(3). One that cannot be loaded, or
+                                         ends the workers that load it (restarts times in a row, with no item ended in
+                                         between), or takes longer than setup_timeout_ns, is told by #MAPE_E_LOAD of
+                                         #mape_pool_start; workers go on without it. */
     int64_t setup_timeout_ns;       /**< For one module load or `setup` in a worker; 0: 60 s; negative: none. */
     int64_t cleanup_timeout_ns;     /**< For one `cleanup` in a worker; 0: 5 s; negative: none. */
     int64_t grace_ns;               /**< From cancelling a running item to killing its worker; 0: 2 s. Also how long a
@@ -531,8 +534,14 @@ typedef struct mape_function {
     mape_setup_fn setup;         /**< NULL: none. */
     mape_cleanup_fn cleanup;     /**< NULL: none. */
     const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
-                                      loaded. A relative path is taken from the folder at #mape_register. NULL: the pointers
-                                      above are used. */
+                                      loaded. NULL: the pointers above are used. A relative path is taken from the folder at
+                                      #mape_register. A path means the file that lies there at the registration, by its build
+                                      id or else by inode, size and time: when another takes its place, a registration from
+                                      then on gets that one, and this one keeps the old code as long as the zygote or a worker
+                                      that has it loaded lives, and fails with #MAPE_CAUSE_LOAD afterwards. A file that is
+                                      written over while it is loaded changes the code that runs, and cannot be registered
+                                      anew: replace libraries by renaming. A soname is looked for by each process that loads
+                                      it. */
     const char *run_symbol;      /**< With library: a #mape_run_fn, or NULL. */
     const char *run_range_symbol; /**< With library: a #mape_run_range_fn, or NULL. */
     const char *setup_symbol;    /**< With library: a #mape_setup_fn, or NULL. */
@@ -557,6 +566,12 @@ typedef struct mape_function {
  *  items. Pointers given to an EXEC pool (or to a FORK pool after its start) must lie in a shared library; it is found
  *  by file and offset, so the function need not be exported. Which file that is, the kernel tells, whatever name it was loaded
  *  by; one that was removed since is #MAPE_E_FUNCTION.
+ *
+ *  The zygote of an EXEC pool loads libraries once for all workers. One that starts a thread or a process when it is loaded,
+ *  or changes the signals SIGCHLD, SIGCONT or the signal mask, is loaded by each worker instead, as it is with FORK and in a
+ *  sandbox; so is one whose constructor ends the zygote, or takes longer than setup_timeout_ns there. If it ends workers as
+ *  well (restarts times in a row), or takes too long in one, its functions fail with #MAPE_CAUSE_LOAD, and no others. One that
+ *  is registered after the start is loaded by workers first, so it never costs the zygote of others.
  *  @param pool         the pool.
  *  @param function     the description, copied.
  *  @param out_function receives the id for #mape_apply, #mape_map and #mape_stream_open; 0 on failure.
@@ -1054,7 +1069,8 @@ void mape_task_log(mape_task *task, int level, const char *message);
  *  @{ */
 
 /** @brief The main function of a zygote, for programs given as `zygote_path`: call it from `main`, before making any thread,
- *         and return what it returns.
+ *         and return what it returns. With other threads it works as well, but what they hold locked when a worker is forked stays
+ *         locked in it; a #MAPE_EVENT_LOG of level WARNING tells how many there are.
  *  @param argc as given to main. @param argv as given to main.
  *
  *  With the arguments `--replay FILE [--output RESULT]`, FILE made by `crash_dir` of #mape_pool_config, it runs that file's

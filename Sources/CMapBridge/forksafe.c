@@ -162,12 +162,6 @@ int mapb_zygote_process(int parent) {
     return 0;
 }
 
-int mapb_wait_two(int first, int second) {
-    struct pollfd both[2] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
-    if (poll(both, 2, -1) < 0) return -1;
-    return (both[0].revents ? 1 : 0) | (both[1].revents ? 2 : 0);
-}
-
 int mapb_process_id(void) { return getpid(); }
 
 void mapb_drain(int fd) {
@@ -185,7 +179,10 @@ int mapb_ended_child(void) {
 int mapb_reap(int pid) {
     int status = 0;
     kill(-pid, SIGKILL); /* Not yet reaped, so the number is still its own. */
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(pid, &status, 0) < 0) {
+        /* Somebody else in this process has taken it: nobody knows how it ended. */
+        if (errno != EINTR) return 255 << 8;
+    }
     return status;
 }
 

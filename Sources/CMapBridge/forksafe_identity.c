@@ -56,30 +56,30 @@ static int far_away(int fd) {
     return other;
 }
 
-static int file_of(int fd, mapb_file *out) {
+static int file_of(int fd, mapb_inode *out) {
     struct stat file;
     if (fstat(fd, &file) != 0) return 0;
-    *out = (mapb_file){file.st_dev, file.st_ino};
+    *out = (mapb_inode){file.st_dev, file.st_ino};
     return 1;
 }
 
-int mapb_own_bell(int fd, mapb_file *out) {
+int mapb_own_bell(int fd, mapb_inode *out) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (own >= 0) close(fd);
     own = far_away(own >= 0 ? own : fd);
-    *out = (mapb_file){0, 0};
+    *out = (mapb_inode){0, 0};
     file_of(own, out);
     return own;
 }
 
-int mapb_has_bell(int fd, const mapb_file *bell) {
-    mapb_file file;
+int mapb_has_bell(int fd, const mapb_inode *bell) {
+    mapb_inode file;
     return file_of(fd, &file) && file.device == bell->device && file.number == bell->number;
 }
 
-int mapb_ring_own_bell(int fd, const mapb_file *bell) {
+int mapb_ring_own_bell(int fd, const mapb_inode *bell) {
     if (!mapb_has_bell(fd, bell)) return 0;
     mapb_ring_bell(fd);
     return 1;

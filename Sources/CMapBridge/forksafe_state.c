@@ -41,7 +41,7 @@ struct mapb_own {
     mode_t umask;
     sigset_t mask;
     locale_t thread_locale;
-    mapb_file folder;
+    mapb_inode folder;
     char locale[512];
     char path[4096];
 };
@@ -58,7 +58,7 @@ static struct {
     struct sigaction actions[SIGNALS];
     stack_t stack;
     struct rlimit limits[LIMITS];
-    mapb_file root, standard[3];
+    mapb_inode root, standard[3];
     uid_t users[3];
     gid_t groups[3];
     pid_t group;
@@ -73,17 +73,17 @@ static struct {
 
 /* ---- small looks ---- */
 
-static mapb_file place_of(const char *path) {
+static mapb_inode place_of(const char *path) {
     struct stat file;
-    return stat(path, &file) == 0 ? (mapb_file){file.st_dev, file.st_ino} : (mapb_file){0, 0};
+    return stat(path, &file) == 0 ? (mapb_inode){file.st_dev, file.st_ino} : (mapb_inode){0, 0};
 }
 
-static mapb_file place_of_file(int fd) {
+static mapb_inode place_of_file(int fd) {
     struct stat file;
-    return fstat(fd, &file) == 0 ? (mapb_file){file.st_dev, file.st_ino} : (mapb_file){0, 0};
+    return fstat(fd, &file) == 0 ? (mapb_inode){file.st_dev, file.st_ino} : (mapb_inode){0, 0};
 }
 
-static int is_same(mapb_file a, mapb_file b) { return a.device == b.device && a.number == b.number; }
+static int is_same(mapb_inode a, mapb_inode b) { return a.device == b.device && a.number == b.number; }
 
 static int control(int what) {
     int value = 0;

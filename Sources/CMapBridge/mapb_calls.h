@@ -62,8 +62,8 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(pipe2, MAPB_CALL_HOST),
     /* waiting and waking */
     MAPB_CALL(eventfd2, MAPB_CALL_HOST),
-    MAPB_CALL(epoll_create1, MAPB_CALL_HOST),
-    MAPB_CALL(epoll_ctl, MAPB_CALL_HOST),
+    MAPB_CALL(epoll_create1, MAPB_CALL_NEEDED),
+    MAPB_CALL(epoll_ctl, MAPB_CALL_NEEDED),
     MAPB_CALL_BY(futex, MAPB_CALL_NEEDED, 0, FUTEX_WAKE, 1, 0, 0, 0),
     MAPB_CALL(membarrier, MAPB_CALL_WANTED),
     MAPB_CALL(socketpair, MAPB_CALL_HOST),
@@ -72,13 +72,13 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(getsockopt, MAPB_CALL_WANTED),
 #if defined(SYS_poll)
     MAPB_CALL_BY(poll, MAPB_CALL_NEEDED, -1, 1, 0),
-    MAPB_CALL(epoll_wait, MAPB_CALL_HOST),
+    MAPB_CALL(epoll_wait, MAPB_CALL_NEEDED),
     MAPB_CALL(dup2, MAPB_CALL_NEEDED),
     MAPB_CALL(access, MAPB_CALL_HOST),
     MAPB_CALL(readlink, MAPB_CALL_HOST), /* By it the loader finds what a program's run path calls $ORIGIN. */
 #else
     MAPB_CALL(readlinkat, MAPB_CALL_HOST),
-    MAPB_CALL(epoll_pwait, MAPB_CALL_HOST),
+    MAPB_CALL(epoll_pwait, MAPB_CALL_NEEDED),
     MAPB_CALL(dup3, MAPB_CALL_NEEDED),
 #endif
     MAPB_CALL_BY(ppoll, MAPB_CALL_NEEDED, -1, 1, -1, 0, 0),

@@ -118,7 +118,7 @@ static void kills_in_a_start_do_not_give_up_a_pool_whose_items_end_in_other_work
     pool_close(pool);
 }
 
-static void starts_that_fail_one_after_another_are_given_up(uint32_t birth) {
+static void a_module_that_ends_its_workers_is_given_up(uint32_t birth) {
     struct shared *shared = shared_page();
     char setting[100];
     snprintf(setting, sizeof setting, "SLOW_MODULE_PAGE=%s", shared_path());
@@ -127,9 +127,11 @@ static void starts_that_fail_one_after_another_are_given_up(uint32_t birth) {
     config.modules = modules;
     config.env_set = environment;
     mape_pool *pool = pool_open_with(&config);
-    is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
+    mape_function_id function = registered(pool, run_square);
+    is_status(pool, MAPE_E_LOAD, mape_pool_start(pool, PATIENCE));
     assert_non_null(strstr(message_of(pool), " times in a row"));
     assert_true(atomic_load(&shared->setups) <= 10); /* The brake held. */
+    one_item_works(pool, function);
     pool_close(pool);
 }
 
@@ -140,7 +142,7 @@ int main(void) {
         EXEC_ONLY(a_zygote_that_dies_before_any_worker_is_ready_is_given_up),
         BOTH(kills_in_a_setup_do_not_give_up_a_function_whose_items_end_in_other_workers),
         BOTH(kills_in_a_start_do_not_give_up_a_pool_whose_items_end_in_other_workers),
-        BOTH(starts_that_fail_one_after_another_are_given_up),
+        BOTH(a_module_that_ends_its_workers_is_given_up),
     };
     return run_abi_tests("brake", tests, COUNT(tests));
 }

@@ -15,6 +15,7 @@
 #define HOSTILE   "hostile worker"
 #define SCALE     "recycling and scale"
 #define IDENTITY  "identity"
+#define LOADING   "loading"
 
 const struct fault_case fault_cases[] = {
     {1, DEATH, "SIGKILL of a working worker", "in items, ranges, setups, cleanups; by itself and from outside"},
@@ -87,6 +88,13 @@ const struct fault_case fault_cases[] = {
      "the exit code is told; the host's handlers do not run, its unwritten data are not written"},
     {57, IDENTITY, "what a function leaves behind in its worker",
      "another function finds the process as its setup left it"},
+    {58, LOADING, "a library does something unwanted when it is loaded",
+     "it costs that library's functions alone, or works as in the host; before the start, after it, as a module"},
+    {59, LOADING, "a plug-in is rebuilt",
+     "what was registered then gets that code, or fails and says so; never the other's"},
+    {60, DEATH, "the zygote dies with ranges that do not tell their items", "nobody is blamed, but the item that kills it"},
+    {61, DEATH, "after the zygote was replaced", "all is as before: rows of other cases once more, and every setting"},
+    {62, DEATH, "a zygote program with threads", "all is as without: rows of other cases once more"},
     {67, HOST, "on a terminal with `stty tostop`",
      "no worker and no zygote is stopped; what is printed is on the screen"},
     {68, HOST, "the thread that starts the pool has a class of its own",

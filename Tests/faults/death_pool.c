@@ -33,7 +33,7 @@ static void idle_then_submit(const struct row *row) {
         /* One that had not died yet may have begun an item: that one is to blame, and no other. */
         assert_true(work_check_some(&work, KILLED) <= row->workers);
         work_end(&work);
-        wait_until(stats_of(pool).workers_died == died && stats_of(pool).workers_ready == row->workers);
+        wait_until(row_deaths(pool) == died && stats_of(pool).workers_ready == row->workers);
         pool_works(pool);
     }
 }
@@ -43,7 +43,7 @@ static void idle_and_heard_of(const struct row *row) {
     mape_function_id function = planned(pool, NULL);
     wait_until(stats_of(pool).workers_ready == row->workers);
     for (uint32_t i = 0; i < row->workers; i++) kill_process(pid_of_worker(pool, i));
-    wait_until(stats_of(pool).workers_died == row->workers && stats_of(pool).workers_ready == row->workers);
+    wait_until(row_deaths(pool) == row->workers && stats_of(pool).workers_ready == row->workers);
     struct work work = work_begun(pool, function, well_items(2000), 2000, NULL);
     work_wait(&work);
     work_check(&work, KILLED, 1);
@@ -67,7 +67,7 @@ static void each_other(const struct row *row) {
     work_check(&work, KILLED, 0);
     uint32_t kills = atomic_load(&shared->spawned);
     if (row->workers > 1) assert_true(kills > 0);
-    if (row->workers > 1) wait_until(stats_of(pool).workers_died >= 1);
+    if (row->workers > 1) wait_until(row_deaths(pool) >= 1);
     assert_int_equal(stats_of(pool).is_closed, 0);
     row_note("%u kills", kills);
     work_end(&work);
@@ -102,7 +102,7 @@ static void in_flight(const struct row *row) {
         assert_int_equal(result.size, item_size);
         if (memcmp(result.data, words + i * per_item, item_size) != 0) fail_msg("item %zu is wrong", i);
     }
-    assert_int_equal(stats_of(pool).workers_died, 4);
+    assert_int_equal(row_deaths(pool), 4);
     is_ok(pool, mape_job_release(job));
     is_ok(pool, mape_buffer_destroy(buffer));
     wait_until(stats_of(pool).output_bytes <= before);
@@ -180,7 +180,7 @@ static void all_at_once(const struct row *row) {
             if (runner_of(i) == pids[k]) items[i].way = WAY_KILL;
     }
     if (where == IDLE) work = work_begun(pool, function, items, 100, &config);
-    wait_until(stats_of(pool).workers_died == workers);
+    wait_until(row_deaths(pool) == workers);
     atomic_store(&shared->gate, 1);
     work_wait(&work);
     if (where == IDLE) assert_true(work_check_some(&work, KILLED) <= workers);
@@ -243,9 +243,12 @@ static void every_cleanup(const struct row *row) {
 
 /* ---- case 16 ---- */
 
-static void dying_module(mape_pool_config *config, const struct row *row) {
-    static const char *modules[2] = {DYING_MODULE, NULL};
-    config->modules = modules;
+static void dying_workers(mape_pool_config *config, const struct row *row) {
+    static const char *settings[2];
+    settings[0] = forks_fail(1, UINT32_MAX);
+    forked_ones_exit(78);
+    config->env_set = settings;
+    config->zygote_path = row->birth == MAPE_START_EXEC ? FAULT_ZYGOTE : NULL;
     config->restarts = row->fault->value;
 }
 
@@ -274,6 +277,9 @@ static void at_the_start(const struct row *row) {
     assert_int_equal(stats_of(pool).workers_started, started); /* It has given up. */
     row_note("after %llu starts", (unsigned long long)started);
     free(items);
+    pool_close(pool);
+    row_pool_gone();
+    forks_end();
 }
 
 /* ---- case 18 ---- */
@@ -357,11 +363,11 @@ static const struct fault death_pool[] = {
     {15, "cleanups segfault", every_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_SEGFAULT, short_limits, 0},
     {15, "cleanups exit", every_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_EXIT_99, short_limits, 0},
     {15, "cleanups hang", every_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, short_limits, 0},
-    {16, "a module ends them, the brake at 2", at_the_start, BIRTHS, W_ALL, 0, 2, dying_module, 0},
-    {16, "a module ends them, the default brake", at_the_start, BIRTHS, W_ALL, 0, 0, dying_module, 0},
-    {18, "workers idle", the_zygote, BIRTHS, W_ALL, CALLBACK, IDLE, NULL, 0},
-    {18, "workers in setups", the_zygote, BIRTHS, W_ALL, CALLBACK, IN_SETUP, NULL, 0},
-    {18, "workers in items", the_zygote, BIRTHS, W_ALL, CALLBACK, IN_ITEM, NULL, 0},
-    {18, "workers in cleanups", the_zygote, BIRTHS, W_ALL, CALLBACK, IN_CLEANUP, NULL, 0},
+    {16, "as soon as they are forked, the brake at 2", at_the_start, BIRTHS, W_ALL, NOT_AGAIN, 2, dying_workers, 0},
+    {16, "as soon as they are forked, the default brake", at_the_start, BIRTHS, W_ALL, NOT_AGAIN, 0, dying_workers, 0},
+    {18, "workers idle", the_zygote, BIRTHS, W_ALL, CALLBACK | NOT_AGAIN, IDLE, NULL, 0},
+    {18, "workers in setups", the_zygote, BIRTHS, W_ALL, CALLBACK | NOT_AGAIN, IN_SETUP, NULL, 0},
+    {18, "workers in items", the_zygote, BIRTHS, W_ALL, CALLBACK | NOT_AGAIN, IN_ITEM, NULL, 0},
+    {18, "workers in cleanups", the_zygote, BIRTHS, W_ALL, CALLBACK | NOT_AGAIN, IN_CLEANUP, NULL, 0},
 };
 TABLE(death_pool);

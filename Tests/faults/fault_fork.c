@@ -19,10 +19,12 @@
 const char *forks_fail(uint32_t first, uint32_t last);
 uint32_t forks_tried(void);
 void forks_end(void);
+void forked_ones_exit(uint32_t code);
 
 static struct fork_plan {
     _Atomic int32_t host; /**< Whose forks always go well. */
     _Atomic uint32_t tried, first, last;
+    _Atomic uint32_t code; /**< Not 0: these forks go well, and the child exits with it at once. */
 } * plan;
 static pid_t (*real_fork)(void);
 static int plan_fd = -1;
@@ -41,8 +43,11 @@ pid_t fork(void) {
     if (plan != NULL && atomic_load(&plan->host) != getpid()) {
         uint32_t number = atomic_fetch_add(&plan->tried, 1) + 1;
         if (number >= atomic_load(&plan->first) && number <= atomic_load(&plan->last)) {
-            errno = EAGAIN;
-            return -1;
+            const uint32_t code = atomic_load(&plan->code);
+            pid_t child = code != 0 ? real_fork() : -1;
+            if (child == 0) _exit((int)code);
+            if (code == 0) errno = EAGAIN;
+            return child;
         }
     }
     return real_fork();
@@ -63,6 +68,8 @@ const char *forks_fail(uint32_t first, uint32_t last) {
     snprintf(setting, sizeof setting, "FAULT_FORKS=/proc/%d/fd/%d", (int)getpid(), plan_fd);
     return setting;
 }
+
+void forked_ones_exit(uint32_t code) { atomic_store(&plan->code, code); }
 
 uint32_t forks_tried(void) { return plan != NULL ? atomic_load(&plan->tried) : 0; }
 

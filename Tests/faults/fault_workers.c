@@ -103,6 +103,9 @@ static int go(mape_task *task, struct shared *shared, const struct fault_item *i
             for (size_t i = 0; i < (1u << 20); i += 4096) memory[i] = 1;
         }
     case FAULT_SLOW: nanosleep(&(struct timespec){.tv_nsec = 2000 * 1000}, NULL); return 0;
+    case FAULT_KILL_ZYGOTE:
+        kill(getppid(), SIGKILL);
+        for (;;) pause();
     case FAULT_DEAF_TERM:
         be_deaf();
         for (;;) pause();
@@ -175,6 +178,19 @@ int run_planned_each(mape_task *task, void *context, const mape_range *range) {
         if (item == NULL) return 0;
         int status = run_planned(task, context, item, size);
         if (status != 0) mape_task_fail(task, status, "said no");
+    }
+    return 0;
+}
+
+int run_planned_whole(mape_task *task, void *context, const mape_range *range) {
+    struct planned_state *state = context;
+    uint64_t *output = mape_task_output_range(task, sizeof *output);
+    if (output == NULL) return 1;
+    for (size_t i = 0; i < range->count; i++) {
+        const struct fault_item *item = mape_task_item(task, i, NULL);
+        note_begun(state->shared, item);
+        go(task, state->shared, item);
+        output[i] = item->value * item->value;
     }
     return 0;
 }

@@ -21,6 +21,7 @@ enum fault_way {
     FAULT_HUNGRY,           /**< Allocates until there is no more, and uses the NULL. */
     FAULT_BIG_OUTPUT,       /**< A result of 1 MiB. */
     FAULT_SLOW,             /**< Takes 2 ms. */
+    FAULT_KILL_ZYGOTE,      /**< Kills the zygote, and waits for the end. */
     FAULT_DEAF_TERM         /**< Ignores SIGTERM and all others that can be ignored, and sleeps for ever. */
 };
 
@@ -39,6 +40,8 @@ void cleanup_planned(mape_task *task, void *state);
 /** Items: struct fault_item. Counts how often each value was begun (order[value], high half: the process), then ends by its way. */
 int run_planned(mape_task *task, void *state, const void *input, size_t size);
 int run_planned_each(mape_task *task, void *state, const mape_range *range);
+/** The same without telling which item it is on. */
+int run_planned_whole(mape_task *task, void *state, const mape_range *range);
 /** Stops itself for a tracer where its value begins and ends, if it is the process that `gate` names. */
 int run_stepped(mape_task *task, void *state, const void *input, size_t size);
 /** Echoes its input, of any size; counted by `entered`; dies at every item whose first byte is 1 as often as `gate` says. */

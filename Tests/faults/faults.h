@@ -19,6 +19,14 @@ enum counts { W1 = 1, W2 = 2, W5 = 4, W13 = 8, W_MANY = W2 | W5 | W13, W_ALL = W
 enum fault_flags {
     CALLBACK = 1, /**< Once more from inside a callback of the same pool. */
     WHOLE = 2,    /**< In the whole grid alone: it is long, or large. */
+    NOT_AGAIN = 4 /**< Not among the rows of cases 61 and 62: it counts zygotes, or cannot be registered late. */
+};
+
+/** How a fault of another case is run once more, in an EXEC pool. */
+enum again {
+    NOT_AT_ALL = 0,
+    AFTER_A_ZYGOTE = 61,        /**< The pool's zygote was killed, and another has taken its place. */
+    WITH_ZYGOTE_THREADS = 62    /**< The pool's zygote is a program with four threads. */
 };
 
 #define BIRTHS (IN_EXEC | IN_FORK)
@@ -39,6 +47,7 @@ struct row {
     const struct fault *fault;
     uint32_t birth, workers;
     bool in_callback;
+    int again; /**< An enum again: the number of the case then. */
 };
 
 struct fault_table {
@@ -47,8 +56,8 @@ struct fault_table {
 };
 #define TABLE(name) const struct fault_table name##_table = {name, COUNT(name)}
 extern const struct fault_table death_ways_table, death_moments_table, death_pool_table, hangs_table, resources_table,
-    limits_table, host_table, host_ends_table, hostile_table, scale_table, identity_table, surroundings_table,
-    denials_table, extents_table, paths_table, texts_table;
+    limits_table, host_table, host_ends_table, hostile_table, scale_table, identity_table, loading_table, zygotes_table,
+    surroundings_table, denials_table, extents_table, paths_table, texts_table;
 
 /** A case of the catalogue. */
 struct fault_case {
@@ -65,6 +74,10 @@ extern const size_t fault_case_count;
 mape_pool *row_pool(void);
 /** The same, not started by this call. */
 mape_pool *row_pool_unstarted(void);
+/** Workers of the row's pool that have died since the row got it. */
+uint64_t row_deaths(mape_pool *pool);
+/** Kills the pool's zygote, and waits until another has taken its place with all workers. */
+void zygote_replaced(mape_pool *pool);
 /** The row has destroyed its pool itself. */
 void row_pool_gone(void);
 /** Ends the row as skipped: this machine cannot do it. */
@@ -158,6 +171,8 @@ void trace_end(pid_t pid);
 /** Makes forks number `first` to `last` (from 1) fail in zygotes; 0, 0: none. Counts from 1 again with each call. Returns the setting of
  *  the environment by which a zygote that is a program of its own finds the plan. */
 const char *forks_fail(uint32_t first, uint32_t last);
+/** These forks go well, and the child exits with this code at once. */
+void forked_ones_exit(uint32_t code);
 /** How many forks zygotes have tried since then. */
 uint32_t forks_tried(void);
 /** No plan any more: its descriptor and mapping go. */

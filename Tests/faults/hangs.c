@@ -99,7 +99,7 @@ static void stopped_for_a_moment(const struct row *row) {
     }
     work_wait(&work);
     work_check(&work, timed_out, 1);
-    assert_int_equal(stats_of(pool).workers_died, 0);
+    assert_int_equal(row_deaths(pool), 0);
     work_end(&work);
 }
 

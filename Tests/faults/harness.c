@@ -60,10 +60,12 @@ void row_skip(const char *format, ...) {
 /* ---- rows ---- */
 
 static const struct fault_table *const tables[] = {
-    &death_ways_table, &death_moments_table, &death_pool_table,   &hangs_table,   &resources_table, &limits_table,
-    &host_table,       &host_ends_table,     &hostile_table,      &scale_table,   &identity_table,  &surroundings_table,
-    &denials_table,    &extents_table,       &paths_table,        &texts_table,
+    &death_ways_table,   &death_moments_table, &death_pool_table, &hangs_table,   &resources_table, &limits_table,
+    &host_table,         &host_ends_table,     &hostile_table,    &scale_table,   &identity_table,  &loading_table,
+    &zygotes_table,      &surroundings_table,  &denials_table,    &extents_table, &paths_table,     &texts_table,
 };
+/* Whose faults are run once more after a zygote was replaced, and those of the first under a zygote with threads. */
+static const struct fault_table *const again_tables[] = {&death_ways_table, &death_pool_table, &hangs_table};
 static const uint32_t worker_counts[] = {1, 2, 5, 13};
 
 static const struct fault_case *case_of(int number) {
@@ -76,9 +78,22 @@ static const struct fault_case *case_of(int number) {
 static struct row *rows;
 static size_t row_count;
 
-static void add_row(const struct fault *fault, uint32_t birth, uint32_t workers, bool in_callback) {
+static void add(struct row row) {
     if (row_count % 256 == 0) rows = realloc(rows, (row_count + 256) * sizeof *rows);
-    rows[row_count++] = (struct row){fault, birth, workers, in_callback};
+    rows[row_count++] = row;
+}
+
+static void add_row(const struct fault *fault, uint32_t birth, uint32_t workers, bool in_callback) {
+    add((struct row){.fault = fault, .birth = birth, .workers = workers, .in_callback = in_callback});
+}
+
+/** The number of the case that a row belongs to. */
+static int number_of(const struct row *row) { return row->again != 0 ? row->again : row->fault->number; }
+
+/** A fault once more, under two workers, or five in turns. */
+static void add_again(const struct fault *fault, size_t turn, int how) {
+    if ((fault->births & IN_EXEC) == 0 || (fault->flags & (WHOLE | NOT_AGAIN)) != 0) return;
+    add((struct row){.fault = fault, .birth = MAPE_START_EXEC, .workers = turn % 2 == 0 ? 2 : 5, .again = how});
 }
 
 /** The whole grid has every birth, every count of workers and the callbacks. The small one has every fault with every birth; counts
@@ -102,9 +117,19 @@ static void add_rows(const struct fault *fault, size_t turn) {
     }
 }
 
+static void add_all_rows(void) {
+    for (size_t t = 0; t < COUNT(tables); t++)
+        for (size_t f = 0; f < tables[t]->count; f++) add_rows(&tables[t]->faults[f], f);
+    for (size_t t = 0; t < COUNT(again_tables); t++)
+        for (size_t f = 0; f < again_tables[t]->count; f++) {
+            add_again(&again_tables[t]->faults[f], f, AFTER_A_ZYGOTE);
+            if (t == 0 || whole) add_again(&again_tables[t]->faults[f], f, WITH_ZYGOTE_THREADS);
+        }
+}
+
 static int by_number(const void *a, const void *b) {
     const struct row *left = a, *right = b;
-    int order = left->fault->number - right->fault->number;
+    int order = number_of(left) - number_of(right);
     /* Rows of one case stay in the order of its table. */
     return order != 0 ? order : left < right ? -1 : left > right;
 }
@@ -113,7 +138,10 @@ static void label_of(const struct row *row, char *out, size_t size) {
     char workers[32] = "";
     if (row->workers > 0)
         snprintf(workers, sizeof workers, " · %u worker%s", row->workers, row->workers == 1 ? "" : "s");
-    snprintf(out, size, "case %d %s%s%s · %s%s", row->fault->number, case_of(row->fault->number)->title,
+    char again[160] = "";
+    if (row->again != 0)
+        snprintf(again, sizeof again, " · case %d %s", row->fault->number, case_of(row->fault->number)->title);
+    snprintf(out, size, "case %d %s%s%s%s · %s%s", number_of(row), case_of(number_of(row))->title, again,
              row->fault->births == 0         ? ""
              : row->birth == MAPE_START_EXEC ? " · EXEC"
                                              : " · FORK",
@@ -128,7 +156,7 @@ static bool is_chosen(const struct row *row, const char *label) {
         char *end;
         long first = strtol(at, &end, 10), last = first;
         if (*end == '-') last = strtol(end + 1, &end, 10);
-        if (row->fault->number >= first && row->fault->number <= last) return true;
+        if (number_of(row) >= first && number_of(row) <= last) return true;
         if (*end != ',') return false;
         at = end + 1;
     }
@@ -256,10 +284,8 @@ static void markdown(void) {
         size_t counts[2];
         for (int grid = 0; grid < 2; grid++) {
             row_count = 0, whole = grid == 1, counts[grid] = 0;
-            for (size_t t = 0; t < COUNT(tables); t++)
-                for (size_t f = 0; f < tables[t]->count; f++)
-                    if (tables[t]->faults[f].number == fault_cases[i].number) add_rows(&tables[t]->faults[f], f);
-            counts[grid] = row_count;
+            add_all_rows();
+            for (size_t r = 0; r < row_count; r++) counts[grid] += number_of(&rows[r]) == fault_cases[i].number;
         }
         printf("| %d | %s | %s | %s | %zu | %zu |\n", fault_cases[i].number, fault_cases[i].group, fault_cases[i].title,
                fault_cases[i].asserted, counts[0], counts[1]);
@@ -286,8 +312,7 @@ int main(int argc, char **argv) {
         }
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t t = 0; t < COUNT(tables); t++)
-        for (size_t f = 0; f < tables[t]->count; f++) add_rows(&tables[t]->faults[f], f);
+    add_all_rows();
     qsort(rows, row_count, sizeof *rows, by_number);
     seed = getenv("FAULTS_SEED") != NULL ? (uint32_t)strtoul(getenv("FAULTS_SEED"), NULL, 0)
                                          : (uint32_t)now_ns() ^ (uint32_t)getpid();
@@ -305,7 +330,7 @@ int main(int argc, char **argv) {
             puts(label);
             continue;
         }
-        const char *group = case_of(rows[r].fault->number)->group;
+        const char *group = case_of(number_of(&rows[r]))->group;
         int g = 0;
         while (g < groups && strcmp(sums[g].group, group) != 0) g++;
         if (g == groups) sums[groups++].group = group;

@@ -13,12 +13,40 @@ void row_run(const struct row *row);
 
 static const struct row *the_row;
 static mape_pool *the_pool;
+static uint64_t deaths_before;
+
+void zygote_replaced(mape_pool *pool) {
+    uint64_t before = stats_of(pool).zygotes_started;
+    kill_process(stats_of(pool).zygote_pid);
+    wait_until(stats_of(pool).zygotes_started == before + 1);
+    wait_until(stats_of(pool).workers_ready == stats_of(pool).workers);
+}
+
+uint64_t row_deaths(mape_pool *pool) { return stats_of(pool).workers_died - deaths_before; }
+
+static void with_threads(mape_pool_config *config) {
+    static const char *settings[16];
+    size_t count = 0;
+    for (; config->env_set != NULL && config->env_set[count] != NULL && count < 14; count++)
+        settings[count] = config->env_set[count];
+    settings[count] = "FAULT_THREADS=3";
+    config->env_set = settings;
+    config->zygote_path = FAULT_ZYGOTE;
+}
 
 mape_pool *row_pool_unstarted(void) {
     if (the_pool != NULL) return the_pool;
     mape_pool_config config = config_of(the_row->birth, the_row->workers > 0 ? the_row->workers : 2);
     if (the_row->fault->configure != NULL) the_row->fault->configure(&config, the_row);
+    if (the_row->again == WITH_ZYGOTE_THREADS) with_threads(&config);
     the_pool = pool_open_with(&config);
+    if (the_row->again == AFTER_A_ZYGOTE) {
+        /* A function of each kind that was there before. */
+        registered(the_pool, run_square);
+        is_ok(the_pool, mape_pool_start(the_pool, PATIENCE));
+        zygote_replaced(the_pool);
+        deaths_before = stats_of(the_pool).workers_died;
+    }
     return the_pool;
 }
 

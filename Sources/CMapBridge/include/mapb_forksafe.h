@@ -21,23 +21,24 @@ enum mapb_exit {
 };
 
 /** Which file a descriptor is of: st_dev, st_ino. */
-typedef struct mapb_file {
+typedef struct mapb_inode {
     uint64_t device, number;
-} mapb_file;
+} mapb_inode;
 
 /* ---- control messages: one SOCK_SEQPACKET packet each, between host and zygote ---- */
 
 enum mapb_control_kind {
     /* host to zygote */
     MAPB_CONTROL_INIT = 1,  /* fds: input memory, engine bell, waiter bell */
-    MAPB_CONTROL_LOAD = 2,  /* text: a library that functions live in, to be loaded before workers are forked */
+    MAPB_CONTROL_LOAD = 2,  /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
     MAPB_CONTROL_SPAWN = 3, /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
     MAPB_CONTROL_KILL = 4,  /* slot, generation: SIGKILL to its process group */
     /* zygote to host */
-    MAPB_CONTROL_HELLO = 16,   /* code: MAPB_PROTOCOL, size: MAPE_VERSION */
+    MAPB_CONTROL_HELLO = 16,   /* code: MAPB_PROTOCOL, size: MAPE_VERSION, pid: how many threads the zygote has */
     MAPB_CONTROL_SPAWNED = 17, /* slot, generation, pid; or code: an errno */
     MAPB_CONTROL_DIED = 18,    /* slot, generation, code: a wait status */
-    MAPB_CONTROL_NOTE = 19     /* code: an enum mape_log_level; text */
+    MAPB_CONTROL_NOTE = 19,    /* code: an enum mape_log_level; text */
+    MAPB_CONTROL_LOADED = 20   /* slot: a library's number; code: an enum mapb_change, other than 0 the zygote ends with it */
 };
 
 enum mapb_init_flags {
@@ -86,8 +87,8 @@ MAPB_FORK_SAFE int mapb_control_send(int socket, const mapb_control *message, co
 
 /** A child of the zygote. */
 typedef struct mapb_child {
-    int32_t pid; /* 0: none */
-    uint32_t reserved;
+    int32_t pid;   /* 0: none */
+    int32_t pidfd; /* -1 (or 0): it could not be had */
     uint64_t generation;
 } mapb_child;
 
@@ -102,9 +103,14 @@ typedef struct mapb_zygote {
     uint32_t workers;
     uint32_t flags;
     int32_t oom;
+    int32_t epoll;       /* Control, signals and pidfds of workers. */
+    uint32_t looks_left; /* How often to look for strays again, whether or not a signal comes. */
+    uint32_t unwatched;  /* Workers without a pidfd. */
+    uint32_t threads;    /* When it was started. */
     uint64_t input_size;
     uint64_t memory_limit;
     uint64_t growth;
+    uint64_t files_soft; /* The soft limit of descriptors, when it was raised; else 0. */
     mapb_child children[MAPB_MAX_WORKERS];
     mapb_control message;
     mapb_control answer;
@@ -137,8 +143,45 @@ MAPB_FORK_SAFE int mapb_zygote_process(int parent);
 MAPB_FORK_SAFE void mapb_leave_real_time(void);
 /** This process's id. */
 MAPB_FORK_SAFE int mapb_process_id(void);
-/** Waits until one of two descriptors is readable. @return bit 0: first, bit 1: second; -1 when interrupted. */
-MAPB_FORK_SAFE int mapb_wait_two(int first, int second);
+/** Makes the set of what the zygote waits for. @return 0, or -1. */
+MAPB_FORK_SAFE int mapb_zygote_open(mapb_zygote *zygote);
+/** A message; SIGCHLD, or time to look again; the end of a worker. */
+enum mapb_zygote_event { MAPB_ZYGOTE_NOTHING = 0, MAPB_ZYGOTE_CONTROL = 1, MAPB_ZYGOTE_CHILD = 2, MAPB_ZYGOTE_WORKER = 3 };
+/** Waits for one of them. @return an enum mapb_zygote_event. */
+MAPB_FORK_SAFE int mapb_zygote_wait(mapb_zygote *zygote);
+/** Takes in a worker that was forked: its end is seen by pidfd, whatever other threads and libraries do with SIGCHLD. */
+MAPB_FORK_SAFE void mapb_zygote_watch(mapb_zygote *zygote, mapb_child *child, int pid);
+/** Takes an ended worker out. */
+MAPB_FORK_SAFE void mapb_zygote_unwatch(mapb_zygote *zygote, mapb_child *child);
+/** Whether a worker's pidfd says that it has ended. */
+MAPB_FORK_SAFE int mapb_has_ended(const mapb_child *child);
+/** In a worker: closes what is the zygote's, and takes back what it did to itself. */
+MAPB_FORK_SAFE void mapb_zygote_leave(const mapb_zygote *zygote);
+/** Sees that children which end can be waited for, whatever a library has done to SIGCHLD. */
+MAPB_FORK_SAFE void mapb_zygote_mind_children(void);
+/** How many threads this process has; 0: not to be had. */
+MAPB_FORK_SAFE uint32_t mapb_thread_count(void);
+
+/** What a library may change in the process that loads it, and a zygote cannot bear, or not hand down. */
+enum mapb_change {
+    MAPB_CHANGE_NONE = 0,
+    MAPB_CHANGE_THREADS = 1,
+    MAPB_CHANGE_SIGNALS = 2,
+    MAPB_CHANGE_CHILDREN = 3,
+    MAPB_CHANGE_FILES = 4
+};
+typedef struct mapb_surroundings {
+    uint64_t mask; /* Blocked signals. */
+    uint64_t child_handler, continue_handler;
+    uint32_t child_flags, threads, has_children, reserved;
+    uint64_t files[6]; /* The inodes of the zygote's own. */
+} mapb_surroundings;
+/** Looks at what libraries may change. `zygote`: NULL in a worker. */
+MAPB_FORK_SAFE void mapb_look_around(const mapb_zygote *zygote, mapb_surroundings *out);
+/** What has changed since then: an enum mapb_change. */
+MAPB_FORK_SAFE int mapb_what_changed(const mapb_zygote *zygote, const mapb_surroundings *before);
+/** Ends the zygote with all that it has made. */
+MAPB_FORK_SAFE _Noreturn void mapb_zygote_resign(void);
 /** Empties a signalfd or eventfd. */
 MAPB_FORK_SAFE void mapb_drain(int fd);
 /** The next child that has ended and is not yet reaped, or 0. It keeps its pid until mapb_reap. */
@@ -203,11 +246,11 @@ MAPB_FORK_SAFE void mapb_ring_bell(int fd);
 MAPB_FORK_SAFE void mapb_say(const char *text, uint64_t size);
 /** Opens a bell's writing end anew, and closes the one given: its flags are then this process's own, so that no worker can make
  *  another's ring block. Its number is one that functions do not come near. @return it; *out: by what it is known. */
-MAPB_FORK_SAFE int mapb_own_bell(int fd, mapb_file *out);
+MAPB_FORK_SAFE int mapb_own_bell(int fd, mapb_inode *out);
 /** Whether it is still there: a function may have closed it, and its number may be another file's. */
-MAPB_FORK_SAFE int mapb_has_bell(int fd, const mapb_file *bell);
+MAPB_FORK_SAFE int mapb_has_bell(int fd, const mapb_inode *bell);
 /** Rings it. @return 1; 0: it is not there. */
-MAPB_FORK_SAFE int mapb_ring_own_bell(int fd, const mapb_file *bell);
+MAPB_FORK_SAFE int mapb_ring_own_bell(int fd, const mapb_inode *bell);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);
 /** How many of a text's first `size` bytes are whole: less by at most 3 when they end inside a character of UTF-8. Bytes that are no
  *  UTF-8 stay. */
@@ -222,8 +265,15 @@ MAPB_FORK_SAFE uint64_t mapb_hash(const char *text);
 
 /* ---- loading code ---- */
 
-/** Loads a library. @return 0, or MAPE_E_LOAD with the loader's text in message. */
-MAPB_FORK_SAFE int mapb_load_library(const char *path, char *message, uint64_t size);
+/** Looks which file lies at a path. Leaves `out->known` 0 when there is no regular one. */
+MAPB_FORK_SAFE void mapb_identify(const char *path, mapb_file *out);
+/** Whether both say the same of a path: the same file in the same state, or the same build; or both nothing. */
+MAPB_FORK_SAFE int mapb_is_same_file(mapb_file a, mapb_file b);
+/** Loads a library: the file that was registered, or none. `file`: NULL: whatever lies at the path.
+ *  @return 0, or MAPE_E_LOAD with the reason in message. */
+MAPB_FORK_SAFE int mapb_load_library(const char *path, const mapb_file *file, char *message, uint64_t size);
+/** The file and the path in a LOAD message; false when it is none. */
+MAPB_FORK_SAFE int mapb_load_named(const mapb_control *message, char *text, uint64_t size);
 /** The build id (ELF note NT_GNU_BUILD_ID) of a struct dl_phdr_info. @return its size, 0 when there is none. */
 MAPB_FORK_SAFE uint32_t mapb_read_build_id(const void *object, uint8_t out[MAPB_BUILD_ID]);
 /** Finds a piece of code in this process. `input` is the pool's input memory, for texts.
@@ -298,7 +348,7 @@ struct mape_task {
     uint32_t entered;    /* Id of the function whose state the process is in, plus 1; 0: none's. */
     const mapb_own *own; /* That state. */
     int32_t bells[2];
-    mapb_file bell_files[2];
+    mapb_inode bell_files[2];
     uint32_t has_result;
     uint32_t has_range_result;
     uint32_t out_of_memory;

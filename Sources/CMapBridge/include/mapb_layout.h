@@ -25,7 +25,7 @@
  *  belongs only on functions of forksafe*.c and on inline ones without calls. */
 #define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
 
-#define MAPB_PROTOCOL      2u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL      3u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING          64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS   1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS (1u << 20)
@@ -51,7 +51,7 @@ enum mapb_request_kind {
     MAPB_REQUEST_RANGE = 1,   /* record: a mapb_job */
     MAPB_REQUEST_SETUP = 2,   /* record: a mapb_function; first: offset of the globals table */
     MAPB_REQUEST_CLEANUP = 3, /* record: a mapb_function */
-    MAPB_REQUEST_MODULE = 4,  /* record: a path, ended with NUL */
+    MAPB_REQUEST_MODULE = 4,  /* record: a path, ended with NUL; first: offset of its mapb_file, or 0 */
     MAPB_REQUEST_EXIT = 5
 };
 
@@ -92,7 +92,8 @@ enum mapb_reply_flags {
     MAPB_REPLY_TABLE = 1,     /* Items are described by a table of mapb_entry; else by base and size alone. */
     MAPB_REPLY_STOPPED = 2,   /* Stopped early, because the job was cancelled or the range is to be yielded. */
     MAPB_REPLY_NO_MEMORY = 4, /* Stopped early: item number `done` did not fit into the output memory. */
-    MAPB_REPLY_GROWN = 8      /* The worker's private memory has grown by more than it may: it is to be replaced. */
+    MAPB_REPLY_GROWN = 8,     /* The worker's private memory has grown by more than it may: it is to be replaced. */
+    MAPB_REPLY_CHANGED = 16   /* SETUP: loading the library has left a thread or a process, or changed signals. */
 };
 
 /** One reply, filled while its range runs so that a crash leaves what was done. Written by the worker. */
@@ -237,6 +238,15 @@ typedef struct mapb_span {
     uint64_t size;
 } mapb_span;
 
+/** Which file a library was when it was registered. Written by the host. */
+typedef struct mapb_file {
+    uint64_t device, inode, size;
+    int64_t modified; /* Nanoseconds. */
+    uint32_t known;   /* 0: nobody has looked, so it may be any. */
+    uint32_t build_id_size;
+    uint8_t build_id[MAPB_BUILD_ID]; /* Says more than all above: files that have the same one hold the same code. */
+} mapb_file;
+
 enum mapb_place_kind { MAPB_PLACE_NONE = 0, MAPB_PLACE_POINTER = 1, MAPB_PLACE_OFFSET = 2, MAPB_PLACE_SYMBOL = 3 };
 
 /** Where a worker finds a piece of code. */
@@ -245,8 +255,13 @@ typedef struct mapb_place {
     uint32_t build_id_size;
     uint64_t value;   /* The address, the offset from the library's base, or the input offset of the symbol's name. */
     uint64_t library; /* Input offset of the library's path; */
-    uint8_t build_id[MAPB_BUILD_ID];
+    uint64_t file;    /* of its mapb_file, or 0. */
+    uint8_t build_id[MAPB_BUILD_ID]; /* OFFSET: of the library as the host has it loaded. */
 } mapb_place;
+
+/** In outbox.current, what a setup is at: loads one of the function's places (0 run, 1 setup, 2 cleanup), or runs its setup. */
+#define MAPB_AT_PLACE 1u
+#define MAPB_AT_SETUP 4u
 
 typedef struct mapb_function {
     uint32_t id;
@@ -278,6 +293,7 @@ typedef struct mapb_global {
 } mapb_global;
 
 _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
+_Static_assert(sizeof(mapb_file) == 72, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
 _Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 &&

@@ -8,7 +8,7 @@ struct ItemRange {
     var count: UInt64
     /// Run as it is or halved, never joined: a crash inside it is looked for.
     var searched = false
-    /// Workers that died holding it without having begun it.
+    /// Workers that died holding it without having begun it, or zygotes with which it was lost while it ran.
     var losses: UInt32 = 0
 }
 

@@ -8,6 +8,7 @@ enum EngineTag: UInt64 {
     case bell = 1
     case wake = 2
     case control = 3
+    case zygote = 4
 
     static let pipes: UInt64 = 1 << 32
     static func pipe(_ slot: Int, _ which: Int) -> UInt64 { pipes | UInt64(slot) << 1 | UInt64(which) }
@@ -71,6 +72,7 @@ extension Pool {
         case EngineTag.bell.rawValue: engineBell.silence()
         case EngineTag.wake.rawValue: mapb_drain(engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
+        case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
         default:
             let slot = Int((tag & ~EngineTag.pipes) >> 1)
             if slot < workers.count { readPipe(workers[slot], Int(tag & 1)) }

@@ -9,17 +9,20 @@ final class Function {
     let hasCleanup: Bool
     /// Of a typed function.
     let native: NativeFunction?
-    /// Libraries for the zygote to load before it forks.
-    let libraries: [UserText]
+    /// Of run, setup and cleanup; nil for one that is not there or needs none.
+    let placed: [Library?]
     let record: Block
     private let blocks: [Block]
     /// Set when no worker can run it: cause and code for its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
     var setupDeaths: UInt32 = 0
+    /// Its items that have ended, and how many they were at the last of these deaths.
+    var itemsEnded: UInt64 = 0
+    private var itemsAtSetupDeath: UInt64 = 0
 
     private init(
-        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, libraries: [UserText],
+        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, placed: [Library?],
         record: Block, blocks: [Block]
     ) {
         self.id = id
@@ -27,9 +30,24 @@ final class Function {
         self.isRange = isRange
         self.hasCleanup = hasCleanup
         self.native = native
-        self.libraries = libraries
+        self.placed = placed
         self.record = record
         self.blocks = blocks
+    }
+
+    /// Each library once.
+    var libraries: [Library] {
+        var each: [Library] = []
+        for case let library? in placed where !each.contains(where: { $0 === library }) { each.append(library) }
+        return each
+    }
+
+    /// A worker has died in its setup: how many since one came through, or an item ended.
+    func countSetupDeath() -> UInt32 {
+        if itemsEnded != itemsAtSetupDeath { setupDeaths = 0 }
+        itemsAtSetupDeath = itemsEnded
+        setupDeaths += 1
+        return setupDeaths
     }
 
     func fail(_ outcome: Outcome) {
@@ -38,10 +56,12 @@ final class Function {
 
     /// Writes a description into the input memory.
     /// - snapshot: addresses of this process are good in workers (a FORK pool that has not started).
-    static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError)
-        -> Function
-    {
-        let maker = Maker(input: input, isFork: isFork, snapshot: snapshot)
+    /// - libraries: those of its pool.
+    static func make(
+        _ c: mape_function, id: UInt32, input: InputMemory, libraries: Libraries = Libraries(), isFork: Bool,
+        snapshot: Bool
+    ) throws(MapError) -> Function {
+        let maker = Maker(input: input, libraries: libraries, isFork: isFork, snapshot: snapshot)
         do {
             return try unsafe maker.make(c, id: id)
         } catch {
@@ -55,11 +75,13 @@ final class Function {
         let input: InputMemory
         let isFork: Bool
         let snapshot: Bool
+        let libraries: Libraries
         var blocks: [Block] = []
-        var libraries: [UserText] = []
+        var placed: [Library?] = []
 
-        init(input: InputMemory, isFork: Bool, snapshot: Bool) {
+        init(input: InputMemory, libraries: Libraries, isFork: Bool, snapshot: Bool) {
             self.input = input
+            self.libraries = libraries
             self.isFork = isFork
             self.snapshot = snapshot
         }
@@ -83,8 +105,7 @@ final class Function {
                 var file = unsafe UserText(library)
                 if file.isEmpty { throw .argument("function.library", "is an empty text") }
                 if file.hasFolder { file = try file.absolute("function.library") }
-                let path = try text(file)
-                libraries = [file]
+                let path = try libraries.at(file, in: input)
                 isRange = unsafe c.run_range_symbol != nil
                 hasCleanup = unsafe c.cleanup_symbol != nil
                 if let native, unsafe c.run_symbol == nil {
@@ -139,7 +160,7 @@ final class Function {
             return unsafe Function(
                 id: id, name: c.name.map { unsafe String(cString: $0) } ?? symbolName ?? "function \(id)",
                 isRange: isRange,
-                hasCleanup: hasCleanup, native: native, libraries: libraries, record: block, blocks: blocks)
+                hasCleanup: hasCleanup, native: native, placed: placed, record: block, blocks: blocks)
         }
 
         /// The prototype of a typed function, or nil for one that has none.
@@ -211,26 +232,40 @@ final class Function {
             return block.offset
         }
 
-        func symbol(_ name: UnsafePointer<CChar>?, _ argument: String, _ library: UInt64) throws(MapError) -> mapb_place
+        func symbol(_ name: UnsafePointer<CChar>?, _ argument: String, _ library: Library) throws(MapError)
+            -> mapb_place
         {
-            guard let name = unsafe name else { return mapb_place() }
+            guard let name = unsafe name else {
+                placed.append(nil)
+                return mapb_place()
+            }
             let text = unsafe UserText(name)
             if text.isEmpty { throw .argument(argument, "is an empty text") }
             return try symbol(text, library)
         }
 
-        func symbol(_ name: UserText, _ library: UInt64) throws(MapError) -> mapb_place {
+        func symbol(_ name: UserText, _ library: Library) throws(MapError) -> mapb_place {
             var place = mapb_place()
             place.kind = MAPB_PLACE_SYMBOL.rawValue
-            place.library = library
+            set(&place, library)
             place.value = try text(name)
             return place
         }
 
+        private func set(_ place: inout mapb_place, _ library: Library) {
+            place.library = library.pathOffset
+            place.file = library.fileOffset
+            placed.append(library)
+        }
+
         func place(_ address: UnsafeRawPointer?, _ argument: String) throws(MapError) -> mapb_place {
             var place = mapb_place()
-            guard let address = unsafe address else { return place }
+            guard let address = unsafe address else {
+                placed.append(nil)
+                return place
+            }
             if snapshot {
+                placed.append(nil)
                 place.kind = MAPB_PLACE_POINTER.rawValue
                 place.value = UInt64(UInt(bitPattern: address))
                 return place
@@ -239,9 +274,7 @@ final class Function {
             let where_ = unsafe mapb_locate(address, &place, &path)
             let shown = "0x" + String(UInt(bitPattern: address), radix: 16)
             if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
-                let name = UserText(array: path)
-                place.library = try text(name)
-                if !libraries.contains(name) { libraries.append(name) }
+                set(&place, try libraries.at(UserText(array: path), in: input))
                 return place
             }
             if where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue) {

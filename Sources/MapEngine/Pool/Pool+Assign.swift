@@ -149,9 +149,10 @@ extension Pool {
             request.kind = MAPB_REQUEST_CLEANUP.rawValue
             request.record = function.record.offset
             request.first = globals?.block.offset ?? 0
-        case .module(let block, _):
+        case .module(let module):
             request.kind = MAPB_REQUEST_MODULE.rawValue
-            request.record = block.offset
+            request.record = module.pathOffset
+            request.first = module.fileOffset
         case .exit:
             request.kind = MAPB_REQUEST_EXIT.rawValue
         }

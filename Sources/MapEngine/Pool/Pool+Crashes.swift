@@ -20,7 +20,7 @@ extension Pool {
             return function + "one of the items \(first) to \(first &+ count - 1) of job \(job.sequence)"
         case .setup(let function, _): return "setup of \"\(function.name)\""
         case .cleanup(let function, _): return "cleanup of \"\(function.name)\""
-        case .module(_, let path): return "loading the module \"\(printable(path.bytes))\""
+        case .module(let module): return "loading the module \"\(printable(module.path.bytes))\""
         case .exit: return "exiting"
         }
     }

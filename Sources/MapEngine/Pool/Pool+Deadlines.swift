@@ -17,6 +17,7 @@ extension Worker {
 extension Pool {
     /// Acts on every limit that has passed.
     func checkTimes(_ now: Int64) {
+        if now >= loadDeadline { zygoteDied("took more than \(config.setupTimeout / 1_000_000) ms") }
         for slot in table.busy where table[slot].isAlive { checkTime(table[slot], now) }
         while let job = deadlines.popDue(now) { checkTime(job, now) }
         refill(now)
@@ -52,7 +53,8 @@ extension Pool {
 
     private func checkTime(_ worker: Worker, _ now: Int64) {
         let limit = worker.limit(config)
-        guard limit != .max, let region = worker.region, let head = worker.given.first else { return }
+        // One that is not forked yet has nothing to show: its zygote may be loading libraries.
+        guard limit != .max, worker.pid != 0, let region = worker.region, let head = worker.given.first else { return }
         let word = unsafe mapb_load(&region.outbox.pointee.current)
         if word != worker.seenWord {
             worker.seenWord = word
@@ -76,7 +78,7 @@ extension Pool {
 
     /// When to look again at the latest.
     func nextDeadline(_ now: Int64) -> Int64 {
-        var next = Int64.max
+        var next = loadDeadline
         if (life == .running || life == .closing) && failure == nil {
             for slot in table.empty where table[slot].retryAt > now { next = min(next, table[slot].retryAt) }
         }

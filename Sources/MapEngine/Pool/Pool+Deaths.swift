@@ -1,4 +1,4 @@
-// Deaths: of workers, told by the zygote, and of the zygote itself. Who is to blame, what is run again, who takes the place.
+// Deaths of workers, told by the zygote. Who is to blame, what is run again, who takes the place.
 
 import CMapBridge
 import Glibc
@@ -39,48 +39,6 @@ enum Loss {
 }
 
 extension Pool {
-    /// Messages of the zygote.
-    func receiveControl() {
-        guard let zygote else { return }
-        zygote.flush()
-        mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
-        while let message = zygote.receive() {
-            let slot = Int(message.slot)
-            let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
-            switch message.kind {
-            case MAPB_CONTROL_HELLO.rawValue:
-                zygote.hasBegun = true
-                if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(engineVersion) {
-                    fail(
-                        "the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build"
-                    )
-                }
-            case MAPB_CONTROL_SPAWNED.rawValue:
-                guard let worker, worker.isAlive else { break }
-                if message.code != 0 {
-                    dropRegion(worker)
-                    worker.state = .none
-                    startFailed(worker, MapError.system("fork (clone)", message.code).message, isFork: true)
-                } else {
-                    worker.pid = message.pid
-                    becameReady(worker)
-                    // It was to be killed before it was known.
-                    if worker.state == .dying { sendKill(worker) }
-                }
-            case MAPB_CONTROL_DIED.rawValue:
-                if let worker, worker.isAlive { died(worker, .status(message.code)) }
-            case MAPB_CONTROL_NOTE.rawValue:
-                let text = unsafe withUnsafeBytes(of: message.text) { bytes in
-                    unsafe String(decoding: bytes.prefix(while: { $0 != 0 }), as: UTF8.self)
-                }
-                log(mape_log_level(UInt32(bitPattern: message.code)), text)
-            default: break
-            }
-        }
-        if !zygote.isConnected { zygoteDied() }
-        pump()
-    }
-
     /// SIGKILL to a worker and its group; why decides how its item ends.
     func kill(_ worker: Worker, _ verdict: Verdict) {
         guard worker.isAlive, worker.state != .dying else { return }
@@ -90,7 +48,7 @@ extension Pool {
         sendKill(worker)
     }
 
-    private func sendKill(_ worker: Worker) {
+    func sendKill(_ worker: Worker) {
         var message = mapb_control()
         message.kind = MAPB_CONTROL_KILL.rawValue
         message.slot = UInt32(worker.slot)
@@ -154,11 +112,17 @@ extension Pool {
                 settled(job, now)
             case .setup(let function, _):
                 // One zygote takes many setups with it, and none of them is to blame.
-                if isHead && !expected && !isZygote(loss) && isOn(assignment, worker) {
+                if isHead && !expected && !isZygote(loss), let mark = markOf(assignment, worker) {
                     inSetup = true
-                    lostInSetup(function, verdict, loss, worker.death, now)
+                    lostInSetup(function, mark, verdict, loss, worker.death, now)
                 }
-            case .cleanup, .module, .exit: break
+            case .module(let module):
+                if isHead && !expected && !isZygote(loss) && markOf(assignment, worker) != nil {
+                    inSetup = true
+                    let (isTimeout, how) = manner(verdict, loss, worker.death)
+                    lostInModule(module, isTimeout, how)
+                }
+            case .cleanup, .exit: break
             }
             isHead = false
         }
@@ -176,11 +140,12 @@ extension Pool {
         waiting.wake()
     }
 
-    /// Whether the worker says that it has begun with this.
-    private func isOn(_ assignment: Assignment, _ worker: Worker) -> Bool {
+    /// What the worker says it is at with this; nil when it has not begun.
+    private func markOf(_ assignment: Assignment, _ worker: Worker) -> UInt32? {
         let word = unsafe mapb_load(&worker.region!.outbox.pointee.current)
-        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket)
-            && UInt32(truncatingIfNeeded: word) != 0
+        let mark = UInt32(truncatingIfNeeded: word)
+        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
+            ? mark : nil
     }
 
     private func isExiting(_ worker: Worker) -> Bool {
@@ -206,6 +171,11 @@ extension Pool {
         let isThis =
             UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
         if !isThis {
+            if isZygote(loss) {
+                // All go with their zygote, and what has not begun has not done it.
+                putBack(range, job, now)
+                return
+            }
             // Not begun. A range that is lost so again and again may be what kills them; not where a worker that got something done has
             // given up its place for what a function before has left behind.
             var range = range
@@ -233,7 +203,7 @@ extension Pool {
             return
         }
         if mark & MAPB_MARK_RANGE != 0 {
-            lostRange(UInt64(mark & ~MAPB_MARK_RANGE), worker, assignment, job, range, outcome(worker, loss, job), now)
+            lostRange(UInt64(mark & ~MAPB_MARK_RANGE), worker, assignment, job, range, loss, now)
             return
         }
         let item = UInt64(mark) - 1
@@ -255,9 +225,10 @@ extension Pool {
     /// A worker was lost in a call for a whole range, the one that begins at `start` of its request: what came before it is kept, what
     /// comes after it runs again, and within it the item is looked for.
     private func lostRange(
-        _ start: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ outcome: Outcome,
+        _ start: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ loss: Loss,
         _ now: Int64
     ) {
+        let outcome = outcome(worker, loss, job)
         guard start < range.count, keepFinished(start, worker, assignment, job, range, now) else {
             lostUnknown(job, range, outcome, now)
             return
@@ -265,7 +236,34 @@ extension Pool {
         let count = min(assignment.step, range.count - start)
         let after = start + count
         putBack(ItemRange(first: range.first + after, count: range.count - after, searched: range.searched), job, now)
-        lostUnknown(job, ItemRange(first: range.first + start, count: count, searched: range.searched), outcome, now)
+        let part = ItemRange(
+            first: range.first + start, count: count, searched: range.searched, losses: range.losses)
+        if isZygote(loss) && job.ending == nil {
+            lostWithZygote(part, job, outcome, now)
+        } else {
+            lostUnknown(job, part, outcome, now)
+        }
+    }
+
+    /// A range ran as a whole when the zygote went. As with an item, that is nobody's fault but by the third time; from then on the item
+    /// that does it is looked for, and in the end counted by itself.
+    private func lostWithZygote(_ range: ItemRange, _ job: Job, _ outcome: Outcome, _ now: Int64) {
+        if range.count == 1 {
+            blame(job, range.first, outcome, isOfZygote: true, now)
+            return
+        }
+        var range = range
+        range.searched = true
+        range.losses += 1
+        if range.losses < Policy.suspicion {
+            putBack(range, job, now)
+            return
+        }
+        let half = range.count / 2
+        let losses = Policy.suspicion - 1
+        putBack(
+            ItemRange(first: range.first + half, count: range.count - half, searched: true, losses: losses), job, now)
+        putBack(ItemRange(first: range.first, count: half, searched: true, losses: losses), job, now)
     }
 
     /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
@@ -362,21 +360,28 @@ extension Pool {
         putBack(ItemRange(first: range.first, count: half, searched: true), job, now)
     }
 
+    /// How a worker ended that was loading or in a setup, and whether that took too long.
+    private func manner(_ verdict: Verdict?, _ loss: Loss, _ death: Death?) -> (isTimeout: Bool, how: String) {
+        if case .timeout = verdict {
+            return (true, "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms")
+        }
+        return (false, death?.report.map { "was ended by \($0.summary)" } ?? loss.text)
+    }
+
     private func lostInSetup(
-        _ function: Function, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
+        _ function: Function, _ mark: UInt32, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
     ) {
-        // All workers go with their zygote, whatever they are in; zygotes have a brake of their own.
-        if isZygote(loss) { return }
-        function.setupDeaths += 1
-        var isTimeout = false
-        if case .timeout = verdict { isTimeout = true }
-        let told = death?.report.map { "was ended by \($0.summary)" } ?? loss.text
-        let what = isTimeout ? "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms" : told
-        if function.setupDeaths >= config.restarts || isTimeout {
+        let (isTimeout, what) = manner(verdict, loss, death)
+        if mark < MAPB_AT_SETUP, let library = function.placed[Int(mark - MAPB_AT_PLACE)] {
+            lostInLoad(library, isTimeout, what, now)
+            return
+        }
+        let deaths = function.countSetupDeath()
+        if deaths >= config.restarts || isTimeout {
             giveUp(
                 function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
                 "setup of \"\(function.name)\": its worker \(what)"
-                    + (isTimeout ? "" : ", \(function.setupDeaths) times in a row"), now)
+                    + (isTimeout ? "" : ", \(deaths) times in a row"), now)
         }
     }
 
@@ -425,35 +430,5 @@ extension Pool {
         for function in functions where function.hasCleanup { tell(worker, .cleanup(function, globals)) }
         tell(worker, .exit)
         worker.state = .stopping
-    }
-
-    private func zygoteDied() {
-        guard let gone = zygote else { return }
-        mapb_epoll_remove(epoll.number, gone.control)
-        zygote = nil
-        // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
-        for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }
-        lastZygoteDeath = gone.end(grace: 20)
-        guard life == .running || life == .closing else { return }
-        log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) \(lastZygoteDeath)")
-        for worker in workers where worker.isAlive { died(worker, .zygote) }
-        if config.start == MAPE_START_FORK {
-            fail(
-                "the zygote died: it \(lastZygoteDeath); a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)"
-            )
-            return
-        }
-        if figures.items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
-        itemsAtZygoteDeath = figures.items
-        if zygoteDeaths >= Policy.zygoteRestarts {
-            fail("the zygote died \(zygoteDeaths) times in a row; the last \(lastZygoteDeath)")
-            return
-        }
-        do {
-            try adopt(try Zygote.start(config, environment))
-            refill(mapb_now())
-        } catch {
-            fail(error.message)
-        }
     }
 }

@@ -84,6 +84,7 @@ extension Pool {
             guard reply.code != 0 || reply.detail != 0 else {
                 function.setupDeaths = 0
                 worker.prepare(function.id)
+                proved(function, changed: reply.flags & MAPB_REPLY_CHANGED.rawValue != 0)
                 // A thread may wait for the start, and another one lead.
                 waiting.wake()
                 return nil
@@ -97,11 +98,12 @@ extension Pool {
                     : UserText("setup of \"\(function.name)\" failed with code \(reply.code)")
                         + (text.isEmpty ? "" : ": " + text), now)
             return nil
-        case .module(_, let path):
+        case .module(let module):
             defer { region.give(used) }
+            module.deaths = 0
             guard reply.code != 0 else { return nil }
             guard let text = text(reply, used, region) else { return "its reply has a text outside its memory" }
-            moduleFailure = text.isEmpty ? "cannot load module \"\(path)\"" : text.description
+            moduleFailure = text.isEmpty ? "cannot load module \"\(module.path)\"" : text.description
             log(MAPE_LOG_ERROR, moduleFailure!)
             return nil
         case .cleanup, .exit:
@@ -133,7 +135,7 @@ extension Pool {
             return wrong
         }
         worker.items += done
-        if done > 0 { job.function.setupDeaths = 0 }
+        job.function.itemsEnded += done
         if reply.flags & MAPB_REPLY_GROWN.rawValue != 0 && config.memoryGrowth > 0 { worker.hasGrown = true }
         job.measure(nanoseconds: reply.detail, items: done)
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)

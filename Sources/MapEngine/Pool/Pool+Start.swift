@@ -65,6 +65,7 @@ extension Pool {
             let born = try Zygote.start(config, environment)
             try locked { () throws(MapError) in
                 life = .running
+                if libraries.standing == .shared { libraries.standing = .unproven }
                 try adopt(born)
                 tellOfSandbox()
                 for worker in workers { spawn(worker) }
@@ -107,16 +108,11 @@ extension Pool {
         figures.zygotesStarted += 1
         for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_epoll_add(epoll.number, born.control, EngineTag.control.rawValue)
+        // Its end shows at the socket, but not while a process that it has started holds that as well.
+        if born.pidfd >= 0 { _ = mapb_epoll_add(epoll.number, born.pidfd, EngineTag.zygote.rawValue) }
     }
 
     var isSandboxed: Bool { config.sandbox != MAPE_SANDBOX_NONE }
-
-    /// Has the zygote load a function's libraries, so that workers share their pages. Not with a sandbox: what a library does when it
-    /// is loaded would not be held by it.
-    private func preload(_ function: Function, in zygote: Zygote) {
-        if isSandboxed { return }
-        for library in function.libraries { zygote.send(text: library, MAPB_CONTROL_LOAD) }
-    }
 
     /// Says what the sandbox of this kernel cannot hold.
     private func tellOfSandbox() {
@@ -161,7 +157,7 @@ extension Pool {
         if zygote.hasBacklog { mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, 1) }
 
         worker.backlog = Queue()
-        for (block, path) in modules { tell(worker, .module(block, path)) }
+        for module in modules where !module.isGivenUp { tell(worker, .module(module)) }
         for function in functions where function.failure == nil { tell(worker, .setup(function, globals)) }
         worker.initialRequests = worker.inFlight + worker.backlog.count
     }
@@ -264,11 +260,12 @@ extension Pool {
         }
         let isFork = config.start == MAPE_START_FORK
         let function = try unsafe Function.make(
-            description, id: UInt32(functions.count + 1), input: input, isFork: isFork,
+            description, id: UInt32(functions.count + 1), input: input, libraries: libraries, isFork: isFork,
             snapshot: isFork && life == .created)
         functions.append(function)
         if let zygote {
             preload(function, in: zygote)
+            for library in function.libraries { library.deaths = 0 }
             for worker in workers where worker.state == .ready || worker.state == .starting {
                 tell(worker, .setup(function, globals))
             }

@@ -40,7 +40,8 @@ import CMapBridge
     var slowStart = SlowStart()
     var functions: [Function] = []
     var globals: Globals?
-    var modules: [(Block, UserText)] = []
+    let libraries = Libraries()
+    var modules: [Library] = []
     var buffers = BufferTable()
     var jobs = JobTable()
     /// Jobs without a handle, until they have released themselves.
@@ -134,7 +135,9 @@ import CMapBridge
         unsafe releases.initialize(to: 0)
         unsafe lookList = .allocate(capacity: usable)
         table = WorkerTable(count: config.workers, itemsPerWorker: config.itemsPerWorker)
-        for path in config.modules { modules.append((try input.take(text: path), path)) }
+        let modules = Libraries()
+        for path in config.modules { self.modules.append(try modules.at(path, in: input)) }
+        if config.start == MAPE_START_EXEC && config.sandbox == MAPE_SANDBOX_NONE { libraries.standing = .shared }
         unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerLooks : 0
     }
 

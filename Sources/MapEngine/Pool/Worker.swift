@@ -9,7 +9,7 @@ struct Assignment {
         case range(Job, ItemRange)
         case setup(Function, Globals?)
         case cleanup(Function, Globals?)
-        case module(Block, UserText)
+        case module(Library)
         case exit
     }
     let ticket: UInt64

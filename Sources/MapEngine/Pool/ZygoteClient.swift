@@ -13,8 +13,22 @@ final class Zygote {
     private(set) var failure: MapError?
     /// It has said hello: what it needs is there.
     var hasBegun = false
+    /// Libraries it was told to load and has not: the first is the one it is in.
+    private(set) var loading = Queue<Library>()
+    private var told: [Bool] = []
+    private(set) var loadingSince: Int64 = 0
+    /// It has said that a library makes it useless, and ends.
+    var resigns = false
 
     var control: Int32 { socket.number }
+    /// Readable once the process has ended; -1: there is none.
+    var pidfd: Int32 { process.pidfd }
+    /// Asked rather than believed: an event may be about the zygote before this one, told together with the end of its socket.
+    var hasEnded: Bool {
+        guard pidfd >= 0 else { return false }
+        var one = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&one, 1, 0) == 1
+    }
     var hasBacklog: Bool { !outbox.isEmpty }
 
     /// A message and the descriptors that go with it; those it owns are closed once it is sent.
@@ -97,16 +111,35 @@ final class Zygote {
         flush()
     }
 
-    func send(text: UserText, _ kind: mapb_control_kind) {
+    /// Has it load a library. False: it has been told, or the path is too long for it, and workers load it themselves.
+    func load(_ library: Library) -> Bool {
+        let number = Int(library.number)
+        while told.count <= number { told.append(false) }
+        let head = MemoryLayout<mapb_file>.size
+        let bytes = library.path.bytes
         var message = mapb_control()
-        message.kind = kind.rawValue
-        let bytes = Array(text.bytes.prefix(4095))
+        guard !told[number], bytes.count < MemoryLayout.size(ofValue: message.text) - head else { return false }
+        told[number] = true
+        message.kind = MAPB_CONTROL_LOAD.rawValue
+        message.slot = library.number
         unsafe withUnsafeMutableBytes(of: &message.text) { buffer in
-            for (i, byte) in bytes.enumerated() { unsafe buffer[i] = byte }
-            unsafe buffer[bytes.count] = 0
+            unsafe withUnsafeBytes(of: library.file) { unsafe buffer.copyBytes(from: $0) }
+            for (i, byte) in bytes.enumerated() { unsafe buffer[head + i] = byte }
+            unsafe buffer[head + bytes.count] = 0
         }
-        message.text_size = UInt32(bytes.count + 1)
+        message.text_size = UInt32(head + bytes.count + 1)
+        if loading.isEmpty { loadingSince = mapb_now() }
+        loading.append(library)
         send(message)
+        return true
+    }
+
+    /// It says that it has loaded a library: which one; nil when that is not the one it is in.
+    func hasLoaded(_ number: UInt32) -> Library? {
+        guard let library = loading.first, library.number == number else { return nil }
+        loading.dropFirst()
+        loadingSince = mapb_now()
+        return library
     }
 
     func flush() {

@@ -14,7 +14,8 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let loaded = unsafe functionLoaded(task, record.pointee.id)
     if unsafe loaded.pointee.ready != 0 { return }
     unsafe workerEnter(task, nil, record.pointee.id)
-    unsafe workerMark(task, 1)
+    var before = mapb_surroundings()
+    unsafe mapb_look_around(nil, &before)
     defer {
         unsafe workerSuspect(task)
         unsafe mapb_state_setup_ended(&loaded.pointee.own)
@@ -24,6 +25,16 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     if unsafe functionFind(task, record, 0, &loaded.pointee.run) != 0 { return }
     if unsafe functionFind(task, record, 1, &setup) != 0 { return }
     if unsafe functionFind(task, record, 2, &loaded.pointee.cleanup) != 0 { return }
+    if unsafe !workerHasBells(task) {
+        unsafe taskSay(
+            task, "the library has closed descriptors that are not its own: by these the worker wakes the host")
+        unsafe replyFail(task, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue)
+        return
+    }
+    if unsafe mapb_what_changed(nil, &before) != Int32(MAPB_CHANGE_NONE.rawValue) {
+        unsafe task.pointee.reply!.pointee.flags |= MAPB_REPLY_CHANGED.rawValue
+    }
+    unsafe workerMark(task, MAPB_AT_SETUP)
     unsafe loaded.pointee.is_range = unsafe record.pointee.is_range
     if unsafe record.pointee.native != 0 && !nativeSetup(task, record, loaded) { return }
     if let setup = unsafe setup {
@@ -104,13 +115,17 @@ func functionLoaded(_ task: Task, _ id: UInt32) -> UnsafeMutablePointer<mapb_loa
 @_noLocks
 func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe workerEnter(task, nil, UInt32.max)
-    unsafe workerMark(task, 1)
+    unsafe workerMark(task, MAPB_AT_PLACE)
     let path = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: CChar.self)
     let text = unsafe mapb_task_text(task)!
+    let place = unsafe request.pointee.first
+    let file = unsafe place == 0
+        ? nil
+        : UnsafeRawPointer(task.pointee.input + Int(place)).assumingMemoryBound(to: mapb_file.self)
     var floating = mapb_floating()
     unsafe mapb_floating_get(&floating)
-    let status = unsafe mapb_load_library(path, text, UInt64(MAPB_TEXT))
+    let status = unsafe mapb_load_library(path, file, text, UInt64(MAPB_TEXT))
     unsafe mapb_floating_set(&floating)
     unsafe workerSuspect(task)
     if status == 0 {
@@ -140,6 +155,7 @@ func functionFind(
     _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 ) -> Int32 {
     let text = unsafe mapb_task_text(task)!
+    unsafe workerMark(task, MAPB_AT_PLACE &+ UInt32(which))
     let place = unsafe mapb_function_place(record, which)
     // Some libraries change how numbers are computed when they are loaded (gcc's -ffast-math does).
     var floating = mapb_floating()

@@ -1,7 +1,7 @@
 // The zygote: a process with one thread that forks workers, reaps them, and reports.
 //
 //   host ──INIT, LOAD, SPAWN, KILL──► zygote ──fork──► workers
-//   host ◄──HELLO, SPAWNED, DIED, NOTE── zygote ◄──SIGCHLD── workers
+//   host ◄──HELLO, LOADED, SPAWNED, DIED, NOTE── zygote ◄──pidfds, SIGCHLD── workers
 //
 // It runs after a fork of the host (MAPE_START_FORK) or as a program of its own (MAPE_START_EXEC); the code is the same. Every
 // function here is @_noLocks: the compiler proves that none touches the Swift runtime, whose locks a fork may have left taken.
@@ -25,12 +25,16 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     unsafe zygote.pointee.input = -1
     unsafe zygote.pointee.pid = mapb_process_id()
     if unsafe zygote.pointee.signals < 0 || mapb_zygote_process(parent) != 0 { mapb_exit(1) }
+    if unsafe mapb_zygote_open(zygote) != 0 { mapb_exit(1) }
     mapb_crash_prepare()
     // What a program has printed before it became the zygote is its own to write, and not the workers'. With a snapshot, the streams
     // are the host's, and empty.
     mapb_flush_streams()
     let exitsHang = mapb_exit_prepare() != 0
-    unsafe zygoteSend(zygote, MAPB_CONTROL_HELLO, 0, 0, 0, Int32(MAPB_PROTOCOL))
+    let threads = mapb_thread_count()
+    unsafe zygote.pointee.threads = threads
+    unsafe zygoteSend(
+        zygote, MAPB_CONTROL_HELLO, 0, 0, Int32(truncatingIfNeeded: threads), Int32(MAPB_PROTOCOL))
     unsafe zygoteTellsOfDenied(zygote)
     if exitsHang {
         unsafe zygoteNote(
@@ -39,10 +43,11 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
         )
     }
     while true {
-        let ready = unsafe mapb_wait_two(control, zygote.pointee.signals)
-        if ready < 0 { continue }
-        if ready & 2 != 0 { unsafe zygoteReap(zygote) }
-        if unsafe ready & 1 != 0 && !zygoteReceive(zygote) { unsafe zygoteEnd(zygote) }
+        let what = unsafe mapb_zygote_wait(zygote)
+        if what == Int32(MAPB_ZYGOTE_CHILD.rawValue) || what == Int32(MAPB_ZYGOTE_WORKER.rawValue) {
+            unsafe zygoteReap(zygote, ofWorker: what == Int32(MAPB_ZYGOTE_WORKER.rawValue))
+        }
+        if unsafe what == Int32(MAPB_ZYGOTE_CONTROL.rawValue) && !zygoteReceive(zygote) { unsafe zygoteEnd(zygote) }
     }
 }
 
@@ -94,7 +99,7 @@ func zygoteForget(_ zygote: ZygoteState, _ pid: Int32) -> UInt32? {
     while unsafe slot < zygote.pointee.workers {
         let child = unsafe mapb_zygote_child(zygote, slot)!
         if unsafe child.pointee.pid == pid {
-            unsafe child.pointee.pid = 0
+            unsafe mapb_zygote_unwatch(zygote, child)
             return slot
         }
         slot &+= 1
@@ -121,21 +126,47 @@ func zygoteSend(
 
 /// Reports every child that has ended. Orphans of workers are reaped as well, and not reported; those whose worker is gone are
 /// killed. Their end comes here again, and by then what they had started are orphans: so it ends when none is left.
+/// - ofWorker: a pidfd has told of it.
 @_noLocks
-func zygoteReap(_ zygote: ZygoteState) {
+func zygoteReap(_ zygote: ZygoteState, ofWorker: Bool) {
     unsafe mapb_drain(zygote.pointee.signals)
+    let looksAgain = unsafe zygote.pointee.looks_left > 0
     var hasReaped = false
     while true {
         let pid = mapb_ended_child()
         if pid <= 0 { break }
-        let status = mapb_reap(pid)
+        unsafe zygoteReapOne(zygote, pid)
         hasReaped = true
-        if let slot = unsafe zygoteForget(zygote, pid) {
-            let generation = unsafe mapb_zygote_child(zygote, slot).pointee.generation
-            unsafe zygoteSend(zygote, MAPB_CONTROL_DIED, slot, generation, pid, status)
-        }
     }
-    if hasReaped { _ = unsafe mapb_kill_strays(zygote, 0) }
+    if ofWorker && !hasReaped { unsafe zygoteReapUnseen(zygote) }
+    if !hasReaped && !ofWorker && !looksAgain { return }
+    let strays = unsafe mapb_kill_strays(zygote, 0)
+    // SIGCHLD tells of their end, unless another thread of this process takes it.
+    if strays == 0 { unsafe zygote.pointee.looks_left = 0 }
+    if unsafe strays > 0 && zygote.pointee.looks_left == 0 { unsafe zygote.pointee.looks_left = strayLooks() }
+}
+
+/// A second: what lives on after SIGKILL for so long is in the kernel's hands.
+@_noLocks @inline(__always)
+func strayLooks() -> UInt32 { 100 }
+
+@_noLocks
+func zygoteReapOne(_ zygote: ZygoteState, _ pid: Int32) {
+    let status = mapb_reap(pid)
+    guard let slot = unsafe zygoteForget(zygote, pid) else { return }
+    let generation = unsafe mapb_zygote_child(zygote, slot).pointee.generation
+    unsafe zygoteSend(zygote, MAPB_CONTROL_DIED, slot, generation, pid, status)
+}
+
+/// Workers that somebody else in this process has waited for, or nobody can, since SIGCHLD is ignored: their pidfd tells, and only it.
+@_noLocks
+func zygoteReapUnseen(_ zygote: ZygoteState) {
+    var slot: UInt32 = 0
+    while unsafe slot < zygote.pointee.workers {
+        let child = unsafe mapb_zygote_child(zygote, slot)!
+        if unsafe child.pointee.pid > 0 && mapb_has_ended(child) != 0 { unsafe zygoteReapOne(zygote, child.pointee.pid) }
+        slot &+= 1
+    }
 }
 
 /// Handles one message. False: the host is gone.
@@ -190,23 +221,30 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
     return true
 }
 
-/// Loads a library now, so that the workers forked later have it. A failure is told, and met again by the workers.
+/// Loads a library now, so that the workers forked later have it. A failure is told, and met again by the workers. A library that
+/// leaves something in this process which workers cannot have from it, or which it cannot bear, is told too, and is the end of it:
+/// another zygote will do without.
 @_noLocks
 func zygoteLoad(_ zygote: ZygoteState) {
+    var before = mapb_surroundings()
+    unsafe mapb_look_around(zygote, &before)
+    let number = unsafe zygote.pointee.message.slot
     unsafe withUnsafeMutablePointer(to: &zygote.pointee.answer) { answer in
         unsafe withUnsafeMutablePointer(to: &zygote.pointee.message) { message in
             let text = unsafe mapb_control_text(answer)!
             // Some libraries change how numbers are computed when they are loaded (gcc's -ffast-math does).
             var floating = mapb_floating()
             unsafe mapb_floating_get(&floating)
-            let status = unsafe mapb_load_library(mapb_control_text(message), text, 4096)
+            let status = unsafe mapb_load_named(message, text, 4096)
             unsafe mapb_floating_set(&floating)
             // What a constructor has printed is the zygote's: workers begin with empty streams.
             mapb_flush_streams()
-            if status == 0 { return }
-            unsafe zygoteSendNote(zygote, answer, MAPE_LOG_ERROR)
+            if status != 0 { unsafe zygoteSendNote(zygote, answer, MAPE_LOG_ERROR) }
         }
     }
+    let change = unsafe mapb_what_changed(zygote, &before)
+    unsafe zygoteSend(zygote, MAPB_CONTROL_LOADED, number, 0, 0, change)
+    if change != Int32(MAPB_CHANGE_NONE.rawValue) { mapb_zygote_resign() }
 }
 
 /// Sends a text for the host's log.
@@ -236,10 +274,10 @@ func zygoteSpawn(_ zygote: ZygoteState, _ output: Int32, _ out: Int32, _ err: In
     let slot = unsafe zygote.pointee.message.slot
     let generation = unsafe zygote.pointee.message.generation
     if unsafe slot >= zygote.pointee.workers { return }
+    mapb_zygote_mind_children()
     let pid = mapb_fork()
     if pid == 0 {
-        unsafe mapb_close(zygote.pointee.control)
-        unsafe mapb_close(zygote.pointee.signals)
+        unsafe mapb_zygote_leave(zygote)
         unsafe mapb_worker_process(zygote, slot, out, err)
         unsafe workerRun(zygote, slot, output, zygote.pointee.message.size)
     }
@@ -248,7 +286,7 @@ func zygoteSpawn(_ zygote: ZygoteState, _ output: Int32, _ out: Int32, _ err: In
         return
     }
     let child = unsafe mapb_zygote_child(zygote, slot)!
-    unsafe child.pointee.pid = pid
+    unsafe mapb_zygote_watch(zygote, child, pid)
     unsafe child.pointee.generation = generation
     unsafe zygoteSend(zygote, MAPB_CONTROL_SPAWNED, slot, generation, pid, 0)
 }

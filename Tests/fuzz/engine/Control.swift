@@ -11,13 +11,13 @@ private let head = MemoryLayout<mapb_control>.offset(of: \.text)!
 private func packet(_ input: inout Bytes, kinds: ClosedRange<UInt32>) -> [UInt8] {
     var message = mapb_control()
     let shape = input.byte()
-    message.kind = shape & 1 == 0 ? kinds.lowerBound + UInt32(input.byte()) % 4 : UInt32(input.byte())
+    message.kind = shape & 1 == 0 ? kinds.lowerBound + UInt32(input.byte()) % UInt32(kinds.count) : UInt32(input.byte())
     message.slot = shape & 2 == 0 ? UInt32(input.byte() % 4) : UInt32(truncatingIfNeeded: input.word())
     message.generation = shape & 4 == 0 ? UInt64(input.byte() % 4) : input.word()
     message.code = shape & 8 == 0 ? Int32(input.byte()) : Int32(truncatingIfNeeded: input.word())
     message.size = shape & 16 == 0 ? UInt64(engineVersion) : input.word()
     message.workers = UInt32(truncatingIfNeeded: input.word())
-    let text = input.take(Int(input.byte() % 64))
+    let text = input.take(Int(input.byte() % 160))
     message.text_size = shape & 32 == 0 ? UInt32(text.count + 1) : UInt32(truncatingIfNeeded: input.word())
     // Never the number of a process that there is: both ends may send it signals.
     message.pid = 0x7fff_ff00 | Int32(input.byte())
@@ -35,7 +35,7 @@ private func toHost(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) throws
     var jobInput = input
     try fuzz.submit(&jobInput)
     while !input.isEmpty && zygote.isConnected {
-        let bytes = packet(&input, kinds: MAPB_CONTROL_HELLO.rawValue...MAPB_CONTROL_NOTE.rawValue)
+        let bytes = packet(&input, kinds: MAPB_CONTROL_HELLO.rawValue...MAPB_CONTROL_LOADED.rawValue)
         _ = bytes.withUnsafeBytes { send(theirs, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }
         fuzz.pool.receiveControl()
         fuzz.check()
@@ -55,10 +55,11 @@ private func toZygote(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) {
     while !input.isEmpty {
         var bytes = packet(&input, kinds: MAPB_CONTROL_INIT.rawValue...MAPB_CONTROL_KILL.rawValue)
         if bytes.count > 8, bytes[0] == UInt8(MAPB_CONTROL_SPAWN.rawValue) { bytes[7] = 0xff }
-        if bytes.count > head + 2, bytes[0] == UInt8(MAPB_CONTROL_LOAD.rawValue) {
+        let path = head + MemoryLayout<mapb_file>.size
+        if bytes.count > path + 2, bytes[0] == UInt8(MAPB_CONTROL_LOAD.rawValue) {
             // Nothing that could be there: a library's constructors would run.
-            bytes[head] = UInt8(ascii: "/")
-            bytes[head + 1] = 1
+            bytes[path] = UInt8(ascii: "/")
+            bytes[path + 1] = 1
         }
         let sent = bytes.withUnsafeBytes {
             send(theirs, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
