@@ -24,7 +24,8 @@
  * @section threads Threads
  *
  * Every function of this header may be called from any thread of the host, unless its comment says otherwise. Calls on
- * one pool are serialised inside. #mape_dispatch and #mape_next_event are for one thread at a time; a second one gets
+ * one pool are serialised inside, by a lock that is fair and is not held while bytes of the host are copied: a call that
+ * copies much keeps no other waiting. #mape_dispatch and #mape_next_event are for one thread at a time; a second one gets
  * #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
  * host, except for the wakeup hook (#mape_set_wakeup), which may only notify.
  *
@@ -32,6 +33,14 @@
  *
  * Callbacks run inside #mape_dispatch, on the thread that called it. They may call everything in this header but
  * #mape_dispatch and #mape_next_event: submit, cancel, release, shut down, and destroy the pool they were called for.
+ * A callback may be left by longjmp, by an exception, or by the end of its thread: see #mape_event_fn.
+ *
+ * @section waits Waits
+ *
+ * A call that waits returns when what it waits for has come, when its timeout is over, and when the pool is shut down,
+ * fails or is destroyed by another thread. A thread may be cancelled (pthread_cancel) while it waits: #mape_job_wait,
+ * #mape_next_event, #mape_pool_start and calls of proxies end there, and others wait on. All other calls, #mape_pool_shutdown
+ * and #mape_pool_destroy too, are finished first; the thread ends at its next cancellation point afterwards.
  *
  * @section ownership Ownership
  *
@@ -253,7 +262,13 @@ typedef struct mape_event {
 
 /** @brief A callback of the host. Runs inside #mape_dispatch, on its caller's thread.
  *  @param context the job's (or pool's) context pointer.
- *  @param event   valid, with all it points to, until the callback returns. */
+ *  @param event   valid, with all it points to, until the callback returns.
+ *
+ *  It may be left by longjmp, by a C++ exception that is caught outside of #mape_dispatch, or by pthread_exit. The event then counts as
+ *  told, and the dispatch as over: those that were not told yet are told by the next one, and what the event pointed to is gone when
+ *  that begins. Until then the pool keeps a little memory. The next call finds out that the callback was left, when it comes from
+ *  the same thread, or when that thread has ended or its stack was used otherwise; before that another thread gets #MAPE_E_BUSY.
+ *  On a stack of its own making (a coroutine's) a callback that was left is found out when that stack is used again. */
 typedef void (*mape_event_fn)(void *context, const mape_event *event);
 
 /** @} */
@@ -407,7 +422,8 @@ enum mape_shutdown {
 /** @brief Ends all work, runs every `cleanup`, ends all processes and the library's thread.
  *
  *  Afterwards the pool is inert: finished results can still be read and events fetched, anything new is answered with
- *  #MAPE_E_CLOSED. May be called twice, and from inside a callback. Without a `cleanup` that hangs or items that do not
+ *  #MAPE_E_CLOSED. May be called twice, and from inside a callback. Of calls at the same time the strictest counts: a cancel ends
+ *  another's drain, the earliest timeout is that of all, and each returns when the pool is shut down. Without a `cleanup` that hangs or items that do not
  *  stop it ends as soon as the work does; with them, at the latest the pool's grace after the timeout.
  *  @param pool       the pool.
  *  @param how        an enum #mape_shutdown.
@@ -691,7 +707,7 @@ int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items
  *         stream, for the job functions and the two below. @return as #mape_apply. */
 int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_job **out_job);
 
-/** @brief Adds items to a stream. Never blocks.
+/** @brief Adds items to a stream. Never waits for room. Pushes of several threads are taken one after another, each whole.
  *  @param stream the stream. @param items count items, copied unless in a #mape_buffer. @param count how many.
  *  @param out_accepted receives how many were taken, from the front; may be NULL when count is 1.
  *  @return #MAPE_OK when all were taken; #MAPE_E_AGAIN when the window is full: fetch events, or wait for some, then push the
@@ -949,7 +965,8 @@ int mape_proxy(mape_pool *pool, mape_function_id function, const mape_job_config
                mape_native_fn *out_proxy);
 
 /** @brief Takes a proxy away. Calls that are running end as cancelled, and it waits until they have returned; so not from inside
- *         its `on_error`, which is answered with #MAPE_E_BUSY. Calling the pointer afterwards is an error of the caller that cannot be noticed. Needed, and possible,
+ *         its `on_error`, which is answered with #MAPE_E_BUSY. An `on_error` that was left by a jump, or with its thread, is not waited
+ *         for. Calling the pointer afterwards is an error of the caller that cannot be noticed. Needed, and possible,
  *         after the pool was destroyed as well.
  *  @param proxy what #mape_proxy gave; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy; #MAPE_E_BUSY. */
 int mape_proxy_destroy(mape_native_fn proxy);
@@ -969,7 +986,9 @@ int mape_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
 /** @brief Fetches one event instead of a callback, for hosts that cannot be called back.
  *  @param pool the pool. @param out receives it; what it points to stays valid until the next call of this function or of
  *         #mape_dispatch, or until the job is released. @param timeout_ns how long to wait for one.
- *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_BUSY as #mape_dispatch. */
+ *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_CLOSED when the pool was shut
+ *          down, and #MAPE_E_WORKERS when it has failed, and no event is left (with a timeout of 0 #MAPE_E_AGAIN says so);
+ *          #MAPE_E_BUSY as #mape_dispatch. */
 int mape_next_event(mape_pool *pool, mape_event *out, int64_t timeout_ns);
 
 /** @brief A descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
@@ -982,7 +1001,8 @@ int mape_event_fd(mape_pool *pool, int *out_fd);
 /** @brief Sets a function that is called when events come in after there were none.
  *
  *  It runs on any thread, also on the library's own, possibly before this call returns: it may only notify (post to an event
- *  loop, set a flag) and must not call into this library. It is not called again
+ *  loop, set a flag) and must not call into this library, nor be left by a jump or an exception: other calls would go on, but
+ *  what the call held that it was called from is never given back. It is not called again
  *  while events are left: a host that fetches only some of them has to come back by itself. When this call returns, the previous hook is not running and will not be
  *  called any more.
  *  @param pool the pool. @param wakeup the function; NULL: none. @param context given to it.

@@ -6,7 +6,7 @@
  * trampolines, each of which loads the address of its slot into the register that libffi's closures for Go expect (the static chain
  * of the ABI), and jumps to what the slot says. What is written at run time is data.
  *
- *   caller ──► trampoline i ──r10 = &slot[i]──► slot[i].tramp: libffi's closure entry ──► slot[i].fun = answer ──► mapb_proxy_call
+ *   caller ──► trampoline i ──r10 = &slot[i]──► slot[i].tramp: libffi's closure entry ──► slot[i].fun = answer ──► mapb_call_begin
  */
 #include "native_calls.h"
 
@@ -19,7 +19,7 @@
 /** Begins as ffi_go_closure. 64 bytes. */
 struct slot {
     ffi_go_closure closure;
-    void *object;   /* What mapb_proxy_call is given. */
+    void *object;   /* The proxy. */
     uint32_t state; /* 0: free, 1: in use, 2: being taken away. */
     uint32_t calls; /* Running ones: a futex while it is taken away. */
     uint64_t pad[3];
@@ -72,17 +72,55 @@ __asm__(".pushsection .text\n"
 #error "proxies need trampolines for this processor"
 #endif
 
-/* What libffi calls for each call of a proxy. */
-static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) {
-    struct slot *slot = closure;
-    (void)cif;
-    int error = errno;
-    __atomic_fetch_add(&slot->calls, 1, __ATOMIC_SEQ_CST);
-    mapb_proxy_call(slot->object, result, arguments, &error);
-    if (__atomic_sub_fetch(&slot->calls, 1, __ATOMIC_SEQ_CST) == 0 &&
+static void count_off(struct slot *slot, uint32_t calls) {
+    if (__atomic_sub_fetch(&slot->calls, calls, __ATOMIC_SEQ_CST) == 0 &&
         __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST) == 2) {
         mapb_wake_private(&slot->calls);
     }
+}
+
+/** A call and where it came in: for the thread's end in the middle of it. */
+struct call {
+    struct slot *slot;
+    mapb_calling calling;
+};
+
+static void call_over(void *of) {
+    struct call *call = of;
+    mapb_call_over(&call->calling);
+    count_off(call->slot, 1);
+}
+
+void mapb_proxy_tell(mapb_calling *calling) {
+    mapb_seal seal;
+    calling->mark = mapb_mark_frame(&seal);
+    if (calling->in_host) mapb_call_tells(calling);
+    mapb_let_cancel(calling->wait.cancel);
+    calling->on_error(calling->context, &calling->told);
+    mapb_hold_cancel();
+    mapb_unmark_frame(&seal);
+}
+
+/* What libffi calls for each call of a proxy. */
+static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) {
+    struct call call;
+    (void)cif;
+    int error = errno;
+    memset(&call, 0, sizeof call);
+    call.slot = closure;
+    int cancel = call.calling.wait.cancel = mapb_hold_cancel();
+    __atomic_fetch_add(&call.slot->calls, 1, __ATOMIC_SEQ_CST);
+    call.calling.proxy = call.slot->object;
+    int refused = mapb_is_worker() ? MAPE_E_IN_WORKER : mapb_is_forked_child() ? MAPE_E_FORKED : 0;
+    call.calling.in_host = refused == 0;
+    pthread_cleanup_push(call_over, &call);
+    if (mapb_call_begin(&call.calling, result, arguments, refused)) {
+        mapb_wait_run(&call.calling.wait);
+        mapb_call_end(&call.calling, result, arguments, &error);
+    }
+    if (call.calling.on_error) mapb_proxy_tell(&call.calling);
+    pthread_cleanup_pop(1);
+    mapb_let_cancel(cancel);
     errno = error;
 }
 
@@ -123,7 +161,12 @@ void mapb_proxy_keep(mape_native_fn proxy) { __atomic_store_n(&slot_of(proxy)->s
 void mapb_proxy_await(mape_native_fn proxy) {
     struct slot *slot = slot_of(proxy);
     uint32_t calls;
-    while ((calls = __atomic_load_n(&slot->calls, __ATOMIC_SEQ_CST)) != 0) mapb_wait_private(&slot->calls, calls, -1);
+    while ((calls = __atomic_load_n(&slot->calls, __ATOMIC_SEQ_CST)) != 0) {
+        /* A call that was left in on_error does not come back to be counted. */
+        uint32_t gone = mapb_calls_left(slot->object);
+        if (gone > 0) count_off(slot, gone);
+        else mapb_wait_private(&slot->calls, calls, 20000000);
+    }
 }
 
 void mapb_proxy_free(mape_native_fn proxy) {
@@ -131,5 +174,3 @@ void mapb_proxy_free(mape_native_fn proxy) {
     slot->object = NULL;
     __atomic_store_n(&slot->state, 0, __ATOMIC_RELEASE);
 }
-
-uint64_t mapb_this_thread(void) { return (uint64_t)pthread_self(); }

@@ -72,7 +72,10 @@ import Testing
             #expect(isNew == [true, false, false])
         }
         #expect(used.list.map { $0.block.offset } == buffers.map { $0.block.offset })
-        #expect(used.lastHolding(99 << 12, 4096) === buffers[99])
-        #expect(used.lastHolding(98 << 12, 1) == nil)
+        for (i, buffer) in buffers.enumerated() {
+            #expect(used.holding(UInt64(i) << 12 + 5, 4091) === buffer)
+            #expect(used.holding(UInt64(i) << 12 + 5, 4092) == nil)
+        }
+        #expect(used.holding(100 << 12, 1) == nil)
     }
 }

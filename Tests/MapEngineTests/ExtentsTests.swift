@@ -154,6 +154,21 @@ import Testing
         #expect(extents.free == [Extent(offset: origin, count: UInt64(size))])
     }
 
+    @Test func aCertainStretchIsTakenWhenAllOfItIsFree() {
+        var extents = Extents(Extent(offset: 100, count: 100))
+        func take(_ offset: UInt64, _ count: UInt64) -> Bool { extents.take(Extent(offset: offset, count: count)) }
+        let early = take(90, 20)
+        let late = take(190, 20)
+        let inside = take(120, 30)
+        let again = take(149, 1)
+        #expect(!early && !late && inside && !again)
+        #expect(extents.free == [Extent(offset: 100, count: 20), Extent(offset: 150, count: 50)])
+        let first = take(100, 20)
+        let last = take(150, 50)
+        #expect(first && last)
+        #expect(extents.free.isEmpty && extents.total == 0)
+    }
+
     /// Enough stretches for many runs of them, coming and going anywhere.
     @Test(arguments: seeds)
     func manyStretchesStayInOrder(seed: UInt64) {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct IdentityTests {
     @Test func aBellIsFarFromWhatFunctionsOpenAndClose() throws {
         let bell = try Bell()
-        var file = mapb_file()
+        var file = mapb_inode()
         let own = mapb_own_bell(dup(bell.writing.number), &file)
         defer { close(own) }
         #expect(own >= 1000)
@@ -17,7 +17,7 @@ import Testing
 
     @Test func aBellWhoseNumberIsAnotherFilesIsNotRung() throws {
         let bell = try Bell()
-        var file = mapb_file()
+        var file = mapb_inode()
         let own = mapb_own_bell(dup(bell.writing.number), &file)
         let stream = try #require(tmpfile())
         defer { fclose(stream) }

@@ -28,7 +28,7 @@ import Testing
     static func gather(_ job: Job, size: Int, stride: UInt64) throws -> (bytes: [UInt8], missing: UInt64) {
         var target = [UInt8](repeating: 0xee, count: size + 1)
         let missing = try target.withUnsafeMutableBytes {
-            try job.gather(into: $0.baseAddress!, size: UInt64(size), stride: stride)
+            try job.results.gather(into: $0.baseAddress!, size: UInt64(size), stride: stride)
         }
         #expect(target.last == 0xee, "nothing is written beyond the array")
         return (Array(target.dropLast()), missing)

@@ -97,7 +97,7 @@ import Testing
 
     @Test func whoHasABellOfItsOwnCannotMakeThatOfOthersBlock() throws {
         let bell = try Bell()
-        var file = mapb_file()
+        var file = mapb_inode()
         let first = mapb_own_bell(dup(bell.writing.number), &file)
         let second = mapb_own_bell(dup(bell.writing.number), &file)
         defer {

@@ -25,7 +25,12 @@ import Testing
         }
 
         func put(_ index: UInt64, _ bytes: [UInt8]) throws {
-            try bytes.withUnsafeBytes { try stream.put(index, $0.baseAddress, UInt64($0.count)) }
+            try bytes.withUnsafeBytes { try put(index, $0.baseAddress, UInt64($0.count)) }
+        }
+
+        func put(_ index: UInt64, _ bytes: UnsafeRawPointer?, _ size: UInt64) throws {
+            let target = try stream.place(index, bytes, size)
+            if target != PushScratch.nowhere { input.copy(bytes!, Int(size), to: target) }
         }
 
         func bytes(_ index: UInt64) -> [UInt8] {
@@ -45,7 +50,7 @@ import Testing
 
     @Test func anEmptyItemTakesNoMemory() throws {
         let fixture = try Fixture(capacity: 4)
-        try fixture.stream.put(0, nil, 0)
+        try fixture.put(0, nil, 0)
         #expect(fixture.span(0).size == 0)
         #expect(fixture.input.used == fixture.usedBefore)
         fixture.stream.itemsEnded(first: 0, count: 1)
@@ -55,7 +60,7 @@ import Testing
         let fixture = try Fixture(capacity: 4)
         let buffer = try fixture.input.take(4096)
         let before = fixture.input.used
-        try fixture.stream.put(0, fixture.input.base + Int(buffer.offset) + 100, 50)
+        try fixture.put(0, fixture.input.base + Int(buffer.offset) + 100, 50)
         #expect(fixture.span(0).offset == buffer.offset + 100)
         #expect(fixture.span(0).size == 50)
         #expect(fixture.input.used == before)
@@ -139,6 +144,16 @@ import Testing
         #expect(fixture.bytes(accepted) == [5, 6])
         fixture.stream.close()
         #expect(fixture.input.used == fixture.usedBefore)
+    }
+
+    @Test func noPushReadsMoreAtOnceThanThereIsRoomForToNoteIt() {
+        let scratch = PushScratch()
+        for some in [1, 63, 64, 1000, Policy.pushedAtOnce] {
+            for taken in [0, some / 2, some - 1, some] {
+                scratch.expect(after: taken, of: some)
+                #expect(scratch.expected >= 1 && scratch.expected <= Policy.pushedAtOnce)
+            }
+        }
     }
 
     @Test func finishingTwiceIsFinishingOnce() throws {

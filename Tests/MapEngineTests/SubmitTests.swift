@@ -13,7 +13,7 @@ import Testing
 
     /// Submits without giving anything to workers.
     static func submit(_ local: LocalPool, _ items: Items) throws -> Job {
-        let job = try local.pool.submit(local.function, JobConfig(), items)
+        let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
         while local.pool.fill(job) {}
         return job
     }
@@ -54,10 +54,10 @@ import Testing
         let host = (0..<(10 * size)).map { UInt8(truncatingIfNeeded: $0 / size) }
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 10, stride: UInt64(size), size: UInt64(size))
-            let job = try local.pool.submit(local.function, JobConfig(), items)
+            let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
             var ready: [UInt64] = []
             repeat { ready.append(job.ready) } while local.pool.fill(job)
-            #expect(ready == [0, 4, 8])
+            #expect(ready == [4, 8])
             #expect(job.ready == 10)
             let record = Self.record(local, job)
             for i in 0..<10 { #expect(local.pool.input.base[Int(record.base) + i * size] == UInt8(i)) }
@@ -70,8 +70,7 @@ import Testing
         let host = [UInt8](repeating: 1, count: 3 * size)
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
-            let job = try local.pool.submit(local.function, JobConfig(), items)
-            #expect(local.pool.fill(job))
+            let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
             local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now())
             #expect(!local.pool.fill(job))
             #expect(job.ready == 1)
@@ -88,7 +87,7 @@ import Testing
         let host = [UInt8](repeating: 1, count: 3 * size)
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
-            let job = try local.pool.submit(local.function, JobConfig(), items)
+            let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
             local.pool.launch(job)
             #expect(job.isDone)
             #expect(local.pool.input.used == used)
@@ -103,9 +102,8 @@ import Testing
         let job = try local.pool.openStream(local.function, JobConfig())
         let base = UnsafeRawPointer(local.pool.input.base + Int(buffer.block.offset))
         let spans = [mape_span(data: base, size: 8), mape_span(data: base + 8, size: 8)]
-        var accepted = 0
-        try local.pool.push(job, job.stream!, spans, 2, &accepted)
-        #expect(accepted == 2)
+        let (accepted, wrong) = local.pool.push(job, job.stream!, spans, 2)
+        #expect(accepted == 2 && wrong == nil)
         let held = local.pool.input.used
         local.pool.buffers[999] = nil
         local.pool.letGo(buffer)

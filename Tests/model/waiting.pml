@@ -7,7 +7,7 @@
  *   sleep:   sleepers += 1;          fence;   compare changes, sleep    (one step)             Waiting.sleep
  *
  * Two workers with replies for two jobs, a host thread that waits for each, and the engine. A thread may also give up, its deadline
- * having passed. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
+ * having passed, or because it is cancelled in its sleep (Waiting.leave), which ends its lead in the same way. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
  * buffers; unlocking is taken to empty the host's (a later lock of it would). Which replies are rung for is any choice that includes
  * the last one; the code's choice (Waiting.chooseRings) is among them. A leader that goes may be expected back (Waiting.attend): then
  * workers wake nobody, and the engine looks by itself after a while.

@@ -5,6 +5,7 @@
  *   mapb_forksafe.h  what may be called between fork and the user's function (forksafe*.c)
  *   mapb_native.h    typed functions: plans, and calls by them
  *   mapb_host.h      what only the host calls (host*.c)
+ *   mapb_wait.h      its threads' lock, sleep and callbacks (host_wait.c, host_mark.c)
  */
 #ifndef CMAPBRIDGE_H
 #define CMAPBRIDGE_H
@@ -14,5 +15,6 @@
 #include "mapb_forksafe.h"
 #include "mapb_native.h"
 #include "mapb_host.h"
+#include "mapb_wait.h"
 
 #endif

@@ -126,21 +126,16 @@ int mapb_create_file(int folder, const char *name);
 void mapb_remove_file(int folder, const char *name);
 /* ---- proxies ---- */
 
-/** A function pointer of a prepared call's type, whose calls go to mapb_proxy_call with `object`. @return NULL when all are in use. */
+/** A function pointer of a prepared call's type, whose calls go to `object`, a Proxy. @return NULL when all are in use. */
 mape_native_fn mapb_proxy_make(void *prepared, void *object);
 /** Begins to take a proxy away. @return its object; NULL when it is none, or another thread does it. */
 void *mapb_proxy_claim(mape_native_fn proxy);
 /** Leaves it after all. */
 void mapb_proxy_keep(mape_native_fn proxy);
-/** Waits until no call of it runs. */
+/** Waits until no call of it runs, but those that were left in on_error. */
 void mapb_proxy_await(mape_native_fn proxy);
 /** Ends it: the pointer may be another's from now on. */
 void mapb_proxy_free(mape_native_fn proxy);
-/** In Swift: answers a call. error: errno of the calling thread, which may be changed. */
-void mapb_proxy_call(void *object, void *result, void **arguments, int *error);
-/** Tells threads apart. */
-uint64_t mapb_this_thread(void);
-
 /** Cores in this process's affinity mask. */
 int mapb_cores(void);
 /** A resource limit's current value, UINT64_MAX when there is none. which: 0 address space, 1 file size. */

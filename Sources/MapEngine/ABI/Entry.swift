@@ -1,4 +1,5 @@
-// What every entry point does first and last: is this the host, is the handle alive, and what became of it.
+// What every entry point does first and last: is this the host, is the handle alive, and what became of it. While a thread is inside, it
+// cannot be cancelled: it would leave locks behind. Calls that sleep let it happen there: host_wait.c.
 
 import CMapBridge
 
@@ -11,6 +12,12 @@ func notHost() -> Int32? {
 
 /// Runs a call that has no pool yet.
 func enter(_ body: () throws(MapError) -> Void) -> Int32 {
+    let cancel = mapb_hold_cancel()
+    defer { mapb_let_cancel(cancel) }
+    return enterHeld(body)
+}
+
+@inline(never) private func enterHeld(_ body: () throws(MapError) -> Void) -> Int32 {
     if let status = notHost() { return status }
     do {
         try body()
@@ -23,6 +30,16 @@ func enter(_ body: () throws(MapError) -> Void) -> Int32 {
 
 /// Runs a call on something of a pool. `name` is the argument's, for messages.
 func enter(
+    _ handle: OpaquePointer?, _ kind: Handles.Kind, _ name: String, _ body: (Pool, UInt) throws(MapError) -> Int32
+) -> Int32 {
+    // The thread may end in the second of these: what is held of the pool is held by the call between them.
+    let cancel = mapb_hold_cancel()
+    defer { mapb_let_cancel(cancel) }
+    return unsafe enterHeld(handle, kind, name, body)
+}
+
+/// The same on a thread whose cancel requests are held back already.
+@inline(never) func enterHeld(
     _ handle: OpaquePointer?, _ kind: Handles.Kind, _ name: String, _ body: (Pool, UInt) throws(MapError) -> Int32
 ) -> Int32 {
     if let status = notHost() { return status }

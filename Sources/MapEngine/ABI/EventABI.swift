@@ -4,24 +4,14 @@ import CMapBridge
 
 @implementation @_cdecl("mape_dispatch")
 public func mape_dispatch(_ pool: OpaquePointer!, _ max_events: UInt32, _ budget_ns: Int64) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        try pool.dispatch(most: max_events, budget: budget_ns)
-    }
+    unsafe mapb_dispatch(UnsafeMutableRawPointer(pool), max_events, budget_ns)
 }
 
 @implementation @_cdecl("mape_next_event")
 public func mape_next_event(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_event>!, _ timeout_ns: Int64)
     -> Int32
 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        let out = try unsafe checkSize(out, "out")
-        guard let event = try unsafe pool.nextEvent(timeout: timeout_ns) else {
-            if timeout_ns == 0 { throw MapError(MAPE_E_AGAIN, "no event is waiting") }
-            throw MapError(MAPE_E_TIMEOUT, "no event came within the timeout")
-        }
-        unsafe out.pointee = unsafe event
-        return MAPE_OK.rawValue
-    }
+    unsafe mapb_wait_for(MAPB_WAIT_EVENT.rawValue, UnsafeMutableRawPointer(pool), timeout_ns, out)
 }
 
 @implementation @_cdecl("mape_event_fd")

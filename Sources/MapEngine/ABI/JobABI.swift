@@ -34,11 +34,12 @@ extension JobConfig {
     }
 }
 
-/// What apply, map and stream_open have in common.
+/// What apply, map, map_columns and stream_open have in common. `prepare` gets a place for the input, and nil when the function is not
+/// needed to do so; `make` makes a job of it under the lock.
 func submit(
     _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?,
     _ out: UnsafeMutablePointer<OpaquePointer?>?,
-    isStream: Bool, _ make: (Pool, Function, JobConfig) throws(MapError) -> Job
+    isStream: Bool = false, _ prepare: (Pool, () throws(MapError) -> Function) throws(MapError) -> Prepared?
 ) -> Int32 {
     if let out = unsafe out { unsafe out.pointee = nil }
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -46,38 +47,81 @@ func submit(
         if let config = unsafe config {
             unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
         }
-        let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
-        // Nil: the pool has to be started first.
-        func attempt() throws(MapError) -> (job: Job, isCopying: Bool)? {
-            try pool.checkOpen()
-            let its = try pool.function(function)
-            guard pool.life == .running else { return nil }
-            let job = try make(pool, its, jobConfig)
-            if unsafe out != nil {
-                job.handle = Handles.shared.add(.job, pool)
-                guard job.handle != 0 else {
-                    pool.freeInput(job)
-                    throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use")
-                }
-                pool.jobs[job.handle] = job
-            } else {
-                job.ownsItself = true
-                pool.ownJobs[ObjectIdentifier(job)] = job
-            }
-            // Written before any event can name it.
-            if let out = unsafe out { unsafe out.pointee = unsafe OpaquePointer(bitPattern: job.handle) }
-            pool.launch(job)
-            return (job, job.copying != nil)
+        let submission = Submission(
+            pool: pool, function: function, config: try unsafe JobConfig(settings, isStream: isStream),
+            hasHandle: unsafe out != nil)
+        let prepared: Prepared?
+        do throws(MapError) {
+            prepared = try prepare(pool) { () throws(MapError) in try pool.locked(submission.check) }
+        } catch {
+            // That the pool is closed, or has no such function, is told first.
+            _ = try pool.locked(submission.check)
+            throw error
         }
-        var made = try pool.locked { () throws(MapError) in try attempt() }
-        if made == nil {
-            try pool.ensureStarted()
-            made = try pool.locked { () throws(MapError) in try attempt() }
+        let job: Job
+        do throws(MapError) {
+            job = try submission.run(prepared) { unsafe out?.pointee = unsafe OpaquePointer(bitPattern: $0) }
+        } catch {
+            if let prepared { pool.locked { pool.discard(prepared) } }
+            throw error
         }
-        // A pool that is closed again already says so by checkOpen.
-        guard let (job, isCopying) = made else { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
-        if isCopying { while pool.locked({ pool.fill(job) }) {} }
+        while pool.fill(job) {}
         return MAPE_OK.rawValue
+    }
+}
+
+/// A job on its way into a pool.
+private struct Submission {
+    let pool: Pool
+    let function: UInt32
+    let config: JobConfig
+    let hasHandle: Bool
+
+    /// Under the lock.
+    func check() throws(MapError) -> Function {
+        try pool.checkOpen()
+        return try pool.function(function)
+    }
+
+    /// - told: is given the handle before any event can name it.
+    func run(_ prepared: Prepared?, _ told: (UInt) -> Void) throws(MapError) -> Job {
+        if let job = try pool.locked({ () throws(MapError) in try attempt(prepared, told) }) { return job }
+        try pool.ensureStarted()
+        // A pool that is closed again already says so by checkOpen.
+        guard let job = try pool.locked({ () throws(MapError) in try attempt(prepared, told) }) else {
+            throw MapError(MAPE_E_CLOSED, "pool was shut down")
+        }
+        return job
+    }
+
+    /// Nil: the pool has to be started first. Under the lock.
+    private func attempt(_ prepared: Prepared?, _ told: (UInt) -> Void) throws(MapError) -> Job? {
+        let its = try check()
+        guard pool.life == .running else { return nil }
+        var handle: UInt = 0
+        if hasHandle {
+            handle = Handles.shared.add(.job, pool)
+            guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
+        }
+        let job: Job
+        if let prepared {
+            job = pool.submit(its, config, prepared)
+        } else {
+            do throws(MapError) { job = try pool.openStream(its, config) } catch {
+                Handles.shared.remove(handle)
+                throw error
+            }
+        }
+        if hasHandle {
+            job.handle = handle
+            pool.jobs[handle] = job
+        } else {
+            job.ownsItself = true
+            pool.ownJobs[ObjectIdentifier(job)] = job
+        }
+        told(handle)
+        pool.launch(job)
+        return job
     }
 }
 
@@ -86,12 +130,11 @@ public func mape_apply(
     _ pool: OpaquePointer!, _ function: mape_function_id, _ input: UnsafeRawPointer!, _ size: Int,
     _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
-    unsafe submit(pool, function, config, out_job, isStream: false) { (pool, function, config) throws(MapError) in
+    unsafe submit(pool, function, config, out_job) { (pool, _) throws(MapError) in
         guard unsafe input != nil || size == 0 else { throw .argument("input", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
         try unsafe checkRange(input, UInt64(size), "input: size (\(size))")
-        return try unsafe pool.submit(
-            function, config, .strided(input, count: 1, stride: UInt64(size), size: UInt64(size)))
+        return try unsafe pool.prepare(.strided(input, count: 1, stride: UInt64(size), size: UInt64(size)))
     }
 }
 
@@ -100,7 +143,7 @@ public func mape_map(
     _ pool: OpaquePointer!, _ function: mape_function_id, _ items: UnsafePointer<mape_items>!,
     _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
-    unsafe submit(pool, function, config, out_job, isStream: false) { (pool, function, config) throws(MapError) in
+    unsafe submit(pool, function, config, out_job) { (pool, _) throws(MapError) in
         let items = try unsafe checked(items, "items") { unsafe $0.struct_size }
         guard unsafe items.count <= UInt64(Int64.max) else {
             throw MapError(MAPE_E_OVERFLOW, "items.count is more than memory can hold")
@@ -113,7 +156,7 @@ public func mape_map(
                 throw .argument("items.base", "and items.spans are both given; one of them must be NULL")
             }
             try unsafe checkArray(spans, items.count, "items.count (spans)")
-            return try unsafe pool.submit(function, config, .spans(spans, count: items.count))
+            return try unsafe pool.prepare(.spans(spans, count: items.count))
         }
         guard unsafe items.base != nil || items.item_size == 0 || items.count == 0 else {
             throw .argument(
@@ -130,8 +173,7 @@ public func mape_map(
                     "items.count (\(items.count)) items of items.item_size (\(items.item_size)) bytes, items.stride (\(stride)) apart,")
             }
         }
-        return try unsafe pool.submit(
-            function, config,
+        return try unsafe pool.prepare(
             .strided(items.base, count: items.count, stride: UInt64(stride), size: UInt64(items.item_size)))
     }
 }
@@ -144,9 +186,7 @@ public func mape_stream_open(
     if notHost() == nil, unsafe out_job == nil, unsafe pool != nil {
         return unsafe enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out_job") }
     }
-    return unsafe submit(pool, function, config, out_job, isStream: true) { (pool, function, config) throws(MapError) in
-        try pool.openStream(function, config)
-    }
+    return unsafe submit(pool, function, config, out_job, isStream: true) { (_, _) throws(MapError) in nil }
 }
 
 @implementation @_cdecl("mape_stream_push")
@@ -155,7 +195,8 @@ public func mape_stream_push(
     _ out_accepted: UnsafeMutablePointer<Int>!
 ) -> Int32 {
     if let out = unsafe out_accepted { unsafe out.pointee = 0 }
-    return unsafe enterJob(stream, "stream") { (pool, job) throws(MapError) in
+    return unsafe enter(stream, .job, "stream") { (pool, number) throws(MapError) in
+        let job = try pool.locked { () throws(MapError) in try liveJob(pool, number, "stream") }
         guard let its = job.stream else {
             throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
         }
@@ -166,18 +207,9 @@ public func mape_stream_push(
             throw .argument("out_accepted", "is NULL, but count is \(count)")
         }
         try unsafe checkArray(items, UInt64(count), "items: count (\(count))")
-        guard !its.finished, job.ending == nil, !job.isDone else {
-            throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down")
-        }
-        if let failure = job.function.failure {
-            throw unsafe MapError(
-                failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP,
-                "stream's function cannot run: " + String(cString: failure.text.bytes))
-        }
-        pool.pump()
-        var accepted = 0
-        defer { if let out = unsafe out_accepted { unsafe out.pointee = accepted } }
-        try unsafe pool.push(job, its, items, count, &accepted)
+        let (accepted, failure) = unsafe pool.push(job, its, items, count)
+        if let out = unsafe out_accepted { unsafe out.pointee = accepted }
+        if let failure { throw failure }
         if accepted < count {
             throw MapError(
                 MAPE_E_AGAIN, "stream's window is full: fetch events, then push the rest")
@@ -200,47 +232,33 @@ public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
 
 @implementation @_cdecl("mape_job_wait")
 public func mape_job_wait(_ job: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
-    unsafe enter(job, .job, "job") { (pool, handle) throws(MapError) in
-        enum End { case done, dead, released }
-        let end = deadline(after: timeout_ns)
-        var its: Job?
-        let outcome = pool.wait(until: end) { () -> End? in
-            if let its { return its.isReleased ? .released : its.isDone ? .done : nil }
-            guard let job = pool.jobs[handle], !job.isReleased else { return .dead }
-            its = job
-            return job.isDone ? .done : nil
-        }
-        switch outcome {
-        case .done?: return MAPE_OK.rawValue
-        case .dead?: throw .released("job")
-        case .released?: throw MapError(MAPE_E_HANDLE, "job was released while this thread waited for it")
-        case nil:
-            if timeout_ns == 0 { throw MapError(MAPE_E_AGAIN, "job is not done") }
-            throw MapError(MAPE_E_TIMEOUT, "job was not done within the timeout")
-        }
-    }
+    unsafe mapb_wait_for(MAPB_WAIT_JOB.rawValue, UnsafeMutableRawPointer(job), timeout_ns, nil)
 }
 
 @implementation @_cdecl("mape_job_result")
 public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_result>!) -> Int32
 {
-    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
-        let out = try unsafe checkSize(out, "out")
-        guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
-        guard index < job.total else {
-            throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
-        }
-        if !job.isDone { pool.pump() }
+    unsafe enter(job, .job, "job") { (pool, number) throws(MapError) in
         var result = unsafe mape_result()
         unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
         unsafe result.message = unsafe emptyText
-        guard let segment = job.segment(holding: index) else {
-            unsafe out.pointee = unsafe result
-            throw MapError(MAPE_E_AGAIN, "index: item \(index) has not ended")
+        let hasEnded = try pool.locked { () throws(MapError) -> Bool in
+            let job = try liveJob(pool, number, "job")
+            guard !job.drops else {
+                throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events")
+            }
+            guard index < job.total else {
+                throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
+            }
+            if !job.isDone { pool.pump() }
+            guard let segment = job.segment(holding: index) else { return false }
+            unsafe segment.read(index - segment.first, into: &result)
+            unsafe result.attempts = unsafe job.attempts(of: index, result)
+            return true
         }
-        unsafe segment.read(index - segment.first, into: &result)
-        unsafe result.attempts = unsafe job.attempts(of: index, result)
+        let out = try unsafe checkSize(out, "out")
         unsafe out.pointee = unsafe result
+        if !hasEnded { throw MapError(MAPE_E_AGAIN, "index: item \(index) has not ended") }
         return MAPE_OK.rawValue
     }
 }
@@ -268,15 +286,33 @@ public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsafe
     }
 }
 
+/// Runs a call that copies the results of a job that is done. They stay where they are meanwhile, whoever releases the job; no lock is held.
+func gather(
+    _ handle: OpaquePointer?, check: (Job) throws(MapError) -> Void = { (_) throws(MapError) in },
+    _ body: (Job, Results) throws(MapError) -> Int32
+) -> Int32 {
+    unsafe enter(handle, .job, "job") { (pool, number) throws(MapError) in
+        let (job, results) = try pool.locked { () throws(MapError) -> (Job, Results) in
+            let job = try liveJob(pool, number, "job")
+            try check(job)
+            guard !job.drops else {
+                throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events")
+            }
+            if !job.isDone { pool.pump() }
+            guard job.isDone else { throw MapError(MAPE_E_AGAIN, "job is not done") }
+            return (job, job.pinResults())
+        }
+        defer { pool.locked { job.unpinResults() } }
+        return try body(job, results)
+    }
+}
+
 @implementation @_cdecl("mape_job_gather")
 public func mape_job_gather(
     _ job: OpaquePointer!, _ dst: UnsafeMutableRawPointer!, _ dst_size: Int, _ stride: Int,
     _ out_missing: UnsafeMutablePointer<UInt64>!
 ) -> Int32 {
-    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
-        guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
-        if !job.isDone { pool.pump() }
-        guard job.isDone else { throw MapError(MAPE_E_AGAIN, "job is not done") }
+    unsafe gather(job) { (_, results) throws(MapError) in
         guard dst_size >= 0, stride >= 0 else {
             throw MapError(MAPE_E_OVERFLOW, "dst_size or stride is more than memory can hold")
         }
@@ -285,13 +321,13 @@ public func mape_job_gather(
             // Nothing to write to; fine when there is nothing to write.
             var nothing: UInt8 = 0
             let missing = try unsafe withUnsafeMutablePointer(to: &nothing) { (place) throws(MapError) in
-                try unsafe job.gather(into: UnsafeMutableRawPointer(place), size: 0, stride: UInt64(stride))
+                try unsafe results.gather(into: UnsafeMutableRawPointer(place), size: 0, stride: UInt64(stride))
             }
             if let out = unsafe out_missing { unsafe out.pointee = missing }
             return MAPE_OK.rawValue
         }
         try unsafe checkRange(dst, UInt64(dst_size), "dst: dst_size (\(dst_size))")
-        let missing = try unsafe job.gather(into: dst, size: UInt64(dst_size), stride: UInt64(stride))
+        let missing = try unsafe results.gather(into: dst, size: UInt64(dst_size), stride: UInt64(stride))
         if let out = unsafe out_missing { unsafe out.pointee = missing }
         return MAPE_OK.rawValue
     }
@@ -299,10 +335,14 @@ public func mape_job_gather(
 
 @implementation @_cdecl("mape_job_progress")
 public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer<mape_progress>!) -> Int32 {
-    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+    unsafe enter(job, .job, "job") { (pool, number) throws(MapError) in
+        let progress = try pool.locked { () throws(MapError) in
+            let job = try liveJob(pool, number, "job")
+            pool.pump()
+            return job.progress(now: mapb_now(), partial: pool.partial(of: job))
+        }
         let out = try unsafe checkSize(out, "out")
-        pool.pump()
-        unsafe out.pointee = job.progress(now: mapb_now(), partial: pool.partial(of: job))
+        unsafe out.pointee = progress
         return MAPE_OK.rawValue
     }
 }

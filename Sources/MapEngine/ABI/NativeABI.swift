@@ -5,10 +5,12 @@ import CMapBridge
 /// A registered function with a prototype.
 func typed(_ pool: Pool, _ id: UInt32) throws(MapError) -> (Function, NativeFunction) {
     let function = try pool.function(id)
-    guard let native = function.native else {
-        throw MapError(MAPE_E_STATE, "function \(id), \"\(function.name)\", was registered without a prototype")
-    }
-    return (function, native)
+    return (function, try typed(function))
+}
+
+func typed(_ function: Function) throws(MapError) -> NativeFunction {
+    if let native = function.native { return native }
+    throw MapError(MAPE_E_STATE, "function \(function.id), \"\(function.name)\", was registered without a prototype")
 }
 
 @implementation @_cdecl("mape_prototype_of")
@@ -220,14 +222,14 @@ public func mape_map_columns(
     _ pool: OpaquePointer!, _ function: mape_function_id, _ count: UInt64, _ columns: UnsafePointer<mape_column>!,
     _ column_count: Int, _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
-    unsafe submit(pool, function, config, out_job, isStream: false) { (pool, its, config) throws(MapError) in
-        let prototype = try typed(pool, function).1.prototype
+    unsafe submit(pool, function, config, out_job) { (pool, its) throws(MapError) in
+        let prototype = try typed(its()).prototype
         guard count <= UInt64(Int64.max) else { throw MapError(MAPE_E_OVERFLOW, "count is more than memory can hold") }
         let given = try unsafe ColumnReader.read(columns, column_count, prototype.inputs.count, "input")
         let reader = ColumnReader(prototype: prototype, count: count)
         var inputs: [InputColumn] = []
         for unsafe(k, column) in unsafe given.enumerated() { inputs.append(try unsafe reader.input(k, column)) }
-        return try pool.submitColumns(its, config, inputs, count)
+        return try pool.prepare(prototype, inputs, count)
     }
 }
 
@@ -236,20 +238,19 @@ public func mape_job_gather_columns(
     _ job: OpaquePointer!, _ columns: UnsafePointer<mape_column>!, _ column_count: Int,
     _ out_missing: UnsafeMutablePointer<UInt64>!
 ) -> Int32 {
-    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
-        guard let native = job.function.native else {
-            throw MapError(
-                MAPE_E_STATE, "job: its function, \"\(job.function.name)\", was registered without a prototype")
-        }
-        guard !job.drops else { throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events") }
-        if !job.isDone { pool.pump() }
-        guard job.isDone else { throw MapError(MAPE_E_AGAIN, "job is not done") }
-        let prototype = native.prototype
+    func native(_ job: Job) throws(MapError) -> NativeFunction {
+        if let native = job.function.native { return native }
+        throw MapError(
+            MAPE_E_STATE, "job: its function, \"\(job.function.name)\", was registered without a prototype")
+    }
+    return unsafe gather(job, check: { (job) throws(MapError) in _ = try native(job) }) {
+        (job, results) throws(MapError) in
+        let prototype = try native(job).prototype
         let given = try unsafe ColumnReader.read(columns, column_count, prototype.outputs.count, "output")
-        let reader = ColumnReader(prototype: prototype, count: job.total)
+        let reader = ColumnReader(prototype: prototype, count: results.total)
         var outputs: [OutputColumn] = []
         for unsafe(k, column) in unsafe given.enumerated() { outputs.append(try unsafe reader.output(k, column)) }
-        let missing = try job.gather(prototype, into: outputs)
+        let missing = try results.gather(prototype, into: outputs)
         if let out = unsafe out_missing { unsafe out.pointee = missing }
         return MAPE_OK.rawValue
     }

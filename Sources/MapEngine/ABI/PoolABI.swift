@@ -26,15 +26,7 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
 
 @implementation @_cdecl("mape_pool_start")
 public func mape_pool_start(_ pool: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        try pool.ensureStarted()
-        let end = deadline(after: timeout_ns)
-        guard let outcome = pool.wait(until: end, { pool.startOutcome() }) else {
-            throw MapError(MAPE_E_TIMEOUT, "the workers are not ready yet; the start goes on")
-        }
-        if let error = outcome { throw error }
-        return MAPE_OK.rawValue
-    }
+    unsafe mapb_wait_for(MAPB_WAIT_START.rawValue, UnsafeMutableRawPointer(pool), timeout_ns, nil)
 }
 
 @implementation @_cdecl("mape_pool_shutdown")
@@ -66,9 +58,9 @@ public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
 public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_pool_stats_t>!) -> Int32 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
-        pool.locked {
+        unsafe out.pointee = pool.locked {
             pool.pump()
-            unsafe out.pointee = pool.stats()
+            return pool.stats()
         }
         return MAPE_OK.rawValue
     }
@@ -83,7 +75,7 @@ public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: Uns
         guard Int(index) < pool.workers.count else {
             throw MapError(MAPE_E_INDEX, "index is \(index); the pool has \(pool.workers.count) workers")
         }
-        pool.locked { unsafe out.pointee = pool.info(of: pool.workers[Int(index)]) }
+        unsafe out.pointee = pool.locked { pool.info(of: pool.workers[Int(index)]) }
         return MAPE_OK.rawValue
     }
 }
@@ -99,7 +91,7 @@ public func mape_register(
         // Without typed functions, as in 0.1, it ended before `prototype`.
         let older = unsafe MemoryLayout<mape_function>.offset(of: \.prototype)!
         let description = try unsafe checked(function, "function", earlier: [older]) { unsafe $0.struct_size }
-        unsafe out.pointee = try pool.locked { () throws(MapError) in try unsafe pool.register(description) }
+        unsafe out.pointee = try unsafe pool.register(description)
         return MAPE_OK.rawValue
     }
 }
@@ -117,7 +109,7 @@ public func mape_set_global(
         guard unsafe data != nil || size == 0 else { throw .argument("data", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
         try unsafe checkRange(data, UInt64(size), "data: size (\(size))")
-        try pool.locked { () throws(MapError) in try unsafe pool.setGlobal(text, data, size) }
+        try unsafe pool.setGlobal(text, data, size)
         return MAPE_OK.rawValue
     }
 }
@@ -131,18 +123,21 @@ public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ p
         guard let out = unsafe out else { throw .null("out") }
         guard size != 0 else { throw .argument("size", "is 0") }
         guard size > 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
-        unsafe out.pointee = try unsafe pool.locked { () throws(MapError) in
-            try pool.checkOpen()
-            let block = try pool.input.take((UInt64(size) + 4095) & ~4095, alignment: 4096, zeroed: true)
-            let handle = Handles.shared.add(.buffer, pool)
-            guard handle != 0 else {
-                pool.input.give(block)
-                throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use")
+        try pool.locked { () throws(MapError) in try pool.checkOpen() }
+        let block = try pool.input.take((UInt64(size) + 4095) & ~4095, alignment: 4096, zeroed: true)
+        do throws(MapError) {
+            unsafe out.pointee = try unsafe pool.locked { () throws(MapError) in
+                try pool.checkOpen()
+                let handle = Handles.shared.add(.buffer, pool)
+                guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
+                let buffer = Buffer(block: block, size: UInt64(size))
+                buffer.handle = handle
+                pool.buffers[handle] = buffer
+                return unsafe OpaquePointer(bitPattern: handle)
             }
-            let buffer = Buffer(block: block, size: UInt64(size))
-            buffer.handle = handle
-            pool.buffers[handle] = buffer
-            return unsafe OpaquePointer(bitPattern: handle)
+        } catch {
+            pool.input.give(block)
+            throw error
         }
         return MAPE_OK.rawValue
     }

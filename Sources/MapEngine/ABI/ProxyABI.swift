@@ -44,8 +44,7 @@ public func mape_proxy(
 
 @implementation @_cdecl("mape_proxy_destroy")
 public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
-    if let status = notHost() { return status }
-    guard let proxy else { return MAPE_OK.rawValue }
+    guard let proxy, notHost() == nil else { return notHost() ?? MAPE_OK.rawValue }
     return enter { () throws(MapError) in
         let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was destroyed, or never was one")
         guard let object = unsafe mapb_proxy_claim(proxy) else { throw none }
@@ -60,14 +59,4 @@ public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
         mapb_proxy_free(proxy)
         unsafe its.release()
     }
-}
-
-/// A call of a proxy: host_proxy.c comes here.
-@_cdecl("mapb_proxy_call")
-func proxyCall(
-    _ object: UnsafeMutableRawPointer, _ result: UnsafeMutableRawPointer,
-    _ arguments: UnsafePointer<UnsafeMutableRawPointer?>, _ error: UnsafeMutablePointer<Int32>
-) {
-    let proxy = unsafe Unmanaged<Proxy>.fromOpaque(object).takeUnretainedValue()
-    unsafe proxy.call(result, arguments, &error.pointee, refused: notHost())
 }

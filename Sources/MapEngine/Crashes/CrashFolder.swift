@@ -3,9 +3,31 @@
 import CMapBridge
 import Glibc
 
+/// What of the input memory goes into a crash file. It is copied without the pool's lock, and stays where it is until then.
+struct CrashBytes {
+    let job: Job
+    /// Of a stream: the block that the item lies in, held.
+    let block: Int?
+    let input: Extent
+    let data: Extent?
+    let globals: [Globals.Value]
+
+    func copy(into file: inout CrashFile, from memory: InputMemory) {
+        func bytes(_ extent: Extent) -> [UInt8] {
+            unsafe Array(UnsafeBufferPointer(start: memory.base + Int(extent.offset), count: Int(extent.count)))
+        }
+        if let data { file.data = bytes(data) }
+        file.input = input.count > 0 ? bytes(input) : []
+        file.globals = globals.map {
+            .init(name: $0.name, bytes: bytes(Extent(offset: $0.block.offset, count: $0.size)))
+        }
+    }
+}
+
 final class CrashFolder {
     struct Waiting {
-        let file: CrashFile
+        var file: CrashFile
+        let bytes: CrashBytes
         let item: String
         let worker: Int32
         let number: Int
@@ -34,9 +56,9 @@ final class CrashFolder {
     var isFull: Bool { taken == Policy.crashFiles }
     func next() -> Waiting? { waiting.popFirst() }
 
-    func add(_ file: CrashFile, item: String, worker: Int32) {
+    func add(_ file: CrashFile, _ bytes: CrashBytes, item: String, worker: Int32) {
         taken += 1
-        waiting.append(Waiting(file: file, item: item, worker: worker, number: taken))
+        waiting.append(Waiting(file: file, bytes: bytes, item: item, worker: worker, number: taken))
     }
 
     // Without it.

@@ -23,7 +23,7 @@ struct HeldSegment {
     var dropsAfter = false
 }
 
-struct EventQueue: ~Copyable {
+@safe struct EventQueue: ~Copyable {
     /// With those that were taken out meanwhile, which are passed over.
     private var jobs = Queue<Job>()
     /// How many of them were not.
@@ -34,8 +34,10 @@ struct EventQueue: ~Copyable {
     private var file: Int32 = -1
     private var fileIsReadable = false
     private var notice = false
-    /// One thread at a time fetches events.
-    var isBusy = false
+    /// One thread at a time fetches events: where it calls the host, if it does. A mark without a place: it waits for one.
+    var caller: mapb_mark?
+    /// What it is told of just now.
+    var telling: Telling?
     var held: HeldSegment?
     /// What mape_next_event gave out last: alive until the next call.
     var heldMessage: PoolMessage?

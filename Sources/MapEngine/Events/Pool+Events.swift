@@ -1,4 +1,7 @@
 // Fetching events: mape_dispatch runs callbacks for them, mape_next_event hands them out. Both take the same steps.
+//
+// A callback may be left by a jump, an exception, or with its thread. So C calls it (host_wait.c), no frame of Swift is below it, and
+// what a dispatch holds stands in the queue: whoever comes next finds it, and sees by the mark whether the dispatch still goes on.
 
 import CMapBridge
 
@@ -9,6 +12,12 @@ enum Ready {
     case items(Job, Segment, place: Int, offset: UInt64, count: UInt64, crashes: [UInt64: UInt32])
     case progress(Job, mape_progress)
     case done(Job, mape_progress)
+}
+
+/// What a dispatch is telling.
+final class Telling {
+    fileprivate let ready: Ready
+    fileprivate init(_ ready: Ready) { self.ready = ready }
 }
 
 extension Pool {
@@ -91,123 +100,164 @@ extension Pool {
         }
     }
 
-    private func enterEvents() throws(MapError) {
-        guard !events.isBusy else {
-            throw MapError(MAPE_E_BUSY, "events are being fetched already: inside a callback, or on another thread")
+    // MARK: - One thread at a time
+
+    /// The calling thread is the one that fetches events from now on: by callbacks, from a marked frame, or one by one. Without the lock.
+    func enterEvents(_ mark: mapb_mark = unsafe mapb_mark(thread: 0, number: 1, place: nil)) throws(MapError) {
+        while true {
+            let other = unsafe locked { () -> mapb_mark? in
+                if let other = unsafe events.caller { return unsafe other }
+                unsafe events.caller = unsafe mark
+                letGoOfHeld()
+                return nil
+            }
+            guard let other = unsafe other else { return }
+            // Outside the lock: it may take a walk over the stack.
+            guard unsafe mapb_goes_on(other) == 0 else {
+                throw MapError(
+                    MAPE_E_BUSY, "events are being fetched already: inside a callback, or on another thread")
+            }
+            unsafe dispatchWasLeft(other)
         }
-        events.isBusy = true
-        letGoOfHeld()
+    }
+
+    /// A callback did not come back: longjmp, an exception, the end of its thread. What was being told counts as told; the rest is
+    /// told by whoever dispatches next.
+    private func dispatchWasLeft(_ mark: mapb_mark) {
+        locked {
+            guard unsafe events.caller?.number == mark.number else { return }
+            unsafe events.caller = nil
+            if let telling = events.telling {
+                events.telling = nil
+                _ = finish(telling, told: unsafe mapb_peek(begun))
+                unsafe Unmanaged.passUnretained(telling).release()
+            }
+            letGoOfHeld()
+            // The reference that its frame had.
+            unsafe Unmanaged.passUnretained(self).release()
+        }
+    }
+
+    /// Before the pool's end: a dispatch that was left holds nothing any longer.
+    func forgetDispatchThatWasLeft() {
+        if let mark = unsafe locked({ unsafe events.caller }), unsafe mapb_goes_on(mark) == 0 {
+            unsafe dispatchWasLeft(mark)
+        }
     }
 
     // MARK: - Dispatch
 
-    /// Runs callbacks on this thread. Returns how many events were handled.
-    func dispatch(most: UInt32, budget: Int64) throws(MapError) -> Int32 {
-        let end = budget > 0 ? deadline(after: budget) : .max
-        try locked { () throws(MapError) in
-            try enterEvents()
+    fileprivate func beginTelling(_ t: UnsafeMutablePointer<mapb_telling>, budget: Int64) throws(MapError) {
+        unsafe t.pointee.end = budget > 0 ? deadline(after: budget) : .max
+        try unsafe enterEvents(t.pointee.mark)
+        unsafe t.pointee.pool = Unmanaged.passRetained(self).toOpaque()
+        unsafe t.pointee.releases = unsafe UnsafePointer(releases)
+        unsafe t.pointee.begun = unsafe begun
+        unsafe t.pointee.event = unsafe emptyEvent()
+        locked {
             pump()
             attend(mapb_now())
         }
-        defer { locked { events.isBusy = false } }
-        let limit = most == 0 ? UInt64(Int32.max) : min(UInt64(most), UInt64(Int32.max))
-        var handled: UInt64 = 0
-        while handled < limit {
-            let ready = locked { () -> Ready? in
-                let ready = nextReady(min(Policy.dispatchBatch, limit - handled))
-                if case .items(let job, _, let place, _, _, _)? = ready {
-                    events.held = HeldSegment(job: job, place: place)
-                }
-                return ready
-            }
-            guard let ready else { break }
-            handled += tell(ready, end)
-            if end != .max && mapb_now() >= end { break }
-        }
-        return Int32(handled)
     }
 
-    /// Calls back for what is ready. Returns how many events that was.
-    private func tell(_ ready: Ready, _ end: Int64) -> UInt64 {
-        var event = unsafe emptyEvent()
-        switch ready {
+    /// Makes the next events ready. False: there are none.
+    fileprivate func tellNext(_ t: UnsafeMutablePointer<mapb_telling>) -> Bool {
+        let telling = locked { () -> Telling? in
+            guard unsafe events.caller?.number == t.pointee.mark.number else { return nil }
+            guard let ready = unsafe nextReady(min(Policy.dispatchBatch, t.pointee.limit)) else { return nil }
+            if case .items(let job, _, let place, _, _, _) = ready { events.held = HeldSegment(job: job, place: place) }
+            let telling = Telling(ready)
+            events.telling = telling
+            return telling
+        }
+        guard let telling else { return false }
+        unsafe mapb_store(begun, 0)
+        unsafe t.pointee.items = Unmanaged.passRetained(telling).toOpaque()
+        unsafe t.pointee.is_items = 0
+        unsafe t.pointee.callback = nil
+        unsafe t.pointee.event = unsafe emptyEvent()
+        switch telling.ready {
         case .message(let message):
-            guard let callback = unsafe message.isLog ? config.onLog : config.onOutput else { return 0 }
-            unsafe fill(&event, message)
-            unsafe callback(config.context, &event)
-            return 1
+            unsafe t.pointee.callback = unsafe message.isLog ? config.onLog : config.onOutput
+            unsafe t.pointee.context = unsafe config.context
+            unsafe fill(&t.pointee.event, message)
         case .progress(let job, let progress):
-            guard let callback = unsafe job.config.onProgress else { return 0 }
-            unsafe fill(&event, job, MAPE_EVENT_PROGRESS)
-            unsafe event.progress = progress
-            unsafe callback(job.config.context, &event)
-            return 1
+            unsafe t.pointee.callback = unsafe job.config.onProgress
+            unsafe t.pointee.context = unsafe job.config.context
+            unsafe fill(&t.pointee.event, job, MAPE_EVENT_PROGRESS)
+            unsafe t.pointee.event.progress = progress
         case .done(let job, let progress):
-            if let callback = unsafe job.config.onDone {
-                unsafe fill(&event, job, MAPE_EVENT_DONE)
-                unsafe event.progress = progress
-                unsafe callback(job.config.context, &event)
-            }
-            locked { if job.ownsItself && !job.isReleased { release(job) } }
-            return unsafe job.config.onDone == nil ? 0 : 1
-        case .items(let job, let segment, let place, let offset, let count, let crashes):
-            unsafe fill(&event, job, MAPE_EVENT_ITEM)
-            let told = unsafe tellItems(job, segment, offset, count, crashes, &event, end)
-            locked {
-                self.told(job, place: place, told, keepHeld: false)
-                letGoOfHeld()
-            }
-            return told
+            unsafe t.pointee.callback = unsafe job.config.onDone
+            unsafe t.pointee.context = unsafe job.config.context
+            unsafe fill(&t.pointee.event, job, MAPE_EVENT_DONE)
+            unsafe t.pointee.event.progress = progress
+        case .items(let job, let segment, _, let offset, let count, let crashes):
+            unsafe t.pointee.callback = unsafe job.config.onItem
+            unsafe t.pointee.context = unsafe job.config.context
+            unsafe fill(&t.pointee.event, job, MAPE_EVENT_ITEM)
+            unsafe t.pointee.event.index = segment.first + offset
+            unsafe t.pointee.is_items = 1
+            unsafe t.pointee.count = count
+            unsafe t.pointee.told = unsafe job.config.onItem == nil ? count : 0
+            unsafe t.pointee.released = unsafe mapb_load32(releases)
+            // What is the same for all of a range's results is written once.
+            let isPlain = segment.table == nil && segment.outcome == nil && crashes.isEmpty
+            unsafe t.pointee.is_plain = isPlain ? 1 : 0
+            unsafe t.pointee.size = isPlain ? segment.size : 0
+            unsafe tellItem(t)
+        }
+        return true
+    }
+
+    /// The event of an item: the first that is not told.
+    fileprivate func tellItem(_ t: UnsafeMutablePointer<mapb_telling>) {
+        let telling = unsafe Unmanaged<Telling>.fromOpaque(t.pointee.items).takeUnretainedValue()
+        guard case .items(_, let segment, _, let offset, let count, let crashes) = telling.ready,
+            unsafe t.pointee.told < count
+        else { return }
+        unsafe segment.read(offset + t.pointee.told, into: &t.pointee.event.result)
+        unsafe t.pointee.event.result.attempts = unsafe Job.attempts(
+            of: t.pointee.event.index, t.pointee.event.result, crashes: crashes)
+    }
+
+    /// What was made ready was told. How many events that is; -1: somebody took this dispatch for one that was left.
+    fileprivate func told(_ t: UnsafeMutablePointer<mapb_telling>) -> Int64 {
+        let count = locked { () -> Int64 in
+            guard unsafe events.caller?.number == t.pointee.mark.number, let telling = events.telling else { return -1 }
+            events.telling = nil
+            unsafe Unmanaged.passUnretained(telling).release()
+            return finish(telling, told: unsafe t.pointee.told)
+        }
+        return unsafe count > 0 && t.pointee.callback == nil && t.pointee.is_items == 0 ? 0 : count
+    }
+
+    /// What was told is done with. Under the lock. Returns how many events it was.
+    private func finish(_ telling: Telling, told count: UInt64) -> Int64 {
+        switch telling.ready {
+        case .message, .progress: return 1
+        case .done(let job, _):
+            if job.ownsItself && !job.isReleased { release(job) }
+            return 1
+        case .items(let job, _, let place, _, _, _):
+            told(job, place: place, count, keepHeld: false)
+            letGoOfHeld()
+            return Int64(count)
         }
     }
 
-    /// Calls back for items of a segment. Returns how many were told.
-    private func tellItems(
-        _ job: Job, _ segment: Segment, _ offset: UInt64, _ count: UInt64, _ crashes: [UInt64: UInt32],
-        _ event: inout mape_event, _ end: Int64
-    ) -> UInt64 {
-        guard let callback = unsafe job.config.onItem else { return count }
-        let context = unsafe job.config.context
-        let released = unsafe mapb_load32(releases)
-        // What is the same for all of a range's results is written once.
-        let isPlain = segment.table == nil && segment.outcome == nil && crashes.isEmpty
-        let size = isPlain ? Int(segment.size) : 0
-        unsafe segment.read(offset, into: &event.result)
-        unsafe event.index = segment.first + offset
-        unsafe event.result.attempts = unsafe Job.attempts(of: event.index, event.result, crashes: crashes)
-        var told: UInt64 = 0
-        while true {
-            unsafe callback(context, &event)
-            told += 1
-            // A callback may have released the job: look under the lock.
-            if unsafe told == count || mapb_load32(releases) != released { return told }
-            if end != .max && mapb_now() >= end { return told }
-            unsafe event.index += 1
-            if isPlain {
-                if let data = unsafe event.result.data { unsafe event.result.data = unsafe data + size }
-            } else {
-                unsafe segment.read(offset + told, into: &event.result)
-                unsafe event.result.attempts = unsafe Job.attempts(of: event.index, event.result, crashes: crashes)
-            }
+    fileprivate func endTelling(_ t: UnsafeMutablePointer<mapb_telling>) {
+        let isMine = locked { () -> Bool in
+            guard unsafe events.caller?.number == t.pointee.mark.number else { return false }
+            unsafe events.caller = nil
+            return true
         }
+        if isMine { unsafe Unmanaged.passUnretained(self).release() }
     }
 
     // MARK: - Pull
 
-    /// Fetches one event, waiting for it until the deadline. Nil: there was none.
-    func nextEvent(timeout: Int64) throws(MapError) -> mape_event? {
-        let end = deadline(after: timeout)
-        try locked { () throws(MapError) in
-            try enterEvents()
-            pump()
-        }
-        defer { locked { events.isBusy = false } }
-        if let event = unsafe locked({ unsafe fetch() }) { return unsafe event }
-        if timeout == 0 { return nil }
-        return unsafe wait(until: end) { unsafe fetch() }
-    }
-
-    private func fetch() -> mape_event? {
+    /// The next event, for mape_next_event. Under the lock.
+    func fetch() -> mape_event? {
         var event = unsafe emptyEvent()
         guard let ready = nextReady(1) else { return nil }
         switch ready {
@@ -259,3 +309,27 @@ extension Pool {
         unsafe event.context = unsafe job.config.context
     }
 }
+
+@_cdecl("mapb_tell_begin")
+func tellBegin(_ t: UnsafeMutablePointer<mapb_telling>, _ handle: UnsafeMutableRawPointer?, _ budget: Int64) -> Int32 {
+    unsafe enterHeld(OpaquePointer(handle), .pool, "pool") { (pool, _) throws(MapError) in
+        try unsafe pool.beginTelling(t, budget: budget)
+        return MAPE_OK.rawValue
+    }
+}
+
+private func pool(of t: UnsafeMutablePointer<mapb_telling>) -> Pool {
+    unsafe Unmanaged<Pool>.fromOpaque(t.pointee.pool).takeUnretainedValue()
+}
+
+@_cdecl("mapb_tell_next")
+func tellNext(_ t: UnsafeMutablePointer<mapb_telling>) -> Int32 { unsafe pool(of: t).tellNext(t) ? 1 : 0 }
+
+@_cdecl("mapb_tell_item")
+func tellItem(_ t: UnsafeMutablePointer<mapb_telling>) { unsafe pool(of: t).tellItem(t) }
+
+@_cdecl("mapb_told")
+func told(_ t: UnsafeMutablePointer<mapb_telling>) -> Int64 { unsafe pool(of: t).told(t) }
+
+@_cdecl("mapb_tell_end")
+func tellEnd(_ t: UnsafeMutablePointer<mapb_telling>) { unsafe pool(of: t).endTelling(t) }

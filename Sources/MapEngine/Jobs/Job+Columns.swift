@@ -12,7 +12,7 @@ import CMapBridge
     let size: UInt64
 }
 
-extension Job {
+extension Results {
     /// Copies results into columns; nothing is written when something does not fit.
     /// - Returns: how many calls have no result.
     func gather(_ prototype: Prototype, into columns: [OutputColumn]) throws(MapError) -> UInt64 {

@@ -40,6 +40,41 @@ extension Job {
         return crashed + (ranItself || timedOut ? 1 : 0)
     }
 
+    func progress(now: Int64, partial: Double) -> mape_progress {
+        var p = mape_progress()
+        p.struct_size = MemoryLayout<mape_progress>.size
+        p.total = total
+        p.done = ended
+        p.running = running
+        p.ok = counts[Int(MAPE_ITEM_OK.rawValue)]
+        p.failed = counts[Int(MAPE_ITEM_FAILED.rawValue)]
+        p.crashed = counts[Int(MAPE_ITEM_CRASHED.rawValue)]
+        p.timed_out = counts[Int(MAPE_ITEM_TIMED_OUT.rawValue)]
+        p.cancelled = counts[Int(MAPE_ITEM_CANCELLED.rawValue)]
+        p.abandoned = counts[Int(MAPE_ITEM_ABANDONED.rawValue)]
+        p.undelivered = undelivered
+        if isDone {
+            p.fraction = 1
+        } else if total > 0 {
+            p.fraction = min(1, (Double(ended) + min(partial, Double(running))) / Double(total))
+        }
+        p.elapsed_ns = (isDone ? doneAt : now) - submitted
+        p.is_done = isDone ? 1 : 0
+        return p
+    }
+}
+
+/// A job's results as they are at one moment. Read without the pool's lock, while the job is pinned.
+struct Results {
+    let segments: [Segment?]
+    let total: UInt64
+}
+
+extension Job {
+    var results: Results { Results(segments: segments, total: total) }
+}
+
+extension Results {
     /// Copies results into an array of the host. Nothing is written when something does not fit.
     /// - Returns: how many items have no result.
     func gather(into target: UnsafeMutableRawPointer, size: UInt64, stride: UInt64) throws(MapError) -> UInt64 {
@@ -92,28 +127,5 @@ extension Job {
         for (i, entry) in table.entries.enumerated() where entry.failure < 0 {
             try check(segment.first + UInt64(i), entry.size)
         }
-    }
-
-    func progress(now: Int64, partial: Double) -> mape_progress {
-        var p = mape_progress()
-        p.struct_size = MemoryLayout<mape_progress>.size
-        p.total = total
-        p.done = ended
-        p.running = running
-        p.ok = counts[Int(MAPE_ITEM_OK.rawValue)]
-        p.failed = counts[Int(MAPE_ITEM_FAILED.rawValue)]
-        p.crashed = counts[Int(MAPE_ITEM_CRASHED.rawValue)]
-        p.timed_out = counts[Int(MAPE_ITEM_TIMED_OUT.rawValue)]
-        p.cancelled = counts[Int(MAPE_ITEM_CANCELLED.rawValue)]
-        p.abandoned = counts[Int(MAPE_ITEM_ABANDONED.rawValue)]
-        p.undelivered = undelivered
-        if isDone {
-            p.fraction = 1
-        } else if total > 0 {
-            p.fraction = min(1, (Double(ended) + min(partial, Double(running))) / Double(total))
-        }
-        p.elapsed_ns = (isDone ? doneAt : now) - submitted
-        p.is_done = isDone ? 1 : 0
-        return p
     }
 }

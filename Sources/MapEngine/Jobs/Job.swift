@@ -69,6 +69,15 @@ final class Job {
     var ending: Outcome?
     var endingSince: Int64 = 0
     var isReleased = false
+    /// Whoever waits for it need not any longer: its proxy is being destroyed.
+    var isGivenUp = false
+    /// Threads that copy into its input, or out of it, without the lock: it stays where it is until they have done.
+    private var inputPins = 0
+    /// The same for its results.
+    private var resultPins = 0
+    /// What was put off because of them.
+    private var inputIsDue = false
+    private var dropIsDue = false
     /// Ended items that the pool's figures have.
     var countedItems: UInt64 = 0
     var isDone = false
@@ -124,8 +133,14 @@ final class Job {
         if used.add(buffer) { buffer.retain() }
     }
 
-    /// The buffer it has kept last, when a stretch of the input memory lies in that.
-    func lastBuffer(holding offset: UInt64, _ count: UInt64) -> Buffer? { used.lastHolding(offset, count) }
+    /// The one of them that holds a stretch of the input memory.
+    func buffer(holding offset: UInt64, _ count: UInt64) -> Buffer? { used.holding(offset, count) }
+
+    /// The same for those that were retained for this job.
+    func adopt(_ buffers: UsedBuffers) { used = buffers }
+
+    /// Nothing of it that waits will run.
+    var isEnded: Bool { ending != nil || isDone || function.failure != nil }
 
     var isStream: Bool { stream != nil }
     var deadline: Int64 { later(submitted, by: config.jobTimeout) }
@@ -281,8 +296,37 @@ final class Job {
         discard(segment)
     }
 
-    /// Drops every result.
+    // MARK: - Pins
+
+    func pinInput() { inputPins += 1 }
+
+    /// True when its input may be freed now; false: unpinInput says so later.
+    func mayFreeInput() -> Bool {
+        inputIsDue = inputPins > 0
+        return !inputIsDue
+    }
+
+    /// True when the input is to be freed that could not be before.
+    func unpinInput() -> Bool {
+        inputPins -= 1
+        return inputIsDue && inputPins == 0
+    }
+
+    /// What its results are now. They stay so until `unpinResults`.
+    func pinResults() -> Results {
+        resultPins += 1
+        return results
+    }
+
+    func unpinResults() {
+        resultPins -= 1
+        if resultPins == 0 && dropIsDue { dropAll() }
+    }
+
+    /// Drops every result; those that somebody copies, afterwards.
     func dropAll() {
+        dropIsDue = resultPins > 0
+        if dropIsDue { return }
         for case let segment? in segments { discard(segment) }
         segments = []
         freePlaces = []

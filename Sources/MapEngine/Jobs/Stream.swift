@@ -1,7 +1,8 @@
 // The input side of a stream: a ring of spans in the input memory, and blocks that items are packed into.
 //
 // Item i's span is number i & mask of the ring. A place is used again when its item has ended, so no more than `capacity` items
-// lie between the lowest that has not ended and the next.
+// lie between the lowest that has not ended and the next. Places are given under the pool's lock, bytes are copied without it:
+// Pool+Streams.swift.
 
 import CMapBridge
 
@@ -33,6 +34,14 @@ import CMapBridge
         var live: Int
     }
 
+    /// Blocks of which every item has ended while bytes were copied.
+    private var emptied: [Int] = []
+    private var isCopying = false
+    /// Held by the thread that pushes, and not while it waits for anything of the pool's but its lock.
+    let pushing = Lock()
+    /// Made when first used, by whoever holds `pushing`.
+    private(set) lazy var scratch = PushScratch()
+
     var finished: Bool { isFinished }
     func finish() { isFinished = true }
 
@@ -54,15 +63,16 @@ import CMapBridge
     /// How many items from number `index` on have a place in the ring.
     func room(from index: UInt64) -> UInt64 { index - low < capacity ? capacity - (index - low) : 0 }
 
-    /// Copies items in as long as they need nothing but room in the current block. Returns how many.
-    func putPacked(_ items: UnsafePointer<mape_span>, _ count: Int, at first: UInt64) -> Int {
+    /// Gives places to items as long as they need nothing but room in the current block. Returns how many.
+    func placePacked(_ scratch: PushScratch, _ from: Int, _ to: Int, at first: UInt64) -> Int {
         guard current >= 0 else { return 0 }
         let packed = unsafe blocks + current
         // All in locals: whatever is written could else have changed them.
         let block = unsafe packed.pointee.block
-        let target = unsafe input.at(block.offset, as: UInt8.self)
         let lines = unsafe input.at(spans, as: mapb_span.self)
         let places = unsafe self.places
+        let items = unsafe scratch.spans
+        let targets = unsafe scratch.targets
         let mask = capacity - 1
         let own = input.range
         // Nothing that goes into a block passes the end of the addresses from below here; what lies beyond is judged item by item.
@@ -70,20 +80,15 @@ import CMapBridge
         let place = Place(block: Int32(current), hasEnded: false)
         var used = unsafe packed.pointee.used
         var done = 0
-        while done < count {
-            let item = unsafe items[done]
+        while from + done < to {
+            let item = unsafe items[from + done]
             let size = unsafe UInt64(bitPattern: Int64(item.size))
             guard let data = unsafe item.data, size > 0, size <= block.count else { break }
             guard UInt(bitPattern: data) < far else { break }
             let rounded = (size + 15) & ~15
             guard rounded <= block.count - used, !own.contains(UInt(bitPattern: data)) else { break }
-            let to = unsafe UnsafeMutableRawPointer(target + Int(used))
-            if size == 8 {
-                unsafe to.storeBytes(of: data.loadUnaligned(as: UInt64.self), as: UInt64.self)
-            } else {
-                unsafe to.copyMemory(from: data, byteCount: Int(size))
-            }
             let at = Int((first &+ UInt64(done)) & mask)
+            unsafe targets[from + done] = block.offset &+ used
             unsafe lines[at] = mapb_span(offset: block.offset &+ used, size: size)
             unsafe places[at] = place
             used &+= rounded
@@ -94,10 +99,12 @@ import CMapBridge
         return done
     }
 
-    /// Copies an item in, or notes where in the input memory it lies.
-    func put(_ index: UInt64, _ bytes: UnsafeRawPointer?, _ size: UInt64) throws(MapError) {
+    /// Gives a place to an item, or notes where in the input memory it lies. Returns where its bytes are to go; PushScratch.nowhere when
+    /// there are none to copy.
+    func place(_ index: UInt64, _ bytes: UnsafeRawPointer?, _ size: UInt64) throws(MapError) -> UInt64 {
         var span = mapb_span(offset: 0, size: size)
         var number = -1
+        var target = PushScratch.nowhere
         if size > 0, let bytes = unsafe bytes {
             if let inside = unsafe input.offset(of: bytes) {
                 span.offset = inside
@@ -105,7 +112,7 @@ import CMapBridge
                 number = try block(for: size)
                 let packed = unsafe blocks + number
                 span.offset = unsafe packed.pointee.block.offset + packed.pointee.used
-                unsafe input.copy(bytes, Int(size), to: span.offset)
+                target = span.offset
                 unsafe packed.pointee.used += (size + 15) & ~15
                 unsafe packed.pointee.live += 1
             }
@@ -113,6 +120,28 @@ import CMapBridge
         let at = Int(index & (capacity - 1))
         unsafe input.at(spans, as: mapb_span.self)[at] = span
         unsafe places[at] = Place(block: Int32(number), hasEnded: false)
+        return target
+    }
+
+    // MARK: - While bytes are copied without the lock
+
+    /// Keeps the block that an item lies in, until `letGo`. Nil: it lies in none.
+    func hold(_ index: UInt64) -> Int? {
+        let number = unsafe Int(places[Int(index & (capacity - 1))].block)
+        guard number >= 0 else { return nil }
+        unsafe blocks[number].live += 1
+        return number
+    }
+
+    func letGo(_ number: Int) { leave(number, 1) }
+
+    /// From now on no block is freed or begun anew: a thread writes into some of them.
+    func beginCopying() { isCopying = true }
+
+    func endCopying() {
+        isCopying = false
+        for number in emptied where unsafe blocks[number].live == 0 && blocks[number].block.count > 0 { empty(number) }
+        emptied.removeAll(keepingCapacity: true)
     }
 
     /// The number of a block with room.
@@ -165,7 +194,11 @@ import CMapBridge
         let packed = unsafe blocks + number
         unsafe packed.pointee.live -= count
         if unsafe packed.pointee.live > 0 { return }
-        if number == current { unsafe packed.pointee.used = 0 } else { free(number) }
+        if isCopying { emptied.append(number) } else { empty(number) }
+    }
+
+    private func empty(_ number: Int) {
+        if number == current { unsafe blocks[number].used = 0 } else { free(number) }
     }
 
     /// Gives back all blocks; the stream is over.
@@ -176,5 +209,88 @@ import CMapBridge
         blockCount = 0
         freeBlocks = []
         current = -1
+    }
+}
+
+/// What a push works with: the host's spans as they were read, where their bytes go, and those that are few.
+@safe final class PushScratch {
+    static let nowhere = UInt64.max
+
+    let spans: UnsafeMutablePointer<mape_span>
+    let targets: UnsafeMutablePointer<UInt64>
+    private let staged: UnsafeMutableRawPointer
+    /// Items that there will be room for, as it was before: so that few are read in vain.
+    private(set) var expected = Policy.pushedAtOnce
+
+    init() {
+        unsafe spans = .allocate(capacity: Policy.pushedAtOnce)
+        unsafe targets = .allocate(capacity: Policy.pushedAtOnce)
+        unsafe staged = .allocate(byteCount: Policy.stagedBytes, alignment: 16)
+    }
+
+    deinit {
+        unsafe spans.deallocate()
+        unsafe targets.deallocate()
+        unsafe staged.deallocate()
+    }
+
+    func expect(after taken: Int, of some: Int) {
+        let next = taken < some ? max(64, taken + taken / 4) : max(expected, some * 2)
+        expected = min(Policy.pushedAtOnce, next)
+    }
+
+    /// Reads spans of the host, and their bytes when those are few. True: all are staged.
+    func read(_ items: UnsafePointer<mape_span>, _ count: Int, _ input: InputMemory) -> Bool {
+        // All in locals: whatever is written could else have changed them.
+        let spans = unsafe self.spans
+        let staged = unsafe self.staged
+        let own = input.range
+        // What may pass the end of the addresses is judged before it is read: Pool.place.
+        let far = UInt(mapb_common_end) - UInt(Policy.stagedBytes)
+        unsafe spans.update(from: items, count: count)
+        var at = 0
+        for i in 0..<count {
+            let item = unsafe spans[i]
+            let size = unsafe item.size
+            // What lies in the input memory is read by workers, where it is.
+            guard let data = unsafe item.data, size > 0, !own.contains(UInt(bitPattern: data)) else { continue }
+            guard size <= Policy.stagedBytes - at, UInt(bitPattern: data) < far else { return false }
+            if size == 8 {
+                unsafe staged.storeBytes(of: data.loadUnaligned(as: UInt64.self), toByteOffset: at, as: UInt64.self)
+            } else {
+                unsafe (staged + at).copyMemory(from: data, byteCount: size)
+            }
+            at += (size + 7) & ~7
+        }
+        return true
+    }
+
+    /// Copies the bytes of the first items from where they are staged. Under the lock.
+    func copyStaged(_ count: Int, _ input: InputMemory) {
+        let base = unsafe UnsafeMutableRawPointer(input.base)
+        let spans = unsafe self.spans
+        let targets = unsafe self.targets
+        let staged = unsafe self.staged
+        var at = 0
+        for i in 0..<count {
+            let target = unsafe targets[i]
+            if target == Self.nowhere { continue }
+            let size = unsafe spans[i].size
+            if size == 8 {
+                unsafe (base + Int(target)).storeBytes(of: (staged + at).load(as: UInt64.self), as: UInt64.self)
+            } else {
+                unsafe (base + Int(target)).copyMemory(from: staged + at, byteCount: size)
+            }
+            at += (size + 7) & ~7
+        }
+    }
+
+    /// Copies the bytes of the first items from the host's memory. Without the lock.
+    func copy(_ count: Int, _ input: InputMemory) {
+        for i in 0..<count {
+            let item = unsafe spans[i]
+            guard let data = unsafe item.data, unsafe item.size > 0, unsafe targets[i] != Self.nowhere else { continue }
+            unsafe input.copy(data, item.size, to: targets[i])
+        }
     }
 }

@@ -52,21 +52,22 @@ struct Extents {
                 let whole = runs[r].stretches[i]
                 let start = (whole.offset + alignment - 1) & ~(alignment - 1)
                 guard start <= whole.end, whole.end - start >= count else { continue }
-                let head = Extent(offset: whole.offset, count: start - whole.offset)
-                let tail = Extent(offset: start + count, count: whole.end - start - count)
-                total -= count
-                if head.count > 0 {
-                    change(r, i, to: head)
-                    if tail.count > 0 { insert(tail, r, i + 1) }
-                } else if tail.count > 0 {
-                    change(r, i, to: tail)
-                } else {
-                    remove(r, i)
-                }
+                cut(Extent(offset: start, count: count), out: r, i)
                 return start
             }
         }
         return nil
+    }
+
+    /// Takes a certain stretch; false when not all of it is free.
+    mutating func take(_ extent: Extent) -> Bool {
+        let r = run(of: extent.offset + 1)
+        let i = place(of: extent.offset + 1, in: r) - 1
+        guard i >= 0, runs[r].stretches[i].offset <= extent.offset, runs[r].stretches[i].end >= extent.end else {
+            return false
+        }
+        cut(extent, out: r, i)
+        return true
     }
 
     /// Takes the whole first stretch of at least `least` bytes.
@@ -138,6 +139,22 @@ struct Extents {
             if runs[run].stretches[middle].offset < offset { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+
+    /// Takes a part of a stretch.
+    private mutating func cut(_ part: Extent, out r: Int, _ i: Int) {
+        let whole = runs[r].stretches[i]
+        let head = Extent(offset: whole.offset, count: part.offset - whole.offset)
+        let tail = Extent(offset: part.end, count: whole.end - part.end)
+        total -= part.count
+        if head.count > 0 {
+            change(r, i, to: head)
+            if tail.count > 0 { insert(tail, r, i + 1) }
+        } else if tail.count > 0 {
+            change(r, i, to: tail)
+        } else {
+            remove(r, i)
+        }
     }
 
     private mutating func change(_ r: Int, _ i: Int, to stretch: Extent) {

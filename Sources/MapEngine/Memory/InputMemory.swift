@@ -1,4 +1,7 @@
 // The pool's input memory: doorbell, inboxes, and the arena with inputs, records and globals. The host alone writes it.
+//
+// It has a lock of its own, held for a search through what is free and never while bytes move: so blocks are allocated, filled and freed
+// with and without the pool's lock.
 
 import CMapBridge
 
@@ -7,11 +10,16 @@ typealias Block = Extent
 
 @safe final class InputMemory {
     private let memory: SharedMemory
+    private let guardLock = Lock()
     private var extents: Extents
     /// Bytes that are free but may still have pages.
     private var warm: UInt64 = 0
     private let arenaStart: UInt64
-    private(set) var used: UInt64 = 0
+    private var usedBytes: UInt64 = 0
+    /// A free stretch is out of `extents`, and its pages are being given back.
+    private var isTrimming = false
+    /// Held meanwhile.
+    private let trimLock = Lock()
 
     var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
     var size: UInt64 { memory.size }
@@ -37,17 +45,40 @@ typealias Block = Extent
     /// Takes `count` bytes, at least 1. They are zero only when `zeroed`.
     func take(_ count: UInt64, alignment: UInt64 = 64, zeroed: Bool = false) throws(MapError) -> Block {
         let rounded = (max(count, 1) + 63) & ~63
-        guard count <= memory.size, let offset = extents.take(rounded, alignment: alignment) else {
+        guard count <= memory.size, let offset = find(rounded, alignment) else {
             throw MapError(
                 MAPE_E_MEMORY,
                 "the pool's input memory has no \(count) bytes left (\(used) of \(memory.size) in use): release jobs and buffers, or set config.input_reserve higher"
             )
         }
-        used += rounded
-        warm = warm > rounded ? warm - rounded : 0
         let block = Block(offset: offset, count: rounded)
         if zeroed { clear(block) }
         return block
+    }
+
+    private func find(_ count: UInt64, _ alignment: UInt64) -> UInt64? {
+        guardLock.lock()
+        defer { guardLock.unlock() }
+        while true {
+            if let offset = extents.take(count, alignment: alignment) {
+                usedBytes += count
+                warm = warm > count ? warm - count : 0
+                return offset
+            }
+            // What is missing may be what is being trimmed.
+            if !isTrimming { return nil }
+            guardLock.unlock()
+            trimLock.lock()
+            trimLock.unlock()
+            guardLock.lock()
+        }
+    }
+
+    /// Bytes in blocks.
+    var used: UInt64 {
+        guardLock.lock()
+        defer { guardLock.unlock() }
+        return usedBytes
     }
 
     private func clear(_ block: Block) {
@@ -64,20 +95,51 @@ typealias Block = Extent
     }
 
     func give(_ block: Block) {
-        used -= block.count
+        guardLock.lock()
+        usedBytes -= block.count
         extents.give(block)
         warm += block.count
+        guardLock.unlock()
     }
 
     /// More pages lie idle than are worth keeping.
-    var hasExcess: Bool { warm > Policy.warmInput }
+    var hasExcess: Bool {
+        guardLock.lock()
+        defer { guardLock.unlock() }
+        return warm > Policy.warmInput
+    }
 
-    /// Gives the pages of what is free back to the system.
+    /// Gives the pages of what is free back to the system, piece by piece. Without the pool's lock: it takes its time.
     func trim() {
-        for extent in extents.free where extent.count >= Policy.giveBackLeast {
-            memory.giveBack(extent.offset, extent.count)
-        }
+        guardLock.lock()
+        let free = extents.free
         warm = 0
+        guardLock.unlock()
+        for extent in free where extent.count >= Policy.giveBackLeast {
+            var start = extent.offset
+            while start < extent.end {
+                let piece = Extent(offset: start, count: min(extent.end - start, Policy.trimPiece))
+                trim(piece)
+                start = piece.end
+            }
+        }
+    }
+
+    /// The same for one stretch, unless some of it is used again.
+    private func trim(_ piece: Extent) {
+        trimLock.lock()
+        guardLock.lock()
+        isTrimming = extents.take(piece)
+        let isFree = isTrimming
+        guardLock.unlock()
+        if isFree {
+            memory.giveBack(piece.offset, piece.count)
+            guardLock.lock()
+            extents.give(piece)
+            isTrimming = false
+            guardLock.unlock()
+        }
+        trimLock.unlock()
     }
 
     /// Typed access to a place in the arena.

@@ -75,10 +75,11 @@ struct Used {
         unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)
     }
 
-    /// - figures: those of its pool.
-    init(reserve: UInt64, figures: OutputFigures = OutputFigures()) throws(MapError) {
+    /// - figures: those of its pool. leftovers: who unmaps it; nil: whoever lets go of it last.
+    init(reserve: UInt64, figures: OutputFigures = OutputFigures(), leftovers: Leftovers? = nil) throws(MapError) {
         self.figures = figures
-        memory = try SharedMemory(name: "mapengine-output", size: reserve, least: Policy.leastReserve)
+        memory = try SharedMemory(
+            name: "mapengine-output", size: reserve, least: Policy.leastReserve, leftovers: leftovers)
         wild = UInt64(MAPB_RESULTS_OFFSET)
         highest = wild
     }
@@ -162,13 +163,17 @@ struct Used {
     /// More pages lie idle than are worth keeping.
     var hasExcess: Bool { warm > Policy.warmOutput }
 
-    /// Gives the pages of what is free back to the system. Only while its worker has nothing to write.
-    func trim() {
-        for extent in extents.free where extent.count >= Policy.giveBackLeast {
-            memory.giveBack(extent.offset, extent.count)
-        }
-        memory.giveBack(wild, highest - wild)
+    /// What is free and may have pages. Until they were given back its worker must be given nothing.
+    func beginTrim() -> [Extent] {
+        var free = extents.free.filter { $0.count >= Policy.giveBackLeast }
+        free.append(Extent(offset: wild, count: highest - wild))
         highest = wild
         warm = 0
+        return free
+    }
+
+    /// Gives pages back to the system. Without the pool's lock.
+    func giveBack(_ free: [Extent]) {
+        for extent in free { memory.giveBack(extent.offset, extent.count) }
     }
 }

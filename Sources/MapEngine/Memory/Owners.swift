@@ -48,9 +48,12 @@ struct Bell: ~Copyable {
     let size: UInt64
     /// The memfd, until it was handed over.
     private var file: Descriptor?
+    /// Who unmaps it in the end; nil: its owner's end does.
+    private let leftovers: Leftovers?
 
     /// Reserves address space; pages come as they are touched. Halves the size, down to `least`, while the system refuses.
-    init(name: String, size wanted: UInt64, least: UInt64) throws(MapError) {
+    init(name: String, size wanted: UInt64, least: UInt64, leftovers: Leftovers? = nil) throws(MapError) {
+        self.leftovers = leftovers
         // A file larger than RLIMIT_FSIZE would raise SIGXFSZ in the host; memory without a name counts as one.
         let largest = mapb_limit(1)
         guard largest >= least else {
@@ -96,24 +99,59 @@ struct Bell: ~Copyable {
         if start < end { unsafe mapb_give_back(base + Int(start), end - start) }
     }
 
-    deinit { unsafe mapb_unmap(base, size) }
+    deinit {
+        if let leftovers { unsafe leftovers.add(base, size) } else { unsafe mapb_unmap(base, size) }
+    }
 }
 
-/// A mutual exclusion lock of this process.
+/// A mutual exclusion lock of this process, fair to those who wait long: mapb_wait.h. Not to be taken twice by one thread.
 @safe final class Lock: @unchecked Sendable {
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let word: UnsafeMutablePointer<mapb_lock>
 
     init() {
-        unsafe mutex = .allocate(capacity: 1)
-        unsafe pthread_mutex_init(mutex, nil)
+        unsafe word = .allocate(capacity: 1)
+        unsafe word.initialize(to: mapb_lock(state: 0, hungry: 0))
     }
 
-    func lock() { unsafe pthread_mutex_lock(mutex) }
-    func unlock() { unsafe pthread_mutex_unlock(mutex) }
+    func lock() { unsafe mapb_lock_take(word) }
+    func unlock() { unsafe mapb_lock_leave(word) }
+
+    deinit { unsafe word.deallocate() }
+}
+
+/// Mappings that nobody needs any more. Unmapping takes the longer the more pages there are, so it is done where no lock is held.
+@safe final class Leftovers: @unchecked Sendable {
+    private let guardLock = Lock()
+    private var mappings: [(base: UnsafeMutablePointer<UInt8>, size: UInt64)] = unsafe []
+    private let count: UnsafeMutablePointer<UInt32>
+
+    init() {
+        unsafe count = .allocate(capacity: 1)
+        unsafe count.initialize(to: 0)
+    }
 
     deinit {
-        unsafe pthread_mutex_destroy(mutex)
-        unsafe mutex.deallocate()
+        clear()
+        unsafe count.deallocate()
+    }
+
+    var isEmpty: Bool { unsafe mapb_peek32(count) == 0 }
+
+    func add(_ base: UnsafeMutablePointer<UInt8>, _ size: UInt64) {
+        guardLock.lock()
+        unsafe mappings.append((base, size))
+        unsafe mapb_store32(count, UInt32(mappings.count))
+        guardLock.unlock()
+    }
+
+    /// Unmaps them. Without the pool's lock.
+    func clear() {
+        guardLock.lock()
+        let old = unsafe mappings
+        unsafe mappings = unsafe []
+        unsafe mapb_store32(count, 0)
+        guardLock.unlock()
+        unsafe old.forEach { unsafe mapb_unmap($0.base, $0.size) }
     }
 }
 

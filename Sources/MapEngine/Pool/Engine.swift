@@ -33,6 +33,7 @@ extension Pool {
                 return next == .max ? -1 : max(0, next - now)
             }
             writeCrashFiles()
+            trimWhatIsDue()
             guard let sleep else { return }
             let count = unsafe mapb_epoll_wait(epoll.number, &tags, Int32(tags.count), sleep)
             if count < 0 {
@@ -52,7 +53,7 @@ extension Pool {
         checkTimes(now)
         if slowStart.growIfDue(now) { assign() }
         if now >= takeBackAt { takeBackIfDue(now) }
-        trimIfDue(now)
+        chooseWhatToTrim(now)
         var next = min(nextDeadline(now), takeBackAt, trimAt)
         if !waiting.hasLeader {
             if life == .running && now < attendedUntil {
@@ -96,13 +97,37 @@ extension Pool {
         engineMustWake(by: trimAt)
     }
 
-    private func trimIfDue(_ now: Int64) {
+    private func chooseWhatToTrim(_ now: Int64) {
         guard now >= trimAt else { return }
         trimAt = .max
-        if input.hasExcess { input.trim() }
+        trimsInput = input.hasExcess
         for worker in workers {
-            guard let region = worker.region, region.hasExcess else { continue }
-            if worker.isBusy { trimAt = now + Policy.trimAfter } else { region.trim() }
+            guard let region = worker.region, region.hasExcess, worker.state == .ready else { continue }
+            if worker.isBusy {
+                trimAt = now + Policy.trimAfter
+            } else {
+                worker.isTrimming = true
+                trims.append((worker, region, region.beginTrim()))
+            }
+        }
+    }
+
+    /// Gives back what was chosen. Without the lock; workers whose memory it is get nothing meanwhile.
+    private func trimWhatIsDue() {
+        if trimsInput {
+            trimsInput = false
+            input.trim()
+        }
+        guard !trims.isEmpty else { return }
+        for (_, region, free) in trims { region.giveBack(free) }
+        locked {
+            for (worker, region, _) in trims where worker.region === region {
+                worker.isTrimming = false
+                sendBacklog(worker)
+                unpark(for: worker)
+            }
+            trims = []
+            assign()
         }
     }
 

@@ -12,7 +12,7 @@ final class Function {
     /// Of run, setup and cleanup; nil for one that is not there or needs none.
     let placed: [Library?]
     let record: Block
-    private let blocks: [Block]
+    fileprivate let blocks: [Block]
     /// Set when no worker can run it: cause and code for its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
@@ -54,16 +54,30 @@ final class Function {
         if failure == nil { failure = outcome }
     }
 
-    /// Writes a description into the input memory.
+    /// A function that has no number yet.
+    struct Draft {
+        fileprivate let make: (UInt32) -> Function
+        fileprivate let record: Block
+        fileprivate let blocks: [Block]
+
+        /// Under the pool's lock.
+        func function(_ id: UInt32, _ input: InputMemory) -> Function {
+            unsafe input.at(record.offset, as: mapb_function.self).pointee.id = id
+            return make(id)
+        }
+
+        func discard(_ input: InputMemory) { blocks.forEach(input.give) }
+    }
+
+    /// Writes a description into the input memory. Without the pool's lock.
     /// - snapshot: addresses of this process are good in workers (a FORK pool that has not started).
     /// - libraries: those of its pool.
     static func make(
-        _ c: mape_function, id: UInt32, input: InputMemory, libraries: Libraries = Libraries(), isFork: Bool,
-        snapshot: Bool
-    ) throws(MapError) -> Function {
+        _ c: mape_function, input: InputMemory, libraries: Libraries = Libraries(), isFork: Bool, snapshot: Bool
+    ) throws(MapError) -> Draft {
         let maker = Maker(input: input, libraries: libraries, isFork: isFork, snapshot: snapshot)
         do {
-            return try unsafe maker.make(c, id: id)
+            return try unsafe maker.make(c)
         } catch {
             maker.blocks.forEach(input.give)
             throw error
@@ -86,7 +100,7 @@ final class Function {
             self.snapshot = snapshot
         }
 
-        func make(_ c: mape_function, id: UInt32) throws(MapError) -> Function {
+        func make(_ c: mape_function) throws(MapError) -> Draft {
             var record = mapb_function()
             let native = try unsafe typed(c)
             let isRange: Bool
@@ -143,7 +157,6 @@ final class Function {
                 record.cleanup = try unsafe place(
                     unsafeBitCast(c.cleanup, to: UnsafeRawPointer?.self), "function.cleanup")
             }
-            record.id = id
             record.is_range = isRange ? 1 : 0
             if let native {
                 let plan = try take(UInt64(native.plan.count))
@@ -157,10 +170,14 @@ final class Function {
             unsafe input.at(block.offset, as: mapb_function.self).pointee = record
             let symbolName =
                 unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
-            return unsafe Function(
-                id: id, name: c.name.map { unsafe String(cString: $0) } ?? symbolName ?? "function \(id)",
-                isRange: isRange,
-                hasCleanup: hasCleanup, native: native, placed: placed, record: block, blocks: blocks)
+            let name = unsafe c.name.map { unsafe String(cString: $0) } ?? symbolName
+            let (placed, blocks) = (placed, blocks)
+            return Draft(
+                make: { id in
+                    Function(
+                        id: id, name: name ?? "function \(id)", isRange: isRange, hasCleanup: hasCleanup,
+                        native: native, placed: placed, record: block, blocks: blocks)
+                }, record: block, blocks: blocks)
         }
 
         /// The prototype of a typed function, or nil for one that has none.

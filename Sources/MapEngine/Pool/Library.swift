@@ -27,7 +27,8 @@ final class Library {
     let file: mapb_file
     /// Input offset of the same.
     let fileOffset: UInt64
-    var standing = Standing.own
+    /// Nil: no function of the pool's lies in it yet.
+    var standing: Standing?
     /// Workers that have died while they loaded it since one came through.
     var deaths: UInt32 = 0
     /// Items that had ended at the last of these: of its functions, for a module of the pool.
@@ -56,15 +57,24 @@ extension Library {
 
 /// A pool's libraries. The same path is another library when another file lies there.
 final class Libraries {
-    private(set) var all: [Library] = []
+    private let guardLock = Lock()
+    /// Guarded by that lock, all else by the pool's.
+    private var all: [Library] = []
     /// What a new one begins as.
     var standing = Library.Standing.own
 
-    /// The library that lies at a path now.
+    /// A function that lies in them was added to the pool. Under the pool's lock.
+    func add(_ added: [Library]) {
+        for library in added where library.standing == nil { library.standing = standing }
+    }
+
+    /// The library that lies at a path now. Without the pool's lock: files are opened and read.
     func at(_ path: UserText, in input: InputMemory) throws(MapError) -> Library {
         var file = mapb_file()
         // A name without a folder is looked for by the loader of each process.
         if path.hasFolder { unsafe path.withCString { unsafe mapb_identify($0, &file) } }
+        guardLock.lock()
+        defer { guardLock.unlock() }
         if let known = all.last(where: { $0.path == path }), mapb_is_same_file(known.file, file) != 0 {
             return known
         }
@@ -77,7 +87,6 @@ final class Libraries {
         unsafe input.at(record.offset, as: mapb_file.self).pointee = file
         let library = Library(
             number: UInt32(all.count), path: path, pathOffset: text.offset, file: file, fileOffset: record.offset)
-        library.standing = standing
         all.append(library)
         return library
     }

@@ -51,6 +51,10 @@ enum Policy {
     static let trimAfter: Int64 = 1_000_000_000
     static let warmInput: UInt64 = 64 << 20
     static let warmOutput: UInt64 = 64 << 20
+    /// So often a thread that waits for a function of the host to return looks whether it was left by a jump, or with its thread.
+    static let lookForLeft: Int64 = 20_000_000
+    /// Free input memory is given back in pieces of this size: so long an allocation may have to wait.
+    static let trimPiece: UInt64 = 16 << 20
     /// Smaller free stretches are not given back: a system call per stretch.
     static let giveBackLeast: UInt64 = 256 << 10
     /// Results go into a freed stretch again from this size on.
@@ -93,6 +97,10 @@ enum Policy {
     static let window: UInt64 = 4096
     static let largestWindow: UInt64 = 1 << 24
     static let progressInterval: Int64 = 50_000_000
+    /// Items that a push to a stream handles at a time, and bytes of them that are small enough to be copied twice: first out of the
+    /// host's memory, then, under the lock, into the stream's. It saves taking the lock once more.
+    static let pushedAtOnce = 1024
+    static let stagedBytes = 8192
     /// Stream items are packed into blocks of this size.
     static let streamBlock: UInt64 = 256 << 10
     /// Texts of workers and of the pool that wait for the host, in bytes; beyond it the oldest go, and are counted.

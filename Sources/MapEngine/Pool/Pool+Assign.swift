@@ -110,7 +110,7 @@ extension Pool {
 
     /// Gives a request that is no range; it waits when the inbox is full.
     func tell(_ worker: Worker, _ work: Assignment.Work) {
-        if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty {
+        if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty && !worker.isTrimming {
             give(worker, work, now: mapb_now())
         } else {
             worker.backlog.append(work)
@@ -119,7 +119,7 @@ extension Pool {
 
     /// Gives what has waited for room in the inbox.
     func sendBacklog(_ worker: Worker) {
-        guard !worker.backlog.isEmpty else { return }
+        guard !worker.backlog.isEmpty, !worker.isTrimming else { return }
         while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() {
             give(worker, work, now: mapb_now())
         }

@@ -67,29 +67,27 @@ import Glibc
 }
 
 extension Pool {
-    /// Makes a job of a typed function's columns and queues it.
-    func submitColumns(_ function: Function, _ config: JobConfig, _ columns: [InputColumn], _ count: UInt64)
-        throws(MapError)
-        -> Job
-    {
-        let prototype = function.native!.prototype
+    /// Finds a place for a typed function's columns, and copies the first rows of them, or all. Without the lock.
+    func prepare(_ prototype: Prototype, _ columns: [InputColumn], _ count: UInt64) throws(MapError) -> Prepared {
         var work = ColumnWork(pool: self, prototype: prototype, columns: columns, count: count)
-        for k in columns.indices { try work.place(k) }
-        let block = try input.take(work.bytes)
-        var record = mapb_job()
-        record.function = function.id
-        record.globals = globals?.block.offset ?? 0
-        record.columns = block.offset + UInt64(MemoryLayout<mapb_job>.size)
-        unsafe input.at(block.offset, as: mapb_job.self).pointee = record
-        let copies = work.write(block.offset)
-        let job = enqueue(function, config, count, block, work.used.list, stream: nil)
-        if !copies.isEmpty, let base = unsafe columns.first?.base {
-            job.copying = unsafe HostItems(
-                base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
-                columns: copies)
-            job.ready = 0
+        do throws(MapError) {
+            for k in columns.indices { try work.place(k) }
+            var prepared = Prepared(block: try input.take(work.bytes), total: count)
+            prepared.used = work.used
+            prepared.record.columns = prepared.block.offset + UInt64(MemoryLayout<mapb_job>.size)
+            let copies = work.write(prepared.block.offset)
+            prepared.ready = count
+            if !copies.isEmpty, let base = unsafe columns.first?.base {
+                prepared.copying = unsafe HostItems(
+                    base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
+                    columns: copies)
+                prepared.copyFirst(into: input)
+            }
+            return prepared
+        } catch {
+            locked { for buffer in work.used.list { letGo(buffer) } }
+            throw error
         }
-        return job
     }
 }
 
@@ -153,8 +151,9 @@ private struct ColumnWork {
         if unsafe UInt(bitPattern: column.base) % alignment == 0, column.stride.magnitude % alignment == 0,
             let offset = unsafe pool.input.offset(of: extent.start)
         {
-            let buffer = try unsafe pool.buffer(offset, extent.bytes, "columns[\(k)].base")
-            used.add(buffer)
+            if unsafe used.holding(offset, extent.bytes) == nil {
+                used.add(try unsafe pool.claim(offset, extent.bytes, "columns[\(k)].base"))
+            }
             places.append(unsafe .inPlace(offset + UInt64(column.base - extent.start)))
             return
         }

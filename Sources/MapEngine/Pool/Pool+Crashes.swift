@@ -47,14 +47,14 @@ extension Pool {
 
     private func save(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String) {
         guard let crashFolder, crashFolder.takesMore else { return }
-        let file: CrashFile
+        let file: (CrashFile, CrashBytes)
         do {
             file = try crashFile(death, outcome, job, index, lines)
         } catch {
             log(MAPE_LOG_WARNING, "\(item(index, job)) is not saved: \(error.message)")
             return
         }
-        crashFolder.add(file, item: item(index, job), worker: death.pid)
+        crashFolder.add(file.0, file.1, item: item(index, job), worker: death.pid)
         if crashFolder.isFull {
             log(MAPE_LOG_INFO, "no more items are saved in \"\(crashFolder.path)\": a pool saves \(Policy.crashFiles)")
         }
@@ -62,9 +62,9 @@ extension Pool {
         engineMustWake(by: mapb_now())
     }
 
-    /// Everything that is needed to run the item again, copied: the job may be gone when it is written.
+    /// Everything that is needed to run the item again. The bytes of the input memory are held: the job may be gone when they are written.
     private func crashFile(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String)
-        throws(MapError) -> CrashFile
+        throws(MapError) -> (CrashFile, CrashBytes)
     {
         let record = unsafe input.at(job.record.offset, as: mapb_job.self).pointee
         let function = unsafe input.at(job.function.record.offset, as: mapb_function.self).pointee
@@ -78,9 +78,6 @@ extension Pool {
                 MAPE_E_OVERFLOW,
                 "its input, the function's data and the globals have \(sizes) bytes, more than the \(Policy.crashFileBytes) of a crash file"
             )
-        }
-        func bytes(_ offset: UInt64, _ count: UInt64) -> [UInt8] {
-            unsafe Array(UnsafeBufferPointer(start: input.base + Int(offset), count: Int(count)))
         }
         func text(_ offset: UInt64) -> UserText { unsafe UserText(input.at(offset, as: CChar.self)) }
         func code(_ place: mapb_place) -> CrashFile.Code { .init(place, text: text) }
@@ -109,19 +106,26 @@ extension Pool {
         file.cleanup = code(function.cleanup)
         file.hasData = function.data != 0
         file.dataIsPointer = function.data_is_pointer != 0
-        if !file.dataIsPointer && function.data_size > 0 { file.data = bytes(function.data, function.data_size) }
-        file.input = span.size > 0 ? bytes(span.offset, span.size) : []
-        file.globals = (job.globals?.values ?? []).map { .init(name: $0.name, bytes: bytes($0.block.offset, $0.size)) }
         file.modules = config.modules
         file.environmentSet = config.environmentSet
         file.environmentUnset = config.environmentUnset
-        return file
+        let hasData = !file.dataIsPointer && function.data_size > 0
+        job.pinInput()
+        let bytes = CrashBytes(
+            job: job, block: job.stream?.hold(index), input: Extent(offset: span.offset, count: span.size),
+            data: hasData ? Extent(offset: function.data, count: function.data_size) : nil, globals: job.globals?.values ?? [])
+        return (file, bytes)
     }
 
     /// Writes what waits to be written. Without the lock: folders can be slow.
     func writeCrashFiles() {
         guard let crashFolder else { return }
-        while let next = locked({ crashFolder.next() }) {
+        while var next = locked({ crashFolder.next() }) {
+            next.bytes.copy(into: &next.file, from: input)
+            locked {
+                if let block = next.bytes.block { next.bytes.job.stream?.letGo(block) }
+                unpin(next.bytes.job)
+            }
             let told = crashFolder.write(next)
             locked { log(told.level, told.text) }
         }

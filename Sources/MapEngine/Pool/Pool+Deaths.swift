@@ -401,7 +401,8 @@ extension Pool {
 
     /// Starts processes in the places that are empty.
     func refill(_ now: Int64) {
-        guard life == .running || (life == .closing && hasUnendedJobs), failure == nil else { return }
+        // In a shutdown only for items that are still to run: a worker that starts while others are asked to end would be missed.
+        guard life == .running || (life == .closing && hasJobsToRun), failure == nil else { return }
         // The brake holds: those that are starting decide whether the pool goes on.
         if table.empty.isEmpty { return }
         if failedStarts >= config.restarts && table.ready.isEmpty && workers.contains(where: { $0.state == .starting }) {
@@ -417,7 +418,7 @@ extension Pool {
     /// Asks a worker to end that is spent and has nothing left to do.
     func recycleIfDue(_ worker: Worker) {
         guard worker.isSpent, worker.state == .ready, !worker.isBusy,
-            life == .running || (life == .closing && hasUnendedJobs)
+            life == .running || (life == .closing && hasJobsToRun)
         else { return }
         askToEnd(worker)
         publish()

@@ -1,4 +1,5 @@
-// What the host asks of jobs: submit, push, cancel, release. Under the pool's lock.
+// What the host asks of jobs: submit, cancel, release. Items come in outside the pool's lock, in three steps: `prepare` allocates a block
+// and copies what comes first, `submit` makes a job of it under the lock, `fill` copies the rest while workers run what is there.
 
 import CMapBridge
 
@@ -12,6 +13,11 @@ import CMapBridge
     let target: UInt64
     /// A typed function's items in place of the above, of which `packed` is the sum.
     var columns: [HostColumn] = []
+
+    /// Where the piece ends that begins with an item.
+    func pieceEnd(from first: UInt64, of total: UInt64) -> UInt64 {
+        min(total, first + max(1, Policy.copyPiece / max(1, packed)))
+    }
 
     /// Copies items `first` to `end`. Items that overlap in the host overlap in the arena.
     func copy(_ first: UInt64, _ end: UInt64, into input: InputMemory) {
@@ -35,6 +41,31 @@ import CMapBridge
     case spans(UnsafePointer<mape_span>, count: UInt64)
 }
 
+/// A job's input before there is a job: a block with its record, the buffers that items lie in, and what is still to be copied.
+struct Prepared {
+    let block: Block
+    let total: UInt64
+    var record = mapb_job()
+    /// Each retained once.
+    var used = UsedBuffers()
+    var copying: HostItems?
+    /// Items that are in place.
+    var ready: UInt64 = 0
+
+    init(block: Block, total: UInt64) {
+        self.block = block
+        self.total = total
+    }
+
+    /// Copies the first piece; `copying` is what is left.
+    mutating func copyFirst(into input: InputMemory) {
+        guard let copying else { return }
+        ready = copying.pieceEnd(from: 0, of: total)
+        copying.copy(0, ready, into: input)
+        if ready == total { self.copying = nil }
+    }
+}
+
 extension Pool {
     func function(_ id: UInt32) throws(MapError) -> Function {
         guard id > 0, Int(id) <= functions.count else {
@@ -43,49 +74,64 @@ extension Pool {
         return functions[Int(id) - 1]
     }
 
-    /// Makes a job of items and queues it.
-    func submit(_ function: Function, _ config: JobConfig, _ items: Items) throws(MapError) -> Job {
+    /// Finds a place for a job's items, and copies the first of them, or all. Without the lock.
+    func prepare(_ items: Items) throws(MapError) -> Prepared {
         let head = UInt64(MemoryLayout<mapb_job>.size)
-        var record = mapb_job()
-        var used = UsedBuffers()
-        let block: Block
-        let total: UInt64
-        var copying: HostItems?
         switch items {
         case .strided(let base, let count, let stride, let size):
-            total = count
             let extent = try extentOf(count, stride, size)
             if let base = unsafe base, size > 0, count > 0, let offset = unsafe input.offset(of: base) {
-                used.add(try buffer(offset, extent, "items.base"))
-                block = try input.take(head)
-                record.base = offset
-                record.stride = stride
-            } else {
-                let packed = unsafe packedStride(base, stride, size)
-                let bytes = try extentOf(count, packed, size)
-                guard bytes < UInt64(Int64.max) - head else {
-                    throw MapError(MAPE_E_OVERFLOW, "items.count * items.item_size is more than memory can hold")
-                }
-                block = try input.take(head + bytes)
-                record.base = block.offset + head
-                record.stride = packed
-                if let base = unsafe base, bytes > 0 {
-                    copying = unsafe HostItems(
-                        base: base, stride: stride, packed: packed, size: size, target: record.base)
+                let buffer = try claim(offset, extent, "items.base")
+                do throws(MapError) {
+                    var prepared = Prepared(block: try input.take(head), total: count)
+                    prepared.used.add(buffer)
+                    prepared.record.base = offset
+                    prepared.record.stride = stride
+                    prepared.record.size = size
+                    return prepared
+                } catch {
+                    locked { letGo(buffer) }
+                    throw error
                 }
             }
-            record.size = size
-        case .spans(let spans, let count):
-            total = count
-            block = try unsafe copySpans(spans, count, &record, &used)
+            let packed = unsafe packedStride(base, stride, size)
+            let bytes = try extentOf(count, packed, size)
+            guard bytes < UInt64(Int64.max) - head else {
+                throw MapError(MAPE_E_OVERFLOW, "items.count * items.item_size is more than memory can hold")
+            }
+            var prepared = Prepared(block: try input.take(head + bytes), total: count)
+            prepared.record.base = prepared.block.offset + head
+            prepared.record.stride = packed
+            prepared.record.size = size
+            if let base = unsafe base, bytes > 0 {
+                prepared.copying = unsafe HostItems(
+                    base: base, stride: stride, packed: packed, size: size, target: prepared.record.base)
+                prepared.copyFirst(into: input)
+            }
+            return prepared
+        case .spans(let spans, let count): return try unsafe prepareSpans(spans, count)
         }
+    }
+
+    /// Makes a job of what was prepared. It is queued, but not given out: `launch`.
+    func submit(_ function: Function, _ config: JobConfig, _ prepared: Prepared) -> Job {
+        var record = prepared.record
         record.function = function.id
         record.globals = globals?.block.offset ?? 0
-        unsafe input.at(block.offset, as: mapb_job.self).pointee = record
-        let job = enqueue(function, config, total, block, used.list, stream: nil)
-        job.copying = copying
-        if copying != nil { job.ready = 0 }
+        unsafe input.at(prepared.block.offset, as: mapb_job.self).pointee = record
+        let job = enqueue(function, config, prepared.total, prepared.block, prepared.used, stream: nil)
+        if let copying = prepared.copying, !job.isEnded {
+            job.copying = copying
+            job.ready = prepared.ready
+            job.pinInput()
+        }
         return job
+    }
+
+    /// Nothing came of it. Under the lock.
+    func discard(_ prepared: Prepared) {
+        input.give(prepared.block)
+        for buffer in prepared.used.list { letGo(buffer) }
     }
 
     func extentOf(_ count: UInt64, _ stride: UInt64, _ size: UInt64) throws(MapError) -> UInt64 {
@@ -114,56 +160,78 @@ extension Pool {
         throw .argument(name, "lies in the pool's memory, but not wholly inside a live mape_buffer")
     }
 
-    private func copySpans(
-        _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ record: inout mapb_job,
-        _ used: inout UsedBuffers
-    ) throws(MapError) -> Block {
+    /// The same without the lock. It is the caller's until it lets go of it.
+    func claim(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
+        try locked { () throws(MapError) in
+            let buffer = try buffer(offset, count, name)
+            buffer.retain()
+            return buffer
+        }
+    }
+
+    private func prepareSpans(_ spans: UnsafePointer<mape_span>, _ count: UInt64) throws(MapError) -> Prepared {
         let head = UInt64(MemoryLayout<mapb_job>.size)
         let line = UInt64(MemoryLayout<mapb_span>.stride)
         let (table, over) = count.multipliedReportingOverflow(by: line)
         guard !over, table < 1 << 60 else {
             throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) is more than memory can hold")
         }
-        var bytes = head + table
-        for i in 0..<Int(count) {
-            let span = unsafe spans[i]
-            // More than half of an address space arrives as a negative number.
-            guard unsafe span.size >= 0 else {
-                throw MapError(MAPE_E_OVERFLOW, "items.spans[\(i)].size is more than memory can hold")
-            }
-            guard unsafe span.data != nil || span.size == 0 else {
-                throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)")
-            }
-            try unsafe checkRange(span.data, UInt64(span.size), "items.spans[\(i)].size (\(span.size))")
-            if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
-                if unsafe used.lastHolding(offset, UInt64(span.size)) == nil {
-                    used.add(try unsafe buffer(offset, UInt64(span.size), "items.spans[\(i)].data"))
+        var used = UsedBuffers()
+        do throws(MapError) {
+            var bytes = head + table
+            for i in 0..<Int(count) {
+                let span = unsafe spans[i]
+                // More than half of an address space arrives as a negative number.
+                guard unsafe span.size >= 0 else {
+                    throw MapError(MAPE_E_OVERFLOW, "items.spans[\(i)].size is more than memory can hold")
                 }
-                continue
+                guard unsafe span.data != nil || span.size == 0 else {
+                    throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)")
+                }
+                try unsafe checkRange(span.data, UInt64(span.size), "items.spans[\(i)].size (\(span.size))")
+                if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
+                    let size = unsafe UInt64(span.size)
+                    if used.holding(offset, size) == nil { used.add(try claim(offset, size, "items.spans[\(i)].data")) }
+                    continue
+                }
+                let (sum, over) = unsafe bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
+                guard !over, sum < UInt64(Int64.max) else {
+                    throw MapError(MAPE_E_OVERFLOW, "items.spans: their sizes together are more than memory can hold")
+                }
+                bytes = sum
             }
-            let (sum, over) = unsafe bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
-            guard !over, sum < UInt64(Int64.max) else {
-                throw MapError(MAPE_E_OVERFLOW, "items.spans: their sizes together are more than memory can hold")
-            }
-            bytes = sum
+            var prepared = Prepared(block: try input.take(bytes), total: count)
+            prepared.used = used
+            prepared.record.spans = prepared.block.offset + head
+            prepared.record.span_mask = UInt64.max
+            unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
+            return prepared
+        } catch {
+            locked { for buffer in used.list { letGo(buffer) } }
+            throw error
         }
-        let block = try input.take(bytes)
-        let lines = unsafe input.at(block.offset + head, as: mapb_span.self)
-        var place = block.offset + head + table
+    }
+
+    /// Writes the table of spans, and copies what they refer to. Spans that another thread of the host changes meanwhile are cut to what
+    /// there is room for.
+    private func copySpans(
+        _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ prepared: Prepared, from start: UInt64
+    ) {
+        let lines = unsafe input.at(prepared.record.spans, as: mapb_span.self)
+        var place = start
         for i in 0..<Int(count) {
             let span = unsafe spans[i]
-            let size = unsafe UInt64(span.size)
+            var size = unsafe UInt64(bitPattern: Int64(span.size))
             if let data = unsafe span.data, size > 0, let offset = unsafe input.offset(of: data) {
-                unsafe lines[i] = mapb_span(offset: offset, size: size)
+                if prepared.used.holding(offset, size) == nil { size = 0 }
+                unsafe lines[i] = mapb_span(offset: size > 0 ? offset : place, size: size)
                 continue
             }
+            size = min(size, prepared.block.end - place)
             unsafe lines[i] = mapb_span(offset: place, size: size)
             if let data = unsafe span.data, size > 0 { unsafe input.copy(data, Int(size), to: place) }
-            place += (size + 15) & ~15
+            place = min(prepared.block.end, place + (size + 15) & ~15)
         }
-        record.spans = block.offset + head
-        record.span_mask = UInt64.max
-        return block
     }
 
     func openStream(_ function: Function, _ config: JobConfig) throws(MapError) -> Job {
@@ -178,11 +246,13 @@ extension Pool {
         record.spans = block.offset + head
         record.span_mask = capacity - 1
         unsafe input.at(block.offset, as: mapb_job.self).pointee = record
-        return enqueue(function, config, 0, block, [], stream: Stream(input: input, record: block, capacity: capacity))
+        return enqueue(
+            function, config, 0, block, UsedBuffers(), stream: Stream(input: input, record: block, capacity: capacity))
     }
 
     func enqueue(
-        _ function: Function, _ config: JobConfig, _ total: UInt64, _ block: Block, _ used: [Buffer], stream: Stream?
+        _ function: Function, _ config: JobConfig, _ total: UInt64, _ block: Block, _ used: UsedBuffers,
+        stream: Stream?
     ) -> Job {
         sequence += 1
         figures.jobs += 1
@@ -190,7 +260,7 @@ extension Pool {
         let job = Job(
             function: function, config: config, sequence: sequence, total: total, record: block, globals: globals,
             now: now)
-        used.forEach(job.keep)
+        job.adopt(used)
         job.stream = stream
         if let failure = function.failure { job.endWaiting(failure, now: now) }
         return job
@@ -201,76 +271,39 @@ extension Pool {
         let now = mapb_now()
         if job.isPrompt { promptJobs += 1 }
         unendedJobs += 1
-        copyPiece(job)
+        if job.ending == nil { jobsToRun += 1 }
         queueForWork(job)
         settled(job, now)
         watchTimes(of: job, now)
         pump()
     }
 
-    /// Copies the next piece of a job's input in, and gives out what is there: workers begin while the rest is copied, and other
-    /// threads get the lock between pieces. True while there is more.
+    /// Copies the next piece of a job's input in, then gives out what is there: workers begin while the rest is copied. Without the lock,
+    /// by the thread that has submitted it. True while there is more.
     func fill(_ job: Job) -> Bool {
-        guard copyPiece(job) else { return false }
-        queueForWork(job)
-        assign()
-        return job.ready < job.total
-    }
-
-    /// Copies the next piece. False: there is none.
-    @discardableResult private func copyPiece(_ job: Job) -> Bool {
-        guard let copying = job.copying, job.ending == nil, !job.isDone else { return false }
-        let most = max(1, Policy.copyPiece / max(1, copying.packed))
-        let end = min(job.total, job.ready + most)
+        guard let copying = job.copying else { return false }
+        let end = copying.pieceEnd(from: job.ready, of: job.total)
         copying.copy(job.ready, end, into: input)
-        job.ready = end
-        if end == job.total { job.copying = nil }
-        return true
+        return locked { filled(job, to: end) }
     }
 
-    /// Takes as many items as fit into the window. `accepted` tells how many, also when it throws for the next one.
-    func push(
-        _ job: Job, _ stream: Stream, _ items: UnsafePointer<mape_span>, _ count: Int, _ accepted: inout Int
-    ) throws(MapError) {
-        defer {
-            if accepted > 0 {
-                queueForWork(job)
-                assign()
-            }
+    private func filled(_ job: Job, to end: UInt64) -> Bool {
+        if !job.isEnded {
+            job.ready = end
+            queueForWork(job)
+            assign()
+            if end < job.total { return true }
         }
-        let held = job.total - job.ended + job.undelivered
-        guard held < job.config.window else { return }
-        let most = Int(min(UInt64(count), job.config.window - held, stream.room(from: job.total)))
-        while true {
-            let packed = unsafe stream.putPacked(items + accepted, most - accepted, at: job.total)
-            accepted += packed
-            job.total += UInt64(packed)
-            job.ready = job.total
-            if accepted == most { return }
-            let span = unsafe items[accepted]
-            guard unsafe span.data != nil || span.size == 0 else {
-                throw .argument("items[\(accepted)].data", unsafe "is NULL, but its size is \(span.size)")
-            }
-            guard unsafe span.size >= 0 else {
-                throw MapError(MAPE_E_OVERFLOW, "items[\(accepted)].size is more than memory can hold")
-            }
-            try unsafe checkRange(span.data, UInt64(span.size), "items[\(accepted)].size (\(span.size))")
-            if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
-                if unsafe job.lastBuffer(holding: offset, UInt64(span.size)) == nil {
-                    job.keep(try unsafe buffer(offset, UInt64(span.size), "items[\(accepted)].data"))
-                }
-            }
-            try unsafe stream.put(job.total, span.data, UInt64(span.size))
-            job.total += 1
-            job.ready = job.total
-            accepted += 1
-        }
+        job.copying = nil
+        unpin(job)
+        return false
     }
 
     /// Ends a job: what has not begun ends now, what runs is told, and killed after the grace.
     func end(_ job: Job, _ outcome: Outcome, now: Int64) {
         guard !job.isDone, job.ending == nil else { return }
         job.ending = outcome
+        jobsToRun -= 1
         job.endingSince = now
         job.stream?.finish()
         unsafe mapb_store32(&input.at(job.record.offset, as: mapb_job.self).pointee.cancel, 1)
@@ -309,13 +342,16 @@ extension Pool {
         deadlines.remove(job)
     }
 
-    /// Once every item has ended, its input is not needed.
+    /// Once every item has ended, its input is not needed; but by a thread that is still copying it.
     func freeInput(_ job: Job) {
+        guard job.mayFreeInput() else { return }
         job.stream?.close()
         input.give(job.record)
         for buffer in job.buffers { letGo(buffer) }
-        job.copying = nil
     }
+
+    /// A thread that has pinned a job's input has done with it.
+    func unpin(_ job: Job) { if job.unpinInput() { freeInput(job) } }
 
     func letGo(_ buffer: Buffer) {
         if buffer.release() { input.give(buffer.block) }

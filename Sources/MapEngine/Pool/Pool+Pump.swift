@@ -269,6 +269,7 @@ extension Pool {
         if !job.isDone && job.ended == job.total && (job.stream?.finished ?? true) {
             job.isDone = true
             unendedJobs -= 1
+            if job.ending == nil { jobsToRun -= 1 }
             deadlines.remove(job)
             if job.isPrompt { promptJobs -= 1 }
             job.doneAt = now

@@ -8,18 +8,20 @@ extension Pool {
         let end = deadline(after: timeout)
         _ = waitForZygote()
         let first = locked { () -> Bool in
+            // Of several calls at once the strictest counts.
+            if how == MAPE_SHUTDOWN_CANCEL { shutdownCancels = true }
+            shutdownEnd = min(shutdownEnd, end)
+            waiting.wake()
             guard life != .closing && life != .closed else { return false }
             life = life == .running ? .closing : .closed
-            waiting.wake()
             return true
         }
         if !first {
-            // Another call does it; this one waits for that.
+            // Another call does it, within the limits of both; this one waits for that.
             while true {
                 let seen = waiting.changes
                 if locked({ life == .closed }) { return true }
-                if mapb_now() >= end { return false }
-                waiting.sleep(seen, end)
+                waiting.sleep(seen, .max)
             }
         }
         guard locked({ life == .closing }) else {
@@ -39,11 +41,13 @@ extension Pool {
                 }
             }
         }
-        if !settle(until: end, { !hasUnendedJobs }) {
+        let cancelsNow = { how != MAPE_SHUTDOWN_CANCEL && self.shutdownCancels }
+        if !settle({ self.shutdownEnd }, { !hasUnendedJobs || cancelsNow() }) || locked({ hasUnendedJobs }) {
             clean = how == MAPE_SHUTDOWN_CANCEL
             locked { endEverything() }
             // Running items have the grace to stop; then checkTimes kills their workers.
-            if !settle(until: deadline(after: config.grace), { !hasUnendedJobs }) { clean = false }
+            let grace = deadline(after: config.grace)
+            if !settle({ grace }, { !hasUnendedJobs }) { clean = false }
         }
         locked {
             for worker in workers { askToEnd(worker) }
@@ -51,8 +55,8 @@ extension Pool {
             engineMustWake(by: mapb_now())
         }
         let allGone: () -> Bool = { self.workers.allSatisfy { !$0.isAlive } }
-        let cleanupEnd = max(end, deadline(after: config.grace))
-        if !settle(until: end == .max ? .max : cleanupEnd, allGone) { clean = false }
+        let cleanupEnd = deadline(after: config.grace)
+        if !settle({ max(self.shutdownEnd, cleanupEnd) }, allGone) { clean = false }
         let zygote = locked { () -> Zygote? in
             for worker in workers where worker.isAlive {
                 clean = false
@@ -90,12 +94,14 @@ extension Pool {
         settled(job, now)
     }
 
-    /// Moves data until `done` or the deadline.
-    private func settle(until end: Int64, _ done: () -> Bool) -> Bool {
+    /// Moves data until `done` or the deadline, which another call may bring nearer.
+    private func settle(_ deadline: () -> Int64, _ done: () -> Bool) -> Bool {
         while true {
             let seen = waiting.changes
+            var end = Int64.max
             let now = locked { () -> Bool in
                 pump()
+                end = deadline()
                 return done() || failure != nil && !hasUnendedJobs && workers.allSatisfy { !$0.isAlive }
             }
             if now { return true }
@@ -106,6 +112,7 @@ extension Pool {
 
     /// After the shutdown: handles, jobs and buffers go.
     func dismantle() {
+        forgetDispatchThatWasLeft()
         locked {
             for job in jobs.values {
                 Handles.shared.remove(job.handle)

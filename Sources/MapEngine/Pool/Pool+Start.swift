@@ -133,7 +133,8 @@ extension Pool {
         guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life != .closed else { return }
         var pipes: [Int32] = []
         do {
-            let region = try OutputRegion(reserve: config.outputReserve, figures: outputFigures)
+            let region = try OutputRegion(
+                reserve: config.outputReserve, figures: outputFigures, leftovers: leftovers)
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
             worker.renew(region)
         } catch {
@@ -252,16 +253,41 @@ extension Pool {
         return .some(nil)
     }
 
-    /// Registers a function; a started pool's workers are told at once.
+    /// Registers a function; a started pool's workers are told at once. Without the lock, which is taken when texts and data are in place.
     func register(_ description: mape_function) throws(MapError) -> UInt32 {
+        let isFork = config.start == MAPE_START_FORK
+        while true {
+            let snapshot = try locked { () throws(MapError) in
+                try checkRegister()
+                return isFork && life == .created
+            }
+            let draft = try unsafe Function.make(
+                description, input: input, libraries: libraries, isFork: isFork, snapshot: snapshot)
+            let made = try locked { () throws(MapError) -> UInt32? in
+                do throws(MapError) { try checkRegister() } catch {
+                    draft.discard(input)
+                    throw error
+                }
+                // The pool was started meanwhile: workers do not have what the host has had since.
+                if snapshot != (isFork && life == .created) {
+                    draft.discard(input)
+                    return nil
+                }
+                return add(draft.function(UInt32(functions.count + 1), input))
+            }
+            if let made { return made }
+        }
+    }
+
+    private func checkRegister() throws(MapError) {
         try checkOpen()
         guard functions.count + 1 < Int(MAPB_MAX_FUNCTIONS) else {
             throw MapError(MAPE_E_MEMORY, "a pool can hold \(MAPB_MAX_FUNCTIONS - 1) functions")
         }
-        let isFork = config.start == MAPE_START_FORK
-        let function = try unsafe Function.make(
-            description, id: UInt32(functions.count + 1), input: input, libraries: libraries, isFork: isFork,
-            snapshot: isFork && life == .created)
+    }
+
+    private func add(_ function: Function) -> UInt32 {
+        libraries.add(function.libraries)
         functions.append(function)
         if let zygote {
             preload(function, in: zygote)
@@ -274,13 +300,20 @@ extension Pool {
         return function.id
     }
 
+    /// Without the lock, which is taken when the bytes are in place.
     func setGlobal(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
-        try checkOpen()
+        try locked { () throws(MapError) in try checkOpen() }
         guard let data = unsafe data else {
-            globals = try globals?.removing(Globals.Key(name))
+            try locked { () throws(MapError) in
+                try checkOpen()
+                globals = try globals?.removing(Globals.Key(name))
+            }
             return
         }
         let value = try unsafe Globals.Value(name, data, size, input: input)
-        globals = try Globals.setting(value, in: globals, input)
+        try locked { () throws(MapError) in
+            try checkOpen()
+            globals = try Globals.setting(value, in: globals, input)
+        }
     }
 }

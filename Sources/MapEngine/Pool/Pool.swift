@@ -8,7 +8,8 @@
 //    pipes, deadlines)
 //
 // Whoever holds the lock may move data: the engine thread when a bell or deadline wakes it, a host thread that waits for a job or
-// dispatches. Per range the lock is taken at most once; per item never. User code (callbacks, the wakeup hook) runs outside it.
+// dispatches. Per range the lock is taken at most once; per item never. User code (callbacks, the wakeup hook) runs outside it, and so
+// does all that takes as long as the host has bytes: copying them, mapping and unmapping memory, giving pages back, writing files.
 //
 // Files: Pool+Start (birth), Pool+Zygote (control messages), Pool+Assign (jobs to workers), Pool+Pump (replies), Pool+Deaths,
 // Pool+Deadlines, Pool+Jobs (what the host asks of jobs), Pool+Shutdown, Engine (the thread), Waiting (threads that wait).
@@ -25,10 +26,15 @@ import CMapBridge
     /// Wakes the engine thread for what other threads ask of it.
     let engineWake: Descriptor
     private let guardLock = Lock()
-    private let hookLock = Lock()
+    let hook = Hook()
+    /// Memories that nobody needs any more.
+    let leftovers = Leftovers()
 
     enum Life { case created, starting, running, closing, closed }
     var life = Life.created
+    /// A call has asked for the pool's end without waiting for its jobs; and when they end at the latest, of all who asked.
+    var shutdownCancels = false
+    var shutdownEnd = Int64.max
     /// Set when the pool cannot go on: what its items end with.
     var failure: Outcome?
     var handle: UInt = 0
@@ -50,8 +56,9 @@ import CMapBridge
     var work = WorkQueue()
     /// When jobs have to be looked at.
     var deadlines = Deadlines()
-    /// Jobs with items that have not ended.
+    /// Jobs with items that have not ended, and those of them that are not to end as they are.
     var unendedJobs = 0
+    var jobsToRun = 0
     var sequence: UInt64 = 0
     /// Jobs that are not done and tell of items or progress.
     var promptJobs = 0
@@ -79,6 +86,9 @@ import CMapBridge
     var idleLookedAt: Int64 = 0
     /// What all output memories hold together.
     let outputFigures = OutputFigures()
+    /// What the engine thread is giving back, and it alone touches.
+    var trimsInput = false
+    var trims: [(Worker, OutputRegion, [Extent])] = []
     /// When free memory is given back; Int64.max: there is not enough of it.
     var trimAt = Int64.max
     var failedStarts: UInt32 = 0
@@ -100,6 +110,8 @@ import CMapBridge
     let waiting = Waiting()
     /// Changes when a job is released: a dispatch that is under way looks again.
     let releases: UnsafeMutablePointer<UInt32>
+    /// How many of a dispatch's items were begun to be told.
+    let begun: UnsafeMutablePointer<UInt64>
     var figures = Figures()
 
     struct Figures {
@@ -111,10 +123,6 @@ import CMapBridge
         var items: UInt64 = 0
         var ranges: UInt64 = 0
     }
-
-    // The wakeup hook, guarded by hookLock.
-    private var hook: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
-    private var hookContext: UnsafeMutableRawPointer?
 
     init(_ config: PoolConfig) throws(MapError) {
         self.config = config
@@ -133,6 +141,8 @@ import CMapBridge
         usable = usableCores()
         unsafe releases = .allocate(capacity: 1)
         unsafe releases.initialize(to: 0)
+        unsafe begun = .allocate(capacity: 1)
+        unsafe begun.initialize(to: 0)
         unsafe lookList = .allocate(capacity: usable)
         table = WorkerTable(count: config.workers, itemsPerWorker: config.itemsPerWorker)
         let modules = Libraries()
@@ -144,6 +154,7 @@ import CMapBridge
     deinit {
         unsafe lookList.deallocate()
         unsafe releases.deallocate()
+        unsafe begun.deallocate()
     }
 
     /// Runs `body` with the lock held; afterwards tells the host, outside the lock, when events have come in.
@@ -152,22 +163,16 @@ import CMapBridge
         defer {
             let tell = events.takeNotice()
             guardLock.unlock()
+            if !leftovers.isEmpty { leftovers.clear() }
             if tell { callHook() }
         }
         return try body()
     }
 
-    private func callHook() {
-        hookLock.lock()
-        defer { hookLock.unlock() }
-        unsafe hook?(hookContext)
-    }
+    private func callHook() { unsafe mapb_call_hook(Unmanaged.passUnretained(self).toOpaque()) }
 
-    func setHook(_ hook: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ context: UnsafeMutableRawPointer?) {
-        hookLock.lock()
-        unsafe self.hook = unsafe hook
-        unsafe hookContext = unsafe context
-        hookLock.unlock()
+    func setHook(_ function: Hook.Function?, _ context: UnsafeMutableRawPointer?) {
+        unsafe hook.set(function, context)
         // What came in before there was a hook would otherwise wait for the next event.
         if locked({ !events.isEmpty }) { callHook() }
     }
@@ -190,6 +195,9 @@ import CMapBridge
     }
 
     var hasUnendedJobs: Bool { unendedJobs > 0 }
+
+    /// Jobs whose items are not all to end as they are.
+    var hasJobsToRun: Bool { jobsToRun > 0 }
 
     /// Every job, with and without a handle: for what ends them all.
     var allJobs: [Job] { jobs.values + ownJobs.values.filter { $0.handle == 0 } }

@@ -10,16 +10,17 @@ import Glibc
 @safe final class Proxy: @unchecked Sendable {
     private let pool: Pool
     private let function: Function
-    private let prototype: Prototype
+    fileprivate let prototype: Prototype
     private let config: JobConfig
     private let onError: mape_proxy_error_fn?
     private let context: UnsafeMutableRawPointer?
     let prepared: PreparedCall
     private let guardLock = Lock()
-    /// Calls that run are to end. Guarded by the pool's lock.
+    /// Calls that run, which `close` ends. Guarded by the pool's lock.
     private var isClosing = false
-    /// Threads that are inside onError.
-    private var telling: [UInt64] = []
+    private var calls: [Job] = []
+    /// Threads that are inside onError, and what it was given.
+    private var telling: [(mark: mapb_mark, outcome: Outcome)] = unsafe []
 
     init(
         _ pool: Pool, _ function: Function, _ native: NativeFunction, _ config: JobConfig,
@@ -34,103 +35,159 @@ import Glibc
         prepared = try PreparedCall(native.plan)
     }
 
-    /// A call: `arguments` has the address of each argument, `result` is where libffi wants the result.
-    /// - refused: why no call can be made in this process.
-    func call(
-        _ result: UnsafeMutableRawPointer, _ arguments: UnsafePointer<UnsafeMutableRawPointer?>,
-        _ error: inout Int32, refused: Int32?
-    ) {
-        let call = unsafe ProxyCall(prototype: prototype, result: result, arguments: arguments)
+    // MARK: - A call, in the steps that host_proxy.c takes
+
+    /// Submits the call whose arguments have these addresses. False: it has ended already; `tell` says how.
+    fileprivate func begin(_ c: UnsafeMutablePointer<mapb_calling>, _ call: ProxyCall, refused: Int32) -> Bool {
         call.clearResult()
-        if let status = refused {
-            tell(Self.outcome(status, statusText(status)), inHost: false)
-            return
+        if refused != 0 {
+            unsafe note(c, Self.outcome(refused, statusText(refused)))
+            return false
         }
-        do {
-            if let failed = try packAndRun(call, &error) { tell(failed) }
-        } catch let why {
-            tell(Self.outcome(why.status, why.message))
+        do throws(MapError) {
+            let size = try call.itemSize()
+            let job = try submit(try pack(call, size))
+            unsafe c.pointee.wait.kind = MAPB_WAIT_CALL.rawValue
+            unsafe c.pointee.wait.timeout = -1
+            unsafe pool.begin(&c.pointee.wait, job)
+            return true
+        } catch {
+            unsafe note(c, Self.outcome(error.status, error.message))
+            return false
         }
     }
 
-    private func packAndRun(_ call: ProxyCall, _ error: inout Int32) throws(MapError) -> Outcome? {
-        let size = try call.itemSize()
+    /// Copies the arguments into the input memory.
+    private func pack(_ call: ProxyCall, _ size: UInt64) throws(MapError) -> Prepared {
         // From malloc, which answers NULL when there is not so much: Swift's own allocations end the process then.
         guard size <= pool.input.size, let memory = unsafe malloc(Int(max(size, 1))) else {
             throw MapError(MAPE_E_MEMORY, "there is no memory for the \(size) bytes that the call takes")
         }
         defer { unsafe free(memory) }
-        let item = unsafe UnsafeMutableRawBufferPointer(start: memory, count: Int(size))
-        unsafe call.pack(into: item)
-        return try unsafe run(call, UnsafeRawBufferPointer(item), &error)
+        unsafe call.pack(into: UnsafeMutableRawBufferPointer(start: memory, count: Int(size)))
+        return try unsafe pool.prepare(.strided(UnsafeRawPointer(memory), count: 1, stride: size, size: size))
     }
 
-    /// Runs the call in a worker. Returns how it ended, when that was not well.
-    private func run(_ call: ProxyCall, _ item: UnsafeRawBufferPointer, _ error: inout Int32) throws(MapError)
-        -> Outcome?
-    {
-        let started = try pool.locked { () throws(MapError) -> Job? in
-            try pool.checkOpen()
-            return pool.life == .running ? try unsafe submit(item) : nil
-        }
-        let job: Job
-        if let started {
-            job = started
-        } else {
+    private func submit(_ prepared: Prepared) throws(MapError) -> Job {
+        do throws(MapError) {
+            if let job = try pool.locked({ () throws(MapError) in try submitIfRunning(prepared) }) { return job }
             try pool.ensureStarted()
-            job = try pool.locked { () throws(MapError) -> Job in try unsafe submit(item) }
+            let job = try pool.locked { () throws(MapError) in try submitIfRunning(prepared) }
+            guard let job else { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
+            return job
+        } catch {
+            pool.locked { pool.discard(prepared) }
+            throw error
         }
-        enum End { case well(Int32?), badly(Outcome) }
-        let end = pool.wait(until: .max) { () -> End? in
+    }
+
+    /// Makes a job of one item. Nil: the pool has not started. Under the pool's lock.
+    private func submitIfRunning(_ prepared: Prepared) throws(MapError) -> Job? {
+        try pool.checkOpen()
+        guard !isClosing else { throw MapError(MAPE_E_CLOSED, "its proxy was destroyed") }
+        guard pool.life == .running else { return nil }
+        let handle = Handles.shared.add(.job, pool)
+        guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
+        let job = pool.submit(function, config, prepared)
+        job.handle = handle
+        pool.jobs[handle] = job
+        calls.append(job)
+        pool.launch(job)
+        return job
+    }
+
+    private enum End { case well, badly(Outcome) }
+
+    /// The wait is over: takes the result.
+    fileprivate func end(_ c: UnsafeMutablePointer<mapb_calling>, _ call: ProxyCall, _ error: inout Int32) {
+        let job = unsafe Unmanaged<Job>.fromOpaque(c.pointee.wait.object).takeUnretainedValue()
+        var result = unsafe mape_result()
+        let end = pool.locked { () -> End in
             if job.isReleased { return .badly(Self.outcome(MAPE_E_CLOSED.rawValue, "pool was destroyed")) }
-            guard job.isDone || isClosing else { return nil }
-            defer {
-                Handles.shared.remove(job.handle)
-                pool.release(job)
-            }
             guard job.isDone else {
                 return .badly(Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its proxy was destroyed"))
             }
             guard let segment = job.segment(holding: 0) else { return .badly(Self.noReply) }
             if let bad = segment.badEnd(0) { return .badly(bad) }
-            var result = unsafe mape_result()
             unsafe segment.read(0, into: &result)
-            if prototype.resultSize > 0 {
-                guard let record = unsafe result.data, unsafe prototype.isSound(record, UInt64(result.size)) else {
-                    return .badly(Self.noReply)
-                }
-            }
-            return unsafe .well(call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)))
+            _ = job.pinResults()
+            return .well
         }
         switch end {
-        case .well(let told)?:
-            if let told { error = told }
-            return nil
-        case .badly(let outcome)?: return outcome
-        case nil: return Self.noReply
+        case .badly(let outcome): unsafe note(c, outcome)
+        case .well:
+            // The caller's memory is written without the lock.
+            if unsafe prototype.resultSize > 0
+                && !(result.data.map { unsafe prototype.isSound($0, UInt64(result.size)) } ?? false)
+            {
+                unsafe note(c, Self.noReply)
+            } else if let told = unsafe call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)) {
+                error = told
+            }
+            pool.locked { job.unpinResults() }
+        }
+        unsafe drop(c)
+    }
+
+    /// Releases the call's job.
+    private func drop(_ c: UnsafeMutablePointer<mapb_calling>) {
+        guard let object = unsafe c.pointee.wait.object else { return }
+        unsafe c.pointee.wait.object = nil
+        let job = unsafe Unmanaged<Job>.fromOpaque(object).takeRetainedValue()
+        pool.locked {
+            calls.removeAll { $0 === job }
+            guard !job.isReleased else { return }
+            Handles.shared.remove(job.handle)
+            pool.release(job)
         }
     }
 
-    /// Makes a job of one item, whose input is copied before this returns. Under the pool's lock.
-    private func submit(_ item: UnsafeRawBufferPointer) throws(MapError) -> Job {
-        try pool.checkOpen()
-        let size = UInt64(item.count)
-        let job = try unsafe pool.submit(
-            function, config, .strided(item.baseAddress, count: 1, stride: size, size: size))
-        job.handle = Handles.shared.add(.job, pool)
-        guard job.handle != 0 else {
-            pool.freeInput(job)
-            throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use")
+    /// What onError is to be told.
+    private func note(_ c: UnsafeMutablePointer<mapb_calling>, _ outcome: Outcome) {
+        guard let onError = unsafe onError else { return }
+        unsafe c.pointee.on_error = unsafe onError
+        unsafe c.pointee.context = unsafe context
+        unsafe c.pointee.told.struct_size = unsafe MemoryLayout<mape_result>.size
+        unsafe c.pointee.told.state = outcome.state.rawValue
+        unsafe c.pointee.told.cause = outcome.cause.rawValue
+        unsafe c.pointee.told.code = outcome.code
+        unsafe c.pointee.told.message = unsafe UnsafePointer(outcome.text.bytes)
+        unsafe c.pointee.outcome = Unmanaged.passRetained(outcome).toOpaque()
+    }
+
+    /// onError is about to be called: what it is given belongs to the proxy from now on, should it not come back.
+    fileprivate func tells(_ c: UnsafeMutablePointer<mapb_calling>) {
+        guard let outcome = unsafe c.pointee.outcome else { return }
+        unsafe c.pointee.outcome = nil
+        let its = unsafe Unmanaged<Outcome>.fromOpaque(outcome).takeRetainedValue()
+        locked { unsafe telling.append((c.pointee.mark, its)) }
+    }
+
+    /// The call returns, or its thread ends.
+    fileprivate func over(_ c: UnsafeMutablePointer<mapb_calling>) {
+        unsafe drop(c)
+        if let outcome = unsafe c.pointee.outcome { unsafe Unmanaged<Outcome>.fromOpaque(outcome).release() }
+        unsafe c.pointee.outcome = nil
+        if unsafe c.pointee.mark.number != 0 && c.pointee.in_host != 0 {
+            locked { unsafe telling.removeAll { unsafe $0.mark.number == c.pointee.mark.number } }
         }
-        pool.jobs[job.handle] = job
-        pool.launch(job)
-        return job
+    }
+
+    /// Calls whose onError was left by a jump, or with its thread: they are not waited for. Returns how many there were.
+    fileprivate func forgetCallsThatWereLeft() -> UInt32 {
+        var marks: [mapb_mark] = unsafe []
+        locked { unsafe marks = unsafe telling.map { unsafe $0.mark } }
+        let gone = unsafe marks.filter { unsafe mapb_goes_on($0) == 0 }.map { unsafe $0.number }
+        if gone.isEmpty { return 0 }
+        locked { unsafe telling.removeAll { unsafe gone.contains($0.mark.number) } }
+        return UInt32(gone.count)
     }
 
     /// Ends the calls that run, as cancelled.
     func close() {
         pool.locked {
             isClosing = true
+            for job in calls { job.isGivenUp = true }
             pool.waiting.wake()
         }
     }
@@ -146,21 +203,6 @@ import Glibc
 
     private func statusText(_ status: Int32) -> String { unsafe String(cString: mapb_status_text(status)) }
 
-    private func tell(_ outcome: Outcome, inHost: Bool = true) {
-        guard let onError = unsafe onError else { return }
-        var result = unsafe mape_result()
-        unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
-        unsafe result.state = outcome.state.rawValue
-        unsafe result.cause = outcome.cause.rawValue
-        unsafe result.code = outcome.code
-        unsafe result.message = unsafe UnsafePointer(outcome.text.bytes)
-        // A forked child has one thread, and the lock may have been held by another when it was made.
-        let thread = mapb_this_thread()
-        if inHost { locked { telling.append(thread) } }
-        unsafe onError(context, &result)
-        if inHost { locked { telling.remove(at: telling.lastIndex(of: thread)!) } }
-    }
-
     private func locked(_ body: () -> Void) {
         guardLock.lock()
         body()
@@ -169,11 +211,44 @@ import Glibc
 
     /// Whether the calling thread is inside onError.
     var tellsHere: Bool {
-        var found = false
-        locked { found = telling.contains(mapb_this_thread()) }
-        return found
+        var mine: [mapb_mark] = unsafe []
+        locked { unsafe mine = unsafe telling.map { unsafe $0.mark }.filter { unsafe mapb_is_mine($0) != 0 } }
+        return unsafe mine.contains { unsafe mapb_goes_on($0) != 0 }
     }
 }
+
+private func proxy(_ object: UnsafeMutableRawPointer?) -> Proxy {
+    unsafe Unmanaged<Proxy>.fromOpaque(object!).takeUnretainedValue()
+}
+
+@_cdecl("mapb_call_begin")
+func callBegin(
+    _ c: UnsafeMutablePointer<mapb_calling>, _ result: UnsafeMutableRawPointer,
+    _ arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ refused: Int32
+) -> Int32 {
+    let its = unsafe proxy(c.pointee.proxy)
+    let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
+    return unsafe its.begin(c, call, refused: refused) ? 1 : 0
+}
+
+@_cdecl("mapb_call_end")
+func callEnd(
+    _ c: UnsafeMutablePointer<mapb_calling>, _ result: UnsafeMutableRawPointer,
+    _ arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ error: UnsafeMutablePointer<Int32>
+) {
+    let its = unsafe proxy(c.pointee.proxy)
+    let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
+    unsafe its.end(c, call, &error.pointee)
+}
+
+@_cdecl("mapb_call_tells")
+func callTells(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).tells(c) }
+
+@_cdecl("mapb_call_over")
+func callOver(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).over(c) }
+
+@_cdecl("mapb_calls_left")
+func callsLeft(_ object: UnsafeMutableRawPointer?) -> UInt32 { unsafe proxy(object).forgetCallsThatWereLeft() }
 
 extension Segment {
     /// How call i ended, when that was not well.

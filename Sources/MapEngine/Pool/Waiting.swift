@@ -2,6 +2,9 @@
 //
 // One of them at a time is the leader: workers ring its bell instead of the engine's, and it moves the data itself, so that a round
 // trip has no extra thread in it. The others sleep on a counter that changes whenever something has ended.
+//
+// A thread may be cancelled while it sleeps. So it sleeps in C (host_wait.c), and what is here are the steps between one sleep and the
+// next; what it holds meanwhile stands in its mapb_wait, and `leave` gives it back. What is waited for: Pool+Waits.swift.
 
 import CMapBridge
 
@@ -34,12 +37,20 @@ import CMapBridge
 
     /// Sleeps until the counter is no longer `seen`, or the deadline. Without the pool's lock.
     func sleep(_ seen: UInt32, _ deadline: Int64) {
-        unsafe mapb_add32(sleepers, 1)
-        mapb_fence()
+        _ = unsafe beginSleep()
         let rest = deadline == .max ? -1 : max(0, deadline - mapb_now())
         unsafe mapb_wait_private(word, seen, rest)
-        unsafe mapb_add32(sleepers, UInt32.max)
+        endSleep()
     }
+
+    /// The calling thread is about to sleep on the counter.
+    func beginSleep() -> UnsafePointer<UInt32> {
+        unsafe mapb_add32(sleepers, 1)
+        mapb_fence()
+        return unsafe UnsafePointer(word)
+    }
+
+    func endSleep() { unsafe mapb_add32(sleepers, UInt32.max) }
 }
 
 /// A busy worker's replies, as far as they were known under the lock.
@@ -62,73 +73,107 @@ func later(_ time: Int64, by duration: Int64) -> Int64 {
 }
 
 extension Pool {
-    /// Waits until `ready` answers something, moving data meanwhile. Without the lock; `ready` is called with it.
-    func wait<Result>(until deadline: Int64, _ ready: () -> Result?) -> Result? {
-        while true {
-            var seen: UInt32 = 0
-            var leads = false
-            let answer = locked { () -> Result? in
+    /// Takes a wait on from one sleep to the next, moving data meanwhile. Without the lock. True: sleep, then again; false: it is over.
+    func wait(_ wait: UnsafeMutablePointer<mapb_wait>) -> Bool {
+        var event: mape_event?
+        if unsafe wait.pointee.word != nil {
+            unsafe wait.pointee.word = nil
+            waiting.endSleep()
+        }
+        if unsafe wait.pointee.leads != 0 {
+            // Back from the bell.
+            waiterBell.silence()
+            let isOver = locked { () -> Bool in
+                waiting.leaderSleeps = false
+                point(bellAt: MAPB_BELL_NONE)
                 pump()
-                if let answer = ready() { return answer }
-                seen = waiting.changes
-                leads = !waiting.hasLeader && life == .running
-                if leads { beginLead() }
-                return nil
+                if unsafe settles(wait, &event) {
+                    unsafe endLead(wait)
+                    return true
+                }
+                startLooking()
+                return false
             }
-            if let answer { return answer }
-            if mapb_now() >= deadline && !leads { return nil }
-            if leads {
-                if let answer = lead(until: deadline, ready) { return answer }
-                if mapb_now() >= deadline { return nil }
-            } else {
-                waiting.sleep(seen, deadline)
+            if isOver { return unsafe end(wait, event) }
+        }
+        while true {
+            if unsafe wait.pointee.leads == 0 {
+                var seen: UInt32 = 0
+                let isOver = locked { () -> Bool in
+                    pump()
+                    if unsafe settles(wait, &event) { return true }
+                    seen = waiting.changes
+                    let isLook = unsafe wait.pointee.kind == MAPB_WAIT_EVENT.rawValue && wait.pointee.timeout == 0
+                    if !waiting.hasLeader && life == .running && !isLook {
+                        unsafe wait.pointee.leads = 1
+                        beginLead()
+                    }
+                    return false
+                }
+                if isOver { return unsafe end(wait, event) }
+                if unsafe wait.pointee.leads == 0 {
+                    if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+                    unsafe wait.pointee.bell = -1
+                    unsafe wait.pointee.seen = seen
+                    unsafe wait.pointee.word = unsafe waiting.beginSleep()
+                    return true
+                }
+            }
+            switch unsafe lead(wait, &event) {
+            case .over: return unsafe end(wait, event)
+            case .sleeps: return true
+            case .ends: if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
             }
         }
     }
 
-    /// Leads until `ready` answers, the deadline, or the end of the pool's running.
-    private func lead<Result>(until deadline: Int64, _ ready: () -> Result?) -> Result? {
-        while true {
-            if isLooking { look(until: min(deadline, mapb_now() + Policy.waiterSpin)) }
-            var isOver = false
-            let answer = locked { () -> Result? in
-                stopLooking()
-                pump()
-                if let answer = ready() {
-                    endLead()
-                    return answer
-                }
-                if mapb_now() >= deadline || life != .running {
-                    endLead()
-                    isOver = true
-                    return nil
-                }
-                // Announce, then look again: workers publish, then look at the doorbell.
-                point(bellAt: MAPB_BELL_WAITER)
-                waiting.leaderSleeps = true
-                waiting.leaderBell = waiterBell.writing.number
-                pump()
-                if let answer = ready() {
-                    endLead()
-                    return answer
-                }
-                return nil
+    private enum Lead {
+        /// What was waited for is there.
+        case over
+        /// Until the bell rings.
+        case sleeps
+        /// This thread no longer leads: the time is over, or the pool no longer runs.
+        case ends
+    }
+
+    /// Leads from one sleep to the next.
+    private func lead(_ wait: UnsafeMutablePointer<mapb_wait>, _ event: inout mape_event?) -> Lead {
+        let deadline = unsafe wait.pointee.deadline
+        if isLooking { look(until: min(deadline, mapb_now() + Policy.waiterSpin)) }
+        return locked { () -> Lead in
+            stopLooking()
+            pump()
+            if unsafe settles(wait, &event) {
+                unsafe endLead(wait)
+                return .over
             }
-            if isOver || answer != nil { return answer }
-            mapb_poll(waiterBell.reading.number, deadline == .max ? -1 : max(0, deadline - mapb_now()))
-            waiterBell.silence()
-            let early = locked { () -> Result? in
-                waiting.leaderSleeps = false
-                point(bellAt: MAPB_BELL_NONE)
-                pump()
-                if let answer = ready() {
-                    endLead()
-                    return answer
-                }
-                startLooking()
-                return nil
+            if mapb_now() >= deadline || life != .running {
+                unsafe endLead(wait)
+                return .ends
             }
-            if let early { return early }
+            // Announce, then look again: workers publish, then look at the doorbell.
+            point(bellAt: MAPB_BELL_WAITER)
+            waiting.leaderSleeps = true
+            waiting.leaderBell = waiterBell.writing.number
+            pump()
+            if unsafe settles(wait, &event) {
+                unsafe endLead(wait)
+                return .over
+            }
+            unsafe wait.pointee.bell = waiterBell.reading.number
+            return .sleeps
+        }
+    }
+
+    /// The thread was cancelled in its sleep: others go on without it.
+    func leave(_ wait: UnsafeMutablePointer<mapb_wait>) {
+        if unsafe wait.pointee.word != nil { waiting.endSleep() }
+        if unsafe wait.pointee.leads == 0 { return }
+        waiterBell.silence()
+        locked {
+            waiting.leaderSleeps = false
+            pump()
+            unsafe endLead(wait)
         }
     }
 
@@ -142,7 +187,9 @@ extension Pool {
     }
 
     /// This thread no longer leads. It may have to look once more, when workers wake the engine from now on.
-    private func endLead() {
+    private func endLead(_ wait: UnsafeMutablePointer<mapb_wait>) {
+        unsafe wait.pointee.leads = 0
+        stopLooking()
         waiting.hasLeader = false
         waiting.leaderSleeps = false
         if !attend(mapb_now()) {

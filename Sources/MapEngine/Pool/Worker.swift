@@ -94,6 +94,8 @@ enum Verdict {
     var backlog = Queue<Assignment.Work>() { didSet { unsafe table.refresh(self) } }
     /// It has said that it has grown by more than config.memory_growth.
     var hasGrown = false { didSet { unsafe table.refresh(self) } }
+    /// Pages of its memory are being given back: it is given nothing that it could write for.
+    var isTrimming = false { didSet { unsafe table.refresh(self) } }
     /// Items it was given, finished or not.
     var itemsGiven: UInt64 = 0
     /// After so many items another process takes its place; 0: never.
@@ -172,6 +174,7 @@ enum Verdict {
         prepared = []
         itemsGiven = 0
         hasGrown = false
+        isTrimming = false
         seenWord = 0
         seenSince = mapb_now()
         initialRequests = 0
@@ -192,5 +195,5 @@ enum Verdict {
     }
 
     /// May be given ranges.
-    var takesWork: Bool { state == .ready }
+    var takesWork: Bool { state == .ready && !isTrimming }
 }

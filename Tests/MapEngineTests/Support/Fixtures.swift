@@ -105,3 +105,12 @@ func isAtItsEnd(_ pipe: Int32) -> Bool {
     var byte: UInt8 = 0
     return read(pipe, &byte, 1) == 0
 }
+
+extension Function {
+    /// A function with its number, as a pool registers it.
+    static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError)
+        -> Function
+    {
+        try make(c, input: input, isFork: isFork, snapshot: snapshot).function(id, input)
+    }
+}

@@ -87,7 +87,7 @@ final class LocalPool {
     }
 
     func submit(_ total: UInt64, _ config: JobConfig = JobConfig()) throws -> Job {
-        let job = try pool.submit(function, config, .strided(nil, count: total, stride: 0, size: 0))
+        let job = pool.submit(function, config, try pool.prepare(.strided(nil, count: total, stride: 0, size: 0)))
         nextHandle += 16
         job.handle = nextHandle
         pool.jobs[job.handle] = job
@@ -169,6 +169,26 @@ final class LocalPool {
         } else {
             #expect(result.state == MAPE_ITEM_OK.rawValue, "item \(index)")
             #expect(bytes(result) == Script.bytes(index), "item \(index)")
+        }
+    }
+}
+
+extension Pool {
+    /// mape_next_event, as its entry point makes it of its steps.
+    func nextEvent(timeout: Int64) throws -> mape_event? {
+        var event = mape_event()
+        event.struct_size = MemoryLayout<mape_event>.size
+        return try withUnsafeMutablePointer(to: &event) { place in
+            var wait = mapb_wait()
+            wait.kind = MAPB_WAIT_EVENT.rawValue
+            wait.timeout = timeout
+            wait.event = place
+            wait.cancel = mapb_hold_cancel()
+            defer { mapb_let_cancel(wait.cancel) }
+            try enterEvents()
+            begin(&wait)
+            let status = mapb_wait_run(&wait)
+            return status == MAPE_OK.rawValue ? place.pointee : nil
         }
     }
 }

@@ -58,8 +58,8 @@ final class FuzzPool {
         config.attempts = UInt32(1 + input.byte() % 3)
         config.deliver = UInt32(input.byte() & 7)
         config.ordered = input.byte() & 1 != 0
-        let job = try pool.submit(
-            function, config, .strided(nil, count: UInt64(input.byte()), stride: 0, size: 0))
+        let items = Items.strided(nil, count: UInt64(input.byte()), stride: 0, size: 0)
+        let job = pool.submit(function, config, try pool.prepare(items))
         nextHandle += 16
         job.handle = nextHandle
         pool.jobs[job.handle] = job
