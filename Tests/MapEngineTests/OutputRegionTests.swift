@@ -156,7 +156,7 @@ import Testing
         #expect(figures.live == size + 1000 && !figures.hasExcess)
         regions[1].give(large)
         #expect(figures.live == 1000 && figures.hasExcess)
-        regions[1].trim()
+        regions[1].giveBack(regions[1].beginTrim())
         #expect(!figures.hasExcess)
         let again = try #require(regions[1].advance(ticket: 2, holeEnd: 0, wildEnd: start + size * 3 / 2))
         regions[1].give(again)

@@ -61,7 +61,7 @@ import Testing
         let late = try pool.function(pool.register(describe(run: scripted)))
         pool.life = .running
         let waiting = try (0..<3).map { _ in
-            let job = try pool.submit(late, JobConfig(), .strided(nil, count: 5, stride: 0, size: 0))
+            let job = pool.submit(late, JobConfig(), try pool.prepare(.strided(nil, count: 5, stride: 0, size: 0)))
             job.handle = 0x100000 + UInt(job.sequence) << 4
             pool.jobs[job.handle] = job
             pool.launch(job)

@@ -43,7 +43,8 @@ static void each_of_thousands_of_globals_is_found(uint32_t birth) {
     for (int i = 0; i < globals; i += 2) { /* Every other one is set anew, every tenth goes. */
         int value = i + globals;
         snprintf(name, sizeof name, "global %d", i);
-        is_ok(pool, i % 10 == 0 ? mape_set_global(pool, name, NULL, 0) : mape_set_global(pool, name, &value, sizeof value));
+        is_ok(pool,
+              i % 10 == 0 ? mape_set_global(pool, name, NULL, 0) : mape_set_global(pool, name, &value, sizeof value));
     }
     wait_for(before);
     int five = 5;

@@ -45,7 +45,8 @@ final class Globals {
         }
 
         /// Copies a global in.
-        convenience init(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int, input: InputMemory) throws(MapError) {
+        convenience init(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int, input: InputMemory) throws(MapError)
+        {
             let block = try input.take(UInt64(size))
             if let data = unsafe data, size > 0 { unsafe input.copy(data, size, to: block.offset) }
             try self.init(Key(name), Bytes(block, input), UInt64(size), next: nil, input: input)

@@ -113,7 +113,8 @@ extension Pool {
         job.pinInput()
         let bytes = CrashBytes(
             job: job, block: job.stream?.hold(index), input: Extent(offset: span.offset, count: span.size),
-            data: hasData ? Extent(offset: function.data, count: function.data_size) : nil, globals: job.globals?.values ?? [])
+            data: hasData ? Extent(offset: function.data, count: function.data_size) : nil,
+            globals: job.globals?.values ?? [])
         return (file, bytes)
     }
 

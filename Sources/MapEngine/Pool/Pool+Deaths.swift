@@ -405,7 +405,8 @@ extension Pool {
         guard life == .running || (life == .closing && hasJobsToRun), failure == nil else { return }
         // The brake holds: those that are starting decide whether the pool goes on.
         if table.empty.isEmpty { return }
-        if failedStarts >= config.restarts && table.ready.isEmpty && workers.contains(where: { $0.state == .starting }) {
+        if failedStarts >= config.restarts && table.ready.isEmpty && workers.contains(where: { $0.state == .starting })
+        {
             return
         }
         for slot in table.empty {

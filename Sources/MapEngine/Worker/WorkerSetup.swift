@@ -120,7 +120,8 @@ func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
         to: CChar.self)
     let text = unsafe mapb_task_text(task)!
     let place = unsafe request.pointee.first
-    let file = unsafe place == 0
+    let file =
+        unsafe place == 0
         ? nil
         : UnsafeRawPointer(task.pointee.input + Int(place)).assumingMemoryBound(to: mapb_file.self)
     var floating = mapb_floating()
