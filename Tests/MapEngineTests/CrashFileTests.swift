@@ -108,7 +108,7 @@ import Testing
         }
         let wrong = "a number in it is out of its range"
         #expect(changed { $0.function = 0 } == wrong)
-        #expect(changed { $0.function = 4096 } == wrong)
+        #expect(changed { $0.function = UInt64(MAPB_MAX_FUNCTIONS) } == wrong)
         #expect(changed { $0.worker = 1024 } == wrong)
         #expect(changed { $0.inputOffset = 4096 } == wrong)
         #expect(changed { $0.run.buildID = [UInt8](repeating: 1, count: 33) } == "a build id has 33 bytes")

@@ -168,4 +168,25 @@ import Testing
         #expect(first && last)
         #expect(extents.free.isEmpty && extents.total == 0)
     }
+
+    /// Enough stretches for many runs of them, coming and going anywhere.
+    @Test(arguments: seeds)
+    func manyStretchesStayInOrder(seed: UInt64) {
+        var random = SeededRandom(seed)
+        var extents = Extents(Extent(offset: 0, count: 8000))
+        for i in 0..<8000 { #expect(extents.take(1, alignment: 1) == UInt64(i)) }
+        #expect(extents.free.isEmpty)
+        let even = stride(from: UInt64(0), to: 8000, by: 2).shuffled(using: &random)
+        for i in even { extents.give(Extent(offset: i, count: 1)) }
+        #expect(extents.free == even.sorted().map { Extent(offset: $0, count: 1) })
+        #expect(extents.take(2, alignment: 1) == nil)
+        // A long one at the end of all short ones.
+        extents.give(Extent(offset: 7999, count: 1))
+        #expect(extents.take(2, alignment: 1) == 7998)
+        extents.give(Extent(offset: 7998, count: 2))
+        for i in stride(from: UInt64(1), to: 7999, by: 2).shuffled(using: &random) {
+            extents.give(Extent(offset: i, count: 1))
+        }
+        #expect(extents.free == [Extent(offset: 0, count: 8000)] && extents.total == 8000)
+    }
 }

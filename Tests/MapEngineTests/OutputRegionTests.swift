@@ -145,4 +145,30 @@ import Testing
         #expect(!used.contains(120, UInt64.max))
         #expect(!used.contains(UInt64.max, 1))
     }
+
+    @Test func aPoolsFiguresAreThoseOfAllItsMemories() throws {
+        let figures = OutputFigures()
+        let size = Policy.warmOutput * 2
+        var regions = try (0..<2).map { _ in try OutputRegion(reserve: size * 2, figures: figures) }
+        let start = UInt64(MAPB_RESULTS_OFFSET)
+        let small = try #require(regions[0].advance(ticket: 1, holeEnd: 0, wildEnd: start + 1000))
+        let large = try #require(regions[1].advance(ticket: 1, holeEnd: 0, wildEnd: start + size))
+        #expect(figures.live == size + 1000 && !figures.hasExcess)
+        regions[1].give(large)
+        #expect(figures.live == 1000 && figures.hasExcess)
+        regions[1].giveBack(regions[1].beginTrim())
+        #expect(!figures.hasExcess)
+        let again = try #require(regions[1].advance(ticket: 2, holeEnd: 0, wildEnd: start + size * 3 / 2))
+        regions[1].give(again)
+        #expect(figures.hasExcess == regions[1].hasExcess)
+        // A memory that goes takes with it what is said of it.
+        regions[1].retire()
+        #expect(!figures.hasExcess && figures.live == 1000)
+        _ = try #require(regions[1].advance(ticket: 3, holeEnd: 0, wildEnd: start + size * 3 / 2 + 100))
+        #expect(figures.live > 1000)
+        regions.removeLast()
+        #expect(figures.live == 1000 && !figures.hasExcess)
+        regions[0].give(small)
+        #expect(figures.live == 0)
+    }
 }

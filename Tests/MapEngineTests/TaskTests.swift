@@ -48,43 +48,6 @@ import Testing
         #expect(bench.told(bench.run(count: 1)) == [.failed(6, "")])
     }
 
-    @Test func globalsAreFoundByTheirWholeName() throws {
-        let bench = try Bench()
-        let names: [UserText] = ["scene", "scene2", "", "Szene\u{e4}"]
-        let values = try names.enumerated().map { i, name in
-            let nameBlock = try bench.input.take(text: name)
-            let block = try bench.input.take(8)
-            bench.input.at(block.offset, as: UInt64.self).pointee = UInt64(i)
-            return Globals.Value(
-                name: name, nameBlock: nameBlock, block: block, size: UInt64(i) + 1, input: bench.input)
-        }
-        let globals = try Globals(values, input: bench.input)
-        bench.task.pointee.globals = globals.block.offset
-        for (i, value) in values.enumerated() {
-            var size = 0
-            let found = value.name.withCString { mape_task_global(bench.task, $0, &size) }
-            #expect(found?.load(as: UInt64.self) == UInt64(i))
-            #expect(size == i + 1)
-        }
-        var size = 99
-        #expect(mape_task_global(bench.task, "scen", &size) == nil)
-        #expect(size == 0)
-        #expect(mape_task_global(bench.task, nil, nil) == nil)
-    }
-
-    @Test func globalsGiveTheirMemoryBackWithTheirLastTable() throws {
-        let input = try smallInput()
-        do {
-            let value = Globals.Value(
-                name: "a", nameBlock: try input.take(text: "a"), block: try input.take(100), size: 100, input: input)
-            var tables: [Globals] = [try Globals([value], input: input), try Globals([value], input: input)]
-            let before = input.used
-            tables.removeFirst()
-            #expect(input.used < before && input.used > 0)
-        }
-        #expect(input.used == 0)
-    }
-
     /// The host's side of the ring: texts in order, each with its level.
     static func take(_ bench: Bench, from head: inout UInt64) -> [(level: Int32, text: String)] {
         var texts: [(Int32, String)] = []

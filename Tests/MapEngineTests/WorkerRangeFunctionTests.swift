@@ -45,7 +45,7 @@ import Testing
                 state!.assumingMemoryBound(to: UInt64.self).pointee = task!.pointee.reply.pointee.size
                 return 0
             })
-        bench.worker.task.pointee.functions[1].state = UnsafeMutableRawPointer(recorded)
+        bench.worker.task.pointee.functions[0]![1].state = UnsafeMutableRawPointer(recorded)
         try bench.job((0..<3).map { Order.output(UInt32($0)) })
         let reply = bench.run(count: 3)
         #expect(recorded.pointee == 2)
@@ -69,7 +69,7 @@ import Testing
                 }
                 return mape_task_begin(task, 1, nil) == nil ? 9 : 0
             })
-        bench.worker.task.pointee.functions[1].state = UnsafeMutableRawPointer(bitPattern: cancelled ? 1 : 0)
+        bench.worker.task.pointee.functions[0]![1].state = UnsafeMutableRawPointer(bitPattern: cancelled ? 1 : 0)
         try bench.job((0..<3).map { Order.output(UInt32($0)) })
         let reply = bench.run(count: 3)
         #expect(reply.done == 1 && reply.flags == MAPB_REPLY_STOPPED.rawValue)

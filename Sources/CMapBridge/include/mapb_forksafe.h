@@ -326,7 +326,7 @@ struct mape_task {
     mapb_outbox *outbox;
     const mapb_job *job;
     mapb_reply *reply;
-    mapb_loaded *functions;
+    mapb_loaded **functions; /* A table per MAPB_FUNCTIONS_PER_TABLE functions, or NULL while there is none. */
     uint64_t globals;
     uint64_t hole_cursor, hole_limit;
     uint64_t wild_cursor, wild_limit;

@@ -28,7 +28,8 @@
 #define MAPB_PROTOCOL      3u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING          64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS   1024u /* As the header says. */
-#define MAPB_MAX_FUNCTIONS 4096u
+#define MAPB_MAX_FUNCTIONS (1u << 20)
+#define MAPB_FUNCTIONS_PER_TABLE 1024u /* A worker makes a table when the first of so many functions comes. */
 #define MAPB_BUILD_ID      32u    /* Longest build id. */
 #define MAPB_TEXT          1024u  /* Longest message of a function, NUL included. */
 #define MAPB_MESSAGES      16384u /* Bytes of a worker's message ring: a power of two. */
@@ -223,7 +224,7 @@ typedef struct mapb_crash {
 typedef struct mapb_job {
     uint32_t function;
     uint32_t cancel;  /* 1: stop soon. */
-    uint64_t globals; /* Offset of a mapb_globals, or 0. */
+    uint64_t globals; /* Offset of a mapb_globals, the root, or 0. */
     uint64_t base;    /* Item i is at base + i * stride, unless there are spans. */
     uint64_t stride;
     uint64_t size;
@@ -274,16 +275,21 @@ typedef struct mapb_function {
     uint64_t native; /* A typed function: input offset of its mapb_native; or 0. */
 } mapb_function;
 
-/** A table of globals: count entries follow. Never changed once a job refers to it. */
+#define MAPB_GLOBALS_BITS  4u  /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
+#define MAPB_GLOBALS_WIDTH 16u /* Its slots. */
+#define MAPB_GLOBALS_NODE  1u  /* Set in a slot: it leads to a node, and not to a mapb_global. */
+
+/** A node of a table of globals. Never changed; tables share nodes. */
 typedef struct mapb_globals {
-    uint64_t count;
+    uint64_t slots[MAPB_GLOBALS_WIDTH]; /* 0: nothing there. */
 } mapb_globals;
 
+/** A global. Its name follows, ended with NUL. */
 typedef struct mapb_global {
-    uint64_t name; /* Input offset of the name, ended with NUL. */
     uint64_t hash;
     uint64_t data;
     uint64_t size;
+    uint64_t next; /* Offset of another one of the same hash, or 0. */
 } mapb_global;
 
 _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
@@ -310,6 +316,7 @@ MAPB_FORK_SAFE static inline void mapb_store32(uint32_t *p, uint32_t v) { __atom
 MAPB_FORK_SAFE static inline uint64_t mapb_peek(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 MAPB_FORK_SAFE static inline uint32_t mapb_peek32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 MAPB_FORK_SAFE static inline void mapb_add32(uint32_t *p, uint32_t v) { __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
+static inline void mapb_add(uint64_t *p, uint64_t v) { __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
 /** Orders a store before a later load of another word (Dekker's pattern: announce, then look). */
 MAPB_FORK_SAFE static inline void mapb_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 MAPB_FORK_SAFE static inline void mapb_pause(void) {

@@ -179,8 +179,8 @@ extension Pool {
     func stats() -> mape_pool_stats_t {
         var s = mape_pool_stats_t()
         s.struct_size = MemoryLayout<mape_pool_stats_t>.size
-        s.workers = UInt32(workers.count)
-        s.workers_ready = UInt32(workers.filter { $0.state == .ready }.count)
+        s.workers = UInt32(table.workers.count)
+        s.workers_ready = UInt32(table.ready.count)
         s.workers_started = figures.workersStarted
         s.workers_died = figures.workersDied
         s.workers_killed = figures.workersKilled
@@ -189,14 +189,7 @@ extension Pool {
         s.items = figures.items
         s.ranges = figures.ranges
         s.input_bytes = input.used
-        var regions: [ObjectIdentifier: UInt64] = [:]
-        for worker in workers { if let region = worker.region { regions[ObjectIdentifier(region)] = region.live } }
-        for job in allJobs {
-            for case let segment? in job.segments {
-                if let region = segment.region { regions[ObjectIdentifier(region)] = region.live }
-            }
-        }
-        s.output_bytes = regions.values.reduce(0, +)
+        s.output_bytes = outputFigures.live
         s.is_started = life == .created || life == .starting ? 0 : 1
         s.is_closed = !isOpen || failure != nil ? 1 : 0
         s.zygote_pid = zygote?.pid ?? 0

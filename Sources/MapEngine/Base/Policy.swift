@@ -22,6 +22,13 @@ enum Policy {
     /// When a worker has nothing to do, and another has had no step for so long, what that one has not begun is taken back from it.
     static let takeBackAfter: Int64 = 2_000_000
 
+    /// Workers that begin at once when work comes to an idle pool; as long as it is not done, twice as many every slowStart.
+    static let workersAtOnce = 32
+    static let slowStart: Int64 = 2_000_000
+    /// A pool of more workers looks for the texts of idle ones no more often than this.
+    static let fewWorkers = 64
+    static let idleLook: Int64 = 10_000_000
+
     /// Work, in nanoseconds, or in items whose time is not known, for which workers that are woken together are spread over processors.
     static let worthMoving = 300_000.0
     static let manyItems: UInt64 = 16

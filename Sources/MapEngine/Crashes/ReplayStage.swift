@@ -31,15 +31,12 @@ import Glibc
         region = try OutputRegion(reserve: Policy.outputReserve)
         index = file.index
 
-        var values: [Globals.Value] = []
+        var globals: Globals?
         for global in file.globals {
-            let bytes = try ReplayStage.put(global.bytes, input)
-            values.append(
-                Globals.Value(
-                    name: global.name, nameBlock: try input.take(text: global.name), block: bytes,
-                    size: UInt64(global.bytes.count), input: input))
+            let value = try unsafe Globals.Value(global.name, global.bytes, global.bytes.count, input: input)
+            globals = try Globals.setting(value, in: globals, input)
         }
-        globals = values.isEmpty ? nil : try Globals(values, input: input)
+        self.globals = globals
 
         var record = mapb_function()
         record.id = UInt32(file.function)
@@ -77,8 +74,7 @@ import Glibc
         guard let task = unsafe mapb_worker_task(region.base, region.size) else { throw .system("madvise", errno) }
         unsafe self.task = unsafe task
         guard let seen = unsafe mapb_map_shared(input.file, input.size, 0),
-            let functions = unsafe mapb_private_memory(
-                UInt64(MAPB_MAX_FUNCTIONS) * UInt64(MemoryLayout<mapb_loaded>.stride))
+            let functions = unsafe functionTables()
         else { throw .system("mmap", errno) }
         unsafe workerPrepare(task, seen, region.base, region.size, functions)
         unsafe task.pointee.inbox = unsafe mapb_inbox_at(seen, 0)

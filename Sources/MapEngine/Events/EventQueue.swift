@@ -24,7 +24,10 @@ struct HeldSegment {
 }
 
 @safe struct EventQueue: ~Copyable {
+    /// With those that were taken out meanwhile, which are passed over.
     private var jobs = Queue<Job>()
+    /// How many of them were not.
+    private var jobCount = 0
     private var messages = Queue<PoolMessage>()
     private var messageBytes = 0
     private var lostBytes: UInt32 = 0
@@ -39,7 +42,7 @@ struct HeldSegment {
     /// What mape_next_event gave out last: alive until the next call.
     var heldMessage: PoolMessage?
 
-    var isEmpty: Bool { jobs.isEmpty && messages.isEmpty }
+    var isEmpty: Bool { jobCount == 0 && messages.isEmpty }
     var messageCount: Int { messages.count }
 
     deinit { if file >= 0 { close(file) } }
@@ -85,22 +88,40 @@ struct HeldSegment {
         job.isQueuedForDelivery = true
         let wasEmpty = isEmpty
         jobs.append(job)
+        jobCount += 1
         if wasEmpty { filled() }
     }
 
     mutating func dequeue(_ job: Job) {
         guard job.isQueuedForDelivery else { return }
         job.isQueuedForDelivery = false
-        jobs.removeAll { $0 === job }
+        jobCount -= 1
+        if jobs.first === job { _ = jobs.popFirst() }
+        // Those that are left behind never hold more memory than the others.
+        if jobs.count > 2 * jobCount + 32 { jobs.removeAll { !$0.isQueuedForDelivery } }
         drained()
     }
 
-    var firstJob: Job? { jobs.first }
+    var firstJob: Job? {
+        mutating get {
+            while let job = jobs.first {
+                if job.isQueuedForDelivery { return job }
+                _ = jobs.popFirst()
+            }
+            return nil
+        }
+    }
 
     /// The first job was served: to the back with it, or out when it has nothing left.
     mutating func rotate() {
-        guard let job = jobs.popFirst() else { return }
-        if job.hasEvents { jobs.append(job) } else { job.isQueuedForDelivery = false }
+        guard let job = firstJob else { return }
+        _ = jobs.popFirst()
+        if job.hasEvents {
+            jobs.append(job)
+        } else {
+            job.isQueuedForDelivery = false
+            jobCount -= 1
+        }
         drained()
     }
 

@@ -82,7 +82,10 @@ extension Pool {
         }
         events.rotate()
         // The window may be open again.
-        if job.drops { assign() }
+        if job.drops {
+            queueForWork(job)
+            assign()
+        }
     }
 
     /// Lets go of the segment that the host was looking at.

@@ -41,7 +41,8 @@ final class Job {
     let record: Block
     let globals: Globals?
     /// Buffers that items lie in, each kept once.
-    private(set) var buffers: [Buffer] = []
+    private var used = UsedBuffers()
+    var buffers: [Buffer] { used.list }
     var stream: Stream?
     var handle: UInt = 0
     /// The host gave no place for a handle: the job releases itself.
@@ -55,7 +56,8 @@ final class Job {
     var copying: HostItems?
     /// Items from here on have never been given to a worker.
     var next: UInt64 = 0
-    var again: [ItemRange] = []
+    private(set) var again: [ItemRange] = []
+    private var againItems: UInt64 = 0
     var running: UInt64 = 0
     /// Ended items by state. A vector, because an array would be one more allocation per job.
     var counts = SIMD8<UInt64>()
@@ -103,7 +105,14 @@ final class Job {
     var lastFraction: Double = 0
     var doneDelivered = false
     var isQueuedForDelivery = false
-    var isQueuedForWork = false
+    /// Its place in the work queue; -1: it has none.
+    var workPlace = -1
+    /// It waits beside the work queue: no worker can run its function now.
+    var isParked = false
+    var isQueuedForWork: Bool { workPlace >= 0 || isParked }
+    /// Its place among the deadlines, and its time.
+    var clockPlace = -1
+    var clockTime = Int64.max
 
     init(
         function: Function, config: JobConfig, sequence: UInt64, total: UInt64, record: Block, globals: Globals?,
@@ -121,13 +130,14 @@ final class Job {
 
     /// Keeps a buffer until all items have ended.
     func keep(_ buffer: Buffer) {
-        if buffers.contains(where: { $0 === buffer }) { return }
-        buffer.retain()
-        buffers.append(buffer)
+        if used.add(buffer) { buffer.retain() }
     }
 
-    /// The same for one that was retained for this job.
-    func adopt(_ buffer: Buffer) { buffers.append(buffer) }
+    /// The one of them that holds a stretch of the input memory.
+    func buffer(holding offset: UInt64, _ count: UInt64) -> Buffer? { used.holding(offset, count) }
+
+    /// The same for those that were retained for this job.
+    func adopt(_ buffers: UsedBuffers) { used = buffers }
 
     /// Nothing of it that waits will run.
     var isEnded: Bool { ending != nil || isDone || function.failure != nil }
@@ -142,11 +152,7 @@ final class Job {
     var drops: Bool { config.drop || isStream }
 
     /// Items that a worker could be given now.
-    var waiting: UInt64 {
-        var count = max(ready, next) - next
-        for range in again { count += range.count }
-        return count
-    }
+    var waiting: UInt64 { max(ready, next) - next + againItems }
 
     /// How many more items may be begun before the host has taken events. `draining` lifts the limit.
     func room(draining: Bool) -> UInt64 {
@@ -182,6 +188,7 @@ final class Job {
                         losses: range.losses))
                 range.count = most
             }
+            againItems -= range.count
             running += range.count
             return range
         }
@@ -195,7 +202,9 @@ final class Job {
     /// Gives a range back that did not run.
     func giveBack(_ range: ItemRange) {
         running -= range.count
-        if range.count > 0 { again.append(range) }
+        if range.count == 0 { return }
+        again.append(range)
+        againItems += range.count
     }
 
     /// Records that the items of a segment, which were running, have ended. Nil in place of a kept segment: nothing to keep.
@@ -235,6 +244,7 @@ final class Job {
     func endWaiting(_ outcome: Outcome, now: Int64) {
         var ranges = again
         again = []
+        againItems = 0
         if next < total { ranges.append(ItemRange(first: next, count: total - next)) }
         next = total
         for range in ranges {

@@ -25,12 +25,41 @@ struct Used {
     }
 }
 
+/// What all output memories of a pool hold together. Guarded by the pool's lock.
+@safe final class OutputFigures {
+    /// Bytes that results were ever given, less those that were given back.
+    fileprivate var held: UInt64 = 0
+    /// Bytes that went with their memory. Counted without the lock: whoever holds a memory's last result lets go of it.
+    private let gone: UnsafeMutablePointer<UInt64>
+    /// Memories of living workers with more idle pages than are worth keeping.
+    fileprivate var excesses = 0
+
+    init() {
+        unsafe gone = .allocate(capacity: 1)
+        unsafe gone.initialize(to: 0)
+    }
+
+    deinit { unsafe gone.deallocate() }
+
+    /// Bytes that results hold.
+    var live: UInt64 { unsafe held - mapb_load(gone) }
+    var hasExcess: Bool { excesses > 0 }
+    fileprivate func go(with bytes: UInt64) { unsafe mapb_add(gone, bytes) }
+}
+
 @safe final class OutputRegion {
     private var memory: SharedMemory
     private var extents = Extents()
     private var hole = Extent(offset: 0, count: 0)
     private var wild: UInt64
-    private var warm: UInt64 = 0
+    private var warm: UInt64 = 0 {
+        didSet {
+            let isMore = warm > Policy.warmOutput
+            if isMore != (oldValue > Policy.warmOutput) && !isRetired { figures.excesses += isMore ? 1 : -1 }
+        }
+    }
+    private let figures: OutputFigures
+    private var isRetired = false
     /// How far the wild part was ever used since the last trim.
     private var highest: UInt64
     /// Bytes that results hold.
@@ -46,12 +75,21 @@ struct Used {
         unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)
     }
 
-    /// - leftovers: who unmaps it; nil: whoever lets go of it last.
-    init(reserve: UInt64, leftovers: Leftovers? = nil) throws(MapError) {
+    /// - figures: those of its pool. leftovers: who unmaps it; nil: whoever lets go of it last.
+    init(reserve: UInt64, figures: OutputFigures = OutputFigures(), leftovers: Leftovers? = nil) throws(MapError) {
+        self.figures = figures
         memory = try SharedMemory(
             name: "mapengine-output", size: reserve, least: Policy.leastReserve, leftovers: leftovers)
         wild = UInt64(MAPB_RESULTS_OFFSET)
         highest = wild
+    }
+
+    deinit { figures.go(with: live) }
+
+    /// Its worker has ended: only results keep it.
+    func retire() {
+        if hasExcess && !isRetired { figures.excesses -= 1 }
+        isRetired = true
     }
 
     /// What to tell the worker with the next request about where results go.
@@ -106,6 +144,7 @@ struct Used {
         wild = wildEnd
         let count = used.hole.count + used.wild.count
         live += count
+        figures.held += count
         warm = warm > count ? warm - count : 0
         highest = max(highest, wild)
         return used
@@ -115,6 +154,7 @@ struct Used {
     func give(_ used: Used) {
         let count = used.hole.count + used.wild.count
         live -= count
+        figures.held -= count
         extents.give(used.hole)
         extents.give(used.wild)
         warm += count

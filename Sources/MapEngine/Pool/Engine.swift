@@ -51,9 +51,10 @@ extension Pool {
         if !waiting.hasLeader { point(bellAt: MAPB_BELL_NONE) }
         pump()
         checkTimes(now)
-        takeBackIfDue(now)
+        if slowStart.growIfDue(now) { assign() }
+        if now >= takeBackAt { takeBackIfDue(now) }
         chooseWhatToTrim(now)
-        var next = min(nextDeadline(now), takeBackDeadline(), trimAt)
+        var next = min(nextDeadline(now), takeBackAt, trimAt)
         if !waiting.hasLeader {
             if life == .running && now < attendedUntil {
                 next = min(next, attendedUntil)
@@ -61,7 +62,7 @@ extension Pool {
                 unsafe mapb_store32(&input.head.pointee.waiter, 0)
                 point(bellAt: MAPB_BELL_ENGINE)
                 pump()
-                next = min(next, nextDeadline(now), takeBackDeadline())
+                next = min(next, nextDeadline(now), takeBackAt, lookAtIdle(now))
             }
         }
         return next
@@ -91,7 +92,7 @@ extension Pool {
 
     /// After memory was freed: has the engine look again, when it has not been used for a while.
     func scheduleTrim(_ now: Int64) {
-        guard input.hasExcess || workers.contains(where: { $0.region?.hasExcess ?? false }) else { return }
+        guard input.hasExcess || outputFigures.hasExcess else { return }
         trimAt = now + Policy.trimAfter
         engineMustWake(by: trimAt)
     }
@@ -123,6 +124,7 @@ extension Pool {
             for (worker, region, _) in trims where worker.region === region {
                 worker.isTrimming = false
                 sendBacklog(worker)
+                unpark(for: worker)
             }
             trims = []
             assign()

@@ -8,47 +8,60 @@ extension Pool {
         guard !work.isEmpty, failure == nil else { return }
         let draining = life == .closing
         let now = mapb_now()
-        for job in work where job.waiting > 0 {
+        if table.busy.isEmpty { slowStart.calm(0) }
+        while table.available > 0, let job = work.first() {
             spread(job, draining: draining, now: now)
-            // What a job could still give comes before what later ones have.
-            if job.waiting > 0 && job.room(draining: draining) > 0 && canRun(job) { break }
+            if job.waiting == 0 || job.room(draining: draining) == 0 {
+                // It comes again when it has something to give: queueForWork.
+                work.removeFirst()
+            } else if canRun(job) {
+                // What a job could still give comes before what later ones have.
+                break
+            } else {
+                work.parkFirst()
+            }
         }
-        for at in work.indices.reversed() where work[at].waiting == 0 {
-            work[at].isQueuedForWork = false
-            work.remove(at: at)
-        }
+        if work.isEmpty { slowStart.calm(table.busy.count) }
+        if slowStart.holds { engineMustWake(by: slowStart.growsAt) }
         publish()
     }
 
-    private func canRun(_ job: Job) -> Bool { workers.contains { takes($0, job) } }
+    private func canRun(_ job: Job) -> Bool { table.hasAvailable { takes($0, job) } }
+
+    /// A worker has room again, or has learned a function: jobs that nobody could run may run.
+    func unpark(for worker: Worker) {
+        guard work.hasParked, worker.takesWork, worker.backlog.isEmpty, !worker.isSpent else { return }
+        work.unpark { worker.isPrepared($0) }
+    }
 
     /// Spreads a job's ranges: those who have nothing first, then round by round.
     private func spread(_ job: Job, draining: Bool, now: Int64) {
-        candidates.removeAll(keepingCapacity: true)
-        var level = Int.max
-        for worker in workers where takes(worker, job) {
-            candidates.append(worker)
-            level = min(level, worker.inFlight)
-        }
-        if candidates.isEmpty { return }
-        let candidates = self.candidates
-        let isParallel = candidates.count > 1 && usable > 1 && job.isLong
-        while true {
-            let size = rangeSize(job, workers: candidates.count)
-            level += 1
-            guard level <= depth(job, size, workers: candidates.count) else { return }
-            for worker in candidates where worker.inFlight < level {
-                guard takes(worker, job), giveRange(worker, job, size, isParallel, draining: draining, now: now) else {
-                    if job.waiting == 0 || job.room(draining: draining) == 0 { return }
-                    continue
+        let workers = table.available
+        let isParallel = workers > 1 && usable > 1 && job.isLong
+        var from = 0
+        while let load = table.lowestLoad(from: from) {
+            let size = rangeSize(job, workers: workers)
+            guard load < depth(job, size, workers: workers) else { return }
+            var next = table.firstAvailable(holding: load)
+            while let slot = next {
+                if load == 0 && !slowStart.allows(table.busy.count) {
+                    slowStart.held(now)
+                    break
                 }
+                let worker = table[slot]
+                let gave =
+                    takes(worker, job) && giveRange(worker, job, size, isParallel, draining: draining, now: now)
+                if !gave && (job.waiting == 0 || job.room(draining: draining) == 0) { return }
+                next = table.nextAvailable(holding: load, after: slot)
             }
+            from = load + 1
         }
     }
 
     private func takes(_ worker: Worker, _ job: Job) -> Bool {
-        guard worker.takesWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty else { return false }
-        if isSpent(worker) { return false }
+        guard worker.takesWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty, !worker.isSpent else {
+            return false
+        }
         return !(worker.isBusy && worker.region!.isStretched)
     }
 
@@ -62,6 +75,7 @@ extension Pool {
         }
         guard let range = job.take(most) else { return false }
         worker.itemsGiven += range.count
+        if job.config.wants(MAPE_DELIVER_PROGRESS) { watchTimes(of: job, now) }
         give(worker, .range(job, range), now: now, flags: isParallel ? MAPB_SPREAD.rawValue : 0)
         return true
     }
@@ -82,6 +96,7 @@ extension Pool {
     private func rangeSize(_ job: Job, workers: Int) -> UInt64 {
         let chunk = min(job.config.chunk, Policy.largestRange)
         guard job.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }
+        let workers = min(workers, slowStart.limit)
         func items(in time: Int64) -> UInt64 {
             UInt64(max(1, min(Double(Policy.largestRange), Double(time) / job.itemTime)))
         }
@@ -153,12 +168,9 @@ extension Pool {
 
     /// Makes what was given visible, and wakes workers that sleep.
     func publish() {
-        for slot in workers.indices {
-            let inbox = unsafe input.inbox(slot)
-            if unsafe watches[slot].outbox == nil || mapb_peek(&inbox.pointee.tail) == watches[slot].published {
-                continue
-            }
-            let worker = workers[slot]
+        while let worker = table.nextToPublish() {
+            let inbox = unsafe input.inbox(worker.slot)
+            guard worker.region != nil, unsafe mapb_peek(&inbox.pointee.tail) != worker.published else { continue }
             unsafe mapb_store(&inbox.pointee.tail, worker.published)
             mapb_fence()
             if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
@@ -171,14 +183,9 @@ extension Pool {
         }
     }
 
-    /// Puts a job among those that have items, by priority, then age.
+    /// Puts a job among those that have items to give now, if it has.
     func queueForWork(_ job: Job) {
-        guard !job.isQueuedForWork, job.waiting > 0 else { return }
-        job.isQueuedForWork = true
-        let before = work.firstIndex {
-            $0.config.priority < job.config.priority
-                || ($0.config.priority == job.config.priority && $0.sequence > job.sequence)
-        }
-        work.insert(job, at: before ?? work.count)
+        guard job.waiting > 0, job.room(draining: life == .closing) > 0 else { return }
+        work.add(job)
     }
 }

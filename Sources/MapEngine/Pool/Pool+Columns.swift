@@ -85,7 +85,7 @@ extension Pool {
             }
             return prepared
         } catch {
-            locked { for buffer in work.used { letGo(buffer) } }
+            locked { for buffer in work.used.list { letGo(buffer) } }
             throw error
         }
     }
@@ -97,7 +97,7 @@ private struct ColumnWork {
     let prototype: Prototype
     let columns: [InputColumn]
     let count: UInt64
-    var used: [Buffer] = []
+    var used = UsedBuffers()
     /// Of the block.
     private(set) var bytes: UInt64
     private var places: [Place] = []
@@ -151,8 +151,8 @@ private struct ColumnWork {
         if unsafe UInt(bitPattern: column.base) % alignment == 0, column.stride.magnitude % alignment == 0,
             let offset = unsafe pool.input.offset(of: extent.start)
         {
-            if !used.contains(where: { unsafe $0.contains(offset, extent.bytes) }) {
-                used.append(try unsafe pool.claim(offset, extent.bytes, "columns[\(k)].base"))
+            if unsafe used.holding(offset, extent.bytes) == nil {
+                used.add(try unsafe pool.claim(offset, extent.bytes, "columns[\(k)].base"))
             }
             places.append(unsafe .inPlace(offset + UInt64(column.base - extent.start)))
             return

@@ -72,8 +72,7 @@ extension Pool {
         if record.spans != 0 {
             unsafe span = input.at(record.spans, as: mapb_span.self)[Int(index & record.span_mask)]
         }
-        let values = job.globals?.values ?? []
-        let sizes = values.reduce(span.size + function.data_size) { $0 + $1.size }
+        let sizes = span.size + function.data_size + (job.globals?.bytes ?? 0)
         guard sizes <= Policy.crashFileBytes else {
             throw MapError(
                 MAPE_E_OVERFLOW,
@@ -114,7 +113,8 @@ extension Pool {
         job.pinInput()
         let bytes = CrashBytes(
             job: job, block: job.stream?.hold(index), input: Extent(offset: span.offset, count: span.size),
-            data: hasData ? Extent(offset: function.data, count: function.data_size) : nil, globals: values)
+            data: hasData ? Extent(offset: function.data, count: function.data_size) : nil,
+            globals: job.globals?.values ?? [])
         return (file, bytes)
     }
 

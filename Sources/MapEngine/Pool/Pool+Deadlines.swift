@@ -18,21 +18,37 @@ extension Pool {
     /// Acts on every limit that has passed.
     func checkTimes(_ now: Int64) {
         if now >= loadDeadline { zygoteDied("took more than \(config.setupTimeout / 1_000_000) ms") }
-        for worker in workers where worker.isAlive { checkTime(worker, now) }
-        for job in allJobs where !job.isDone {
-            if job.ending == nil && now >= job.deadline {
-                let text = "the job ran longer than its timeout of \(job.config.jobTimeout / 1_000_000) ms"
-                end(job, Outcome(MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_JOB_TIMEOUT, text), now: now)
-            }
-            if job.config.wants(MAPE_DELIVER_PROGRESS) && now - job.lastProgress >= job.config.progressInterval {
-                let fraction = job.progress(now: now, partial: partial(of: job)).fraction
-                if fraction != job.lastFraction {
-                    job.progressDue = true
-                    queueForDelivery(job)
-                }
+        for slot in table.busy where table[slot].isAlive { checkTime(table[slot], now) }
+        while let job = deadlines.popDue(now) { checkTime(job, now) }
+        refill(now)
+    }
+
+    private func checkTime(_ job: Job, _ now: Int64) {
+        if job.isDone { return }
+        if job.ending == nil && now >= job.deadline {
+            let text = "the job ran longer than its timeout of \(job.config.jobTimeout / 1_000_000) ms"
+            end(job, Outcome(MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_JOB_TIMEOUT, text), now: now)
+        }
+        if job.config.wants(MAPE_DELIVER_PROGRESS) && now - job.lastProgress >= job.config.progressInterval {
+            let fraction = job.progress(now: now, partial: partial(of: job)).fraction
+            if fraction != job.lastFraction {
+                job.progressDue = true
+                queueForDelivery(job)
             }
         }
-        refill(now)
+        watchTimes(of: job, now)
+    }
+
+    /// Sees to it that a job is looked at when its time is over, and, while its items run, in its interval of progress.
+    func watchTimes(of job: Job, _ now: Int64) {
+        if job.isDone { return }
+        var time = job.ending == nil ? job.deadline : .max
+        if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 {
+            time = min(time, later(now, by: job.config.progressInterval))
+        }
+        guard time < job.clockTime else { return }
+        deadlines.set(job, by: time)
+        engineMustWake(by: time)
     }
 
     private func checkTime(_ worker: Worker, _ now: Int64) {
@@ -63,30 +79,25 @@ extension Pool {
     /// When to look again at the latest.
     func nextDeadline(_ now: Int64) -> Int64 {
         var next = loadDeadline
-        for worker in workers {
-            if worker.state == .none && (life == .running || life == .closing) && failure == nil && worker.retryAt > now
-            {
-                next = min(next, worker.retryAt)
-            }
-            guard worker.isAlive else { continue }
-            let limit = worker.limit(config)
+        if (life == .running || life == .closing) && failure == nil {
+            for slot in table.empty where table[slot].retryAt > now { next = min(next, table[slot].retryAt) }
+        }
+        for slot in table.busy {
+            let limit = table[slot].limit(config)
             if limit == .max { continue }
             // A quarter of the limit: so late is a worker's last step noticed at most.
             next = min(next, later(now, by: max(1_000_000, limit / 4)))
         }
-        for job in allJobs where !job.isDone {
-            if job.ending == nil { next = min(next, job.deadline) }
-            if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 {
-                next = min(next, later(now, by: job.config.progressInterval))
-            }
-        }
+        next = min(next, max(now, deadlines.next), slowStart.growsAt)
         return next == .max ? next : min(next, now &+ Policy.longestTick)
     }
 
     /// What running items have told of themselves, in items.
     func partial(of job: Job) -> Double {
         var sum = 0.0
-        for worker in workers {
+        if job.running == 0 { return 0 }
+        for slot in table.busy {
+            let worker = table[slot]
             guard let region = worker.region, let head = worker.given.first,
                 case .range(let its, let range) = head.work,
                 its === job

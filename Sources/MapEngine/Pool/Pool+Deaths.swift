@@ -157,6 +157,7 @@ extension Pool {
     func dropRegion(_ worker: Worker) {
         // Results keep it alive as long as they need it.
         if isLooking, let region = worker.region { retired.append(region) }
+        worker.region?.retire()
         worker.region = nil
     }
 
@@ -392,6 +393,7 @@ extension Pool {
         log(MAPE_LOG_ERROR, why.description)
         for job in allJobs where job.function === function && !job.isDone {
             job.endWaiting(outcome, now: now)
+            work.remove(job)
             settled(job, now)
         }
         waiting.wake()
@@ -402,25 +404,21 @@ extension Pool {
         // In a shutdown only for items that are still to run: a worker that starts while others are asked to end would be missed.
         guard life == .running || (life == .closing && hasJobsToRun), failure == nil else { return }
         // The brake holds: those that are starting decide whether the pool goes on.
-        if failedStarts >= config.restarts && !workers.contains(where: { $0.state == .ready })
-            && workers.contains(where: { $0.state == .starting })
+        if table.empty.isEmpty { return }
+        if failedStarts >= config.restarts && table.ready.isEmpty && workers.contains(where: { $0.state == .starting })
         {
             return
         }
-        for worker in workers where worker.state == .none {
+        for slot in table.empty {
+            let worker = table[slot]
             if worker.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.retryAt) }
         }
         publish()
     }
 
-    /// It has had its items, or has grown too much: it gets no more, and another takes its place.
-    func isSpent(_ worker: Worker) -> Bool {
-        worker.hasGrown || (config.itemsPerWorker > 0 && worker.itemsGiven >= config.itemsPerWorker)
-    }
-
     /// Asks a worker to end that is spent and has nothing left to do.
     func recycleIfDue(_ worker: Worker) {
-        guard isSpent(worker), worker.state == .ready, !worker.isBusy,
+        guard worker.isSpent, worker.state == .ready, !worker.isBusy,
             life == .running || (life == .closing && hasJobsToRun)
         else { return }
         askToEnd(worker)

@@ -47,7 +47,7 @@ struct Prepared {
     let total: UInt64
     var record = mapb_job()
     /// Each retained once.
-    var used: [Buffer] = []
+    var used = UsedBuffers()
     var copying: HostItems?
     /// Items that are in place.
     var ready: UInt64 = 0
@@ -84,7 +84,7 @@ extension Pool {
                 let buffer = try claim(offset, extent, "items.base")
                 do throws(MapError) {
                     var prepared = Prepared(block: try input.take(head), total: count)
-                    prepared.used = [buffer]
+                    prepared.used.add(buffer)
                     prepared.record.base = offset
                     prepared.record.stride = stride
                     prepared.record.size = size
@@ -131,7 +131,7 @@ extension Pool {
     /// Nothing came of it. Under the lock.
     func discard(_ prepared: Prepared) {
         input.give(prepared.block)
-        for buffer in prepared.used { letGo(buffer) }
+        for buffer in prepared.used.list { letGo(buffer) }
     }
 
     func extentOf(_ count: UInt64, _ stride: UInt64, _ size: UInt64) throws(MapError) -> UInt64 {
@@ -156,7 +156,7 @@ extension Pool {
 
     /// The live buffer that holds a stretch of the input memory.
     func buffer(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
-        for buffer in buffers.values where buffer.contains(offset, count) { return buffer }
+        if let buffer = buffers.holding(offset, count) { return buffer }
         throw .argument(name, "lies in the pool's memory, but not wholly inside a live mape_buffer")
     }
 
@@ -176,7 +176,7 @@ extension Pool {
         guard !over, table < 1 << 60 else {
             throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) is more than memory can hold")
         }
-        var used: [Buffer] = []
+        var used = UsedBuffers()
         do throws(MapError) {
             var bytes = head + table
             for i in 0..<Int(count) {
@@ -191,9 +191,7 @@ extension Pool {
                 try unsafe checkRange(span.data, UInt64(span.size), "items.spans[\(i)].size (\(span.size))")
                 if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe input.offset(of: data) {
                     let size = unsafe UInt64(span.size)
-                    if !used.contains(where: { $0.contains(offset, size) }) {
-                        used.append(try claim(offset, size, "items.spans[\(i)].data"))
-                    }
+                    if used.holding(offset, size) == nil { used.add(try claim(offset, size, "items.spans[\(i)].data")) }
                     continue
                 }
                 let (sum, over) = unsafe bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
@@ -209,7 +207,7 @@ extension Pool {
             unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
             return prepared
         } catch {
-            locked { for buffer in used { letGo(buffer) } }
+            locked { for buffer in used.list { letGo(buffer) } }
             throw error
         }
     }
@@ -225,7 +223,7 @@ extension Pool {
             let span = unsafe spans[i]
             var size = unsafe UInt64(bitPattern: Int64(span.size))
             if let data = unsafe span.data, size > 0, let offset = unsafe input.offset(of: data) {
-                if !prepared.used.contains(where: { $0.contains(offset, size) }) { size = 0 }
+                if prepared.used.holding(offset, size) == nil { size = 0 }
                 unsafe lines[i] = mapb_span(offset: size > 0 ? offset : place, size: size)
                 continue
             }
@@ -248,11 +246,13 @@ extension Pool {
         record.spans = block.offset + head
         record.span_mask = capacity - 1
         unsafe input.at(block.offset, as: mapb_job.self).pointee = record
-        return enqueue(function, config, 0, block, [], stream: Stream(input: input, record: block, capacity: capacity))
+        return enqueue(
+            function, config, 0, block, UsedBuffers(), stream: Stream(input: input, record: block, capacity: capacity))
     }
 
     func enqueue(
-        _ function: Function, _ config: JobConfig, _ total: UInt64, _ block: Block, _ used: [Buffer], stream: Stream?
+        _ function: Function, _ config: JobConfig, _ total: UInt64, _ block: Block, _ used: UsedBuffers,
+        stream: Stream?
     ) -> Job {
         sequence += 1
         figures.jobs += 1
@@ -260,7 +260,7 @@ extension Pool {
         let job = Job(
             function: function, config: config, sequence: sequence, total: total, record: block, globals: globals,
             now: now)
-        used.forEach(job.adopt)
+        job.adopt(used)
         job.stream = stream
         if let failure = function.failure { job.endWaiting(failure, now: now) }
         return job
@@ -270,12 +270,12 @@ extension Pool {
     func launch(_ job: Job) {
         let now = mapb_now()
         if job.isPrompt { promptJobs += 1 }
+        unendedJobs += 1
+        if job.ending == nil { jobsToRun += 1 }
         queueForWork(job)
         settled(job, now)
+        watchTimes(of: job, now)
         pump()
-        var wake = job.deadline
-        if job.config.wants(MAPE_DELIVER_PROGRESS) { wake = min(wake, later(now, by: job.config.progressInterval)) }
-        if wake != .max { engineMustWake(by: wake) }
     }
 
     /// Copies the next piece of a job's input in, then gives out what is there: workers begin while the rest is copied. Without the lock,
@@ -303,10 +303,12 @@ extension Pool {
     func end(_ job: Job, _ outcome: Outcome, now: Int64) {
         guard !job.isDone, job.ending == nil else { return }
         job.ending = outcome
+        jobsToRun -= 1
         job.endingSince = now
         job.stream?.finish()
         unsafe mapb_store32(&input.at(job.record.offset, as: mapb_job.self).pointee.cancel, 1)
         job.endWaiting(outcome, now: now)
+        work.remove(job)
         settled(job, now)
         if job.running > 0 { engineMustWake(by: later(now, by: config.grace / 4)) }
     }
@@ -336,7 +338,8 @@ extension Pool {
     /// Nobody needs it any more.
     func forget(_ job: Job) {
         if job.ownsItself { ownJobs[ObjectIdentifier(job)] = nil } else { jobs[job.handle] = nil }
-        work.removeAll { $0 === job }
+        work.remove(job)
+        deadlines.remove(job)
     }
 
     /// Once every item has ended, its input is not needed; but by a thread that is still copying it.

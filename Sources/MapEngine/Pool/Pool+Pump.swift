@@ -7,15 +7,29 @@ extension Pool {
     func pump() {
         guard life != .created else { return }
         var now: Int64 = 0
-        for slot in workers.indices where unsafe watches[slot].hasNews {
-            let worker = workers[slot]
-            if worker.state == .none || worker.state == .dying { continue }
-            takeReplies(worker, &now)
-            takeMessages(worker)
+        var next = table.listening.first
+        while let slot = next {
+            if unsafe table.watches[slot].hasNews {
+                takeReplies(table[slot], &now)
+                takeMessages(table[slot])
+            }
+            next = table.listening.next(after: slot)
         }
         assign()
-        let look = takeBackDeadline()
-        if look != .max { engineMustWake(by: look) }
+        if takeBackAt == .max {
+            takeBackAt = takeBackDeadline()
+            if takeBackAt != .max { engineMustWake(by: takeBackAt) }
+        }
+    }
+
+    /// Takes in texts of workers that have nothing to do: of a thread that one of their functions has left behind. Looking at all of
+    /// them takes long where there are many, so that it is not done each time. Returns when to look again; Int64.max: no need to.
+    func lookAtIdle(_ now: Int64) -> Int64 {
+        let next = idleLookedAt + Policy.idleLook
+        if table.workers.count > Policy.fewWorkers && now < next { return next }
+        idleLookedAt = now
+        for slot in table.ready where unsafe table.watches[slot].hasNews { takeMessages(table[slot]) }
+        return .max
     }
 
     /// Takes in a worker's replies. `now`: 0 until the clock was read.
@@ -43,6 +57,7 @@ extension Pool {
         worker.seenWord = 0
         becameReady(worker)
         sendBacklog(worker)
+        unpark(for: worker)
         recycleIfDue(worker)
     }
 
@@ -253,6 +268,9 @@ extension Pool {
         job.countedItems = job.ended
         if !job.isDone && job.ended == job.total && (job.stream?.finished ?? true) {
             job.isDone = true
+            unendedJobs -= 1
+            if job.ending == nil { jobsToRun -= 1 }
+            deadlines.remove(job)
             if job.isPrompt { promptJobs -= 1 }
             job.doneAt = now
             freeInput(job)

@@ -35,6 +35,8 @@ extension Pool {
             locked {
                 for job in allJobs {
                     job.stream?.finish()
+                    // The limit of what the host has not taken is lifted.
+                    queueForWork(job)
                     settled(job, mapb_now())
                 }
             }
@@ -112,17 +114,16 @@ extension Pool {
     func dismantle() {
         forgetDispatchThatWasLeft()
         locked {
-            for job in Array(jobs.values) {
+            for job in jobs.values {
                 Handles.shared.remove(job.handle)
                 release(job)
             }
             for job in Array(ownJobs.values) { release(job) }
-            for (handle, buffer) in buffers {
-                Handles.shared.remove(handle)
+            for buffer in buffers.removeAll() {
+                Handles.shared.remove(buffer.handle)
                 letGo(buffer)
             }
-            buffers = [:]
-            jobs = [:]
+            jobs.removeAll()
             ownJobs = [:]
         }
     }

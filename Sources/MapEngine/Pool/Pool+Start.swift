@@ -133,7 +133,8 @@ extension Pool {
         guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life != .closed else { return }
         var pipes: [Int32] = []
         do {
-            let region = try OutputRegion(reserve: config.outputReserve, leftovers: leftovers)
+            let region = try OutputRegion(
+                reserve: config.outputReserve, figures: outputFigures, leftovers: leftovers)
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
             worker.renew(region)
         } catch {
@@ -190,6 +191,7 @@ extension Pool {
         let wasBraked = failedStarts >= config.restarts
         failedStarts = 0
         if wasBraked { refill(mapb_now()) }
+        unpark(for: worker)
         waiting.wake()
     }
 
@@ -235,9 +237,11 @@ extension Pool {
             return unsafe .some(MapError(MAPE_E_WORKERS, "the pool has failed: " + String(cString: failure.text.bytes)))
         }
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
+        // Asked each time that something has changed, and mostly too early.
+        guard table.ready.count == table.workers.count else { return nil }
         let usable = functions.filter { $0.failure == nil }
         for worker in workers {
-            guard worker.state == .ready, usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
+            guard usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
         }
         for function in functions {
             guard let failure = function.failure else { continue }
@@ -299,23 +303,17 @@ extension Pool {
     /// Without the lock, which is taken when the bytes are in place.
     func setGlobal(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
         try locked { () throws(MapError) in try checkOpen() }
-        var value: Globals.Value?
-        if let data = unsafe data {
-            let nameBlock = try input.take(text: name)
-            let block: Block
-            do { block = try input.take(UInt64(size)) } catch {
-                input.give(nameBlock)
-                throw error
+        guard let data = unsafe data else {
+            try locked { () throws(MapError) in
+                try checkOpen()
+                globals = try globals?.removing(Globals.Key(name))
             }
-            unsafe input.copy(data, size, to: block.offset)
-            value = Globals.Value(name: name, nameBlock: nameBlock, block: block, size: UInt64(size), input: input)
+            return
         }
+        let value = try unsafe Globals.Value(name, data, size, input: input)
         try locked { () throws(MapError) in
             try checkOpen()
-            var values = globals?.values ?? []
-            values.removeAll { $0.name == name }
-            if let value { values.append(value) }
-            globals = values.isEmpty ? nil : try Globals(values, input: input)
+            globals = try Globals.setting(value, in: globals, input)
         }
     }
 }

@@ -89,7 +89,9 @@ extension Pool {
                 let size = unsafe UInt64(span.size)
                 try unsafe checkRange(span.data, size, "items[\(before + taken)].size (\(size))")
                 if let data = unsafe span.data, size > 0, let offset = unsafe input.offset(of: data) {
-                    job.keep(try buffer(offset, size, "items[\(before + taken)].data"))
+                    if job.buffer(holding: offset, size) == nil {
+                        job.keep(try buffer(offset, size, "items[\(before + taken)].data"))
+                    }
                 }
                 unsafe scratch.targets[taken] = try unsafe stream.place(job.total, span.data, size)
                 job.total += 1

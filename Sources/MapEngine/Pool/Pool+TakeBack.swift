@@ -12,23 +12,26 @@ import CMapBridge
 
 extension Pool {
     /// A worker that could take something, if there was something.
-    private var hasIdleWorker: Bool { workers.contains { $0.takesWork && !$0.isBusy } }
+    private var hasIdleWorker: Bool { table.hasIdle && !slowStart.holds }
 
     /// When to look whether something should be taken back; Int64.max: there is nothing to take.
     func takeBackDeadline() -> Int64 {
-        guard workers.indices.contains(where: { unsafe watches[$0].mayHoldMore }), hasIdleWorker else { return .max }
+        guard !table.holders.isEmpty, hasIdleWorker else { return .max }
         var next = Int64.max
-        for worker in workers where mayGiveBack(worker) {
-            next = min(next, worker.progressSince + Policy.takeBackAfter)
+        for slot in table.holders where mayGiveBack(table[slot]) {
+            next = min(next, table[slot].progressSince + Policy.takeBackAfter)
         }
         return next
     }
 
     /// Takes back from those that have had no step for a while.
     func takeBackIfDue(_ now: Int64) {
+        defer { takeBackAt = takeBackDeadline() }
         guard hasIdleWorker else { return }
         var took = false
-        for worker in workers where mayGiveBack(worker) && now - worker.progressSince >= Policy.takeBackAfter {
+        for slot in table.holders {
+            let worker = table[slot]
+            guard mayGiveBack(worker), now - worker.progressSince >= Policy.takeBackAfter else { continue }
             takeBack(worker)
             took = true
         }

@@ -40,21 +40,25 @@ import CMapBridge
     var handle: UInt = 0
     var lastMessage = ""
 
-    var workers: [Worker]
-    /// A line per worker.
-    let watches: UnsafeMutablePointer<Watch>
-    /// Workers that a job's ranges are being spread over; kept so that no array is made each time.
-    var candidates: [Worker] = []
+    let table: WorkerTable
+    var workers: [Worker] { table.workers }
+    /// How many workers may be busy at once.
+    var slowStart = SlowStart()
     var functions: [Function] = []
     var globals: Globals?
     let libraries = Libraries()
     var modules: [Library] = []
-    var buffers: [UInt: Buffer] = [:]
-    var jobs: [UInt: Job] = [:]
+    var buffers = BufferTable()
+    var jobs = JobTable()
     /// Jobs without a handle, until they have released themselves.
     var ownJobs: [ObjectIdentifier: Job] = [:]
-    /// Jobs that have items for workers: highest priority first, then oldest.
-    var work: [Job] = []
+    /// Jobs that have items for workers.
+    var work = WorkQueue()
+    /// When jobs have to be looked at.
+    var deadlines = Deadlines()
+    /// Jobs with items that have not ended, and those of them that are not to end as they are.
+    var unendedJobs = 0
+    var jobsToRun = 0
     var sequence: UInt64 = 0
     /// Jobs that are not done and tell of items or progress.
     var promptJobs = 0
@@ -76,6 +80,12 @@ import CMapBridge
     var retired: [OutputRegion] = []
     /// A worker that slept was woken since a waiting thread last looked.
     var wokeSleeper = false
+    /// When to look what can be taken back from workers; Int64.max: not known that there is anything.
+    var takeBackAt = Int64.max
+    /// When messages of idle workers were looked for.
+    var idleLookedAt: Int64 = 0
+    /// What all output memories hold together.
+    let outputFigures = OutputFigures()
     /// What the engine thread is giving back, and it alone touches.
     var trimsInput = false
     var trims: [(Worker, OutputRegion, [Extent])] = []
@@ -133,11 +143,8 @@ import CMapBridge
         unsafe releases.initialize(to: 0)
         unsafe begun = .allocate(capacity: 1)
         unsafe begun.initialize(to: 0)
-        let watches = UnsafeMutablePointer<Watch>.allocate(capacity: config.workers)
-        unsafe watches.initialize(repeating: Watch(), count: config.workers)
-        unsafe self.watches = unsafe watches
         unsafe lookList = .allocate(capacity: usable)
-        workers = (0..<config.workers).map { unsafe Worker(slot: $0, watch: watches + $0) }
+        table = WorkerTable(count: config.workers, itemsPerWorker: config.itemsPerWorker)
         let modules = Libraries()
         for path in config.modules { self.modules.append(try modules.at(path, in: input)) }
         if config.start == MAPE_START_EXEC && config.sandbox == MAPE_SANDBOX_NONE { libraries.standing = .shared }
@@ -145,8 +152,6 @@ import CMapBridge
     }
 
     deinit {
-        workers = []
-        unsafe watches.deallocate()
         unsafe lookList.deallocate()
         unsafe releases.deallocate()
         unsafe begun.deallocate()
@@ -189,11 +194,11 @@ import CMapBridge
         waiting.wake()
     }
 
-    var hasUnendedJobs: Bool { jobs.values.contains { !$0.isDone } || ownJobs.values.contains { !$0.isDone } }
+    var hasUnendedJobs: Bool { unendedJobs > 0 }
 
     /// Jobs whose items are not all to end as they are.
-    var hasJobsToRun: Bool { allJobs.contains { !$0.isDone && $0.ending == nil } }
+    var hasJobsToRun: Bool { jobsToRun > 0 }
 
-    /// Every job, with and without a handle.
-    var allJobs: [Job] { Array(jobs.values) + ownJobs.values.filter { $0.handle == 0 } }
+    /// Every job, with and without a handle: for what ends them all.
+    var allJobs: [Job] { jobs.values + ownJobs.values.filter { $0.handle == 0 } }
 }

@@ -207,13 +207,14 @@ extension Pool {
     private func chooseRings() {
         let isPrompt = promptJobs > 0
         let hasMore = !work.isEmpty
-        for slot in workers.indices {
-            let watch = unsafe watches[slot]
+        // Those that have nothing to do have answered all up to their ticket: they ring for the next request at once.
+        for slot in table.busy {
+            let watch = unsafe table.watches[slot]
             guard unsafe watch.outbox != nil else { continue }
             var ticket: UInt64 = 0
             if !isPrompt && watch.published - watch.answered > 1 {
                 ticket = hasMore ? (watch.answered + watch.published + 1) / 2 : watch.published
-                ticket = min(ticket, workers[slot].lastTicketOfFirstJob)
+                ticket = min(ticket, table[slot].lastTicketOfFirstJob)
             }
             unsafe mapb_store(&input.inbox(slot).pointee.ring_at, ticket)
         }
@@ -224,9 +225,9 @@ extension Pool {
     private func startLooking() {
         defer { wokeSleeper = false }
         lookCount = 0
-        if wokeSleeper { return }
-        for slot in workers.indices {
-            let watch = unsafe watches[slot]
+        if wokeSleeper || table.busy.count >= usable { return }
+        for slot in table.busy {
+            let watch = unsafe table.watches[slot]
             guard watch.isBusy, let outbox = unsafe watch.outbox else { continue }
             if lookCount + 1 >= usable { return }
             let tail = unsafe UnsafeRawPointer(outbox).assumingMemoryBound(to: UInt64.self)

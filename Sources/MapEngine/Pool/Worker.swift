@@ -72,11 +72,11 @@ enum Verdict {
     }
 
     let slot: Int
-    var state = State.none
+    var state = State.none { didSet { unsafe table.stateChanged(self) } }
     var generation: UInt64 = 0
     var pid: Int32 = 0
     var region: OutputRegion? { didSet { unsafe watch.pointee.outbox = unsafe region?.outbox } }
-    var given = Queue<Assignment>()
+    var given = Queue<Assignment>() { didSet { unsafe table.refresh(self) } }
     var items: UInt64 = 0
     var starts: UInt64 = 0
     /// Requests up to this one it was told to end early: only there may it say that it has.
@@ -91,13 +91,15 @@ enum Verdict {
     /// Functions it has run the setup of.
     var prepared: [Bool] = []
     /// Requests other than ranges that the inbox had no room for.
-    var backlog = Queue<Assignment.Work>()
+    var backlog = Queue<Assignment.Work>() { didSet { unsafe table.refresh(self) } }
     /// It has said that it has grown by more than config.memory_growth.
-    var hasGrown = false
+    var hasGrown = false { didSet { unsafe table.refresh(self) } }
     /// Pages of its memory are being given back: it is given nothing that it could write for.
-    var isTrimming = false
+    var isTrimming = false { didSet { unsafe table.refresh(self) } }
     /// Items it was given, finished or not.
     var itemsGiven: UInt64 = 0
+    /// After so many items another process takes its place; 0: never.
+    private let itemsPerWorker: UInt64
     var initialRequests = 0
     /// When it last took a step, and the word that showed it.
     var seenWord: UInt64 = 0
@@ -109,11 +111,15 @@ enum Verdict {
     var partial: [[UInt8]] = [[], []]
 
     private let watch: UnsafeMutablePointer<Watch>
+    /// Hears of every change that matters to others.
+    private unowned(unsafe) let table: WorkerTable
 
     /// - watch: its line in the pool's table, which outlives it.
-    init(slot: Int, watch: UnsafeMutablePointer<Watch>) {
+    init(slot: Int, watch: UnsafeMutablePointer<Watch>, table: WorkerTable, itemsPerWorker: UInt64) {
         self.slot = slot
         unsafe self.watch = unsafe watch
+        unsafe self.table = table
+        self.itemsPerWorker = itemsPerWorker
     }
 
     /// Requests published, and those of them that were answered.
@@ -144,9 +150,10 @@ enum Verdict {
     func note(_ assignment: Assignment) {
         var items: UInt64 = 0
         if case .range(_, let range) = assignment.work { items = range.count }
-        given.append(assignment)
         unsafe watch.pointee.published = assignment.ticket
         unsafe watch.pointee.lastItems = items
+        given.append(assignment)
+        unsafe table.wasGiven(self)
     }
 
     /// A new process comes in its place.
@@ -172,6 +179,9 @@ enum Verdict {
         seenSince = mapb_now()
         initialRequests = 0
     }
+
+    /// It has had its items, or has grown too much: it gets no more, and another takes its place.
+    var isSpent: Bool { hasGrown || (itemsPerWorker > 0 && itemsGiven >= itemsPerWorker) }
 
     var isAlive: Bool { state != .none }
     var inFlight: Int { given.count }

@@ -153,18 +153,23 @@ public func mape_task_global(
     if let out_size = unsafe out_size { unsafe out_size.pointee = 0 }
     guard let task = unsafe task, let name = unsafe name, unsafe task.pointee.globals != 0 else { return nil }
     let input = unsafe task.pointee.input!
-    let table = unsafe UnsafeRawPointer(input + Int(task.pointee.globals)).assumingMemoryBound(to: mapb_globals.self)
-    let lines = unsafe UnsafeRawPointer(table + 1).assumingMemoryBound(to: mapb_global.self)
     let hash = unsafe mapb_hash(name)
-    var k: UInt64 = 0
-    while unsafe k < table.pointee.count {
-        let line = unsafe lines + Int(k)
-        let other = unsafe UnsafeRawPointer(input + Int(line.pointee.name)).assumingMemoryBound(to: CChar.self)
+    var rest = hash
+    var place = unsafe task.pointee.globals
+    repeat {
+        let node = unsafe UnsafeRawPointer(input + Int(place &- place & UInt64(MAPB_GLOBALS_NODE)))
+        let slots = unsafe node.assumingMemoryBound(to: UInt64.self)
+        place = unsafe slots[Int(rest & UInt64(MAPB_GLOBALS_WIDTH &- 1))]
+        rest >>= UInt64(MAPB_GLOBALS_BITS)
+    } while place & UInt64(MAPB_GLOBALS_NODE) != 0
+    while place != 0 {
+        let line = unsafe UnsafeRawPointer(input + Int(place)).assumingMemoryBound(to: mapb_global.self)
+        let other = unsafe UnsafeRawPointer(line + 1).assumingMemoryBound(to: CChar.self)
         if unsafe line.pointee.hash == hash && mapb_same_text(name, other) != 0 {
             if let out_size = unsafe out_size { unsafe out_size.pointee = unsafe Int(line.pointee.size) }
             return unsafe UnsafeRawPointer(input + Int(line.pointee.data))
         }
-        k &+= 1
+        place = unsafe line.pointee.next
     }
     return nil
 }

@@ -16,8 +16,7 @@ typealias Task = UnsafeMutablePointer<mape_task>
 func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ outputSize: UInt64) -> Never {
     guard let input = unsafe mapb_map_shared(zygote.pointee.input, zygote.pointee.input_size, 0),
         let output = unsafe mapb_map_shared(outputFile, outputSize, 1),
-        let functions = unsafe mapb_private_memory(
-            UInt64(MAPB_MAX_FUNCTIONS) &* UInt64(MemoryLayout<mapb_loaded>.stride)),
+        let functions = unsafe functionTables(),
         let task: Task = unsafe mapb_worker_task(output, outputSize)
     else { mapb_exit(Int32(bitPattern: MAPB_EXIT_NO_MEMORY.rawValue)) }
     mapb_close(outputFile)
@@ -63,13 +62,13 @@ func workerEnterSandbox(_ task: Task) {
 @_noLocks
 func workerPrepare(
     _ task: Task, _ input: UnsafeMutablePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>, _ outputSize: UInt64,
-    _ functions: UnsafeMutableRawPointer
+    _ functions: UnsafeMutablePointer<UnsafeMutablePointer<mapb_loaded>?>
 ) {
     unsafe task.pointee.input = unsafe UnsafePointer(input)
     unsafe task.pointee.output = unsafe output
     unsafe task.pointee.head = unsafe UnsafeRawPointer(input).assumingMemoryBound(to: mapb_pool_head.self)
     unsafe task.pointee.outbox = unsafe UnsafeMutableRawPointer(output).assumingMemoryBound(to: mapb_outbox.self)
-    unsafe task.pointee.functions = unsafe functions.assumingMemoryBound(to: mapb_loaded.self)
+    unsafe task.pointee.functions = unsafe functions
     unsafe task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
     unsafe task.pointee.wild_limit = outputSize
 }

@@ -16,7 +16,7 @@ func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
         to: mapb_job.self)
     let id = unsafe job.pointee.function
-    let function = unsafe task.pointee.functions + Int(id)
+    let function = unsafe functionLoaded(task, id)
     if unsafe task.pointee.entered != id &+ 1 {
         unsafe workerEnter(task, function.pointee.own, id)
         unsafe workerMark(task, 1)

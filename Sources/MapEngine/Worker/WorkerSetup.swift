@@ -6,7 +6,12 @@ import CMapBridge
 @_noLocks
 func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let record = unsafe functionRecord(task, request)
-    let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
+    guard unsafe functionMakesTable(task, record.pointee.id) else {
+        unsafe task.pointee.fail_size = 0
+        unsafe replyFail(task, MAPE_CAUSE_SETUP, MAPE_E_MEMORY.rawValue)
+        return
+    }
+    let loaded = unsafe functionLoaded(task, record.pointee.id)
     if unsafe loaded.pointee.ready != 0 { return }
     unsafe workerEnter(task, nil, record.pointee.id)
     // A function before may have closed them: that is not told of this one.
@@ -64,7 +69,9 @@ func functionSetup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
 @_noLocks
 func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     let record = unsafe functionRecord(task, request)
-    let loaded = unsafe task.pointee.functions + Int(record.pointee.id)
+    // Asked to clean up what it was never told of: a worker that ends while it starts.
+    guard unsafe functionHasTable(task, record.pointee.id) else { return }
+    let loaded = unsafe functionLoaded(task, record.pointee.id)
     if unsafe loaded.pointee.ready == 0 { return }
     unsafe loaded.pointee.ready = 0
     guard let cleanup = unsafe loaded.pointee.cleanup else { return }
@@ -77,6 +84,36 @@ func functionCleanup(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
 }
 
+/// The tables of what a worker has loaded, none of which is made yet.
+@_noLocks
+func functionTables() -> UnsafeMutablePointer<UnsafeMutablePointer<mapb_loaded>?>? {
+    let count = UInt64(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE)
+    let memory = unsafe mapb_private_memory(count &* UInt64(MemoryLayout<UnsafeRawPointer>.stride))
+    return unsafe memory?.assumingMemoryBound(to: UnsafeMutablePointer<mapb_loaded>?.self)
+}
+
+@_noLocks @inline(__always)
+func functionHasTable(_ task: Task, _ id: UInt32) -> Bool {
+    unsafe id < MAPB_MAX_FUNCTIONS && task.pointee.functions[Int(id / MAPB_FUNCTIONS_PER_TABLE)] != nil
+}
+
+/// Makes the table that a function's line is in. False: there is no memory for it.
+@_noLocks
+func functionMakesTable(_ task: Task, _ id: UInt32) -> Bool {
+    if unsafe functionHasTable(task, id) { return true }
+    let size = unsafe UInt64(MAPB_FUNCTIONS_PER_TABLE) &* UInt64(MemoryLayout<mapb_loaded>.stride)
+    guard id < MAPB_MAX_FUNCTIONS, let memory = unsafe mapb_private_memory(size) else { return false }
+    unsafe task.pointee.functions[Int(id / MAPB_FUNCTIONS_PER_TABLE)] = unsafe memory.assumingMemoryBound(
+        to: mapb_loaded.self)
+    return true
+}
+
+/// What a worker has loaded of a function whose setup it was asked for.
+@_noLocks @inline(__always)
+func functionLoaded(_ task: Task, _ id: UInt32) -> UnsafeMutablePointer<mapb_loaded> {
+    unsafe task.pointee.functions[Int(id / MAPB_FUNCTIONS_PER_TABLE)]! + Int(id % MAPB_FUNCTIONS_PER_TABLE)
+}
+
 @_noLocks
 func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
     unsafe workerEnter(task, nil, UInt32.max)
@@ -86,7 +123,8 @@ func moduleLoad(_ task: Task, _ request: UnsafePointer<mapb_request>) {
         to: CChar.self)
     let text = unsafe mapb_task_text(task)!
     let place = unsafe request.pointee.first
-    let file = unsafe place == 0
+    let file =
+        unsafe place == 0
         ? nil
         : UnsafeRawPointer(task.pointee.input + Int(place)).assumingMemoryBound(to: mapb_file.self)
     var floating = mapb_floating()

@@ -12,6 +12,7 @@ final class LocalWorker {
     let input: InputMemory
     let slot: Int
     private let functions: UnsafeMutablePointer<mapb_loaded>
+    private let tables: UnsafeMutablePointer<UnsafeMutablePointer<mapb_loaded>?>
     private let alone: UnsafeMutablePointer<UInt32>
     /// Requests answered.
     private(set) var answered: UInt64 = 0
@@ -21,10 +22,13 @@ final class LocalWorker {
         self.region = region
         self.slot = slot
         task = .allocate(capacity: 1)
-        functions = .allocate(capacity: 64)
+        functions = .allocate(capacity: Int(MAPB_FUNCTIONS_PER_TABLE))
+        tables = .allocate(capacity: Int(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE))
+        tables.initialize(repeating: nil, count: Int(MAPB_MAX_FUNCTIONS / MAPB_FUNCTIONS_PER_TABLE))
+        tables[0] = functions
         alone = .allocate(capacity: 1)
         memset(task, 0, MemoryLayout<mape_task>.size)
-        memset(functions, 0, 64 * MemoryLayout<mapb_loaded>.stride)
+        memset(functions, 0, Int(MAPB_FUNCTIONS_PER_TABLE) * MemoryLayout<mapb_loaded>.stride)
         memset(input.inbox(slot), 0, MemoryLayout<mapb_inbox>.size)
         alone.initialize(to: 1)
         task.pointee.alone = UnsafePointer(alone)
@@ -34,7 +38,7 @@ final class LocalWorker {
         task.pointee.head = UnsafePointer(input.head)
         task.pointee.inbox = UnsafePointer(input.inbox(slot))
         task.pointee.outbox = region.outbox
-        task.pointee.functions = functions
+        task.pointee.functions = tables
         task.pointee.slot = UInt32(slot)
         task.pointee.bells = (-1, -1)
         task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
@@ -44,6 +48,7 @@ final class LocalWorker {
     deinit {
         task.deallocate()
         functions.deallocate()
+        tables.deallocate()
         alone.deallocate()
     }
 

@@ -1,0 +1,45 @@
+// When jobs have to be looked at: their time limits, and their intervals of progress.
+//
+// One time per job, the earlier of both. Jobs without either are not in here, and what is done leaves.
+
+struct Deadlines {
+    private struct Entry: HeapElement {
+        let time: Int64
+        let job: Job
+
+        func isBefore(_ other: Entry) -> Bool { time < other.time }
+        var place: Int {
+            get { job.clockPlace }
+            nonmutating set { job.clockPlace = newValue }
+        }
+    }
+
+    private var heap = IndexedHeap<Entry>()
+
+    var count: Int { heap.count }
+
+    /// Looks at a job at `time` at the latest: an earlier time that was set stays.
+    mutating func set(_ job: Job, by time: Int64) {
+        guard time < job.clockTime else { return }
+        remove(job)
+        job.clockTime = time
+        heap.insert(Entry(time: time, job: job))
+    }
+
+    mutating func remove(_ job: Job) {
+        guard job.clockPlace >= 0 else { return }
+        heap.remove(at: job.clockPlace)
+        job.clockTime = .max
+    }
+
+    /// The earliest time; Int64.max: there is none.
+    var next: Int64 { heap.first?.time ?? .max }
+
+    /// Takes a job out whose time has come.
+    mutating func popDue(_ now: Int64) -> Job? {
+        guard let entry = heap.first, entry.time <= now else { return nil }
+        heap.remove(at: 0)
+        entry.job.clockTime = .max
+        return entry.job
+    }
+}

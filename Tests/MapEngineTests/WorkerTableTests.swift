@@ -1,0 +1,132 @@
+// The sets of workers, held against what each worker says of itself; and who is given work.
+
+import CMapBridge
+import Testing
+
+@testable import MapEngine
+
+@Suite struct WorkerTableTests {
+    static func check(_ pool: Pool) {
+        let table = pool.table
+        var available = 0
+        for worker in pool.workers {
+            let slot = worker.slot
+            #expect(table.busy.contains(slot) == worker.isBusy)
+            #expect(table.ready.contains(slot) == (worker.state == .ready))
+            #expect(table.empty.contains(slot) == (worker.state == .none))
+            let isHeard =
+                worker.state == .starting || (worker.isBusy && worker.state != .dying && worker.state != .none)
+            #expect(table.listening.contains(slot) == isHeard)
+            #expect(!table.unpublished.contains(slot), "all was published")
+            let hasRoom = worker.state == .ready && worker.backlog.isEmpty && !worker.isSpent && worker.inFlight < 64
+            if hasRoom { available += 1 }
+            for load in 0..<64 {
+                #expect(table.available(holding: load).contains(slot) == (hasRoom && worker.inFlight == load))
+            }
+        }
+        #expect(table.available == available)
+        #expect(table.hasIdle == pool.workers.contains { $0.state == .ready && !$0.isBusy })
+        let loads = (0..<64).filter { !table.available(holding: $0).isEmpty }
+        #expect(table.lowestLoad(from: 0) == loads.first)
+        #expect(table.lowestLoad(from: 3) == loads.first { $0 >= 3 })
+    }
+
+    @Test(arguments: seeds)
+    func theSetsAreWhatTheWorkersAre(seed: UInt64) throws {
+        var random = SeededRandom(seed)
+        let local = try LocalPool(workers: 5)
+        for _ in 0..<200 {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<2:
+                var config = JobConfig()
+                config.chunk = UInt64.random(in: 0...3, using: &random)
+                _ = try local.submit(UInt64.random(in: 0...40, using: &random), config)
+            case 2..<8: try local.step(Int.random(in: 0..<5, using: &random))
+            case 8: try local.lose(Int.random(in: 0..<5, using: &random))
+            default: local.pool.pump()
+            }
+            Self.check(local.pool)
+        }
+        try local.settle()
+        Self.check(local.pool)
+        #expect(local.pool.work.isEmpty && local.pool.unendedJobs == 0)
+        #expect(local.pool.deadlines.count == 0)
+    }
+
+    @Test func jobsOfAFunctionThatNobodyKnowsYetKeepNobodyBack() throws {
+        let local = try LocalPool(workers: 2)
+        let pool = local.pool
+        // Its code can be anywhere: workers are not started here.
+        pool.life = .created
+        let late = try pool.function(pool.register(describe(run: scripted)))
+        pool.life = .running
+        let waiting = try (0..<3).map { _ in
+            let job = pool.submit(late, JobConfig(), try pool.prepare(.strided(nil, count: 5, stride: 0, size: 0)))
+            job.handle = 0x100000 + UInt(job.sequence) << 4
+            pool.jobs[job.handle] = job
+            pool.launch(job)
+            return job
+        }
+        #expect(waiting.allSatisfy { $0.running == 0 && $0.isParked })
+        let job = try local.submit(20)
+        #expect(job.running > 0)
+        pool.release(waiting[1])
+        #expect(waiting[1].isDone && !waiting[1].isQueuedForWork)
+        try local.settle()
+        #expect(job.isDone && !waiting[0].isDone)
+        // One worker learns it.
+        pool.tell(local.worker(1), .setup(late, nil))
+        pool.publish()
+        local.processes[1].answer()
+        local.processes[1].setState(local.script, of: late.id)
+        pool.pump()
+        #expect(waiting[0].running > 0 && !waiting[0].isParked)
+        try local.settle()
+        #expect(waiting[0].isDone && waiting[2].isDone && pool.work.isEmpty && pool.unendedJobs == 0)
+        for i in 0..<5 as Range<UInt64> { local.expectDone(waiting[2], i) }
+    }
+
+    @Test func aJobWithoutRoomLeavesTheQueueAndComesBack() throws {
+        let local = try LocalPool(workers: 2)
+        var config = delivering(MAPE_DELIVER_ITEMS)
+        config.drop = true
+        config.window = 4
+        config.priority = 1
+        let full = try local.submit(100, config)
+        try local.settle()
+        #expect(full.ended == 4 && !full.isQueuedForWork && full.waiting == 96)
+        let other = try local.submit(50)
+        try local.settle()
+        #expect(other.isDone)
+        var told = 0
+        while told < 100 {
+            guard let event = try local.pool.nextEvent(timeout: 0) else {
+                try local.settle()
+                continue
+            }
+            if event.type == MAPE_EVENT_ITEM.rawValue { told += 1 }
+        }
+        #expect(full.isDone && full.counts.wrappedSum() == 100)
+    }
+
+    @Test func aPoolOfManyWorkersBeginsWithSome() throws {
+        let count = Policy.workersAtOnce * 3
+        let local = try LocalPool(workers: count, output: 1 << 20)
+        let pool = local.pool
+        var config = JobConfig()
+        config.chunk = 1
+        _ = try local.submit(UInt64(count) * 10, config)
+        #expect(pool.table.busy.count == Policy.workersAtOnce && pool.slowStart.holds)
+        let due = pool.slowStart.growsAt
+        #expect(pool.nextDeadline(due - 1000) <= due)
+        let grows = pool.slowStart.growIfDue(due)
+        #expect(grows)
+        pool.assign()
+        #expect(pool.table.busy.count == Policy.workersAtOnce * 2)
+        try local.settle()
+        #expect(pool.table.busy.isEmpty && !pool.slowStart.holds)
+        pool.assign()
+        _ = try local.submit(1)
+        #expect(pool.slowStart.limit == Policy.workersAtOnce)
+    }
+}
