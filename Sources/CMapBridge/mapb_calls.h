@@ -110,6 +110,21 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(getpriority, MAPB_CALL_WANTED),
     MAPB_CALL(setpriority, MAPB_CALL_WANTED),
     MAPB_CALL_BY(prlimit64, MAPB_CALL_WANTED, -1, -1, 0, 0),
+    /* What a function has left behind is found and undone by these: forksafe_state.c. Without one of them its part stays. Signal masks,
+     * handlers and files are looked at by calls that stand above. */
+    MAPB_CALL_BY(rt_sigpending, MAPB_CALL_WANTED, 0, 0),
+    MAPB_CALL(getitimer, MAPB_CALL_WANTED),
+    MAPB_CALL(setitimer, MAPB_CALL_WANTED),
+    MAPB_CALL(timer_delete, MAPB_CALL_WANTED),
+    MAPB_CALL_BY(getcwd, MAPB_CALL_WANTED, 0, 0),
+    MAPB_CALL(chdir, MAPB_CALL_WANTED),
+    MAPB_CALL(getresuid, MAPB_CALL_WANTED),
+    MAPB_CALL(getresgid, MAPB_CALL_WANTED),
+#if defined(SYS_getpgrp)
+    MAPB_CALL(getpgrp, MAPB_CALL_WANTED),
+#else
+    MAPB_CALL(getpgid, MAPB_CALL_WANTED),
+#endif
 };
 
 /** Whether a call is denied to this process. */
