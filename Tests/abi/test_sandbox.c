@@ -290,7 +290,7 @@ static void functions_in_turn_keep_their_workers(uint32_t birth) {
     if (!kernel_can()) return;
     mape_pool_config config = sandboxed(birth, 2);
     mape_pool *pool = pool_open_with(&config);
-    const mape_function_id functions[2] = {registered(pool, run_square), registered(pool, run_environment)};
+    const mape_function_id functions[2] = {registered(pool, run_square), registered(pool, run_echo)};
     uint64_t values[64];
     for (uint64_t i = 0; i < COUNT(values); i++) values[i] = i;
     for (int turn = 0; turn < 40; turn++) {
