@@ -12,8 +12,13 @@
  * mapb_state_enter, called when a worker goes on to another function, undoes what items have changed since. What cannot be undone
  * has a name, and the worker gives up its place. Nothing here is done per item, and between ranges of one function only the
  * floating-point state is set (mapb_state_range).
+ *
+ * To look takes some thirty system calls, several µs. Nothing of the user's runs between a reply and the next request, so a worker
+ * that has lately gone from function to function looks while it waits (mapb_state_look), one call at a time until the request is
+ * there. Looking changes nothing, since the next request may be of the same function, which is to find what it has left. What has
+ * not been looked at by then is looked at in mapb_state_enter; where anything has changed, all is restored.
  */
-#include "CMapBridge.h"
+#include "forksafe_state_calls.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -52,57 +57,53 @@ static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, 
 #define LIMITS  (sizeof limits / sizeof limits[0])
 #define SIGNALS (sizeof signals / sizeof signals[0])
 
+/* A worker that has gone on to another function looks ahead for so many ranges. */
+#define LOOKS_AHEAD 16
+
 static struct mapb_own birth;
+/* What looks have found since the user's code ran. */
+static struct {
+    unsigned next; /* The look to come. */
+    int is_changed;
+    unsigned ahead; /* Ranges for which the worker looks while it waits. */
+    sigset_t mask;
+    char path[sizeof birth.path];
+} seen;
 static struct {
     int is_noted;
     struct sigaction actions[SIGNALS];
     stack_t stack;
     struct rlimit limits[LIMITS];
     mapb_inode root, standard[3];
-    uid_t users[3];
-    gid_t groups[3];
+    mapb_ids ids;
     pid_t group;
     cpu_set_t processors;
     int priority, death_signal, subreaper;
     int is_privileged; /* It could change its ids and its root. */
+    int tells_timer;   /* A timer that cannot be made tells its number. */
     int timer;         /* Timers from this number on were made since. */
     int timers[TIMERS];
     int timer_count;
     int has_run; /* The user's code, since timers were looked at. */
 } base;
 
-/* ---- small looks ---- */
-
-static mapb_inode place_of(const char *path) {
-    struct stat file;
-    return stat(path, &file) == 0 ? (mapb_inode){file.st_dev, file.st_ino} : (mapb_inode){0, 0};
-}
-
-static mapb_inode place_of_file(int fd) {
-    struct stat file;
-    return fstat(fd, &file) == 0 ? (mapb_inode){file.st_dev, file.st_ino} : (mapb_inode){0, 0};
-}
-
-static int is_same(mapb_inode a, mapb_inode b) { return a.device == b.device && a.number == b.number; }
-
-static int control(int what) {
-    int value = 0;
-    return prctl(what, &value, 0, 0, 0) == 0 ? value : -1;
-}
-
 /* The number that the next timer gets: they are counted up (timer_create in kernel/time/posix-timers.c), and the list of them has to
  * be asked for in /proc, which takes longer. */
-static int next_timer(void) {
-    struct sigevent event;
-    int timer = -1;
-    memset(&event, 0, sizeof event);
-    event.sigev_notify = SIGEV_NONE;
-    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) != 0) return -1;
-    syscall(SYS_timer_delete, timer);
-    return timer;
+static int next_timer(void) { return number_timer(base.tells_timer ? CLOCK_OF_NOBODY : CLOCK_MONOTONIC); }
+
+static void note_timers(void) {
+    const int told = number_timer(CLOCK_OF_NOBODY);
+    base.timer = number_timer(CLOCK_MONOTONIC);
+    base.tells_timer = told >= 0 && base.timer == told + 1;
+    base.timer_count = 0;
 }
 
 /* ---- noting ---- */
+
+static void look_again(void) {
+    seen.next = 0;
+    seen.is_changed = 0;
+}
 
 static void note_own(struct mapb_own *own) {
     const char *name = setlocale(LC_ALL, NULL);
@@ -126,26 +127,27 @@ static int is_as_birth(const struct mapb_own *own) {
 static void note_process(void) {
     for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], NULL, &base.actions[i]);
     sigaltstack(NULL, &base.stack);
-    for (size_t i = 0; i < LIMITS; i++) prlimit(0, limits[i], NULL, &base.limits[i]);
+    for (size_t i = 0; i < LIMITS; i++) limit_of(limits[i], &base.limits[i]);
     base.root = place_of("/");
     for (int fd = 0; fd < 3; fd++) base.standard[fd] = place_of_file(fd);
-    getresuid(&base.users[0], &base.users[1], &base.users[2]);
-    getresgid(&base.groups[0], &base.groups[1], &base.groups[2]);
-    base.is_privileged = base.users[1] == 0 || base.users[0] != base.users[1] || base.users[1] != base.users[2] ||
-                         base.groups[0] != base.groups[1] || base.groups[1] != base.groups[2];
+    base.ids = ids_now();
+    const uid_t *users = base.ids.users;
+    const gid_t *groups = base.ids.groups;
+    base.is_privileged = users[1] == 0 || users[0] != users[1] || users[1] != users[2] || groups[0] != groups[1] ||
+                         groups[1] != groups[2];
     base.group = getpgrp();
     base.priority = getpriority(PRIO_PROCESS, 0);
     if (sched_getaffinity(0, sizeof base.processors, &base.processors) != 0) CPU_ZERO(&base.processors);
     base.death_signal = control(PR_GET_PDEATHSIG);
     base.subreaper = control(PR_GET_CHILD_SUBREAPER);
     base.is_noted = 1;
+    look_again();
 }
 
 void mapb_state_begin(void) {
     note_own(&birth);
     note_process();
-    base.timer = next_timer();
-    base.timer_count = 0;
+    note_timers();
 }
 
 void mapb_state_again(void) {
@@ -178,6 +180,15 @@ static void drop_pending(const sigset_t *wanted) {
     }
 }
 
+static int is_same_action(const struct sigaction *now, const struct sigaction *then) {
+    /* The C library sets SA_RESTORER in each call. */
+    return now->sa_handler == then->sa_handler && ((now->sa_flags ^ then->sa_flags) & ~SA_RESTORER) == 0;
+}
+
+static int is_same_stack(const stack_t *now) {
+    return now->ss_sp == base.stack.ss_sp && now->ss_flags == base.stack.ss_flags;
+}
+
 static void restore_signals(const sigset_t *mask) {
     struct sigaction now;
     sigset_t blocked;
@@ -185,14 +196,10 @@ static void restore_signals(const sigset_t *mask) {
     const int is_masked = sigprocmask(SIG_BLOCK, NULL, &blocked) == 0 && memcmp(&blocked, mask, MASK_BYTES) != 0;
     if (is_masked) drop_pending(mask);
     for (size_t i = 0; i < SIGNALS; i++) {
-        const struct sigaction *then = &base.actions[i];
         if (sigaction(signals[i], NULL, &now) != 0) continue;
-        /* The C library sets SA_RESTORER in each call. */
-        if (now.sa_handler != then->sa_handler || ((now.sa_flags ^ then->sa_flags) & ~SA_RESTORER) != 0)
-            sigaction(signals[i], then, NULL);
+        if (!is_same_action(&now, &base.actions[i])) sigaction(signals[i], &base.actions[i], NULL);
     }
-    if (sigaltstack(NULL, &stack) == 0 && (stack.ss_sp != base.stack.ss_sp || stack.ss_flags != base.stack.ss_flags))
-        sigaltstack(&base.stack, NULL);
+    if (sigaltstack(NULL, &stack) == 0 && !is_same_stack(&stack)) sigaltstack(&base.stack, NULL);
     if (is_masked) sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
@@ -228,11 +235,15 @@ void mapb_state_idle(void) {
     stop_timers();
 }
 
-static int restore_limits(void) {
+static int is_same_limit(size_t i) {
     struct rlimit now;
+    if (!limit_of(limits[i], &now)) return 1;
+    return now.rlim_cur == base.limits[i].rlim_cur && now.rlim_max == base.limits[i].rlim_max;
+}
+
+static int restore_limits(void) {
     for (size_t i = 0; i < LIMITS; i++) {
-        if (prlimit(0, limits[i], NULL, &now) != 0) continue;
-        if (now.rlim_cur == base.limits[i].rlim_cur && now.rlim_max == base.limits[i].rlim_max) continue;
+        if (is_same_limit(i)) continue;
         if (prlimit(0, limits[i], &base.limits[i], NULL) != 0) return 0;
     }
     return 1;
@@ -268,11 +279,8 @@ static void restore_controls(void) {
 
 static int has_same_ids(void) {
     if (!base.is_privileged) return 1;
-    uid_t users[3];
-    gid_t groups[3];
-    getresuid(&users[0], &users[1], &users[2]);
-    getresgid(&groups[0], &groups[1], &groups[2]);
-    return memcmp(users, base.users, sizeof users) == 0 && memcmp(groups, base.groups, sizeof groups) == 0;
+    const mapb_ids ids = ids_now();
+    return memcmp(&ids, &base.ids, sizeof ids) == 0;
 }
 
 static int has_same_files(void) {
@@ -281,23 +289,119 @@ static int has_same_files(void) {
     return fileno(stdout) == 1 && fileno(stderr) == 2;
 }
 
-const char *mapb_state_enter(const mapb_own *own) {
-    if (!base.is_noted) return NULL;
-    if (!own) own = &birth;
+/* ---- looking ---- */
+
+static int is_same_signal(size_t i) {
+    struct sigaction now;
+    return sigaction(signals[i], NULL, &now) != 0 || is_same_action(&now, &base.actions[i]);
+}
+
+static int is_same_alarm(int which) {
+    struct itimerval now;
+    memset(&now, 0, sizeof now);
+    if (getitimer(which, &now) != 0) return 0;
+    return now.it_value.tv_sec == 0 && now.it_value.tv_usec == 0;
+}
+
+static int is_same_timer(void) {
+    const int next = next_timer();
+    if (next != base.timer + 1 || base.timer_count > 0) return next < 0 && base.timer < 0;
+    base.timer = next;
+    return 1;
+}
+
+static int see_folder(void) {
+    if (syscall(SYS_getcwd, seen.path, sizeof seen.path) <= 0) seen.path[0] = 0;
+    return 1;
+}
+
+/* Those that a function's own state is compared with, which is not known yet, are only noted. */
+enum look {
+    LOOK_FOLDER,
+    LOOK_MASK,
+    LOOK_SIGNALS,
+    LOOK_STACK = LOOK_SIGNALS + SIGNALS,
+    LOOK_LIMITS,
+    LOOK_FILES = LOOK_LIMITS + LIMITS,
+    LOOK_PRIORITY = LOOK_FILES + 3,
+    LOOK_PROCESSORS,
+    LOOK_DEATH_SIGNAL,
+    LOOK_SUBREAPER,
+    LOOK_IDS,
+    LOOK_ROOT,
+    LOOK_GROUP,
+    LOOK_ALARMS,
+    LOOK_TIMER = LOOK_ALARMS + 3,
+    LOOKS
+};
+
+/** One look, one system call (two for ids). @return whether all is as it was. */
+static int is_unchanged(unsigned look) {
+    cpu_set_t processors;
+    stack_t stack;
+    if (look >= LOOK_SIGNALS && look < LOOK_STACK) return is_same_signal(look - LOOK_SIGNALS);
+    if (look >= LOOK_LIMITS && look < LOOK_FILES) return is_same_limit(look - LOOK_LIMITS);
+    if (look >= LOOK_FILES && look < LOOK_PRIORITY)
+        return is_same(place_of_file((int)(look - LOOK_FILES)), base.standard[look - LOOK_FILES]);
+    if (look >= LOOK_ALARMS && look < LOOK_TIMER) return is_same_alarm((int)(look - LOOK_ALARMS));
+    switch (look) {
+    case LOOK_FOLDER: return see_folder();
+    case LOOK_MASK: return sigprocmask(SIG_BLOCK, NULL, &seen.mask) == 0;
+    case LOOK_STACK: return sigaltstack(NULL, &stack) != 0 || is_same_stack(&stack);
+    case LOOK_PRIORITY: return getpriority(PRIO_PROCESS, 0) == base.priority;
+    case LOOK_PROCESSORS:
+        return sched_getaffinity(0, sizeof processors, &processors) != 0 ||
+               memcmp(&processors, &base.processors, sizeof processors) == 0;
+    case LOOK_DEATH_SIGNAL: return control(PR_GET_PDEATHSIG) == base.death_signal;
+    case LOOK_SUBREAPER: return control(PR_GET_CHILD_SUBREAPER) == base.subreaper;
+    case LOOK_IDS: return has_same_ids();
+    case LOOK_ROOT: return !base.is_privileged || is_same(place_of("/"), base.root);
+    case LOOK_GROUP: return getpgrp() == base.group;
+    default: return is_same_timer();
+    }
+}
+
+int mapb_state_look(void) {
+    if (!base.is_noted || !seen.ahead || seen.is_changed || seen.next == LOOKS) return 0;
+    seen.is_changed = !is_unchanged(seen.next++);
+    return 1;
+}
+
+/** Whether nothing has changed but what a function's own state is made of. */
+static int is_as_noted(int is_suspect) {
+    const unsigned last = is_suspect ? LOOKS : LOOK_MASK + 1;
+    while (!seen.is_changed && seen.next < last) seen.is_changed = !is_unchanged(seen.next++);
+    return !seen.is_changed && fileno(stdout) == 1 && fileno(stderr) == 2;
+}
+
+static const char *restore_process(const struct mapb_own *own) {
     /* Timers first: they are not to run out any more when signals are let in again. */
     stop_alarms(1);
     stop_timers();
     restore_signals(&own->mask);
     restore_scheduling();
     restore_controls();
-    umask(own->umask);
     if (!has_same_ids()) return "user or group ids";
     if (base.is_privileged && !is_same(place_of("/"), base.root)) return "the root folder";
-    if (!restore_folder(own)) return "the working directory";
     if (!has_same_files()) return "standard files";
     if (!restore_limits()) return "resource limits";
-    if (!restore_locale(own)) return "the locale";
     if (getpgrp() != base.group && setpgid(0, base.group) != 0) return "the process group";
+    return NULL;
+}
+
+const char *mapb_state_enter(const mapb_own *own, int is_suspect) {
+    if (!base.is_noted) return NULL;
+    if (!own) own = &birth;
+    const int is_clean = is_as_noted(is_suspect);
+    const char *what = is_clean ? NULL : restore_process(own);
+    if (what) return what;
+    if (is_clean && memcmp(&seen.mask, &own->mask, MASK_BYTES) != 0) restore_signals(&own->mask);
+    umask(own->umask);
+    if (!(is_clean && seen.path[0] && strcmp(seen.path, own->path) == 0) && !restore_folder(own))
+        return "the working directory";
+    if (!restore_locale(own)) return "the locale";
+    seen.ahead = LOOKS_AHEAD;
+    look_again();
     return NULL;
 }
 
@@ -310,6 +414,8 @@ void mapb_state_enter_lightly(const mapb_own *own) {
 void mapb_state_range(const mapb_own *own) {
     if (!base.is_noted) return;
     base.has_run = 1;
+    look_again();
+    if (seen.ahead > 0) seen.ahead--;
     mapb_floating_set(own ? &own->floating : &birth.floating);
     errno = 0;
 }

@@ -57,6 +57,7 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(openat, MAPB_CALL_NEEDED),
     MAPB_CALL(read, MAPB_CALL_NEEDED),
     MAPB_CALL(write, MAPB_CALL_NEEDED),
+    MAPB_CALL(pread64, MAPB_CALL_HOST), /* By it the loader reads libraries: the zygote's program does not start. */
     MAPB_CALL(newfstatat, MAPB_CALL_CHILD),
     MAPB_CALL(getdents64, MAPB_CALL_CHILD),
     MAPB_CALL(pipe2, MAPB_CALL_HOST),
@@ -110,6 +111,21 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(getpriority, MAPB_CALL_WANTED),
     MAPB_CALL(setpriority, MAPB_CALL_WANTED),
     MAPB_CALL_BY(prlimit64, MAPB_CALL_WANTED, -1, -1, 0, 0),
+    /* What a function has left behind is found and undone by these: forksafe_state.c. Without one of them its part stays. Signal masks,
+     * handlers and files are looked at by calls that stand above. */
+    MAPB_CALL_BY(rt_sigpending, MAPB_CALL_WANTED, 0, 0),
+    MAPB_CALL(getitimer, MAPB_CALL_WANTED),
+    MAPB_CALL(setitimer, MAPB_CALL_WANTED),
+    MAPB_CALL(timer_delete, MAPB_CALL_WANTED),
+    MAPB_CALL_BY(getcwd, MAPB_CALL_WANTED, 0, 0),
+    MAPB_CALL(chdir, MAPB_CALL_WANTED),
+    MAPB_CALL(getresuid, MAPB_CALL_WANTED),
+    MAPB_CALL(getresgid, MAPB_CALL_WANTED),
+#if defined(SYS_getpgrp)
+    MAPB_CALL(getpgrp, MAPB_CALL_WANTED),
+#else
+    MAPB_CALL(getpgid, MAPB_CALL_WANTED),
+#endif
 };
 
 /** Whether a call is denied to this process. */

@@ -285,6 +285,24 @@ static void crashes_modules_late_functions_and_captured_output_are_as_ever(uint3
     pool_close(pool);
 }
 
+/** Before another function a worker looks at its process by system calls that the sandbox has to let it make. */
+static void functions_in_turn_keep_their_workers(uint32_t birth) {
+    if (!kernel_can()) return;
+    mape_pool_config config = sandboxed(birth, 2);
+    mape_pool *pool = pool_open_with(&config);
+    const mape_function_id functions[2] = {registered(pool, run_square), registered(pool, run_echo)};
+    uint64_t values[64];
+    for (uint64_t i = 0; i < COUNT(values); i++) values[i] = i;
+    for (int turn = 0; turn < 40; turn++) {
+        mape_job *job = mapped(pool, functions[turn % 2], values, COUNT(values), sizeof values[0], NULL);
+        wait_for(job);
+        if (turn % 2 == 0) squares_are_right(job, values, COUNT(values));
+        is_ok(pool, mape_job_release(job));
+    }
+    assert_int_equal(stats_of(pool).workers_started, 2);
+    pool_close(pool);
+}
+
 static void an_item_that_sleeps_for_ever_is_still_killed(uint32_t birth) {
     if (!kernel_can()) return;
     mape_pool_config config = sandboxed(birth, 1);
@@ -380,6 +398,7 @@ int main(int argc, char **argv) {
         BOTH(a_worker_holds_no_descriptor_of_others_and_the_host_is_as_before),
         EXEC_ONLY(libraries_are_loaded_within_it),
         BOTH(crashes_modules_late_functions_and_captured_output_are_as_ever),
+        BOTH(functions_in_turn_keep_their_workers),
         BOTH(an_item_that_sleeps_for_ever_is_still_killed),
         BOTH(a_kernel_without_filters_is_told_by_create),
         BOTH(a_kernel_without_landlock_is_told_in_the_log_and_no_error),

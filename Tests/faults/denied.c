@@ -86,6 +86,24 @@ static const struct call {
     CALL(dup3),
     CALL(timer_create),
     CALL(timer_settime),
+    CALL(timer_delete),
+    CALL(setitimer),
+    CALL(getitimer),
+    CALL(rt_sigpending),
+    CALL(umask),
+    CALL(getcwd),
+    CALL(chdir),
+    CALL(getresuid),
+    CALL(getresgid),
+    CALL(getpgid),
+    CALL(getrlimit),
+    CALL(fstat),
+    CALL(statx),
+    CALL(pread64),
+    CALL(gettid),
+    CALL(ioctl),
+    CALL(nanosleep),
+    CALL(clock_nanosleep),
 #if defined(__x86_64__)
     CALL(open),
     CALL(stat),
@@ -96,6 +114,7 @@ static const struct call {
     CALL(dup2),
     CALL(fork),
     CALL(vfork),
+    CALL(getpgrp),
 #endif
 };
 
@@ -124,30 +143,48 @@ static bool told(int status, const char *where, mape_pool *pool) {
     return status != MAPE_OK;
 }
 
+/** True when something is not in order. */
+static bool told_squares(mape_pool *pool, mape_function_id function, const mape_items *items) {
+    mape_job *job = NULL;
+    if (told(mape_map(pool, function, items, NULL, &job), "map", pool)) return true;
+    if (told(mape_job_wait(job, PATIENCE), "wait", pool)) return true;
+    for (uint64_t i = 0; i < items->count; i++) {
+        mape_result result = MAPE_RESULT_INIT;
+        if (told(mape_job_result(job, i, &result), "result", pool)) return true;
+        if (result.state == MAPE_ITEM_OK && result.size == 8 && *(const uint64_t *)result.data == i * i) continue;
+        told(MAPE_E_STATE, "result", NULL);
+        snprintf(outcome->message, sizeof outcome->message, "item %d: state %u, %s", (int)i, result.state,
+                 result.message);
+        return true;
+    }
+    mape_job_release(job);
+    return false;
+}
+
+/** Two functions in turn: each time a worker looks whether its process is as the other found it. */
 static void use_pool(uint32_t birth, uint32_t sandbox) {
     static uint64_t values[64];
     mape_pool_config config = config_of(birth, 2);
     mape_function description = MAPE_FUNCTION_INIT;
-    mape_function_id function = 0;
+    mape_function_id functions[2] = {0, 0};
     mape_pool *pool = NULL;
-    mape_job *job = NULL;
     for (uint64_t i = 0; i < COUNT(values); i++) values[i] = i;
     mape_items items = items_at(values, COUNT(values), sizeof values[0]);
     description.run = run_square;
     config.output = MAPE_OUTPUT_CAPTURE;
     config.sandbox = sandbox;
     if (told(mape_pool_create(&pool, &config), "create", NULL)) return;
-    if (told(mape_register(pool, &description, &function), "register", pool)) return;
+    for (int i = 0; i < 2; i++)
+        if (told(mape_register(pool, &description, &functions[i]), "register", pool)) return;
     if (told(mape_pool_start(pool, PATIENCE), "start", pool)) return;
-    if (told(mape_map(pool, function, &items, NULL, &job), "map", pool)) return;
-    if (told(mape_job_wait(job, PATIENCE), "wait", pool)) return;
-    for (uint64_t i = 0; i < COUNT(values); i++) {
-        mape_result result = MAPE_RESULT_INIT;
-        if (told(mape_job_result(job, i, &result), "result", pool)) return;
-        if (result.state == MAPE_ITEM_OK && result.size == 8 && *(const uint64_t *)result.data == i * i) continue;
-        told(MAPE_E_STATE, "result", NULL);
-        snprintf(outcome->message, sizeof outcome->message, "item %d: state %u, %s", (int)i, result.state,
-                 result.message);
+    for (int i = 0; i < 8; i++)
+        if (told_squares(pool, functions[i % 2], &items)) return;
+    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    if (told(mape_pool_stats(pool, &stats), "stats", pool)) return;
+    if (stats.workers_started > config.workers) {
+        told(MAPE_E_STATE, "stats", NULL);
+        snprintf(outcome->message, sizeof outcome->message, "workers had to be replaced: %d were started",
+                 (int)stats.workers_started);
         return;
     }
     told(mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE), "shutdown", pool);
@@ -218,6 +255,17 @@ static void denied_to_sandbox(const struct row *row) {
         {446, "landlock_restrict_self"},
         CALL(getdents64),
         CALL(openat),
+        CALL(umask),
+        CALL(getcwd),
+        CALL(getresuid),
+        CALL(getresgid),
+        CALL(setitimer),
+        CALL(getitimer),
+        CALL(timer_create),
+        CALL(timer_delete),
+        CALL(fstat),
+        CALL(getrlimit),
+        CALL(prlimit64),
     };
     all_denied(row, MAPE_SANDBOX_COMPUTE, calls_of_sandbox, COUNT(calls_of_sandbox));
 }

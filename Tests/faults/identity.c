@@ -467,6 +467,11 @@ static void left(mape_pool *pool, mape_function_id leaves, uint32_t what) {
     is_ok(pool, mape_job_release(job));
 }
 
+/** Long enough for a worker that waits to have looked ahead at what the next function will find; too short for it to go to sleep. */
+static void pause_between_calls(void) {
+    for (int64_t begun = now_ns(); now_ns() - begun < 20000;) continue;
+}
+
 /** A function finds the process as its setup left it, whatever another has left; and nothing of that strikes it. */
 static void left_behind(const struct row *row) {
     const uint32_t what = row->fault->value;
@@ -476,8 +481,10 @@ static void left_behind(const struct row *row) {
     mape_function_id own = 0, dies = registered(pool, run_segfaults);
     const bool sleeps = what == LEAVE_ALARM || what == LEAVE_TIMERS || what == LEAVE_POSIX_TIMER;
     struct found before = look(pool, finds, sleeps);
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < 4; round++) {
+        if (round >= 2) pause_between_calls();
         left(pool, leaves, what);
+        if (round >= 2) pause_between_calls();
         struct found now = look(pool, finds, sleeps);
         same(&now, &before, "another function");
     }

@@ -291,9 +291,12 @@ MAPB_FORK_SAFE void mapb_state_begin(void);
 MAPB_FORK_SAFE void mapb_state_again(void);
 /** After a setup: *out is what it left to its function alone; NULL: nothing. The rest is for all functions from now on. */
 MAPB_FORK_SAFE void mapb_state_setup_ended(mapb_own **out);
-/** Before another function than the last: makes the process what its setup left, NULL: what the worker began with.
+/** While a worker waits, after a function has run: one look at what the next might find changed. @return whether there was one to do. */
+MAPB_FORK_SAFE int mapb_state_look(void);
+/** Before another function than the last: makes the process what its setup left, NULL: what the worker began with. Not `is_suspect`:
+ *  nothing has had time for a system call since another was entered.
  *  @return NULL, or what cannot be made so again. */
-MAPB_FORK_SAFE const char *mapb_state_enter(const mapb_own *own);
+MAPB_FORK_SAFE const char *mapb_state_enter(const mapb_own *own, int is_suspect);
 /** The same, where the functions since have shared that state, and had no time for a system call. */
 MAPB_FORK_SAFE void mapb_state_enter_lightly(const mapb_own *own);
 /** Before each range: floating point, errno. */

@@ -66,7 +66,7 @@ func workerEnter(_ task: Task, _ own: OpaquePointer?, _ id: UInt32) {
         return
     }
     unsafe workerMark(task, 0)
-    if let what = unsafe mapb_state_enter(own) {
+    if let what = unsafe mapb_state_enter(own, Int32(task.pointee.is_suspect)) {
         let text = unsafe mapb_task_text(task)!
         unsafe mapb_retire_text(text, what)
         unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_WARNING.rawValue), text)

@@ -80,6 +80,9 @@ func workerAwait(_ task: Task, _ ticket: UInt64) -> Bool {
     if unsafe mapb_load(tail) >= ticket { return false }
     var slept = false
     var looks = unsafe workerMayLook(task) ? mapb_spin(task.pointee.head) : 0
+    if unsafe looks > 0 && task.pointee.is_suspect != 0 {
+        while unsafe mapb_load(tail) < ticket && mapb_state_look() != 0 {}
+    }
     while unsafe mapb_load(tail) < ticket {
         if looks > 0 {
             looks &-= 1
