@@ -59,6 +59,8 @@ final class Function {
         fileprivate let make: (UInt32) -> Function
         fileprivate let record: Block
         fileprivate let blocks: [Block]
+        fileprivate let named: [Library]
+        fileprivate let libraries: Libraries
 
         /// Under the pool's lock.
         func function(_ id: UInt32, _ input: InputMemory) -> Function {
@@ -66,7 +68,10 @@ final class Function {
             return make(id)
         }
 
-        func discard(_ input: InputMemory) { blocks.forEach(input.give) }
+        func discard(_ input: InputMemory) {
+            blocks.forEach(input.give)
+            libraries.letGo(named, in: input)
+        }
     }
 
     /// Writes a description into the input memory. Without the pool's lock.
@@ -80,6 +85,7 @@ final class Function {
             return try unsafe maker.make(c)
         } catch {
             maker.blocks.forEach(input.give)
+            libraries.letGo(maker.named, in: input)
             throw error
         }
     }
@@ -92,6 +98,7 @@ final class Function {
         let libraries: Libraries
         var blocks: [Block] = []
         var placed: [Library?] = []
+        var named: [Library] = []
 
         init(input: InputMemory, libraries: Libraries, isFork: Bool, snapshot: Bool) {
             self.input = input
@@ -119,7 +126,7 @@ final class Function {
                 var file = unsafe UserText(library)
                 if file.isEmpty { throw .argument("function.library", "is an empty text") }
                 if file.hasFolder { file = try file.absolute("function.library") }
-                let path = try libraries.at(file, in: input)
+                let path = try self.library(file)
                 isRange = unsafe c.run_range_symbol != nil
                 hasCleanup = unsafe c.cleanup_symbol != nil
                 if let native, unsafe c.run_symbol == nil {
@@ -177,7 +184,7 @@ final class Function {
                     Function(
                         id: id, name: name ?? "function \(id)", isRange: isRange, hasCleanup: hasCleanup,
                         native: native, placed: placed, record: block, blocks: blocks)
-                }, record: block, blocks: blocks)
+                }, record: block, blocks: blocks, named: named, libraries: libraries)
         }
 
         /// The prototype of a typed function, or nil for one that has none.
@@ -269,6 +276,12 @@ final class Function {
             return place
         }
 
+        private func library(_ path: UserText) throws(MapError) -> Library {
+            let library = try libraries.at(path, in: input)
+            named.append(library)
+            return library
+        }
+
         private func set(_ place: inout mapb_place, _ library: Library) {
             place.library = library.pathOffset
             place.file = library.fileOffset
@@ -291,7 +304,7 @@ final class Function {
             let where_ = unsafe mapb_locate(address, &place, &path)
             let shown = "0x" + String(UInt(bitPattern: address), radix: 16)
             if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
-                set(&place, try libraries.at(UserText(array: path), in: input))
+                set(&place, try self.library(UserText(array: path)))
                 return place
             }
             if where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue) {

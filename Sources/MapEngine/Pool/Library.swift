@@ -35,13 +35,17 @@ final class Library {
     private var itemsAtDeath: UInt64 = 0
     /// A module alone: no worker loads it any more.
     var isGivenUp = false
+    fileprivate let blocks: [Block]
+    /// Descriptions that have named it. Guarded by the lock of Libraries.
+    fileprivate var uses = 0
 
-    init(number: UInt32, path: UserText, pathOffset: UInt64, file: mapb_file, fileOffset: UInt64) {
+    fileprivate init(number: UInt32, path: UserText, text: Block, file: mapb_file, record: Block) {
         self.number = number
         self.path = path
-        self.pathOffset = pathOffset
+        pathOffset = text.offset
         self.file = file
-        self.fileOffset = fileOffset
+        fileOffset = record.offset
+        blocks = [text, record]
     }
 }
 
@@ -60,6 +64,7 @@ final class Libraries {
     private let guardLock = Lock()
     /// Guarded by that lock, all else by the pool's.
     private var all: [Library] = []
+    private var made: UInt32 = 0
     /// What a new one begins as.
     var standing = Library.Standing.own
 
@@ -76,6 +81,7 @@ final class Libraries {
         guardLock.lock()
         defer { guardLock.unlock() }
         if let known = all.last(where: { $0.path == path }), mapb_is_same_file(known.file, file) != 0 {
+            known.uses += 1
             return known
         }
         let text = try input.take(text: path)
@@ -85,10 +91,23 @@ final class Libraries {
             throw error
         }
         unsafe input.at(record.offset, as: mapb_file.self).pointee = file
-        let library = Library(
-            number: UInt32(all.count), path: path, pathOffset: text.offset, file: file, fileOffset: record.offset)
+        let library = Library(number: made, path: path, text: text, file: file, record: record)
+        library.uses = 1
+        made += 1
         all.append(library)
         return library
+    }
+
+    /// Nothing came of a description that has named these: those that none of the pool's functions lies in go.
+    func letGo(_ named: [Library], in input: InputMemory) {
+        guardLock.lock()
+        defer { guardLock.unlock() }
+        for library in named {
+            library.uses -= 1
+            guard library.uses == 0 else { continue }
+            all.removeAll { $0 === library }
+            library.blocks.forEach(input.give)
+        }
     }
 }
 
