@@ -124,7 +124,7 @@ inline takeBackFrom(w, ticket) {
     HOST_GIVES(w, ITEMS) \
     :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Pool+Assign.publish */ \
     :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> takeReplies(w) } /* Pool+Pump.pump */ \
-    :: d_step { gone[w] -> died(w) } /* Pool+Deaths.receiveControl */ \
+    :: d_step { gone[w] -> died(w) } /* Pool+Zygote.receiveControl */ \
     :: d_step { state[w] == NONE -> spawn(w) } /* Pool+Deaths.refill */ \
     :: d_step { kills > 0 && state[w] == READY && WORKS(w) -> checkTime(w) } \
     :: atomic { takeBacks > 0 && MAY_GIVE_BACK(w) && IS_IDLE(other) -> takeBacks-- }; takeBack(w)
