@@ -62,7 +62,7 @@ fi
 # runtime: so the zygote and the tests are built by the toolchain's clang.
 build_library() {
     echo "building the library ($kind)"
-    MAPENGINE_DIST=1 MAPENGINE_SANITIZER=$kind swift build -c release "${by_swift[@]}" --scratch-path "$here/build" \
+    MAPENGINE_DIST=1 MAPENGINE_SANITIZER=$kind swift build -c release "${by_swift[@]}" "${of_library[@]}" --scratch-path "$here/build" \
         --manifest-cache none --disable-build-manifest-caching --disable-local-rpath --product mapengine \
         >"$here/build.log" 2>&1 || {
         cat "$here/build.log"
@@ -97,6 +97,12 @@ place() {
 by_swift=()
 if [[ $kind != undefined ]]; then
     by_swift=(--sanitize="$flag")
+fi
+of_library=()
+if [[ $kind == thread ]]; then
+    # Else ThreadSanitizer gives each function something to do when an exception or a cancel passes it. The personality that does so is
+    # then that of the library's own libgcc, which the unwinder of the host's has not set up: abort().
+    of_library=(-Xswiftc -Xllvm -Xswiftc -tsan-handle-cxx-exceptions=0 -Xcc -mllvm -Xcc -tsan-handle-cxx-exceptions=0)
 fi
 
 # ---- What each kind is told. The reason for each line is in docs/sanitizers.md. ----
@@ -166,7 +172,7 @@ run_make() {
     add "$folder" "$status" "$log"
 }
 
-sanitized=(PREFIX="$prefix" CC="$clang" EXTRA="${compile[*]}")
+sanitized=(PREFIX="$prefix" CC="$clang" CXX="$clang++" EXTRA="${compile[*]}")
 
 if [[ $kind == fuzzer ]]; then
     build_engine && place "$here/unit/debug/libmapengine.so" || exit 1
