@@ -88,7 +88,8 @@ if check "guide_sandbox.c: the calls" cc -std=gnu11 -shared -fPIC -I"$root/dist/
         failed "the table of the sandbox" "$(cat tries.log)"
     else
         while read -r name result; do
-            row=$(grep -E "^\|.*[\`, ]$name[\`, ].*\|" "$root/docs/guide.md" | grep -m 1 '`E[A-Z]*`')
+            # shellcheck disable=SC2016  # the backquotes are the page's
+            row=$(grep -E "^\|.*[\`, ]${name}[\`, ].*\|" "$root/docs/guide.md" | grep -m 1 '`E[A-Z]*`')
             # By the first errno of the row: a second one may be told beside it.
             if [[ $row =~ \`(E[A-Z0-9]+)\` && ${BASH_REMATCH[1]} == "$result" ]]; then
                 ok "the guide's table of the sandbox: $name"
