@@ -119,7 +119,7 @@ case $kind in
         export ABI_SKIP
         ;;
     thread)
-        export ABI_SKIP='a_memory_limit*'
+        export ABI_SKIP='a_memory_limit*:a_waiting_thread_may_be_cancelled*:threads_are_cancelled*'
         # Its own thread wakes up now and then: nothing is idle.
         ABI=${ABI:-$(sed -n '/^tests :=/,/[^\\]$/p' Tests/abi/Makefile | grep -oE 'test_[a-z_]+' | grep -v test_idle | xargs)}
         export TSAN_OPTIONS=die_after_fork=0:halt_on_error=0:history_size=4:suppressions=$rules/thread.supp:log_path=$reports/tsan
