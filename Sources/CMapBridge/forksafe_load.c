@@ -57,7 +57,8 @@ uint32_t mapb_read_build_id(const void *object, uint8_t out[MAPB_BUILD_ID]) {
 static uint32_t build_id_in(int fd, uint8_t out[MAPB_BUILD_ID]) {
     ElfW(Ehdr) head;
     _Alignas(8) char notes[1024];
-    if (pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) return 0;
+    if (pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+        return 0;
     if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(ElfW(Phdr))) return 0;
     for (uint32_t i = 0; i < head.e_phnum && i < 64; i++) {
         ElfW(Phdr) p;
@@ -145,9 +146,9 @@ static int spell(char *out, size_t size, const char *path, int dots) {
 }
 
 static const char *const replaced = "the file was replaced since the function was registered";
-static const char *const written_over =
-    "the file was written over while it was loaded, which changes the code in memory; a build is to make a new file and rename it, "
-    "and a new pool takes it";
+static const char *const written_over = "the file was written over while it was loaded, which changes the code in "
+                                        "memory; a build is to make a new file and rename it, "
+                                        "and a new pool takes it";
 
 /* What dl_iterate_phdr looks for: the build id of the object at a load address. */
 struct build_id_search {
@@ -164,7 +165,7 @@ static int match_object(struct dl_phdr_info *info, size_t size, void *context) {
     return 1;
 }
 
-static uint32_t build_id_of(void *library, uint8_t out[MAPB_BUILD_ID], ElfW(Addr) *base) {
+static uint32_t build_id_of(void *library, uint8_t out[MAPB_BUILD_ID], ElfW(Addr) * base) {
     struct build_id_search search = {0};
     struct link_map *map = NULL;
     if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return 0;

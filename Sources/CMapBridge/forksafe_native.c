@@ -137,9 +137,10 @@ static int fail(mape_task *task, int code, const char *format, ...) {
     va_end(arguments);
     task->failed = 1;
     task->fail_code = code;
-    task->fail_size = size < 0                             ? 0
-                      : size < (int)sizeof task->fail_text ? (uint32_t)size
-                                                           : (uint32_t)mapb_whole(task->fail_text, sizeof task->fail_text - 1);
+    task->fail_size = size < 0 ? 0
+                      : size < (int)sizeof task->fail_text
+                          ? (uint32_t)size
+                          : (uint32_t)mapb_whole(task->fail_text, sizeof task->fail_text - 1);
     return MAPB_NATIVE_FAILED;
 }
 

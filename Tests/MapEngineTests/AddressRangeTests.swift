@@ -18,7 +18,9 @@ import Testing
         var testDescription: String { "0x\(String(base, radix: 16)), \(count) of \(size), \(stride) apart" }
     }
 
-    static func row(_ base: UInt, _ count: UInt64, _ stride: Int, _ size: UInt64, _ start: UInt?, _ bytes: UInt64 = 0) -> Row {
+    static func row(_ base: UInt, _ count: UInt64, _ stride: Int, _ size: UInt64, _ start: UInt?, _ bytes: UInt64 = 0)
+        -> Row
+    {
         Row(base: base, count: count, stride: stride, size: size, range: start.map { ($0, bytes) })
     }
 
@@ -81,7 +83,9 @@ import Testing
     /// Against sums that cannot overflow, for numbers near all the borders.
     @Test(arguments: seeds) func randomOnesAgreeWithWideArithmetic(seed: UInt64) {
         var random = SeededRandom(seed)
-        let borders: [Int128] = [0, 1, 8, 4096, 1 << 32, 1 << 40, 1 << 46, Int128(Self.end), 1 << 47, 1 << 48, 1 << 61, 1 << 62, 1 << 63]
+        let borders: [Int128] = [
+            0, 1, 8, 4096, 1 << 32, 1 << 40, 1 << 46, Int128(Self.end), 1 << 47, 1 << 48, 1 << 61, 1 << 62, 1 << 63,
+        ]
         func some(_ low: Int128, _ high: Int128) -> Int128 {
             let value = borders.randomElement(using: &random)! + Int128(Int.random(in: -9...9, using: &random))
             return min(max(random.chance(50) ? value : value / 2, low), high)

@@ -15,30 +15,51 @@ import Testing
     }
 
     static let limits = [
-        Limit(name: "parameters", most: 256, text: { "void f(\(Array(repeating: "int", count: $0).joined(separator: ", ")))" }, said: "more than 256 parameters"),
+        Limit(
+            name: "parameters", most: 256,
+            text: { "void f(\(Array(repeating: "int", count: $0).joined(separator: ", ")))" },
+            said: "more than 256 parameters"),
         Limit(
             name: "structures in structures", most: 16,
-            text: { "void f(" + String(repeating: "{", count: $0) + "int a;" + String(repeating: "} a;", count: $0 - 1) + "} a)" },
+            text: {
+                "void f(" + String(repeating: "{", count: $0) + "int a;" + String(repeating: "} a;", count: $0 - 1)
+                    + "} a)"
+            },
             said: "more than 16 deep"),
-        Limit(name: "bytes of a structure", most: 65536, text: { "void f({char a[\($0)];} x)" }, said: "more than 65536 bytes"),
         Limit(
-            name: "bytes of a structure, by two members", most: 65536, text: { "void f({double a[4096]; char b[\($0 - 32768)];} x)" },
+            name: "bytes of a structure", most: 65536, text: { "void f({char a[\($0)];} x)" },
+            said: "more than 65536 bytes"),
+        Limit(
+            name: "bytes of a structure, by two members", most: 65536,
+            text: { "void f({double a[4096]; char b[\($0 - 32768)];} x)" },
             said: "more than 65536 bytes"),
         Limit(
             name: "bytes of a structure of structures", most: 8192, text: { "void f({{char a, b[7];} a[\($0)];} x)" },
             said: "more than 65536 bytes"),
         Limit(
-            name: "bytes of a returned structure", most: 65536, text: { "{char a[\($0)];} f(void)" }, said: "more than 65536 bytes"),
-        Limit(name: "bytes of a returned text", most: 1 << 20, text: { "const char *[\($0)] f(void)" }, said: "1 to 1048576"),
-        Limit(name: "bytes of an array", most: 1 << 40, text: { "void f(char *a [\($0)])" }, said: "larger than memory"),
-        Limit(name: "elements of an array", most: 1 << 37, text: { "void f(double *a [\($0)])" }, said: "larger than memory"),
-        Limit(name: "lengths of an array", most: 1 << 20, text: { "void f(char *a [1048576][\($0)])" }, said: "larger than memory"),
+            name: "bytes of a returned structure", most: 65536, text: { "{char a[\($0)];} f(void)" },
+            said: "more than 65536 bytes"),
         Limit(
-            name: "bytes of a prototype", most: 16384, text: { "void f(int a)" + String(repeating: " ", count: $0 - 13) },
+            name: "bytes of a returned text", most: 1 << 20, text: { "const char *[\($0)] f(void)" },
+            said: "1 to 1048576"),
+        Limit(
+            name: "bytes of an array", most: 1 << 40, text: { "void f(char *a [\($0)])" }, said: "larger than memory"),
+        Limit(
+            name: "elements of an array", most: 1 << 37, text: { "void f(double *a [\($0)])" },
+            said: "larger than memory"),
+        Limit(
+            name: "lengths of an array", most: 1 << 20, text: { "void f(char *a [1048576][\($0)])" },
+            said: "larger than memory"),
+        Limit(
+            name: "bytes of a prototype", most: 16384,
+            text: { "void f(int a)" + String(repeating: " ", count: $0 - 13) },
             said: "at most 16384"),
         Limit(
             name: "members of all structures", most: 15,
-            text: { n in "void f(" + (0..<n).map { _ in "{char a[65535];} *[1]" }.joined(separator: ", ") + ", {char a[65520];} *[1])" },
+            text: { n in
+                "void f(" + (0..<n).map { _ in "{char a[65535];} *[1]" }.joined(separator: ", ")
+                    + ", {char a[65520];} *[1])"
+            },
             said: "at most 1048576"),
     ]
 

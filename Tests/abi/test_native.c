@@ -329,7 +329,8 @@ static void parameters_are_told(uint32_t birth) {
 /** The largest there is, by value there and back. */
 static void a_structure_of_65536_bytes(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
-    mape_function_id next = typed(pool, "{unsigned char bytes[65536];} native_next({unsigned char bytes[65536];} all)", native_next, 0);
+    mape_function_id next =
+        typed(pool, "{unsigned char bytes[65536];} native_next({unsigned char bytes[65536];} all)", native_next, 0);
     struct largest *in = malloc(2 * sizeof *in), *results = calloc(2, sizeof *results);
     for (size_t i = 0; i < 2 * sizeof *in; i++) ((unsigned char *)in)[i] = (unsigned char)(i * 31 >> 3);
     mape_column from = column(in, sizeof *in), to = column(results, sizeof *results);

@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ALL(F) F(fork) F(vfork) F(system) F(popen) F(posix_spawn) F(execve) F(open) F(rename) F(chmod) F(truncate) F(openat2)
+#define ALL(F)                                                                                                         \
+    F(fork) F(vfork) F(system) F(popen) F(posix_spawn) F(execve) F(open) F(rename) F(chmod) F(truncate) F(openat2)
 
 #ifdef HOST
 #define STRING(name) #name,

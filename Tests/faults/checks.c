@@ -72,9 +72,9 @@ static void item_is_right(struct work *work, uint64_t i) {
 }
 
 static bool goes_well(uint32_t way) {
-    return way == WAY_WELL || (way >= FAULT_GATE && way != FAULT_GRANDCHILD_DIES && way != FAULT_GRANDCHILD_LOOPS &&
-                               way != FAULT_ESCAPED_DIES && way != FAULT_HUNGRY && way != FAULT_DEAF_TERM &&
-                               way != FAULT_KILL_ZYGOTE);
+    return way == WAY_WELL ||
+           (way >= FAULT_GATE && way != FAULT_GRANDCHILD_DIES && way != FAULT_GRANDCHILD_LOOPS &&
+            way != FAULT_ESCAPED_DIES && way != FAULT_HUNGRY && way != FAULT_DEAF_TERM && way != FAULT_KILL_ZYGOTE);
 }
 
 void work_check(struct work *work, struct ending ending, uint32_t attempts) {

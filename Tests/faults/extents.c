@@ -9,7 +9,8 @@
 /** Three items so far apart do not fit into the addresses of a process, wherever the first lies. */
 static const size_t far_apart[] = {
     (size_t)1 << 47, (size_t)1 << 48, ((size_t)1 << 48) + 8, (size_t)1 << 52, (size_t)1 << 56, (size_t)1 << 57,
-    (size_t)1 << 60, (size_t)1 << 61, ((size_t)1 << 61) - 8, (size_t)1 << 62, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX - 7, SIZE_MAX,
+    (size_t)1 << 60, (size_t)1 << 61, ((size_t)1 << 61) - 8, (size_t)1 << 62, SIZE_MAX / 2,    SIZE_MAX / 2 + 1,
+    SIZE_MAX - 7,    SIZE_MAX,
 };
 
 /** Sixteen bytes do not fit there. Nothing is mapped at any of them. */
@@ -98,7 +99,8 @@ static void items(const struct row *row) {
         mape_items items = items_at(nowhere[i], 2, 8);
         mape_span span = {nowhere[i], 16};
         makes_nothing(mape_map(it.pool, it.square, &items, NULL, &job), "a map there", (uintptr_t)nowhere[i]);
-        makes_nothing(mape_apply(it.pool, it.square, nowhere[i], 16, NULL, &job), "an apply there", (uintptr_t)nowhere[i]);
+        makes_nothing(mape_apply(it.pool, it.square, nowhere[i], 16, NULL, &job), "an apply there",
+                      (uintptr_t)nowhere[i]);
         items = (mape_items)MAPE_ITEMS_INIT;
         items.spans = &span, items.count = 1;
         makes_nothing(mape_map(it.pool, it.square, &items, NULL, &job), "a span there", (uintptr_t)nowhere[i]);
@@ -144,7 +146,8 @@ static void other_inputs(const struct row *row) {
         mape_span span[2] = {{value, 8}, {at, size}};
         is_refused(mape_stream_push(stream, span + 1, 1, &accepted), "a push", size);
         assert_int_equal(accepted, 0);
-        is_refused(mape_stream_push(stream, is_size ? span : at, is_size ? size : 2, &accepted), "so many pushes", size);
+        is_refused(mape_stream_push(stream, is_size ? span : at, is_size ? size : 2, &accepted), "so many pushes",
+                   size);
         assert_int_equal(accepted, 0);
         assert_int_equal(progress_of(stream).total, 1);
     }
@@ -183,12 +186,15 @@ static void columns(const struct row *row) {
             if (stride < 4096 && stride > -4096) continue;
             stage("stride %td", stride);
             mape_column c[3] = {column(value, 8), column(value, stride), column(&n, 0)};
-            makes_nothing(mape_map_columns(it.pool, it.pow, 3, c, 2, NULL, &job), "a column of that stride", far_apart[i]);
+            makes_nothing(mape_map_columns(it.pool, it.pow, 3, c, 2, NULL, &job), "a column of that stride",
+                          far_apart[i]);
             c[0] = column(&text, stride);
-            makes_nothing(mape_map_columns(it.pool, it.strlen, 3, c, 1, NULL, &job), "texts of that stride", far_apart[i]);
+            makes_nothing(mape_map_columns(it.pool, it.strlen, 3, c, 1, NULL, &job), "texts of that stride",
+                          far_apart[i]);
             c[0] = column(value, stride), c[0].size = 8;
             c[1] = column(value, 0), c[1].size = 8;
-            makes_nothing(mape_map_columns(it.pool, it.memcmp, 3, c, 3, NULL, &job), "arrays of that stride", far_apart[i]);
+            makes_nothing(mape_map_columns(it.pool, it.memcmp, 3, c, 3, NULL, &job), "arrays of that stride",
+                          far_apart[i]);
         }
         mape_column c[3] = {column(value, 8), column(value, 0), column(&n, 0)};
         c[0].size = far_apart[i];
@@ -201,7 +207,8 @@ static void columns(const struct row *row) {
         c[0] = column(&to, 0), c[0].pointers = 1;
         c[1] = column(value, 0), c[1].size = 8;
         c[2] = column(&far_apart[i], 0);
-        makes_nothing(mape_map_columns(it.pool, it.memcmp, 3, c, 3, NULL, &job), "an array of that length", far_apart[i]);
+        makes_nothing(mape_map_columns(it.pool, it.memcmp, 3, c, 3, NULL, &job), "an array of that length",
+                      far_apart[i]);
     }
     for (size_t i = 0; i < COUNT(nowhere); i++) {
         stage("at %p", nowhere[i]);
@@ -212,7 +219,8 @@ static void columns(const struct row *row) {
         c[1] = column(value, 0), c[1].size = 64;
         static const size_t sixteen = 16;
         c[2] = column(&sixteen, 0);
-        makes_nothing(mape_map_columns(it.pool, it.memcmp, 1, c, 3, NULL, &job), "an array there", (uintptr_t)nowhere[i]);
+        makes_nothing(mape_map_columns(it.pool, it.memcmp, 1, c, 3, NULL, &job), "an array there",
+                      (uintptr_t)nowhere[i]);
         makes_nothing(mape_map_columns(it.pool, it.memcmp, 1, nowhere[i], 3, NULL, &job), "columns there",
                       (uintptr_t)nowhere[i]);
     }

@@ -25,8 +25,8 @@ enum fault_flags {
 /** How a fault of another case is run once more, in an EXEC pool. */
 enum again {
     NOT_AT_ALL = 0,
-    AFTER_A_ZYGOTE = 61,        /**< The pool's zygote was killed, and another has taken its place. */
-    WITH_ZYGOTE_THREADS = 62    /**< The pool's zygote is a program with four threads. */
+    AFTER_A_ZYGOTE = 61,     /**< The pool's zygote was killed, and another has taken its place. */
+    WITH_ZYGOTE_THREADS = 62 /**< The pool's zygote is a program with four threads. */
 };
 
 #define BIRTHS (IN_EXEC | IN_FORK)

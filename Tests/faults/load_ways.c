@@ -12,15 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAY_well    0
-#define WAY_exits   1 /* _exit(3) */
-#define WAY_crashes 2 /* a segfault */
-#define WAY_hangs   3
-#define WAY_thread  4 /* Starts a thread that does the work of its functions. */
-#define WAY_ignores 5 /* SIGCHLD is ignored, SIGCONT too. */
-#define WAY_blocks  6 /* Blocks all signals. */
-#define WAY_closes  7 /* Closes descriptors 3 to 63, in the zygote. */
-#define WAY_forks   8 /* Leaves a child behind. */
+#define WAY_well     0
+#define WAY_exits    1 /* _exit(3) */
+#define WAY_crashes  2 /* a segfault */
+#define WAY_hangs    3
+#define WAY_thread   4 /* Starts a thread that does the work of its functions. */
+#define WAY_ignores  5 /* SIGCHLD is ignored, SIGCONT too. */
+#define WAY_blocks   6 /* Blocks all signals. */
+#define WAY_closes   7 /* Closes descriptors 3 to 63, in the zygote. */
+#define WAY_forks    8 /* Leaves a child behind. */
 #define CHOSEN_(way) WAY_##way
 #define CHOSEN(way)  CHOSEN_(way)
 #define HAS(way)     (CHOSEN(WAY) == WAY_##way)

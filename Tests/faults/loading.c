@@ -12,7 +12,8 @@
 
 /* ---- case 58 ---- */
 
-static const char *const ways[] = {"well", "exits", "crashes", "hangs", "thread", "ignores", "blocks", "closes", "forks"};
+static const char *const ways[] = {"well",    "exits",  "crashes", "hangs", "thread",
+                                   "ignores", "blocks", "closes",  "forks"};
 enum way_of_loading { WELL, EXITS, CRASHES, HANGS, THREAD, IGNORES, BLOCKS, CLOSES, FORKS };
 
 static const char *library_of(uint32_t way) {
@@ -74,7 +75,8 @@ static void before_the_start(const struct row *row) {
     const uint32_t way = row->fault->value;
     mape_pool *pool = row_pool_unstarted();
     const bool sandboxed = row->fault->configure == loading_in_the_sandbox;
-    mape_function_id innocent = sandboxed ? 0 : planned(pool, NULL); /* It writes to a page, which the sandbox refuses. */
+    mape_function_id innocent =
+        sandboxed ? 0 : planned(pool, NULL); /* It writes to a page, which the sandbox refuses. */
     mape_function_id function = by_symbol(pool, library_of(way), "run_loaded");
     mape_function_id second = by_symbol(pool, library_of(way), "run_loaded");
     stage("starting with a library that %s", ways[way]);
@@ -143,14 +145,14 @@ static void as_a_module(const struct row *row) {
 /* ---- case 59 ---- */
 
 enum rebuild {
-    LATE = 1,        /**< Registered after the start. */
-    BY_POINTER = 2,  /**< The host loads it, and gives addresses. */
-    TYPED = 4,       /**< A typed function. */
-    BY_LINK = 8,     /**< A link that leads to another file afterwards. */
+    LATE = 1,       /**< Registered after the start. */
+    BY_POINTER = 2, /**< The host loads it, and gives addresses. */
+    TYPED = 4,      /**< A typed function. */
+    BY_LINK = 8,    /**< A link that leads to another file afterwards. */
     NO_BUILD_ID = 16,
-    IN_PLACE = 32,   /**< The file is written over. */
-    REMOVED = 64,    /**< It is gone, and nothing takes its place. */
-    TOUCHED = 128,   /**< The same code under a new date. */
+    IN_PLACE = 32, /**< The file is written over. */
+    REMOVED = 64,  /**< It is gone, and nothing takes its place. */
+    TOUCHED = 128, /**< The same code under a new date. */
 };
 
 static char folder[64], plug[96], link_to[2][96];
@@ -235,7 +237,8 @@ static void rebuilt(const struct row *row) {
     else install(2, what);
     if ((what & (REMOVED | TOUCHED)) == 0) {
         second = plugged(pool, what, &library);
-        is_version(pool, second, (what & IN_PLACE) != 0 ? 0 : 2); /* Its old code is loaded, and is not what was asked for. */
+        is_version(pool, second,
+                   (what & IN_PLACE) != 0 ? 0 : 2); /* Its old code is loaded, and is not what was asked for. */
     }
     if ((what & IN_PLACE) == 0) is_version(pool, first, 1);
 

@@ -101,7 +101,8 @@ static int used(uint32_t birth, void *square, int is_gone) {
     char text[1024];
     api.call_message(pool, text, sizeof text);
     if (is_gone) {
-        if (status != MAPE_E_FUNCTION || !strstr(text, "plugin.so") || !strstr(text, "removed")) return failed(text, status);
+        if (status != MAPE_E_FUNCTION || !strstr(text, "plugin.so") || !strstr(text, "removed"))
+            return failed(text, status);
         return api.call_pool_destroy(pool);
     }
     if (status != MAPE_OK) return failed(text, status);

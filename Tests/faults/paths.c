@@ -10,8 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static const char *const moves[] = {"relative",   "odd",    "renamed",  "moved",
-                                    "descriptor", "linked", "replaced", "gone"};
+static const char *const moves[] = {"relative", "odd", "renamed", "moved", "descriptor", "linked", "replaced", "gone"};
 
 /** A process of its own, since it changes its folder, and opens the library itself: moving_host.c. */
 static void moving_host(const struct row *row) {

@@ -214,7 +214,10 @@ static void printed(const struct row *row) {
     wait_for(second);
     /* Bytes that are no characters; the last of them might begin one, and comes when the worker is gone. */
     mape_job *third = applied(pool, writes, "b\xff\xfe" LATIN, 7);
-    comes_out(pool, "b\xff\xfe" "caf", 6, false);
+    comes_out(pool,
+              "b\xff\xfe"
+              "caf",
+              6, false);
     wait_for(third);
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
     comes_out(pool, "\xe9", 1, false);
@@ -229,7 +232,8 @@ static void cut_messages(const struct row *row) {
     mape_function_id function = 0;
     mape_prototype_info info = MAPE_PROTOTYPE_INFO_INIT;
     description.run = run_square;
-    description.name = "gr\xc3\xb6\xc3\x9f" "e \xe2\x82\xac \xf0\x9f\x98\x80 \xf0\x9f\x98\x80";
+    description.name = "gr\xc3\xb6\xc3\x9f"
+                       "e \xe2\x82\xac \xf0\x9f\x98\x80 \xf0\x9f\x98\x80";
     is_ok(pool, mape_register(pool, &description, &function));
     is_status(pool, MAPE_E_STATE, mape_prototype_of(pool, function, &info));
     char whole[256], part[256];

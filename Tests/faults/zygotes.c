@@ -163,7 +163,8 @@ static void surroundings(const struct row *row) {
     for (int64_t begun = now_ns(); !(out && err);) {
         mape_event event = MAPE_EVENT_INIT;
         if (now_ns() - begun > PATIENCE) fail_msg("the output never came");
-        if (mape_next_event(pool, &event, MAPE_MILLISECONDS(100)) != MAPE_OK || event.type != MAPE_EVENT_OUTPUT) continue;
+        if (mape_next_event(pool, &event, MAPE_MILLISECONDS(100)) != MAPE_OK || event.type != MAPE_EVENT_OUTPUT)
+            continue;
         out |= strstr(event.text, "out:hello") != NULL;
         err |= strstr(event.text, "err:hello") != NULL;
     }

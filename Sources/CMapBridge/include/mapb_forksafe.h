@@ -13,11 +13,13 @@
 
 /** Exit codes of zygotes, workers, and of what they start, that the host or people may see. */
 enum mapb_exit {
-    MAPB_EXIT_RETIRED = 69, /* A worker whose process is not what it was, by no fault of what is still to be done; the log says why. */
-    MAPB_EXIT_STRAY = 70,   /* A process that a function made, and that came back from it. */
+    MAPB_EXIT_RETIRED =
+        69, /* A worker whose process is not what it was, by no fault of what is still to be done; the log says why. */
+    MAPB_EXIT_STRAY = 70, /* A process that a function made, and that came back from it. */
     MAPB_EXIT_NO_MEMORY = 71,
-    MAPB_EXIT_DENIED = 73,    /* A zygote to which a system call is denied that it needs. */
-    MAPB_EXIT_NO_SANDBOX = 74 /* A worker that cannot enter its sandbox; the number of the step is added (mapb_sandbox_failed). */
+    MAPB_EXIT_DENIED = 73, /* A zygote to which a system call is denied that it needs. */
+    MAPB_EXIT_NO_SANDBOX =
+        74 /* A worker that cannot enter its sandbox; the number of the step is added (mapb_sandbox_failed). */
 };
 
 /** Which file a descriptor is of: st_dev, st_ino. */
@@ -29,8 +31,9 @@ typedef struct mapb_inode {
 
 enum mapb_control_kind {
     /* host to zygote */
-    MAPB_CONTROL_INIT = 1,  /* fds: input memory, engine bell, waiter bell */
-    MAPB_CONTROL_LOAD = 2,  /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
+    MAPB_CONTROL_INIT = 1, /* fds: input memory, engine bell, waiter bell */
+    MAPB_CONTROL_LOAD =
+        2, /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
     MAPB_CONTROL_SPAWN = 3, /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
     MAPB_CONTROL_KILL = 4,  /* slot, generation: SIGKILL to its process group */
     /* zygote to host */
@@ -38,7 +41,8 @@ enum mapb_control_kind {
     MAPB_CONTROL_SPAWNED = 17, /* slot, generation, pid; or code: an errno */
     MAPB_CONTROL_DIED = 18,    /* slot, generation, code: a wait status */
     MAPB_CONTROL_NOTE = 19,    /* code: an enum mape_log_level; text */
-    MAPB_CONTROL_LOADED = 20   /* slot: a library's number; code: an enum mapb_change, other than 0 the zygote ends with it */
+    MAPB_CONTROL_LOADED =
+        20 /* slot: a library's number; code: an enum mapb_change, other than 0 the zygote ends with it */
 };
 
 enum mapb_init_flags {
@@ -146,7 +150,12 @@ MAPB_FORK_SAFE int mapb_process_id(void);
 /** Makes the set of what the zygote waits for. @return 0, or -1. */
 MAPB_FORK_SAFE int mapb_zygote_open(mapb_zygote *zygote);
 /** A message; SIGCHLD, or time to look again; the end of a worker. */
-enum mapb_zygote_event { MAPB_ZYGOTE_NOTHING = 0, MAPB_ZYGOTE_CONTROL = 1, MAPB_ZYGOTE_CHILD = 2, MAPB_ZYGOTE_WORKER = 3 };
+enum mapb_zygote_event {
+    MAPB_ZYGOTE_NOTHING = 0,
+    MAPB_ZYGOTE_CONTROL = 1,
+    MAPB_ZYGOTE_CHILD = 2,
+    MAPB_ZYGOTE_WORKER = 3
+};
 /** Waits for one of them. @return an enum mapb_zygote_event. */
 MAPB_FORK_SAFE int mapb_zygote_wait(mapb_zygote *zygote);
 /** Takes in a worker that was forked: its end is seen by pidfd, whatever other threads and libraries do with SIGCHLD. */

@@ -109,7 +109,12 @@ int64_t mapb_now(void);
 /* ---- finding code ---- */
 
 /** GONE: in a library whose file was removed. */
-enum mapb_located { MAPB_LOCATED_NOWHERE = 0, MAPB_LOCATED_LIBRARY = 1, MAPB_LOCATED_PROGRAM = 2, MAPB_LOCATED_GONE = 3 };
+enum mapb_located {
+    MAPB_LOCATED_NOWHERE = 0,
+    MAPB_LOCATED_LIBRARY = 1,
+    MAPB_LOCATED_PROGRAM = 2,
+    MAPB_LOCATED_GONE = 3
+};
 
 /** Where an address of code lies: its file, the offset from its load address and its build id.
  *  @return an enum mapb_located. path holds at least 4096 bytes; of one that is gone it has the file that was. */

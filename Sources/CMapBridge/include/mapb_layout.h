@@ -25,14 +25,14 @@
  *  belongs only on functions of forksafe*.c and on inline ones without calls. */
 #define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
 
-#define MAPB_PROTOCOL      3u    /* Changes with any change of this file or of the control messages. */
-#define MAPB_RING          64u   /* Requests a worker can hold: a power of two. */
-#define MAPB_MAX_WORKERS   1024u /* As the header says. */
-#define MAPB_MAX_FUNCTIONS (1u << 20)
-#define MAPB_FUNCTIONS_PER_TABLE 1024u /* A worker makes a table when the first of so many functions comes. */
-#define MAPB_BUILD_ID      32u    /* Longest build id. */
-#define MAPB_TEXT          1024u  /* Longest message of a function, NUL included. */
-#define MAPB_MESSAGES      16384u /* Bytes of a worker's message ring: a power of two. */
+#define MAPB_PROTOCOL            4u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
+#define MAPB_MAX_WORKERS         1024u /* As the header says. */
+#define MAPB_MAX_FUNCTIONS       (1u << 20)
+#define MAPB_FUNCTIONS_PER_TABLE 1024u  /* A worker makes a table when the first of so many functions comes. */
+#define MAPB_BUILD_ID            32u    /* Longest build id. */
+#define MAPB_TEXT                1024u  /* Longest message of a function, NUL included. */
+#define MAPB_MESSAGES            16384u /* Bytes of a worker's message ring: a power of two. */
 
 enum mapb_doorbell_target { MAPB_BELL_NONE = 0, MAPB_BELL_ENGINE = 1, MAPB_BELL_WAITER = 2 };
 
@@ -275,7 +275,7 @@ typedef struct mapb_function {
     uint64_t native; /* A typed function: input offset of its mapb_native; or 0. */
 } mapb_function;
 
-#define MAPB_GLOBALS_BITS  4u  /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
+#define MAPB_GLOBALS_BITS  4u /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
 #define MAPB_GLOBALS_WIDTH 16u /* Its slots. */
 #define MAPB_GLOBALS_NODE  1u  /* Set in a slot: it leads to a node, and not to a mapb_global. */
 

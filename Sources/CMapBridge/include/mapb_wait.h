@@ -59,7 +59,7 @@ typedef struct mapb_mark {
 
 /** A function whose frame bears a seal: it keeps its name on the stack. */
 #define MAPB_CALLS_OUT __attribute__((noinline))
-#define MAPB_SEALS 4
+#define MAPB_SEALS     4
 /** What lies in that frame as long as it lives. */
 typedef struct mapb_seal {
     uint64_t words[MAPB_SEALS];

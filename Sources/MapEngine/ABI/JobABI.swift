@@ -170,7 +170,8 @@ public func mape_map(
                     UInt(bitPattern: base), count: items.count, stride: stride, size: UInt64(items.item_size)) != nil
             else {
                 throw unsafe pastTheEnd(
-                    "items.count (\(items.count)) items of items.item_size (\(items.item_size)) bytes, items.stride (\(stride)) apart,")
+                    "items.count (\(items.count)) items of items.item_size (\(items.item_size)) bytes, items.stride (\(stride)) apart,"
+                )
             }
         }
         return try unsafe pool.prepare(

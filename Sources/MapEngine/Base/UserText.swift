@@ -6,7 +6,9 @@
 import CMapBridge
 import Glibc
 
-struct UserText: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
+struct UserText: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral,
+    ExpressibleByStringInterpolation
+{
     let bytes: [UInt8]
 
     init(bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }

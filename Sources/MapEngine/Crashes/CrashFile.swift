@@ -229,8 +229,8 @@ extension CrashFile.Code {
                 where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue)
                 ? "lives in the host's main program, which cannot be loaded into another: move it into a shared library"
                 : where_ == Int32(MAPB_LOCATED_GONE.rawValue)
-                ? "came from \"\(printable(UserText(array: path).bytes))\", which was removed since the host loaded it"
-                : "lies in memory that no file backs"
+                    ? "came from \"\(printable(UserText(array: path).bytes))\", which was removed since the host loaded it"
+                    : "lies in memory that no file backs"
         default: break
         }
     }

@@ -121,7 +121,9 @@ enum Replay {
             let name = entry.variableName
             guard name.count < entry.bytes.count else { continue }
             unsafe UserText(bytes: name).withCString { name in
-                unsafe UserText(bytes: entry.bytes.dropFirst(entry.variableName.count + 1)).withCString { _ = unsafe setenv(name, $0, 1) }
+                unsafe UserText(bytes: entry.bytes.dropFirst(entry.variableName.count + 1)).withCString {
+                    _ = unsafe setenv(name, $0, 1)
+                }
             }
             if entry.bytes.starts(with: "LD_".utf8) {
                 say(

@@ -86,7 +86,8 @@ final class NativeType: Sendable {
         var types: [String: NativeType] = ["bool": bool]
         var count: UInt32 = 0
         let first = unsafe mapb_type_names(&count)
-        for unsafe name in unsafe UnsafeBufferPointer(start: first, count: Int(count)) {
+        for i in 0..<Int(count) {
+            let name = unsafe first![i]
             let text = unsafe String(cString: name.name)
             types[text] = unsafe integer(Int(name.size) * 8, signed: name.is_signed != 0, text)
         }

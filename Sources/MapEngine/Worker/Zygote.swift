@@ -164,7 +164,9 @@ func zygoteReapUnseen(_ zygote: ZygoteState) {
     var slot: UInt32 = 0
     while unsafe slot < zygote.pointee.workers {
         let child = unsafe mapb_zygote_child(zygote, slot)!
-        if unsafe child.pointee.pid > 0 && mapb_has_ended(child) != 0 { unsafe zygoteReapOne(zygote, child.pointee.pid) }
+        if unsafe child.pointee.pid > 0 && mapb_has_ended(child) != 0 {
+            unsafe zygoteReapOne(zygote, child.pointee.pid)
+        }
         slot &+= 1
     }
 }
