@@ -95,6 +95,7 @@ extension Pool {
             if worker.death!.report == nil { log(MAPE_LOG_WARNING, lastDeath) }
         }
         if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
+        let mark = worker.region?.mark ?? BlameMark(0)
         var inSetup = false
         var isHead = true
         while let assignment = worker.given.popFirst() {
@@ -112,12 +113,12 @@ extension Pool {
                 settled(job, now)
             case .setup(let function, _):
                 // One zygote takes many setups with it, and none of them is to blame.
-                if isHead && !expected && !isZygote(loss), let mark = markOf(assignment, worker) {
+                if isHead && !expected && !isZygote(loss), let stage = mark.stage(in: assignment.ticket) {
                     inSetup = true
-                    lostInSetup(function, mark, verdict, loss, worker.death, now)
+                    lostInSetup(function, stage, verdict, loss, worker.death, now)
                 }
             case .module(let module):
-                if isHead && !expected && !isZygote(loss) && markOf(assignment, worker) != nil {
+                if isHead && !expected && !isZygote(loss) && mark.isOn(assignment.ticket) {
                     inSetup = true
                     let (isTimeout, how) = manner(verdict, loss, worker.death)
                     lostInModule(module, isTimeout, how)
@@ -140,14 +141,6 @@ extension Pool {
         waiting.wake()
     }
 
-    /// What the worker says it is at with this; nil when it has not begun.
-    private func markOf(_ assignment: Assignment, _ worker: Worker) -> UInt32? {
-        let word = unsafe mapb_load(&worker.region!.outbox.pointee.current)
-        let mark = UInt32(truncatingIfNeeded: word)
-        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
-            ? mark : nil
-    }
-
     private func isExiting(_ worker: Worker) -> Bool {
         guard let head = worker.given.first else { return true }
         if case .exit = head.work { return true }
@@ -165,11 +158,9 @@ extension Pool {
         _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ loss: Loss, _ now: Int64
     ) {
         let region = worker.region!
-        let word = unsafe mapb_load(&region.outbox.pointee.current)
-        let mark = UInt32(truncatingIfNeeded: word)
-        let isThis =
-            UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
-        if !isThis {
+        let mark = region.mark
+        let point = assignment.point(mark)
+        if point == .before {
             if isZygote(loss) {
                 // All go with their zygote, and what has not begun has not done it.
                 putBack(range, job, now)
@@ -186,9 +177,7 @@ extension Pool {
             }
             return
         }
-        let isRange = mark & MAPB_MARK_RANGE != 0
-        let at = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
-        if assignment.wasTakenBack && at == range.count {
+        if case .end(let at) = point {
             // It stands before the first item that was taken back: what it still had is done.
             if !keepFinished(at, worker, assignment, job, range, now) {
                 lostUnknown(
@@ -197,16 +186,20 @@ extension Pool {
             }
             return
         }
-        if isBystander(worker, word, job) {
-            putBackFrom(range, mark, worker, assignment, job, now)
+        if isBystander(worker, mark, job) {
+            putBackFrom(range, point.finished, worker, assignment, job, now)
             return
         }
-        if mark & MAPB_MARK_RANGE != 0 {
-            lostRange(UInt64(mark & ~MAPB_MARK_RANGE), worker, assignment, job, range, loss, now)
+        let item: UInt64
+        switch point {
+        case .range(let start, let count):
+            lostRange(start, count, worker, assignment, job, range, loss, now)
             return
-        }
-        let item = UInt64(mark) - 1
-        guard item < range.count else {
+        case .anywhere:
+            lostUnknown(job, range, outcome(worker, loss, job), now)
+            return
+        case .item(let at): item = at
+        case .before, .end, .nonsense:
             lostUnknown(
                 job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
             return
@@ -224,15 +217,14 @@ extension Pool {
     /// A worker was lost in a call for a whole range, the one that begins at `start` of its request: what came before it is kept, what
     /// comes after it runs again, and within it the item is looked for.
     private func lostRange(
-        _ start: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ loss: Loss,
-        _ now: Int64
+        _ start: UInt64, _ count: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange,
+        _ loss: Loss, _ now: Int64
     ) {
         let outcome = outcome(worker, loss, job)
-        guard start < range.count, keepFinished(start, worker, assignment, job, range, now) else {
+        guard keepFinished(start, worker, assignment, job, range, now) else {
             lostUnknown(job, range, outcome, now)
             return
         }
-        let count = min(assignment.step, range.count - start)
         let after = start + count
         putBack(ItemRange(first: range.first + after, count: range.count - after, searched: range.searched), job, now)
         let part = ItemRange(
@@ -282,9 +274,9 @@ extension Pool {
     }
 
     /// True when the worker was killed for something that it had left behind when the signal came: what it was on then is not to blame.
-    private func isBystander(_ worker: Worker, _ word: UInt64, _ job: Job) -> Bool {
+    private func isBystander(_ worker: Worker, _ mark: BlameMark, _ job: Job) -> Bool {
         switch worker.verdict {
-        case .timeout: return word != worker.seenWord
+        case .timeout: return mark.word != worker.seenWord
         case .cancel, .shutdown: return job.ending == nil
         default: return false
         }
@@ -292,10 +284,9 @@ extension Pool {
 
     /// Keeps what a bystander had finished of its range; the rest runs again.
     private func putBackFrom(
-        _ range: ItemRange, _ mark: UInt32, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ now: Int64
+        _ range: ItemRange, _ finished: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ now: Int64
     ) {
-        var finished = mark & MAPB_MARK_RANGE != 0 ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
-        if finished >= range.count || !keepFinished(finished, worker, assignment, job, range, now) { finished = 0 }
+        let finished = keepFinished(finished, worker, assignment, job, range, now) ? finished : 0
         putBack(
             ItemRange(first: range.first + finished, count: range.count - finished, searched: range.searched), job, now)
     }
@@ -368,10 +359,10 @@ extension Pool {
     }
 
     private func lostInSetup(
-        _ function: Function, _ mark: UInt32, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
+        _ function: Function, _ stage: BlameMark.Stage, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
     ) {
         let (isTimeout, what) = manner(verdict, loss, death)
-        if mark < MAPB_AT_SETUP, let library = function.placed[Int(mark - MAPB_AT_PLACE)] {
+        if case .loading(let place) = stage, let library = function.placed[place] {
             lostInLoad(library, isTimeout, what, now)
             return
         }
