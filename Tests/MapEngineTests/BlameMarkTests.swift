@@ -33,7 +33,8 @@ import Testing
         Row(what: "an item", word: word(7, 4), point: .item(3), finished: 3, begun: 4, running: 1),
         Row(what: "the last item", word: word(7, 10), point: .item(9), finished: 9, begun: 10, running: 1),
         Row(what: "an item behind the last", word: word(7, 11), point: .nonsense, finished: 0, begun: nil, running: 0),
-        Row(what: "an item far behind", word: word(7, range - 1), point: .nonsense, finished: 0, begun: nil, running: 0),
+        Row(
+            what: "an item far behind", word: word(7, range - 1), point: .nonsense, finished: 0, begun: nil, running: 0),
         Row(
             what: "before the first item that was taken back", word: word(7, 11), wasTakenBack: true, point: .end(10),
             finished: 10, begun: 10, running: 0),
@@ -94,17 +95,18 @@ import Testing
         #expect(mark.word == row.word)
     }
 
-    @Test(arguments: [
-        (word(7, MAPB_AT_PLACE), .loading(0)),
-        (word(7, MAPB_AT_PLACE + 1), .loading(1)),
-        (word(7, MAPB_AT_PLACE + 2), .loading(2)),
-        (word(7, MAPB_AT_SETUP), .setup),
-        (word(7, MAPB_AT_SETUP + 1), .setup),
-        (word(7, .max), .setup),
-        (word(7, 0), nil),
-        (word(6, MAPB_AT_SETUP), nil),
-        (0, nil),
-    ] as [(UInt64, BlameMark.Stage?)])
+    @Test(
+        arguments: [
+            (word(7, MAPB_AT_PLACE), .loading(0)),
+            (word(7, MAPB_AT_PLACE + 1), .loading(1)),
+            (word(7, MAPB_AT_PLACE + 2), .loading(2)),
+            (word(7, MAPB_AT_SETUP), .setup),
+            (word(7, MAPB_AT_SETUP + 1), .setup),
+            (word(7, .max), .setup),
+            (word(7, 0), nil),
+            (word(6, MAPB_AT_SETUP), nil),
+            (0, nil),
+        ] as [(UInt64, BlameMark.Stage?)])
     func aWordSaysHowFarASetupIs(word: UInt64, stage: BlameMark.Stage?) {
         #expect(BlameMark(word).stage(in: 7) == stage)
     }
