@@ -1,4 +1,4 @@
-/* deaths.pml - what the host does when a worker has died: Pool+Deaths. All of it is one step: the pool's lock is held, and what the dead
+/* deaths.pml - what the host does when a worker has died: Pool+Deaths and Postmortem. All of it is one step: the pool's lock is held, and what the dead
  * worker wrote does not change any more.
  */
 
@@ -30,8 +30,8 @@ inline blame(item, how) {
     fi
 }
 
-/* Pool+Deaths.lostUnknown: one item is blamed, more are halved and run again. */
-inline lostUnknown(first, count, how) {
+/* Postmortem.search, Postmortem.halves: one item is blamed, more are halved and run again. */
+inline search(first, count, how) {
     if
     :: (count) == 0
     :: (count) == 1 -> blame(first, how)
@@ -54,17 +54,17 @@ inline lostUnknown(first, count, how) {
     fi
 }
 
-/* Pool+Deaths.isBystander: it was killed for something that it had left behind when the signal came. */
+/* Postmortem.isBystander: it was killed for something that it had left behind when the signal came. */
 #define IS_BYSTANDER(w, word) (verdict[w] == TIMED_OUT && (word) != seenWord[w])
 
-/* Pool+Deaths.lostHead: the range a worker was on when it died. */
-inline lostHead(w, ticket, first, count) {
+/* BlameMark.point, Postmortem.postmortem, Pool+Deaths.lostRange: the range a worker was on when it died. */
+inline lostRange(w, ticket, first, count) {
     mark = (TICKET_OF(current[w]) == ticket -> MARK_OF(current[w]) : 0);
     how = (verdict[w] == TIMED_OUT -> TIMED_OUT : CRASHED);
     at = (mark >= MARK_RANGE -> mark - MARK_RANGE : mark - 1);
     if
     :: mark == 0 ->
-        /* Not begun. */
+        /* Postmortem.notBegun */
         putBack(first, count)
 #ifndef BUG_TAKEN_BACK_NOT_SEEN
     :: mark != 0 && givenBack[SLOT(w, ticket)] && at == count ->
@@ -74,7 +74,7 @@ inline lostHead(w, ticket, first, count) {
     :: else ->
         if
         :: IS_BYSTANDER(w, current[w]) ->
-            /* Pool+Deaths.putBackFrom */
+            /* BlameMark.finished */
             if
             :: at >= count -> at = 0
             :: else
@@ -87,14 +87,13 @@ inline lostHead(w, ticket, first, count) {
             od;
             putBack(first + at, count - at)
         :: !IS_BYSTANDER(w, current[w]) && mark >= MARK_RANGE ->
-            /* Pool+Deaths.lostRange */
             if
             :: at < count ->
                 keepFinished(w, ticket, first, at);
                 x = (STEP < count - at -> STEP : count - at);
                 putBack(first + at + x, count - at - x);
-                lostUnknown(first + at, x, how)
-            :: else -> lostUnknown(first, count, how)
+                search(first + at, x, how)
+            :: else -> search(first, count, how)
             fi
         :: !IS_BYSTANDER(w, current[w]) && mark < MARK_RANGE ->
             if
@@ -112,7 +111,7 @@ inline lostHead(w, ticket, first, count) {
             :: else ->
                 /* A worker that overwrote its own memory: none of ours does. */
                 assert(count == 0 || KIND == RANGE_FUNCTION);
-                lostUnknown(first, count, how)
+                search(first, count, how)
             fi
         fi
     fi;
@@ -131,7 +130,7 @@ inline died(w) {
         f = givenFirst[SLOT(w, answered[w])];
         c = givenCount[SLOT(w, answered[w])];
         if
-        :: x == 0 -> lostHead(w, answered[w], f, c)
+        :: x == 0 -> lostRange(w, answered[w], f, c)
         :: else -> putBack(f, c)
         fi;
         clearGiven(w, answered[w]);

@@ -93,7 +93,7 @@ inline give(w, most) {
     (published[w] - answered[w] > 1 || givenCount[LAST(w)] > 1))
 #define IS_IDLE(w) (WORKERS == 1 || (state[w] == READY && !WORKS(w)))
 
-/* Pool+TakeBack.takeBack, after it has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
+/* Pool+TakeBack.takeBack and BlameMark.begun, after it has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
 inline takeBackFrom(w, ticket) {
     givenBack[SLOT(w, ticket)] = 1;
     if
@@ -125,7 +125,7 @@ inline takeBackFrom(w, ticket) {
     :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Pool+Assign.publish */ \
     :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> takeReplies(w) } /* Pool+Pump.pump */ \
     :: d_step { gone[w] -> died(w) } /* Pool+Zygote.receiveControl */ \
-    :: d_step { state[w] == NONE -> spawn(w) } /* Pool+Deaths.refill */ \
+    :: d_step { state[w] == NONE -> spawn(w) } /* Pool+Recycle.refill */ \
     :: d_step { kills > 0 && state[w] == READY && WORKS(w) -> checkTime(w) } \
     :: atomic { takeBacks > 0 && MAY_GIVE_BACK(w) && IS_IDLE(other) -> takeBacks-- }; takeBack(w)
 

@@ -129,8 +129,9 @@ typedef struct mapb_outbox {
     uint64_t tail; /* Replies published. */
     uint8_t pad0[56];
     uint64_t
-        current; /* Low half of the ticket << 32 | index in the request + 1, or MAPB_MARK_RANGE | where a range begins. 0: none yet.
-                    Stays when the request is answered, so it says something of the ticket it names alone. */
+        current; /* Low half of the ticket << 32 | index in the request + 1, or MAPB_MARK_RANGE | where a range begins; 0: on nothing.
+                    Written before each begins. Cleared after the reply is published, so that a worker can die between the two:
+                    it says something of the ticket it names alone. */
     uint64_t fraction; /* mape_task_progress, as the bits of a double. */
     uint32_t yields;   /* 1: this worker heeds inbox.yield. */
     uint8_t pad1[44];

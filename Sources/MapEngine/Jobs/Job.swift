@@ -3,7 +3,7 @@
 import CMapBridge
 
 /// Items that wait to be run (again).
-struct ItemRange {
+struct ItemRange: Equatable {
     var first: UInt64
     var count: UInt64
     /// Run as it is or halved, never joined: a crash inside it is looked for.

@@ -6,18 +6,19 @@ extension Pool {
     /// What a worker was doing when it died, in words.
     func whatItWasOn(_ worker: Worker) -> String {
         guard let region = worker.region, let head = worker.given.first else { return "it had nothing to do" }
-        let word = unsafe mapb_load(&region.outbox.pointee.current)
-        let mark = UInt32(truncatingIfNeeded: word)
-        let isThis = UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: head.ticket) && mark != 0
         switch head.work {
         case .range(let job, let range):
             let function = "function \"\(job.function.name)\", "
-            guard isThis else { return function + "job \(job.sequence), before its next item" }
-            if mark & MAPB_MARK_RANGE == 0 { return function + item(range.first &+ UInt64(mark) - 1, job) }
-            let first = range.first &+ UInt64(mark & ~MAPB_MARK_RANGE)
-            let count = min(max(1, head.step), range.count)
-            if count == 1 { return function + item(first, job) }
-            return function + "one of the items \(first) to \(first &+ count - 1) of job \(job.sequence)"
+            var suspects = range
+            switch head.point(region.mark) {
+            case .before, .end: return function + "job \(job.sequence), before its next item"
+            case .item(let item): return function + self.item(range.first + item, job)
+            case .range(let start, let count): suspects = ItemRange(first: range.first + start, count: count)
+            case .anywhere, .nonsense: break
+            }
+            if suspects.count == 1 { return function + item(suspects.first, job) }
+            let last = suspects.first &+ suspects.count &- 1
+            return function + "one of the items \(suspects.first) to \(last) of job \(job.sequence)"
         case .setup(let function, _): return "setup of \"\(function.name)\""
         case .cleanup(let function, _): return "cleanup of \"\(function.name)\""
         case .module(let module): return "loading the module \"\(printable(module.path.bytes))\""

@@ -55,7 +55,7 @@ extension Pool {
         let limit = worker.limit(config)
         // One that is not forked yet has nothing to show: its zygote may be loading libraries.
         guard limit != .max, worker.pid != 0, let region = worker.region, let head = worker.given.first else { return }
-        let word = unsafe mapb_load(&region.outbox.pointee.current)
+        let word = region.mark.word
         if word != worker.seenWord {
             worker.seenWord = word
             worker.seenSince = now
@@ -99,19 +99,13 @@ extension Pool {
         for slot in table.busy {
             let worker = table[slot]
             guard let region = worker.region, let head = worker.given.first,
-                case .range(let its, let range) = head.work,
+                case .range(let its, _) = head.work,
                 its === job
             else { continue }
-            let word = unsafe mapb_load(&region.outbox.pointee.current)
-            let mark = UInt32(truncatingIfNeeded: word)
-            guard mark != 0, UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: head.ticket) else {
-                continue
-            }
-            let isRange = mark & MAPB_MARK_RANGE != 0
-            let before = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
-            sum += Double(min(before, range.count))
+            let point = head.point(region.mark)
+            sum += Double(point.finished)
             let told = unsafe Double(bitPattern: mapb_load(&region.outbox.pointee.fraction))
-            if told > 0 && told <= 1 { sum += isRange ? told * Double(head.step) : told }
+            if told > 0 && told <= 1 { sum += told * Double(point.running) }
         }
         return sum
     }

@@ -1,42 +1,6 @@
-// Deaths of workers, told by the zygote. Who is to blame, what is run again, who takes the place.
+// Deaths of workers, told by the zygote. Carries out what Postmortem finds of ranges, and counts deaths in starts, setups and modules.
 
 import CMapBridge
-import Glibc
-
-/// How a worker was lost.
-enum Loss {
-    /// A wait status, see waitpid(2).
-    case status(Int32)
-    /// The zygote went, and its workers with it.
-    case zygote
-
-    var signal: Int32? {
-        guard case .status(let status) = self, status & 0x7f != 0 else { return nil }
-        return status & 0x7f
-    }
-
-    /// The worker ended by itself, and said why: forksafe_identity.c.
-    var isRetirement: Bool {
-        guard case .status(let status) = self else { return false }
-        return status == Int32(MAPB_EXIT_RETIRED.rawValue) << 8
-    }
-
-    var text: String {
-        guard case .status(let status) = self else { return "was lost with its zygote" }
-        if let signal { return "was ended by \(signalName(signal))" }
-        return "exited with code \(status >> 8 & 0xff)"
-    }
-
-    func outcome(_ death: Death?) -> Outcome {
-        guard case .status(let status) = self else {
-            return Outcome(
-                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
-        }
-        let what = death?.text ?? "its worker \(text)"
-        if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death) }
-        return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, what, death: death)
-    }
-}
 
 extension Pool {
     /// SIGKILL to a worker and its group; why decides how its item ends.
@@ -65,13 +29,12 @@ extension Pool {
     func died(_ worker: Worker, _ loss: Loss) {
         var now = mapb_now()
         let verdict = worker.verdict
-        var wasHostile = false
-        if case .hostile = verdict { wasHostile = true }
         let before = worker.state
-        if !wasHostile {
+        var isBelieved = true
+        if case .some(.hostile) = verdict { isBelieved = false }
+        if isBelieved {
             takeReplies(worker, &now)
             takeMessages(worker)
-            if case .hostile = worker.verdict { wasHostile = true }
         }
         now = mapb_now()
         worker.death = Death(worker, loss)
@@ -95,29 +58,26 @@ extension Pool {
             if worker.death!.report == nil { log(MAPE_LOG_WARNING, lastDeath) }
         }
         if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
+        let mark = worker.region?.mark ?? BlameMark(0)
         var inSetup = false
         var isHead = true
         while let assignment = worker.given.popFirst() {
             switch assignment.work {
             case .range(let job, let range):
-                if isHead && !wasHostile {
-                    lostHead(assignment, job, range, worker, loss, now)
-                } else if isHead {
-                    lostUnknown(
-                        job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"),
-                        now)
+                if isHead {
+                    lostRange(assignment, job, range, worker, mark, loss, now)
                 } else {
                     putBack(range, job, now)
                 }
                 settled(job, now)
             case .setup(let function, _):
                 // One zygote takes many setups with it, and none of them is to blame.
-                if isHead && !expected && !isZygote(loss), let mark = markOf(assignment, worker) {
+                if isHead && !expected && !loss.isZygote, let stage = mark.stage(in: assignment.ticket) {
                     inSetup = true
-                    lostInSetup(function, mark, verdict, loss, worker.death, now)
+                    lostInSetup(function, stage, verdict, loss, worker.death, now)
                 }
             case .module(let module):
-                if isHead && !expected && !isZygote(loss) && markOf(assignment, worker) != nil {
+                if isHead && !expected && !loss.isZygote && mark.isOn(assignment.ticket) {
                     inSetup = true
                     let (isTimeout, how) = manner(verdict, loss, worker.death)
                     lostInModule(module, isTimeout, how)
@@ -140,130 +100,31 @@ extension Pool {
         waiting.wake()
     }
 
-    /// What the worker says it is at with this; nil when it has not begun.
-    private func markOf(_ assignment: Assignment, _ worker: Worker) -> UInt32? {
-        let word = unsafe mapb_load(&worker.region!.outbox.pointee.current)
-        let mark = UInt32(truncatingIfNeeded: word)
-        return UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
-            ? mark : nil
-    }
-
     private func isExiting(_ worker: Worker) -> Bool {
         guard let head = worker.given.first else { return true }
         if case .exit = head.work { return true }
         return false
     }
 
-    func dropRegion(_ worker: Worker) {
-        // Results keep it alive as long as they need it.
-        if isLooking, let region = worker.region { retired.append(region) }
-        worker.region?.retire()
-        worker.region = nil
-    }
-
-    /// The range a worker was on when it died.
-    private func lostHead(
-        _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ loss: Loss, _ now: Int64
-    ) {
-        let region = worker.region!
-        let word = unsafe mapb_load(&region.outbox.pointee.current)
-        let mark = UInt32(truncatingIfNeeded: word)
-        let isThis =
-            UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
-        if !isThis {
-            if isZygote(loss) {
-                // All go with their zygote, and what has not begun has not done it.
-                putBack(range, job, now)
-                return
-            }
-            // Not begun. A range that is lost so again and again may be what kills them; not where a worker that got something done has
-            // given up its place for what a function before has left behind.
-            var range = range
-            if !(loss.isRetirement && worker.answered > UInt64(worker.initialRequests)) { range.losses += 1 }
-            if range.losses < Policy.suspicion {
-                putBack(range, job, now)
-            } else {
-                lostUnknown(job, range, loss.outcome(worker.death), now)
-            }
-            return
-        }
-        let isRange = mark & MAPB_MARK_RANGE != 0
-        let at = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
-        if assignment.wasTakenBack && at == range.count {
-            // It stands before the first item that was taken back: what it still had is done.
-            if !keepFinished(at, worker, assignment, job, range, now) {
-                lostUnknown(
-                    job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now
-                )
-            }
-            return
-        }
-        if isBystander(worker, word, job) {
-            putBackFrom(range, mark, worker, assignment, job, now)
-            return
-        }
-        if mark & MAPB_MARK_RANGE != 0 {
-            lostRange(UInt64(mark & ~MAPB_MARK_RANGE), worker, assignment, job, range, loss, now)
-            return
-        }
-        let item = UInt64(mark) - 1
-        guard item < range.count else {
-            lostUnknown(
-                job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
-            return
-        }
-        guard keepFinished(item, worker, assignment, job, range, now) else {
-            lostUnknown(
-                job, range, Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory"), now)
-            return
-        }
-        let rest = ItemRange(first: range.first + item + 1, count: range.count - item - 1, searched: range.searched)
-        blame(job, range.first + item, outcome(worker, loss, job), isOfZygote: isZygote(loss), now)
-        putBack(rest, job, now)
-    }
-
-    /// A worker was lost in a call for a whole range, the one that begins at `start` of its request: what came before it is kept, what
-    /// comes after it runs again, and within it the item is looked for.
+    /// The range that a worker was on when it died.
     private func lostRange(
-        _ start: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ loss: Loss,
+        _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ mark: BlameMark, _ loss: Loss,
         _ now: Int64
     ) {
-        let outcome = outcome(worker, loss, job)
-        guard start < range.count, keepFinished(start, worker, assignment, job, range, now) else {
-            lostUnknown(job, range, outcome, now)
-            return
+        let lost = RangeLoss(
+            range: range, point: assignment.point(mark), loss: loss, verdict: worker.verdict,
+            hasMovedOn: mark.word != worker.seenWord, hasWorked: worker.answered > UInt64(worker.initialRequests),
+            isJobEnding: job.ending != nil)
+        var finding = postmortem(lost)
+        if !keepFinished(finding.keep, worker, assignment, job, range, now) {
+            finding = postmortem(lost, isRecorded: false)
         }
-        let count = min(assignment.step, range.count - start)
-        let after = start + count
-        putBack(ItemRange(first: range.first + after, count: range.count - after, searched: range.searched), job, now)
-        let part = ItemRange(
-            first: range.first + start, count: count, searched: range.searched, losses: range.losses)
-        if isZygote(loss) && job.ending == nil {
-            lostWithZygote(part, job, outcome, now)
-        } else {
-            lostUnknown(job, part, outcome, now)
+        for part in finding.parts {
+            switch part {
+            case .requeue(let range): putBack(range, job, now)
+            case .blame(let item, let manner): blame(job, item, manner, loss, worker.death, now)
+            }
         }
-    }
-
-    /// A range ran as a whole when the zygote went. As with an item, that is nobody's fault but by the third time; from then on the item
-    /// that does it is looked for, and in the end counted by itself.
-    private func lostWithZygote(_ range: ItemRange, _ job: Job, _ outcome: Outcome, _ now: Int64) {
-        if range.count == 1 {
-            blame(job, range.first, outcome, isOfZygote: true, now)
-            return
-        }
-        var range = range
-        range.searched = true
-        range.losses += 1
-        if range.losses < Policy.suspicion {
-            putBack(range, job, now)
-            return
-        }
-        let half = range.count / 2
-        let losses = Policy.suspicion - 1
-        putBack(
-            ItemRange(first: range.first + half, count: range.count - half, searched: true, losses: losses), job, now)
-        putBack(ItemRange(first: range.first, count: half, searched: true, losses: losses), job, now)
     }
 
     /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
@@ -282,82 +143,47 @@ extension Pool {
             && record(reply, count, bounds, job, range, region, now, keeping: kept) == nil
     }
 
-    /// True when the worker was killed for something that it had left behind when the signal came: what it was on then is not to blame.
-    private func isBystander(_ worker: Worker, _ word: UInt64, _ job: Job) -> Bool {
-        switch worker.verdict {
-        case .timeout: return word != worker.seenWord
-        case .cancel, .shutdown: return job.ending == nil
-        default: return false
-        }
-    }
-
-    /// Keeps what a bystander had finished of its range; the rest runs again.
-    private func putBackFrom(
-        _ range: ItemRange, _ mark: UInt32, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ now: Int64
-    ) {
-        var finished = mark & MAPB_MARK_RANGE != 0 ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
-        if finished >= range.count || !keepFinished(finished, worker, assignment, job, range, now) { finished = 0 }
-        putBack(
-            ItemRange(first: range.first + finished, count: range.count - finished, searched: range.searched), job, now)
-    }
-
-    private func isZygote(_ loss: Loss) -> Bool {
-        if case .zygote = loss { return true }
-        return false
-    }
-
-    /// How the item ends that a worker was lost in.
-    private func outcome(_ worker: Worker, _ loss: Loss, _ job: Job) -> Outcome {
-        switch worker.verdict {
-        case .timeout:
-            return Outcome(
+    /// How an item ends that is to blame for the death of its worker, if it is not run again.
+    private func outcome(_ manner: Finding.Manner, _ job: Job, _ loss: Loss, _ death: Death?) -> Outcome {
+        switch manner {
+        case .lost, .lostWithZygote: loss.outcome(death)
+        case .timedOut:
+            Outcome(
                 MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
-                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms", death: worker.death)
-        case .cancel, .shutdown:
-            return job.ending ?? loss.outcome(worker.death)
-        default:
-            return loss.outcome(worker.death)
+                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms", death: death)
+        case .overwrote:
+            Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory")
         }
     }
 
-    /// An item was running when its worker was lost: again, when it has attempts left.
-    private func blame(_ job: Job, _ item: UInt64, _ outcome: Outcome, isOfZygote: Bool, _ now: Int64) {
-        let outcome = named(outcome, job, item)
-        if job.ending != nil || outcome.state == MAPE_ITEM_TIMED_OUT {
-            let ending = outcome.state == MAPE_ITEM_TIMED_OUT ? outcome : job.ending ?? outcome
-            job.end(Segment(first: item, count: 1, outcome: ending), ok: 0, failed: 0, now: now)
+    /// An item is to blame for the death of its worker: it runs again, when it has attempts left.
+    private func blame(
+        _ job: Job, _ item: UInt64, _ manner: Finding.Manner, _ loss: Loss, _ death: Death?, _ now: Int64
+    ) {
+        let outcome = named(outcome(manner, job, loss, death), job, item)
+        func end(_ outcome: Outcome) {
+            job.end(Segment(first: item, count: 1, outcome: outcome), ok: 0, failed: 0, now: now)
+        }
+        if manner == .timedOut {
+            end(outcome)
             return
         }
-        if isOfZygote {
+        if let ending = job.ending {
+            end(ending)
+            return
+        }
+        let again = ItemRange(first: item, count: 1, searched: true)
+        if manner == .lostWithZygote {
             let times = (job.suspicions[item] ?? 0) + 1
             job.suspicions[item] = times
             if times < Policy.suspicion {
-                putBack(ItemRange(first: item, count: 1, searched: true), job, now)
+                putBack(again, job, now)
                 return
             }
         }
         let times = (job.crashes[item] ?? 0) + 1
         job.crashes[item] = times
-        if times < job.config.attempts && !isOfZygote {
-            putBack(ItemRange(first: item, count: 1, searched: true), job, now)
-        } else {
-            job.end(Segment(first: item, count: 1, outcome: outcome), ok: 0, failed: 0, now: now)
-        }
-    }
-
-    /// A worker was lost in a range, nobody knows at which item: one item is blamed, more are halved and run again.
-    private func lostUnknown(_ job: Job, _ range: ItemRange, _ outcome: Outcome, _ now: Int64) {
-        if range.count == 1 || job.ending != nil {
-            if range.count == 1 {
-                blame(job, range.first, outcome, isOfZygote: false, now)
-            } else {
-                putBack(range, job, now)
-            }
-            return
-        }
-        let half = range.count / 2
-        putBack(ItemRange(first: range.first + half, count: range.count - half, searched: true), job, now)
-        putBack(ItemRange(first: range.first, count: half, searched: true), job, now)
+        if times < job.config.attempts && manner != .lostWithZygote { putBack(again, job, now) } else { end(outcome) }
     }
 
     /// How a worker ended that was loading or in a setup, and whether that took too long.
@@ -369,10 +195,10 @@ extension Pool {
     }
 
     private func lostInSetup(
-        _ function: Function, _ mark: UInt32, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
+        _ function: Function, _ stage: BlameMark.Stage, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
     ) {
         let (isTimeout, what) = manner(verdict, loss, death)
-        if mark < MAPB_AT_SETUP, let library = function.placed[Int(mark - MAPB_AT_PLACE)] {
+        if case .loading(let place) = stage, let library = function.placed[place] {
             lostInLoad(library, isTimeout, what, now)
             return
         }
@@ -397,40 +223,5 @@ extension Pool {
             settled(job, now)
         }
         waiting.wake()
-    }
-
-    /// Starts processes in the places that are empty.
-    func refill(_ now: Int64) {
-        // In a shutdown only for items that are still to run: a worker that starts while others are asked to end would be missed.
-        guard life == .running || (life == .closing && hasJobsToRun), failure == nil else { return }
-        // The brake holds: those that are starting decide whether the pool goes on.
-        if table.empty.isEmpty { return }
-        if failedStarts >= config.restarts && table.ready.isEmpty && workers.contains(where: { $0.state == .starting })
-        {
-            return
-        }
-        for slot in table.empty {
-            let worker = table[slot]
-            if worker.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.retryAt) }
-        }
-        publish()
-    }
-
-    /// Asks a worker to end that is spent and has nothing left to do.
-    func recycleIfDue(_ worker: Worker) {
-        guard worker.isSpent, worker.state == .ready, !worker.isBusy,
-            life == .running || (life == .closing && hasJobsToRun)
-        else { return }
-        askToEnd(worker)
-        publish()
-    }
-
-    /// Cleanups, then the end.
-    func askToEnd(_ worker: Worker) {
-        guard worker.state == .ready || worker.state == .starting else { return }
-        // One whose setup did not run, or is still on its way, is told in vain or in order: the worker knows.
-        for function in functions where function.hasCleanup { tell(worker, .cleanup(function, globals)) }
-        tell(worker, .exit)
-        worker.state = .stopping
     }
 }

@@ -63,21 +63,13 @@ extension Pool {
         }
         // In this order: the worker publishes a reply, then clears the word. The other way round, a request that ends between the two
         // looks would be taken for one that was not begun.
-        let word = unsafe mapb_load(&outbox.pointee.current)
+        let mark = unsafe BlameMark(mapb_load(&outbox.pointee.current))
         let tail = unsafe mapb_load(&outbox.pointee.tail)
-        let mark = UInt32(truncatingIfNeeded: word)
         var back: [(Job, ItemRange)] = []
         worker.given.update { assignment in
             assignment.wasTakenBack = true
             guard assignment.ticket > tail, case .range(let job, var range) = assignment.work else { return }
-            let isRunning =
-                UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: assignment.ticket) && mark != 0
-            var kept: UInt64 = 0
-            if isRunning {
-                let isRange = mark & MAPB_MARK_RANGE != 0
-                let begun = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) + assignment.step : UInt64(mark)
-                kept = min(begun, range.count)
-            }
+            let kept = assignment.point(mark).begun ?? range.count
             if kept == range.count { return }
             back.append(
                 (job, ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)))

@@ -11,8 +11,14 @@
 // dispatches. Per range the lock is taken at most once; per item never. User code (callbacks, the wakeup hook) runs outside it, and so
 // does all that takes as long as the host has bytes: copying them, mapping and unmapping memory, giving pages back, writing files.
 //
-// Files: Pool+Start (birth), Pool+Zygote (control messages), Pool+Assign (jobs to workers), Pool+Pump (replies), Pool+Deaths,
-// Pool+Deadlines, Pool+Jobs (what the host asks of jobs), Pool+Shutdown, Engine (the thread), Waiting (threads that wait).
+// Files:
+//   Pool+Start, Pool+Recycle, Pool+Shutdown   workers and zygote: the first ones, those that take a place, the end
+//   Pool+Jobs, Pool+Columns, Pool+Streams     what the host asks of jobs
+//   Pool+Assign, Pool+Pump, Pool+TakeBack     ranges to workers, replies from them, ranges that have to go elsewhere
+//   Pool+Deadlines, Pool+Zygote               time limits; messages of the zygote, and its death
+//   Pool+Deaths, Pool+Crashes                 deaths of workers, and what is told and saved of them
+//   Pool+Events, Pool+Waits                   what the host hears, and its threads that wait
+// Beside it: Engine (the thread), Waiting (who looks for news), BlameMark and Postmortem (what a worker was on, and what follows from that).
 
 import CMapBridge
 

@@ -1,0 +1,44 @@
+// How workers end, as the zygote tells it.
+
+import CMapBridge
+import Glibc
+
+/// How a worker was lost.
+enum Loss {
+    /// A wait status, see waitpid(2).
+    case status(Int32)
+    /// The zygote went, and its workers with it.
+    case zygote
+
+    var isZygote: Bool {
+        if case .zygote = self { return true }
+        return false
+    }
+
+    var signal: Int32? {
+        guard case .status(let status) = self, status & 0x7f != 0 else { return nil }
+        return status & 0x7f
+    }
+
+    /// The worker ended by itself, and said why: forksafe_identity.c.
+    var isRetirement: Bool {
+        guard case .status(let status) = self else { return false }
+        return status == Int32(MAPB_EXIT_RETIRED.rawValue) << 8
+    }
+
+    var text: String {
+        guard case .status(let status) = self else { return "was lost with its zygote" }
+        if let signal { return "was ended by \(signalName(signal))" }
+        return "exited with code \(status >> 8 & 0xff)"
+    }
+
+    func outcome(_ death: Death?) -> Outcome {
+        guard case .status(let status) = self else {
+            return Outcome(
+                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
+        }
+        let what = death?.text ?? "its worker \(text)"
+        if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death) }
+        return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, what, death: death)
+    }
+}

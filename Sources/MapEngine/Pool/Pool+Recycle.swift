@@ -1,0 +1,47 @@
+// Places of workers: a new process comes where one has ended, and one that is spent is asked to end.
+
+import CMapBridge
+
+extension Pool {
+    /// Starts processes in the places that are empty.
+    func refill(_ now: Int64) {
+        // In a shutdown only for items that are still to run: a worker that starts while others are asked to end would be missed.
+        guard life == .running || (life == .closing && hasJobsToRun), failure == nil else { return }
+        // The brake holds: those that are starting decide whether the pool goes on.
+        if table.empty.isEmpty { return }
+        if failedStarts >= config.restarts && table.ready.isEmpty && workers.contains(where: { $0.state == .starting })
+        {
+            return
+        }
+        for slot in table.empty {
+            let worker = table[slot]
+            if worker.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.retryAt) }
+        }
+        publish()
+    }
+
+    /// Asks a worker to end that is spent and has nothing left to do.
+    func recycleIfDue(_ worker: Worker) {
+        guard worker.isSpent, worker.state == .ready, !worker.isBusy,
+            life == .running || (life == .closing && hasJobsToRun)
+        else { return }
+        askToEnd(worker)
+        publish()
+    }
+
+    /// Cleanups, then the end.
+    func askToEnd(_ worker: Worker) {
+        guard worker.state == .ready || worker.state == .starting else { return }
+        // One whose setup did not run, or is still on its way, is told in vain or in order: the worker knows.
+        for function in functions where function.hasCleanup { tell(worker, .cleanup(function, globals)) }
+        tell(worker, .exit)
+        worker.state = .stopping
+    }
+
+    func dropRegion(_ worker: Worker) {
+        // Results keep it alive as long as they need it.
+        if isLooking, let region = worker.region { retired.append(region) }
+        worker.region?.retire()
+        worker.region = nil
+    }
+}
