@@ -186,6 +186,11 @@ static int nice_again(int which, int who) {
 /** The class and level that a process has by default. */
 static int io_priority(int which, int who) { return (int)syscall(SYS_ioprio_set, which, who, 2 << 13 | 4); }
 
+/** All of this user's processes, which must not be possible; without a filter those of a user who has none, which comes to the same, but
+ *  changes nothing on the machine. */
+static int user_to_name(void) { return prctl(PR_GET_SECCOMP) == 2 ? 0 : 1999999999; }
+static int let_through(int result) { return result == 0 || errno == ESRCH ? 0 : -1; }
+
 static void *nothing(void *unused) {
     (void)unused;
     return NULL;
@@ -267,9 +272,9 @@ static int reached(const struct reach_item *a) {
     case REACH_PARAM_OF_HOST: return param_again(a->host);
     case REACH_SCHEDULER_OF_HOST: return scheduler_again(a->host);
     case REACH_ATTRIBUTES_OF_HOST: return attributes_again(a->host);
-    case REACH_NICE_OF_USER: return setpriority(PRIO_USER, 0, getpriority(PRIO_PROCESS, 0));
+    case REACH_NICE_OF_USER: return let_through(setpriority(PRIO_USER, (id_t)user_to_name(), getpriority(PRIO_PROCESS, 0)));
     case REACH_NICE_OF_GROUP: return nice_again(PRIO_PGRP, 0);
-    case REACH_IO_PRIORITY_OF_USER: return io_priority(3, 0);
+    case REACH_IO_PRIORITY_OF_USER: return let_through(io_priority(3, user_to_name()));
     case REACH_IO_PRIORITY_OF_HOST: return io_priority(1, a->host);
     case REACH_CORE_OF_HOST: return prctl(62 /* PR_SCHED_CORE */, 1 /* CREATE */, a->host, 0, 0);
     case REACH_WORKS_ASK_POSITION: return lseek(OUT, 0, SEEK_CUR) < 0 ? -1 : 0;

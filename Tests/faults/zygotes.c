@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 /* ---- case 60 ---- */
 
@@ -148,7 +149,8 @@ static void surroundings(const struct row *row) {
     job = applied(pool, describe, "", 0);
     wait_for(job);
     const struct view *view = result_of(job, 0).data;
-    assert_int_equal(view->nice_value, 3);
+    const int nicer = getpriority(PRIO_PROCESS, 0) + 3; /* 19 is the last. */
+    assert_int_equal(view->nice_value, nicer < 19 ? nicer : 19);
     assert_int_equal(view->handled, 0);
     is_ok(pool, mape_job_release(job));
     job = mapped(pool, registered(pool, run_square), data, 3000, sizeof(uint64_t), NULL);
