@@ -272,7 +272,8 @@ static int reached(const struct reach_item *a) {
     case REACH_PARAM_OF_HOST: return param_again(a->host);
     case REACH_SCHEDULER_OF_HOST: return scheduler_again(a->host);
     case REACH_ATTRIBUTES_OF_HOST: return attributes_again(a->host);
-    case REACH_NICE_OF_USER: return let_through(setpriority(PRIO_USER, (id_t)user_to_name(), getpriority(PRIO_PROCESS, 0)));
+    case REACH_NICE_OF_USER:
+        return let_through(setpriority(PRIO_USER, (id_t)user_to_name(), getpriority(PRIO_PROCESS, 0)));
     case REACH_NICE_OF_GROUP: return nice_again(PRIO_PGRP, 0);
     case REACH_IO_PRIORITY_OF_USER: return let_through(io_priority(3, user_to_name()));
     case REACH_IO_PRIORITY_OF_HOST: return io_priority(1, a->host);
