@@ -1,17 +1,20 @@
 /* pidfd.c - preloaded into a host that runs in valgrind, which before 3.22 knows no pidfd: where pidfd_open answers "no such call",
- * the pidfd is a descriptor that is always readable, and waiting for it is waiting for the process.
+ * the pidfd is a descriptor that a thread makes readable when the process has ended, and waiting for it is waiting for the process.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct {
     int fd;
@@ -34,8 +37,32 @@ static pid_t process_of(long fd, int forget) {
     return pid;
 }
 
+struct watched {
+    pid_t pid;
+    int fd; /* The thread's own: the host may close the one it has at any time. */
+};
+
+/** Leaves the process to whoever reaps it; one that was reaped already has ended as well. */
+static void *watch(void *context) {
+    int (*next)(idtype_t, id_t, siginfo_t *, int) =
+        (int (*)(idtype_t, id_t, siginfo_t *, int))dlsym(RTLD_NEXT, "waitid");
+    struct watched *its = context;
+    siginfo_t info;
+    while (next(P_PID, (id_t)its->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {}
+    eventfd_write(its->fd, 1);
+    close(its->fd);
+    free(its);
+    return NULL;
+}
+
 static long stand_in(pid_t pid) {
-    int fd = eventfd(1, EFD_CLOEXEC);
+    int fd = eventfd(0, EFD_CLOEXEC);
+    struct watched *its = malloc(sizeof *its);
+    pthread_t thread;
+    if (fd < 0 || its == NULL) return -1;
+    *its = (struct watched){pid, fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+    if (its->fd < 0 || pthread_create(&thread, NULL, watch, its) != 0) return -1;
+    pthread_detach(thread);
     pthread_mutex_lock(&lock);
     for (int i = 0; fd >= 0 && i < PLACES; i++) {
         if (known[i].pid != 0) continue;
