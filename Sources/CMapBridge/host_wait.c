@@ -122,14 +122,14 @@ int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns) {
     return status;
 }
 
-void mapb_call_hook(void *pool) {
+void mapb_call_hook(void *its) {
     mapb_seal seal;
     void (*hook)(void *) = NULL;
     void *context = NULL;
     mapb_mark mark = mapb_mark_frame(&seal);
-    if (mapb_hook_begins(pool, mark, &hook, &context)) {
+    if (mapb_hook_begins(its, mark, &hook, &context)) {
         hook(context);
-        mapb_hook_ends(pool, mark);
+        mapb_hook_ends(its, mark);
     }
     mapb_unmark_frame(&seal);
 }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct DeadlineTests {
     @Test func anIdlePoolHasNoDeadline() throws {
-        #expect(try LocalPool(workers: 2).pool.nextDeadline(mapb_now()) == .max)
+        #expect(try LocalPool(workers: 2).core.nextDeadline(mapb_now()) == .max)
     }
 
     @Test(arguments: [1_000_000, 1 << 40, Int64.max - 1, Int64.max])
@@ -18,7 +18,7 @@ import Testing
         let job = try local.submit(10, config)
         #expect(job.running > 0)
         let now = mapb_now()
-        #expect(local.pool.nextDeadline(now) >= now)
+        #expect(local.core.nextDeadline(now) >= now)
     }
 
     @Test(arguments: [1_000_000_000_000, 1 << 60, Int64.max - 1])
@@ -28,8 +28,8 @@ import Testing
         config.jobTimeout = timeout
         let job = try local.submit(10, config)
         let now = mapb_now()
-        #expect(local.pool.nextDeadline(now) >= now)
-        local.pool.checkTimes(now)
+        #expect(local.core.nextDeadline(now) >= now)
+        local.pool.core.with { $0.checkTimes(now) }
         #expect(job.ending == nil)
     }
 
@@ -40,8 +40,8 @@ import Testing
         config.itemTimeout = timeout
         _ = try local.submit(10, config)
         let now = mapb_now()
-        #expect(local.pool.nextDeadline(now) >= now)
-        local.pool.checkTimes(now)
+        #expect(local.core.nextDeadline(now) >= now)
+        local.pool.core.with { $0.checkTimes(now) }
         #expect(local.worker(0).state == .ready)
     }
 
@@ -51,9 +51,9 @@ import Testing
         config.jobTimeout = 1_000_000
         config.chunk = 1
         let job = try local.submit(100, config)
-        local.pool.checkTimes(job.submitted + 999_999)
+        local.pool.core.with { $0.checkTimes(job.submitted + 999_999) }
         #expect(job.ending == nil)
-        local.pool.checkTimes(job.submitted + 1_000_000)
+        local.pool.core.with { $0.checkTimes(job.submitted + 1_000_000) }
         #expect(job.ending?.cause == MAPE_CAUSE_JOB_TIMEOUT)
         #expect(job.counts[Int(MAPE_ITEM_TIMED_OUT.rawValue)] == 100 - job.running)
         try local.settle()
@@ -70,12 +70,12 @@ import Testing
         mapb_store(&local.processes[0].region.outbox.pointee.current, ticket << 32 | 1)
         let begin = worker.seenSince
         // The step to this item is seen first, and counts from then.
-        local.pool.checkTimes(begin + 500_000)
-        local.pool.checkTimes(begin + 1_499_999)
+        local.pool.core.with { $0.checkTimes(begin + 500_000) }
+        local.pool.core.with { $0.checkTimes(begin + 1_499_999) }
         #expect(worker.state == .ready)
-        local.pool.checkTimes(begin + 1_500_000)
+        local.pool.core.with { $0.checkTimes(begin + 1_500_000) }
         #expect(worker.state == .dying)
-        local.pool.died(worker, .status(9))
+        local.pool.core.with { $0.died(worker, .status(9)) }
         let result = try #require(local.result(job, 0))
         #expect(result.state == MAPE_ITEM_TIMED_OUT.rawValue && result.cause == MAPE_CAUSE_ITEM_TIMEOUT.rawValue)
         try local.restart(0)

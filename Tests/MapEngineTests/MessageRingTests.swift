@@ -7,9 +7,9 @@ import Testing
 @testable import MapEngine
 
 @Suite struct MessageRingTests {
-    static func texts(_ pool: Pool) -> [PoolMessage] {
+    static func texts(_ core: Core) -> [PoolMessage] {
         var all: [PoolMessage] = []
-        while let message = pool.events.takeMessage() { all.append(message) }
+        while let message = core.events.takeMessage() { all.append(message) }
         return all
     }
 
@@ -17,9 +17,9 @@ import Testing
         let local = try LocalPool(workers: 2)
         mape_task_log(local.processes[1].task, Int32(MAPE_LOG_WARNING.rawValue), "careful")
         mape_task_log(local.processes[1].task, 77, "beyond all levels")
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
-        let texts = Self.texts(local.pool)
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
+        let texts = Self.texts(local.core)
         #expect(texts.map { String(cString: $0.text.bytes) } == ["careful", "beyond all levels"])
         #expect(texts.map { $0.code } == [2, 3])
         #expect(texts.allSatisfy { $0.worker == 1 && $0.isLog && $0.lost == 0 })
@@ -29,14 +29,14 @@ import Testing
         let local = try LocalPool()
         let task = local.processes[0].task
         for _ in 0..<20 { mape_task_log(task, 0, String(repeating: "x", count: 1000)) }
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
-        let first = Self.texts(local.pool)
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
+        let first = Self.texts(local.core)
         #expect(first.count == 16)
         mape_task_log(task, 0, "after")
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
-        let lost = (first + Self.texts(local.pool)).reduce(0) { $0 + Int($1.lost) }
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
+        let lost = (first + Self.texts(local.core)).reduce(0) { $0 + Int($1.lost) }
         #expect(lost == 4000)
     }
 
@@ -61,21 +61,21 @@ import Testing
         UnsafeMutableRawPointer(region.base + Int(MAPB_MESSAGES_OFFSET)).storeBytes(
             of: broken.head, as: mapb_message_head.self)
         mapb_store(&region.outbox.pointee.message_tail, broken.tail)
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
         #expect(local.worker(0).state == .dying)
         // All that is heard of it is the pool's own message.
-        #expect(Self.texts(local.pool).allSatisfy { $0.worker == -1 })
+        #expect(Self.texts(local.core).allSatisfy { $0.worker == -1 })
     }
 
     @Test func aTailThatGoesBackIsSeen() throws {
         let local = try LocalPool()
         mape_task_log(local.processes[0].task, 0, "some text")
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
         mapb_store(&local.processes[0].region.outbox.pointee.message_tail, 8)
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
         #expect(local.worker(0).state == .dying)
     }
 
@@ -84,12 +84,12 @@ import Testing
         let process = local.processes[0]
         mapb_store(&process.region.outbox.pointee.message_lost, 100)
         mape_task_log(process.task, 0, "a")
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
         mapb_store(&process.region.outbox.pointee.message_lost, 50)
         mape_task_log(process.task, 0, "b")
-        local.pool.pump()
-        _ = local.pool.lookAtIdle(mapb_now())
-        #expect(Self.texts(local.pool).map { $0.lost } == [100, 0])
+        local.core.pump()
+        _ = local.core.lookAtIdle(mapb_now())
+        #expect(Self.texts(local.core).map { $0.lost } == [100, 0])
     }
 }

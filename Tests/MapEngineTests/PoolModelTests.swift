@@ -14,10 +14,10 @@ import Testing
         try local.settle()
         #expect(job.isDone)
         for i in 0..<1000 as Range<UInt64> { local.expectDone(job, i) }
-        #expect(local.pool.figures.items == 1000)
-        let used = local.pool.input.used
-        local.pool.release(job)
-        #expect(local.pool.input.used <= used)
+        #expect(local.core.figures.items == 1000)
+        let used = local.core.input.used
+        local.pool.core.with { $0.release(job) }
+        #expect(local.core.input.used <= used)
         for process in local.processes { #expect(process.region.live == 0) }
     }
 
@@ -40,7 +40,7 @@ import Testing
             try local.step(0)
             // As if items took long, so that a worker holds one at a time.
             for job in [first, second, third] { job.itemTime = 1e9 }
-            local.pool.pump()
+            local.core.pump()
             for (i, job) in [first, second, third].enumerated() where job.isDone && !order.contains(i) {
                 order.append(i)
             }
@@ -84,7 +84,7 @@ import Testing
         let job = try local.submit(100, config)
         let running = job.running
         #expect(running > 0)
-        local.pool.end(job, .cancelled(), now: mapb_now())
+        local.pool.core.with { $0.end(job, .cancelled(), now: mapb_now()) }
         #expect(job.ended == 100 - running && !job.isDone)
         try local.settle()
         #expect(job.isDone)
@@ -95,13 +95,13 @@ import Testing
         let local = try LocalPool()
         let job = try local.submit(100, delivering(MAPE_DELIVER_ITEMS, MAPE_DELIVER_DONE))
         try local.step(0)
-        local.pool.pump()
-        local.pool.release(job)
+        local.core.pump()
+        local.pool.core.with { $0.release(job) }
         try local.settle()
-        #expect(job.isDone && local.pool.jobs.isEmpty)
+        #expect(job.isDone && local.core.jobs.isEmpty)
         #expect(try local.pool.nextEvent(timeout: 0) == nil)
         #expect(local.processes[0].region.live == 0)
-        #expect(local.pool.work.isEmpty)
+        #expect(local.core.work.isEmpty)
     }
 
     @Test func eventsTellEachItemOnceThenDone() throws {
@@ -168,7 +168,7 @@ import Testing
                 try #require(steps < 100_000, "nothing moves: \(job.ended) of \(total) ended")
                 switch Int.random(in: 0..<100, using: &random) {
                 case 0..<60: try local.step(Int.random(in: 0..<workers, using: &random))
-                case 60..<80: local.pool.pump()
+                case 60..<80: local.core.pump()
                 case 80..<98:
                     guard let event = try local.pool.nextEvent(timeout: 0) else { continue }
                     if event.type == MAPE_EVENT_DONE.rawValue { run.toldDone = true }
@@ -181,7 +181,7 @@ import Testing
                 default:
                     guard mayCancel, !run.wasCancelled, !job.isDone else { continue }
                     run.wasCancelled = true
-                    local.pool.end(job, .cancelled(), now: mapb_now())
+                    local.pool.core.with { $0.end(job, .cancelled(), now: mapb_now()) }
                 }
             }
             #expect(job.ended == total && job.running == 0 && job.counts.wrappedSum() == total)
@@ -203,11 +203,11 @@ import Testing
                     }
                 }
             }
-            local.pool.release(job)
+            local.pool.core.with { $0.release(job) }
         }
         // What was handed out last is let go.
         _ = try local.pool.nextEvent(timeout: 0)
         for process in local.processes { #expect(process.region.live == 0) }
-        #expect(local.pool.jobs.isEmpty && local.pool.work.isEmpty)
+        #expect(local.core.jobs.isEmpty && local.core.work.isEmpty)
     }
 }

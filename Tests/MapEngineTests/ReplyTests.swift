@@ -92,7 +92,7 @@ import Testing
         let job = try local.submit(90, config)
         // An honest reply first: its results stay.
         try local.step(0)
-        local.pool.pump()
+        local.core.pump()
         let honest = job.ended
         #expect(honest == 30)
         let process = local.processes[0]
@@ -101,7 +101,7 @@ import Testing
         #expect(process.reply(ticket).pointee.flags == MAPB_REPLY_TABLE.rawValue && Script.fails(30))
         lie.tell(process.reply(ticket), process.region)
         process.publish()
-        local.pool.pump()
+        local.core.pump()
 
         let worker = local.worker(0)
         #expect(worker.state == .dying)
@@ -111,8 +111,8 @@ import Testing
         }
         #expect(job.ended == honest && job.running > 0)
         #expect(process.region.live == live)
-        #expect(local.pool.figures.workersKilled == 1)
-        local.pool.died(worker, .status(SIGKILL))
+        #expect(local.core.figures.workersKilled == 1)
+        local.pool.core.with { $0.died(worker, .status(SIGKILL)) }
         try local.restart(0)
         try local.settle()
         #expect(job.isDone)
@@ -126,7 +126,7 @@ import Testing
         // The setup and one range were published.
         #expect(local.worker(0).published == 2)
         mapb_store(&local.processes[0].region.outbox.pointee.tail, tail)
-        local.pool.pump()
+        local.core.pump()
         #expect((local.worker(0).state == .dying) == (tail != 1))
         #expect(job.ended == 0)
     }
@@ -139,9 +139,9 @@ import Testing
         let good = process.reply(ticket).pointee
         process.reply(ticket).pointee.done = 99
         process.publish()
-        local.pool.pump()
+        local.core.pump()
         process.reply(ticket).pointee = good
-        local.pool.pump()
+        local.core.pump()
         #expect(job.ended == 0)
         #expect(local.worker(0).state == .dying)
     }
@@ -154,8 +154,8 @@ import Testing
         let process = local.processes[0]
         process.reply(process.work()).pointee.done = 5
         process.publish()
-        local.pool.pump()
-        local.pool.died(local.worker(0), .status(SIGKILL))
+        local.core.pump()
+        local.pool.core.with { $0.died(local.worker(0), .status(SIGKILL)) }
         let result = try #require(local.result(job, 0))
         #expect(result.state == MAPE_ITEM_CRASHED.rawValue && result.cause == MAPE_CAUSE_REPLY.rawValue)
         #expect(job.isDone)
@@ -192,9 +192,9 @@ import Testing
                         }
                     }
                     process.publish()
-                    local.pool.pump()
+                    local.core.pump()
                     if local.worker(slot).state == .dying {
-                        local.pool.died(local.worker(slot), .status(SIGKILL))
+                        local.pool.core.with { $0.died(local.worker(slot), .status(SIGKILL)) }
                         try local.restart(slot)
                     }
                 }
@@ -202,9 +202,9 @@ import Testing
             #expect(job.isDone && job.ended == total && job.running == 0 && job.counts.wrappedSum() == total)
             // Every result can be read to its last byte.
             for i in 0..<total { _ = try bytes(#require(local.result(job, i))).reduce(0) { $0 &+ Int($1) } }
-            local.pool.release(job)
+            local.pool.core.with { $0.release(job) }
         }
-        for worker in local.pool.workers { #expect(worker.region?.live == 0 || worker.starts == 0) }
-        #expect(local.pool.jobs.isEmpty)
+        for worker in local.core.workers { #expect(worker.region?.live == 0 || worker.starts == 0) }
+        #expect(local.core.jobs.isEmpty)
     }
 }

@@ -8,12 +8,12 @@ import Testing
 
 @Suite struct SubmitTests {
     static func record(_ local: LocalPool, _ job: Job) -> mapb_job {
-        local.pool.input.at(job.record.offset, as: mapb_job.self).pointee
+        local.core.input.at(job.record.offset, as: mapb_job.self).pointee
     }
 
     /// Submits without giving anything to workers.
     static func submit(_ local: LocalPool, _ items: Items) throws -> Job {
-        let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
+        let job = try local.make(JobConfig(), try local.pool.prepare(items))
         while local.pool.fill(job) {}
         return job
     }
@@ -25,8 +25,8 @@ import Testing
     }
 
     static func buffer(_ local: LocalPool, _ size: UInt64) throws -> Buffer {
-        let buffer = Buffer(block: try local.pool.input.take(size, alignment: 4096), size: size)
-        local.pool.buffers[999] = buffer
+        let buffer = Buffer(block: try local.core.input.take(size, alignment: 4096), size: size)
+        local.core.registry.buffers[999] = buffer
         return buffer
     }
 
@@ -41,7 +41,7 @@ import Testing
         let record = Self.record(local, job)
         #expect(record.size == size && record.spans == 0 && record.stride >= size)
         for i in 0..<count {
-            let at = local.pool.input.base + Int(record.base + i * record.stride)
+            let at = local.core.input.base + Int(record.base + i * record.stride)
             #expect(
                 Array(UnsafeBufferPointer(start: at, count: Int(size)))
                     == Array(host[Int(i * stride)..<Int(i * stride + size)]))
@@ -54,13 +54,13 @@ import Testing
         let host = (0..<(10 * size)).map { UInt8(truncatingIfNeeded: $0 / size) }
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 10, stride: UInt64(size), size: UInt64(size))
-            let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
+            let job = try local.make(JobConfig(), try local.pool.prepare(items))
             var ready: [UInt64] = []
             repeat { ready.append(job.ready) } while local.pool.fill(job)
             #expect(ready == [4, 8])
             #expect(job.ready == 10)
             let record = Self.record(local, job)
-            for i in 0..<10 { #expect(local.pool.input.base[Int(record.base) + i * size] == UInt8(i)) }
+            for i in 0..<10 { #expect(local.core.input.base[Int(record.base) + i * size] == UInt8(i)) }
         }
     }
 
@@ -70,8 +70,8 @@ import Testing
         let host = [UInt8](repeating: 1, count: 3 * size)
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
-            let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
-            local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now())
+            let job = try local.make(JobConfig(), try local.pool.prepare(items))
+            local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now()) }
             #expect(!local.pool.fill(job))
             #expect(job.ready == 1)
             #expect(job.counts[Int(MAPE_ITEM_CANCELLED.rawValue)] + job.running == 3)
@@ -83,46 +83,46 @@ import Testing
         let local = try LocalPool()
         local.function.fail(Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_SETUP, code: 1, "no"))
         let size = Int(Policy.copyPiece)
-        let used = local.pool.input.used
+        let used = local.core.input.used
         let host = [UInt8](repeating: 1, count: 3 * size)
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
-            let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
-            local.pool.launch(job)
+            let job = try local.make(JobConfig(), try local.pool.prepare(items))
+            local.core.followUp()
             #expect(job.isDone)
-            #expect(local.pool.input.used == used)
+            #expect(local.core.input.used == used)
             #expect(!local.pool.fill(job))
         }
     }
 
     @Test func aStreamKeepsABufferThatItsItemsLieIn() throws {
         let local = try LocalPool()
-        let used = local.pool.input.used
+        let used = local.core.input.used
         let buffer = try Self.buffer(local, 4096)
-        let job = try local.pool.openStream(local.function, JobConfig())
-        let base = UnsafeRawPointer(local.pool.input.base + Int(buffer.block.offset))
+        let job = try local.make(JobConfig(), nil)
+        let base = UnsafeRawPointer(local.core.input.base + Int(buffer.block.offset))
         let spans = [mape_span(data: base, size: 8), mape_span(data: base + 8, size: 8)]
         let (accepted, wrong) = local.pool.push(job, job.stream!, spans, 2)
         #expect(accepted == 2 && wrong == nil)
-        let held = local.pool.input.used
-        local.pool.buffers[999] = nil
-        local.pool.letGo(buffer)
-        #expect(local.pool.input.used == held)
-        local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now())
+        let held = local.core.input.used
+        local.core.registry.buffers[999] = nil
+        local.pool.core.with { $0.letGo(buffer) }
+        #expect(local.core.input.used == held)
+        local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now()) }
         try local.settle()
         #expect(job.isDone)
-        #expect(local.pool.input.used == used)
+        #expect(local.core.input.used == used)
     }
 
     @Test func itemsInABufferStayWhereTheyAre() throws {
         let local = try LocalPool()
         let buffer = try Self.buffer(local, 4096)
-        let before = local.pool.input.used
-        let base = local.pool.input.base + Int(buffer.block.offset)
+        let before = local.core.input.used
+        let base = local.core.input.base + Int(buffer.block.offset)
         let job = try Self.submit(local, .strided(base + 64, count: 10, stride: 100, size: 50))
         let record = Self.record(local, job)
         #expect(record.base == buffer.block.offset + 64 && record.stride == 100 && record.size == 50)
-        #expect(local.pool.input.used - before < 200)
+        #expect(local.core.input.used - before < 200)
         #expect(job.buffers.count == 1 && job.buffers[0] === buffer)
     }
 
@@ -130,8 +130,8 @@ import Testing
     func itemsPartlyOutsideABufferAreRefused(start: Int, size: Int) throws {
         let local = try LocalPool()
         let buffer = try Self.buffer(local, 4096)
-        let before = local.pool.input.used
-        let base = local.pool.input.base + Int(buffer.block.offset) + start
+        let before = local.core.input.used
+        let base = local.core.input.base + Int(buffer.block.offset) + start
         let strided = mapError {
             try Self.submit(local, .strided(base, count: 1, stride: UInt64(size), size: UInt64(size)))
         }
@@ -139,13 +139,13 @@ import Testing
         let span = mape_span(data: UnsafeRawPointer(base), size: size)
         let spans = mapError { try Self.submit(local, spans: [span]) }
         #expect(spans?.status == MAPE_E_ARGUMENT.rawValue && spans?.message.hasPrefix("items.spans[0].data ") == true)
-        #expect(local.pool.input.used == before)
+        #expect(local.core.input.used == before)
     }
 
     @Test func spansAreCopiedAlignedAndThoseInBuffersAreNot() throws {
         let local = try LocalPool()
         let buffer = try Self.buffer(local, 4096)
-        let inside = local.pool.input.base + Int(buffer.block.offset) + 10
+        let inside = local.core.input.base + Int(buffer.block.offset) + 10
         let texts: [[UInt8]] = [[1, 2, 3], [], Array(repeating: 9, count: 100)]
         let job = try texts[0].withUnsafeBytes { a in
             try texts[2].withUnsafeBytes { c in
@@ -158,12 +158,12 @@ import Testing
         }
         let record = Self.record(local, job)
         #expect(record.span_mask == .max)
-        let lines = local.pool.input.at(record.spans, as: mapb_span.self)
+        let lines = local.core.input.at(record.spans, as: mapb_span.self)
         #expect((0..<4).map { lines[$0].size } == [3, 0, 20, 100])
         #expect(lines[2].offset == buffer.block.offset + 10)
         for (line, text) in [(0, texts[0]), (3, texts[2])] {
             #expect(lines[line].offset % 16 == 0)
-            let at = local.pool.input.base + Int(lines[line].offset)
+            let at = local.core.input.base + Int(lines[line].offset)
             #expect(Array(UnsafeBufferPointer(start: at, count: text.count)) == text)
         }
     }
@@ -174,13 +174,13 @@ import Testing
         ] as [(UInt64, UInt64, UInt64)])
     func countsAndSizesBeyondMemoryAreRefused(count: UInt64, stride: UInt64, size: UInt64) throws {
         let local = try LocalPool()
-        let before = local.pool.input.used
+        let before = local.core.input.used
         var byte: UInt64 = 0
         let error = withUnsafeBytes(of: &byte) { bytes in
             mapError { try Self.submit(local, .strided(bytes.baseAddress, count: count, stride: stride, size: size)) }
         }
         #expect(error?.status == MAPE_E_OVERFLOW.rawValue || error?.status == MAPE_E_MEMORY.rawValue)
-        #expect(local.pool.input.used == before)
+        #expect(local.core.input.used == before)
     }
 
     /// Refused before the first span is read.

@@ -14,7 +14,7 @@ import Testing
     }
 
     /// Long after every worker's last step.
-    static func takeBack(_ pool: Pool) { pool.takeBackIfDue(mapb_now() + 3_600_000_000_000) }
+    static func takeBack(_ pool: Pool) { pool.core.with { $0.takeBackIfDue(mapb_now() + 3_600_000_000_000) } }
 
     @Test func whatIsBehindASlowItemIsRunElsewhere() throws {
         let local = try Self.pool(2)
@@ -35,7 +35,7 @@ import Testing
             for slot in 0..<2 where slot != slow {
                 while local.processes[slot].hasRequests { local.processes[slot].answer() }
             }
-            local.pool.pump()
+            local.core.pump()
             #expect(job.ended == 6 && job.running == 4)
         }
         try local.settle()
@@ -65,7 +65,7 @@ import Testing
         _ = local.processes[slot].work()
         Self.takeBack(local.pool)
         local.processes[slot].publish()
-        local.pool.pump()
+        local.core.pump()
         #expect(local.worker(slot).state == .ready, "a worker that did as it should is not killed")
         #expect(job.isDone)
         for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
@@ -98,9 +98,9 @@ import Testing
         var config = JobConfig()
         config.chunk = 10
         let job = try local.submit(10, config)
-        let holding = local.pool.workers.filter { $0.isBusy }.count
+        let holding = local.core.workers.filter { $0.isBusy }.count
         Self.takeBack(local.pool)
-        #expect(holding == 1 && local.pool.workers.filter { $0.isBusy }.count == 1)
+        #expect(holding == 1 && local.core.workers.filter { $0.isBusy }.count == 1)
         try local.settle()
         #expect(job.isDone)
         for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
@@ -124,7 +124,7 @@ import Testing
             for process in local.processes where process.task.pointee.mode == MAPB_MODE_NONE.rawValue {
                 if process.hasRequests && random.chance(70) { process.answer() }
             }
-            local.pool.pump()
+            local.core.pump()
             local.script.died = died
         }
         for _ in 0..<15 {
@@ -139,13 +139,13 @@ import Testing
                 switch Int.random(in: 0..<10, using: &random) {
                 case 0..<6: try local.step(Int.random(in: 0..<3, using: &random))
                 case 6: Self.takeBack(local.pool)
-                default: local.pool.pump()
+                default: local.core.pump()
                 }
                 #expect(job.waiting + job.running + job.ended == total)
             }
             for i in 0..<total { local.expectDone(job, i) }
             #expect(job.counts.wrappedSum() == total)
-            local.pool.release(job)
+            local.pool.core.with { $0.release(job) }
         }
         #expect(takes > 0)
         for process in local.processes { #expect(process.region.live == 0) }

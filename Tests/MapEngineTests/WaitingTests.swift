@@ -27,31 +27,31 @@ import Testing
     @Test func aSetupThatIsDoneWakesWhoWaits() throws {
         let local = try LocalPool(workers: 1)
         // As one for a function that is registered late: the worker is ready already.
-        local.pool.tell(local.worker(0), .setup(local.function, nil))
-        local.pool.publish()
+        local.pool.core.with { $0.tell(local.worker(0), .setup(local.function, nil)) }
+        local.core.followUp()
         local.processes[0].answer()
-        let seen = local.pool.waiting.changes
-        local.pool.pump()
+        let seen = local.pool.waiters.changes
+        local.core.pump()
         #expect(local.worker(0).isPrepared(local.function.id) && !local.worker(0).isBusy)
-        #expect(local.pool.waiting.changes != seen)
+        #expect(local.pool.waiters.changes != seen)
     }
 
     @Test func wakingChangesTheCounter() {
-        let waiting = Waiting()
+        let waiting = Waiters()
         let seen = waiting.changes
         waiting.wake()
         #expect(waiting.changes != seen)
     }
 
     @Test func aChangeThatCameBeforeTheSleepIsNotMissed() {
-        let waiting = Waiting()
+        let waiting = Waiters()
         let seen = waiting.changes
         waiting.wake()
         waiting.sleep(seen, .max)
     }
 
     @Test func aSleepEndsAtItsDeadline() {
-        let waiting = Waiting()
+        let waiting = Waiters()
         let end = mapb_now() + 2_000_000
         // May end early for no reason; never to be waited for in vain.
         while mapb_now() < end { waiting.sleep(waiting.changes, end) }
@@ -60,13 +60,13 @@ import Testing
 
     @Test func wakingALeaderThatSleepsRingsItsBell() throws {
         let bell = try Descriptor(checking: mapb_eventfd(), "eventfd")
-        let waiting = Waiting()
-        waiting.leaderBell = bell.number
-        waiting.wake()
+        let local = try LocalPool()
+        local.core.doorbell.leaderBell = bell.number
         let number = bell.number
+        local.pool.core.with { $0.touched.wakes = true }
         #expect(!isReadable(number))
-        waiting.leaderSleeps = true
-        waiting.wake()
+        local.core.doorbell.leaderSleeps = true
+        local.pool.core.with { $0.touched.wakes = true }
         #expect(isReadable(number))
     }
 }

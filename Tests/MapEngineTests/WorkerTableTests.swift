@@ -6,10 +6,10 @@ import Testing
 @testable import MapEngine
 
 @Suite struct WorkerTableTests {
-    static func check(_ pool: Pool) {
-        let table = pool.table
+    static func check(_ core: Core) {
+        let table = core.table
         var available = 0
-        for worker in pool.workers {
+        for worker in core.workers {
             let slot = worker.slot
             #expect(table.busy.contains(slot) == worker.isBusy)
             #expect(table.ready.contains(slot) == (worker.state == .ready))
@@ -25,7 +25,7 @@ import Testing
             }
         }
         #expect(table.available == available)
-        #expect(table.hasIdle == pool.workers.contains { $0.state == .ready && !$0.isBusy })
+        #expect(table.hasIdle == core.workers.contains { $0.state == .ready && !$0.isBusy })
         let loads = (0..<64).filter { !table.available(holding: $0).isEmpty }
         #expect(table.lowestLoad(from: 0) == loads.first)
         #expect(table.lowestLoad(from: 3) == loads.first { $0 >= 3 })
@@ -43,46 +43,43 @@ import Testing
                 _ = try local.submit(UInt64.random(in: 0...40, using: &random), config)
             case 2..<8: try local.step(Int.random(in: 0..<5, using: &random))
             case 8: try local.lose(Int.random(in: 0..<5, using: &random))
-            default: local.pool.pump()
+            default: local.core.pump()
             }
-            Self.check(local.pool)
+            Self.check(local.core)
         }
         try local.settle()
-        Self.check(local.pool)
-        #expect(local.pool.work.isEmpty && local.pool.unendedJobs == 0)
-        #expect(local.pool.deadlines.count == 0)
+        Self.check(local.core)
+        #expect(local.core.work.isEmpty && local.core.jobs.unended == 0)
+        #expect(local.core.clock.jobs.count == 0)
     }
 
     @Test func jobsOfAFunctionThatNobodyKnowsYetKeepNobodyBack() throws {
         let local = try LocalPool(workers: 2)
-        let pool = local.pool
+        let (pool, core) = (local.pool, local.core)
         // Its code can be anywhere: workers are not started here.
-        pool.life = .created
-        let late = try pool.function(pool.register(describe(run: scripted)))
-        pool.life = .running
+        core.life.stage = .created
+        let late = try core.function(pool.register(describe(run: scripted)))
+        core.life.stage = .running
         let waiting = try (0..<3).map { _ in
-            let job = pool.submit(late, JobConfig(), try pool.prepare(.strided(nil, count: 5, stride: 0, size: 0)))
-            job.handle = 0x100000 + UInt(job.sequence) << 4
-            pool.jobs[job.handle] = job
-            pool.launch(job)
-            return job
+            let input = try pool.prepare(.strided(nil, count: 5, stride: 0, size: 0))
+            return try pool.submit(late.id, JobConfig(), input, handle: 0x100000 + UInt(core.jobs.all.count) << 4)
         }
         #expect(waiting.allSatisfy { $0.running == 0 && $0.isParked })
         let job = try local.submit(20)
         #expect(job.running > 0)
-        pool.release(waiting[1])
+        pool.core.with { $0.release(waiting[1]) }
         #expect(waiting[1].isDone && !waiting[1].isQueuedForWork)
         try local.settle()
         #expect(job.isDone && !waiting[0].isDone)
         // One worker learns it.
-        pool.tell(local.worker(1), .setup(late, nil))
-        pool.publish()
+        pool.core.with { $0.tell(local.worker(1), .setup(late, nil)) }
+        core.followUp()
         local.processes[1].answer()
         local.processes[1].setState(local.script, of: late.id)
-        pool.pump()
+        core.pump()
         #expect(waiting[0].running > 0 && !waiting[0].isParked)
         try local.settle()
-        #expect(waiting[0].isDone && waiting[2].isDone && pool.work.isEmpty && pool.unendedJobs == 0)
+        #expect(waiting[0].isDone && waiting[2].isDone && core.work.isEmpty && core.jobs.unended == 0)
         for i in 0..<5 as Range<UInt64> { local.expectDone(waiting[2], i) }
     }
 
@@ -112,21 +109,21 @@ import Testing
     @Test func aPoolOfManyWorkersBeginsWithSome() throws {
         let count = Policy.workersAtOnce * 3
         let local = try LocalPool(workers: count, output: 1 << 20)
-        let pool = local.pool
+        let core = local.core
         var config = JobConfig()
         config.chunk = 1
         _ = try local.submit(UInt64(count) * 10, config)
-        #expect(pool.table.busy.count == Policy.workersAtOnce && pool.slowStart.holds)
-        let due = pool.slowStart.growsAt
-        #expect(pool.nextDeadline(due - 1000) <= due)
-        let grows = pool.slowStart.growIfDue(due)
+        #expect(core.table.busy.count == Policy.workersAtOnce && core.table.slowStart.holds)
+        let due = core.table.slowStart.growsAt
+        #expect(core.nextDeadline(due - 1000) <= due)
+        let grows = core.table.slowStart.growIfDue(due)
         #expect(grows)
-        pool.assign()
-        #expect(pool.table.busy.count == Policy.workersAtOnce * 2)
+        core.followUp()
+        #expect(core.table.busy.count == Policy.workersAtOnce * 2)
         try local.settle()
-        #expect(pool.table.busy.isEmpty && !pool.slowStart.holds)
-        pool.assign()
+        #expect(core.table.busy.isEmpty && !core.table.slowStart.holds)
+        core.followUp()
         _ = try local.submit(1)
-        #expect(pool.slowStart.limit == Policy.workersAtOnce)
+        #expect(core.table.slowStart.limit == Policy.workersAtOnce)
     }
 }

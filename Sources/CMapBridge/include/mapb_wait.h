@@ -144,11 +144,11 @@ void mapb_tell_end(mapb_telling *telling);
 
 /* ---- the wakeup hook ---- */
 
-/** Calls a pool's wakeup hook, if it has one. */
-MAPB_CALLS_OUT void mapb_call_hook(void *pool);
+/** Calls the function of a wakeup hook, if it has one. `its`: the Hook, in Swift. */
+MAPB_CALLS_OUT void mapb_call_hook(void *its);
 /** In Swift: what to call, noted as running. @return 0: nothing. */
-int mapb_hook_begins(void *pool, mapb_mark mark, void (**hook)(void *), void **context);
-void mapb_hook_ends(void *pool, mapb_mark mark);
+int mapb_hook_begins(void *its, mapb_mark mark, void (**hook)(void *), void **context);
+void mapb_hook_ends(void *its, mapb_mark mark);
 
 /* ---- calls of proxies ---- */
 

@@ -19,7 +19,7 @@ public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<
     if notHost() != nil { return 0 }
     var text = Handles.shared.getMessage()
     if let pool = unsafe pool, let its = Handles.shared.pool(of: UInt(bitPattern: pool), .pool) {
-        text = its.locked { its.lastMessage }
+        text = its.core.with { $0.life.lastMessage }
     }
     let whole = CText(text)
     if room > 0, let buffer = unsafe buffer {

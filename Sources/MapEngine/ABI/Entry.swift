@@ -55,25 +55,25 @@ func enter(
     do {
         return try body(pool, number)
     } catch {
-        pool.locked { pool.lastMessage = error.message }
+        pool.core.with { $0.life.lastMessage = error.message }
         return error.status
     }
 }
 
 /// Runs a call on a job, under its pool's lock.
 func enterJob(
-    _ handle: OpaquePointer?, _ name: String, _ body: (Pool, Job) throws(MapError) -> Int32
+    _ handle: OpaquePointer?, _ name: String, _ body: (Core, Job) throws(MapError) -> Int32
 ) -> Int32 {
     unsafe enter(handle, .job, name) { (pool, number) throws(MapError) in
-        try pool.locked { () throws(MapError) -> Int32 in try body(pool, try liveJob(pool, number, name)) }
+        try pool.core.with { (core) throws(MapError) -> Int32 in try body(core, try core.liveJob(number, name)) }
     }
 }
 
-func liveJob(_ pool: Pool, _ number: UInt, _ name: String) throws(MapError) -> Job {
-    guard let job = pool.jobs[number], !job.isReleased else {
-        throw .released(name)
+extension Core {
+    func liveJob(_ number: UInt, _ name: String) throws(MapError) -> Job {
+        guard let job = jobs[number], !job.isReleased else { throw .released(name) }
+        return job
     }
-    return job
 }
 
 /// Checks a structure's size field, and reads the structure.

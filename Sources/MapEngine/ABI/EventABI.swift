@@ -19,7 +19,7 @@ public func mape_event_fd(_ pool: OpaquePointer!, _ out_fd: UnsafeMutablePointer
     if let out = unsafe out_fd { unsafe out.pointee = -1 }
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out_fd else { throw .null("out_fd") }
-        unsafe out.pointee = try pool.locked { () throws(MapError) in try pool.events.descriptor() }
+        unsafe out.pointee = try pool.core.with { (core) throws(MapError) in try core.events.descriptor() }
         return MAPE_OK.rawValue
     }
 }

@@ -34,8 +34,7 @@ extension JobConfig {
     }
 }
 
-/// What apply, map, map_columns and stream_open have in common. `prepare` gets a place for the input, and nil when the function is not
-/// needed to do so; `make` makes a job of it under the lock.
+/// What apply, map, map_columns and stream_open have in common. `prepare` gets a place for the input, and nil for a stream.
 func submit(
     _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?,
     _ out: UnsafeMutablePointer<OpaquePointer?>?,
@@ -47,81 +46,34 @@ func submit(
         if let config = unsafe config {
             unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
         }
-        let submission = Submission(
-            pool: pool, function: function, config: try unsafe JobConfig(settings, isStream: isStream),
-            hasHandle: unsafe out != nil)
+        let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
+        let check = { () throws(MapError) -> Function in
+            try pool.core.with { (core) throws(MapError) in
+                try core.checkOpen()
+                return try core.function(function)
+            }
+        }
         let prepared: Prepared?
-        do throws(MapError) {
-            prepared = try prepare(pool) { () throws(MapError) in try pool.locked(submission.check) }
-        } catch {
+        do throws(MapError) { prepared = try prepare(pool, check) } catch {
             // That the pool is closed, or has no such function, is told first.
-            _ = try pool.locked(submission.check)
+            _ = try check()
             throw error
         }
+        let handle: UInt
+        do throws(MapError) { handle = unsafe out == nil ? 0 : try pool.newHandle(.job) } catch {
+            if let prepared { pool.core.with { $0.discard(prepared) } }
+            throw error
+        }
+        // Before any event can name it.
+        unsafe out?.pointee = unsafe OpaquePointer(bitPattern: handle)
         let job: Job
-        do throws(MapError) {
-            job = try submission.run(prepared) { unsafe out?.pointee = unsafe OpaquePointer(bitPattern: $0) }
-        } catch {
-            if let prepared { pool.locked { pool.discard(prepared) } }
+        do throws(MapError) { job = try pool.submit(function, jobConfig, prepared, handle: handle) } catch {
+            unsafe out?.pointee = nil
+            Handles.shared.remove(handle)
             throw error
         }
         while pool.fill(job) {}
         return MAPE_OK.rawValue
-    }
-}
-
-/// A job on its way into a pool.
-private struct Submission {
-    let pool: Pool
-    let function: UInt32
-    let config: JobConfig
-    let hasHandle: Bool
-
-    /// Under the lock.
-    func check() throws(MapError) -> Function {
-        try pool.checkOpen()
-        return try pool.function(function)
-    }
-
-    /// - told: is given the handle before any event can name it.
-    func run(_ prepared: Prepared?, _ told: (UInt) -> Void) throws(MapError) -> Job {
-        if let job = try pool.locked({ () throws(MapError) in try attempt(prepared, told) }) { return job }
-        try pool.ensureStarted()
-        // A pool that is closed again already says so by checkOpen.
-        guard let job = try pool.locked({ () throws(MapError) in try attempt(prepared, told) }) else {
-            throw MapError(MAPE_E_CLOSED, "pool was shut down")
-        }
-        return job
-    }
-
-    /// Nil: the pool has to be started first. Under the lock.
-    private func attempt(_ prepared: Prepared?, _ told: (UInt) -> Void) throws(MapError) -> Job? {
-        let its = try check()
-        guard pool.life == .running else { return nil }
-        var handle: UInt = 0
-        if hasHandle {
-            handle = Handles.shared.add(.job, pool)
-            guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
-        }
-        let job: Job
-        if let prepared {
-            job = pool.submit(its, config, prepared)
-        } else {
-            do throws(MapError) { job = try pool.openStream(its, config) } catch {
-                Handles.shared.remove(handle)
-                throw error
-            }
-        }
-        if hasHandle {
-            job.handle = handle
-            pool.jobs[handle] = job
-        } else {
-            job.ownsItself = true
-            pool.ownJobs[ObjectIdentifier(job)] = job
-        }
-        told(handle)
-        pool.launch(job)
-        return job
     }
 }
 
@@ -197,7 +149,7 @@ public func mape_stream_push(
 ) -> Int32 {
     if let out = unsafe out_accepted { unsafe out.pointee = 0 }
     return unsafe enter(stream, .job, "stream") { (pool, number) throws(MapError) in
-        let job = try pool.locked { () throws(MapError) in try liveJob(pool, number, "stream") }
+        let job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "stream") }
         guard let its = job.stream else {
             throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
         }
@@ -221,12 +173,12 @@ public func mape_stream_push(
 
 @implementation @_cdecl("mape_stream_finish")
 public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
-    unsafe enterJob(stream, "stream") { (pool, job) throws(MapError) in
+    unsafe enterJob(stream, "stream") { (core, job) throws(MapError) in
         guard let its = job.stream else {
             throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
         }
         its.finish()
-        pool.settled(job, mapb_now())
+        core.touch(job)
         return MAPE_OK.rawValue
     }
 }
@@ -243,15 +195,15 @@ public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsaf
         var result = unsafe mape_result()
         unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
         unsafe result.message = unsafe emptyText
-        let hasEnded = try pool.locked { () throws(MapError) -> Bool in
-            let job = try liveJob(pool, number, "job")
+        let hasEnded = try pool.core.with { (core) throws(MapError) -> Bool in
+            let job = try core.liveJob(number, "job")
             guard !job.drops else {
                 throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events")
             }
             guard index < job.total else {
                 throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
             }
-            if !job.isDone { pool.pump() }
+            if !job.isDone { core.pump() }
             guard let segment = job.segment(holding: index) else { return false }
             unsafe segment.read(index - segment.first, into: &result)
             unsafe result.attempts = unsafe job.attempts(of: index, result)
@@ -266,7 +218,7 @@ public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsaf
 
 @implementation @_cdecl("mape_job_crash")
 public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_crash>!) -> Int32 {
-    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
+    unsafe enterJob(job, "job") { (core, job) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         guard !job.drops else {
             throw MapError(
@@ -275,7 +227,7 @@ public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsafe
         guard index < job.total else {
             throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
         }
-        if !job.isDone { pool.pump() }
+        if !job.isDone { core.pump() }
         guard let segment = job.segment(holding: index) else {
             throw MapError(MAPE_E_AGAIN, "index: item \(index) has not ended")
         }
@@ -293,17 +245,17 @@ func gather(
     _ body: (Job, Results) throws(MapError) -> Int32
 ) -> Int32 {
     unsafe enter(handle, .job, "job") { (pool, number) throws(MapError) in
-        let (job, results) = try pool.locked { () throws(MapError) -> (Job, Results) in
-            let job = try liveJob(pool, number, "job")
+        let (job, results) = try pool.core.with { (core) throws(MapError) -> (Job, Results) in
+            let job = try core.liveJob(number, "job")
             try check(job)
             guard !job.drops else {
                 throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events")
             }
-            if !job.isDone { pool.pump() }
+            if !job.isDone { core.pump() }
             guard job.isDone else { throw MapError(MAPE_E_AGAIN, "job is not done") }
             return (job, job.pinResults())
         }
-        defer { pool.locked { job.unpinResults() } }
+        defer { pool.core.with { _ in job.unpinResults() } }
         return try body(job, results)
     }
 }
@@ -337,10 +289,10 @@ public func mape_job_gather(
 @implementation @_cdecl("mape_job_progress")
 public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer<mape_progress>!) -> Int32 {
     unsafe enter(job, .job, "job") { (pool, number) throws(MapError) in
-        let progress = try pool.locked { () throws(MapError) in
-            let job = try liveJob(pool, number, "job")
-            pool.pump()
-            return job.progress(now: mapb_now(), partial: pool.partial(of: job))
+        let progress = try pool.core.with { (core) throws(MapError) in
+            let job = try core.liveJob(number, "job")
+            core.pump()
+            return job.progress(now: mapb_now(), partial: core.partial(of: job))
         }
         let out = try unsafe checkSize(out, "out")
         unsafe out.pointee = progress
@@ -350,9 +302,9 @@ public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer
 
 @implementation @_cdecl("mape_job_cancel")
 public func mape_job_cancel(_ job: OpaquePointer!) -> Int32 {
-    unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
-        pool.pump()
-        pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled"), now: mapb_now())
+    unsafe enterJob(job, "job") { (core, job) throws(MapError) in
+        core.pump()
+        core.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled"), now: mapb_now())
         return MAPE_OK.rawValue
     }
 }
@@ -362,11 +314,11 @@ public func mape_job_release(_ job: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe job == nil { return MAPE_OK.rawValue }
     return unsafe enter(job, .job, "job") { (pool, handle) throws(MapError) in
-        try pool.locked { () throws(MapError) -> Int32 in
-            let its = try liveJob(pool, handle, "job")
+        try pool.core.with { (core) throws(MapError) -> Int32 in
+            let its = try core.liveJob(handle, "job")
             Handles.shared.remove(handle)
-            pool.release(its)
-            pool.waiting.wake()
+            core.release(its)
+            core.touched.wakes = true
             return MAPE_OK.rawValue
         }
     }

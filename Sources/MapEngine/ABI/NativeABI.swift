@@ -3,8 +3,8 @@
 import CMapBridge
 
 /// A registered function with a prototype.
-func typed(_ pool: Pool, _ id: UInt32) throws(MapError) -> (Function, NativeFunction) {
-    let function = try pool.function(id)
+func typed(_ core: Core, _ id: UInt32) throws(MapError) -> (Function, NativeFunction) {
+    let function = try core.function(id)
     return (function, try typed(function))
 }
 
@@ -19,8 +19,8 @@ public func mape_prototype_of(
 ) -> Int32 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
-        try pool.locked { () throws(MapError) in
-            let native = try typed(pool, function).1
+        try pool.core.with { (core) throws(MapError) in
+            let native = try typed(core, function).1
             let prototype = native.prototype
             var info = unsafe mape_prototype_info()
             unsafe info.struct_size = unsafe MemoryLayout<mape_prototype_info>.size
@@ -45,8 +45,8 @@ public func mape_parameter_of(
 ) -> Int32 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
-        try pool.locked { () throws(MapError) in
-            unsafe out.pointee = try unsafe typed(pool, function).1.info(index)
+        try pool.core.with { (core) throws(MapError) in
+            unsafe out.pointee = try unsafe typed(core, function).1.info(index)
         }
         return MAPE_OK.rawValue
     }

@@ -19,7 +19,6 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
         let pool = try unsafe Pool(try PoolConfig(settings))
         let handle = Handles.shared.add(.pool, pool)
         guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
-        pool.handle = handle
         unsafe out.pointee = unsafe OpaquePointer(bitPattern: handle)
     }
 }
@@ -58,9 +57,9 @@ public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
 public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_pool_stats_t>!) -> Int32 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
-        unsafe out.pointee = pool.locked {
-            pool.pump()
-            return pool.stats()
+        unsafe out.pointee = pool.core.with { core in
+            core.pump()
+            return core.stats()
         }
         return MAPE_OK.rawValue
     }
@@ -72,10 +71,12 @@ public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: Uns
 {
     unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
-        guard Int(index) < pool.workers.count else {
-            throw MapError(MAPE_E_INDEX, "index is \(index); the pool has \(pool.workers.count) workers")
+        unsafe out.pointee = try pool.core.with { (core) throws(MapError) in
+            guard Int(index) < core.workers.count else {
+                throw MapError(MAPE_E_INDEX, "index is \(index); the pool has \(core.workers.count) workers")
+            }
+            return core.info(of: core.workers[Int(index)])
         }
-        unsafe out.pointee = pool.locked { pool.info(of: pool.workers[Int(index)]) }
         return MAPE_OK.rawValue
     }
 }
@@ -123,22 +124,7 @@ public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ p
         guard let out = unsafe out else { throw .null("out") }
         guard size != 0 else { throw .argument("size", "is 0") }
         guard size > 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
-        try pool.locked { () throws(MapError) in try pool.checkOpen() }
-        let block = try pool.input.take((UInt64(size) + 4095) & ~4095, alignment: 4096, zeroed: true)
-        do throws(MapError) {
-            unsafe out.pointee = try unsafe pool.locked { () throws(MapError) in
-                try pool.checkOpen()
-                let handle = Handles.shared.add(.buffer, pool)
-                guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
-                let buffer = Buffer(block: block, size: UInt64(size))
-                buffer.handle = handle
-                pool.buffers[handle] = buffer
-                return unsafe OpaquePointer(bitPattern: handle)
-            }
-        } catch {
-            pool.input.give(block)
-            throw error
-        }
+        unsafe out.pointee = unsafe OpaquePointer(bitPattern: try pool.makeBuffer(UInt64(size)))
         return MAPE_OK.rawValue
     }
 }
@@ -150,12 +136,12 @@ public func mape_buffer_data(
 ) -> Int32 {
     unsafe enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         guard let out = unsafe out_data else { throw .null("out_data") }
-        return try pool.locked { () throws(MapError) -> Int32 in
-            guard let its = pool.buffers[handle] else { throw MapError(MAPE_E_HANDLE, "buffer was destroyed") }
-            unsafe out.pointee = unsafe UnsafeMutableRawPointer(pool.input.base + Int(its.block.offset))
-            if let size = unsafe out_size { unsafe size.pointee = Int(its.size) }
-            return MAPE_OK.rawValue
+        guard let its = pool.core.with({ $0.registry.buffers[handle] }) else {
+            throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
         }
+        unsafe out.pointee = unsafe UnsafeMutableRawPointer(pool.fixed.input.base + Int(its.block.offset))
+        if let size = unsafe out_size { unsafe size.pointee = Int(its.size) }
+        return MAPE_OK.rawValue
     }
 }
 
@@ -164,50 +150,10 @@ public func mape_buffer_destroy(_ buffer: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe buffer == nil { return MAPE_OK.rawValue }
     return unsafe enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
-        try pool.locked { () throws(MapError) -> Int32 in
-            guard let its = pool.buffers.removeValue(forKey: handle) else {
-                throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
-            }
-            Handles.shared.remove(handle)
-            pool.letGo(its)
-            return MAPE_OK.rawValue
+        Handles.shared.remove(handle)
+        guard pool.core.with({ $0.removeBuffer(handle) }) else {
+            throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
         }
-    }
-}
-
-extension Pool {
-    func stats() -> mape_pool_stats_t {
-        var s = mape_pool_stats_t()
-        s.struct_size = MemoryLayout<mape_pool_stats_t>.size
-        s.workers = UInt32(table.workers.count)
-        s.workers_ready = UInt32(table.ready.count)
-        s.workers_started = figures.workersStarted
-        s.workers_died = figures.workersDied
-        s.workers_killed = figures.workersKilled
-        s.zygotes_started = figures.zygotesStarted
-        s.jobs = figures.jobs
-        s.items = figures.items
-        s.ranges = figures.ranges
-        s.input_bytes = input.used
-        s.output_bytes = outputFigures.live
-        s.is_started = life == .created || life == .starting ? 0 : 1
-        s.is_closed = !isOpen || failure != nil ? 1 : 0
-        s.zygote_pid = zygote?.pid ?? 0
-        return s
-    }
-
-    func info(of worker: Worker) -> mape_worker_info_t {
-        var i = mape_worker_info_t()
-        i.struct_size = MemoryLayout<mape_worker_info_t>.size
-        i.pid = worker.pid
-        i.items = worker.items
-        i.starts = worker.starts
-        switch worker.state {
-        case .none: i.state = MAPE_WORKER_NONE.rawValue
-        case .starting: i.state = MAPE_WORKER_STARTING.rawValue
-        case .ready: i.state = (worker.isBusy ? MAPE_WORKER_BUSY : MAPE_WORKER_IDLE).rawValue
-        case .stopping, .dying: i.state = MAPE_WORKER_STOPPING.rawValue
-        }
-        return i
+        return MAPE_OK.rawValue
     }
 }

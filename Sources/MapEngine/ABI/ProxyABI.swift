@@ -21,9 +21,9 @@ public func mape_proxy(
         unsafe jobConfig.onDone = nil
         jobConfig.deliver = 0
         jobConfig.drop = false
-        let (its, native) = try pool.locked { () throws(MapError) in
-            try pool.checkOpen()
-            return try typed(pool, function)
+        let (its, native) = try pool.core.with { (core) throws(MapError) in
+            try core.checkOpen()
+            return try typed(core, function)
         }
         if case .text = native.prototype.result {
             throw MapError(

@@ -10,7 +10,7 @@ func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableR
         (pool, number) throws(MapError) in
         var job: Job?
         switch unsafe wait.pointee.kind {
-        case MAPB_WAIT_JOB.rawValue: job = try pool.locked { () throws(MapError) in try liveJob(pool, number, "job") }
+        case MAPB_WAIT_JOB.rawValue: job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "job") }
         case MAPB_WAIT_EVENT.rawValue:
             unsafe wait.pointee.event = try unsafe checkSize(wait.pointee.event, "out")
             try unsafe pool.enterEvents()

@@ -58,7 +58,7 @@ extension Job {
         } else if total > 0 {
             p.fraction = min(1, (Double(ended) + min(partial, Double(running))) / Double(total))
         }
-        p.elapsed_ns = (isDone ? doneAt : now) - submitted
+        p.elapsed_ns = (doneAt > 0 ? doneAt : now) - submitted
         p.is_done = isDone ? 1 : 0
         return p
     }

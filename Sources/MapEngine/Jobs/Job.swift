@@ -12,6 +12,7 @@ struct ItemRange: Equatable {
     var losses: UInt32 = 0
 }
 
+/// What the host wants of a job. Its pointers are the host's: they are handed back to it, and never followed.
 @safe struct JobConfig {
     var chunk: UInt64 = 0
     var priority: Int32 = 0
@@ -80,8 +81,10 @@ final class Job {
     private var dropIsDue = false
     /// Ended items that the pool's figures have.
     var countedItems: UInt64 = 0
-    var isDone = false
+    /// When that was followed up; 0: it was not.
     var doneAt: Int64 = 0
+    /// It has changed, and that is still to be followed up.
+    var isTouched = false
 
     /// Measured nanoseconds per item; 0: not yet.
     var itemTime: Double = 0
@@ -138,6 +141,9 @@ final class Job {
 
     /// The same for those that were retained for this job.
     func adopt(_ buffers: UsedBuffers) { used = buffers }
+
+    /// All its items have ended, and no more come.
+    var isDone: Bool { ended == total && (stream?.finished ?? true) }
 
     /// Nothing of it that waits will run.
     var isEnded: Bool { ending != nil || isDone || function.failure != nil }

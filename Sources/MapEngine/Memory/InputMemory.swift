@@ -8,36 +8,38 @@ import CMapBridge
 /// A stretch of the arena.
 typealias Block = Extent
 
-@safe final class InputMemory {
+@safe final class InputMemory: Sendable {
     private let memory: SharedMemory
-    private let guardLock = Lock()
-    private var extents: Extents
-    /// Bytes that are free but may still have pages.
-    private var warm: UInt64 = 0
-    private let arenaStart: UInt64
-    private var usedBytes: UInt64 = 0
-    /// A free stretch is out of `extents`, and its pages are being given back.
-    private var isTrimming = false
-    /// Held meanwhile.
+    /// For the workers: read-only.
+    private let readOnly: Descriptor
+    private let arena: Guarded<Arena>
+    /// Held while a free stretch is out of the arena, and its pages are being given back.
     private let trimLock = Lock()
+
+    private struct Arena {
+        var extents: Extents
+        /// Bytes that are free but may still have pages.
+        var warm: UInt64 = 0
+        var used: UInt64 = 0
+        var isTrimming = false
+    }
 
     var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
     var size: UInt64 { memory.size }
-    /// For the workers: read-only.
     var file: Int32 { readOnly.number }
-    private let readOnly: Descriptor
-    let head: UnsafeMutablePointer<mapb_pool_head>
+    var head: UnsafeMutablePointer<mapb_pool_head> {
+        unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
+    }
 
     init(reserve: UInt64, workers: UInt32) throws(MapError) {
-        arenaStart = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
+        let start = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
         memory = try SharedMemory(
-            name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve),
-            least: arenaStart + Policy.leastReserve)
+            name: "mapengine-input", size: max(reserve, start + Policy.leastReserve),
+            least: start + Policy.leastReserve)
         readOnly = try Descriptor(
             checking: mapb_open_read_only(memory.fileNumber),
             "openat of shared memory, read-only, through /proc/self/fd,")
-        extents = Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))
-        unsafe head = unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
+        arena = Guarded(Arena(extents: Extents(Extent(offset: start, count: memory.size - start))))
         unsafe head.pointee.protocol = MAPB_PROTOCOL
         unsafe head.pointee.workers = workers
     }
@@ -57,29 +59,24 @@ typealias Block = Extent
     }
 
     private func find(_ count: UInt64, _ alignment: UInt64) -> UInt64? {
-        guardLock.lock()
-        defer { guardLock.unlock() }
         while true {
-            if let offset = extents.take(count, alignment: alignment) {
-                usedBytes += count
-                warm = warm > count ? warm - count : 0
-                return offset
+            let (found, mayCome) = arena.with { arena in
+                if let offset = arena.extents.take(count, alignment: alignment) {
+                    arena.used += count
+                    arena.warm = arena.warm > count ? arena.warm - count : 0
+                    return (offset as UInt64?, false)
+                }
+                return (nil, arena.isTrimming)
             }
             // What is missing may be what is being trimmed.
-            if !isTrimming { return nil }
-            guardLock.unlock()
+            if found != nil || !mayCome { return found }
             trimLock.lock()
             trimLock.unlock()
-            guardLock.lock()
         }
     }
 
     /// Bytes in blocks.
-    var used: UInt64 {
-        guardLock.lock()
-        defer { guardLock.unlock() }
-        return usedBytes
-    }
+    var used: UInt64 { arena.with { $0.used } }
 
     private func clear(_ block: Block) {
         // Fresh pages are zero: large blocks are given back first, which costs less than writing them.
@@ -95,26 +92,22 @@ typealias Block = Extent
     }
 
     func give(_ block: Block) {
-        guardLock.lock()
-        usedBytes -= block.count
-        extents.give(block)
-        warm += block.count
-        guardLock.unlock()
+        arena.with { arena in
+            arena.used -= block.count
+            arena.extents.give(block)
+            arena.warm += block.count
+        }
     }
 
     /// More pages lie idle than are worth keeping.
-    var hasExcess: Bool {
-        guardLock.lock()
-        defer { guardLock.unlock() }
-        return warm > Policy.warmInput
-    }
+    var hasExcess: Bool { arena.with { $0.warm > Policy.warmInput } }
 
     /// Gives the pages of what is free back to the system, piece by piece. Without the pool's lock: it takes its time.
     func trim() {
-        guardLock.lock()
-        let free = extents.free
-        warm = 0
-        guardLock.unlock()
+        let free = arena.with { arena in
+            arena.warm = 0
+            return arena.extents.free
+        }
         for extent in free where extent.count >= Policy.giveBackLeast {
             var start = extent.offset
             while start < extent.end {
@@ -128,18 +121,17 @@ typealias Block = Extent
     /// The same for one stretch, unless some of it is used again.
     private func trim(_ piece: Extent) {
         trimLock.lock()
-        guardLock.lock()
-        isTrimming = extents.take(piece)
-        let isFree = isTrimming
-        guardLock.unlock()
-        if isFree {
-            memory.giveBack(piece.offset, piece.count)
-            guardLock.lock()
-            extents.give(piece)
-            isTrimming = false
-            guardLock.unlock()
+        defer { trimLock.unlock() }
+        let isFree = arena.with { arena in
+            arena.isTrimming = arena.extents.take(piece)
+            return arena.isTrimming
         }
-        trimLock.unlock()
+        guard isFree else { return }
+        memory.giveBack(piece.offset, piece.count)
+        arena.with { arena in
+            arena.extents.give(piece)
+            arena.isTrimming = false
+        }
     }
 
     /// Typed access to a place in the arena.

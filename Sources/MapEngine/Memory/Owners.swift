@@ -42,8 +42,9 @@ struct Bell: ~Copyable {
     borrowing func silence() { mapb_silence(reading.number) }
 }
 
-/// A shared memory of the host: a sealed memfd and its mapping. Forks of the host do not inherit the mapping.
-@safe struct SharedMemory: ~Copyable {
+/// A shared memory of the host: a sealed memfd and its mapping. Forks of the host do not inherit the mapping. Who writes which of its bytes,
+/// its user says.
+@safe struct SharedMemory: ~Copyable, @unchecked Sendable {
     let base: UnsafeMutablePointer<UInt8>
     let size: UInt64
     /// The memfd, until it was handed over.
@@ -104,53 +105,36 @@ struct Bell: ~Copyable {
     }
 }
 
-/// A mutual exclusion lock of this process, fair to those who wait long: mapb_wait.h. Not to be taken twice by one thread.
-@safe final class Lock: @unchecked Sendable {
-    private let word: UnsafeMutablePointer<mapb_lock>
-
-    init() {
-        unsafe word = .allocate(capacity: 1)
-        unsafe word.initialize(to: mapb_lock(state: 0, hungry: 0))
-    }
-
-    func lock() { unsafe mapb_lock_take(word) }
-    func unlock() { unsafe mapb_lock_leave(word) }
-
-    deinit { unsafe word.deallocate() }
-}
-
 /// Mappings that nobody needs any more. Unmapping takes the longer the more pages there are, so it is done where no lock is held.
-@safe final class Leftovers: @unchecked Sendable {
-    private let guardLock = Lock()
-    private var mappings: [(base: UnsafeMutablePointer<UInt8>, size: UInt64)] = unsafe []
-    private let count: UnsafeMutablePointer<UInt32>
-
-    init() {
-        unsafe count = .allocate(capacity: 1)
-        unsafe count.initialize(to: 0)
+@safe final class Leftovers: Sendable {
+    @safe private struct Mapping {
+        let base: UnsafeMutablePointer<UInt8>
+        let size: UInt64
     }
 
-    deinit {
-        clear()
-        unsafe count.deallocate()
-    }
+    private let mappings = Guarded<[Mapping]>([])
+    private let count = Cells<UInt32>(1, 0)
 
-    var isEmpty: Bool { unsafe mapb_peek32(count) == 0 }
+    deinit { clear() }
+
+    var isEmpty: Bool { unsafe mapb_peek32(count.first) == 0 }
 
     func add(_ base: UnsafeMutablePointer<UInt8>, _ size: UInt64) {
-        guardLock.lock()
-        unsafe mappings.append((base, size))
-        unsafe mapb_store32(count, UInt32(mappings.count))
-        guardLock.unlock()
+        mappings.with { mappings in
+            mappings.append(unsafe Mapping(base: base, size: size))
+            unsafe mapb_store32(count.first, UInt32(mappings.count))
+        }
     }
 
     /// Unmaps them. Without the pool's lock.
     func clear() {
-        guardLock.lock()
-        let old = unsafe mappings
-        unsafe mappings = unsafe []
-        unsafe mapb_store32(count, 0)
-        guardLock.unlock()
-        unsafe old.forEach { unsafe mapb_unmap($0.base, $0.size) }
+        let old = mappings.with { mappings in
+            defer {
+                mappings = []
+                unsafe mapb_store32(count.first, 0)
+            }
+            return mappings
+        }
+        for mapping in old { unsafe mapb_unmap(mapping.base, mapping.size) }
     }
 }

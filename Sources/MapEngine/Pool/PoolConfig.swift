@@ -3,7 +3,8 @@
 import CMapBridge
 import Glibc
 
-@safe struct PoolConfig {
+/// Its pointers are the host's: they are handed back to it, and never followed.
+@safe struct PoolConfig: @unchecked Sendable {
     var workers: Int
     var start: mape_start
     var output: mape_output

@@ -26,6 +26,8 @@ import CMapBridge
     private(set) var unpublished = SlotSet()
     /// How many may be given ranges.
     private(set) var available = 0
+    /// How many of them may be busy at once.
+    var slowStart = SlowStart()
 
     /// Those that may be given ranges, by how many requests they hold.
     private let byLoad: UnsafeMutablePointer<SlotSet>

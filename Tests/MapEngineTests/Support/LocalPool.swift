@@ -45,6 +45,8 @@ let scripted: mape_run_fn = { task, state, _, _ in
 
 final class LocalPool {
     let pool: Pool
+    /// The tests run on one thread: the core is theirs, with and without the lock.
+    let core: Core
     let function: Function
     let script = Script()
     private(set) var processes: [LocalWorker] = []
@@ -58,24 +60,25 @@ final class LocalPool {
         config.input_reserve = 64 << 20
         config.output_reserve = output
         pool = try Pool(PoolConfig(config))
+        core = pool.core.with { $0 }
         let id = try pool.register(describe(run: scripted))
-        function = try pool.function(id)
-        pool.life = .running
+        function = try core.function(id)
+        core.life.stage = .running
         for slot in 0..<workers { processes.append(try start(slot)) }
     }
 
     /// A new process in a worker's place, ready for work.
     @discardableResult private func start(_ slot: Int) throws -> LocalWorker {
-        let worker = pool.workers[slot]
-        let region = try OutputRegion(reserve: pool.config.outputReserve)
+        let worker = core.workers[slot]
+        let region = try OutputRegion(reserve: core.config.outputReserve)
         worker.renew(region)
         worker.pid = 1
-        let process = LocalWorker(input: pool.input, slot: slot, region: region)
-        pool.tell(worker, .setup(function, nil))
+        let process = LocalWorker(input: core.input, slot: slot, region: region)
+        pool.core.with { $0.tell(worker, .setup(function, nil)) }
         worker.initialRequests = worker.inFlight
-        pool.publish()
+        core.followUp()
         process.answer()
-        pool.pump()
+        core.pump()
         #expect(worker.state == .ready)
         process.setState(script, of: function.id)
         return process
@@ -83,19 +86,22 @@ final class LocalPool {
 
     func restart(_ slot: Int) throws {
         processes[slot] = try start(slot)
-        pool.pump()
+        core.pump()
     }
 
     func submit(_ total: UInt64, _ config: JobConfig = JobConfig()) throws -> Job {
-        let job = pool.submit(function, config, try pool.prepare(.strided(nil, count: total, stride: 0, size: 0)))
         nextHandle += 16
-        job.handle = nextHandle
-        pool.jobs[job.handle] = job
-        pool.launch(job)
-        return job
+        let input = try pool.prepare(.strided(nil, count: total, stride: 0, size: 0))
+        return try pool.submit(function.id, config, input, handle: nextHandle)
     }
 
-    func worker(_ slot: Int) -> Worker { pool.workers[slot] }
+    /// Makes a job, of which workers are given nothing yet.
+    func make(_ config: JobConfig, _ input: Prepared?) throws -> Job {
+        nextHandle += 16
+        return try core.submit(Submission(function: function.id, config: config, input: input, handle: nextHandle))
+    }
+
+    func worker(_ slot: Int) -> Worker { core.workers[slot] }
 
     /// Has a worker answer its next request. When the script lets it die there, it does, and another takes its place.
     func step(_ slot: Int) throws {
@@ -114,23 +120,23 @@ final class LocalPool {
     private func kill(_ slot: Int, in item: UInt64, _ ticket: UInt64) throws {
         let process = processes[slot]
         let job = UnsafeMutablePointer(mutating: process.task.pointee.job!)
-        if !pool.jobs.values.contains(where: { $0.ending != nil && UInt64($0.record.offset) == offset(job) }) {
+        if !core.jobs.all.contains(where: { $0.ending != nil && UInt64($0.record.offset) == offset(job) }) {
             job.pointee.cancel = 0
         }
         process.reply(ticket).pointee.flags &= ~MAPB_REPLY_STOPPED.rawValue
         process.reply(ticket).pointee.done = 0
         let index = item - process.task.pointee.first
         mapb_store(&process.region.outbox.pointee.current, ticket << 32 | (index + 1))
-        pool.died(worker(slot), .status(SIGSEGV))
+        pool.core.with { $0.died(worker(slot), .status(SIGSEGV)) }
         #expect(!worker(slot).isAlive)
         try restart(slot)
     }
 
-    private func offset(_ job: UnsafeMutablePointer<mapb_job>) -> UInt64 { pool.input.offset(of: job)! }
+    private func offset(_ job: UnsafeMutablePointer<mapb_job>) -> UInt64 { core.input.offset(of: job)! }
 
     /// The worker's process ends for no reason of its own.
     func lose(_ slot: Int) throws {
-        pool.died(worker(slot), .status(SIGKILL))
+        pool.core.with { $0.died(worker(slot), .status(SIGKILL)) }
         try restart(slot)
     }
 
@@ -140,13 +146,13 @@ final class LocalPool {
         while isBusy {
             isBusy = false
             for slot in processes.indices {
-                pool.pump()
+                core.pump()
                 if worker(slot).isAlive && processes[slot].hasRequests {
                     isBusy = true
                     try step(slot)
                 }
             }
-            pool.pump()
+            core.pump()
         }
     }
 

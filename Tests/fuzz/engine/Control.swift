@@ -31,18 +31,18 @@ private func packet(_ input: inout Bytes, kinds: ClosedRange<UInt32>) -> [UInt8]
 private func toHost(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) throws {
     let fuzz = try FuzzPool()
     let zygote = Zygote(socket: Descriptor(ours), process: mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0))
-    fuzz.pool.zygote = zygote
+    fuzz.core.zygote = zygote
     var jobInput = input
     try fuzz.submit(&jobInput)
     while !input.isEmpty && zygote.isConnected {
         let bytes = packet(&input, kinds: MAPB_CONTROL_HELLO.rawValue...MAPB_CONTROL_LOADED.rawValue)
         _ = bytes.withUnsafeBytes { send(theirs, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }
-        fuzz.pool.receiveControl()
+        fuzz.pool.core.with { $0.receiveControl() }
         fuzz.check()
     }
-    for worker in fuzz.pool.workers { demand(worker.pid <= 1 || worker.pid >= 0x7fff_ff00, "a pid that nobody sent") }
+    for worker in fuzz.core.workers { demand(worker.pid <= 1 || worker.pid >= 0x7fff_ff00, "a pid that nobody sent") }
     // What it asked for in answer is nobody's.
-    fuzz.pool.zygote = nil
+    fuzz.core.zygote = nil
 }
 
 /// To the zygote. A SPAWN names a place that there is not: this process shall not be forked.

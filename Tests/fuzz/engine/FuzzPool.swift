@@ -15,6 +15,8 @@ private let nothing: mape_run_fn = { _, _, _, _ in 0 }
 
 final class FuzzPool {
     let pool: Pool
+    /// The fuzzer has one thread: the core is its own, with and without the lock.
+    let core: Core
     let function: Function
     private(set) var jobs: [Job] = []
     private var nextHandle: UInt = 0x1000
@@ -29,26 +31,27 @@ final class FuzzPool {
         config.output_reserve = 1 << 20
         config.restarts = 1000
         pool = try Pool(PoolConfig(config))
+        core = pool.core.with { $0 }
         var description = mape_function()
         description.struct_size = MemoryLayout<mape_function>.size
         description.run = nothing
-        function = try pool.function(pool.register(description))
-        pool.life = .running
+        function = try core.function(pool.register(description))
+        core.life.stage = .running
         for slot in 0..<2 { try start(slot) }
     }
 
     /// A new process in a worker's place, that has a setup to answer.
     func start(_ slot: Int) throws {
-        let worker = pool.workers[slot]
-        let region = try OutputRegion(reserve: pool.config.outputReserve)
+        let worker = core.workers[slot]
+        let region = try OutputRegion(reserve: core.config.outputReserve)
         _ = close(region.releaseFile())
         worker.renew(region)
         worker.pid = 1
-        let inbox = pool.input.inbox(slot)
+        let inbox = core.input.inbox(slot)
         inbox.pointee = mapb_inbox()
-        pool.tell(worker, .setup(function, nil))
+        pool.core.with { $0.tell(worker, .setup(function, nil)) }
         worker.initialRequests = worker.inFlight
-        pool.publish()
+        core.followUp()
     }
 
     func submit(_ input: inout Bytes) throws {
@@ -59,19 +62,15 @@ final class FuzzPool {
         config.deliver = UInt32(input.byte() & 7)
         config.ordered = input.byte() & 1 != 0
         let items = Items.strided(nil, count: UInt64(input.byte()), stride: 0, size: 0)
-        let job = pool.submit(function, config, try pool.prepare(items))
         nextHandle += 16
-        job.handle = nextHandle
-        pool.jobs[job.handle] = job
-        pool.launch(job)
-        jobs.append(job)
+        jobs.append(try pool.submit(function.id, config, try pool.prepare(items), handle: nextHandle))
     }
 
     /// The worker dies, in a way of the input's choice, and another takes its place.
     func end(_ slot: Int, _ status: Int32) throws {
-        guard pool.workers[slot].isAlive else { return }
-        pool.died(pool.workers[slot], .status(status))
-        demand(!pool.workers[slot].isAlive, "a dead worker lives")
+        guard core.workers[slot].isAlive else { return }
+        pool.core.with { $0.died(core.workers[slot], .status(status)) }
+        demand(!core.workers[slot].isAlive, "a dead worker lives")
         if function.failure == nil { try start(slot) }
     }
 
@@ -109,14 +108,14 @@ final class FuzzPool {
     /// Ends everything, and sees that each item has ended once.
     func finish() throws {
         for job in jobs where !job.isDone {
-            pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_now())
+            pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_now()) }
         }
         for slot in 0..<2 { try end(slot, SIGKILL) }
         for job in jobs {
             demand(job.isDone && job.ended == job.total && job.running == 0, "an item has not ended")
             read(job)
-            pool.release(job)
+            pool.core.with { $0.release(job) }
         }
-        demand(pool.jobs.isEmpty, "a released job is still there")
+        demand(core.jobs.isEmpty, "a released job is still there")
     }
 }

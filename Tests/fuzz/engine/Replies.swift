@@ -8,7 +8,7 @@ import Glibc
 private struct Liar {
     let fuzz: FuzzPool
     let slot: Int
-    var worker: Worker { fuzz.pool.workers[slot] }
+    var worker: Worker { fuzz.core.workers[slot] }
 
     /// A reply as it should be to the next request that has none, with results of `size` bytes each, or a table.
     func answer(_ input: inout Bytes) {
@@ -43,7 +43,7 @@ private struct Liar {
     private var cursor: UInt64 {
         guard let region = worker.region, worker.answered > 0 else { return UInt64(MAPB_RESULTS_OFFSET) }
         let last = mapb_reply_at(region.base, worker.answered)!.pointee.wild_end
-        let request = mapb_request_at(fuzz.pool.input.inbox(slot), worker.answered + 1)!.pointee
+        let request = mapb_request_at(fuzz.core.input.inbox(slot), worker.answered + 1)!.pointee
         if request.flags & MAPB_SET_WILD.rawValue != 0 { return request.wild_base }
         return last >= UInt64(MAPB_RESULTS_OFFSET) && last <= region.size ? last : UInt64(MAPB_RESULTS_OFFSET)
     }
@@ -131,17 +131,17 @@ public func fuzzReplies(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
             case 8: try fuzz.end(liar.slot, Int32(input.byte()) << 8 | Int32(input.byte() & 1) * 11)
             case 9: if let job = fuzz.jobs.last { fuzz.read(job) }
             case 10:
-                if let job = fuzz.jobs.first { _ = job.progress(now: mapb_now(), partial: fuzz.pool.partial(of: job)) }
-            case 11: fuzz.pool.checkTimes(mapb_now() + Int64(input.byte()) * 1_000_000_000)
-            case 12: fuzz.pool.takeBackIfDue(mapb_now() + 1_000_000_000)
+                if let job = fuzz.jobs.first { _ = job.progress(now: mapb_now(), partial: fuzz.core.partial(of: job)) }
+            case 11: fuzz.pool.core.with { $0.checkTimes(mapb_now() + Int64(input.byte()) * 1_000_000_000) }
+            case 12: fuzz.pool.core.with { $0.takeBackIfDue(mapb_now() + 1_000_000_000) }
             case 13:
                 if let job = fuzz.jobs.last {
-                    fuzz.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_now())
+                    fuzz.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_now()) }
                 }
-            default: fuzz.pool.pump()
+            default: fuzz.core.pump()
             }
-            if op & 64 != 0 { fuzz.pool.pump() }
-            for slot in 0..<2 where fuzz.pool.workers[slot].state == .dying { try fuzz.end(slot, SIGKILL) }
+            if op & 64 != 0 { fuzz.core.pump() }
+            for slot in 0..<2 where fuzz.core.workers[slot].state == .dying { try fuzz.end(slot, SIGKILL) }
             fuzz.check()
         }
         try fuzz.finish()

@@ -1,0 +1,50 @@
+// Locks, and what lies behind them.
+//
+// `Guarded` is the only way to the state behind a lock, so that the compiler holds the rule which a comment cannot: who has not taken the
+// lock has no name for what it guards. It, the bare lock and `Cells` are the types whose safety between threads rests on
+// something that the compiler cannot see.
+
+import CMapBridge
+
+/// A mutual exclusion lock of this process, fair to those who wait long: mapb_wait.h. Not to be taken twice by one thread.
+@safe final class Lock: @unchecked Sendable {
+    private let word: UnsafeMutablePointer<mapb_lock>
+
+    init() {
+        unsafe word = .allocate(capacity: 1)
+        unsafe word.initialize(to: mapb_lock(state: 0, hungry: 0))
+    }
+
+    func lock() { unsafe mapb_lock_take(word) }
+    func unlock() { unsafe mapb_lock_leave(word) }
+
+    deinit { unsafe word.deallocate() }
+}
+
+/// A state that threads share, and its lock.
+final class Guarded<State>: @unchecked Sendable {
+    private let lock = Lock()
+    private var state: State
+
+    init(_ state: State) { self.state = state }
+
+    /// Runs `body` with the lock held.
+    @inline(__always)
+    func with<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        return try body(&state)
+    }
+}
+
+/// A few values at a place that stays: words that threads sleep on or read without a lock. Who writes which, and when, its user says.
+@safe final class Cells<Value: BitwiseCopyable>: @unchecked Sendable {
+    let first: UnsafeMutablePointer<Value>
+
+    init(_ count: Int, _ value: Value) {
+        unsafe first = .allocate(capacity: count)
+        unsafe first.initialize(repeating: value, count: count)
+    }
+
+    deinit { unsafe first.deallocate() }
+}

@@ -1,0 +1,189 @@
+// From jobs to workers: which job, how many items, and the request that says so.
+
+import CMapBridge
+
+extension Core {
+    /// Gives ranges to every worker that has room.
+    func assign() {
+        guard !work.isEmpty, failure == nil, errands.goneZygote == nil else { return }
+        let draining = life.stage == .closing
+        let now = mapb_now()
+        if table.busy.isEmpty { table.slowStart.calm(0) }
+        while table.available > 0, let job = work.first() {
+            spread(job, draining: draining, now: now)
+            if job.waiting == 0 || job.room(draining: draining) == 0 {
+                // It comes again when it has something to give: queueForWork.
+                work.removeFirst()
+            } else if canRun(job) {
+                // What a job could still give comes before what later ones have.
+                break
+            } else {
+                work.parkFirst()
+            }
+        }
+        if work.isEmpty { table.slowStart.calm(table.busy.count) }
+        if table.slowStart.holds { engineMustWake(by: table.slowStart.growsAt) }
+    }
+
+    private func canRun(_ job: Job) -> Bool { table.hasAvailable { takes($0, job) } }
+
+    /// A worker has room again, or has learned a function: jobs that nobody could run may run.
+    func unpark(for worker: Worker) {
+        guard work.hasParked, worker.takesWork, worker.backlog.isEmpty, !worker.isSpent else { return }
+        work.unpark { worker.isPrepared($0) }
+    }
+
+    /// Spreads a job's ranges: those who have nothing first, then round by round.
+    private func spread(_ job: Job, draining: Bool, now: Int64) {
+        let workers = table.available
+        let isParallel = workers > 1 && fixed.usable > 1 && job.isLong
+        var from = 0
+        while let load = table.lowestLoad(from: from) {
+            let size = rangeSize(job, workers: workers)
+            guard load < depth(job, size, workers: workers) else { return }
+            var next = table.firstAvailable(holding: load)
+            while let slot = next {
+                if load == 0 && !table.slowStart.allows(table.busy.count) {
+                    table.slowStart.held(now)
+                    break
+                }
+                let worker = table[slot]
+                let gave =
+                    takes(worker, job) && giveRange(worker, job, size, isParallel, draining: draining, now: now)
+                if !gave && (job.waiting == 0 || job.room(draining: draining) == 0) { return }
+                next = table.nextAvailable(holding: load, after: slot)
+            }
+            from = load + 1
+        }
+    }
+
+    private func takes(_ worker: Worker, _ job: Job) -> Bool {
+        guard worker.takesWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty, !worker.isSpent else {
+            return false
+        }
+        return !(worker.isBusy && worker.region!.isStretched)
+    }
+
+    /// False when the job has nothing more to give now.
+    private func giveRange(
+        _ worker: Worker, _ job: Job, _ size: UInt64, _ isParallel: Bool, draining: Bool, now: Int64
+    ) -> Bool {
+        var most = min(size, job.room(draining: draining))
+        if config.itemsPerWorker > 0 {
+            most = min(most, max(1, config.itemsPerWorker - min(config.itemsPerWorker, worker.itemsGiven)))
+        }
+        guard let range = job.take(most) else { return false }
+        worker.itemsGiven += range.count
+        if job.config.wants(MAPE_DELIVER_PROGRESS) { touch(job) }
+        give(worker, .range(job, range), now: now, flags: isParallel ? MAPB_SPREAD.rawValue : 0)
+        return true
+    }
+
+    /// How many ranges a worker may hold: enough for Policy.queueTime, fewer when there is little left, so that workers finish
+    /// together.
+    private func depth(_ job: Job, _ size: UInt64, workers: Int) -> Int {
+        guard job.itemTime > 0 else { return 1 }
+        let time = max(1, job.itemTime * Double(size))
+        if time > Policy.longRange { return 1 }
+        // With less than a range for each worker left, what one holds waiting another could do now.
+        if time > Double(Policy.queueTime) && job.waiting <= size * UInt64(workers) { return 1 }
+        return max(Policy.depth, min(Int(MAPB_RING) - 8, Int(Double(Policy.queueTime) / time) + 1))
+    }
+
+    /// Items per request: about Policy.rangeTime, and no more than half of a worker's fair share of what is left, unless that is hardly
+    /// worth a message (Policy.shortRange). A job with a chunk gets as many whole ranges of that size in one request, and one until its time is known.
+    private func rangeSize(_ job: Job, workers: Int) -> UInt64 {
+        let chunk = min(job.config.chunk, Policy.largestRange)
+        guard job.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }
+        let workers = min(workers, table.slowStart.limit)
+        func items(in time: Int64) -> UInt64 {
+            UInt64(max(1, min(Double(Policy.largestRange), Double(time) / job.itemTime)))
+        }
+        let size = max(fairShare(job, workers, items(in: Policy.rangeTime)), items(in: Policy.shortRange))
+        return chunk > 0 ? max(1, size / chunk) * chunk : size
+    }
+
+    private func fairShare(_ job: Job, _ workers: Int, _ most: UInt64) -> UInt64 {
+        max(1, min(most, job.waiting / UInt64(workers * 2)))
+    }
+
+    /// Gives a request that is no range; it waits when the inbox is full.
+    func tell(_ worker: Worker, _ work: Assignment.Work) {
+        if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty && !worker.isTrimming {
+            give(worker, work, now: mapb_now())
+        } else {
+            worker.backlog.append(work)
+        }
+    }
+
+    /// Gives what has waited for room in the inbox.
+    func sendBacklog(_ worker: Worker) {
+        guard !worker.backlog.isEmpty, !worker.isTrimming else { return }
+        while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() {
+            give(worker, work, now: mapb_now())
+        }
+    }
+
+    /// Puts a request into a worker's inbox. It is seen once published.
+    private func give(_ worker: Worker, _ work: Assignment.Work, now: Int64, flags: UInt32 = 0) {
+        let ticket = worker.published + 1
+        var request = mapb_request()
+        var step: UInt64 = 0
+        request.ticket = ticket
+        request.flags = flags
+        switch work {
+        case .range(let job, let range):
+            request.kind = MAPB_REQUEST_RANGE.rawValue
+            request.record = job.record.offset
+            request.first = range.first
+            request.count = UInt32(range.count)
+            step = job.rangeStep(range)
+            request.step = step == range.count ? 0 : UInt32(step)
+        case .setup(let function, let globals):
+            request.kind = MAPB_REQUEST_SETUP.rawValue
+            request.record = function.record.offset
+            request.first = globals?.block.offset ?? 0
+        case .cleanup(let function, let globals):
+            request.kind = MAPB_REQUEST_CLEANUP.rawValue
+            request.record = function.record.offset
+            request.first = globals?.block.offset ?? 0
+        case .module(let module):
+            request.kind = MAPB_REQUEST_MODULE.rawValue
+            request.record = module.pathOffset
+            request.first = module.fileOffset
+        case .exit:
+            request.kind = MAPB_REQUEST_EXIT.rawValue
+        }
+        worker.region!.direct(&request, ticket: ticket, idle: !worker.isBusy)
+        if !worker.isBusy {
+            worker.seenSince = now
+            worker.progressSince = now
+        }
+        worker.note(Assignment(ticket: ticket, work: work, step: step))
+        let inbox = unsafe input.inbox(worker.slot)
+        unsafe UnsafeMutablePointer(mutating: mapb_request_at(inbox, ticket)!).pointee = request
+    }
+
+    /// Makes what was given visible, and wakes workers that sleep.
+    func publish() {
+        while let worker = table.nextToPublish() {
+            let inbox = unsafe input.inbox(worker.slot)
+            guard worker.region != nil, unsafe mapb_peek(&inbox.pointee.tail) != worker.published else { continue }
+            unsafe mapb_store(&inbox.pointee.tail, worker.published)
+            mapb_fence()
+            if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
+                unsafe mapb_wake_futex(&inbox.pointee.tail)
+                doorbell.wokeSleeper = true
+            }
+            if worker.limit(config) != .max {
+                engineMustWake(by: later(worker.seenSince, by: worker.limit(config) / 4))
+            }
+        }
+    }
+
+    /// Puts a job among those that have items to give now, if it has.
+    func queueForWork(_ job: Job) {
+        guard job.waiting > 0, job.room(draining: life.stage == .closing) > 0 else { return }
+        work.add(job)
+    }
+}

@@ -1,0 +1,121 @@
+// What the pool does with the account of a death: names the item, and has it saved.
+
+import CMapBridge
+
+extension Core {
+    /// What a worker was doing when it died, in words.
+    func whatItWasOn(_ worker: Worker) -> String {
+        guard let region = worker.region, let head = worker.given.first else { return "it had nothing to do" }
+        switch head.work {
+        case .range(let job, let range):
+            let function = "function \"\(job.function.name)\", "
+            var suspects = range
+            switch head.point(region.mark) {
+            case .before, .end: return function + "job \(job.sequence), before its next item"
+            case .item(let item): return function + self.item(range.first + item, job)
+            case .range(let start, let count): suspects = ItemRange(first: range.first + start, count: count)
+            case .anywhere, .nonsense: break
+            }
+            if suspects.count == 1 { return function + item(suspects.first, job) }
+            let last = suspects.first &+ suspects.count &- 1
+            return function + "one of the items \(suspects.first) to \(last) of job \(job.sequence)"
+        case .setup(let function, _): return "setup of \"\(function.name)\""
+        case .cleanup(let function, _): return "cleanup of \"\(function.name)\""
+        case .module(let module): return "loading the module \"\(printable(module.path.bytes))\""
+        case .exit: return "exiting"
+        }
+    }
+
+    private func item(_ index: UInt64, _ job: Job) -> String { "item \(index) of job \(job.sequence)" }
+
+    /// The outcome of an item that is blamed for a death: with its name, and all that is known of the crash. Saves the item, if that is
+    /// wanted.
+    func named(_ outcome: Outcome, _ job: Job, _ index: UInt64) -> Outcome {
+        guard job.ending == nil, let death = outcome.death else { return outcome }
+        let what = "function \"\(job.function.name)\", \(item(index, job))"
+        let lines = death.lines(what)
+        save(death, outcome, job, index, lines)
+        let text: String
+        if outcome.state == MAPE_ITEM_CRASHED {
+            text = unsafe String(cString: outcome.text.bytes) + ", \(what)"
+        } else {
+            text = unsafe String(cString: outcome.text.bytes)
+        }
+        return Outcome(
+            outcome.state, outcome.cause, code: outcome.code, text, death: death,
+            crash: Crash(death, function: job.function.id, lines))
+    }
+
+    private func save(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String) {
+        guard let folder = fixed.crashFolder, errands.crashFiles.takesMore else { return }
+        let file: (CrashFile, CrashBytes)
+        do {
+            file = try crashFile(death, outcome, job, index, lines)
+        } catch {
+            log(MAPE_LOG_WARNING, "\(item(index, job)) is not saved: \(error.message)")
+            return
+        }
+        errands.crashFiles.add(file.0, file.1, item: item(index, job), worker: death.pid)
+        if errands.crashFiles.isFull {
+            log(MAPE_LOG_INFO, "no more items are saved in \"\(folder.path)\": a pool saves \(Policy.crashFiles)")
+        }
+        // Written by the engine thread, outside the lock; it is this one but in tests.
+        engineMustWake(by: mapb_now())
+    }
+
+    /// Everything that is needed to run the item again. The bytes of the input memory are held: the job may be gone when they are written.
+    private func crashFile(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String)
+        throws(MapError) -> (CrashFile, CrashBytes)
+    {
+        let record = unsafe input.at(job.record.offset, as: mapb_job.self).pointee
+        let function = unsafe input.at(job.function.record.offset, as: mapb_function.self).pointee
+        var span = mapb_span(offset: record.base &+ index &* record.stride, size: record.size)
+        if record.spans != 0 {
+            unsafe span = input.at(record.spans, as: mapb_span.self)[Int(index & record.span_mask)]
+        }
+        let sizes = span.size + function.data_size + (job.globals?.bytes ?? 0)
+        guard sizes <= Policy.crashFileBytes else {
+            throw MapError(
+                MAPE_E_OVERFLOW,
+                "its input, the function's data and the globals have \(sizes) bytes, more than the \(Policy.crashFileBytes) of a crash file"
+            )
+        }
+        func text(_ offset: UInt64) -> UserText { unsafe UserText(input.at(offset, as: CChar.self)) }
+        func code(_ place: mapb_place) -> CrashFile.Code { .init(place, text: text) }
+
+        var file = CrashFile()
+        file.report = lines
+        file.functionName = job.function.name
+        file.folder = zygote.flatMap { readLink("/proc/\($0.pid)/cwd") } ?? ""
+        file.index = index
+        file.job = job.sequence
+        file.items = job.total
+        file.chunk = job.config.chunk
+        file.worker = UInt64(death.worker)
+        file.workerPid = UInt64(UInt32(bitPattern: death.pid))
+        file.hostPid = UInt64(UInt32(bitPattern: mapb_process_id()))
+        file.signal = UInt64(UInt32(bitPattern: death.signal))
+        file.state = UInt64(outcome.state.rawValue)
+        file.function = UInt64(function.id)
+        file.isRange = function.is_range != 0
+        file.hasSpans = record.spans != 0
+        file.stride = record.stride
+        file.memoryLimit = config.memoryLimit
+        file.inputOffset = span.offset & 4095
+        file.run = code(function.run)
+        file.setup = code(function.setup)
+        file.cleanup = code(function.cleanup)
+        file.hasData = function.data != 0
+        file.dataIsPointer = function.data_is_pointer != 0
+        file.modules = config.modules
+        file.environmentSet = config.environmentSet
+        file.environmentUnset = config.environmentUnset
+        let hasData = !file.dataIsPointer && function.data_size > 0
+        job.pinInput()
+        let bytes = CrashBytes(
+            job: job, block: job.stream?.hold(index), input: Extent(offset: span.offset, count: span.size),
+            data: hasData ? Extent(offset: function.data, count: function.data_size) : nil,
+            globals: job.globals?.values ?? [])
+        return (file, bytes)
+    }
+}

@@ -1,0 +1,110 @@
+// Time limits. A worker is watched by what it does, not by what it says: its word `current` and its replies have to move on.
+
+import CMapBridge
+
+extension Worker {
+    /// How long what it is doing may take without a step: nanoseconds, Int64.max: no limit.
+    func limit(_ config: PoolConfig) -> Int64 {
+        guard state != .dying, let head = given.first else { return .max }
+        switch head.work {
+        case .range(let job, _): return job.ending != nil ? config.grace : job.config.itemTimeout
+        case .setup, .module: return config.setupTimeout
+        case .cleanup, .exit: return config.cleanupTimeout
+        }
+    }
+}
+
+extension Core {
+    /// Acts on every limit that has passed.
+    func checkTimes(_ now: Int64) {
+        if now >= loadDeadline { zygoteDied("took more than \(config.setupTimeout / 1_000_000) ms") }
+        for slot in table.busy where table[slot].isAlive { checkTime(table[slot], now) }
+        while let job = clock.jobs.popDue(now) { checkTime(job, now) }
+        refill(now)
+    }
+
+    private func checkTime(_ job: Job, _ now: Int64) {
+        if job.isDone { return }
+        if job.ending == nil && now >= job.deadline {
+            let text = "the job ran longer than its timeout of \(job.config.jobTimeout / 1_000_000) ms"
+            end(job, Outcome(MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_JOB_TIMEOUT, text), now: now)
+        }
+        if job.config.wants(MAPE_DELIVER_PROGRESS) && now - job.lastProgress >= job.config.progressInterval {
+            let fraction = job.progress(now: now, partial: partial(of: job)).fraction
+            if fraction != job.lastFraction {
+                job.progressDue = true
+            }
+        }
+        touch(job)
+    }
+
+    /// Sees to it that a job is looked at when its time is over, and, while its items run, in its interval of progress.
+    func watchTimes(of job: Job) {
+        var time = job.ending == nil ? job.deadline : .max
+        if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 {
+            time = min(time, later(mapb_now(), by: job.config.progressInterval))
+        }
+        guard time < job.clockTime else { return }
+        clock.jobs.set(job, by: time)
+        engineMustWake(by: time)
+    }
+
+    private func checkTime(_ worker: Worker, _ now: Int64) {
+        let limit = worker.limit(config)
+        // One that is not forked yet has nothing to show: its zygote may be loading libraries.
+        guard limit != .max, worker.pid != 0, let region = worker.region, let head = worker.given.first else { return }
+        let word = region.mark.word
+        if word != worker.seenWord {
+            worker.seenWord = word
+            worker.seenSince = now
+            return
+        }
+        var since = worker.seenSince
+        var verdict = Verdict.timeout
+        if case .range(let job, _) = head.work, job.ending != nil {
+            since = job.endingSince
+            verdict = .cancel
+        }
+        if now - since >= limit {
+            log(
+                MAPE_LOG_WARNING,
+                "worker \(worker.slot) (pid \(worker.pid)) is killed: no progress for \((now - since) / 1_000_000) ms")
+            if worker.state == .stopping { life.cleanupsWereKilled = true }
+            kill(worker, verdict)
+        }
+    }
+
+    /// When to look again at the latest.
+    func nextDeadline(_ now: Int64) -> Int64 {
+        var next = loadDeadline
+        if (life.stage == .running || life.stage == .closing) && failure == nil {
+            for slot in table.empty where table[slot].retryAt > now { next = min(next, table[slot].retryAt) }
+        }
+        for slot in table.busy {
+            let limit = table[slot].limit(config)
+            if limit == .max { continue }
+            // A quarter of the limit: so late is a worker's last step noticed at most.
+            next = min(next, later(now, by: max(1_000_000, limit / 4)))
+        }
+        next = min(next, max(now, clock.jobs.next), table.slowStart.growsAt)
+        return next == .max ? next : min(next, now &+ Policy.longestTick)
+    }
+
+    /// What running items have told of themselves, in items.
+    func partial(of job: Job) -> Double {
+        var sum = 0.0
+        if job.running == 0 { return 0 }
+        for slot in table.busy {
+            let worker = table[slot]
+            guard let region = worker.region, let head = worker.given.first,
+                case .range(let its, _) = head.work,
+                its === job
+            else { continue }
+            let point = head.point(region.mark)
+            sum += Double(point.finished)
+            let told = unsafe Double(bitPattern: mapb_load(&region.outbox.pointee.fraction))
+            if told > 0 && told <= 1 { sum += told * Double(point.running) }
+        }
+        return sum
+    }
+}

@@ -1,0 +1,227 @@
+// Deaths of workers, told by the zygote. Carries out what Postmortem finds of ranges, and counts deaths in starts, setups and modules.
+
+import CMapBridge
+
+extension Core {
+    /// SIGKILL to a worker and its group; why decides how its item ends.
+    func kill(_ worker: Worker, _ verdict: Verdict) {
+        guard worker.isAlive, worker.state != .dying else { return }
+        worker.verdict = verdict
+        worker.state = .dying
+        figures.workersKilled += 1
+        sendKill(worker)
+    }
+
+    func sendKill(_ worker: Worker) {
+        var message = mapb_control()
+        message.kind = MAPB_CONTROL_KILL.rawValue
+        message.slot = UInt32(worker.slot)
+        message.generation = worker.generation
+        zygote?.send(message)
+    }
+
+    func hostile(_ worker: Worker, _ what: String) {
+        log(MAPE_LOG_ERROR, "worker \(worker.slot) (pid \(worker.pid)) is killed: \(what)")
+        kill(worker, .hostile(what))
+    }
+
+    /// A worker is gone: takes what it had finished, blames, runs the rest elsewhere, and starts another.
+    func died(_ worker: Worker, _ loss: Loss) {
+        var now = mapb_now()
+        let verdict = worker.verdict
+        let before = worker.state
+        var isBelieved = true
+        if case .some(.hostile) = verdict { isBelieved = false }
+        if isBelieved {
+            takeReplies(worker, &now)
+            takeMessages(worker)
+        }
+        now = mapb_now()
+        worker.death = Death(worker, loss)
+        defer { worker.death = nil }
+        closePipes(worker)
+        let expected: Bool
+        if case .some(.shutdown) = verdict {
+            expected = true
+        } else {
+            expected = before == .stopping && isExiting(worker)
+        }
+        let wasStarting = before == .starting || (before == .dying && worker.answered < UInt64(worker.initialRequests))
+        if !expected {
+            figures.workersDied += 1
+            brake.lastDeath = worker.death!.text
+            if wasStarting, isSandboxed, case .status(let status) = loss, status & 0x7f == 0,
+                let step = unsafe mapb_sandbox_failed(status >> 8)
+            {
+                brake.lastDeath += unsafe ": its sandbox could not be entered: " + String(cString: step)
+            }
+            if worker.death!.report == nil { log(MAPE_LOG_WARNING, brake.lastDeath) }
+        }
+        if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
+        let mark = worker.region?.mark ?? BlameMark(0)
+        var inSetup = false
+        var isHead = true
+        while let assignment = worker.given.popFirst() {
+            switch assignment.work {
+            case .range(let job, let range):
+                if isHead {
+                    lostRange(assignment, job, range, worker, mark, loss, now)
+                } else {
+                    putBack(range, job, now)
+                }
+                touch(job)
+            case .setup(let function, _):
+                // One zygote takes many setups with it, and none of them is to blame.
+                if isHead && !expected && !loss.isZygote, let stage = mark.stage(in: assignment.ticket) {
+                    inSetup = true
+                    lostInSetup(function, stage, verdict, loss, worker.death, now)
+                }
+            case .module(let module):
+                if isHead && !expected && !loss.isZygote && mark.isOn(assignment.ticket) {
+                    inSetup = true
+                    let (isTimeout, how) = manner(verdict, loss, worker.death)
+                    lostInModule(module, isTimeout, how)
+                }
+            case .cleanup, .exit: break
+            }
+            isHead = false
+        }
+        dropRegion(worker)
+        worker.state = .none
+        worker.pid = 0
+        worker.retryAt = now
+        if case .zygote = loss { return }
+        if wasStarting && !expected {
+            if !inSetup { startFailed(worker, brake.lastDeath, isFork: false) }
+            worker.failedStarts += 1
+            worker.retryAt = now + Policy.restartPause << Int64(min(worker.failedStarts - 1, Policy.restartDoublings))
+        }
+        touched.places = true
+        touched.wakes = true
+    }
+
+    private func isExiting(_ worker: Worker) -> Bool {
+        guard let head = worker.given.first else { return true }
+        if case .exit = head.work { return true }
+        return false
+    }
+
+    /// The range that a worker was on when it died.
+    private func lostRange(
+        _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ mark: BlameMark, _ loss: Loss,
+        _ now: Int64
+    ) {
+        let lost = RangeLoss(
+            range: range, point: assignment.point(mark), loss: loss, verdict: worker.verdict,
+            hasMovedOn: mark.word != worker.seenWord, hasWorked: worker.answered > UInt64(worker.initialRequests),
+            isJobEnding: job.ending != nil)
+        var finding = postmortem(lost)
+        if !keepFinished(finding.keep, worker, assignment, job, range, now) {
+            finding = postmortem(lost, isRecorded: false)
+        }
+        for part in finding.parts {
+            switch part {
+            case .requeue(let range): putBack(range, job, now)
+            case .blame(let item, let manner): blame(job, item, manner, loss, worker.death, now)
+            }
+        }
+    }
+
+    /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
+    private func keepFinished(
+        _ count: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ now: Int64
+    ) -> Bool {
+        if count == 0 { return true }
+        let region = worker.region!
+        let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
+        // The region takes no more ranges, so what this one used need not be known exactly, and is not given back.
+        let start = UInt64(MAPB_RESULTS_OFFSET)
+        let nothing = Extent(offset: 0, count: 0)
+        let bounds = Used(hole: nothing, wild: Extent(offset: start, count: region.size - start))
+        let kept = Used(hole: nothing, wild: nothing)
+        return reply.ticket == assignment.ticket
+            && record(reply, count, bounds, job, range, region, now, keeping: kept) == nil
+    }
+
+    /// How an item ends that is to blame for the death of its worker, if it is not run again.
+    private func outcome(_ manner: Finding.Manner, _ job: Job, _ loss: Loss, _ death: Death?) -> Outcome {
+        switch manner {
+        case .lost, .lostWithZygote: loss.outcome(death)
+        case .timedOut:
+            Outcome(
+                MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
+                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms", death: death)
+        case .overwrote:
+            Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory")
+        }
+    }
+
+    /// An item is to blame for the death of its worker: it runs again, when it has attempts left.
+    private func blame(
+        _ job: Job, _ item: UInt64, _ manner: Finding.Manner, _ loss: Loss, _ death: Death?, _ now: Int64
+    ) {
+        let outcome = named(outcome(manner, job, loss, death), job, item)
+        func end(_ outcome: Outcome) {
+            job.end(Segment(first: item, count: 1, outcome: outcome), ok: 0, failed: 0, now: now)
+        }
+        if manner == .timedOut {
+            end(outcome)
+            return
+        }
+        if let ending = job.ending {
+            end(ending)
+            return
+        }
+        let again = ItemRange(first: item, count: 1, searched: true)
+        if manner == .lostWithZygote {
+            let times = (job.suspicions[item] ?? 0) + 1
+            job.suspicions[item] = times
+            if times < Policy.suspicion {
+                putBack(again, job, now)
+                return
+            }
+        }
+        let times = (job.crashes[item] ?? 0) + 1
+        job.crashes[item] = times
+        if times < job.config.attempts && manner != .lostWithZygote { putBack(again, job, now) } else { end(outcome) }
+    }
+
+    /// How a worker ended that was loading or in a setup, and whether that took too long.
+    private func manner(_ verdict: Verdict?, _ loss: Loss, _ death: Death?) -> (isTimeout: Bool, how: String) {
+        if case .timeout = verdict {
+            return (true, "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms")
+        }
+        return (false, death?.report.map { "was ended by \($0.summary)" } ?? loss.text)
+    }
+
+    private func lostInSetup(
+        _ function: Function, _ stage: BlameMark.Stage, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
+    ) {
+        let (isTimeout, what) = manner(verdict, loss, death)
+        if case .loading(let place) = stage, let library = function.placed[place] {
+            lostInLoad(library, isTimeout, what, now)
+            return
+        }
+        let deaths = function.countSetupDeath()
+        if deaths >= config.restarts || isTimeout {
+            giveUp(
+                function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
+                "setup of \"\(function.name)\": its worker \(what)"
+                    + (isTimeout ? "" : ", \(deaths) times in a row"), now)
+        }
+    }
+
+    /// No worker can run this function: its items end as failed.
+    func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64) {
+        guard function.failure == nil else { return }
+        let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
+        function.fail(outcome)
+        log(MAPE_LOG_ERROR, why.description)
+        for job in jobs.all where job.function === function && !job.isDone {
+            job.endWaiting(outcome, now: now)
+            work.remove(job)
+            touch(job)
+        }
+        touched.wakes = true
+    }
+}

@@ -1,0 +1,139 @@
+// What the host hears: which events come next, and what becomes of them once they were told.
+
+import CMapBridge
+
+/// Events made ready under the lock, to be told outside it.
+enum Ready {
+    case message(PoolMessage)
+    /// Items of one segment, from `offset` on; and the job's crashes, which change under the lock as workers die.
+    case items(Job, Segment, place: Int, offset: UInt64, count: UInt64, crashes: [UInt64: UInt32])
+    case progress(Job, mape_progress)
+    case done(Job, mape_progress)
+}
+
+/// What a dispatch is telling.
+final class Telling {
+    let ready: Ready
+    init(_ ready: Ready) { self.ready = ready }
+}
+
+extension Core {
+    func queueForDelivery(_ job: Job) {
+        if job.isDone && job.ownsItself && !job.isReleased && !job.config.wants(MAPE_DELIVER_DONE)
+            && job.undelivered == 0
+        {
+            release(job)
+            return
+        }
+        if !job.isReleased && job.hasEvents {
+            events.enqueue(job)
+            touched.wakes = true
+        }
+    }
+
+    /// The next events, at most `limit` items; nil when there are none. Nothing is taken yet but messages.
+    func nextReady(_ limit: UInt64) -> Ready? {
+        if let message = events.takeMessage() { return .message(message) }
+        while let job = events.firstJob {
+            if job.progressDue {
+                job.progressDue = false
+                if job.config.wants(MAPE_DELIVER_PROGRESS) && !job.isDone {
+                    let now = mapb_now()
+                    let progress = job.progress(now: now, partial: partial(of: job))
+                    job.lastProgress = now
+                    job.lastFraction = progress.fraction
+                    events.rotate()
+                    return .progress(job, progress)
+                }
+            }
+            if let place = job.deliverable.first, let segment = job.segments[place] {
+                let count = min(limit, segment.count - job.deliverOffset)
+                return .items(
+                    job, segment, place: place, offset: job.deliverOffset, count: count, crashes: job.crashes)
+            }
+            if job.doneIsDue {
+                job.doneDelivered = true
+                events.rotate()
+                return .done(job, job.progress(now: mapb_now(), partial: 0))
+            }
+            events.rotate()
+        }
+        return nil
+    }
+
+    /// The first `count` items that were ready have been told.
+    private func told(_ job: Job, place: Int, _ count: UInt64, keepHeld: Bool) {
+        if job.isReleased { return }
+        job.undelivered -= count
+        job.deliverOffset += count
+        if let segment = job.segments[place], job.deliverOffset == segment.count {
+            _ = job.deliverable.popFirst()
+            job.deliverOffset = 0
+            if job.drops {
+                if keepHeld {
+                    events.held = HeldSegment(job: job, place: place, dropsAfter: true)
+                } else {
+                    job.drop(place)
+                }
+            }
+        }
+        events.rotate()
+        // The window may be open again.
+        if job.drops {
+            touch(job)
+        }
+    }
+
+    /// Lets go of the segment that the host was looking at.
+    func letGoOfHeld() {
+        events.heldMessage = nil
+        guard let held = events.held else { return }
+        events.held = nil
+        if let orphan = held.orphan {
+            held.job.discard(orphan)
+        } else if held.dropsAfter && !held.job.isReleased {
+            held.job.drop(held.place)
+        }
+    }
+
+    /// What was told is done with. Returns how many events it was.
+    func finish(_ telling: Telling, told count: UInt64) -> Int64 {
+        switch telling.ready {
+        case .message, .progress: return 1
+        case .done(let job, _):
+            if job.ownsItself && !job.isReleased { release(job) }
+            return 1
+        case .items(let job, _, let place, _, _, _):
+            told(job, place: place, count, keepHeld: false)
+            letGoOfHeld()
+            return Int64(count)
+        }
+    }
+
+    // MARK: - Pull
+
+    /// The next event, for mape_next_event.
+    func fetch() -> mape_event? {
+        var event = unsafe emptyEvent()
+        guard let ready = nextReady(1) else { return nil }
+        switch ready {
+        case .message(let message):
+            events.heldMessage = message
+            unsafe fillEvent(&event, message, config.context)
+        case .progress(let job, let progress):
+            unsafe fillEvent(&event, job, MAPE_EVENT_PROGRESS)
+            unsafe event.progress = progress
+        case .done(let job, let progress):
+            unsafe fillEvent(&event, job, MAPE_EVENT_DONE)
+            unsafe event.progress = progress
+            if job.ownsItself { release(job) }
+        case .items(let job, let segment, let place, let offset, _, _):
+            unsafe fillEvent(&event, job, MAPE_EVENT_ITEM)
+            unsafe segment.read(offset, into: &event.result)
+            unsafe event.index = segment.first + offset
+            unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
+            told(job, place: place, 1, keepHeld: true)
+        }
+        return unsafe event
+    }
+}

@@ -1,0 +1,156 @@
+// A job, from its submission to its release. It is born in one place: `submit`.
+
+import CMapBridge
+
+/// What is to become a job.
+struct Submission {
+    /// Its number.
+    let function: UInt32
+    let config: JobConfig
+    /// Nil: a stream, whose items come later.
+    let input: Prepared?
+    /// The host's name for it; 0: it has none, and the job releases itself.
+    let handle: UInt
+}
+
+extension Core {
+    func function(_ id: UInt32) throws(MapError) -> Function {
+        guard id > 0, Int(id) <= functions.count else {
+            throw MapError(MAPE_E_FUNCTION, "function \(id) is not registered with this pool")
+        }
+        return functions[Int(id) - 1]
+    }
+
+    /// Nil: the pool has to be started first.
+    func submitIfRunning(_ submission: Submission) throws(MapError) -> Job? {
+        try checkOpen()
+        guard life.stage == .running else { return nil }
+        let job = try submit(submission)
+        pump()
+        return job
+    }
+
+    /// Makes a job, whose items go to workers from now on. What is still to be copied of its input the caller copies: `filled`.
+    func submit(_ submission: Submission) throws(MapError) -> Job {
+        let function = try function(submission.function)
+        let stream: Stream?
+        let block: Block
+        if let input = submission.input {
+            block = input.block
+            stream = nil
+            write(input.record, of: function, to: block)
+        } else {
+            (block, stream) = try makeStream(function, window: submission.config.window)
+        }
+        figures.jobs += 1
+        let job = Job(
+            function: function, config: submission.config, sequence: jobs.next(),
+            total: submission.input?.total ?? 0, record: block, globals: globals, now: mapb_now())
+        job.stream = stream
+        if let input = submission.input { job.adopt(input.used) }
+        if let failure = function.failure { job.endWaiting(failure, now: mapb_now()) }
+        if let input = submission.input, let copying = input.copying, !job.isEnded {
+            job.copying = copying
+            job.ready = input.ready
+            job.pinInput()
+        }
+        jobs.add(job, handle: submission.handle)
+        touch(job)
+        return job
+    }
+
+    private func write(_ record: mapb_job, of function: Function, to block: Block) {
+        var record = record
+        record.function = function.id
+        record.globals = globals?.block.offset ?? 0
+        unsafe input.at(block.offset, as: mapb_job.self).pointee = record
+    }
+
+    private func makeStream(_ function: Function, window: UInt64) throws(MapError) -> (Block, Stream) {
+        // Twice the window: one slow item does not stop the others at once.
+        var capacity: UInt64 = 2
+        while capacity < window * 2 { capacity *= 2 }
+        let head = UInt64(MemoryLayout<mapb_job>.size)
+        let block = try input.take(head + capacity * UInt64(MemoryLayout<mapb_span>.stride))
+        var record = mapb_job()
+        record.spans = block.offset + head
+        record.span_mask = capacity - 1
+        write(record, of: function, to: block)
+        return (block, Stream(input: input, record: block, capacity: capacity))
+    }
+
+    /// Nothing came of what was prepared.
+    func discard(_ prepared: Prepared) {
+        input.give(prepared.block)
+        for buffer in prepared.used.list { letGo(buffer) }
+    }
+
+    /// More of a job's input is in place, up to item `end`. True while there is more to copy.
+    func filled(_ job: Job, to end: UInt64) -> Bool {
+        if !job.isEnded {
+            job.ready = end
+            touch(job)
+            if end < job.total { return true }
+        }
+        job.copying = nil
+        unpin(job)
+        return false
+    }
+
+    /// Ends a job: what has not begun ends now, what runs is told, and killed after the grace.
+    func end(_ job: Job, _ outcome: Outcome, now: Int64) {
+        guard !job.isDone, job.ending == nil else { return }
+        job.ending = outcome
+        jobs.ends()
+        job.endingSince = now
+        job.stream?.finish()
+        unsafe mapb_store32(&input.at(job.record.offset, as: mapb_job.self).pointee.cancel, 1)
+        job.endWaiting(outcome, now: now)
+        work.remove(job)
+        touch(job)
+        if job.running > 0 { engineMustWake(by: later(now, by: config.grace / 4)) }
+    }
+
+    func release(_ job: Job) {
+        job.isReleased = true
+        unsafe mapb_store32(fixed.releases.first, mapb_peek32(fixed.releases.first) &+ 1)
+        end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_now())
+        events.dequeue(job)
+        job.isQueuedForDelivery = false
+        dropResults(job)
+        touch(job)
+        scheduleTrim(mapb_now())
+    }
+
+    /// The results of a released job, but for what a running callback looks at.
+    private func dropResults(_ job: Job) {
+        if let held = events.held, held.job === job,
+            let segment = job.segments.indices.contains(held.place) ? job.segments[held.place] : nil
+        {
+            job.segments[held.place] = nil
+            events.held!.orphan = segment
+        }
+        job.dropAll()
+    }
+
+    /// Once every item has ended, its input is not needed; but by a thread that is still copying it.
+    func freeInput(_ job: Job) {
+        guard job.mayFreeInput() else { return }
+        job.stream?.close()
+        input.give(job.record)
+        for buffer in job.buffers { letGo(buffer) }
+    }
+
+    /// A thread that has pinned a job's input has done with it.
+    func unpin(_ job: Job) { if job.unpinInput() { freeInput(job) } }
+
+    func letGo(_ buffer: Buffer) {
+        if buffer.release() { input.give(buffer.block) }
+    }
+
+    /// The live buffer that holds a stretch of the input memory.
+    func buffer(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
+        if let buffer = registry.buffers.holding(offset, count) { return buffer }
+        throw .argument(name, "lies in the pool's memory, but not wholly inside a live mape_buffer")
+    }
+}

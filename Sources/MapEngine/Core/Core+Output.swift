@@ -1,0 +1,64 @@
+// What workers print, when config.output has it captured: two pipes per worker, read without waiting.
+
+import CMapBridge
+import Glibc
+
+extension Core {
+    /// Both pipes for a worker's standard output and error; returns the ends that go to it.
+    func openPipes(_ worker: Worker) throws(MapError) -> [Int32] {
+        var ends: [Int32] = []
+        for i in 0..<2 {
+            var pair: [Int32] = [-1, -1]
+            let why = unsafe mapb_pipe(&pair)
+            if why != 0 {
+                closePipes(worker)
+                for end in ends { close(end) }
+                throw .system("pipe2", why)
+            }
+            worker.pipes[i] = pair[0]
+            ends.append(pair[1])
+            _ = mapb_epoll_add(fixed.epoll.number, pair[0], EngineTag.pipe(worker.slot, i))
+        }
+        return ends
+    }
+
+    /// - Returns: whether there was something to read.
+    @discardableResult
+    func readPipe(_ worker: Worker, _ which: Int) -> Bool {
+        let file = worker.pipes[which]
+        guard file >= 0 else { return false }
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        let got = unsafe read(file, &bytes, bytes.count)
+        if got > 0 {
+            deliver(worker, which, worker.partial[which] + bytes[..<got], isLast: false)
+            return true
+        }
+        if got == 0 || (errno != EAGAIN && errno != EINTR) { closePipe(worker, which) }
+        return false
+    }
+
+    /// Makes an event of output. What ends inside a character waits for the rest of it, unless none is to come.
+    private func deliver(_ worker: Worker, _ which: Int, _ bytes: [UInt8], isLast: Bool) {
+        let whole = isLast ? bytes.count : wholeCharacters(bytes)
+        worker.partial[which] = Array(bytes[whole...])
+        guard whole > 0 else { return }
+        let text = CText(array: Array(bytes[..<whole]))
+        add(PoolMessage(isLog: false, code: Int32(which + 1), worker: Int32(worker.slot), text: text))
+    }
+
+    private func closePipe(_ worker: Worker, _ which: Int) {
+        deliver(worker, which, worker.partial[which], isLast: true)
+        mapb_epoll_remove(fixed.epoll.number, worker.pipes[which])
+        close(worker.pipes[which])
+        worker.pipes[which] = -1
+    }
+
+    /// Takes what is still in the pipes, and closes them.
+    func closePipes(_ worker: Worker) {
+        for which in 0..<2 {
+            var rounds = 0
+            while rounds < 64 && readPipe(worker, which) { rounds += 1 }
+            if worker.pipes[which] >= 0 { closePipe(worker, which) }
+        }
+    }
+}

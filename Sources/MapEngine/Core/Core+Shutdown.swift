@@ -1,0 +1,84 @@
+// The steps of a shutdown that the lock guards: see Pool+Shutdown.
+
+import CMapBridge
+
+/// What a call of mape_pool_shutdown finds.
+enum ShutdownBegin {
+    /// The pool runs, and this call is the first that ends it.
+    case begun
+    /// There are no processes: the pool is closed already.
+    case hasNotRun
+    case isDoneByAnother
+}
+
+extension Core {
+    /// Of several calls at once the strictest counts.
+    func beginShutdown(_ how: mape_shutdown, by end: Int64) -> ShutdownBegin {
+        if how == MAPE_SHUTDOWN_CANCEL { life.shutdownCancels = true }
+        life.shutdownEnd = min(life.shutdownEnd, end)
+        touched.wakes = true
+        guard isOpen else { return .isDoneByAnother }
+        guard life.stage == .running else {
+            life.stage = .closed
+            endAllJobs()
+            return .hasNotRun
+        }
+        life.stage = .closing
+        if how == MAPE_SHUTDOWN_CANCEL {
+            endAllJobs()
+        } else {
+            for job in jobs.all {
+                job.stream?.finish()
+                // The limit of what the host has not taken is lifted.
+                touch(job)
+            }
+        }
+        return .begun
+    }
+
+    /// Every item that has not ended ends as abandoned.
+    func endAllJobs() {
+        let outcome = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down")
+        let now = mapb_now()
+        for job in jobs.all { end(job, outcome, now: now) }
+    }
+
+    /// False: no worker was left.
+    func killAll() -> Bool {
+        let alive = workers.filter { $0.isAlive }
+        for worker in alive { kill(worker, .shutdown) }
+        return !alive.isEmpty
+    }
+
+    /// Nobody runs any more: what is left ends here. False: a cleanup had to be killed.
+    func endShutdown() -> Bool {
+        let now = mapb_now()
+        for worker in workers where worker.isAlive { died(worker, .status(9)) }
+        endAllJobs()
+        for job in jobs.all where !job.isDone { endByForce(job, now) }
+        life.stage = .closed
+        touched.wakes = true
+        return !life.cleanupsWereKilled
+    }
+
+    /// No worker is left that could end its items.
+    private func endByForce(_ job: Job, _ now: Int64) {
+        job.endWaiting(
+            job.ending ?? Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down"), now: now)
+        touch(job)
+    }
+
+    /// The pool is destroyed. Returns the handles that the host had for its jobs and buffers.
+    func releaseAll() -> [UInt] {
+        var handles: [UInt] = []
+        for job in jobs.all {
+            if !job.ownsItself { handles.append(job.handle) }
+            release(job)
+        }
+        for buffer in registry.buffers.removeAll() {
+            handles.append(buffer.handle)
+            letGo(buffer)
+        }
+        return handles
+    }
+}

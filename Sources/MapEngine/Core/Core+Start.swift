@@ -1,0 +1,159 @@
+// Zygotes and workers that start, and what each of them is told first.
+
+import CMapBridge
+import Glibc
+
+extension Core {
+    /// The first zygote is there: the pool runs.
+    func begin(with born: Zygote) throws(MapError) {
+        life.stage = .running
+        fixed.libraries.begin()
+        try adopt(born)
+        tellOfSandbox()
+        touched.wakes = true
+    }
+
+    /// Takes a new zygote into use: tells it all it has to know. When that fails, or the pool has been shut down meanwhile, the caller ends it.
+    func adopt(_ born: Zygote) throws(MapError) {
+        if life.engineShouldEnd { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
+        var hello = mapb_control()
+        hello.kind = MAPB_CONTROL_INIT.rawValue
+        hello.size = input.size
+        hello.workers = UInt32(workers.count)
+        hello.memory_limit = config.memoryLimit
+        hello.nice = config.nice
+        hello.oom = config.oomScore
+        hello.growth = config.memoryGrowth
+        hello.flags =
+            (config.pin ? MAPB_INIT_PIN.rawValue : 0)
+            | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
+            | (config.coreDumps ? 0 : MAPB_INIT_NO_CORES.rawValue)
+            | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
+        born.send(hello, [input.file, fixed.engineBell.writing.number, fixed.waiterBell.writing.number])
+        if let failure = born.failure { throw failure }
+        zygote = born
+        figures.zygotesStarted += 1
+        for function in functions where function.failure == nil { preload(function, in: born) }
+        _ = mapb_epoll_add(fixed.epoll.number, born.control, EngineTag.control.rawValue)
+        // Its end shows at the socket, but not while a process that it has started holds that as well.
+        if born.pidfd >= 0 { _ = mapb_epoll_add(fixed.epoll.number, born.pidfd, EngineTag.zygote.rawValue) }
+        touched.places = true
+    }
+
+    var isSandboxed: Bool { config.sandbox != MAPE_SANDBOX_NONE }
+
+    /// Says what the sandbox of this kernel cannot hold.
+    private func tellOfSandbox() {
+        guard isSandboxed else { return }
+        let version = mapb_landlock_version()
+        if version == 0 {
+            log(MAPE_LOG_INFO, "this kernel has no Landlock: workers are held by a filter of system calls alone")
+        } else if version < 6 {
+            log(
+                MAPE_LOG_INFO,
+                "this kernel has Landlock of version \(version), which holds \(version < 4 ? "files" : "files and TCP") alone; the rest is held by a filter of system calls"
+            )
+        }
+    }
+
+    /// Asks for a process in a worker's place.
+    func spawn(_ worker: Worker) {
+        guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life.stage != .closed else { return }
+        var pipes: [Int32] = []
+        do {
+            let region = try OutputRegion(
+                reserve: config.outputReserve, figures: figures.output, leftovers: fixed.leftovers)
+            if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
+            worker.renew(region)
+        } catch {
+            startFailed(worker, error.message, isFork: true)
+            return
+        }
+        figures.workersStarted += 1
+        let inbox = unsafe input.inbox(worker.slot)
+        unsafe mapb_store(&inbox.pointee.tail, 0)
+        unsafe mapb_store(&inbox.pointee.message_head, 0)
+        unsafe mapb_store(&inbox.pointee.ring_at, 0)
+        unsafe mapb_store(&inbox.pointee.yield, 0)
+
+        var message = mapb_control()
+        message.kind = MAPB_CONTROL_SPAWN.rawValue
+        message.slot = UInt32(worker.slot)
+        message.generation = worker.generation
+        message.size = worker.region!.size
+        let files = [worker.region!.releaseFile()] + pipes
+        zygote.send(message, files, owning: files)
+        if zygote.hasBacklog { mapb_epoll_change(fixed.epoll.number, zygote.control, EngineTag.control.rawValue, 1) }
+
+        worker.backlog = Queue()
+        for module in registry.modules where !module.isGivenUp { tell(worker, .module(module)) }
+        for function in functions where function.failure == nil { tell(worker, .setup(function, globals)) }
+        worker.initialRequests = worker.inFlight + worker.backlog.count
+    }
+
+    func becameReady(_ worker: Worker) {
+        guard worker.state == .starting, worker.pid != 0, worker.answered >= UInt64(worker.initialRequests) else {
+            return
+        }
+        worker.state = .ready
+        worker.failedStarts = 0
+        if brake.startWentWell() >= config.restarts { touched.places = true }
+        unpark(for: worker)
+        touched.wakes = true
+    }
+
+    /// A worker's start has failed; after too many in a row, with no start that went well and no item that ended in between, the pool
+    /// gives up. `isFork`: there was no process yet.
+    func startFailed(_ worker: Worker, _ why: String, isFork: Bool) {
+        let failures = brake.startFailed(why, items: figures.items)
+        log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
+        // One that is still starting may well be the one that goes on; if not, it comes here too.
+        let others = workers.contains { $0 !== worker && ($0.state == .ready || $0.state == .starting) }
+        if failures >= config.restarts && !others {
+            fail("workers could not be started \(failures) times in a row; last: \(why)")
+            return
+        }
+        worker.state = .none
+        if isFork {
+            worker.failedStarts += 1
+            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
+        }
+    }
+
+    /// The pool cannot go on: every item that has not ended ends as abandoned.
+    func fail(_ why: String) {
+        guard failure == nil else { return }
+        let outcome = Outcome(
+            MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, "the pool has failed: \(why)")
+        life.failure = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, why)
+        log(MAPE_LOG_ERROR, "the pool has failed: \(why)")
+        let now = mapb_now()
+        for job in jobs.all { end(job, outcome, now: now) }
+        for worker in workers where worker.isAlive { kill(worker, .shutdown) }
+        touched.wakes = true
+    }
+}
+
+extension Core {
+    /// How the start stands: nil while workers are still to become ready.
+    func startOutcome() -> MapError?? {
+        if let failure {
+            return unsafe .some(MapError(MAPE_E_WORKERS, "the pool has failed: " + String(cString: failure.text.bytes)))
+        }
+        if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
+        // Asked each time that something has changed, and mostly too early.
+        guard table.ready.count == table.workers.count else { return nil }
+        let usable = functions.filter { $0.failure == nil }
+        for worker in workers {
+            guard usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
+        }
+        for function in functions {
+            guard let failure = function.failure else { continue }
+            let status = failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP
+            return .some(
+                MapError(status, "function \"\(function.name)\": \(unsafe String(cString: failure.text.bytes))"))
+        }
+        if let why = registry.moduleFailure { return .some(MapError(MAPE_E_LOAD, why)) }
+        return .some(nil)
+    }
+}

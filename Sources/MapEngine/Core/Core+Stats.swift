@@ -1,0 +1,40 @@
+// What the host may ask of a pool and its workers.
+
+import CMapBridge
+
+extension Core {
+    func stats() -> mape_pool_stats_t {
+        var s = mape_pool_stats_t()
+        s.struct_size = MemoryLayout<mape_pool_stats_t>.size
+        s.workers = UInt32(table.workers.count)
+        s.workers_ready = UInt32(table.ready.count)
+        s.workers_started = figures.workersStarted
+        s.workers_died = figures.workersDied
+        s.workers_killed = figures.workersKilled
+        s.zygotes_started = figures.zygotesStarted
+        s.jobs = figures.jobs
+        s.items = figures.items
+        s.ranges = figures.ranges
+        s.input_bytes = input.used
+        s.output_bytes = figures.output.live
+        s.is_started = life.stage == .created || life.stage == .starting ? 0 : 1
+        s.is_closed = !isOpen || failure != nil ? 1 : 0
+        s.zygote_pid = zygote?.pid ?? 0
+        return s
+    }
+
+    func info(of worker: Worker) -> mape_worker_info_t {
+        var i = mape_worker_info_t()
+        i.struct_size = MemoryLayout<mape_worker_info_t>.size
+        i.pid = worker.pid
+        i.items = worker.items
+        i.starts = worker.starts
+        switch worker.state {
+        case .none: i.state = MAPE_WORKER_NONE.rawValue
+        case .starting: i.state = MAPE_WORKER_STARTING.rawValue
+        case .ready: i.state = (worker.isBusy ? MAPE_WORKER_BUSY : MAPE_WORKER_IDLE).rawValue
+        case .stopping, .dying: i.state = MAPE_WORKER_STOPPING.rawValue
+        }
+        return i
+    }
+}

@@ -1,0 +1,62 @@
+// Pushes to a stream, as far as the lock guards them: see Pool+Streams.
+
+import CMapBridge
+
+extension Core {
+    func checkPush(_ job: Job, _ stream: Stream) throws(MapError) {
+        guard !job.isReleased, !stream.finished, job.ending == nil, !job.isDone else {
+            throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down")
+        }
+        if let failure = job.function.failure {
+            throw unsafe MapError(
+                failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP,
+                "stream's function cannot run: " + String(cString: failure.text.bytes))
+        }
+    }
+
+    /// Gives places to as many of the items as there is room for. Items that are not there yet count as accepted, not as ready.
+    func place(
+        _ job: Job, _ stream: Stream, _ scratch: PushScratch, _ count: Int, _ before: Int, _ failure: inout MapError?
+    ) -> Int {
+        let held = job.total - job.ended + job.undelivered
+        guard held < job.config.window else { return 0 }
+        let most = Int(min(UInt64(count), job.config.window - held, stream.room(from: job.total)))
+        var taken = 0
+        do throws(MapError) {
+            while taken < most {
+                let packed = stream.placePacked(scratch, taken, most, at: job.total)
+                taken += packed
+                job.total += UInt64(packed)
+                if taken == most { break }
+                let span = unsafe scratch.spans[taken]
+                guard unsafe span.data != nil || span.size == 0 else {
+                    throw MapError.argument(
+                        "items[\(before + taken)].data", unsafe "is NULL, but its size is \(span.size)")
+                }
+                guard unsafe span.size >= 0 else {
+                    throw MapError(MAPE_E_OVERFLOW, "items[\(before + taken)].size is more than memory can hold")
+                }
+                let size = unsafe UInt64(span.size)
+                try unsafe checkRange(span.data, size, "items[\(before + taken)].size (\(size))")
+                if let data = unsafe span.data, size > 0, let offset = unsafe input.offset(of: data) {
+                    if job.buffer(holding: offset, size) == nil {
+                        job.keep(try buffer(offset, size, "items[\(before + taken)].data"))
+                    }
+                }
+                unsafe scratch.targets[taken] = try unsafe stream.place(job.total, span.data, size)
+                job.total += 1
+                taken += 1
+            }
+        } catch {
+            failure = error
+        }
+        return taken
+    }
+
+    /// Items that have their places are there.
+    func pushed(_ job: Job, _ count: Int) {
+        guard !job.isEnded else { return }
+        job.ready += UInt64(count)
+        touch(job)
+    }
+}

@@ -1,0 +1,84 @@
+// A turn of the engine thread: what has woken it, then a look at everything that has its time.
+
+import CMapBridge
+
+extension Core {
+    /// - tags: what has woken the thread.
+    /// - Returns: nanoseconds that it may sleep, -1: without end; nil: it is to end.
+    func turn(_ tags: ArraySlice<UInt64>) -> Int64? {
+        clock.beginTurn()
+        for tag in tags { handle(tag) }
+        if life.engineShouldEnd { return nil }
+        let now = mapb_now()
+        let next = clock.endTurn(lookAtTimes(now))
+        return next == .max ? -1 : max(0, next - now)
+    }
+
+    private func handle(_ tag: UInt64) {
+        switch tag {
+        case EngineTag.bell.rawValue: fixed.engineBell.silence()
+        case EngineTag.wake.rawValue: mapb_drain(fixed.engineWake.number)
+        case EngineTag.control.rawValue: receiveControl()
+        case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
+        default:
+            let slot = Int((tag & ~EngineTag.pipes) >> 1)
+            if slot < workers.count { readPipe(workers[slot], Int(tag & 1)) }
+        }
+    }
+
+    /// Returns when to look again at the latest.
+    private func lookAtTimes(_ now: Int64) -> Int64 {
+        if !doorbell.hasLeader { point(bellAt: MAPB_BELL_NONE) }
+        pump()
+        checkTimes(now)
+        if table.slowStart.growIfDue(now) { assign() }
+        if now >= clock.takeBackAt { takeBackIfDue(now) }
+        chooseWhatToTrim(now)
+        var next = min(nextDeadline(now), clock.takeBackAt, clock.trimAt)
+        if !doorbell.hasLeader {
+            if life.stage == .running && now < doorbell.attendedUntil {
+                next = min(next, doorbell.attendedUntil)
+            } else {
+                unsafe mapb_store32(&input.head.pointee.waiter, 0)
+                point(bellAt: MAPB_BELL_ENGINE)
+                pump()
+                next = min(next, nextDeadline(now), clock.takeBackAt, lookAtIdle(now))
+            }
+        }
+        return next
+    }
+
+    // MARK: - Free memory
+
+    /// After memory was freed: has the engine look again, when it has not been used for a while.
+    func scheduleTrim(_ now: Int64) {
+        guard input.hasExcess || figures.output.hasExcess else { return }
+        clock.trimAt = now + Policy.trimAfter
+        engineMustWake(by: clock.trimAt)
+    }
+
+    /// Chooses what the engine thread gives back without the lock. Workers whose memory it is get nothing meanwhile.
+    private func chooseWhatToTrim(_ now: Int64) {
+        guard now >= clock.trimAt else { return }
+        clock.trimAt = .max
+        errands.trimsInput = input.hasExcess
+        for worker in workers {
+            guard let region = worker.region, region.hasExcess, worker.state == .ready else { continue }
+            if worker.isBusy {
+                clock.trimAt = now + Policy.trimAfter
+            } else {
+                worker.isTrimming = true
+                errands.trims.append((worker, region, region.beginTrim()))
+            }
+        }
+    }
+
+    /// That was done.
+    func trimmed(_ trims: [Errands.Trim]) {
+        for (worker, region, _) in trims where worker.region === region {
+            worker.isTrimming = false
+            sendBacklog(worker)
+            unpark(for: worker)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// Whether what a thread of the host waits for is there: a job, an event, the start, a proxy's call.
+
+import CMapBridge
+
+extension Core {
+    /// Whether what is waited for is there, or will not come: `status` says which.
+    func settles(_ wait: UnsafeMutablePointer<mapb_wait>, _ event: inout mape_event?) -> Bool {
+        guard let status = unsafe status(of: wait, &event) else { return false }
+        unsafe wait.pointee.status = status
+        return true
+    }
+
+    private func status(of wait: UnsafeMutablePointer<mapb_wait>, _ event: inout mape_event?) -> Int32? {
+        switch unsafe wait.pointee.kind {
+        case MAPB_WAIT_EVENT.rawValue:
+            unsafe event = unsafe fetch()
+            if unsafe event != nil { return MAPE_OK.rawValue }
+            guard unsafe wait.pointee.timeout != 0, let why = whyNoEventComes() else { return nil }
+            return fails(why)
+        case MAPB_WAIT_START.rawValue:
+            guard let outcome = startOutcome() else { return nil }
+            return outcome.map(fails) ?? MAPE_OK.rawValue
+        case MAPB_WAIT_JOB.rawValue:
+            let job = unsafe waitedFor(wait)
+            if job.isReleased {
+                return fails(MapError(MAPE_E_HANDLE, "job was released while this thread waited for it"))
+            }
+            return job.isDone ? MAPE_OK.rawValue : nil
+        default:
+            let job = unsafe waitedFor(wait)
+            return job.isDone || job.isReleased || job.isGivenUp ? MAPE_OK.rawValue : nil
+        }
+    }
+
+    func fails(_ error: MapError) -> Int32 {
+        life.lastMessage = error.message
+        return error.status
+    }
+
+    private func waitedFor(_ wait: UnsafeMutablePointer<mapb_wait>) -> Job {
+        unsafe Unmanaged<Job>.fromOpaque(wait.pointee.object).takeUnretainedValue()
+    }
+
+    /// Why a thread would wait for an event for ever; nil when one may come.
+    private func whyNoEventComes() -> MapError? {
+        if life.stage == .closed { return MapError(MAPE_E_CLOSED, "pool was shut down, and all its events were fetched") }
+        guard let failure, jobs.unended == 0 else { return nil }
+        return unsafe MapError(
+            MAPE_E_WORKERS,
+            "pool has failed, and all its events were fetched: " + String(cString: failure.text.bytes))
+    }
+}

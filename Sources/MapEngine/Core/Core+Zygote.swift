@@ -1,0 +1,116 @@
+// What the zygote tells, and its own death: EXEC takes another, FORK cannot.
+
+import CMapBridge
+import Glibc
+
+extension Core {
+    /// Messages of the zygote.
+    /// - isGone: it has ended, and these are the last.
+    func receiveControl(isGone: Bool = false) {
+        guard let zygote else { return }
+        zygote.flush()
+        mapb_epoll_change(fixed.epoll.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
+        while let message = zygote.receive() {
+            let slot = Int(message.slot)
+            let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
+            switch message.kind {
+            case MAPB_CONTROL_HELLO.rawValue:
+                zygote.hasBegun = true
+                if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(engineVersion) {
+                    fail(
+                        "the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build"
+                    )
+                }
+                if message.pid > 1 && config.start == MAPE_START_EXEC { tellOfThreads(message.pid) }
+            case MAPB_CONTROL_LOADED.rawValue: loaded(message, zygote)
+            case MAPB_CONTROL_SPAWNED.rawValue:
+                guard let worker, worker.isAlive else { break }
+                if message.code != 0 {
+                    dropRegion(worker)
+                    worker.state = .none
+                    startFailed(worker, MapError.system("fork (clone)", message.code).message, isFork: true)
+                } else {
+                    worker.pid = message.pid
+                    worker.seenSince = mapb_now()
+                    becameReady(worker)
+                    // It was to be killed before it was known.
+                    if worker.state == .dying { sendKill(worker) }
+                }
+            case MAPB_CONTROL_DIED.rawValue:
+                if let worker, worker.isAlive { died(worker, .status(message.code)) }
+            case MAPB_CONTROL_NOTE.rawValue:
+                let text = unsafe withUnsafeBytes(of: message.text) { bytes in
+                    unsafe String(decoding: bytes.prefix(while: { $0 != 0 }), as: UTF8.self)
+                }
+                log(mape_log_level(UInt32(bitPattern: message.code)), text)
+            default: break
+            }
+        }
+        if !zygote.isConnected || isGone || zygote.resigns { zygoteDied() }
+        pump()
+    }
+
+    /// A worker that the zygote was asked for and had not forked.
+    private func neverBorn(_ worker: Worker) {
+        closePipes(worker)
+        dropRegion(worker)
+        worker.given = Queue()
+        worker.state = .none
+        worker.retryAt = mapb_now()
+        figures.workersStarted -= 1
+    }
+
+    private func tellOfThreads(_ count: Int32) {
+        log(
+            MAPE_LOG_WARNING,
+            "the zygote (pid \(zygote?.pid ?? 0)) has \(count) threads: workers are forked from one of them, and what the others hold locked stays locked there; call mape_zygote_main before making threads"
+        )
+    }
+
+    /// The zygote is gone, or has to be ended because of `why`. No worker is given anything until the engine thread has ended it, which it
+    /// does without the lock: `zygoteHasEnded`.
+    func zygoteDied(_ why: String? = nil) {
+        guard let gone = zygote else { return }
+        mapb_epoll_remove(fixed.epoll.number, gone.control)
+        if gone.pidfd >= 0 { mapb_epoll_remove(fixed.epoll.number, gone.pidfd) }
+        zygote = nil
+        // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
+        for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }
+        // So does what a library has started while it was loaded: nobody else knows of it.
+        if !gone.loading.isEmpty || gone.resigns { Glibc.kill(-gone.pid, SIGKILL) }
+        errands.goneZygote = GoneZygote(zygote: gone, why: why)
+    }
+
+    /// The zygote that was gone has ended, and its workers with it. True when another is to take its place: see `adopt`.
+    /// - how: how its process ended, in words.
+    func zygoteHasEnded(_ gone: GoneZygote, _ how: String) -> Bool {
+        errands.goneZygote = nil
+        guard life.stage == .running || life.stage == .closing else { return false }
+        let how = gone.why ?? how
+        let gone = gone.zygote
+        let isOfLibrary = wasEndedByLibrary(gone, how)
+        if !isOfLibrary { log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) \(how)") }
+        for worker in workers where worker.isAlive {
+            if worker.pid == 0 { neverBorn(worker) } else { died(worker, .zygote) }
+        }
+        if config.start == MAPE_START_FORK {
+            fail(
+                "the zygote died: it \(how); a snapshot of the host cannot be taken again (MAPE_START_EXEC could start a new one)"
+            )
+            return false
+        }
+        let deaths = isOfLibrary ? brake.zygoteDeaths : brake.zygoteDied(items: figures.items)
+        if deaths >= Policy.zygoteRestarts {
+            fail("the zygote died \(deaths) times in a row; the last \(how)")
+            return false
+        }
+        return failure == nil
+    }
+}
+
+/// A zygote that is gone and whose process is still to be ended.
+struct GoneZygote {
+    let zygote: Zygote
+    /// Why it has to be ended although it lives.
+    let why: String?
+}

@@ -1,0 +1,80 @@
+// The core: everything of a pool that its lock guards.
+//
+//   host threads ──ABI──► Pool ──┐
+//                                ├─► core.with { … } ─► ┌ Core ──────────────────────────────────────────┐
+//   engine thread ───────────────┘                      │ jobs → work → assign ─► workers' inboxes       │
+//   (bells, control socket,                             │ events ◄ jobs ◄ pump ◄─ workers' outboxes      │
+//    pipes, deadlines)                                  │ registry, clock, doorbell, brake, zygote       │
+//                                                       └── followUp() ──► unlock ──► wakeup hook ───────┘
+//
+// Nothing in here blocks, calls the host, or knows of threads: those are the pool's (Engine/). Whoever is inside may move data: the engine
+// thread when a bell or a deadline wakes it, a host thread that waits for a job or dispatches. Per range the lock is taken at most once, per
+// item never. What takes as long as the host has bytes (copying, mapping, unmapping, writing files) is done outside.
+//
+// Files:
+//   Core+FollowUp                     what follows from each change, before the lock is left
+//   Core+Jobs, Core+Delivery          a job from its submission to its release; what the host hears of it
+//   Core+Assign, +Pump, +TakeBack     ranges to workers, replies from them, ranges that have to go elsewhere
+//   Core+Deaths, +Crashes, Postmortem deaths of workers, and what is told and saved of them
+//   Core+Start, +Recycle, +Zygote     workers and zygote: the first ones, those that take a place
+//   Core+Registry, +Libraries         functions, globals, modules, buffers
+//   Core+Turn, +Deadlines, +Doorbell  what the engine thread does in a turn; time limits; whom workers wake
+//   Core+Output                       what workers print
+
+import CMapBridge
+
+final class Core {
+    let fixed: Fixtures
+    var life = Life()
+    let table: WorkerTable
+    var registry = Registry()
+    var jobs = JobRegister()
+    /// Jobs that have items for workers.
+    var work = WorkQueue()
+    var clock = Clock()
+    var doorbell = Doorbell()
+    var brake = RestartBrake()
+    var events = EventQueue()
+    var figures = Figures()
+    var zygote: Zygote?
+    var errands = Errands()
+    var touched = Touched()
+
+    init(_ fixed: Fixtures) throws(MapError) {
+        self.fixed = fixed
+        let config = fixed.config
+        table = WorkerTable(count: config.workers, itemsPerWorker: config.itemsPerWorker)
+        // Modules are loaded by each worker, whatever is known of their files.
+        let modules = Libraries()
+        for path in config.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }
+    }
+
+    var config: PoolConfig { fixed.config }
+    var input: InputMemory { fixed.input }
+    var workers: [Worker] { table.workers }
+    var functions: [Function] { registry.functions }
+    var globals: Globals? { registry.globals }
+    var failure: Outcome? { life.failure }
+
+    // MARK: - Is it open?
+
+    var isOpen: Bool { life.stage != .closing && life.stage != .closed }
+
+    func checkOpen() throws(MapError) {
+        if !isOpen { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
+        if let failure {
+            throw unsafe MapError(MAPE_E_WORKERS, "pool has failed: " + String(cString: failure.text.bytes))
+        }
+    }
+
+    // MARK: - What others are told
+
+    func log(_ level: mape_log_level, _ text: String) {
+        add(PoolMessage(isLog: true, code: Int32(bitPattern: level.rawValue), worker: -1, text: CText(text)))
+    }
+
+    func add(_ message: PoolMessage) {
+        events.add(message: message)
+        touched.wakes = true
+    }
+}

@@ -1,0 +1,51 @@
+// The jobs of a pool, and how many of them are in which state.
+
+struct JobRegister {
+    private var byHandle = JobTable()
+    /// Jobs without a handle, until they have released themselves.
+    private var own: [ObjectIdentifier: Job] = [:]
+    private var sequence: UInt64 = 0
+    /// Jobs with items that have not ended, and those of them that are not to end as they are.
+    private(set) var unended = 0
+    private(set) var toRun = 0
+    /// Jobs that are not done and tell of items or progress.
+    private(set) var prompt = 0
+
+    subscript(handle: UInt) -> Job? { byHandle[handle] }
+
+    var isEmpty: Bool { byHandle.isEmpty && own.isEmpty }
+
+    /// Every one of them: for what ends them all.
+    var all: [Job] { byHandle.values + own.values }
+
+    /// The number of the next job.
+    mutating func next() -> UInt64 {
+        sequence += 1
+        return sequence
+    }
+
+    /// Takes a job in. From now on its items count.
+    /// - handle: 0: the host has none, and the job releases itself.
+    mutating func add(_ job: Job, handle: UInt) {
+        job.handle = handle
+        job.ownsItself = handle == 0
+        if job.ownsItself { own[ObjectIdentifier(job)] = job } else { byHandle[handle] = job }
+        if job.isPrompt { prompt += 1 }
+        unended += 1
+        if job.ending == nil { toRun += 1 }
+    }
+
+    /// A job that is not done is to end.
+    mutating func ends() { toRun -= 1 }
+
+    /// All items of a job have ended.
+    mutating func done(_ job: Job) {
+        unended -= 1
+        if job.ending == nil { toRun -= 1 }
+        if job.isPrompt { prompt -= 1 }
+    }
+
+    mutating func remove(_ job: Job) {
+        if job.ownsItself { own[ObjectIdentifier(job)] = nil } else { byHandle[job.handle] = nil }
+    }
+}

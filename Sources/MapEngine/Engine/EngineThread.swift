@@ -1,0 +1,105 @@
+// The engine thread: sleeps until a bell, a message of the zygote, output of a worker, another thread or a deadline wakes it. Then it has
+// the core look at everything, and does what the core leaves to it because it takes its time.
+// It makes no wakeup of its own while the pool is idle.
+
+import CMapBridge
+
+/// The thread's function. Owns one reference to the pool.
+let engineMain: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+    let pool = unsafe Unmanaged<Pool>.fromOpaque(context!).takeRetainedValue()
+    if pool.engineStarts() { pool.engineLoop() }
+    return nil
+}
+
+extension Pool {
+    /// Starts the first zygote. False: it could not be started, and the thread ends.
+    fileprivate func engineStarts() -> Bool {
+        do throws(MapError) {
+            let born = try Zygote.start(config, core.with { $0.life.environment })
+            do throws(MapError) {
+                try core.with { (core) throws(MapError) in try core.begin(with: born) }
+            } catch {
+                born.end(grace: 0)
+                throw error
+            }
+            return true
+        } catch {
+            // The caller hears of it and may try again, with the file in place perhaps.
+            core.with {
+                $0.life.startError = error
+                $0.life.stage = .created
+                $0.touched.wakes = true
+            }
+            return false
+        }
+    }
+
+    fileprivate func engineLoop() {
+        var tags = [UInt64](repeating: 0, count: 64)
+        var count: Int32 = 0
+        while true {
+            let (sleep, hasErrands) = core.with { ($0.turn(tags[..<Int(count)]), !$0.errands.isEmpty) }
+            if hasErrands {
+                writeCrashFiles()
+                trim()
+                replaceZygote()
+            }
+            guard let sleep else { return }
+            count = unsafe mapb_epoll_wait(fixed.epoll.number, &tags, Int32(tags.count), sleep)
+            if count < 0 {
+                let why = count
+                count = 0
+                core.with { $0.fail(MapError.system("epoll_wait", -why).message) }
+                mapb_nap()
+            }
+        }
+    }
+
+    /// Gives free pages back to the system.
+    private func trim() {
+        let (input, trims) = core.with { core in
+            defer {
+                core.errands.trimsInput = false
+                core.errands.trims = []
+            }
+            return (core.errands.trimsInput, core.errands.trims)
+        }
+        if input { fixed.input.trim() }
+        if trims.isEmpty { return }
+        for (_, region, free) in trims { region.giveBack(free) }
+        core.with { $0.trimmed(trims) }
+    }
+
+    /// Saves items that have crashed: folders can be slow.
+    func writeCrashFiles() {
+        guard let crashFolder = fixed.crashFolder else { return }
+        while var next = core.with({ $0.errands.crashFiles.next() }) {
+            next.bytes.copy(into: &next.file, from: fixed.input)
+            core.with { core in
+                if let block = next.bytes.block { next.bytes.job.stream?.letGo(block) }
+                core.unpin(next.bytes.job)
+            }
+            let told = crashFolder.write(next)
+            core.with { $0.log(told.level, told.text) }
+        }
+    }
+
+    /// Ends a zygote that is gone, and starts another where that is possible. The kernel ties a zygote to the thread that made it.
+    private func replaceZygote() {
+        guard let gone = core.with({ $0.errands.goneZygote }) else { return }
+        let how = gone.zygote.end(grace: 20)
+        guard core.with({ $0.zygoteHasEnded(gone, how) }) else { return }
+        do throws(MapError) {
+            let born = try Zygote.start(config, core.with { $0.life.environment })
+            do throws(MapError) {
+                try core.with { (core) throws(MapError) in try core.adopt(born) }
+            } catch {
+                born.end(grace: 0)
+                throw error
+            }
+        } catch {
+            // A pool that was shut down meanwhile needs none.
+            core.with { core in if !core.life.engineShouldEnd { core.fail(error.message) } }
+        }
+    }
+}

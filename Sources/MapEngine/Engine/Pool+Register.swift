@@ -1,0 +1,69 @@
+// What the host registers. Texts and bytes are put in place without the lock, then given to the core.
+
+import CMapBridge
+
+extension Pool {
+    /// Registers a function; a started pool's workers are told at once.
+    func register(_ description: mape_function) throws(MapError) -> UInt32 {
+        let isFork = config.start == MAPE_START_FORK
+        while true {
+            let snapshot = try core.with { (core) throws(MapError) in
+                try core.checkRegister()
+                return isFork && core.life.stage == .created
+            }
+            let draft = try unsafe Function.make(
+                description, input: fixed.input, libraries: fixed.libraries, isFork: isFork, snapshot: snapshot)
+            let made = try core.with { (core) throws(MapError) -> UInt32? in
+                do throws(MapError) { try core.checkRegister() } catch {
+                    draft.discard(fixed.input)
+                    throw error
+                }
+                // The pool was started meanwhile: workers do not have what the host has had since.
+                if snapshot != (isFork && core.life.stage == .created) {
+                    draft.discard(fixed.input)
+                    return nil
+                }
+                return core.add(draft.function(UInt32(core.functions.count + 1), fixed.input))
+            }
+            if let made { return made }
+        }
+    }
+
+    func setGlobal(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int) throws(MapError) {
+        try core.with { (core) throws(MapError) in try core.checkOpen() }
+        guard let data = unsafe data else {
+            try core.with { (core) throws(MapError) in try core.removeGlobal(name) }
+            return
+        }
+        let value = try unsafe Globals.Value(name, data, size, input: fixed.input)
+        try core.with { (core) throws(MapError) in try core.setGlobal(value) }
+    }
+
+    /// A stretch of the input memory that the host writes itself. Returns its handle.
+    func makeBuffer(_ size: UInt64) throws(MapError) -> UInt {
+        try core.with { (core) throws(MapError) in try core.checkOpen() }
+        let block = try fixed.input.take((size + 4095) & ~4095, alignment: 4096, zeroed: true)
+        do throws(MapError) {
+            let handle = try newHandle(.buffer)
+            do throws(MapError) {
+                try core.with { (core) throws(MapError) in
+                    try core.add(Buffer(block: block, size: size), handle: handle)
+                }
+            } catch {
+                Handles.shared.remove(handle)
+                throw error
+            }
+            return handle
+        } catch {
+            fixed.input.give(block)
+            throw error
+        }
+    }
+
+    /// A number for something of this pool, which the host sees as a pointer.
+    func newHandle(_ kind: Handles.Kind) throws(MapError) -> UInt {
+        let handle = Handles.shared.add(kind, self)
+        guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
+        return handle
+    }
+}

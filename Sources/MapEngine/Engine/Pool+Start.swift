@@ -1,0 +1,60 @@
+// The start of a pool. Whoever needs it first starts it, and all who come meanwhile wait for the zygote; none waits for the workers.
+
+import CMapBridge
+
+extension Pool {
+    /// Starts the pool if that was not done. Call without the lock: with FORK the snapshot is taken in here.
+    func ensureStarted() throws(MapError) {
+        let begins = try core.with { (core) throws(MapError) -> Bool in
+            try core.checkOpen()
+            guard core.life.stage == .created else { return false }
+            core.life.stage = .starting
+            core.life.startError = nil
+            // Read here and never again: elsewhere the host may be in setenv, which is not safe beside a reader.
+            core.life.environment = config.environment()
+            return true
+        }
+        var mine: UInt64 = 0
+        if begins {
+            // Under the lock, which the thread needs before anybody finds the pool started: so whoever does finds the thread to join.
+            let why = core.with { core in
+                let why = unsafe mapb_start_thread(engineMain, Unmanaged.passRetained(self).toOpaque(), &mine)
+                core.life.thread = mine
+                return why
+            }
+            if why != 0 {
+                unsafe Unmanaged.passUnretained(self).release()
+                core.with { $0.life.stage = .created }
+                throw .thread(why)
+            }
+        }
+        // The engine thread makes the zygote; this one waits for that, not for the workers.
+        let error = waitForZygote()
+        if let error {
+            if begins {
+                // Another thread may have begun a start of its own meanwhile.
+                core.with { core in if core.life.thread == mine { core.life.thread = 0 } }
+                mapb_join_thread(mine)
+            }
+            throw error
+        }
+    }
+
+    /// Waits while another thread is about to make the zygote.
+    func waitForZygote() -> MapError? {
+        while true {
+            let seen = waiters.changes
+            let (isStarting, error) = core.with { ($0.life.stage == .starting, $0.life.startError) }
+            if !isStarting { return error }
+            waiters.sleep(seen, .max)
+        }
+    }
+
+    func joinEngine() {
+        let thread = core.with { core in
+            defer { core.life.thread = 0 }
+            return core.life.thread
+        }
+        if thread != 0 { mapb_join_thread(thread) }
+    }
+}

@@ -1,0 +1,34 @@
+// How a job gets into the pool: checked, started if need be, made by the core, and filled while workers run what is there.
+
+import CMapBridge
+
+extension Pool {
+    /// Submits a job. What was prepared for it is given back when nothing comes of it.
+    /// - input: nil: it is a stream.
+    /// - handle: the host's name for the job, or 0.
+    func submit(
+        _ function: UInt32, _ config: JobConfig, _ input: Prepared?, handle: UInt
+    ) throws(MapError) -> Job {
+        do throws(MapError) {
+            let submission = Submission(function: function, config: config, input: input, handle: handle)
+            if let job = try core.with({ (core) throws(MapError) in try core.submitIfRunning(submission) }) { return job }
+            try ensureStarted()
+            // A pool that is closed again already says so by checkOpen.
+            let job = try core.with { (core) throws(MapError) in try core.submitIfRunning(submission) }
+            guard let job else { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
+            return job
+        } catch {
+            if let input { core.with { $0.discard(input) } }
+            throw error
+        }
+    }
+
+    /// Copies the next piece of a job's input in, then gives out what is there: workers begin while the rest is copied.
+    /// By the thread that has submitted it. True while there is more.
+    func fill(_ job: Job) -> Bool {
+        guard let copying = job.copying else { return false }
+        let end = copying.pieceEnd(from: job.ready, of: job.total)
+        copying.copy(job.ready, end, into: fixed.input)
+        return core.with { $0.filled(job, to: end) }
+    }
+}

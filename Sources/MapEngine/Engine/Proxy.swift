@@ -1,0 +1,255 @@
+// A proxy: a function pointer of the host whose calls run in a worker. host_proxy.c makes the pointer, and comes here with each call.
+//
+//   caller's arguments ──pack──► item ──submit──► worker ──► record ──unpack──► result, outputs, errno of the caller
+//
+// A call is a job of one item. Between calls a proxy holds nothing but its slot; it keeps its pool's object, not its processes.
+
+import CMapBridge
+import Glibc
+
+@safe final class Proxy {
+    private let pool: Pool
+    private let function: Function
+    fileprivate let prototype: Prototype
+    private let config: JobConfig
+    private let onError: mape_proxy_error_fn?
+    private let context: UnsafeMutableRawPointer?
+    let prepared: PreparedCall
+    private let state = Guarded(State())
+
+    @safe private struct State {
+        /// Calls that run, which `close` ends.
+        var isClosing = false
+        var calls: [Job] = []
+        /// Threads that are inside onError, and what it was given.
+        var telling: [(mark: mapb_mark, outcome: Outcome)] = unsafe []
+    }
+
+    init(
+        _ pool: Pool, _ function: Function, _ native: NativeFunction, _ config: JobConfig,
+        _ onError: mape_proxy_error_fn?, _ context: UnsafeMutableRawPointer?
+    ) throws(MapError) {
+        self.pool = pool
+        self.function = function
+        prototype = native.prototype
+        self.config = config
+        unsafe self.onError = unsafe onError
+        unsafe self.context = unsafe context
+        prepared = try PreparedCall(native.plan)
+    }
+
+    // MARK: - A call, in the steps that host_proxy.c takes
+
+    /// Submits the call whose arguments have these addresses. False: it has ended already; `tell` says how.
+    fileprivate func begin(_ c: UnsafeMutablePointer<mapb_calling>, _ call: ProxyCall, refused: Int32) -> Bool {
+        call.clearResult()
+        if refused != 0 {
+            unsafe note(c, Self.outcome(refused, statusText(refused)))
+            return false
+        }
+        do throws(MapError) {
+            let size = try call.itemSize()
+            let job = try submit(try pack(call, size))
+            unsafe c.pointee.wait.kind = MAPB_WAIT_CALL.rawValue
+            unsafe c.pointee.wait.timeout = -1
+            unsafe pool.begin(&c.pointee.wait, job)
+            return true
+        } catch {
+            unsafe note(c, Self.outcome(error.status, error.message))
+            return false
+        }
+    }
+
+    /// Copies the arguments into the input memory.
+    private func pack(_ call: ProxyCall, _ size: UInt64) throws(MapError) -> Prepared {
+        // From malloc, which answers NULL when there is not so much: Swift's own allocations end the process then.
+        guard size <= pool.fixed.input.size, let memory = unsafe malloc(Int(max(size, 1))) else {
+            throw MapError(MAPE_E_MEMORY, "there is no memory for the \(size) bytes that the call takes")
+        }
+        defer { unsafe free(memory) }
+        unsafe call.pack(into: UnsafeMutableRawBufferPointer(start: memory, count: Int(size)))
+        return try unsafe pool.prepare(.strided(UnsafeRawPointer(memory), count: 1, stride: size, size: size))
+    }
+
+    /// Makes a job of one item.
+    private func submit(_ prepared: Prepared) throws(MapError) -> Job {
+        let handle: UInt
+        do throws(MapError) { handle = try pool.newHandle(.job) } catch {
+            pool.core.with { $0.discard(prepared) }
+            throw error
+        }
+        let job: Job
+        do throws(MapError) { job = try pool.submit(function.id, config, prepared, handle: handle) } catch {
+            Handles.shared.remove(handle)
+            throw error
+        }
+        let isClosing = state.with { state in
+            state.calls.append(job)
+            return state.isClosing
+        }
+        guard !isClosing else {
+            release(job)
+            throw MapError(MAPE_E_CLOSED, "its proxy was destroyed")
+        }
+        return job
+    }
+
+    private enum End { case well, badly(Outcome) }
+
+    /// The wait is over: takes the result.
+    fileprivate func end(_ c: UnsafeMutablePointer<mapb_calling>, _ call: ProxyCall, _ error: inout Int32) {
+        let job = unsafe Unmanaged<Job>.fromOpaque(c.pointee.wait.object).takeUnretainedValue()
+        var result = unsafe mape_result()
+        let end = pool.core.with { core -> End in
+            if job.isReleased { return .badly(Self.outcome(MAPE_E_CLOSED.rawValue, "pool was destroyed")) }
+            guard job.isDone else {
+                return .badly(Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its proxy was destroyed"))
+            }
+            guard let segment = job.segment(holding: 0) else { return .badly(Self.noReply) }
+            if let bad = segment.badEnd(0) { return .badly(bad) }
+            unsafe segment.read(0, into: &result)
+            _ = job.pinResults()
+            return .well
+        }
+        switch end {
+        case .badly(let outcome): unsafe note(c, outcome)
+        case .well:
+            // The caller's memory is written without the lock.
+            if unsafe prototype.resultSize > 0
+                && !(result.data.map { unsafe prototype.isSound($0, UInt64(result.size)) } ?? false)
+            {
+                unsafe note(c, Self.noReply)
+            } else if let told = unsafe call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)) {
+                error = told
+            }
+            pool.core.with { _ in job.unpinResults() }
+        }
+        unsafe drop(c)
+    }
+
+    /// Releases the call's job.
+    private func drop(_ c: UnsafeMutablePointer<mapb_calling>) {
+        guard let object = unsafe c.pointee.wait.object else { return }
+        unsafe c.pointee.wait.object = nil
+        let job = unsafe Unmanaged<Job>.fromOpaque(object).takeRetainedValue()
+        release(job)
+    }
+
+    private func release(_ job: Job) {
+        state.with { $0.calls.removeAll { $0 === job } }
+        Handles.shared.remove(job.handle)
+        pool.core.with { core in if !job.isReleased { core.release(job) } }
+    }
+
+    /// What onError is to be told.
+    private func note(_ c: UnsafeMutablePointer<mapb_calling>, _ outcome: Outcome) {
+        guard let onError = unsafe onError else { return }
+        unsafe c.pointee.on_error = unsafe onError
+        unsafe c.pointee.context = unsafe context
+        unsafe c.pointee.told.struct_size = unsafe MemoryLayout<mape_result>.size
+        unsafe c.pointee.told.state = outcome.state.rawValue
+        unsafe c.pointee.told.cause = outcome.cause.rawValue
+        unsafe c.pointee.told.code = outcome.code
+        unsafe c.pointee.told.message = unsafe UnsafePointer(outcome.text.bytes)
+        unsafe c.pointee.outcome = Unmanaged.passRetained(outcome).toOpaque()
+    }
+
+    /// onError is about to be called: what it is given belongs to the proxy from now on, should it not come back.
+    fileprivate func tells(_ c: UnsafeMutablePointer<mapb_calling>) {
+        guard let outcome = unsafe c.pointee.outcome else { return }
+        unsafe c.pointee.outcome = nil
+        let its = unsafe Unmanaged<Outcome>.fromOpaque(outcome).takeRetainedValue()
+        state.with { unsafe $0.telling.append((c.pointee.mark, its)) }
+    }
+
+    /// The call returns, or its thread ends.
+    fileprivate func over(_ c: UnsafeMutablePointer<mapb_calling>) {
+        unsafe drop(c)
+        if let outcome = unsafe c.pointee.outcome { unsafe Unmanaged<Outcome>.fromOpaque(outcome).release() }
+        unsafe c.pointee.outcome = nil
+        if unsafe c.pointee.mark.number != 0 && c.pointee.in_host != 0 {
+            state.with { unsafe $0.telling.removeAll { unsafe $0.mark.number == c.pointee.mark.number } }
+        }
+    }
+
+    /// Calls whose onError was left by a jump, or with its thread: they are not waited for. Returns how many there were.
+    fileprivate func forgetCallsThatWereLeft() -> UInt32 {
+        let marks = unsafe state.with { unsafe $0.telling.map { unsafe $0.mark } }
+        let gone = unsafe marks.filter { unsafe mapb_goes_on($0) == 0 }.map { unsafe $0.number }
+        if gone.isEmpty { return 0 }
+        state.with { unsafe $0.telling.removeAll { unsafe gone.contains($0.mark.number) } }
+        return UInt32(gone.count)
+    }
+
+    /// Ends the calls that run, as cancelled.
+    func close() {
+        let calls = state.with { state in
+            state.isClosing = true
+            return state.calls
+        }
+        pool.core.with { core in
+            for job in calls { job.isGivenUp = true }
+            core.touched.wakes = true
+        }
+    }
+
+    private static var noReply: Outcome {
+        Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "the worker's reply was not valid")
+    }
+
+    /// The end of a call that reached no worker.
+    private static func outcome(_ status: Int32, _ text: String) -> Outcome {
+        Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: status, text)
+    }
+
+    private func statusText(_ status: Int32) -> String { unsafe String(cString: mapb_status_text(status)) }
+
+    /// Whether the calling thread is inside onError.
+    var tellsHere: Bool {
+        let mine = unsafe state.with { unsafe $0.telling.map { unsafe $0.mark }.filter { unsafe mapb_is_mine($0) != 0 } }
+        return unsafe mine.contains { unsafe mapb_goes_on($0) != 0 }
+    }
+}
+
+private func proxy(_ object: UnsafeMutableRawPointer?) -> Proxy {
+    unsafe Unmanaged<Proxy>.fromOpaque(object!).takeUnretainedValue()
+}
+
+@_cdecl("mapb_call_begin")
+func callBegin(
+    _ c: UnsafeMutablePointer<mapb_calling>, _ result: UnsafeMutableRawPointer,
+    _ arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ refused: Int32
+) -> Int32 {
+    let its = unsafe proxy(c.pointee.proxy)
+    let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
+    return unsafe its.begin(c, call, refused: refused) ? 1 : 0
+}
+
+@_cdecl("mapb_call_end")
+func callEnd(
+    _ c: UnsafeMutablePointer<mapb_calling>, _ result: UnsafeMutableRawPointer,
+    _ arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ error: UnsafeMutablePointer<Int32>
+) {
+    let its = unsafe proxy(c.pointee.proxy)
+    let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
+    unsafe its.end(c, call, &error.pointee)
+}
+
+@_cdecl("mapb_call_tells")
+func callTells(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).tells(c) }
+
+@_cdecl("mapb_call_over")
+func callOver(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).over(c) }
+
+@_cdecl("mapb_calls_left")
+func callsLeft(_ object: UnsafeMutableRawPointer?) -> UInt32 { unsafe proxy(object).forgetCallsThatWereLeft() }
+
+extension Segment {
+    /// How call i ended, when that was not well.
+    fileprivate func badEnd(_ i: UInt64) -> Outcome? {
+        if let outcome { return outcome }
+        guard let table else { return nil }
+        let entry = table.entries[Int(i)]
+        return entry.failure >= 0 ? table.failures[Int(entry.failure)] : nil
+    }
+}

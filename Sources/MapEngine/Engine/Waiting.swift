@@ -1,0 +1,131 @@
+// Host threads that wait, for a job or an event or a start.
+//
+// One of them at a time is the leader: workers ring its bell instead of the engine's, and it moves the data itself, so that a round
+// trip has no extra thread in it. The others sleep on a counter that changes whenever something has ended.
+//
+// A thread may be cancelled while it sleeps. So it sleeps in C (host_wait.c), and what is here are the steps between one sleep and the
+// next; what it holds meanwhile stands in its mapb_wait, and `leave` gives it back. What is waited for: Pool+Waits.swift.
+
+import CMapBridge
+
+extension Pool {
+    /// Takes a wait on from one sleep to the next, moving data meanwhile. True: sleep, then again; false: it is over.
+    func wait(_ wait: UnsafeMutablePointer<mapb_wait>) -> Bool {
+        var event: mape_event?
+        /// Replies that the leader looks at without the lock.
+        var looks = 0
+        if unsafe wait.pointee.word != nil {
+            unsafe wait.pointee.word = nil
+            waiters.endSleep()
+        }
+        if unsafe wait.pointee.leads != 0 {
+            // Back from the bell.
+            fixed.waiterBell.silence()
+            let isOver = core.with { core in
+                core.doorbell.leaderSleeps = false
+                core.point(bellAt: MAPB_BELL_NONE)
+                core.pump()
+                if unsafe core.settles(wait, &event) {
+                    unsafe core.endLead(wait)
+                    return true
+                }
+                looks = core.startLooking()
+                return false
+            }
+            if isOver { return unsafe end(wait, event) }
+        }
+        while true {
+            if unsafe wait.pointee.leads == 0 {
+                var seen: UInt32 = 0
+                let isOver = core.with { core in
+                    core.pump()
+                    if unsafe core.settles(wait, &event) { return true }
+                    seen = waiters.changes
+                    let isLook = unsafe wait.pointee.kind == MAPB_WAIT_EVENT.rawValue && wait.pointee.timeout == 0
+                    if !core.doorbell.hasLeader && core.life.stage == .running && !isLook {
+                        unsafe wait.pointee.leads = 1
+                        looks = core.beginLead()
+                    }
+                    return false
+                }
+                if isOver { return unsafe end(wait, event) }
+                if unsafe wait.pointee.leads == 0 {
+                    if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+                    unsafe wait.pointee.bell = -1
+                    unsafe wait.pointee.seen = seen
+                    unsafe wait.pointee.word = unsafe waiters.beginSleep()
+                    return true
+                }
+            }
+            switch unsafe lead(wait, looks, &event) {
+            case .over: return unsafe end(wait, event)
+            case .sleeps: return true
+            case .ends: if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+            }
+        }
+    }
+
+    private enum Lead {
+        /// What was waited for is there.
+        case over
+        /// Until the bell rings.
+        case sleeps
+        /// This thread no longer leads: the time is over, or the pool no longer runs.
+        case ends
+    }
+
+    /// Leads from one sleep to the next.
+    /// - looks: how many replies to look at before.
+    private func lead(
+        _ wait: UnsafeMutablePointer<mapb_wait>, _ looks: Int, _ event: inout mape_event?
+    ) -> Lead {
+        let deadline = unsafe wait.pointee.deadline
+        if looks > 0 { look(at: looks, until: min(deadline, mapb_now() + Policy.waiterSpin)) }
+        return core.with { core in
+            core.stopLooking()
+            core.pump()
+            if unsafe core.settles(wait, &event) {
+                unsafe core.endLead(wait)
+                return .over
+            }
+            if mapb_now() >= deadline || core.life.stage != .running {
+                unsafe core.endLead(wait)
+                return .ends
+            }
+            // Announce, then look again: workers publish, then look at the doorbell.
+            core.point(bellAt: MAPB_BELL_WAITER)
+            core.doorbell.leaderSleeps = true
+            core.doorbell.leaderBell = fixed.waiterBell.writing.number
+            core.pump()
+            if unsafe core.settles(wait, &event) {
+                unsafe core.endLead(wait)
+                return .over
+            }
+            unsafe wait.pointee.bell = fixed.waiterBell.reading.number
+            return .sleeps
+        }
+    }
+
+    /// The thread was cancelled in its sleep: others go on without it.
+    func leave(_ wait: UnsafeMutablePointer<mapb_wait>) {
+        if unsafe wait.pointee.word != nil { waiters.endSleep() }
+        if unsafe wait.pointee.leads == 0 { return }
+        fixed.waiterBell.silence()
+        core.with { core in
+            core.doorbell.leaderSleeps = false
+            core.pump()
+            unsafe core.endLead(wait)
+        }
+    }
+
+    /// The leader looks for replies, until there are some.
+    private func look(at count: Int, until end: Int64) {
+        var rounds = 0
+        while true {
+            for i in 0..<count where unsafe fixed.looks.first[i].hasCome { return }
+            mapb_pause()
+            rounds += 1
+            if rounds & 31 == 0 && mapb_now() >= end { return }
+        }
+    }
+}
