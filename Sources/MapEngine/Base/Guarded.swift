@@ -1,8 +1,8 @@
 // Locks, and what lies behind them.
 //
 // `Guarded` is the only way to the state behind a lock, so that the compiler holds the rule which a comment cannot: who has not taken the
-// lock has no name for what it guards. It, the bare lock and `Cells` are the types whose safety between threads rests on
-// something that the compiler cannot see.
+// lock has no name for what it guards. The types of this file, `GuardedCore` and `SharedMemory` are those whose safety between threads rests
+// on something that the compiler cannot see.
 
 import CMapBridge
 

@@ -2,31 +2,33 @@
 
 import CMapBridge
 
-struct GuardedCore: Sendable {
-    private let guarded: Guarded<Core>
+final class GuardedCore: @unchecked Sendable {
+    private let lock = Lock()
+    private let core: Core
     private let leftovers: Leftovers
     private let hook: Hook
 
     init(_ core: sending Core, _ hook: Hook) {
         leftovers = core.fixed.leftovers
-        guarded = Guarded(core)
+        self.core = core
         self.hook = hook
     }
 
     /// Runs `body` with the lock held, and follows up on what it has changed. Afterwards, without the lock, notifies the host when events
     /// have come in.
+    @inline(__always)
     func with<Result, Failure: Error>(_ body: (Core) throws(Failure) -> Result) throws(Failure) -> Result {
-        var notifies = false
-        defer {
-            if !leftovers.isEmpty { leftovers.clear() }
-            if notifies { hook.notify() }
-        }
-        return try guarded.with { (core) throws(Failure) in
-            defer {
-                core.followUp()
-                notifies = core.events.takeNotice()
-            }
-            return try body(core)
-        }
+        lock.lock()
+        defer { leave() }
+        return try body(core)
+    }
+
+    @inline(never)
+    private func leave() {
+        core.followUp()
+        let notifies = core.events.takeNotice()
+        lock.unlock()
+        if !leftovers.isEmpty { leftovers.clear() }
+        if notifies { hook.notify() }
     }
 }
