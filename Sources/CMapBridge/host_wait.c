@@ -51,7 +51,7 @@ static void sleep_once(mapb_wait *wait) {
     pthread_cleanup_push(left, wait);
     /* futex(2) is no cancellation point by itself: between these lines a request acts at once, and nothing but the sleep happens. */
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-    pthread_setcancelstate(wait->cancel, NULL);
+    pthread_setcancelstate(mapb_cancel_state(wait->cancel), NULL);
     if (wait->bell >= 0) mapb_poll(wait->bell, rest);
     else mapb_wait_private(wait->word, wait->seen, rest);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);

@@ -17,14 +17,22 @@
 
 /* ---- cancelling ---- */
 
-/** Every entry point holds cancel requests back: a thread that ended here would leave locks and counters behind. @return what
- *  mapb_let_cancel is to set again. */
+#define MAPB_CANCEL_ASYNC 2
+
+/** Every entry point holds cancel requests back: a thread that ended here would leave locks and counters behind. The type is set as well as
+ *  the state: glibc before 2.41 lets an asynchronous request that was sent just before act although it is disabled since (its bug 12683).
+ *  @return what mapb_let_cancel is to set again. */
 static inline int mapb_hold_cancel(void) {
-    int state = PTHREAD_CANCEL_ENABLE;
+    int type = PTHREAD_CANCEL_DEFERRED, state = PTHREAD_CANCEL_ENABLE;
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    return state;
+    return state | (type == PTHREAD_CANCEL_ASYNCHRONOUS ? MAPB_CANCEL_ASYNC : 0);
 }
-static inline void mapb_let_cancel(int state) { pthread_setcancelstate(state, NULL); }
+static inline int mapb_cancel_state(int held) { return held & ~MAPB_CANCEL_ASYNC; }
+static inline void mapb_let_cancel(int held) {
+    if (held & MAPB_CANCEL_ASYNC) pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    pthread_setcancelstate(mapb_cancel_state(held), NULL);
+}
 
 /* ---- a lock that is fair ---- */
 

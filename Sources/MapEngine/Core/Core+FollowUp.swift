@@ -35,6 +35,8 @@ struct Touched {
         return jobs[next]
     }
 
+    var hasJobs: Bool { next < jobs.count }
+
     mutating func takePlaces() -> Bool {
         defer { places = false }
         return places
@@ -57,7 +59,7 @@ extension Core {
         repeat {
             while let job = touched.nextJob() { follow(job) }
             assign()
-        } while fillPlaces()
+        } while fillPlaces() || touched.hasJobs
         publish()
         if touched.takeWakes() {
             fixed.waiters.wake()
