@@ -164,7 +164,7 @@ int mapb_zygote_process(int parent) {
 
 int mapb_process_id(void) { return getpid(); }
 
-void mapb_drain(int fd) {
+void mapb_notifier_drain(int fd) {
     char bytes[1024];
     while (read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) {}
 }
@@ -273,7 +273,7 @@ void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int 
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-uint8_t *mapb_map_shared(int fd, uint64_t size, int writable) {
+uint8_t *mapb_shared_map(int fd, uint64_t size, int writable) {
     void *at = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_NORESERVE, fd, 0);
     return at == MAP_FAILED ? NULL : at;
 }
@@ -307,12 +307,12 @@ void mapb_step_aside(uint32_t processor) {
 
 int mapb_join_barriers(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
-void mapb_futex_wait(const uint64_t *word, uint32_t expected) {
+void mapb_word_wait(const uint64_t *word, uint32_t expected) {
     /* The low half of a little-endian word. A shared futex may lie in memory that this process can only read. */
     syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAIT, expected, NULL, NULL, 0);
 }
 
-void mapb_ring_bell(int fd) {
+void mapb_bell_ring(int fd) {
     uint64_t one = 1;
     ssize_t written = write(fd, &one, sizeof one);
     (void)written; /* A full bell is readable already. */

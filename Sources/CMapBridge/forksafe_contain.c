@@ -156,6 +156,6 @@ int mapb_wait_children(int signals) {
     siginfo_t info;
     struct pollfd one = {signals, POLLIN, 0};
     poll(&one, 1, 10);
-    mapb_drain(signals);
+    mapb_notifier_drain(signals);
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }

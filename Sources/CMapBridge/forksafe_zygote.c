@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int mapb_open_pidfd(mapb_spawned *out, const char **call) {
+int mapb_child_watch(mapb_spawned *out, const char **call) {
     int why = 0;
     *call = "pidfd_open";
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
@@ -83,7 +83,7 @@ int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const cha
         mapb_zygote_run(control, parent);
     }
     out->pid = pid;
-    int why = mapb_open_pidfd(out, call);
+    int why = mapb_child_watch(out, call);
     if (why) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);

@@ -74,7 +74,7 @@ static int both_above_standard(int pair[2]) {
 
 /* ---- memory ---- */
 
-int mapb_memfd(const char *name, uint64_t size, const char **call) {
+int mapb_shared_create(const char *name, uint64_t size, const char **call) {
     *call = "memfd_create";
     int fd = above_standard(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (fd < 0) return fd;
@@ -103,7 +103,7 @@ void *mapb_map_unlocked(uint64_t size, int flags, int fd) {
     return NULL;
 }
 
-uint8_t *mapb_map_host(int fd, uint64_t size) {
+uint8_t *mapb_shared_map_host(int fd, uint64_t size) {
     void *at = mapb_map_unlocked(size, MAP_SHARED, fd);
     if (!at) return NULL;
     if (mprotect(at, size, PROT_READ | PROT_WRITE) != 0) {
@@ -117,30 +117,30 @@ uint8_t *mapb_map_host(int fd, uint64_t size) {
     return at;
 }
 
-int mapb_open_read_only(int fd) {
+int mapb_shared_reader(int fd) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return above_standard(open(path, O_RDONLY | O_CLOEXEC));
 }
 
-void mapb_give_back(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE); }
-void mapb_unmap(uint8_t *at, uint64_t size) { munmap(at, size); }
+void mapb_shared_discard(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE); }
+void mapb_shared_unmap(uint8_t *at, uint64_t size) { munmap(at, size); }
 
 /* ---- waiting and waking ---- */
 
-int mapb_eventfd(void) { return above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int mapb_notifier_open(void) { return above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
-int mapb_bell(int out[2]) {
+int mapb_bell_open(int out[2]) {
     if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
     return both_above_standard(out);
 }
 
-void mapb_silence(int fd) {
+void mapb_bell_drain(int fd) {
     char bytes[4096];
     for (int pages = 0; pages < 16 && read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes; pages++) {}
 }
 
-void mapb_signal_eventfd(int fd) { mapb_ring_bell(fd); }
+void mapb_notifier_notify(int fd) { mapb_bell_ring(fd); }
 
 int mapb_socket_pair(int out[2]) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) != 0) return errno;
@@ -155,19 +155,19 @@ int mapb_pipe(int out[2]) {
     return 0;
 }
 
-int mapb_epoll(void) { return above_standard(epoll_create1(EPOLL_CLOEXEC)); }
+int mapb_poller_open(void) { return above_standard(epoll_create1(EPOLL_CLOEXEC)); }
 
-int mapb_epoll_add(int epoll, int fd, uint64_t tag) {
+int mapb_poller_add(int epoll, int fd, uint64_t tag) {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
 }
 
-void mapb_epoll_change(int epoll, int fd, uint64_t tag, int writable) {
+void mapb_poller_change(int epoll, int fd, uint64_t tag, int writable) {
     struct epoll_event event = {.events = EPOLLIN | (writable ? EPOLLOUT : 0), .data.u64 = tag};
     epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
 }
 
-void mapb_epoll_remove(int epoll, int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
+void mapb_poller_remove(int epoll, int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
 
 static int to_milliseconds(int64_t ns) {
     if (ns < 0) return -1;
@@ -175,7 +175,7 @@ static int to_milliseconds(int64_t ns) {
     return ms > 1000000000 ? 1000000000 : (int)ms;
 }
 
-int mapb_epoll_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns) {
+int mapb_poller_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns) {
     struct epoll_event events[64];
     if (count > 64) count = 64;
     int got = epoll_wait(epoll, events, count, to_milliseconds(timeout_ns));
@@ -192,7 +192,7 @@ static struct timespec *to_timespec(int64_t ns, struct timespec *out) {
 
 void mapb_nap(void) { nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL); }
 
-void mapb_poll(int fd, int64_t timeout_ns) {
+void mapb_wait_readable(int fd, int64_t timeout_ns) {
     struct pollfd one = {fd, POLLIN, 0};
     struct timespec time;
     ppoll(&one, 1, to_timespec(timeout_ns, &time), NULL);
@@ -200,16 +200,16 @@ void mapb_poll(int fd, int64_t timeout_ns) {
 
 int mapb_barrier(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
-void mapb_wake_futex(const uint64_t *word) { syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, 1, NULL, NULL, 0); }
+void mapb_word_wake(const uint64_t *word) { syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, 1, NULL, NULL, 0); }
 
-void mapb_wait_private(const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
+void mapb_word_wait_local(const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
     struct timespec time;
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, to_timespec(timeout_ns, &time), NULL, 0);
 }
 
-void mapb_wake_private(const uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0); }
+void mapb_word_wake_local(const uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0); }
 
-int64_t mapb_now(void) {
+int64_t mapb_clock(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;

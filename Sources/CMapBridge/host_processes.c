@@ -44,7 +44,7 @@ int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int
     posix_spawn_file_actions_destroy(&actions);
     if (why) return why;
     out->pid = pid;
-    why = mapb_open_pidfd(out, call);
+    why = mapb_child_watch(out, call);
     if (why) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -65,7 +65,7 @@ static int has_ended(const mapb_spawned *zygote, int timeout_ms) {
     return 0;
 }
 
-int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms) {
+int mapb_child_wait(mapb_spawned *zygote, int timeout_ms) {
     if (zygote->pid == 0) return 1;
     struct pollfd ended = {zygote->pidfd, POLLIN, 0};
     int got;
@@ -89,7 +89,7 @@ int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms) {
     return 1;
 }
 
-void mapb_kill_zygote(mapb_spawned *zygote) {
+void mapb_child_kill(mapb_spawned *zygote) {
     if (zygote->pid) syscall(SYS_pidfd_send_signal, zygote->pidfd, SIGKILL, NULL, 0);
 }
 

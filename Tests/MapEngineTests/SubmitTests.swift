@@ -71,7 +71,7 @@ import Testing
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
             let job = try local.make(JobConfig(), try local.pool.prepare(items))
-            local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now()) }
+            local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock()) }
             #expect(!local.pool.fill(job))
             #expect(job.ready == 1)
             #expect(job.counts[Int(MAPE_ITEM_CANCELLED.rawValue)] + job.running == 3)
@@ -108,7 +108,7 @@ import Testing
         local.core.registry.buffers[999] = nil
         local.pool.core.with { $0.letGo(buffer) }
         #expect(local.core.input.used == held)
-        local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now()) }
+        local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock()) }
         try local.settle()
         #expect(job.isDone)
         #expect(local.core.input.used == used)

@@ -192,7 +192,7 @@ MAPB_FORK_SAFE int mapb_what_changed(const mapb_zygote *zygote, const mapb_surro
 /** Ends the zygote with all that it has made. */
 MAPB_FORK_SAFE _Noreturn void mapb_zygote_resign(void);
 /** Empties a signalfd or eventfd. */
-MAPB_FORK_SAFE void mapb_drain(int fd);
+MAPB_FORK_SAFE void mapb_notifier_drain(int fd);
 /** The next child that has ended and is not yet reaped, or 0. It keeps its pid until mapb_reap. */
 MAPB_FORK_SAFE int mapb_ended_child(void);
 /** Kills what is left of the child's process group, reaps it. @return its wait status. */
@@ -227,7 +227,7 @@ MAPB_FORK_SAFE int mapb_landlock_version(void);
 /** Bytes of this process's private memory: RssAnon and VmSwap of /proc/self/status. 0: not to be had. */
 MAPB_FORK_SAFE uint64_t mapb_private_bytes(void);
 /** Maps a whole shared memory. @return NULL on failure. */
-MAPB_FORK_SAFE uint8_t *mapb_map_shared(int fd, uint64_t size, int writable);
+MAPB_FORK_SAFE uint8_t *mapb_shared_map(int fd, uint64_t size, int writable);
 /** Zeroed private memory. @return NULL on failure. */
 MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);
 /** Installs the handlers that describe a crash in the output memory before they let it happen (forksafe_crash.c). For workers
@@ -249,17 +249,17 @@ MAPB_FORK_SAFE uint32_t mapb_processor(void);
 MAPB_FORK_SAFE void mapb_go_home(uint32_t n);
 /** Moves this process off a processor, if it may run on others. */
 MAPB_FORK_SAFE void mapb_step_aside(uint32_t processor);
-MAPB_FORK_SAFE void mapb_futex_wait(const uint64_t *word, uint32_t expected);
-MAPB_FORK_SAFE void mapb_ring_bell(int fd);
+MAPB_FORK_SAFE void mapb_word_wait(const uint64_t *word, uint32_t expected);
+MAPB_FORK_SAFE void mapb_bell_ring(int fd);
 /** Writes a text and a line end to standard error. */
 MAPB_FORK_SAFE void mapb_say(const char *text, uint64_t size);
 /** Opens a bell's writing end anew, and closes the one given: its flags are then this process's own, so that no worker can make
  *  another's ring block. Its number is one that functions do not come near. @return it; *out: by what it is known. */
-MAPB_FORK_SAFE int mapb_own_bell(int fd, mapb_inode *out);
+MAPB_FORK_SAFE int mapb_bell_own(int fd, mapb_inode *out);
 /** Whether it is still there: a function may have closed it, and its number may be another file's. */
-MAPB_FORK_SAFE int mapb_has_bell(int fd, const mapb_inode *bell);
+MAPB_FORK_SAFE int mapb_bell_is_there(int fd, const mapb_inode *bell);
 /** Rings it. @return 1; 0: it is not there. */
-MAPB_FORK_SAFE int mapb_ring_own_bell(int fd, const mapb_inode *bell);
+MAPB_FORK_SAFE int mapb_bell_ring_own(int fd, const mapb_inode *bell);
 MAPB_FORK_SAFE void mapb_copy(void *to, const void *from, uint64_t size);
 /** How many of a text's first `size` bytes are whole: less by at most 3 when they end inside a character of UTF-8. Bytes that are no
  *  UTF-8 stay. */

@@ -26,18 +26,18 @@ void mapb_find_address_end(void);
 
 /** A memfd of a size, sealed against shrinking and growing, and against other seals. @return descriptor, or a negative errno, and in
  *  `call` what failed: static text. */
-int mapb_memfd(const char *name, uint64_t size, const char **call);
+int mapb_shared_create(const char *name, uint64_t size, const char **call);
 /** A mapping without rights (mprotect(2) gives them) whose pages come as they are touched, also in a host that has locked all memory to
  *  come. flags: MAP_SHARED or MAP_PRIVATE, ... @return NULL with errno on failure. */
 void *mapb_map_unlocked(uint64_t size, int flags, int fd);
 /** Maps it for the host, not inherited by forks. @return NULL with errno on failure. */
-uint8_t *mapb_map_host(int fd, uint64_t size);
+uint8_t *mapb_shared_map_host(int fd, uint64_t size);
 /** A second descriptor of the same memory, for those who may only read it: a mapping of it can never become writable. (Not the
  *  seal F_SEAL_FUTURE_WRITE: with it the host could not give pages back.) @return descriptor, or a negative errno. */
-int mapb_open_read_only(int fd);
+int mapb_shared_reader(int fd);
 /** Gives pages back to the system; they read as zeros afterwards. */
-void mapb_give_back(uint8_t *at, uint64_t size);
-void mapb_unmap(uint8_t *at, uint64_t size);
+void mapb_shared_discard(uint8_t *at, uint64_t size);
+void mapb_shared_unmap(uint8_t *at, uint64_t size);
 
 /* ---- processes ---- */
 
@@ -53,14 +53,14 @@ typedef struct mapb_spawned {
 int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out,
                       const char **call);
 /** A pidfd for out->pid, by which signals can be sent. @return 0 or an errno, and in `call` what failed. */
-int mapb_open_pidfd(mapb_spawned *out, const char **call);
+int mapb_child_watch(mapb_spawned *out, const char **call);
 /** fork(2); the child never returns: it becomes a zygote. env: its environment, or NULL. @return 0 or an errno. */
 int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call);
 /** In Swift: the zygote's loop. */
 _Noreturn void mapb_zygote_run(int control, int parent);
 /** Waits for the zygote to end, at most so long. @return 1 ended (and reaped), 0 not yet. */
-int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms);
-void mapb_kill_zygote(mapb_spawned *zygote);
+int mapb_child_wait(mapb_spawned *zygote, int timeout_ms);
+void mapb_child_kill(mapb_spawned *zygote);
 
 /** A thread of 8 MiB stack that blocks all signals and is of no real-time class. @return 0 or an errno. */
 int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread);
@@ -69,7 +69,7 @@ void mapb_join_thread(uint64_t thread);
 
 /* ---- waiting and waking ---- */
 
-int mapb_eventfd(void);
+int mapb_notifier_open(void);
 /** Copies a reply out of memory that its worker may be writing: each word is read exactly once. */
 static inline mapb_reply mapb_read_reply(const mapb_reply *reply) {
     union {
@@ -80,31 +80,31 @@ static inline mapb_reply mapb_read_reply(const mapb_reply *reply) {
     return copy.reply;
 }
 /** A pipe whose ends never block: [0] is read, [1] is written. @return 0, or an errno. */
-int mapb_bell(int out[2]);
+int mapb_bell_open(int out[2]);
 /** Reads what is in a bell, at most as much as a pipe holds: whoever rings without end does not keep the reader. */
-void mapb_silence(int fd);
-void mapb_signal_eventfd(int fd);
+void mapb_bell_drain(int fd);
+void mapb_notifier_notify(int fd);
 int mapb_socket_pair(int out[2]);
 /** A pipe whose read end does not block. @return 0 or an errno. */
 int mapb_pipe(int out[2]);
-int mapb_epoll(void);
-int mapb_epoll_add(int epoll, int fd, uint64_t tag);
-void mapb_epoll_change(int epoll, int fd, uint64_t tag, int writable);
-void mapb_epoll_remove(int epoll, int fd);
+int mapb_poller_open(void);
+int mapb_poller_add(int epoll, int fd, uint64_t tag);
+void mapb_poller_change(int epoll, int fd, uint64_t tag, int writable);
+void mapb_poller_remove(int epoll, int fd);
 /** Waits for at most `count` ready descriptors; timeout in ns, negative: for ever. @return how many tags were stored, or a
  *  negative errno. */
-int mapb_epoll_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns);
+int mapb_poller_wait(int epoll, uint64_t *tags, int count, int64_t timeout_ns);
 /** Sleeps for 10 ms. */
 void mapb_nap(void);
 /** Waits until a descriptor is readable; timeout in ns, negative: for ever. */
-void mapb_poll(int fd, int64_t timeout_ns);
+void mapb_wait_readable(int fd, int64_t timeout_ns);
 /** A full memory barrier on every processor that runs a worker (membarrier(2)). @return 1, or 0 when there is none. */
 int mapb_barrier(void);
-void mapb_wake_futex(const uint64_t *word);
+void mapb_word_wake(const uint64_t *word);
 /** A futex of this process only. */
-void mapb_wait_private(const uint32_t *word, uint32_t expected, int64_t timeout_ns);
-void mapb_wake_private(const uint32_t *word);
-int64_t mapb_now(void);
+void mapb_word_wait_local(const uint32_t *word, uint32_t expected, int64_t timeout_ns);
+void mapb_word_wake_local(const uint32_t *word);
+int64_t mapb_clock(void);
 
 /* ---- finding code ---- */
 

@@ -292,7 +292,7 @@ public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer
         let progress = try pool.core.with { (core) throws(MapError) in
             let job = try core.liveJob(number, "job")
             core.pump()
-            return job.progress(now: mapb_now(), partial: core.partial(of: job))
+            return job.progress(now: mapb_clock(), partial: core.partial(of: job))
         }
         let out = try unsafe checkSize(out, "out")
         unsafe out.pointee = progress
@@ -304,7 +304,7 @@ public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer
 public func mape_job_cancel(_ job: OpaquePointer!) -> Int32 {
     unsafe enterJob(job, "job") { (core, job) throws(MapError) in
         core.pump()
-        core.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled"), now: mapb_now())
+        core.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled"), now: mapb_clock())
         return MAPE_OK.rawValue
     }
 }

@@ -7,7 +7,7 @@ extension Core {
     func assign() {
         guard !work.isEmpty, failure == nil, errands.goneZygote == nil else { return }
         let draining = life.stage == .closing
-        let now = mapb_now()
+        let now = mapb_clock()
         if table.busy.isEmpty { table.slowStart.calm(0) }
         while table.available > 0, let job = work.first() {
             spread(job, draining: draining, now: now)
@@ -110,7 +110,7 @@ extension Core {
     /// Gives a request that is no range; it waits when the inbox is full.
     func tell(_ worker: Worker, _ work: Assignment.Work) {
         if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty && !worker.isTrimming {
-            give(worker, work, now: mapb_now())
+            give(worker, work, now: mapb_clock())
         } else {
             worker.backlog.append(work)
         }
@@ -120,7 +120,7 @@ extension Core {
     func sendBacklog(_ worker: Worker) {
         guard !worker.backlog.isEmpty, !worker.isTrimming else { return }
         while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() {
-            give(worker, work, now: mapb_now())
+            give(worker, work, now: mapb_clock())
         }
     }
 
@@ -172,7 +172,7 @@ extension Core {
             unsafe mapb_store(&inbox.pointee.tail, worker.published)
             mapb_fence()
             if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
-                unsafe mapb_wake_futex(&inbox.pointee.tail)
+                unsafe mapb_word_wake(&inbox.pointee.tail)
                 doorbell.wokeSleeper = true
             }
             if worker.limit(config) != .max {

@@ -60,7 +60,7 @@ extension Core {
             log(MAPE_LOG_INFO, "no more items are saved in \"\(folder.path)\": a pool saves \(Policy.crashFiles)")
         }
         // Written by the engine thread, outside the lock; it is this one but in tests.
-        engineMustWake(by: mapb_now())
+        engineMustWake(by: mapb_clock())
     }
 
     /// Everything that is needed to run the item again. The bytes of the input memory are held: the job may be gone when they are written.

@@ -42,7 +42,7 @@ extension Core {
     func watchTimes(of job: Job) {
         var time = job.ending == nil ? job.deadline : .max
         if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 {
-            time = min(time, later(mapb_now(), by: job.config.progressInterval))
+            time = min(time, later(mapb_clock(), by: job.config.progressInterval))
         }
         guard time < job.clockTime else { return }
         clock.jobs.set(job, by: time)

@@ -38,7 +38,7 @@ extension Core {
             if job.progressDue {
                 job.progressDue = false
                 if job.config.wants(MAPE_DELIVER_PROGRESS) && !job.isDone {
-                    let now = mapb_now()
+                    let now = mapb_clock()
                     let progress = job.progress(now: now, partial: partial(of: job))
                     job.lastProgress = now
                     job.lastFraction = progress.fraction
@@ -54,7 +54,7 @@ extension Core {
             if job.doneIsDue {
                 job.doneDelivered = true
                 events.rotate()
-                return .done(job, job.progress(now: mapb_now(), partial: 0))
+                return .done(job, job.progress(now: mapb_clock(), partial: 0))
             }
             events.rotate()
         }

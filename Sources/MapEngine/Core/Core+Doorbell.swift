@@ -46,7 +46,7 @@ extension Core {
         stopLooking()
         doorbell.hasLeader = false
         doorbell.leaderSleeps = false
-        if !attend(mapb_now()) {
+        if !attend(mapb_clock()) {
             unsafe mapb_store32(&input.head.pointee.waiter, 0)
             point(bellAt: MAPB_BELL_ENGINE)
             pump()

@@ -63,15 +63,15 @@ extension Core {
         publish()
         if touched.takeWakes() {
             fixed.waiters.wake()
-            if doorbell.leaderSleeps { mapb_ring_bell(doorbell.leaderBell) }
+            if doorbell.leaderSleeps { mapb_bell_ring(doorbell.leaderBell) }
         }
-        if clock.takeNotice() { mapb_signal_eventfd(fixed.engineWake.number) }
+        if clock.takeNotice() { mapb_notifier_notify(fixed.engineWake.number) }
     }
 
     /// True when places were to be filled: one that cannot be may end the pool, and all its jobs with it.
     private func fillPlaces() -> Bool {
         let isDue = touched.takePlaces()
-        if isDue { refill(mapb_now()) }
+        if isDue { refill(mapb_clock()) }
         return isDue
     }
 
@@ -82,7 +82,7 @@ extension Core {
             watchTimes(of: job)
             queueForWork(job)
         } else if job.doneAt == 0 {
-            job.doneAt = mapb_now()
+            job.doneAt = mapb_clock()
             jobs.done(job)
             clock.jobs.remove(job)
             work.remove(job)

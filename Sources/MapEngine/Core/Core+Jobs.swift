@@ -45,10 +45,10 @@ extension Core {
         figures.jobs += 1
         let job = Job(
             function: function, config: submission.config, sequence: jobs.next(),
-            total: submission.input?.total ?? 0, record: block, globals: globals, now: mapb_now())
+            total: submission.input?.total ?? 0, record: block, globals: globals, now: mapb_clock())
         job.stream = stream
         if let input = submission.input { job.adopt(input.used) }
-        if let failure = function.failure { job.endWaiting(failure, now: mapb_now()) }
+        if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying
             job.ready = input.ready
@@ -114,12 +114,12 @@ extension Core {
     func release(_ job: Job) {
         job.isReleased = true
         unsafe mapb_store32(fixed.releases.first, mapb_peek32(fixed.releases.first) &+ 1)
-        end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_now())
+        end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_clock())
         events.dequeue(job)
         job.isQueuedForDelivery = false
         dropResults(job)
         touch(job)
-        scheduleTrim(mapb_now())
+        scheduleTrim(mapb_clock())
     }
 
     /// The results of a released job, but for what a running callback looks at.

@@ -13,11 +13,11 @@ extension Core {
             if why != 0 {
                 closePipes(worker)
                 for end in ends { close(end) }
-                throw .system("pipe2", why)
+                throw .system(MAPB_NAME_PIPE, why)
             }
             worker.pipes[i] = pair[0]
             ends.append(pair[1])
-            _ = mapb_epoll_add(fixed.epoll.number, pair[0], EngineTag.pipe(worker.slot, i))
+            _ = mapb_poller_add(fixed.poller.number, pair[0], EngineTag.pipe(worker.slot, i))
         }
         return ends
     }
@@ -48,7 +48,7 @@ extension Core {
 
     private func closePipe(_ worker: Worker, _ which: Int) {
         deliver(worker, which, worker.partial[which], isLast: true)
-        mapb_epoll_remove(fixed.epoll.number, worker.pipes[which])
+        mapb_poller_remove(fixed.poller.number, worker.pipes[which])
         close(worker.pipes[which])
         worker.pipes[which] = -1
     }

@@ -39,7 +39,7 @@ extension Core {
     /// Every item that has not ended ends as abandoned.
     func endAllJobs() {
         let outcome = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down")
-        let now = mapb_now()
+        let now = mapb_clock()
         for job in jobs.all { end(job, outcome, now: now) }
     }
 
@@ -52,7 +52,7 @@ extension Core {
 
     /// Nobody runs any more: what is left ends here. False: a cleanup had to be killed.
     func endShutdown() -> Bool {
-        let now = mapb_now()
+        let now = mapb_clock()
         for worker in workers where worker.isAlive { died(worker, .status(9)) }
         endAllJobs()
         for job in jobs.all where !job.isDone { endByForce(job, now) }

@@ -34,9 +34,9 @@ extension Core {
         zygote = born
         figures.zygotesStarted += 1
         for function in functions where function.failure == nil { preload(function, in: born) }
-        _ = mapb_epoll_add(fixed.epoll.number, born.control, EngineTag.control.rawValue)
+        _ = mapb_poller_add(fixed.poller.number, born.control, EngineTag.control.rawValue)
         // Its end shows at the socket, but not while a process that it has started holds that as well.
-        if born.pidfd >= 0 { _ = mapb_epoll_add(fixed.epoll.number, born.pidfd, EngineTag.zygote.rawValue) }
+        if born.watch >= 0 { _ = mapb_poller_add(fixed.poller.number, born.watch, EngineTag.zygote.rawValue) }
         touched.places = true
     }
 
@@ -83,7 +83,7 @@ extension Core {
         message.size = worker.region!.size
         let files = [worker.region!.releaseFile()] + pipes
         zygote.send(message, files, owning: files)
-        if zygote.hasBacklog { mapb_epoll_change(fixed.epoll.number, zygote.control, EngineTag.control.rawValue, 1) }
+        if zygote.hasBacklog { mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, 1) }
 
         worker.backlog = Queue()
         for module in registry.modules where !module.isGivenUp { tell(worker, .module(module)) }
@@ -116,7 +116,7 @@ extension Core {
         worker.state = .none
         if isFork {
             worker.failedStarts += 1
-            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
+            worker.retryAt = mapb_clock() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
         }
     }
 
@@ -127,7 +127,7 @@ extension Core {
             MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, "the pool has failed: \(why)")
         life.failure = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, why)
         log(MAPE_LOG_ERROR, "the pool has failed: \(why)")
-        let now = mapb_now()
+        let now = mapb_clock()
         for job in jobs.all { end(job, outcome, now: now) }
         for worker in workers where worker.isAlive { kill(worker, .shutdown) }
         touched.wakes = true

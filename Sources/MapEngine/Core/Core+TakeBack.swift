@@ -73,7 +73,7 @@ extension Core {
             range.count = kept
             assignment.work = .range(job, range)
         }
-        let now = mapb_now()
+        let now = mapb_clock()
         for (job, range) in back.reversed() {
             putBack(range, job, now)
             touch(job)

@@ -9,7 +9,7 @@ extension Core {
         clock.beginTurn()
         for tag in tags { handle(tag) }
         if life.engineShouldEnd { return nil }
-        let now = mapb_now()
+        let now = mapb_clock()
         let next = clock.endTurn(lookAtTimes(now))
         return next == .max ? -1 : max(0, next - now)
     }
@@ -17,7 +17,7 @@ extension Core {
     private func handle(_ tag: UInt64) {
         switch tag {
         case EngineTag.bell.rawValue: fixed.engineBell.silence()
-        case EngineTag.wake.rawValue: mapb_drain(fixed.engineWake.number)
+        case EngineTag.wake.rawValue: mapb_notifier_drain(fixed.engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
         case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
         default:

@@ -9,7 +9,7 @@ extension Core {
     func receiveControl(isGone: Bool = false) {
         guard let zygote else { return }
         zygote.flush()
-        mapb_epoll_change(fixed.epoll.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
+        mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
         while let message = zygote.receive() {
             let slot = Int(message.slot)
             let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
@@ -31,7 +31,7 @@ extension Core {
                     startFailed(worker, MapError.system("fork (clone)", message.code).message, isFork: true)
                 } else {
                     worker.pid = message.pid
-                    worker.seenSince = mapb_now()
+                    worker.seenSince = mapb_clock()
                     becameReady(worker)
                     // It was to be killed before it was known.
                     if worker.state == .dying { sendKill(worker) }
@@ -56,7 +56,7 @@ extension Core {
         dropRegion(worker)
         worker.given = Queue()
         worker.state = .none
-        worker.retryAt = mapb_now()
+        worker.retryAt = mapb_clock()
         figures.workersStarted -= 1
     }
 
@@ -71,8 +71,8 @@ extension Core {
     /// does without the lock: `zygoteHasEnded`.
     func zygoteDied(_ why: String? = nil) {
         guard let gone = zygote else { return }
-        mapb_epoll_remove(fixed.epoll.number, gone.control)
-        if gone.pidfd >= 0 { mapb_epoll_remove(fixed.epoll.number, gone.pidfd) }
+        mapb_poller_remove(fixed.poller.number, gone.control)
+        if gone.watch >= 0 { mapb_poller_remove(fixed.poller.number, gone.watch) }
         zygote = nil
         // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
         for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }

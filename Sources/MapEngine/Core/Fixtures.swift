@@ -14,7 +14,7 @@ final class Fixtures: Sendable {
     /// Wakes the engine thread for what other threads ask of it.
     let engineWake: Descriptor
     /// What the engine thread sleeps in.
-    let epoll: Descriptor
+    let poller: Descriptor
     /// Cores that this process may use.
     let usable: Int
     let waiters = Waiters()
@@ -35,11 +35,11 @@ final class Fixtures: Sendable {
             standing: config.start == MAPE_START_EXEC && config.sandbox == MAPE_SANDBOX_NONE ? .shared : .own)
         engineBell = try Bell()
         waiterBell = try Bell()
-        engineWake = try Descriptor(checking: mapb_eventfd(), "eventfd2")
-        epoll = try Descriptor(checking: mapb_epoll(), "epoll_create1")
-        var why = mapb_epoll_add(epoll.number, engineBell.reading.number, EngineTag.bell.rawValue)
-        if why == 0 { why = mapb_epoll_add(epoll.number, engineWake.number, EngineTag.wake.rawValue) }
-        if why != 0 { throw .system("epoll_ctl", why) }
+        engineWake = try Descriptor(checking: mapb_notifier_open(), MAPB_NAME_NOTIFIER_OPEN)
+        poller = try Descriptor(checking: mapb_poller_open(), MAPB_NAME_POLLER_OPEN)
+        var why = mapb_poller_add(poller.number, engineBell.reading.number, EngineTag.bell.rawValue)
+        if why == 0 { why = mapb_poller_add(poller.number, engineWake.number, EngineTag.wake.rawValue) }
+        if why != 0 { throw .system(MAPB_NAME_POLLER_ADD, why) }
         usable = usableCores()
         looks = unsafe Cells(usable, LookedReply(tail: UnsafePointer(begun.first), answered: 0))
         unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerLooks : 0

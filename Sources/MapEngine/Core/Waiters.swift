@@ -14,14 +14,14 @@ import CMapBridge
     func wake() {
         unsafe mapb_store32(word, mapb_peek32(word) &+ 1)
         mapb_fence()
-        if unsafe mapb_peek32(sleepers) > 0 { unsafe mapb_wake_private(word) }
+        if unsafe mapb_peek32(sleepers) > 0 { unsafe mapb_word_wake_local(word) }
     }
 
     /// Sleeps until the counter is no longer `seen`, or the deadline. Without the pool's lock.
     func sleep(_ seen: UInt32, _ deadline: Int64) {
         _ = unsafe beginSleep()
-        let rest = deadline == .max ? -1 : max(0, deadline - mapb_now())
-        unsafe mapb_wait_private(word, seen, rest)
+        let rest = deadline == .max ? -1 : max(0, deadline - mapb_clock())
+        unsafe mapb_word_wait_local(word, seen, rest)
         endSleep()
     }
 

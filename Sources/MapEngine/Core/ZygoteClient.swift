@@ -22,11 +22,11 @@ final class Zygote {
 
     var control: Int32 { socket.number }
     /// Readable once the process has ended; -1: there is none.
-    var pidfd: Int32 { process.pidfd }
+    var watch: Int32 { process.watch }
     /// Asked rather than believed: an event may be about the zygote before this one, told together with the end of its socket.
     var hasEnded: Bool {
-        guard pidfd >= 0 else { return false }
-        var one = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        guard watch >= 0 else { return false }
+        var one = pollfd(fd: watch, events: Int16(POLLIN), revents: 0)
         return unsafe poll(&one, 1, 0) == 1
     }
     var hasBacklog: Bool { !outbox.isEmpty }
@@ -59,7 +59,7 @@ final class Zygote {
         if why != 0 { throw .system("socketpair", why) }
         let ours = Descriptor(pair[0])
         let theirs = Descriptor(pair[1])
-        var process = mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0)
+        var process = mapb_spawned(pid: 0, watch: -1, how: 0, status: 0)
         var call: UnsafePointer<CChar>?
         if config.start == MAPE_START_FORK {
             let changes = !config.environmentSet.isEmpty || !config.environmentUnset.isEmpty
@@ -128,7 +128,7 @@ final class Zygote {
             unsafe buffer[head + bytes.count] = 0
         }
         message.text_size = UInt32(head + bytes.count + 1)
-        if loading.isEmpty { loadingSince = mapb_now() }
+        if loading.isEmpty { loadingSince = mapb_clock() }
         loading.append(library)
         send(message)
         return true
@@ -138,7 +138,7 @@ final class Zygote {
     func hasLoaded(_ number: UInt32) -> Library? {
         guard let library = loading.first, library.number == number else { return nil }
         loading.dropFirst()
-        loadingSince = mapb_now()
+        loadingSince = mapb_clock()
         return library
     }
 
@@ -178,9 +178,9 @@ final class Zygote {
         outbox = Queue()
         shutdown(control, Int32(SHUT_RDWR))
         isConnected = false
-        if unsafe mapb_wait_zygote(&process, grace) == 0 {
-            unsafe mapb_kill_zygote(&process)
-            _ = unsafe mapb_wait_zygote(&process, -1)
+        if unsafe mapb_child_wait(&process, grace) == 0 {
+            unsafe mapb_child_kill(&process)
+            _ = unsafe mapb_child_wait(&process, -1)
         }
         if let failure { return "cannot be talked to: \(failure.message)" }
         switch process.how {

@@ -73,7 +73,7 @@ import Glibc
 
         guard let task = unsafe mapb_worker_task(region.base, region.size) else { throw .system("madvise", errno) }
         unsafe self.task = unsafe task
-        guard let seen = unsafe mapb_map_shared(input.file, input.size, 0),
+        guard let seen = unsafe mapb_shared_map(input.file, input.size, 0),
             let functions = unsafe functionTables()
         else { throw .system("mmap", errno) }
         unsafe workerPrepare(task, seen, region.base, region.size, functions)

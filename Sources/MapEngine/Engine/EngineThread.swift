@@ -45,11 +45,11 @@ extension Pool {
                 replaceZygote()
             }
             guard let sleep else { return }
-            count = unsafe mapb_epoll_wait(fixed.epoll.number, &tags, Int32(tags.count), sleep)
+            count = unsafe mapb_poller_wait(fixed.poller.number, &tags, Int32(tags.count), sleep)
             if count < 0 {
                 let why = count
                 count = 0
-                core.with { $0.fail(MapError.system("epoll_wait", -why).message) }
+                core.with { $0.fail(MapError.system(MAPB_NAME_POLLER_WAIT, -why).message) }
                 mapb_nap()
             }
         }

@@ -34,7 +34,7 @@ import CMapBridge
             unsafe state.running.removeAll { unsafe $0.number == mark.number }
             unsafe mapb_store32(ends.first, mapb_peek32(ends.first) &+ 1)
         }
-        unsafe mapb_wake_private(ends.first)
+        unsafe mapb_word_wake_local(ends.first)
     }
 
     /// When this returns, no other thread is in the function that was set before.
@@ -51,7 +51,7 @@ import CMapBridge
             if unsafe mapb_goes_on(other) == 0 {
                 unsafe self.ends(other)
             } else {
-                unsafe mapb_wait_private(ends.first, seen, Policy.lookForLeft)
+                unsafe mapb_word_wait_local(ends.first, seen, Policy.lookForLeft)
             }
         }
     }

@@ -62,7 +62,7 @@ extension Pool {
         unsafe t.pointee.event = unsafe emptyEvent()
         core.with { core in
             core.pump()
-            core.attend(mapb_now())
+            core.attend(mapb_clock())
         }
     }
 

@@ -25,7 +25,7 @@ extension Pool {
         }
         core.with { core in
             for worker in core.workers { core.askToEnd(worker) }
-            core.engineMustWake(by: mapb_now())
+            core.engineMustWake(by: mapb_clock())
         }
         let cleanupEnd = deadline(after: config.grace)
         let allGone = settle({ max($0.life.shutdownEnd, cleanupEnd) }) { core in
@@ -64,7 +64,7 @@ extension Pool {
                 return (done(core) || isDead, deadline(core))
             }
             if isOver { return true }
-            if mapb_now() >= end { return false }
+            if mapb_clock() >= end { return false }
             waiters.sleep(seen, end)
         }
     }

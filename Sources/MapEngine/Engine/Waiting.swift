@@ -50,7 +50,7 @@ extension Pool {
                 }
                 if isOver { return unsafe end(wait, event) }
                 if unsafe wait.pointee.leads == 0 {
-                    if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+                    if unsafe mapb_clock() >= wait.pointee.deadline { return unsafe timeOut(wait) }
                     unsafe wait.pointee.bell = -1
                     unsafe wait.pointee.seen = seen
                     unsafe wait.pointee.word = unsafe waiters.beginSleep()
@@ -60,7 +60,7 @@ extension Pool {
             switch unsafe lead(wait, looks, &event) {
             case .over: return unsafe end(wait, event)
             case .sleeps: return true
-            case .ends: if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+            case .ends: if unsafe mapb_clock() >= wait.pointee.deadline { return unsafe timeOut(wait) }
             }
         }
     }
@@ -80,7 +80,7 @@ extension Pool {
         _ wait: UnsafeMutablePointer<mapb_wait>, _ looks: Int, _ event: inout mape_event?
     ) -> Lead {
         let deadline = unsafe wait.pointee.deadline
-        if looks > 0 { look(at: looks, until: min(deadline, mapb_now() + Policy.waiterSpin)) }
+        if looks > 0 { look(at: looks, until: min(deadline, mapb_clock() + Policy.waiterSpin)) }
         return core.with { core in
             core.stopLooking()
             core.pump()
@@ -88,7 +88,7 @@ extension Pool {
                 unsafe core.endLead(wait)
                 return .over
             }
-            if mapb_now() >= deadline || core.life.stage != .running {
+            if mapb_clock() >= deadline || core.life.stage != .running {
                 unsafe core.endLead(wait)
                 return .ends
             }
@@ -125,7 +125,7 @@ extension Pool {
             for i in 0..<count where unsafe fixed.looks.first[i].hasCome { return }
             mapb_pause()
             rounds += 1
-            if rounds & 31 == 0 && mapb_now() >= end { return }
+            if rounds & 31 == 0 && mapb_clock() >= end { return }
         }
     }
 }

@@ -57,25 +57,25 @@ struct HeldSegment {
         notice = true
         if file >= 0 && !fileIsReadable {
             fileIsReadable = true
-            mapb_signal_eventfd(file)
+            mapb_notifier_notify(file)
         }
     }
 
     private mutating func drained() {
         if isEmpty && fileIsReadable {
             fileIsReadable = false
-            mapb_drain(file)
+            mapb_notifier_drain(file)
         }
     }
 
     mutating func descriptor() throws(MapError) -> Int32 {
         if file < 0 {
-            let made = mapb_eventfd()
-            if made < 0 { throw .system("eventfd2", -made) }
+            let made = mapb_notifier_open()
+            if made < 0 { throw .system(MAPB_NAME_NOTIFIER_OPEN, -made) }
             file = made
             if !isEmpty {
                 fileIsReadable = true
-                mapb_signal_eventfd(file)
+                mapb_notifier_notify(file)
             }
         }
         return file

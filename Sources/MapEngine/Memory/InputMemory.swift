@@ -37,7 +37,7 @@ typealias Block = Extent
             name: "mapengine-input", size: max(reserve, start + Policy.leastReserve),
             least: start + Policy.leastReserve)
         readOnly = try Descriptor(
-            checking: mapb_open_read_only(memory.fileNumber),
+            checking: mapb_shared_reader(memory.fileNumber),
             "openat of shared memory, read-only, through /proc/self/fd,")
         arena = Guarded(Arena(extents: Extents(Extent(offset: start, count: memory.size - start))))
         unsafe head.pointee.protocol = MAPB_PROTOCOL

@@ -33,13 +33,13 @@ struct Bell: ~Copyable {
 
     init() throws(MapError) {
         var ends: [Int32] = [-1, -1]
-        let why = unsafe mapb_bell(&ends)
-        if why != 0 { throw .system("pipe2", why) }
+        let why = unsafe mapb_bell_open(&ends)
+        if why != 0 { throw .system(MAPB_NAME_PIPE, why) }
         reading = Descriptor(ends[0])
         writing = Descriptor(ends[1])
     }
 
-    borrowing func silence() { mapb_silence(reading.number) }
+    borrowing func silence() { mapb_bell_drain(reading.number) }
 }
 
 /// A shared memory of the host: a sealed memfd and its mapping. Forks of the host do not inherit the mapping. Who writes which of its bytes,
@@ -68,9 +68,9 @@ struct Bell: ~Copyable {
         if addressSpace != UInt64.max { size = min(size, max(least, addressSpace / 16)) & ~4095 }
         while true {
             var call: UnsafePointer<CChar>?
-            let made = unsafe mapb_memfd(name, size, &call)
+            let made = unsafe mapb_shared_create(name, size, &call)
             let file = try unsafe Descriptor(checking: made, call.map { unsafe String(cString: $0) } ?? "")
-            if let base = unsafe mapb_map_host(file.number, size) {
+            if let base = unsafe mapb_shared_map_host(file.number, size) {
                 unsafe self.base = unsafe base
                 self.size = size
                 self.file = consume file
@@ -97,11 +97,11 @@ struct Bell: ~Copyable {
     borrowing func giveBack(_ offset: UInt64, _ count: UInt64) {
         let start = (offset + 4095) & ~4095
         let end = (offset + count) & ~4095
-        if start < end { unsafe mapb_give_back(base + Int(start), end - start) }
+        if start < end { unsafe mapb_shared_discard(base + Int(start), end - start) }
     }
 
     deinit {
-        if let leftovers { unsafe leftovers.add(base, size) } else { unsafe mapb_unmap(base, size) }
+        if let leftovers { unsafe leftovers.add(base, size) } else { unsafe mapb_shared_unmap(base, size) }
     }
 }
 
@@ -135,6 +135,6 @@ struct Bell: ~Copyable {
             }
             return mappings
         }
-        for mapping in old { unsafe mapb_unmap(mapping.base, mapping.size) }
+        for mapping in old { unsafe mapb_shared_unmap(mapping.base, mapping.size) }
     }
 }

@@ -131,12 +131,12 @@ public func fuzzReplies(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
             case 8: try fuzz.end(liar.slot, Int32(input.byte()) << 8 | Int32(input.byte() & 1) * 11)
             case 9: if let job = fuzz.jobs.last { fuzz.read(job) }
             case 10:
-                if let job = fuzz.jobs.first { _ = job.progress(now: mapb_now(), partial: fuzz.core.partial(of: job)) }
-            case 11: fuzz.pool.core.with { $0.checkTimes(mapb_now() + Int64(input.byte()) * 1_000_000_000) }
-            case 12: fuzz.pool.core.with { $0.takeBackIfDue(mapb_now() + 1_000_000_000) }
+                if let job = fuzz.jobs.first { _ = job.progress(now: mapb_clock(), partial: fuzz.core.partial(of: job)) }
+            case 11: fuzz.pool.core.with { $0.checkTimes(mapb_clock() + Int64(input.byte()) * 1_000_000_000) }
+            case 12: fuzz.pool.core.with { $0.takeBackIfDue(mapb_clock() + 1_000_000_000) }
             case 13:
                 if let job = fuzz.jobs.last {
-                    fuzz.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_now()) }
+                    fuzz.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_clock()) }
                 }
             default: fuzz.core.pump()
             }
