@@ -157,7 +157,7 @@ inline checkTime(w) {
 inline takeBack(w) {
     yield[w] = published[w];
 #ifndef BUG_NO_BARRIER
-    /* host.mapb_barrier: the worker's processor has no store left in its buffer. */
+    /* host_waiting.mapb_barrier: the worker's processor has no store left in its buffer. */
     d_step { drain(w, x, n); x = 0; n = 0 }
 #endif
 #ifdef BUG_TAIL_FIRST

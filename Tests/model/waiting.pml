@@ -228,7 +228,7 @@ again:
             :: !IS_DONE(me)
             fi;
             leave();
-            /* host.mapb_poll, host.mapb_silence */
+            /* host_waiting.mapb_poll, host_waiting.mapb_silence */
             if
             :: atomic { waiterBell -> waiterBell = 0 }
             :: DEADLINE && me == 0 -> late = 1

@@ -2,7 +2,7 @@
  *
  *   mapb_layout.h    the memory that host and workers share, and its atomics
  *   mapb_floating.h  how a thread computes
- *   mapb_forksafe.h  what may be called between fork and the user's function (forksafe*.c)
+ *   mapb_forksafe.h  what may be called between fork and the user's function (fork_*.c)
  *   mapb_native.h    typed functions: plans, and calls by them
  *   mapb_host.h      what only the host calls (host*.c)
  *   mapb_wait.h      its threads' lock, sleep and callbacks (host_wait.c, host_mark.c)

@@ -230,7 +230,7 @@ MAPB_FORK_SAFE uint64_t mapb_private_bytes(void);
 MAPB_FORK_SAFE uint8_t *mapb_map_shared(int fd, uint64_t size, int writable);
 /** Zeroed private memory. @return NULL on failure. */
 MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);
-/** Installs the handlers that describe a crash in the output memory before they let it happen (forksafe_crash.c). For workers
+/** Installs the handlers that describe a crash in the output memory before they let it happen (fork_crash.c). For workers
  *  only, before any code of the user. Leaves signals alone that have a handler or are ignored. */
 MAPB_FORK_SAFE void mapb_crash_watch(uint8_t *output);
 /** Has the unwinder set itself up, so that it need not in a handler. */
@@ -290,7 +290,7 @@ MAPB_FORK_SAFE uint32_t mapb_read_build_id(const void *object, uint8_t out[MAPB_
 MAPB_FORK_SAFE int mapb_find_code(const uint8_t *input, const mapb_place *place, void **out, char *message,
                                   uint64_t size);
 
-/* ---- what functions leave behind: forksafe_state.c ---- */
+/* ---- what functions leave behind: fork_state.c ---- */
 
 typedef struct mapb_own mapb_own;
 
@@ -409,7 +409,7 @@ MAPB_FORK_SAFE static inline void mapb_call_cleanup(void *cleanup, mape_task *ta
     ((mape_cleanup_fn)cleanup)(task, state);
 }
 
-/* ---- exits: forksafe_exit.c ---- */
+/* ---- exits: fork_exit.c ---- */
 
 /** Empties all streams that are open: what stands in them is another process's to write, or to read. */
 MAPB_FORK_SAFE void mapb_purge_streams(void);

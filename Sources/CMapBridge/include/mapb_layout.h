@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 /** Marks a C function that may be called between fork and the user's function. The Swift compiler trusts the mark, so it
- *  belongs only on functions of forksafe*.c and on inline ones without calls. */
+ *  belongs only on functions of fork_*.c and on inline ones without calls. */
 #define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
 
 #define MAPB_PROTOCOL            4u    /* Changes with any change of this file or of the control messages. */
@@ -153,7 +153,7 @@ typedef struct mapb_message_head {
 #define MAPB_CRASH_OFFSET    24576u
 #define MAPB_RESULTS_OFFSET  32768u
 
-/* ---- the crash record: what a worker's signal handler found out before it ended (forksafe_crash.c) ---- */
+/* ---- the crash record: what a worker's signal handler found out before it ended (fork_crash.c) ---- */
 
 #define MAPB_CRASH_FRAMES  48u
 #define MAPB_CRASH_MODULES 16u

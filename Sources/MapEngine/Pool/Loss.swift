@@ -20,7 +20,7 @@ enum Loss {
         return status & 0x7f
     }
 
-    /// The worker ended by itself, and said why: forksafe_identity.c.
+    /// The worker ended by itself, and said why: fork_identity.c.
     var isRetirement: Bool {
         guard case .status(let status) = self else { return false }
         return status == Int32(MAPB_EXIT_RETIRED.rawValue) << 8

@@ -1,4 +1,4 @@
-/* forksafe_crash.c - a worker's last words: which signal, where, and how it came there
+/* fork_crash.c - a worker's last words: which signal, where, and how it came there
  *
  * Handlers of the signals that broken code raises. They run on a stack of their own, write a mapb_crash into the worker's output
  * memory, and let the signal happen: the wait status and the core dump are what they would be without them.

@@ -1,4 +1,4 @@
-/* forksafe_zygote.c - a zygote as a snapshot of the host (MAPE_START_FORK)
+/* fork_zygote.c - a zygote as a snapshot of the host (MAPE_START_FORK)
  *
  * The child's side runs after a fork of a process with many threads: see mapb_forksafe.h for what may be called here.
  */
@@ -18,7 +18,7 @@ int mapb_open_pidfd(mapb_spawned *out, const char **call) {
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
     if (out->pidfd < 0) return errno;
     if (out->pidfd <= 2) {
-        /* The host has closed one of its standard files: see above_standard in host.c. */
+        /* The host has closed one of its standard files: see above_standard in host_waiting.c. */
         int low = out->pidfd;
         out->pidfd = fcntl(low, F_DUPFD_CLOEXEC, 3);
         if (out->pidfd < 0) why = errno;

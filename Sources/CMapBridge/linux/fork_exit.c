@@ -1,4 +1,4 @@
-/* forksafe_exit.c - how a worker exits: with what it did itself, and with nothing that is the host's
+/* fork_exit.c - how a worker exits: with what it did itself, and with nothing that is the host's
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
  *

@@ -1,4 +1,4 @@
-/* forksafe_watch.c - what the zygote waits for, and what libraries may do to it
+/* fork_watch.c - what the zygote waits for, and what libraries may do to it
  *
  * The end of a worker is seen by its pidfd. SIGCHLD is a hint for the rest, for orphans that workers leave behind: in a zygote program
  * with several threads the signal may go to one that does not block it, where it is lost, and interpreters have handlers of their own.

@@ -1,4 +1,4 @@
-/* forksafe_load.c - finding code in zygote and workers
+/* fork_load.c - finding code in zygote and workers
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here. The zygote has one thread, and
  * glibc's fork() leaves the loader's locks free in the child, so the loader can be used. In a

@@ -1,4 +1,4 @@
-/* forksafe_native.c - preparing and making calls of typed functions, with libffi
+/* fork_native.c - preparing and making calls of typed functions, with libffi
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here. Of libffi are used ffi_prep_cif,
  * ffi_prep_cif_var and ffi_call: they compute on their arguments and on the stack (libffi 3.4, src/prep_cif.c, src/x86/ffi64.c,

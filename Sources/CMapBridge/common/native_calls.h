@@ -32,9 +32,9 @@ typedef struct native_prepared {
     ffi_cif call; /* The same, with the split. */
 } native_prepared;
 
-/** The argument that has to be passed as two: forksafe_registers.c. -1: none. */
+/** The argument that has to be passed as two: fork_registers.c. -1: none. */
 int32_t mapb_native_split(const ffi_cif *cif);
-/** The type that libffi is to take a result of `size` bytes for: forksafe_registers.c. */
+/** The type that libffi is to take a result of `size` bytes for: fork_registers.c. */
 ffi_type *mapb_native_result(ffi_type *type, uint64_t size);
 
 #endif

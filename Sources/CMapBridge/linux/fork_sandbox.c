@@ -1,4 +1,4 @@
-/* forksafe_sandbox.c - MAPE_SANDBOX_COMPUTE: a worker that computes, and is kept from all else
+/* fork_sandbox.c - MAPE_SANDBOX_COMPUTE: a worker that computes, and is kept from all else
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
  *
@@ -34,7 +34,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "forksafe_sandbox_calls.h"
+#include "fork_sandbox_calls.h"
 
 #if defined(__x86_64__)
 #define MACHINE AUDIT_ARCH_X86_64

@@ -1,4 +1,4 @@
-/* forksafe_text.c - cutting texts between characters
+/* fork_text.c - cutting texts between characters
  *
  * Runs between fork and the user's function as well: see mapb_forksafe.h.
  */

@@ -1,4 +1,4 @@
-/* forksafe_calls.c - which of the system calls that the engine needs are denied to this process
+/* fork_calls.c - which of the system calls that the engine needs are denied to this process
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
  */

@@ -1,4 +1,4 @@
-/* forksafe_registers.c - around two faults of libffi, on x86-64
+/* fork_registers.c - around two faults of libffi, on x86-64
  *
  * Before 3.4.7 ffi_call puts a structure of two eightbytes, the first for a general register and the second for a vector register, into its
  * picture of the registers with one copy of 16 bytes. When the general register is the last of the six, the copy runs over the first
@@ -8,7 +8,7 @@
  * All versions take a structure with a long double alone to be returned in general registers. It is returned on the x87 stack, as the
  * long double itself would be; left there, it spoils later calls. So it is told to libffi as a long double.
  *
- * Runs between fork and the user's function, as forksafe_native.c does, which calls it.
+ * Runs between fork and the user's function, as fork_native.c does, which calls it.
  */
 #include "native_calls.h"
 

@@ -2,7 +2,7 @@
  *
  * Filters of system calls (seccomp(2)), as containers and service managers install them, answer EPERM or ENOSYS where the kernel would
  * not. So each call is tried with arguments that it cannot do anything with: what comes back then is another errno, or success of
- * what asks alone. Included by forksafe_calls.c and by the command line's doctor. Runs after a fork: nothing but system calls.
+ * what asks alone. Included by fork_calls.c and by the command line's doctor. Runs after a fork: nothing but system calls.
  */
 #ifndef MAPB_CALLS_H
 #define MAPB_CALLS_H
@@ -111,7 +111,7 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(getpriority, MAPB_CALL_WANTED),
     MAPB_CALL(setpriority, MAPB_CALL_WANTED),
     MAPB_CALL_BY(prlimit64, MAPB_CALL_WANTED, -1, -1, 0, 0),
-    /* What a function has left behind is found and undone by these: forksafe_state.c. Without one of them its part stays. Signal masks,
+    /* What a function has left behind is found and undone by these: fork_state.c. Without one of them its part stays. Signal masks,
      * handlers and files are looked at by calls that stand above. */
     MAPB_CALL_BY(rt_sigpending, MAPB_CALL_WANTED, 0, 0),
     MAPB_CALL(getitimer, MAPB_CALL_WANTED),

@@ -1,10 +1,10 @@
-/* forksafe_state_calls.h - parts of a process's state, each had by the quickest system call there is: for forksafe_state.c alone
+/* fork_state_calls.h - parts of a process's state, each had by the quickest system call there is: for fork_state.c alone
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here. Where a call is denied, as by a filter,
  * the answer is the same each time: then nothing seems to have changed.
  */
-#ifndef FORKSAFE_STATE_CALLS_H
-#define FORKSAFE_STATE_CALLS_H
+#ifndef FORK_STATE_CALLS_H
+#define FORK_STATE_CALLS_H
 
 #include "CMapBridge.h"
 

@@ -1,4 +1,4 @@
-/* native_names.c - the names that C's headers have for numbers, as the compiler of this library sees them
+/* host_native_names.c - the names that C's headers have for numbers, as the compiler of this library sees them
  *
  * Which width and sign a name has is the machine's and the C library's choice. They are taken from the headers themselves, so that
  * none of them can be written down wrongly. Tests/types/names.py compares this list with what the headers declare.

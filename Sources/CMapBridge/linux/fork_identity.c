@@ -1,4 +1,4 @@
-/* forksafe_identity.c - that a worker is one process: its task, its children, and the bells it wakes the host with
+/* fork_identity.c - that a worker is one process: its task, its children, and the bells it wakes the host with
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
  *

@@ -1,4 +1,4 @@
-/* forksafe.c - processes, signals, descriptors and messages of zygote and workers
+/* fork_processes.c - processes, signals, descriptors and messages of zygote and workers
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
  */

@@ -1,4 +1,4 @@
-/* forksafe_state.c - what a worker's functions leave behind in their process, other than memory
+/* fork_state.c - what a worker's functions leave behind in their process, other than memory
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
  *
@@ -18,7 +18,7 @@
  * there. Looking changes nothing, since the next request may be of the same function, which is to find what it has left. What has
  * not been looked at by then is looked at in mapb_state_enter; where anything has changed, all is restored.
  */
-#include "forksafe_state_calls.h"
+#include "fork_state_calls.h"
 
 #include <errno.h>
 #include <locale.h>

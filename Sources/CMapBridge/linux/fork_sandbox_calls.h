@@ -1,6 +1,6 @@
-/* forksafe_sandbox_calls.h - MAPE_SANDBOX_COMPUTE: every system call of Linux, and whether a worker may make it
+/* fork_sandbox_calls.h - MAPE_SANDBOX_COMPUTE: every system call of Linux, and whether a worker may make it
  *
- * Included by forksafe_sandbox.c alone. `lines` is what the filter refuses; below it stand the calls that are allowed, with the
+ * Included by fork_sandbox.c alone. `lines` is what the filter refuses; below it stand the calls that are allowed, with the
  * reason. Tests/checks/sandbox_calls.py holds both against the C library's list of calls: none is forgotten.
  *
  * A call is allowed when it reaches no further than the process itself: its memory, threads, descriptors, signals, folder, mask and
@@ -16,8 +16,8 @@
  *                  replaced. They cannot get another number (dup, SCM_RIGHTS), since by its number alone the filter knows them; all
  *                  other descriptors the worker has opened itself (the bells are closed to all but writing by what they are).
  */
-#ifndef FORKSAFE_SANDBOX_CALLS_H
-#define FORKSAFE_SANDBOX_CALLS_H
+#ifndef FORK_SANDBOX_CALLS_H
+#define FORK_SANDBOX_CALLS_H
 
 #include <fcntl.h>
 #include <linux/sched.h>

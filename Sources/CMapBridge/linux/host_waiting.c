@@ -1,4 +1,4 @@
-/* host.c - processes, memory, threads and waiting, as the host needs them */
+/* host_waiting.c - processes, memory, threads and waiting, as the host needs them */
 #include "CMapBridge.h"
 
 #include <errno.h>

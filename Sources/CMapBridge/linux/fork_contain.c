@@ -1,4 +1,4 @@
-/* forksafe_contain.c - what a worker may use, and what becomes of the processes that it starts
+/* fork_contain.c - what a worker may use, and what becomes of the processes that it starts
  *
  * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
  *
