@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct DeadlineTests {
     @Test func anIdlePoolHasNoDeadline() throws {
-        #expect(try LocalPool(workers: 2).pool.nextDeadline(mapb_now()) == .max)
+        #expect(try LocalPool(workers: 2).pool.nextDeadline(mapb_clock()) == .max)
     }
 
     @Test(arguments: [1_000_000, 1 << 40, Int64.max - 1, Int64.max])
@@ -17,7 +17,7 @@ import Testing
         config.progressInterval = interval
         let job = try local.submit(10, config)
         #expect(job.running > 0)
-        let now = mapb_now()
+        let now = mapb_clock()
         #expect(local.pool.nextDeadline(now) >= now)
     }
 
@@ -27,7 +27,7 @@ import Testing
         var config = JobConfig()
         config.jobTimeout = timeout
         let job = try local.submit(10, config)
-        let now = mapb_now()
+        let now = mapb_clock()
         #expect(local.pool.nextDeadline(now) >= now)
         local.pool.checkTimes(now)
         #expect(job.ending == nil)
@@ -39,7 +39,7 @@ import Testing
         var config = JobConfig()
         config.itemTimeout = timeout
         _ = try local.submit(10, config)
-        let now = mapb_now()
+        let now = mapb_clock()
         #expect(local.pool.nextDeadline(now) >= now)
         local.pool.checkTimes(now)
         #expect(local.worker(0).state == .ready)

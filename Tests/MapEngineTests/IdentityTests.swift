@@ -8,30 +8,30 @@ import Testing
     @Test func aBellIsFarFromWhatFunctionsOpenAndClose() throws {
         let bell = try Bell()
         var file = mapb_inode()
-        let own = mapb_own_bell(dup(bell.writing.number), &file)
+        let own = mapb_bell_own(dup(bell.writing.number), &file)
         defer { close(own) }
         #expect(own >= 1000)
-        #expect(mapb_has_bell(own, &file) == 1)
-        #expect(mapb_ring_own_bell(own, &file) == 1)
+        #expect(mapb_bell_is_there(own, &file) == 1)
+        #expect(mapb_bell_ring_own(own, &file) == 1)
     }
 
     @Test func aBellWhoseNumberIsAnotherFilesIsNotRung() throws {
         let bell = try Bell()
         var file = mapb_inode()
-        let own = mapb_own_bell(dup(bell.writing.number), &file)
+        let own = mapb_bell_own(dup(bell.writing.number), &file)
         let stream = try #require(tmpfile())
         defer { fclose(stream) }
         let other = fileno(stream)
         dup2(other, own)
-        #expect(mapb_ring_own_bell(own, &file) == 0)
+        #expect(mapb_bell_ring_own(own, &file) == 0)
         #expect(lseek(other, 0, SEEK_END) == 0)
         close(own)
-        #expect(mapb_ring_own_bell(own, &file) == 0)
+        #expect(mapb_bell_ring_own(own, &file) == 0)
         // Another pipe is another bell.
         let second = try Bell()
         dup2(second.writing.number, own)
         defer { close(own) }
-        #expect(mapb_ring_own_bell(own, &file) == 0)
+        #expect(mapb_bell_ring_own(own, &file) == 0)
     }
 
     @Test func floatingPointIsSetAsItWas() {

@@ -16,8 +16,8 @@ import Testing
         var goesOn = true
         while goesOn {
             shared.lock.lock()
-            let end = mapb_now() + 50_000
-            while mapb_now() < end {}
+            let end = mapb_clock() + 50_000
+            while mapb_clock() < end {}
             shared.turns += 1
             goesOn = !shared.ends
             shared.lock.unlock()

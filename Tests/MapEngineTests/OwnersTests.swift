@@ -87,19 +87,19 @@ import Testing
         let bell = try Bell()
         #expect(!isReadable(bell.reading.number))
         // More than a pipe holds.
-        for _ in 0..<20_000 { mapb_ring_bell(bell.writing.number) }
+        for _ in 0..<20_000 { mapb_bell_ring(bell.writing.number) }
         #expect(isReadable(bell.reading.number))
         bell.silence()
         #expect(!isReadable(bell.reading.number))
-        mapb_ring_bell(bell.writing.number)
+        mapb_bell_ring(bell.writing.number)
         #expect(isReadable(bell.reading.number))
     }
 
     @Test func whoHasABellOfItsOwnCannotMakeThatOfOthersBlock() throws {
         let bell = try Bell()
         var file = mapb_inode()
-        let first = mapb_own_bell(dup(bell.writing.number), &file)
-        let second = mapb_own_bell(dup(bell.writing.number), &file)
+        let first = mapb_bell_own(dup(bell.writing.number), &file)
+        let second = mapb_bell_own(dup(bell.writing.number), &file)
         defer {
             close(first)
             close(second)
@@ -109,7 +109,7 @@ import Testing
             #expect(fcntl(end, F_GETFL) & O_NONBLOCK != 0)
             #expect(fcntl(end, F_GETFL) & O_ACCMODE == O_WRONLY)
         }
-        #expect(mapb_ring_own_bell(second, &file) == 1)
+        #expect(mapb_bell_ring_own(second, &file) == 1)
         #expect(isReadable(bell.reading.number))
     }
 }

@@ -84,7 +84,7 @@ import Testing
         let job = try local.submit(100, config)
         let running = job.running
         #expect(running > 0)
-        local.pool.end(job, .cancelled(), now: mapb_now())
+        local.pool.end(job, .cancelled(), now: mapb_clock())
         #expect(job.ended == 100 - running && !job.isDone)
         try local.settle()
         #expect(job.isDone)
@@ -181,7 +181,7 @@ import Testing
                 default:
                     guard mayCancel, !run.wasCancelled, !job.isDone else { continue }
                     run.wasCancelled = true
-                    local.pool.end(job, .cancelled(), now: mapb_now())
+                    local.pool.end(job, .cancelled(), now: mapb_clock())
                 }
             }
             #expect(job.ended == total && job.running == 0 && job.counts.wrappedSum() == total)

@@ -71,7 +71,7 @@ import Testing
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
             let job = local.pool.submit(local.function, JobConfig(), try local.pool.prepare(items))
-            local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now())
+            local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock())
             #expect(!local.pool.fill(job))
             #expect(job.ready == 1)
             #expect(job.counts[Int(MAPE_ITEM_CANCELLED.rawValue)] + job.running == 3)
@@ -108,7 +108,7 @@ import Testing
         local.pool.buffers[999] = nil
         local.pool.letGo(buffer)
         #expect(local.pool.input.used == held)
-        local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_now())
+        local.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock())
         try local.settle()
         #expect(job.isDone)
         #expect(local.pool.input.used == used)

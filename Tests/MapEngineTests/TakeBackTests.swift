@@ -14,7 +14,7 @@ import Testing
     }
 
     /// Long after every worker's last step.
-    static func takeBack(_ pool: Pool) { pool.takeBackIfDue(mapb_now() + 3_600_000_000_000) }
+    static func takeBack(_ pool: Pool) { pool.takeBackIfDue(mapb_clock() + 3_600_000_000_000) }
 
     @Test func whatIsBehindASlowItemIsRunElsewhere() throws {
         let local = try Self.pool(2)

@@ -11,9 +11,9 @@ import Testing
 
     @Test(arguments: [0, 1, 1_000_000_000, 3_600_000_000_000])
     func aTimeoutEndsThatMuchLater(timeout: Int64) {
-        let before = mapb_now()
+        let before = mapb_clock()
         let end = deadline(after: timeout)
-        let after = mapb_now()
+        let after = mapb_clock()
         #expect(end >= before + timeout)
         #expect(end <= after + timeout)
     }
@@ -52,14 +52,14 @@ import Testing
 
     @Test func aSleepEndsAtItsDeadline() {
         let waiting = Waiting()
-        let end = mapb_now() + 2_000_000
+        let end = mapb_clock() + 2_000_000
         // May end early for no reason; never to be waited for in vain.
-        while mapb_now() < end { waiting.sleep(waiting.changes, end) }
+        while mapb_clock() < end { waiting.sleep(waiting.changes, end) }
         waiting.sleep(waiting.changes, end)
     }
 
     @Test func wakingALeaderThatSleepsRingsItsBell() throws {
-        let bell = try Descriptor(checking: mapb_eventfd(), "eventfd")
+        let bell = try Descriptor(checking: mapb_notifier_open(), "eventfd")
         let waiting = Waiting()
         waiting.leaderBell = bell.number
         waiting.wake()

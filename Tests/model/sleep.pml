@@ -42,7 +42,7 @@ proctype host() {
         if
         :: sleeping ->
 #ifndef BUG_NO_WAKE
-            asleep = false /* host_waiting.mapb_wake_futex */
+            asleep = false /* host_waiting.mapb_word_wake */
 #else
             skip
 #endif
@@ -68,7 +68,7 @@ proctype worker() {
             seen = inboxTail;
             if
             :: seen < ticket ->
-                /* fork_processes.mapb_futex_wait */
+                /* fork_processes.mapb_word_wait */
 #ifndef BUG_SLEEP_WITHOUT_COMPARING
                 atomic { if :: inboxTail == seen -> asleep = true :: else fi };
 #else

@@ -228,7 +228,7 @@ again:
             :: !IS_DONE(me)
             fi;
             leave();
-            /* host_waiting.mapb_poll, host_waiting.mapb_silence */
+            /* host_waiting.mapb_wait_readable, host_waiting.mapb_bell_drain */
             if
             :: atomic { waiterBell -> waiterBell = 0 }
             :: DEADLINE && me == 0 -> late = 1

@@ -1,6 +1,6 @@
-/* fork_text.c - cutting texts between characters
+/* fork_text.c - texts, cut between characters, and bytes
  *
- * Runs between fork and the user's function as well: see mapb_forksafe.h.
+ * Runs between fork and the user's function as well: see mapb_base.h.
  */
 #include "CMapBridge.h"
 
@@ -30,3 +30,14 @@ uint64_t mapb_length(const char *text, uint64_t limit) {
 void mapb_cut(char *text, uint64_t room, int wanted) {
     if (room > 0 && wanted >= 0 && (uint64_t)wanted >= room) text[mapb_whole(text, room - 1)] = 0;
 }
+
+void mapb_copy(void *to, const void *from, uint64_t size) { memmove(to, from, size); }
+int mapb_same_text(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
+uint64_t mapb_hash_bytes(const void *bytes, uint64_t size) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (uint64_t i = 0; i < size; i++) h = (h ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3u;
+    return h;
+}
+
+uint64_t mapb_hash(const char *text) { return mapb_hash_bytes(text, strlen(text)); }

@@ -75,7 +75,7 @@ __asm__(".pushsection .text\n"
 static void count_off(struct slot *slot, uint32_t calls) {
     if (__atomic_sub_fetch(&slot->calls, calls, __ATOMIC_SEQ_CST) == 0 &&
         __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST) == 2) {
-        mapb_wake_private(&slot->calls);
+        mapb_word_wake_local(&slot->calls);
     }
 }
 
@@ -165,7 +165,7 @@ void mapb_proxy_await(mape_native_fn proxy) {
         /* A call that was left in on_error does not come back to be counted. */
         uint32_t gone = mapb_calls_left(slot->object);
         if (gone > 0) count_off(slot, gone);
-        else mapb_wait_private(&slot->calls, calls, 20000000);
+        else mapb_word_wait_local(&slot->calls, calls, 20000000);
     }
 }
 

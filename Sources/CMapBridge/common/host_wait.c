@@ -4,13 +4,8 @@
  */
 #include "CMapBridge.h"
 
-#include <linux/futex.h>
-#include <poll.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 /* ---- the lock ---- */
 
@@ -18,23 +13,23 @@
 #define PATIENCE_NS 300000
 
 void mapb_lock_wait(mapb_lock *lock) {
-    int64_t since = mapb_now();
+    int64_t since = mapb_clock();
     int hungry = 0;
     uint32_t others;
     /* Only on the way in: one that slept below was woken in place of a hungry one, perhaps, and must not turn away. */
     while ((others = __atomic_load_n(&lock->hungry, __ATOMIC_RELAXED)) != 0)
-        mapb_wait_private(&lock->hungry, others, -1);
+        mapb_word_wait_local(&lock->hungry, others, -1);
     while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0) {
-        mapb_wait_private(&lock->state, 2, -1);
-        if (!hungry && mapb_now() - since > PATIENCE_NS) {
+        mapb_word_wait_local(&lock->state, 2, -1);
+        if (!hungry && mapb_clock() - since > PATIENCE_NS) {
             hungry = 1;
             __atomic_add_fetch(&lock->hungry, 1, __ATOMIC_RELAXED);
         }
     }
-    if (hungry && __atomic_sub_fetch(&lock->hungry, 1, __ATOMIC_RELAXED) == 0) mapb_wake_private(&lock->hungry);
+    if (hungry && __atomic_sub_fetch(&lock->hungry, 1, __ATOMIC_RELAXED) == 0) mapb_word_wake_local(&lock->hungry);
 }
 
-void mapb_lock_wake(mapb_lock *lock) { syscall(SYS_futex, &lock->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }
+void mapb_lock_wake(mapb_lock *lock) { mapb_word_wake_local_one(&lock->state); }
 
 /* ---- sleep ---- */
 
@@ -45,15 +40,15 @@ static void sleep_once(mapb_wait *wait) {
     int type = PTHREAD_CANCEL_DEFERRED;
     int64_t rest = -1;
     if (wait->deadline != INT64_MAX) {
-        rest = wait->deadline - mapb_now();
+        rest = wait->deadline - mapb_clock();
         if (rest < 0) rest = 0;
     }
     pthread_cleanup_push(left, wait);
-    /* futex(2) is no cancellation point by itself: between these lines a request acts at once, and nothing but the sleep happens. */
+    /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens. */
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
     pthread_setcancelstate(wait->cancel, NULL);
-    if (wait->bell >= 0) mapb_poll(wait->bell, rest);
-    else mapb_wait_private(wait->word, wait->seen, rest);
+    if (wait->bell >= 0) mapb_wait_readable(wait->bell, rest);
+    else mapb_word_wait_local(wait->word, wait->seen, rest);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_setcanceltype(type, NULL);
     pthread_cleanup_pop(0);
@@ -86,7 +81,7 @@ static void tell_items(mapb_telling *t) {
         t->told++;
         /* A callback may have released the job: the engine looks, under its lock. */
         if (t->told == t->count || __atomic_load_n(t->releases, __ATOMIC_ACQUIRE) != t->released) return;
-        if (t->end != INT64_MAX && mapb_now() >= t->end) return;
+        if (t->end != INT64_MAX && mapb_clock() >= t->end) return;
         t->event.index++;
         if (!t->is_plain) mapb_tell_item(t);
         else if (t->event.result.data) t->event.result.data = (const char *)t->event.result.data + t->size;
@@ -112,7 +107,7 @@ int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns) {
             if (told < 0) break;
             handled += told;
             telling.limit -= (uint64_t)told;
-            if (telling.end != INT64_MAX && mapb_now() >= telling.end) break;
+            if (telling.end != INT64_MAX && mapb_clock() >= telling.end) break;
         }
         mapb_tell_end(&telling);
         status = (int)handled;

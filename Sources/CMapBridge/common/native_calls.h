@@ -37,4 +37,7 @@ int32_t mapb_native_split(const ffi_cif *cif);
 /** The type that libffi is to take a result of `size` bytes for: fork_registers.c. */
 ffi_type *mapb_native_result(ffi_type *type, uint64_t size);
 
+/** Parts of what is prepared, and of records, begin at such places. */
+static inline uint64_t rounded(uint64_t size) { return (size + 15) & ~(uint64_t)15; }
+
 #endif

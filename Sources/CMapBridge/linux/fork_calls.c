@@ -1,6 +1,6 @@
 /* fork_calls.c - which of the system calls that the engine needs are denied to this process
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  */
 #include "CMapBridge.h"
 

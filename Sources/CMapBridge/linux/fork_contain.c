@@ -1,6 +1,6 @@
 /* fork_contain.c - what a worker may use, and what becomes of the processes that it starts
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  *
  * A process whose parent ends is adopted by the zygote, the nearest reaper (PR_SET_CHILD_SUBREAPER, prctl(2)). So when a worker has
  * died, all that it left behind are children of the zygote; when those are killed, their children become the zygote's, until
@@ -156,6 +156,6 @@ int mapb_wait_children(int signals) {
     siginfo_t info;
     struct pollfd one = {signals, POLLIN, 0};
     poll(&one, 1, 10);
-    mapb_drain(signals);
+    mapb_notifier_drain(signals);
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }

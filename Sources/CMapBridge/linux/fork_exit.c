@@ -1,6 +1,6 @@
 /* fork_exit.c - how a worker exits: with what it did itself, and with nothing that is the host's
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  *
  * A worker is a copy of its zygote, and with MAPE_START_FORK of the host: it has their exit handlers, and what they have not yet
  * written of their streams. Neither is its own:

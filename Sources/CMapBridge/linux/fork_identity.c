@@ -1,6 +1,6 @@
 /* fork_identity.c - that a worker is one process: its task, its children, and the bells it wakes the host with
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  *
  * A process that a function makes must neither mark, nor publish, nor write results. There are two kinds:
  *
@@ -63,7 +63,7 @@ static int file_of(int fd, mapb_inode *out) {
     return 1;
 }
 
-int mapb_own_bell(int fd, mapb_inode *out) {
+int mapb_bell_own(int fd, mapb_inode *out) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -74,13 +74,13 @@ int mapb_own_bell(int fd, mapb_inode *out) {
     return own;
 }
 
-int mapb_has_bell(int fd, const mapb_inode *bell) {
+int mapb_bell_is_there(int fd, const mapb_inode *bell) {
     mapb_inode file;
     return file_of(fd, &file) && file.device == bell->device && file.number == bell->number;
 }
 
-int mapb_ring_own_bell(int fd, const mapb_inode *bell) {
-    if (!mapb_has_bell(fd, bell)) return 0;
-    mapb_ring_bell(fd);
+int mapb_bell_ring_own(int fd, const mapb_inode *bell) {
+    if (!mapb_bell_is_there(fd, bell)) return 0;
+    mapb_bell_ring(fd);
     return 1;
 }

@@ -1,18 +1,15 @@
 /* fork_load.c - finding code in zygote and workers
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here. The zygote has one thread, and
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here. The zygote has one thread, and
  * glibc's fork() leaves the loader's locks free in the child, so the loader can be used. In a
  * snapshot of a host whose other threads were inside the loader it may hang: then the time limit of setups ends it.
  */
-#include "CMapBridge.h"
+#include "system.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 int mapb_process_role;
 
@@ -41,8 +38,7 @@ static uint32_t build_id_among(const char *at, const char *end, uint8_t out[MAPB
     return 0;
 }
 
-uint32_t mapb_read_build_id(const void *object, uint8_t out[MAPB_BUILD_ID]) {
-    const struct dl_phdr_info *info = object;
+uint32_t mapb_read_build_id(const struct dl_phdr_info *info, uint8_t out[MAPB_BUILD_ID]) {
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         if (p->p_type != PT_NOTE) continue;

@@ -1,6 +1,6 @@
-/* fork_processes.c - processes, signals, descriptors and messages of zygote and workers
+/* fork_processes.c - zygote and workers as processes: signals, descriptors, processors, small calls
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  */
 #include "CMapBridge.h"
 
@@ -17,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,67 +25,6 @@
 static mapb_zygote the_zygote;
 
 mapb_zygote *mapb_zygote_state(void) { return &the_zygote; }
-
-/* ---- control messages ---- */
-
-#define CONTROL_HEAD (offsetof(mapb_control, text))
-
-int mapb_control_receive(int socket, mapb_control *message, int fds[MAPB_CONTROL_FDS], int block) {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * MAPB_CONTROL_FDS)];
-        struct cmsghdr align;
-    } space;
-    struct iovec part = {message, sizeof *message};
-    struct msghdr head = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.bytes, .msg_controllen = sizeof space.bytes};
-    for (int i = 0; i < MAPB_CONTROL_FDS; i++) fds[i] = -1;
-    ssize_t got = recvmsg(socket, &head, MSG_CMSG_CLOEXEC | (block ? 0 : MSG_DONTWAIT));
-    if (got < 0) return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK ? -1 : 0;
-    int count = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&head); c; c = CMSG_NXTHDR(&head, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (count < MAPB_CONTROL_FDS) fds[count++] = fd;
-            else close(fd);
-        }
-    }
-    /* A packet must hold the head and exactly the text that the head announces. */
-    if ((head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)got < CONTROL_HEAD ||
-        message->text_size > sizeof message->text || (size_t)got != CONTROL_HEAD + message->text_size ||
-        (message->text_size && message->text[message->text_size - 1] != 0)) {
-        for (int i = 0; i < count; i++) close(fds[i]);
-        for (int i = 0; i < MAPB_CONTROL_FDS; i++) fds[i] = -1;
-        return 0;
-    }
-    if (!message->text_size) message->text[0] = 0;
-    return 1;
-}
-
-int mapb_control_send(int socket, const mapb_control *message, const int *fds, int count, int block) {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * MAPB_CONTROL_FDS)];
-        struct cmsghdr align;
-    } space;
-    struct iovec part = {(void *)message, CONTROL_HEAD + message->text_size};
-    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
-    if (count > 0) {
-        memset(&space, 0, sizeof space);
-        head.msg_control = space.bytes;
-        head.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&head);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);
-        memcpy(CMSG_DATA(c), fds, sizeof(int) * (size_t)count);
-    }
-    for (;;) {
-        if (sendmsg(socket, &head, MSG_NOSIGNAL | (block ? 0 : MSG_DONTWAIT)) >= 0) return 0;
-        if (errno != EINTR) return errno;
-    }
-}
 
 /* ---- the zygote ---- */
 
@@ -163,8 +101,9 @@ int mapb_zygote_process(int parent) {
 }
 
 int mapb_process_id(void) { return getpid(); }
+int mapb_parent_id(void) { return getppid(); }
 
-void mapb_drain(int fd) {
+void mapb_notifier_drain(int fd) {
     char bytes[1024];
     while (read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) {}
 }
@@ -273,7 +212,7 @@ void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int 
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-uint8_t *mapb_map_shared(int fd, uint64_t size, int writable) {
+uint8_t *mapb_shared_map(int fd, uint64_t size, int writable) {
     void *at = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_NORESERVE, fd, 0);
     return at == MAP_FAILED ? NULL : at;
 }
@@ -307,12 +246,12 @@ void mapb_step_aside(uint32_t processor) {
 
 int mapb_join_barriers(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
-void mapb_futex_wait(const uint64_t *word, uint32_t expected) {
+void mapb_word_wait(const uint64_t *word, uint32_t expected) {
     /* The low half of a little-endian word. A shared futex may lie in memory that this process can only read. */
     syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAIT, expected, NULL, NULL, 0);
 }
 
-void mapb_ring_bell(int fd) {
+void mapb_bell_ring(int fd) {
     uint64_t one = 1;
     ssize_t written = write(fd, &one, sizeof one);
     (void)written; /* A full bell is readable already. */
@@ -322,13 +261,4 @@ void mapb_say(const char *text, uint64_t size) {
     ssize_t written = write(2, text, size);
     if (written >= 0) written = write(2, "\n", 1);
     (void)written; /* Nobody listens. */
-}
-
-void mapb_copy(void *to, const void *from, uint64_t size) { memmove(to, from, size); }
-int mapb_same_text(const char *a, const char *b) { return strcmp(a, b) == 0; }
-
-uint64_t mapb_hash(const char *text) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (; *text; text++) h = (h ^ (uint8_t)*text) * 0x100000001b3u;
-    return h;
 }

@@ -1,6 +1,6 @@
 /* fork_sandbox.c - MAPE_SANDBOX_COMPUTE: a worker that computes, and is kept from all else
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  *
  * Three layers, which a process can enter and never leave, and which its threads and children inherit:
  *
@@ -17,10 +17,8 @@
  *
  * The numbers of Landlock and of late system calls are written out: headers of older systems do not have them.
  */
-#include "CMapBridge.h"
+#include "system.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -32,7 +30,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "fork_sandbox_calls.h"
 

@@ -1,6 +1,6 @@
 /* fork_state.c - what a worker's functions leave behind in their process, other than memory
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  *
  * A worker notes the state of its process when it begins, and after each setup and module:
  *
@@ -17,93 +17,28 @@
  * that has lately gone from function to function looks while it waits (mapb_state_look), one call at a time until the request is
  * there. Looking changes nothing, since the next request may be of the same function, which is to find what it has left. What has
  * not been looked at by then is looked at in mapb_state_enter; where anything has changed, all is restored.
+ *
+ * fork_state_look.c has the looks, fork_state_calls.h the calls by which parts of the state are had.
  */
-#include "fork_state_calls.h"
+#include "fork_state.h"
 
 #include <errno.h>
-#include <locale.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
-
-#define MASK_BYTES 8  /* Of a sigset_t, which has room for 1,024 signals: what the kernel fills. */
-#define TIMERS     64 /* POSIX timers that are looked after. */
-#ifndef SA_RESTORER
-#define SA_RESTORER 0x04000000
-#endif
-
-/** What a setup leaves to its function. */
-struct mapb_own {
-    mapb_floating floating;
-    mode_t umask;
-    sigset_t mask;
-    locale_t thread_locale;
-    mapb_inode folder;
-    char locale[512];
-    char path[4096];
-};
-
-/* Each costs a system call per change of function, so here is what can change another function's result, or end it. */
-static const int limits[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE};
-static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGCHLD, SIGPIPE, SIGALRM};
-#define LIMITS  (sizeof limits / sizeof limits[0])
-#define SIGNALS (sizeof signals / sizeof signals[0])
 
 /* A worker that has gone on to another function looks ahead for so many ranges. */
 #define LOOKS_AHEAD 16
 
-static struct mapb_own birth;
-/* What looks have found since the user's code ran. */
-static struct {
-    unsigned next; /* The look to come. */
-    int is_changed;
-    unsigned ahead; /* Ranges for which the worker looks while it waits. */
-    sigset_t mask;
-    char path[sizeof birth.path];
-} seen;
-static struct {
-    int is_noted;
-    struct sigaction actions[SIGNALS];
-    stack_t stack;
-    struct rlimit limits[LIMITS];
-    mapb_inode root, standard[3];
-    mapb_ids ids;
-    pid_t group;
-    cpu_set_t processors;
-    int priority, death_signal, subreaper;
-    int is_privileged; /* It could change its ids and its root. */
-    int tells_timer;   /* A timer that cannot be made tells its number. */
-    int timer;         /* Timers from this number on were made since. */
-    int timers[TIMERS];
-    int timer_count;
-    int has_run; /* The user's code, since timers were looked at. */
-} base;
-
-/* The number that the next timer gets: they are counted up (timer_create in kernel/time/posix-timers.c), and the list of them has to
- * be asked for in /proc, which takes longer. */
-static int next_timer(void) { return number_timer(base.tells_timer ? CLOCK_OF_NOBODY : CLOCK_MONOTONIC); }
+struct mapb_state mapb_state;
 
 static void note_timers(void) {
     const int told = number_timer(CLOCK_OF_NOBODY);
-    base.timer = number_timer(CLOCK_MONOTONIC);
-    base.tells_timer = told >= 0 && base.timer == told + 1;
-    base.timer_count = 0;
+    mapb_state.base.timer = number_timer(CLOCK_MONOTONIC);
+    mapb_state.base.tells_timer = told >= 0 && mapb_state.base.timer == told + 1;
+    mapb_state.base.timer_count = 0;
 }
 
 /* ---- noting ---- */
-
-static void look_again(void) {
-    seen.next = 0;
-    seen.is_changed = 0;
-}
 
 static void note_own(struct mapb_own *own) {
     const char *name = setlocale(LC_ALL, NULL);
@@ -119,45 +54,47 @@ static void note_own(struct mapb_own *own) {
 }
 
 static int is_as_birth(const struct mapb_own *own) {
-    return own->umask == birth.umask && own->thread_locale == birth.thread_locale &&
-           memcmp(&own->mask, &birth.mask, MASK_BYTES) == 0 && is_same(own->folder, birth.folder) &&
-           strcmp(own->locale, birth.locale) == 0 && mapb_floating_is_same(&own->floating, &birth.floating);
+    return own->umask == mapb_state.birth.umask && own->thread_locale == mapb_state.birth.thread_locale &&
+           memcmp(&own->mask, &mapb_state.birth.mask, MASK_BYTES) == 0 &&
+           is_same(own->folder, mapb_state.birth.folder) && strcmp(own->locale, mapb_state.birth.locale) == 0 &&
+           mapb_floating_is_same(&own->floating, &mapb_state.birth.floating);
 }
 
 static void note_process(void) {
-    for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], NULL, &base.actions[i]);
-    sigaltstack(NULL, &base.stack);
-    for (size_t i = 0; i < LIMITS; i++) limit_of(limits[i], &base.limits[i]);
-    base.root = place_of("/");
-    for (int fd = 0; fd < 3; fd++) base.standard[fd] = place_of_file(fd);
-    base.ids = ids_now();
-    const uid_t *users = base.ids.users;
-    const gid_t *groups = base.ids.groups;
-    base.is_privileged = users[1] == 0 || users[0] != users[1] || users[1] != users[2] || groups[0] != groups[1] ||
-                         groups[1] != groups[2];
-    base.group = getpgrp();
-    base.priority = getpriority(PRIO_PROCESS, 0);
-    if (sched_getaffinity(0, sizeof base.processors, &base.processors) != 0) CPU_ZERO(&base.processors);
-    base.death_signal = control(PR_GET_PDEATHSIG);
-    base.subreaper = control(PR_GET_CHILD_SUBREAPER);
-    base.is_noted = 1;
-    look_again();
+    for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], NULL, &mapb_state.base.actions[i]);
+    sigaltstack(NULL, &mapb_state.base.stack);
+    for (size_t i = 0; i < LIMITS; i++) limit_of(limits[i], &mapb_state.base.limits[i]);
+    mapb_state.base.root = place_of("/");
+    for (int fd = 0; fd < 3; fd++) mapb_state.base.standard[fd] = place_of_file(fd);
+    mapb_state.base.ids = ids_now();
+    const uid_t *users = mapb_state.base.ids.users;
+    const gid_t *groups = mapb_state.base.ids.groups;
+    mapb_state.base.is_privileged = users[1] == 0 || users[0] != users[1] || users[1] != users[2] ||
+                                    groups[0] != groups[1] || groups[1] != groups[2];
+    mapb_state.base.group = getpgrp();
+    mapb_state.base.priority = getpriority(PRIO_PROCESS, 0);
+    if (sched_getaffinity(0, sizeof mapb_state.base.processors, &mapb_state.base.processors) != 0)
+        CPU_ZERO(&mapb_state.base.processors);
+    mapb_state.base.death_signal = control(PR_GET_PDEATHSIG);
+    mapb_state.base.subreaper = control(PR_GET_CHILD_SUBREAPER);
+    mapb_state.base.is_noted = 1;
+    mapb_state_look_again();
 }
 
 void mapb_state_begin(void) {
-    note_own(&birth);
+    note_own(&mapb_state.birth);
     note_process();
     note_timers();
 }
 
 void mapb_state_again(void) {
-    if (base.is_noted) mapb_state_begin();
+    if (mapb_state.base.is_noted) mapb_state_begin();
 }
 
 void mapb_state_setup_ended(mapb_own **out) {
     static struct mapb_own own;
-    if (!base.is_noted) return;
-    base.has_run = 1;
+    if (!mapb_state.base.is_noted) return;
+    mapb_state.base.has_run = 1;
     note_process();
     note_own(&own);
     *out = is_as_birth(&own) ? NULL : mapb_private_memory(sizeof own);
@@ -180,15 +117,6 @@ static void drop_pending(const sigset_t *wanted) {
     }
 }
 
-static int is_same_action(const struct sigaction *now, const struct sigaction *then) {
-    /* The C library sets SA_RESTORER in each call. */
-    return now->sa_handler == then->sa_handler && ((now->sa_flags ^ then->sa_flags) & ~SA_RESTORER) == 0;
-}
-
-static int is_same_stack(const stack_t *now) {
-    return now->ss_sp == base.stack.ss_sp && now->ss_flags == base.stack.ss_flags;
-}
-
 static void restore_signals(const sigset_t *mask) {
     struct sigaction now;
     sigset_t blocked;
@@ -197,9 +125,10 @@ static void restore_signals(const sigset_t *mask) {
     if (is_masked) drop_pending(mask);
     for (size_t i = 0; i < SIGNALS; i++) {
         if (sigaction(signals[i], NULL, &now) != 0) continue;
-        if (!is_same_action(&now, &base.actions[i])) sigaction(signals[i], &base.actions[i], NULL);
+        if (!is_same_action(&now, &mapb_state.base.actions[i]))
+            sigaction(signals[i], &mapb_state.base.actions[i], NULL);
     }
-    if (sigaltstack(NULL, &stack) == 0 && !is_same_stack(&stack)) sigaltstack(&base.stack, NULL);
+    if (sigaltstack(NULL, &stack) == 0 && !is_same_stack(&stack)) sigaltstack(&mapb_state.base.stack, NULL);
     if (is_masked) sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
@@ -208,15 +137,16 @@ static void stop_timers(void) {
     struct itimerspec off;
     int kept = 0, next = next_timer();
     memset(&off, 0, sizeof off);
-    for (int i = 0; i < base.timer_count; i++)
-        if (syscall(SYS_timer_settime, base.timers[i], 0, &off, NULL) == 0) base.timers[kept++] = base.timers[i];
-    base.timer_count = kept;
-    if (next < 0 || base.timer < 0) return;
-    for (int timer = base.timer + 1; timer < next && timer - base.timer < 65536; timer++) {
+    for (int i = 0; i < mapb_state.base.timer_count; i++)
+        if (syscall(SYS_timer_settime, mapb_state.base.timers[i], 0, &off, NULL) == 0)
+            mapb_state.base.timers[kept++] = mapb_state.base.timers[i];
+    mapb_state.base.timer_count = kept;
+    if (next < 0 || mapb_state.base.timer < 0) return;
+    for (int timer = mapb_state.base.timer + 1; timer < next && timer - mapb_state.base.timer < 65536; timer++) {
         if (syscall(SYS_timer_settime, timer, 0, &off, NULL) != 0) continue;
-        if (base.timer_count < TIMERS) base.timers[base.timer_count++] = timer;
+        if (mapb_state.base.timer_count < TIMERS) mapb_state.base.timers[mapb_state.base.timer_count++] = timer;
     }
-    base.timer = next;
+    mapb_state.base.timer = next;
 }
 
 static void stop_alarms(int all) {
@@ -229,22 +159,16 @@ static void stop_alarms(int all) {
 }
 
 void mapb_state_idle(void) {
-    if (!base.has_run) return;
-    base.has_run = 0;
+    if (!mapb_state.base.has_run) return;
+    mapb_state.base.has_run = 0;
     stop_alarms(0);
     stop_timers();
-}
-
-static int is_same_limit(size_t i) {
-    struct rlimit now;
-    if (!limit_of(limits[i], &now)) return 1;
-    return now.rlim_cur == base.limits[i].rlim_cur && now.rlim_max == base.limits[i].rlim_max;
 }
 
 static int restore_limits(void) {
     for (size_t i = 0; i < LIMITS; i++) {
         if (is_same_limit(i)) continue;
-        if (prlimit(0, limits[i], &base.limits[i], NULL) != 0) return 0;
+        if (prlimit(0, limits[i], &mapb_state.base.limits[i], NULL) != 0) return 0;
     }
     return 1;
 }
@@ -266,112 +190,24 @@ static int restore_folder(const struct mapb_own *own) {
 }
 
 static void restore_scheduling(void) {
-    if (getpriority(PRIO_PROCESS, 0) != base.priority) setpriority(PRIO_PROCESS, 0, base.priority);
+    if (getpriority(PRIO_PROCESS, 0) != mapb_state.base.priority)
+        setpriority(PRIO_PROCESS, 0, mapb_state.base.priority);
     cpu_set_t now;
-    if (sched_getaffinity(0, sizeof now, &now) == 0 && memcmp(&now, &base.processors, sizeof now) != 0)
-        sched_setaffinity(0, sizeof base.processors, &base.processors);
+    if (sched_getaffinity(0, sizeof now, &now) == 0 && memcmp(&now, &mapb_state.base.processors, sizeof now) != 0)
+        sched_setaffinity(0, sizeof mapb_state.base.processors, &mapb_state.base.processors);
 }
 
 static void restore_controls(void) {
-    if (control(PR_GET_PDEATHSIG) != base.death_signal) prctl(PR_SET_PDEATHSIG, base.death_signal, 0, 0, 0);
-    if (control(PR_GET_CHILD_SUBREAPER) != base.subreaper) prctl(PR_SET_CHILD_SUBREAPER, base.subreaper, 0, 0, 0);
-}
-
-static int has_same_ids(void) {
-    if (!base.is_privileged) return 1;
-    const mapb_ids ids = ids_now();
-    return memcmp(&ids, &base.ids, sizeof ids) == 0;
+    if (control(PR_GET_PDEATHSIG) != mapb_state.base.death_signal)
+        prctl(PR_SET_PDEATHSIG, mapb_state.base.death_signal, 0, 0, 0);
+    if (control(PR_GET_CHILD_SUBREAPER) != mapb_state.base.subreaper)
+        prctl(PR_SET_CHILD_SUBREAPER, mapb_state.base.subreaper, 0, 0, 0);
 }
 
 static int has_same_files(void) {
     for (int fd = 0; fd < 3; fd++)
-        if (!is_same(place_of_file(fd), base.standard[fd])) return 0;
+        if (!is_same(place_of_file(fd), mapb_state.base.standard[fd])) return 0;
     return fileno(stdout) == 1 && fileno(stderr) == 2;
-}
-
-/* ---- looking ---- */
-
-static int is_same_signal(size_t i) {
-    struct sigaction now;
-    return sigaction(signals[i], NULL, &now) != 0 || is_same_action(&now, &base.actions[i]);
-}
-
-static int is_same_alarm(int which) {
-    struct itimerval now;
-    memset(&now, 0, sizeof now);
-    if (getitimer(which, &now) != 0) return 0;
-    return now.it_value.tv_sec == 0 && now.it_value.tv_usec == 0;
-}
-
-static int is_same_timer(void) {
-    const int next = next_timer();
-    if (next != base.timer + 1 || base.timer_count > 0) return next < 0 && base.timer < 0;
-    base.timer = next;
-    return 1;
-}
-
-static int see_folder(void) {
-    if (syscall(SYS_getcwd, seen.path, sizeof seen.path) <= 0) seen.path[0] = 0;
-    return 1;
-}
-
-/* Those that a function's own state is compared with, which is not known yet, are only noted. */
-enum look {
-    LOOK_FOLDER,
-    LOOK_MASK,
-    LOOK_SIGNALS,
-    LOOK_STACK = LOOK_SIGNALS + SIGNALS,
-    LOOK_LIMITS,
-    LOOK_FILES = LOOK_LIMITS + LIMITS,
-    LOOK_PRIORITY = LOOK_FILES + 3,
-    LOOK_PROCESSORS,
-    LOOK_DEATH_SIGNAL,
-    LOOK_SUBREAPER,
-    LOOK_IDS,
-    LOOK_ROOT,
-    LOOK_GROUP,
-    LOOK_ALARMS,
-    LOOK_TIMER = LOOK_ALARMS + 3,
-    LOOKS
-};
-
-/** One look, one system call (two for ids). @return whether all is as it was. */
-static int is_unchanged(unsigned look) {
-    cpu_set_t processors;
-    stack_t stack;
-    if (look >= LOOK_SIGNALS && look < LOOK_STACK) return is_same_signal(look - LOOK_SIGNALS);
-    if (look >= LOOK_LIMITS && look < LOOK_FILES) return is_same_limit(look - LOOK_LIMITS);
-    if (look >= LOOK_FILES && look < LOOK_PRIORITY)
-        return is_same(place_of_file((int)(look - LOOK_FILES)), base.standard[look - LOOK_FILES]);
-    if (look >= LOOK_ALARMS && look < LOOK_TIMER) return is_same_alarm((int)(look - LOOK_ALARMS));
-    switch (look) {
-    case LOOK_FOLDER: return see_folder();
-    case LOOK_MASK: return sigprocmask(SIG_BLOCK, NULL, &seen.mask) == 0;
-    case LOOK_STACK: return sigaltstack(NULL, &stack) != 0 || is_same_stack(&stack);
-    case LOOK_PRIORITY: return getpriority(PRIO_PROCESS, 0) == base.priority;
-    case LOOK_PROCESSORS:
-        return sched_getaffinity(0, sizeof processors, &processors) != 0 ||
-               memcmp(&processors, &base.processors, sizeof processors) == 0;
-    case LOOK_DEATH_SIGNAL: return control(PR_GET_PDEATHSIG) == base.death_signal;
-    case LOOK_SUBREAPER: return control(PR_GET_CHILD_SUBREAPER) == base.subreaper;
-    case LOOK_IDS: return has_same_ids();
-    case LOOK_ROOT: return !base.is_privileged || is_same(place_of("/"), base.root);
-    case LOOK_GROUP: return getpgrp() == base.group;
-    default: return is_same_timer();
-    }
-}
-
-int mapb_state_look(void) {
-    if (!base.is_noted || !seen.ahead || seen.is_changed || seen.next == LOOKS) return 0;
-    seen.is_changed = !is_unchanged(seen.next++);
-    return 1;
-}
-
-/** Whether nothing has changed but what a function's own state is made of. */
-static int is_as_noted(int is_suspect) {
-    const unsigned last = is_suspect ? LOOKS : LOOK_MASK + 1;
-    while (!seen.is_changed && seen.next < last) seen.is_changed = !is_unchanged(seen.next++);
-    return !seen.is_changed && fileno(stdout) == 1 && fileno(stderr) == 2;
 }
 
 static const char *restore_process(const struct mapb_own *own) {
@@ -382,41 +218,41 @@ static const char *restore_process(const struct mapb_own *own) {
     restore_scheduling();
     restore_controls();
     if (!has_same_ids()) return "user or group ids";
-    if (base.is_privileged && !is_same(place_of("/"), base.root)) return "the root folder";
+    if (mapb_state.base.is_privileged && !is_same(place_of("/"), mapb_state.base.root)) return "the root folder";
     if (!has_same_files()) return "standard files";
     if (!restore_limits()) return "resource limits";
-    if (getpgrp() != base.group && setpgid(0, base.group) != 0) return "the process group";
+    if (getpgrp() != mapb_state.base.group && setpgid(0, mapb_state.base.group) != 0) return "the process group";
     return NULL;
 }
 
 const char *mapb_state_enter(const mapb_own *own, int is_suspect) {
-    if (!base.is_noted) return NULL;
-    if (!own) own = &birth;
-    const int is_clean = is_as_noted(is_suspect);
+    if (!mapb_state.base.is_noted) return NULL;
+    if (!own) own = &mapb_state.birth;
+    const int is_clean = mapb_state_is_as_noted(is_suspect);
     const char *what = is_clean ? NULL : restore_process(own);
     if (what) return what;
-    if (is_clean && memcmp(&seen.mask, &own->mask, MASK_BYTES) != 0) restore_signals(&own->mask);
+    if (is_clean && memcmp(&mapb_state.seen.mask, &own->mask, MASK_BYTES) != 0) restore_signals(&own->mask);
     umask(own->umask);
-    if (!(is_clean && seen.path[0] && strcmp(seen.path, own->path) == 0) && !restore_folder(own))
+    if (!(is_clean && mapb_state.seen.path[0] && strcmp(mapb_state.seen.path, own->path) == 0) && !restore_folder(own))
         return "the working directory";
     if (!restore_locale(own)) return "the locale";
-    seen.ahead = LOOKS_AHEAD;
-    look_again();
+    mapb_state.seen.ahead = LOOKS_AHEAD;
+    mapb_state_look_again();
     return NULL;
 }
 
 void mapb_state_enter_lightly(const mapb_own *own) {
-    if (!base.is_noted) return;
-    if (!own) own = &birth;
+    if (!mapb_state.base.is_noted) return;
+    if (!own) own = &mapb_state.birth;
     if (uselocale((locale_t)0) != own->thread_locale) uselocale(own->thread_locale);
 }
 
 void mapb_state_range(const mapb_own *own) {
-    if (!base.is_noted) return;
-    base.has_run = 1;
-    look_again();
-    if (seen.ahead > 0) seen.ahead--;
-    mapb_floating_set(own ? &own->floating : &birth.floating);
+    if (!mapb_state.base.is_noted) return;
+    mapb_state.base.has_run = 1;
+    mapb_state_look_again();
+    if (mapb_state.seen.ahead > 0) mapb_state.seen.ahead--;
+    mapb_floating_set(own ? &own->floating : &mapb_state.birth.floating);
     errno = 0;
 }
 

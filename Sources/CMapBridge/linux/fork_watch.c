@@ -3,7 +3,7 @@
  * The end of a worker is seen by its pidfd. SIGCHLD is a hint for the rest, for orphans that workers leave behind: in a zygote program
  * with several threads the signal may go to one that does not block it, where it is lost, and interpreters have handlers of their own.
  *
- * Runs between fork and the user's function: see mapb_forksafe.h for what may be called here.
+ * Runs between fork and the user's function: see mapb_base.h for what may be called here.
  */
 #include "CMapBridge.h"
 
@@ -32,16 +32,16 @@ static int watch(int epoll, int fd, uint64_t what) {
 
 int mapb_zygote_open(mapb_zygote *zygote) {
     fcntl(zygote->control, F_SETFD, FD_CLOEXEC); /* The host takes its end for this process's. */
-    zygote->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (zygote->epoll < 0) return -1;
-    return watch(zygote->epoll, zygote->control, MAPB_ZYGOTE_CONTROL) |
-           watch(zygote->epoll, zygote->signals, MAPB_ZYGOTE_CHILD);
+    zygote->poller = epoll_create1(EPOLL_CLOEXEC);
+    if (zygote->poller < 0) return -1;
+    return watch(zygote->poller, zygote->control, MAPB_ZYGOTE_CONTROL) |
+           watch(zygote->poller, zygote->signals, MAPB_ZYGOTE_CHILD);
 }
 
 int mapb_zygote_wait(mapb_zygote *zygote) {
     struct epoll_event event;
     int limit = zygote->looks_left ? STRAY_LOOK_MS : zygote->unwatched ? UNWATCHED_LOOK_MS : -1;
-    int got = epoll_wait(zygote->epoll, &event, 1, limit);
+    int got = epoll_wait(zygote->poller, &event, 1, limit);
     if (got == 1) return (int)event.data.u64;
     if (got < 0) return MAPB_ZYGOTE_NOTHING;
     if (zygote->looks_left) zygote->looks_left--;
@@ -63,36 +63,36 @@ static int open_pidfd(mapb_zygote *zygote, int pid) {
 
 void mapb_zygote_watch(mapb_zygote *zygote, mapb_child *child, int pid) {
     child->pid = pid;
-    child->pidfd = open_pidfd(zygote, pid);
-    if (child->pidfd >= 0 && watch(zygote->epoll, child->pidfd, MAPB_ZYGOTE_WORKER) == 0) return;
-    mapb_close(child->pidfd);
-    child->pidfd = -1;
+    child->watch = open_pidfd(zygote, pid);
+    if (child->watch >= 0 && watch(zygote->poller, child->watch, MAPB_ZYGOTE_WORKER) == 0) return;
+    mapb_close(child->watch);
+    child->watch = -1;
     zygote->unwatched++;
 }
 
 int mapb_has_ended(const mapb_child *child) {
-    struct pollfd one = {child->pidfd, POLLIN, 0};
-    return child->pidfd > 0 && poll(&one, 1, 0) == 1;
+    struct pollfd one = {child->watch, POLLIN, 0};
+    return child->watch > 0 && poll(&one, 1, 0) == 1;
 }
 
 void mapb_zygote_unwatch(mapb_zygote *zygote, mapb_child *child) {
     child->pid = 0;
-    if (child->pidfd > 0) {
+    if (child->watch > 0) {
         /* Closing alone is not enough: workers that were forked meanwhile may have it open still. */
-        epoll_ctl(zygote->epoll, EPOLL_CTL_DEL, child->pidfd, NULL);
-        close(child->pidfd);
+        epoll_ctl(zygote->poller, EPOLL_CTL_DEL, child->watch, NULL);
+        close(child->watch);
     } else if (zygote->unwatched) {
         zygote->unwatched--;
     }
-    child->pidfd = -1;
+    child->watch = -1;
 }
 
 void mapb_zygote_leave(const mapb_zygote *zygote) {
     close(zygote->control);
     close(zygote->signals);
-    close(zygote->epoll);
+    close(zygote->poller);
     for (uint32_t i = 0; i < zygote->workers; i++)
-        if (zygote->children[i].pidfd > 0) close(zygote->children[i].pidfd);
+        if (zygote->children[i].watch > 0) close(zygote->children[i].watch);
     struct rlimit limit;
     if (zygote->files_soft && prlimit(0, RLIMIT_NOFILE, NULL, &limit) == 0) {
         limit.rlim_cur = zygote->files_soft;
@@ -136,7 +136,7 @@ void mapb_look_around(const mapb_zygote *zygote, mapb_surroundings *out) {
     out->threads = mapb_thread_count();
     out->has_children = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
     if (!zygote) return;
-    const int files[] = {zygote->control, zygote->signals,  zygote->epoll,
+    const int files[] = {zygote->control, zygote->signals,  zygote->poller,
                          zygote->input,   zygote->bells[0], zygote->bells[1]};
     for (int i = 0; i < 6; i++) out->files[i] = inode_of(files[i]);
 }

@@ -1,36 +1,26 @@
 /* fork_zygote.c - a zygote as a snapshot of the host (MAPE_START_FORK)
  *
- * The child's side runs after a fork of a process with many threads: see mapb_forksafe.h for what may be called here.
+ * The child's side runs after a fork of a process with many threads: see mapb_base.h for what may be called here.
  */
-#include "CMapBridge.h"
+#include "system.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-int mapb_open_pidfd(mapb_spawned *out, const char **call) {
+int mapb_child_watch(mapb_spawned *out, const char **call) {
     int why = 0;
     *call = "pidfd_open";
-    out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0); /* Close-on-exec by itself. */
-    if (out->pidfd < 0) return errno;
-    if (out->pidfd <= 2) {
-        /* The host has closed one of its standard files: see above_standard in host_waiting.c. */
-        int low = out->pidfd;
-        out->pidfd = fcntl(low, F_DUPFD_CLOEXEC, 3);
-        if (out->pidfd < 0) why = errno;
-        close(low);
-        if (why) return why;
-    }
+    const int watch = above_standard((int)syscall(SYS_pidfd_open, out->pid, 0)); /* Close-on-exec by itself. */
+    out->watch = watch < 0 ? -1 : watch;
+    if (watch < 0) return -watch;
     /* What it is to be killed by one day: flags that there are none of are invalid, or the call is denied. */
     *call = "pidfd_send_signal";
-    if (syscall(SYS_pidfd_send_signal, out->pidfd, 0, NULL, -1) != 0 && (errno == EPERM || errno == ENOSYS)) {
+    if (syscall(SYS_pidfd_send_signal, out->watch, 0, NULL, -1) != 0 && (errno == EPERM || errno == ENOSYS)) {
         why = errno;
-        close(out->pidfd);
-        out->pidfd = -1;
+        close(out->watch);
+        out->watch = -1;
     }
     return why;
 }
@@ -83,7 +73,7 @@ int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const cha
         mapb_zygote_run(control, parent);
     }
     out->pid = pid;
-    int why = mapb_open_pidfd(out, call);
+    int why = mapb_child_watch(out, call);
     if (why) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);

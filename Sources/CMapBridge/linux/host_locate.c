@@ -4,17 +4,12 @@
  * renamed since. So the kernel is asked, whose name of a mapping (/proc/self/maps) is the file's path from the root as it is now.
  * The loader's name is only for when there is no /proc.
  */
-#include "CMapBridge.h"
+#include "system.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- the kernel's name ---- */
 
@@ -147,14 +142,6 @@ static int resolve(const char *name, char *path) {
     return 1;
 }
 
-static int contains(const struct dl_phdr_info *info, uintptr_t address) {
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-        if (p->p_type == PT_LOAD && address - (info->dlpi_addr + p->p_vaddr) < p->p_memsz) return 1;
-    }
-    return 0;
-}
-
 static uintptr_t first_segment(const struct dl_phdr_info *info) {
     for (int i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_LOAD) return info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
@@ -166,7 +153,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *context) {
     struct search *search = context;
     int is_program = search->first;
     search->first = 0;
-    if (!contains(info, search->address)) return 0;
+    if (!object_holds(info, search->address)) return 0;
     search->out->kind = MAPB_PLACE_OFFSET;
     search->out->value = search->address - info->dlpi_addr;
     search->out->build_id_size = mapb_read_build_id(info, search->out->build_id);

@@ -1,7 +1,6 @@
 /* host_processes.c - the zygote as a process of the host's, and the engine's thread */
-#include "CMapBridge.h"
+#include "system.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out,
                       const char **call) {
@@ -44,7 +43,7 @@ int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int
     posix_spawn_file_actions_destroy(&actions);
     if (why) return why;
     out->pid = pid;
-    why = mapb_open_pidfd(out, call);
+    why = mapb_child_watch(out, call);
     if (why) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -54,43 +53,68 @@ int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int
 }
 
 /* Whether it has ended, waited for by looking again and again: where poll is denied. */
-static int has_ended(const mapb_spawned *zygote, int timeout_ms) {
+static int has_ended_within(const mapb_spawned *zygote, int timeout_ms) {
     for (int naps = 0; timeout_ms < 0 || naps <= timeout_ms; naps++) {
         siginfo_t info;
         memset(&info, 0, sizeof info);
-        if (waitid((idtype_t)3, (id_t)zygote->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
+        if (waitid((idtype_t)3, (id_t)zygote->watch, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
             return 1;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     return 0;
 }
 
-int mapb_wait_zygote(mapb_spawned *zygote, int timeout_ms) {
+int mapb_child_wait(mapb_spawned *zygote, int timeout_ms) {
     if (zygote->pid == 0) return 1;
-    struct pollfd ended = {zygote->pidfd, POLLIN, 0};
+    struct pollfd ended = {zygote->watch, POLLIN, 0};
     int got;
     do got = poll(&ended, 1, timeout_ms);
     while (got < 0 && errno == EINTR);
-    if (got < 0) got = has_ended(zygote, timeout_ms);
+    if (got < 0) got = has_ended_within(zygote, timeout_ms);
     if (got <= 0) return 0;
     siginfo_t info;
     memset(&info, 0, sizeof info);
     /* P_PIDFD (Linux 5.4): never somebody else's child, even when the host has reaped ours with waitpid(-1). */
     int reaped;
-    do reaped = waitid((idtype_t)3, (id_t)zygote->pidfd, &info, WEXITED);
+    do reaped = waitid((idtype_t)3, (id_t)zygote->watch, &info, WEXITED);
     while (reaped != 0 && errno == EINTR);
     /* Denied: it is still a child that nobody has reaped, or none. */
     if (reaped != 0 && errno != ECHILD) waitpid(zygote->pid, NULL, WNOHANG);
-    zygote->how = info.si_code;
+    zygote->how = info.si_code == 0            ? MAPB_ENDED_UNKNOWN
+                  : info.si_code == CLD_EXITED ? MAPB_ENDED_BY_EXIT
+                                               : MAPB_ENDED_BY_SIGNAL;
     zygote->status = info.si_status;
-    close(zygote->pidfd);
-    zygote->pidfd = -1;
+    close(zygote->watch);
+    zygote->watch = -1;
     zygote->pid = 0;
     return 1;
 }
 
-void mapb_kill_zygote(mapb_spawned *zygote) {
-    if (zygote->pid) syscall(SYS_pidfd_send_signal, zygote->pidfd, SIGKILL, NULL, 0);
+void mapb_child_kill(mapb_spawned *zygote) {
+    if (zygote->pid) syscall(SYS_pidfd_send_signal, zygote->watch, SIGKILL, NULL, 0);
+}
+
+int mapb_child_has_ended(const mapb_spawned *child) {
+    struct pollfd one = {child->watch, POLLIN, 0};
+    return child->watch >= 0 && poll(&one, 1, 0) == 1;
+}
+
+void mapb_kill_rest(int group) {
+    if (group > 1) kill(-group, SIGKILL);
+}
+
+/* ---- the zygote's program ---- */
+
+int mapb_is_zygote_program(void) {
+    const char *named = getenv("MAPENGINE_ZYGOTE");
+    int type = 0;
+    socklen_t length = sizeof type;
+    if (!named || strcmp(named, "3") != 0) return 0;
+    const int asked = getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length);
+    if (asked == 0 ? type != SOCK_SEQPACKET : errno != EPERM && errno != ENOSYS) return 0;
+    unsetenv("MAPENGINE_ZYGOTE");
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    return 1;
 }
 
 /* ---- the thread ---- */

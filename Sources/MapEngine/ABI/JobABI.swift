@@ -226,7 +226,7 @@ public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
             throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
         }
         its.finish()
-        pool.settled(job, mapb_now())
+        pool.settled(job, mapb_clock())
         return MAPE_OK.rawValue
     }
 }
@@ -340,7 +340,7 @@ public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer
         let progress = try pool.locked { () throws(MapError) in
             let job = try liveJob(pool, number, "job")
             pool.pump()
-            return job.progress(now: mapb_now(), partial: pool.partial(of: job))
+            return job.progress(now: mapb_clock(), partial: pool.partial(of: job))
         }
         let out = try unsafe checkSize(out, "out")
         unsafe out.pointee = progress
@@ -352,7 +352,7 @@ public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer
 public func mape_job_cancel(_ job: OpaquePointer!) -> Int32 {
     unsafe enterJob(job, "job") { (pool, job) throws(MapError) in
         pool.pump()
-        pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled"), now: mapb_now())
+        pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled"), now: mapb_clock())
         return MAPE_OK.rawValue
     }
 }

@@ -4,7 +4,7 @@ import CMapBridge
 
 /// When a wait that begins now is over: nanoseconds of the clock; negative timeouts never.
 func deadline(after timeout: Int64) -> Int64 {
-    timeout < 0 ? .max : later(mapb_now(), by: timeout)
+    timeout < 0 ? .max : later(mapb_clock(), by: timeout)
 }
 
 /// A point in time so many nanoseconds after another; Int64.max when the clock does not go so far.

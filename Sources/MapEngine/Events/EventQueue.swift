@@ -2,7 +2,6 @@
 // are made when they are fetched, from the segments that exist anyway. So a host that never listens costs no memory per event.
 
 import CMapBridge
-import Glibc
 
 /// A worker's output, or a log text.
 struct PoolMessage {
@@ -45,7 +44,7 @@ struct HeldSegment {
     var isEmpty: Bool { jobCount == 0 && messages.isEmpty }
     var messageCount: Int { messages.count }
 
-    deinit { if file >= 0 { close(file) } }
+    deinit { mapb_close(file) }
 
     /// True once after events came in when there were none.
     mutating func takeNotice() -> Bool {
@@ -57,25 +56,25 @@ struct HeldSegment {
         notice = true
         if file >= 0 && !fileIsReadable {
             fileIsReadable = true
-            mapb_signal_eventfd(file)
+            mapb_notifier_notify(file)
         }
     }
 
     private mutating func drained() {
         if isEmpty && fileIsReadable {
             fileIsReadable = false
-            mapb_drain(file)
+            mapb_notifier_drain(file)
         }
     }
 
     mutating func descriptor() throws(MapError) -> Int32 {
         if file < 0 {
-            let made = mapb_eventfd()
+            let made = mapb_notifier_open()
             if made < 0 { throw .system("eventfd2", -made) }
             file = made
             if !isEmpty {
                 fileIsReadable = true
-                mapb_signal_eventfd(file)
+                mapb_notifier_notify(file)
             }
         }
         return file

@@ -35,7 +35,7 @@ import CMapBridge
         unsafe running.removeAll { unsafe $0.number == mark.number }
         unsafe mapb_store32(ends, mapb_peek32(ends) &+ 1)
         guardLock.unlock()
-        unsafe mapb_wake_private(ends)
+        unsafe mapb_word_wake_local(ends)
     }
 
     /// When this returns, no other thread is in the function that was set before.
@@ -53,7 +53,7 @@ import CMapBridge
             if unsafe mapb_goes_on(other) == 0 {
                 unsafe self.ends(other)
             } else {
-                unsafe mapb_wait_private(ends, seen, Policy.lookForLeft)
+                unsafe mapb_word_wait_local(ends, seen, Policy.lookForLeft)
             }
         }
     }

@@ -41,7 +41,7 @@ extension Pool {
             if job.progressDue {
                 job.progressDue = false
                 if job.config.wants(MAPE_DELIVER_PROGRESS) && !job.isDone {
-                    let now = mapb_now()
+                    let now = mapb_clock()
                     let progress = job.progress(now: now, partial: partial(of: job))
                     job.lastProgress = now
                     job.lastFraction = progress.fraction
@@ -57,7 +57,7 @@ extension Pool {
             if job.doneIsDue {
                 job.doneDelivered = true
                 events.rotate()
-                return .done(job, job.progress(now: mapb_now(), partial: 0))
+                return .done(job, job.progress(now: mapb_clock(), partial: 0))
             }
             events.rotate()
         }
@@ -156,7 +156,7 @@ extension Pool {
         unsafe t.pointee.event = unsafe emptyEvent()
         locked {
             pump()
-            attend(mapb_now())
+            attend(mapb_clock())
         }
     }
 

@@ -34,7 +34,7 @@ typealias Block = Extent
             name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve),
             least: arenaStart + Policy.leastReserve)
         readOnly = try Descriptor(
-            checking: mapb_open_read_only(memory.fileNumber),
+            checking: mapb_shared_reader(memory.fileNumber),
             "openat of shared memory, read-only, through /proc/self/fd,")
         extents = Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))
         unsafe head = unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)

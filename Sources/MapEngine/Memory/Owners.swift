@@ -1,7 +1,6 @@
 // Owners of what the kernel lends us. Each is given back exactly once, when its owner ends.
 
 import CMapBridge
-import Glibc
 
 /// A file descriptor.
 struct Descriptor: ~Copyable {
@@ -22,7 +21,7 @@ struct Descriptor: ~Copyable {
         return number
     }
 
-    deinit { close(number) }
+    deinit { mapb_close(number) }
 }
 
 /// What workers wake a thread of the host with: a pipe, of which they have the writing end alone. With an eventfd, a worker that went
@@ -33,13 +32,13 @@ struct Bell: ~Copyable {
 
     init() throws(MapError) {
         var ends: [Int32] = [-1, -1]
-        let why = unsafe mapb_bell(&ends)
+        let why = unsafe mapb_bell_open(&ends)
         if why != 0 { throw .system("pipe2", why) }
         reading = Descriptor(ends[0])
         writing = Descriptor(ends[1])
     }
 
-    borrowing func silence() { mapb_silence(reading.number) }
+    borrowing func silence() { mapb_bell_drain(reading.number) }
 }
 
 /// A shared memory of the host: a sealed memfd and its mapping. Forks of the host do not inherit the mapping.
@@ -67,15 +66,15 @@ struct Bell: ~Copyable {
         if addressSpace != UInt64.max { size = min(size, max(least, addressSpace / 16)) & ~4095 }
         while true {
             var call: UnsafePointer<CChar>?
-            let made = unsafe mapb_memfd(name, size, &call)
+            let made = unsafe mapb_shared_create(name, size, &call)
             let file = try unsafe Descriptor(checking: made, call.map { unsafe String(cString: $0) } ?? "")
-            if let base = unsafe mapb_map_host(file.number, size) {
+            if let base = unsafe mapb_shared_map_host(file.number, size) {
                 unsafe self.base = unsafe base
                 self.size = size
                 self.file = consume file
                 return
             }
-            let why = errno
+            let why = SystemError.last
             if size / 2 < least { throw .mapping("mmap of \(size) bytes of shared memory", why) }
             size = (size / 2) & ~4095
         }
@@ -96,11 +95,11 @@ struct Bell: ~Copyable {
     borrowing func giveBack(_ offset: UInt64, _ count: UInt64) {
         let start = (offset + 4095) & ~4095
         let end = (offset + count) & ~4095
-        if start < end { unsafe mapb_give_back(base + Int(start), end - start) }
+        if start < end { unsafe mapb_shared_discard(base + Int(start), end - start) }
     }
 
     deinit {
-        if let leftovers { unsafe leftovers.add(base, size) } else { unsafe mapb_unmap(base, size) }
+        if let leftovers { unsafe leftovers.add(base, size) } else { unsafe mapb_shared_unmap(base, size) }
     }
 }
 
@@ -151,6 +150,6 @@ struct Bell: ~Copyable {
         unsafe mappings = unsafe []
         unsafe mapb_store32(count, 0)
         guardLock.unlock()
-        unsafe old.forEach { unsafe mapb_unmap($0.base, $0.size) }
+        unsafe old.forEach { unsafe mapb_shared_unmap($0.base, $0.size) }
     }
 }

@@ -1,8 +1,7 @@
-// The engine thread: sleeps in epoll until a bell, a message of the zygote, output of a worker, another thread or a deadline wakes it.
+// The engine thread: sleeps in its poller until a bell, a message of the zygote, output of a worker, another thread or a deadline wakes it.
 // It makes no wakeup of its own while the pool is idle.
 
 import CMapBridge
-import Glibc
 
 enum EngineTag: UInt64 {
     case bell = 1
@@ -27,7 +26,7 @@ extension Pool {
         while true {
             let sleep = locked { () -> Int64? in
                 if engineShouldEnd { return nil }
-                let now = mapb_now()
+                let now = mapb_clock()
                 let next = engineTurn(now)
                 engineSleepsUntil = next
                 return next == .max ? -1 : max(0, next - now)
@@ -35,7 +34,7 @@ extension Pool {
             writeCrashFiles()
             trimWhatIsDue()
             guard let sleep else { return }
-            let count = unsafe mapb_epoll_wait(epoll.number, &tags, Int32(tags.count), sleep)
+            let count = unsafe mapb_poller_wait(poller.number, &tags, Int32(tags.count), sleep)
             if count < 0 {
                 locked { fail(MapError.system("epoll_wait", -count).message) }
                 mapb_nap()
@@ -71,7 +70,7 @@ extension Pool {
     private func engineHandles(_ tag: UInt64) {
         switch tag {
         case EngineTag.bell.rawValue: engineBell.silence()
-        case EngineTag.wake.rawValue: mapb_drain(engineWake.number)
+        case EngineTag.wake.rawValue: mapb_notifier_drain(engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
         case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
         default:
@@ -84,7 +83,7 @@ extension Pool {
     func engineMustWake(by deadline: Int64) {
         if deadline < engineSleepsUntil {
             engineSleepsUntil = deadline
-            mapb_signal_eventfd(engineWake.number)
+            mapb_notifier_notify(engineWake.number)
         }
     }
 
@@ -139,12 +138,12 @@ extension Pool {
         let file = worker.pipes[which]
         guard file >= 0 else { return false }
         var bytes = [UInt8](repeating: 0, count: 65536)
-        let got = unsafe read(file, &bytes, bytes.count)
+        let got = Files.read(file, &bytes)
         if got > 0 {
             deliver(worker, which, worker.partial[which] + bytes[..<got], isLast: false)
             return true
         }
-        if got == 0 || (errno != EAGAIN && errno != EINTR) { closePipe(worker, which) }
+        if got != -Int(SystemError.again) { closePipe(worker, which) }
         return false
     }
 
@@ -160,8 +159,8 @@ extension Pool {
 
     private func closePipe(_ worker: Worker, _ which: Int) {
         deliver(worker, which, worker.partial[which], isLast: true)
-        mapb_epoll_remove(epoll.number, worker.pipes[which])
-        close(worker.pipes[which])
+        mapb_poller_remove(poller.number, worker.pipes[which])
+        mapb_close(worker.pipes[which])
         worker.pipes[which] = -1
     }
 

@@ -115,7 +115,7 @@ extension Pool {
     /// Has the zygote load a function's libraries, so that workers share their pages.
     func preload(_ function: Function, in zygote: Zygote) {
         for library in function.libraries where library.standing == .shared {
-            if zygote.load(library) { engineMustWake(by: later(mapb_now(), by: config.setupTimeout)) }
+            if zygote.load(library) { engineMustWake(by: later(mapb_clock(), by: config.setupTimeout)) }
         }
     }
 

@@ -7,7 +7,7 @@ extension Pool {
     func assign() {
         guard !work.isEmpty, failure == nil else { return }
         let draining = life == .closing
-        let now = mapb_now()
+        let now = mapb_clock()
         if table.busy.isEmpty { slowStart.calm(0) }
         while table.available > 0, let job = work.first() {
             spread(job, draining: draining, now: now)
@@ -111,7 +111,7 @@ extension Pool {
     /// Gives a request that is no range; it waits when the inbox is full.
     func tell(_ worker: Worker, _ work: Assignment.Work) {
         if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty && !worker.isTrimming {
-            give(worker, work, now: mapb_now())
+            give(worker, work, now: mapb_clock())
         } else {
             worker.backlog.append(work)
         }
@@ -121,7 +121,7 @@ extension Pool {
     func sendBacklog(_ worker: Worker) {
         guard !worker.backlog.isEmpty, !worker.isTrimming else { return }
         while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() {
-            give(worker, work, now: mapb_now())
+            give(worker, work, now: mapb_clock())
         }
         publish()
     }
@@ -174,7 +174,7 @@ extension Pool {
             unsafe mapb_store(&inbox.pointee.tail, worker.published)
             mapb_fence()
             if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
-                unsafe mapb_wake_futex(&inbox.pointee.tail)
+                unsafe mapb_word_wake(&inbox.pointee.tail)
                 wokeSleeper = true
             }
             if worker.limit(config) != .max {

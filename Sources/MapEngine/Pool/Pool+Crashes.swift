@@ -60,7 +60,7 @@ extension Pool {
             log(MAPE_LOG_INFO, "no more items are saved in \"\(crashFolder.path)\": a pool saves \(Policy.crashFiles)")
         }
         // Written by the engine thread, outside the lock; it is this one but in tests.
-        engineMustWake(by: mapb_now())
+        engineMustWake(by: mapb_clock())
     }
 
     /// Everything that is needed to run the item again. The bytes of the input memory are held: the job may be gone when they are written.
@@ -86,7 +86,7 @@ extension Pool {
         var file = CrashFile()
         file.report = lines
         file.functionName = job.function.name
-        file.folder = zygote.flatMap { readLink("/proc/\($0.pid)/cwd") } ?? ""
+        file.folder = zygote.flatMap { Files.folder(of: $0.pid) } ?? ""
         file.index = index
         file.job = job.sequence
         file.items = job.total

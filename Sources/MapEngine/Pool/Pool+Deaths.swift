@@ -27,7 +27,7 @@ extension Pool {
 
     /// A worker is gone: takes what it had finished, blames, runs the rest elsewhere, and starts another.
     func died(_ worker: Worker, _ loss: Loss) {
-        var now = mapb_now()
+        var now = mapb_clock()
         let verdict = worker.verdict
         let before = worker.state
         var isBelieved = true
@@ -36,7 +36,7 @@ extension Pool {
             takeReplies(worker, &now)
             takeMessages(worker)
         }
-        now = mapb_now()
+        now = mapb_clock()
         worker.death = Death(worker, loss)
         defer { worker.death = nil }
         closePipes(worker)

@@ -256,7 +256,7 @@ extension Pool {
     ) -> Job {
         sequence += 1
         figures.jobs += 1
-        let now = mapb_now()
+        let now = mapb_clock()
         let job = Job(
             function: function, config: config, sequence: sequence, total: total, record: block, globals: globals,
             now: now)
@@ -268,7 +268,7 @@ extension Pool {
 
     /// A job has its handle, or none: its items go to workers.
     func launch(_ job: Job) {
-        let now = mapb_now()
+        let now = mapb_clock()
         if job.isPrompt { promptJobs += 1 }
         unendedJobs += 1
         if job.ending == nil { jobsToRun += 1 }
@@ -316,12 +316,12 @@ extension Pool {
     func release(_ job: Job) {
         job.isReleased = true
         unsafe mapb_store32(releases, mapb_peek32(releases) &+ 1)
-        end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_now())
+        end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_clock())
         events.dequeue(job)
         job.isQueuedForDelivery = false
         dropResults(job)
         if job.isDone { forget(job) }
-        scheduleTrim(mapb_now())
+        scheduleTrim(mapb_clock())
     }
 
     /// The results of a released job, but for what a running callback looks at.

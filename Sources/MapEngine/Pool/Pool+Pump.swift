@@ -41,7 +41,7 @@ extension Pool {
             hostile(worker, "it says it has answered \(tail) of \(worker.published) requests")
             return
         }
-        now = mapb_now()
+        now = mapb_clock()
         worker.progressSince = now
         while worker.answered < tail {
             let assignment = worker.given.first!

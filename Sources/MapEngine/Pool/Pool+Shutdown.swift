@@ -37,7 +37,7 @@ extension Pool {
                     job.stream?.finish()
                     // The limit of what the host has not taken is lifted.
                     queueForWork(job)
-                    settled(job, mapb_now())
+                    settled(job, mapb_clock())
                 }
             }
         }
@@ -52,7 +52,7 @@ extension Pool {
         locked {
             for worker in workers { askToEnd(worker) }
             publish()
-            engineMustWake(by: mapb_now())
+            engineMustWake(by: mapb_clock())
         }
         let allGone: () -> Bool = { self.workers.allSatisfy { !$0.isAlive } }
         let cleanupEnd = deadline(after: config.grace)
@@ -63,7 +63,7 @@ extension Pool {
                 kill(worker, .shutdown)
             }
             engineShouldEnd = true
-            mapb_signal_eventfd(engineWake.number)
+            mapb_notifier_notify(engineWake.number)
             defer { self.zygote = nil }
             return self.zygote
         }
@@ -71,7 +71,7 @@ extension Pool {
         zygote?.end(grace: Policy.zygoteGrace)
         locked {
             // Nobody runs any more: what is left ends here.
-            let now = mapb_now()
+            let now = mapb_clock()
             for worker in workers where worker.isAlive { died(worker, .status(9)) }
             endEverything()
             for job in allJobs where !job.isDone { endByForce(job, now) }
@@ -83,7 +83,7 @@ extension Pool {
 
     private func endEverything() {
         let outcome = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down")
-        let now = mapb_now()
+        let now = mapb_clock()
         for job in allJobs { end(job, outcome, now: now) }
     }
 
@@ -105,7 +105,7 @@ extension Pool {
                 return done() || failure != nil && !hasUnendedJobs && workers.allSatisfy { !$0.isAlive }
             }
             if now { return true }
-            if mapb_now() >= end { return false }
+            if mapb_clock() >= end { return false }
             waiting.sleep(seen, end)
         }
     }

@@ -1,7 +1,6 @@
 // The start: engine thread, zygote, workers. And what each new worker is told first.
 
 import CMapBridge
-import Glibc
 
 extension Pool {
     /// Starts the pool if that was not done. Call without the lock: with FORK the snapshot is taken in here.
@@ -107,9 +106,9 @@ extension Pool {
         zygote = born
         figures.zygotesStarted += 1
         for function in functions where function.failure == nil { preload(function, in: born) }
-        _ = mapb_epoll_add(epoll.number, born.control, EngineTag.control.rawValue)
+        _ = mapb_poller_add(poller.number, born.control, EngineTag.control.rawValue)
         // Its end shows at the socket, but not while a process that it has started holds that as well.
-        if born.pidfd >= 0 { _ = mapb_epoll_add(epoll.number, born.pidfd, EngineTag.zygote.rawValue) }
+        if born.watch >= 0 { _ = mapb_poller_add(poller.number, born.watch, EngineTag.zygote.rawValue) }
     }
 
     var isSandboxed: Bool { config.sandbox != MAPE_SANDBOX_NONE }
@@ -117,14 +116,9 @@ extension Pool {
     /// Says what the sandbox of this kernel cannot hold.
     private func tellOfSandbox() {
         guard isSandboxed else { return }
-        let version = mapb_landlock_version()
-        if version == 0 {
-            log(MAPE_LOG_INFO, "this kernel has no Landlock: workers are held by a filter of system calls alone")
-        } else if version < 6 {
-            log(
-                MAPE_LOG_INFO,
-                "this kernel has Landlock of version \(version), which holds \(version < 4 ? "files" : "files and TCP") alone; the rest is held by a filter of system calls"
-            )
+        var note = [CChar](repeating: 0, count: 256)
+        if unsafe mapb_sandbox_note(&note, UInt64(note.count)) != 0 {
+            log(MAPE_LOG_INFO, UserText(array: note).description)
         }
     }
 
@@ -155,7 +149,7 @@ extension Pool {
         message.size = worker.region!.size
         let files = [worker.region!.releaseFile()] + pipes
         zygote.send(message, files, owning: files)
-        if zygote.hasBacklog { mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, 1) }
+        if zygote.hasBacklog { mapb_poller_change(poller.number, zygote.control, EngineTag.control.rawValue, 1) }
 
         worker.backlog = Queue()
         for module in modules where !module.isGivenUp { tell(worker, .module(module)) }
@@ -171,12 +165,12 @@ extension Pool {
             let why = unsafe mapb_pipe(&pair)
             if why != 0 {
                 closePipes(worker)
-                for end in ends { close(end) }
+                for end in ends { mapb_close(end) }
                 throw .system("pipe2", why)
             }
             worker.pipes[i] = pair[0]
             ends.append(pair[1])
-            _ = mapb_epoll_add(epoll.number, pair[0], EngineTag.pipe(worker.slot, i))
+            _ = mapb_poller_add(poller.number, pair[0], EngineTag.pipe(worker.slot, i))
         }
         return ends
     }
@@ -190,7 +184,7 @@ extension Pool {
         zygoteDeaths = 0
         let wasBraked = failedStarts >= config.restarts
         failedStarts = 0
-        if wasBraked { refill(mapb_now()) }
+        if wasBraked { refill(mapb_clock()) }
         unpark(for: worker)
         waiting.wake()
     }
@@ -212,7 +206,7 @@ extension Pool {
         worker.state = .none
         if isFork {
             worker.failedStarts += 1
-            worker.retryAt = mapb_now() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
+            worker.retryAt = mapb_clock() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
         }
     }
 
@@ -223,7 +217,7 @@ extension Pool {
             MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, "the pool has failed: \(why)")
         failure = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, why)
         log(MAPE_LOG_ERROR, "the pool has failed: \(why)")
-        let now = mapb_now()
+        let now = mapb_clock()
         for job in allJobs { end(job, outcome, now: now) }
         for worker in workers where worker.isAlive { kill(worker, .shutdown) }
         waiting.wake()

@@ -76,7 +76,7 @@ extension Pool {
             range.count = kept
             assignment.work = .range(job, range)
         }
-        let now = mapb_now()
+        let now = mapb_clock()
         for (job, range) in back.reversed() {
             putBack(range, job, now)
             settled(job, now)

@@ -1,7 +1,6 @@
 // What the zygote tells, and its own death: EXEC takes another, FORK cannot.
 
 import CMapBridge
-import Glibc
 
 extension Pool {
     /// Messages of the zygote.
@@ -9,7 +8,7 @@ extension Pool {
     func receiveControl(isGone: Bool = false) {
         guard let zygote else { return }
         zygote.flush()
-        mapb_epoll_change(epoll.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
+        mapb_poller_change(poller.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
         while let message = zygote.receive() {
             let slot = Int(message.slot)
             let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
@@ -31,7 +30,7 @@ extension Pool {
                     startFailed(worker, MapError.system("fork (clone)", message.code).message, isFork: true)
                 } else {
                     worker.pid = message.pid
-                    worker.seenSince = mapb_now()
+                    worker.seenSince = mapb_clock()
                     becameReady(worker)
                     // It was to be killed before it was known.
                     if worker.state == .dying { sendKill(worker) }
@@ -56,7 +55,7 @@ extension Pool {
         dropRegion(worker)
         worker.given = Queue()
         worker.state = .none
-        worker.retryAt = mapb_now()
+        worker.retryAt = mapb_clock()
         figures.workersStarted -= 1
     }
 
@@ -70,13 +69,13 @@ extension Pool {
     /// - why: it lives, and has to be ended.
     func zygoteDied(_ why: String? = nil) {
         guard let gone = zygote else { return }
-        mapb_epoll_remove(epoll.number, gone.control)
-        if gone.pidfd >= 0 { mapb_epoll_remove(epoll.number, gone.pidfd) }
+        mapb_poller_remove(poller.number, gone.control)
+        if gone.watch >= 0 { mapb_poller_remove(poller.number, gone.watch) }
         zygote = nil
         // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
-        for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }
+        for worker in workers where worker.pid > 1 { mapb_kill_rest(worker.pid) }
         // So does what a library has started while it was loaded: nobody else knows of it.
-        if !gone.loading.isEmpty || gone.resigns { Glibc.kill(-gone.pid, SIGKILL) }
+        if !gone.loading.isEmpty || gone.resigns { mapb_kill_rest(gone.pid) }
         lastZygoteDeath = gone.end(grace: 20)
         if let why { lastZygoteDeath = why }
         guard life == .running || life == .closing else { return }
@@ -101,7 +100,7 @@ extension Pool {
         }
         do {
             try adopt(try Zygote.start(config, environment))
-            refill(mapb_now())
+            refill(mapb_clock())
         } catch {
             fail(error.message)
         }

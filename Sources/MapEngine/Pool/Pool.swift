@@ -3,7 +3,7 @@
 //   host threads ──ABI──►┌──────────────────────────────────────────────┐
 //                        │ Pool (lock)                                  │
 //   engine thread ──────►│  jobs → assign → inboxes   outboxes → pump   │
-//   (epoll: bell,        │  zygote client, workers, deadlines, events   │
+//   (poller: bell,       │  zygote client, workers, deadlines, events   │
 //    control socket,     └──────────────────────────────────────────────┘
 //    pipes, deadlines)
 //
@@ -108,7 +108,7 @@ import CMapBridge
     var cleanupsWereKilled = false
     var startError: MapError?
     var startedThread: UInt64 = 0
-    let epoll: Descriptor
+    let poller: Descriptor
     /// Cores that this process may use.
     let usable: Int
 
@@ -139,10 +139,10 @@ import CMapBridge
         input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
         engineBell = try Bell()
         waiterBell = try Bell()
-        engineWake = try Descriptor(checking: mapb_eventfd(), "eventfd2")
-        epoll = try Descriptor(checking: mapb_epoll(), "epoll_create1")
-        var why2 = mapb_epoll_add(epoll.number, engineBell.reading.number, EngineTag.bell.rawValue)
-        if why2 == 0 { why2 = mapb_epoll_add(epoll.number, engineWake.number, EngineTag.wake.rawValue) }
+        engineWake = try Descriptor(checking: mapb_notifier_open(), "eventfd2")
+        poller = try Descriptor(checking: mapb_poller_open(), "epoll_create1")
+        var why2 = mapb_poller_add(poller.number, engineBell.reading.number, EngineTag.bell.rawValue)
+        if why2 == 0 { why2 = mapb_poller_add(poller.number, engineWake.number, EngineTag.wake.rawValue) }
         if why2 != 0 { throw .system("epoll_ctl", why2) }
         usable = usableCores()
         unsafe releases = .allocate(capacity: 1)

@@ -31,15 +31,15 @@ import CMapBridge
     func wake() {
         unsafe mapb_store32(word, mapb_peek32(word) &+ 1)
         mapb_fence()
-        if unsafe mapb_peek32(sleepers) > 0 { unsafe mapb_wake_private(word) }
-        if leaderSleeps { mapb_ring_bell(leaderBell) }
+        if unsafe mapb_peek32(sleepers) > 0 { unsafe mapb_word_wake_local(word) }
+        if leaderSleeps { mapb_bell_ring(leaderBell) }
     }
 
     /// Sleeps until the counter is no longer `seen`, or the deadline. Without the pool's lock.
     func sleep(_ seen: UInt32, _ deadline: Int64) {
         _ = unsafe beginSleep()
-        let rest = deadline == .max ? -1 : max(0, deadline - mapb_now())
-        unsafe mapb_wait_private(word, seen, rest)
+        let rest = deadline == .max ? -1 : max(0, deadline - mapb_clock())
+        unsafe mapb_word_wait_local(word, seen, rest)
         endSleep()
     }
 
@@ -101,7 +101,7 @@ extension Pool {
                 }
                 if isOver { return unsafe end(wait, event) }
                 if unsafe wait.pointee.leads == 0 {
-                    if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+                    if unsafe mapb_clock() >= wait.pointee.deadline { return unsafe timeOut(wait) }
                     unsafe wait.pointee.bell = -1
                     unsafe wait.pointee.seen = seen
                     unsafe wait.pointee.word = unsafe waiting.beginSleep()
@@ -111,7 +111,7 @@ extension Pool {
             switch unsafe lead(wait, &event) {
             case .over: return unsafe end(wait, event)
             case .sleeps: return true
-            case .ends: if unsafe mapb_now() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+            case .ends: if unsafe mapb_clock() >= wait.pointee.deadline { return unsafe timeOut(wait) }
             }
         }
     }
@@ -128,7 +128,7 @@ extension Pool {
     /// Leads from one sleep to the next.
     private func lead(_ wait: UnsafeMutablePointer<mapb_wait>, _ event: inout mape_event?) -> Lead {
         let deadline = unsafe wait.pointee.deadline
-        if isLooking { look(until: min(deadline, mapb_now() + Policy.waiterSpin)) }
+        if isLooking { look(until: min(deadline, mapb_clock() + Policy.waiterSpin)) }
         return locked { () -> Lead in
             stopLooking()
             pump()
@@ -136,7 +136,7 @@ extension Pool {
                 unsafe endLead(wait)
                 return .over
             }
-            if mapb_now() >= deadline || life != .running {
+            if mapb_clock() >= deadline || life != .running {
                 unsafe endLead(wait)
                 return .ends
             }
@@ -181,7 +181,7 @@ extension Pool {
         stopLooking()
         waiting.hasLeader = false
         waiting.leaderSleeps = false
-        if !attend(mapb_now()) {
+        if !attend(mapb_clock()) {
             unsafe mapb_store32(&input.head.pointee.waiter, 0)
             point(bellAt: MAPB_BELL_ENGINE)
             pump()
@@ -251,7 +251,7 @@ extension Pool {
             for i in 0..<lookCount where unsafe lookList[i].hasCome { return }
             mapb_pause()
             rounds += 1
-            if rounds & 31 == 0 && mapb_now() >= end { return }
+            if rounds & 31 == 0 && mapb_clock() >= end { return }
         }
     }
 

@@ -176,7 +176,7 @@ enum Verdict {
         hasGrown = false
         isTrimming = false
         seenWord = 0
-        seenSince = mapb_now()
+        seenSince = mapb_clock()
         initialRequests = 0
     }
 

@@ -52,8 +52,8 @@ func workerRetire(_ task: Task, _ why: StaticString) -> Never {
 @_noLocks
 func workerHasBells(_ task: Task) -> Bool {
     unsafe task.pointee.bells.0 < 0
-        || (mapb_has_bell(task.pointee.bells.0, &task.pointee.bell_files.0) != 0
-            && mapb_has_bell(task.pointee.bells.1, &task.pointee.bell_files.1) != 0)
+        || (mapb_bell_is_there(task.pointee.bells.0, &task.pointee.bell_files.0) != 0
+            && mapb_bell_is_there(task.pointee.bells.1, &task.pointee.bell_files.1) != 0)
 }
 
 /// Before code of a function: has the process in the state that the function's setup left. Nothing may be marked meanwhile: what a

@@ -14,8 +14,8 @@ typealias Task = UnsafeMutablePointer<mape_task>
 /// A worker's life, in the child of the zygote.
 @_noLocks
 func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ outputSize: UInt64) -> Never {
-    guard let input = unsafe mapb_map_shared(zygote.pointee.input, zygote.pointee.input_size, 0),
-        let output = unsafe mapb_map_shared(outputFile, outputSize, 1),
+    guard let input = unsafe mapb_shared_map(zygote.pointee.input, zygote.pointee.input_size, 0),
+        let output = unsafe mapb_shared_map(outputFile, outputSize, 1),
         let functions = unsafe functionTables(),
         let task: Task = unsafe mapb_worker_task(output, outputSize)
     else { mapb_exit(Int32(bitPattern: MAPB_EXIT_NO_MEMORY.rawValue)) }
@@ -27,8 +27,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe workerPrepare(task, input, output, outputSize, functions)
     unsafe task.pointee.inbox = unsafe mapb_inbox_at(input, slot)
     unsafe task.pointee.slot = slot
-    unsafe task.pointee.bells.0 = unsafe mapb_own_bell(zygote.pointee.bells.0, &task.pointee.bell_files.0)
-    unsafe task.pointee.bells.1 = unsafe mapb_own_bell(zygote.pointee.bells.1, &task.pointee.bell_files.1)
+    unsafe task.pointee.bells.0 = unsafe mapb_bell_own(zygote.pointee.bells.0, &task.pointee.bell_files.0)
+    unsafe task.pointee.bells.1 = unsafe mapb_bell_own(zygote.pointee.bells.1, &task.pointee.bell_files.1)
     unsafe task.pointee.growth = unsafe zygote.pointee.growth
     unsafe mapb_store32(&task.pointee.outbox.pointee.yields, mapb_join_barriers() != 0 ? 1 : 0)
     if unsafe zygote.pointee.flags & MAPB_INIT_SANDBOX.rawValue != 0 { unsafe workerEnterSandbox(task) }
@@ -94,7 +94,7 @@ func workerAwait(_ task: Task, _ ticket: UInt64) -> Bool {
         unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 1)
         mapb_fence()
         let seen = unsafe mapb_load(tail)
-        if seen < ticket { unsafe mapb_futex_wait(tail, UInt32(truncatingIfNeeded: seen)) }
+        if seen < ticket { unsafe mapb_word_wait(tail, UInt32(truncatingIfNeeded: seen)) }
         unsafe mapb_store32(&task.pointee.outbox.pointee.sleeping, 0)
         slept = true
     }
@@ -135,8 +135,8 @@ func workerRing(_ task: Task) -> Bool {
     if unsafe target == MAPB_BELL_NONE.rawValue || bell == task.pointee.bell_epoch { return true }
     let rang =
         unsafe target == MAPB_BELL_ENGINE.rawValue
-        ? mapb_ring_own_bell(task.pointee.bells.0, &task.pointee.bell_files.0)
-        : mapb_ring_own_bell(task.pointee.bells.1, &task.pointee.bell_files.1)
+        ? mapb_bell_ring_own(task.pointee.bells.0, &task.pointee.bell_files.0)
+        : mapb_bell_ring_own(task.pointee.bells.1, &task.pointee.bell_files.1)
     if rang == 0 { return false }
     unsafe task.pointee.bell_epoch = bell
     return true

@@ -126,10 +126,10 @@ func zygoteSend(
 
 /// Reports every child that has ended. Orphans of workers are reaped as well, and not reported; those whose worker is gone are
 /// killed. Their end comes here again, and by then what they had started are orphans: so it ends when none is left.
-/// - ofWorker: a pidfd has told of it.
+/// - ofWorker: a watch has told of it.
 @_noLocks
 func zygoteReap(_ zygote: ZygoteState, ofWorker: Bool) {
-    unsafe mapb_drain(zygote.pointee.signals)
+    unsafe mapb_notifier_drain(zygote.pointee.signals)
     let looksAgain = unsafe zygote.pointee.looks_left > 0
     var hasReaped = false
     while true {
@@ -158,7 +158,7 @@ func zygoteReapOne(_ zygote: ZygoteState, _ pid: Int32) {
     unsafe zygoteSend(zygote, MAPB_CONTROL_DIED, slot, generation, pid, status)
 }
 
-/// Workers that somebody else in this process has waited for, or nobody can, since SIGCHLD is ignored: their pidfd tells, and only it.
+/// Workers that somebody else in this process has waited for, or nobody can, since SIGCHLD is ignored: their watch tells, and only it.
 @_noLocks
 func zygoteReapUnseen(_ zygote: ZygoteState) {
     var slot: UInt32 = 0

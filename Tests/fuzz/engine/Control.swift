@@ -30,7 +30,7 @@ private func packet(_ input: inout Bytes, kinds: ClosedRange<UInt32>) -> [UInt8]
 /// To the host: a pool whose zygote is the input.
 private func toHost(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) throws {
     let fuzz = try FuzzPool()
-    let zygote = Zygote(socket: Descriptor(ours), process: mapb_spawned(pid: 0, pidfd: -1, how: 0, status: 0))
+    let zygote = Zygote(socket: Descriptor(ours), process: mapb_spawned(pid: 0, watch: -1, how: 0, status: 0))
     fuzz.pool.zygote = zygote
     var jobInput = input
     try fuzz.submit(&jobInput)

@@ -109,7 +109,7 @@ final class FuzzPool {
     /// Ends everything, and sees that each item has ended once.
     func finish() throws {
         for job in jobs where !job.isDone {
-            pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_now())
+            pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_clock())
         }
         for slot in 0..<2 { try end(slot, SIGKILL) }
         for job in jobs {

@@ -131,12 +131,14 @@ public func fuzzReplies(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
             case 8: try fuzz.end(liar.slot, Int32(input.byte()) << 8 | Int32(input.byte() & 1) * 11)
             case 9: if let job = fuzz.jobs.last { fuzz.read(job) }
             case 10:
-                if let job = fuzz.jobs.first { _ = job.progress(now: mapb_now(), partial: fuzz.pool.partial(of: job)) }
-            case 11: fuzz.pool.checkTimes(mapb_now() + Int64(input.byte()) * 1_000_000_000)
-            case 12: fuzz.pool.takeBackIfDue(mapb_now() + 1_000_000_000)
+                if let job = fuzz.jobs.first {
+                    _ = job.progress(now: mapb_clock(), partial: fuzz.pool.partial(of: job))
+                }
+            case 11: fuzz.pool.checkTimes(mapb_clock() + Int64(input.byte()) * 1_000_000_000)
+            case 12: fuzz.pool.takeBackIfDue(mapb_clock() + 1_000_000_000)
             case 13:
                 if let job = fuzz.jobs.last {
-                    fuzz.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_now())
+                    fuzz.pool.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_clock())
                 }
             default: fuzz.pool.pump()
             }
