@@ -21,6 +21,16 @@
 
 #include "mapb_base.h"
 
+/* What they are named by in messages, for who looks for the call that is denied. */
+#if defined(__linux__)
+#define MAPB_NAME_POLLER_OPEN   "epoll_create1"
+#define MAPB_NAME_POLLER_ADD    "epoll_ctl"
+#define MAPB_NAME_POLLER_WAIT   "epoll_wait"
+#define MAPB_NAME_NOTIFIER_OPEN "eventfd2"
+#define MAPB_NAME_SHARED_READER "openat of shared memory, read-only, through /proc/self/fd,"
+#define MAPB_NAME_PIPE          "pipe2"
+#endif
+
 /* ---- pollers ---- */
 
 /** @return descriptor, or a negative errno. */

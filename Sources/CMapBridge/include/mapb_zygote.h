@@ -29,7 +29,7 @@ typedef struct mapb_child {
 /** All state of the zygote process; static, made zero. */
 typedef struct mapb_zygote {
     int32_t control;
-    int32_t signals; /* signalfd for SIGCHLD */
+    int32_t signals; /* Readable once SIGCHLD came. */
     int32_t input;
     int32_t bells[2]; /* engine, waiter */
     int32_t pid;      /* The zygote's own. */
@@ -57,7 +57,7 @@ MAPB_FORK_SAFE static inline mapb_child *mapb_zygote_child(mapb_zygote *z, uint3
 
 /** Default dispositions for every signal, but for those of a terminal to who prints or reads in the background, which are
  *  ignored; an empty mask but for SIGCHLD, no alternate stack; the descriptor for SIGCHLD.
- *  @return the signalfd, or -1. */
+ *  @return that, a notifier, or -1. */
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
 /** Opens /dev/null for each standard file that is closed: else the next descriptors would be written to by whoever prints. */
 MAPB_FORK_SAFE void mapb_fill_standard_files(void);

@@ -70,7 +70,7 @@ struct HeldSegment {
     mutating func descriptor() throws(MapError) -> Int32 {
         if file < 0 {
             let made = mapb_notifier_open()
-            if made < 0 { throw .system("eventfd2", -made) }
+            if made < 0 { throw .system(MAPB_NAME_NOTIFIER_OPEN, -made) }
             file = made
             if !isEmpty {
                 fileIsReadable = true

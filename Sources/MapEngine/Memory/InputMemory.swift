@@ -33,9 +33,7 @@ typealias Block = Extent
         memory = try SharedMemory(
             name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve),
             least: arenaStart + Policy.leastReserve)
-        readOnly = try Descriptor(
-            checking: mapb_shared_reader(memory.fileNumber),
-            "openat of shared memory, read-only, through /proc/self/fd,")
+        readOnly = try Descriptor(checking: mapb_shared_reader(memory.fileNumber), MAPB_NAME_SHARED_READER)
         extents = Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))
         unsafe head = unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
         unsafe head.pointee.protocol = MAPB_PROTOCOL

@@ -33,7 +33,7 @@ struct Bell: ~Copyable {
     init() throws(MapError) {
         var ends: [Int32] = [-1, -1]
         let why = unsafe mapb_bell_open(&ends)
-        if why != 0 { throw .system("pipe2", why) }
+        if why != 0 { throw .system(MAPB_NAME_PIPE, why) }
         reading = Descriptor(ends[0])
         writing = Descriptor(ends[1])
     }

@@ -36,7 +36,7 @@ extension Pool {
             guard let sleep else { return }
             let count = unsafe mapb_poller_wait(poller.number, &tags, Int32(tags.count), sleep)
             if count < 0 {
-                locked { fail(MapError.system("epoll_wait", -count).message) }
+                locked { fail(MapError.system(MAPB_NAME_POLLER_WAIT, -count).message) }
                 mapb_nap()
             }
             locked {

@@ -166,7 +166,7 @@ extension Pool {
             if why != 0 {
                 closePipes(worker)
                 for end in ends { mapb_close(end) }
-                throw .system("pipe2", why)
+                throw .system(MAPB_NAME_PIPE, why)
             }
             worker.pipes[i] = pair[0]
             ends.append(pair[1])

@@ -139,11 +139,11 @@ import CMapBridge
         input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
         engineBell = try Bell()
         waiterBell = try Bell()
-        engineWake = try Descriptor(checking: mapb_notifier_open(), "eventfd2")
-        poller = try Descriptor(checking: mapb_poller_open(), "epoll_create1")
+        engineWake = try Descriptor(checking: mapb_notifier_open(), MAPB_NAME_NOTIFIER_OPEN)
+        poller = try Descriptor(checking: mapb_poller_open(), MAPB_NAME_POLLER_OPEN)
         var why2 = mapb_poller_add(poller.number, engineBell.reading.number, EngineTag.bell.rawValue)
         if why2 == 0 { why2 = mapb_poller_add(poller.number, engineWake.number, EngineTag.wake.rawValue) }
-        if why2 != 0 { throw .system("epoll_ctl", why2) }
+        if why2 != 0 { throw .system(MAPB_NAME_POLLER_ADD, why2) }
         usable = usableCores()
         unsafe releases = .allocate(capacity: 1)
         unsafe releases.initialize(to: 0)
