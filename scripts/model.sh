@@ -110,8 +110,8 @@ names() {
     while read -r reference; do
         name=${reference##*.}
         case ${reference%.*} in
-            layout) file=Sources/CMapBridge/include/mapb_layout.h ;;
-            host | forksafe) file=Sources/CMapBridge/${reference%.*}.c ;;
+            layout | base) file=Sources/CMapBridge/include/mapb_${reference%.*}.h ;;
+            host_* | fork_*) file=$(find Sources/CMapBridge -name "${reference%.*}.c") ;;
             *) file=$(find Sources/MapEngine -name "${reference%.*}.swift") ;;
         esac
         count=$((count + 1))
@@ -123,7 +123,7 @@ names() {
             continue
         fi
     done < <(sed -nE 's,.*/\*(.*),\1,p; /\/\*/!s,^ \*(.*),\1,p' Tests/model/*.pml |
-        grep -ohE '\<(Pool\+[A-Za-z]+|[A-Z][A-Za-z]+|host|forksafe|layout)\.[A-Za-z_]+' | sort -u)
+        grep -ohE '\<(Pool\+[A-Za-z]+|[A-Z][A-Za-z]+|host_[a-z]+|fork_[a-z]+|layout|base)\.[A-Za-z_]+' | sort -u)
     printf '%-22s %d functions and fields are named\n' names $count
     if ((count >= 40)); then ok; else bad "names: only $count were found in the models"; fi
 }

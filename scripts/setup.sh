@@ -135,7 +135,7 @@ link_static() {
 }
 
 # libbacktrace names functions and lines of a crash. It asks for the loaded libraries by a function of ours, which names only
-# those that matter (Sources/CMapBridge/forksafe_crash.c); so what is linked is a copy that calls that function.
+# those that matter (Sources/CMapBridge/linux/fork_crash_steps.c); so what is linked is a copy that calls that function.
 make_backtrace_library() {
     local archive made=.build-static/libmapbacktrace.a
     archive=$(gcc -print-file-name=libbacktrace.a)

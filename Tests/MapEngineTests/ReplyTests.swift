@@ -71,11 +71,14 @@ import Testing
         Lie(name: "a result beyond the cursor") { entries($0, $1)[5].where = okKind | $0.pointee.wild_end },
         Lie(name: "a result as large as memory") { entries($0, $1)[5].size = .max },
         Lie(name: "a result longer than what was used") { entries($0, $1)[5].size = $1.size },
-        Lie(name: "a failure without room for its code") { entries($0, $1)[0].size = 7 },
+        Lie(name: "a failure without room for its code") {
+            entries($0, $1)[0].size = UInt64(MemoryLayout<mapb_failure>.size) - 1
+        },
         Lie(name: "a failure of no size") { entries($0, $1)[0].size = 0 },
         Lie(name: "a failure with too long a text") { reply, region in
             entries(reply, region)[0] = mapb_entry(
-                where: failedKind | UInt64(MAPB_RESULTS_OFFSET), size: 8 + UInt64(MAPB_TEXT))
+                where: failedKind | UInt64(MAPB_RESULTS_OFFSET),
+                size: UInt64(MemoryLayout<mapb_failure>.size) + UInt64(MAPB_TEXT))
         },
         Lie(name: "a failure outside") { entries($0, $1)[0].where = failedKind | 8 },
         Lie(name: "a failure beyond the cursor") { reply, region in

@@ -7,9 +7,9 @@
 
 swift    Sources/MapEngine/Worker/*.swift: every function carries @_noLocks, by which the compiler proves that it neither
          allocates nor locks; the only import is CMapBridge; and nothing names code that the compiler cannot see.
-objects  The objects of Sources/CMapBridge/forksafe*.c, and of the inline functions marked MAPB_FORK_SAFE, need only what
+objects  The objects of Sources/CMapBridge/*/fork_*.c, and of the inline functions marked MAPB_FORK_SAFE, need only what
          SYMBOLS lists, each other, and the @_cdecl functions of Worker/. No other C file forks.
-headers  Every function marked MAPB_FORK_SAFE is defined in a forksafe*.c, or inline.
+headers  Every function marked MAPB_FORK_SAFE is defined in a fork_*.c, or inline.
 
 Prints a line per problem, with file and line, and ends with 1 when there is one.
 """
@@ -139,9 +139,9 @@ def check_objects(root, clang, list_path):
             problem(list_path, number, f"'{words[0]}' stands without a reason")
         allowed.add(words[0])
     bridge = root / "Sources/CMapBridge"
-    safe = sorted(bridge.glob("forksafe*.c"))
+    safe = sorted(bridge.rglob("fork_*.c"))
     if not safe:
-        problem(bridge, 0, "holds no forksafe*.c")
+        problem(bridge, 0, "holds no fork_*.c")
         return
     with tempfile.TemporaryDirectory() as folder:
         # Taking the address of the inline functions makes the compiler put them into an object.
@@ -163,16 +163,16 @@ def check_objects(root, clang, list_path):
         for source in sorted(set(bridge.rglob("*.c")) - set(safe)):
             forks = symbols(compiled(clang, root, source, folder, "-O1"), True) & {"fork", "vfork", "clone", "clone3", "_Fork", "__fork"}
             for name in sorted(forks):
-                problem(source, 0, f"calls '{name}': what runs in the child belongs into a forksafe*.c, and so does the call")
+                problem(source, 0, f"calls '{name}': what runs in the child belongs into a fork_*.c, and so does the call")
 
 
 def check_headers(root):
     sources = {path: without_comments(path.read_text(encoding="utf-8"), False)
-               for path in sorted((root / "Sources/CMapBridge").glob("forksafe*.c"))}
+               for path in sorted((root / "Sources/CMapBridge").rglob("fork_*.c"))}
     for path, line, name, is_inline in marked_functions(root):
         definition = re.compile(rf"^[A-Za-z_][^;{{}}=\n]*\b{name}\s*\([^;{{}}]*\)\s*\{{", re.MULTILINE)
         if not is_inline and not any(definition.search(text) for text in sources.values()):
-            problem(path, line, f"'{name}' is marked MAPB_FORK_SAFE, but no forksafe*.c defines it")
+            problem(path, line, f"'{name}' is marked MAPB_FORK_SAFE, but no fork_*.c defines it")
 
 
 def main():

@@ -12,8 +12,8 @@ lint=$root/Tests/checks/fork_safety.py
 list=$root/Tests/checks/fork_safe_symbols.txt
 
 check "every function in Worker/ is @_noLocks" "$python" "$lint" swift .
-check "forksafe*.c calls what fork_safe_symbols.txt lists" "$python" "$lint" objects . "$clang" "$list"
-check "what is marked MAPB_FORK_SAFE is defined in forksafe*.c" "$python" "$lint" headers .
+check "fork_*.c calls what fork_safe_symbols.txt lists" "$python" "$lint" objects . "$clang" "$list"
+check "what is marked MAPB_FORK_SAFE is defined in fork_*.c" "$python" "$lint" headers .
 
 if [[ ${1:-} == --sources ]]; then
     finish
@@ -21,7 +21,7 @@ fi
 
 # ---- The sandbox: a worker's system calls, each decided. ----
 
-calls=Sources/CMapBridge/forksafe_sandbox_calls.h
+calls=Sources/CMapBridge/linux/fork_sandbox_calls.h
 check "the sandbox has decided on every system call" "$python" Tests/checks/sandbox_calls.py "$calls"
 sed 's/ sched_yield / /' "$calls" >"$work/forgotten.h"
 check_fails "a call that was forgotten is noticed" "sched_yield is in neither" "$python" Tests/checks/sandbox_calls.py "$work/forgotten.h"
@@ -32,7 +32,7 @@ check_fails "a call in both lists is noticed" "shmdt is refused, and in" "$pytho
 
 spoiled=$work/spoiled
 worker=$spoiled/Sources/MapEngine/Worker/Spoiled.swift
-safe=$spoiled/Sources/CMapBridge/forksafe_spoiled.c
+safe=$spoiled/Sources/CMapBridge/linux/fork_spoiled.c
 fresh_copy() {
     rm -rf "$spoiled"
     mkdir -p "$spoiled/Sources/MapEngine" "$spoiled/include"
@@ -70,9 +70,9 @@ c_bites() {
     printf '%s\n' "$3" >"$safe"
     check_fails "$1" "$2" "$python" "$lint" objects "$spoiled" "$clang" "$list"
 }
-c_bites "a forbidden call is noticed" "forksafe_spoiled.c: needs 'pthread_create'" \
+c_bites "a forbidden call is noticed" "fork_spoiled.c: needs 'pthread_create'" \
     $'#include <pthread.h>\nint f(pthread_t *t, void *(*g)(void *)) { return pthread_create(t, 0, g, 0); }'
-c_bites "a call of the host's own C is noticed" "forksafe_spoiled.c: needs 'mapb_host_only'" \
+c_bites "a call of the host's own C is noticed" "fork_spoiled.c: needs 'mapb_host_only'" \
     $'void mapb_host_only(void);\nvoid f(void) { mapb_host_only(); }'
 
 fresh_copy

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Folders of the engine use those below them alone: layers.py looks at the sources. Then it is shown that the check bites. Needs no
-# build.
+# Folders of the engine use those below them alone (layers.py), and what is Linux's stands behind the platform seam (seam.py), by
+# looking at the sources. Then it is shown that the checks bite. Needs no build.
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 python=${PYTHON:-python3}
 layers=$root/Tests/checks/layers.py
 check "folders use those below them alone" "$python" "$layers" "$root"
+seam=$root/Tests/checks/seam.py
+check "what is Linux's stands behind the seam, and no file is long" "$python" "$seam" "$root"
 
 spoiled=$work/spoiled
 sources=$spoiled/Sources/MapEngine
@@ -55,4 +57,47 @@ check_fails "a folder without a place is noticed" "Attic: has no place among the
 fresh_copy
 sed "s/^EXCEPTIONS = {/&\n    \"Native\": \"Nothing\",/" "$layers" >"$work/layers.py"
 check_fails "an exception that is needed no more is noticed" "Native uses Nothing no more" "$python" "$work/layers.py" "$spoiled"
+
+# ---- The seam. ----
+
+fresh_sources() {
+    rm -rf "$spoiled"
+    mkdir -p "$spoiled"
+    cp -R Sources "$spoiled/"
+}
+# seam_bites NAME PATTERN FILE CODE: the code, in a file of its own, is noticed.
+seam_bites() {
+    fresh_sources
+    printf '%s\n' "$4" >"$spoiled/Sources/$3"
+    check_fails "$1" "$3:[0-9]+: $2" "$python" "$seam" "$spoiled"
+}
+seam_bites "an import of the C library is noticed" "imports Glibc" MapEngine/Memory/Spoiled.swift $'import CMapBridge\nimport Glibc'
+seam_bites "an import of a part of it is noticed" "imports Glibc" MapEngine/Memory/Spoiled.swift 'import func Glibc.read'
+seam_bites "a path of /proc is noticed" "has a path of Linux" MapEngine/Pool/Spoiled.swift 'let spoiled = "/proc/self/exe"'
+seam_bites "a path of /sys behind an interpolation is noticed" "has a path of Linux" MapEngine/Pool/Spoiled.swift \
+    'let spoiled = "\(root)/sys/fs/cgroup"'
+seam_bites "a name of Linux's is noticed" "says mapb_epoll_add" MapEngine/Pool/Spoiled.swift 'let spoiled = mapb_epoll_add(1, 2, 3)'
+seam_bites "a header of Linux's in common is noticed" "includes <sys/epoll.h>" CMapBridge/common/host_spoiled.c '#include <sys/epoll.h>'
+seam_bites "a header of the kernel in include is noticed" "includes <linux/futex.h>" CMapBridge/include/mapb_spoiled.h \
+    '# include <linux/futex.h>'
+seam_bites "a header of linux/ in common is noticed" 'includes "../linux/system.h"' CMapBridge/common/host_spoiled.c \
+    '#include "../linux/system.h"'
+
+fresh_sources
+printf '// /proc, epoll, import Glibc\n/* "/sys/fs" */\n' >"$spoiled/Sources/MapEngine/Pool/Spoiled.swift"
+printf '/* #include <sys/epoll.h> */\n#include <string.h>\n#include "native_calls.h"\n' >"$spoiled/Sources/CMapBridge/common/host_spoiled.c"
+echo '#include <sys/epoll.h>' >"$spoiled/Sources/CMapBridge/linux/host_spoiled.c"
+check "comments, and what stands in linux/, are no fault" "$python" "$seam" "$spoiled"
+
+fresh_sources
+yes '// line' | head -n 351 >"$spoiled/Sources/MapEngine/Pool/Spoiled.swift"
+check_fails "a long file is noticed" "Pool/Spoiled.swift: has 351 lines" "$python" "$seam" "$spoiled"
+fresh_sources
+yes '/* line */' | head -n 351 >"$spoiled/Sources/CMapBridge/linux/host_spoiled.c"
+check_fails "a long file of C is noticed" "host_spoiled.c: has 351 lines" "$python" "$seam" "$spoiled"
+
+sed 's,^LONG = {,&\n    "MapEngine/Base/Times.swift": 400\,,' "$seam" >"$work/seam.py"
+check_fails "a length that is needed no more is noticed" "Times.swift needs its exception no more" "$python" "$work/seam.py" "$root"
+sed 's,^PATHS = {,&"MapEngine/Base/Times.swift"\, ,' "$seam" >"$work/seam.py"
+check_fails "a file that needs no paths any more is noticed" "Times.swift needs its exception no more" "$python" "$work/seam.py" "$root"
 finish

@@ -1,4 +1,4 @@
-"""Every system call that the headers of this machine name is decided in forksafe_sandbox_calls.h: refused by a line, or
+"""Every system call that the headers of this machine name is decided in fork_sandbox_calls.h: refused by a line, or
 allowed in the list below them with the reason; none is in neither, and none in both. What is newer than LAST_KNOWN is refused
 by its number.
 

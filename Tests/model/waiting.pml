@@ -70,7 +70,7 @@ end:
     od
 }
 
-/* layout.mapb_fence, on a host thread */
+/* base.mapb_fence, on a host thread */
 #define HOST_FENCE (!doorbellWaits && !changesWaits && !ringsWait)
 
 inline take() { atomic { !lock -> lock = 1 } }

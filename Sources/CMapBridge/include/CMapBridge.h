@@ -1,19 +1,29 @@
 /* CMapBridge.h - what Swift cannot say, in one place
  *
- *   mapb_layout.h    the memory that host and workers share, and its atomics
- *   mapb_floating.h  how a thread computes
- *   mapb_forksafe.h  what may be called between fork and the user's function (forksafe*.c)
- *   mapb_native.h    typed functions: plans, and calls by them
- *   mapb_host.h      what only the host calls (host*.c)
- *   mapb_wait.h      its threads' lock, sleep and callbacks (host_wait.c, host_mark.c)
+ *   what they share     mapb_base.h      the mark of what may run after a fork, and the atomics
+ *                       mapb_layout.h    the memory that host and workers share; mapb_crash.h: the crash record in it
+ *                       mapb_control.h   the messages between host and zygote
+ *                       mapb_native.h    typed functions: plans, and calls by them
+ *                       mapb_text.h, mapb_floating.h
+ *   of the system       mapb_platform.h  by neutral names: linux/ implements them
+ *   after the fork      mapb_zygote.h, mapb_worker.h, mapb_task.h (fork_*.c)
+ *   in the host         mapb_host.h; mapb_wait.h: its threads' lock, sleep and callbacks (host_*.c)
  */
 #ifndef CMAPBRIDGE_H
 #define CMAPBRIDGE_H
 
 #include "../../../include/mapengine.h"
+#include "mapb_base.h"
 #include "mapb_layout.h"
-#include "mapb_forksafe.h"
+#include "mapb_crash.h"
+#include "mapb_control.h"
+#include "mapb_platform.h"
+#include "mapb_text.h"
+#include "mapb_floating.h"
 #include "mapb_native.h"
+#include "mapb_zygote.h"
+#include "mapb_task.h"
+#include "mapb_worker.h"
 #include "mapb_host.h"
 #include "mapb_wait.h"
 

@@ -18,14 +18,9 @@
 #ifndef MAPB_LAYOUT_H
 #define MAPB_LAYOUT_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "mapb_base.h"
 
-/** Marks a C function that may be called between fork and the user's function. The Swift compiler trusts the mark, so it
- *  belongs only on functions of forksafe*.c and on inline ones without calls. */
-#define MAPB_FORK_SAFE __attribute__((swift_attr("@_noLocks")))
-
-#define MAPB_PROTOCOL            4u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            5u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -57,8 +52,8 @@ enum mapb_request_kind {
 
 enum mapb_request_flags {
     MAPB_SET_HOLE = 1, /* Results go to hole_base ... hole_limit from this request on, as long as they fit. */
-    MAPB_SPREAD = 4,   /* Others are given work at the same time: a worker that slept goes to a processor of its own. */
-    MAPB_SET_WILD = 2  /* What does not fit goes to wild_base ... end of the output memory from this request on. */
+    MAPB_SET_WILD = 2, /* What does not fit goes to wild_base ... end of the output memory from this request on. */
+    MAPB_SPREAD = 4    /* Others are given work at the same time: a worker that slept goes to a processor of its own. */
 };
 
 /** One request: a cache line. Written by the host. */
@@ -121,17 +116,16 @@ typedef struct mapb_entry {
 
 typedef struct mapb_failure {
     int32_t code;
-    uint32_t cause;
 } mapb_failure;
 
 /** Start of an output memory. Written by the worker. */
 typedef struct mapb_outbox {
     uint64_t tail; /* Replies published. */
     uint8_t pad0[56];
-    uint64_t
-        current; /* Low half of the ticket << 32 | index in the request + 1, or MAPB_MARK_RANGE | where a range begins; 0: on nothing.
-                    Written before each begins. Cleared after the reply is published, so that a worker can die between the two:
-                    it says something of the ticket it names alone. */
+    /* The blame word: low half of the ticket << 32 | index in the request + 1, or MAPB_MARK_RANGE | where a range begins; 0: on
+     * nothing. Written before each begins. Cleared after the reply is published; a worker can die between the two, so the word says
+     * something of the ticket it names alone. */
+    uint64_t current;
     uint64_t fraction; /* mape_task_progress, as the bits of a double. */
     uint32_t yields;   /* 1: this worker heeds inbox.yield. */
     uint8_t pad1[44];
@@ -152,71 +146,6 @@ typedef struct mapb_message_head {
 #define MAPB_MESSAGES_OFFSET 8192u
 #define MAPB_CRASH_OFFSET    24576u
 #define MAPB_RESULTS_OFFSET  32768u
-
-/* ---- the crash record: what a worker's signal handler found out before it ended (forksafe_crash.c) ---- */
-
-#define MAPB_CRASH_FRAMES  48u
-#define MAPB_CRASH_MODULES 16u
-#define MAPB_CRASH_TEXT    5760u /* Texts, each ended with NUL. The first byte is one, so that 0 stands for no text. */
-
-enum mapb_crash_state {
-    MAPB_CRASH_NONE = 0,
-    MAPB_CRASH_BEGUN = 1, /* What follows may be incomplete: the handler was interrupted. */
-    MAPB_CRASH_DONE = 2
-};
-
-enum mapb_crash_flags {
-    MAPB_CRASH_MORE_FRAMES = 1,   /* The stack is deeper than the record. */
-    MAPB_CRASH_BROKEN_STACK = 2,  /* Reading the stack raised another signal. */
-    MAPB_CRASH_BROKEN_SYMBOLS = 4 /* Reading the list of libraries, or the symbols, did. */
-};
-
-/** A file that frames lie in. */
-typedef struct mapb_crash_module {
-    uint64_t base; /* Where it is loaded: offsets count from here. */
-    uint32_t path; /* Offset in text. */
-    uint32_t build_id_size;
-    uint8_t build_id[MAPB_BUILD_ID];
-} mapb_crash_module;
-
-enum mapb_crash_frame_flags { MAPB_CRASH_FRAME_ENGINE = 1 /* Code of this library: it called the function. */ };
-
-/** A frame of the stack, innermost first. */
-typedef struct mapb_crash_frame {
-    uint64_t pc;
-    uint64_t symbol_offset; /* From the symbol's start to pc. */
-    uint32_t line;          /* 0: not known. */
-    uint16_t module;        /* Its number plus 1; 0: pc lies in no file. */
-    uint16_t symbol;        /* Offset in text: the name in the file's symbol table; */
-    uint16_t function;      /* the function's name, when it was inlined into the symbol's; */
-    uint16_t file;          /* the source file. */
-    uint32_t flags;
-} mapb_crash_frame;
-
-/** The signal, and how much of the rest is filled. */
-typedef struct mapb_crash_head {
-    uint32_t state; /* An enum mapb_crash_state. */
-    int32_t signal;
-    int32_t code;   /* si_code, */
-    int32_t sender; /* and si_pid if the signal was sent by a process. */
-    uint64_t address;
-    uint64_t pc;
-    uint64_t sp;
-    uint32_t flags; /* enum mapb_crash_flags */
-    uint32_t frames;
-    uint32_t modules;
-    uint32_t text_size;
-    int32_t thread; /* Its id: the process's own for the thread that runs functions. */
-    uint8_t pad[68];
-} mapb_crash_head;
-
-/** Written by the worker, once. */
-typedef struct mapb_crash {
-    mapb_crash_head head;
-    mapb_crash_module module[MAPB_CRASH_MODULES];
-    mapb_crash_frame frame[MAPB_CRASH_FRAMES];
-    char text[MAPB_CRASH_TEXT];
-} mapb_crash;
 
 /** In outbox.current: a range function runs, and did not say on which item. */
 #define MAPB_MARK_RANGE 0x80000000u
@@ -304,29 +233,6 @@ _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sle
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
-_Static_assert(sizeof(mapb_crash_module) == 48 && sizeof(mapb_crash_frame) == 32, "layout");
-_Static_assert(offsetof(mapb_crash, module) == 128 && sizeof(mapb_crash) == 8192, "layout");
-_Static_assert(MAPB_CRASH_OFFSET + sizeof(mapb_crash) <= MAPB_RESULTS_OFFSET, "layout");
-
-/* C atomics are not imported into Swift: plain words and these. */
-
-MAPB_FORK_SAFE static inline uint64_t mapb_load(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-MAPB_FORK_SAFE static inline void mapb_store(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-MAPB_FORK_SAFE static inline uint32_t mapb_load32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-MAPB_FORK_SAFE static inline void mapb_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-MAPB_FORK_SAFE static inline uint64_t mapb_peek(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
-MAPB_FORK_SAFE static inline uint32_t mapb_peek32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
-MAPB_FORK_SAFE static inline void mapb_add32(uint32_t *p, uint32_t v) { __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
-static inline void mapb_add(uint64_t *p, uint64_t v) { __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
-/** Orders a store before a later load of another word (Dekker's pattern: announce, then look). */
-MAPB_FORK_SAFE static inline void mapb_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-MAPB_FORK_SAFE static inline void mapb_pause(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    __asm__ volatile("yield");
-#endif
-}
 
 MAPB_FORK_SAFE static inline const mapb_inbox *mapb_inbox_at(const uint8_t *input, uint32_t worker) {
     return (const mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);

@@ -1,7 +1,6 @@
 // mape_version, mape_status_string, mape_message, mape_zygote_main.
 
 import CMapBridge
-import Glibc
 
 @_noLocks @implementation @_cdecl("mape_version")
 public func mape_version() -> UInt32 { engineVersion }
@@ -32,21 +31,14 @@ public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<
 
 @implementation @_cdecl("mape_zygote_main")
 public func mape_zygote_main(_ argc: Int32, _ argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>!) -> Int32 {
-    var type: Int32 = 0
-    var length = socklen_t(MemoryLayout<Int32>.size)
-    let asked = unsafe getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length)
-    guard let named = unsafe getenv("MAPENGINE_ZYGOTE"), unsafe strcmp(named, "3") == 0,
-        asked == 0 ? type == Int32(SOCK_SEQPACKET.rawValue) : errno == EPERM || errno == ENOSYS
-    else {
+    guard mapb_is_zygote_program() != 0 else {
         let arguments = (0..<Int(argc)).compactMap { unsafe argv?[$0].map { unsafe String(cString: $0) } }
         if arguments.count > 1, arguments[1] == "--replay" { return Replay.main(Array(arguments.dropFirst())) }
         let text =
-            "mapengine-zygote is started by libmapengine, for its own use; by hand it runs an item that has crashed again: mapengine-zygote --replay FILE [--output RESULT]\n"
-        _ = unsafe text.withCString { unsafe write(2, $0, strlen($0)) }
+            "mapengine-zygote is started by libmapengine, for its own use; by hand it runs an item that has crashed again: mapengine-zygote --replay FILE [--output RESULT]"
+        unsafe mapb_say(text, UInt64(text.utf8.count))
         return 64
     }
-    unsafe unsetenv("MAPENGINE_ZYGOTE")
-    _ = fcntl(3, F_SETFD, FD_CLOEXEC)
     mapb_become_worker()
-    zygoteRun(3, getppid())
+    zygoteRun(3, mapb_parent_id())
 }

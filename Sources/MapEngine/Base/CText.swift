@@ -1,5 +1,4 @@
 import CMapBridge
-import Glibc
 
 /// A text with a stable address, ended with NUL, for handing out to C.
 @safe final class CText {

@@ -1,7 +1,6 @@
 // The one error of the engine: a status of the C interface, and what a person needs to know about it.
 
 import CMapBridge
-import Glibc
 
 struct MapError: Error {
     let status: Int32
@@ -20,14 +19,14 @@ struct MapError: Error {
 
     static func system(_ call: String, _ why: Int32) -> MapError {
         MapError(
-            why == ENOMEM ? MAPE_E_MEMORY : MAPE_E_SYSTEM,
-            unsafe "\(call) failed: \(String(cString: strerror(why)))" + hint(why))
+            why == SystemError.noMemory ? MAPE_E_MEMORY : MAPE_E_SYSTEM,
+            "\(call) failed: \(SystemError.text(why))" + hint(why))
     }
 
     /// The engine's thread could not be had.
     static func thread(_ why: Int32) -> MapError {
         let error = system("pthread_create (mmap, mprotect, clone3)", why)
-        guard why == EAGAIN else { return error }
+        guard why == SystemError.again else { return error }
         return MapError(
             MAPE_E_SYSTEM,
             error.message
@@ -38,14 +37,14 @@ struct MapError: Error {
     /// A mapping that could not be had.
     static func mapping(_ call: String, _ why: Int32) -> MapError {
         let error = system(call, why)
-        guard why == EAGAIN else { return error }
+        guard why == SystemError.again else { return error }
         return MapError(
             MAPE_E_SYSTEM, error.message + ": the host has locked its memory (mlockall), up to its limit RLIMIT_MEMLOCK"
         )
     }
 
     /// What a person can do about an error of a system call.
-    static func hint(_ why: Int32) -> String { why == EPERM || why == ENOSYS ? deniedCalls() : "" }
+    static func hint(_ why: Int32) -> String { SystemError.isDenial(why) ? deniedCalls() : "" }
 
     /// Names the system calls that the engine needs and this process may not make; "" when there is none.
     static func deniedCalls() -> String {

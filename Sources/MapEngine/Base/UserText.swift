@@ -4,7 +4,6 @@
 // Swift String would repair the former and take the latter for equal.
 
 import CMapBridge
-import Glibc
 
 struct UserText: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral,
     ExpressibleByStringInterpolation
@@ -19,7 +18,7 @@ struct UserText: Hashable, Sendable, CustomStringConvertible, ExpressibleByStrin
 
     /// The bytes before the NUL.
     init(_ text: UnsafePointer<CChar>) {
-        let count = unsafe strlen(text)
+        let count = unsafe length(of: text)
         bytes = unsafe Array(UnsafeRawBufferPointer(start: text, count: count))
     }
 
@@ -49,14 +48,13 @@ struct UserText: Hashable, Sendable, CustomStringConvertible, ExpressibleByStrin
     func absolute(_ name: String) throws(MapError) -> UserText {
         if isEmpty { throw .argument(name, "is an empty text") }
         if isAbsolute { return self }
-        var folder = [CChar](repeating: 0, count: 4097)
-        guard unsafe getcwd(&folder, folder.count - 1) != nil else {
+        let (current, why) = Files.currentFolder()
+        guard why == 0 else {
             throw .argument(
                 name,
-                unsafe "is \"\(self)\", which is relative, and the working directory cannot be told: getcwd failed: \(String(cString: strerror(errno)))"
+                "is \"\(self)\", which is relative, and the working directory cannot be told: getcwd failed: \(SystemError.text(why))"
             )
         }
-        let current = UserText(array: folder)
         return current.bytes.last == UInt8(ascii: "/") ? current + self : current + "/" + self
     }
 

@@ -86,7 +86,7 @@ extension Core {
         var file = CrashFile()
         file.report = lines
         file.functionName = job.function.name
-        file.folder = zygote.flatMap { readLink("/proc/\($0.pid)/cwd") } ?? ""
+        file.folder = zygote.flatMap { Files.folder(of: $0.pid) } ?? ""
         file.index = index
         file.job = job.sequence
         file.items = job.total

@@ -1,7 +1,6 @@
 // What workers print, when config.output has it captured: two pipes per worker, read without waiting.
 
 import CMapBridge
-import Glibc
 
 extension Core {
     /// Both pipes for a worker's standard output and error; returns the ends that go to it.
@@ -12,7 +11,7 @@ extension Core {
             let why = unsafe mapb_pipe(&pair)
             if why != 0 {
                 closePipes(worker)
-                for end in ends { close(end) }
+                for end in ends { mapb_close(end) }
                 throw .system(MAPB_NAME_PIPE, why)
             }
             worker.pipes[i] = pair[0]
@@ -28,12 +27,12 @@ extension Core {
         let file = worker.pipes[which]
         guard file >= 0 else { return false }
         var bytes = [UInt8](repeating: 0, count: 65536)
-        let got = unsafe read(file, &bytes, bytes.count)
+        let got = Files.read(file, &bytes)
         if got > 0 {
             deliver(worker, which, worker.partial[which] + bytes[..<got], isLast: false)
             return true
         }
-        if got == 0 || (errno != EAGAIN && errno != EINTR) { closePipe(worker, which) }
+        if got != -Int(SystemError.again) { closePipe(worker, which) }
         return false
     }
 
@@ -49,7 +48,7 @@ extension Core {
     private func closePipe(_ worker: Worker, _ which: Int) {
         deliver(worker, which, worker.partial[which], isLast: true)
         mapb_poller_remove(fixed.poller.number, worker.pipes[which])
-        close(worker.pipes[which])
+        mapb_close(worker.pipes[which])
         worker.pipes[which] = -1
     }
 

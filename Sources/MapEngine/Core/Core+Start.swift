@@ -1,7 +1,6 @@
 // Zygotes and workers that start, and what each of them is told first.
 
 import CMapBridge
-import Glibc
 
 extension Core {
     /// The first zygote is there: the pool runs.
@@ -45,14 +44,9 @@ extension Core {
     /// Says what the sandbox of this kernel cannot hold.
     private func tellOfSandbox() {
         guard isSandboxed else { return }
-        let version = mapb_landlock_version()
-        if version == 0 {
-            log(MAPE_LOG_INFO, "this kernel has no Landlock: workers are held by a filter of system calls alone")
-        } else if version < 6 {
-            log(
-                MAPE_LOG_INFO,
-                "this kernel has Landlock of version \(version), which holds \(version < 4 ? "files" : "files and TCP") alone; the rest is held by a filter of system calls"
-            )
+        var note = [CChar](repeating: 0, count: 256)
+        if unsafe mapb_sandbox_note(&note, UInt64(note.count)) != 0 {
+            log(MAPE_LOG_INFO, UserText(array: note).description)
         }
     }
 

@@ -1,7 +1,6 @@
 // What the zygote tells, and its own death: EXEC takes another, FORK cannot.
 
 import CMapBridge
-import Glibc
 
 extension Core {
     /// Messages of the zygote.
@@ -75,9 +74,9 @@ extension Core {
         if gone.watch >= 0 { mapb_poller_remove(fixed.poller.number, gone.watch) }
         zygote = nil
         // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
-        for worker in workers where worker.pid > 1 { Glibc.kill(-worker.pid, SIGKILL) }
+        for worker in workers where worker.pid > 1 { mapb_kill_rest(worker.pid) }
         // So does what a library has started while it was loaded: nobody else knows of it.
-        if !gone.loading.isEmpty || gone.resigns { Glibc.kill(-gone.pid, SIGKILL) }
+        if !gone.loading.isEmpty || gone.resigns { mapb_kill_rest(gone.pid) }
         errands.goneZygote = GoneZygote(zygote: gone, why: why)
     }
 

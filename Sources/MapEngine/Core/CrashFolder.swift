@@ -1,7 +1,6 @@
 // The folder of config.crash_dir, and the files that wait to be written there.
 
 import CMapBridge
-import Glibc
 
 /// What of the input memory goes into a crash file. It is copied without the pool's lock, and stays where it is until then.
 struct CrashBytes {
@@ -58,7 +57,7 @@ final class CrashFolder: Sendable {
         let fd = unsafe path.withCString { unsafe mapb_open_folder($0) }
         guard fd >= 0 else {
             throw .argument(
-                "config.crash_dir", unsafe "\"\(path)\" cannot be opened as a folder: \(String(cString: strerror(-fd)))"
+                "config.crash_dir", "\"\(path)\" cannot be opened as a folder: \(SystemError.text(-fd))"
             )
         }
         self.path = path
@@ -70,27 +69,18 @@ final class CrashFolder: Sendable {
         // A folder outlives pools and processes: a name may be there already, of a host or pool before this one.
         var number = next.number
         var name = ""
-        var fd: Int32 = -EEXIST
-        while fd == -EEXIST && number < next.number + 1000 * Policy.crashFiles {
+        var fd = -SystemError.exists
+        while fd == -SystemError.exists && number < next.number + 1000 * Policy.crashFiles {
             name = "mapengine-\(mapb_process_id())-\(next.worker)-\(number).crash"
             fd = unsafe mapb_create_file(folder.number, name)
             number += Policy.crashFiles
         }
         guard fd >= 0 else { return failed(next, name, -fd) }
         let file = Descriptor(fd)
-        let bytes = next.file.encoded()
-        var done = 0
-        while done < bytes.count {
-            let wrote = unsafe bytes.withUnsafeBytes {
-                unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done)
-            }
-            if wrote < 0 && errno == EINTR { continue }
-            if wrote <= 0 {
-                let why = wrote < 0 ? errno : ENOSPC
-                unsafe mapb_remove_file(folder.number, name)
-                return failed(next, name, why)
-            }
-            done += wrote
+        let wrote = Files.write(file.number, next.file.encoded())
+        if wrote != 0 {
+            unsafe mapb_remove_file(folder.number, name)
+            return failed(next, name, -wrote)
         }
         return (
             MAPE_LOG_INFO,
@@ -101,14 +91,7 @@ final class CrashFolder: Sendable {
     private func failed(_ next: CrashQueue.Waiting, _ name: String, _ why: Int32) -> (mape_log_level, String) {
         (
             MAPE_LOG_WARNING,
-            unsafe "\(next.item) could not be saved in \"\(path)/\(name)\": \(String(cString: strerror(why)))"
+            "\(next.item) could not be saved in \"\(path)/\(name)\": \(SystemError.text(why))"
         )
     }
-}
-
-/// Where a symbolic link leads.
-func readLink(_ path: String) -> UserText? {
-    var bytes = [CChar](repeating: 0, count: 4097)
-    let got = unsafe readlink(path, &bytes, 4096)
-    return got > 0 ? UserText(array: bytes) : nil
 }

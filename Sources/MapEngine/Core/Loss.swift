@@ -1,7 +1,6 @@
 // How workers end, as the zygote tells it.
 
 import CMapBridge
-import Glibc
 
 /// How a worker was lost.
 enum Loss {
@@ -20,7 +19,7 @@ enum Loss {
         return status & 0x7f
     }
 
-    /// The worker ended by itself, and said why: forksafe_identity.c.
+    /// The worker ended by itself, and said why: fork_identity.c.
     var isRetirement: Bool {
         guard case .status(let status) = self else { return false }
         return status == Int32(MAPB_EXIT_RETIRED.rawValue) << 8
@@ -35,7 +34,8 @@ enum Loss {
     func outcome(_ death: Death?) -> Outcome {
         guard case .status(let status) = self else {
             return Outcome(
-                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
+                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: Signal.kill, "the zygote died each time while this item ran"
+            )
         }
         let what = death?.text ?? "its worker \(text)"
         if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death) }

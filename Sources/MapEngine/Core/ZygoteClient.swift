@@ -1,7 +1,6 @@
 // The host's end of the zygote: the process, its control socket, and messages that wait until the socket takes them.
 
 import CMapBridge
-import Glibc
 
 final class Zygote {
     private let socket: Descriptor
@@ -24,11 +23,7 @@ final class Zygote {
     /// Readable once the process has ended; -1: there is none.
     var watch: Int32 { process.watch }
     /// Asked rather than believed: an event may be about the zygote before this one, told together with the end of its socket.
-    var hasEnded: Bool {
-        guard watch >= 0 else { return false }
-        var one = pollfd(fd: watch, events: Int16(POLLIN), revents: 0)
-        return unsafe poll(&one, 1, 0) == 1
-    }
+    var hasEnded: Bool { unsafe mapb_child_has_ended(&process) != 0 }
     var hasBacklog: Bool { !outbox.isEmpty }
 
     /// A message and the descriptors that go with it; those it owns are closed once it is sent.
@@ -43,7 +38,7 @@ final class Zygote {
             self.owned = owned
         }
 
-        deinit { for fd in owned { close(fd) } }
+        deinit { for fd in owned { mapb_close(fd) } }
     }
 
     init(socket: consuming Descriptor, process: mapb_spawned) {
@@ -99,8 +94,9 @@ final class Zygote {
         let folder = own[..<(own.lastIndex(of: slash) ?? own.startIndex)]
         let parent = folder[..<(folder.lastIndex(of: slash) ?? folder.startIndex)]
         let program = UserText(bytes: parent) + "/libexec/mapengine-zygote"
-        if unsafe program.withCString({ unsafe access($0, X_OK) }) == 0 { return program }
-        if errno == EPERM || errno == ENOSYS { throw .system("access to \(program)", errno) }
+        let why2 = Files.mayRun(program)
+        if why2 == 0 { return program }
+        if SystemError.isDenial(-why2) { throw .system("access to \(program)", -why2) }
         throw MapError(
             MAPE_E_SYSTEM, "there is no program \(program): install it beside the library, or set config.zygote_path")
     }
@@ -146,10 +142,10 @@ final class Zygote {
         while isConnected, let next = outbox.first {
             let why = unsafe mapb_control_send(
                 control, &next.message, next.descriptors, Int32(next.descriptors.count), 0)
-            if why == EAGAIN || why == ENOBUFS { return }
+            if why == SystemError.again || why == SystemError.noBuffers { return }
             // A socket without its other end is told by the next receive.
             _ = outbox.popFirst()
-            if why == EPERM || why == ENOSYS { fail("sendmsg", why) }
+            if SystemError.isDenial(why) { fail("sendmsg", why) }
         }
     }
 
@@ -162,12 +158,12 @@ final class Zygote {
     func receive() -> mapb_control? {
         var message = mapb_control()
         var descriptors: [Int32] = [-1, -1, -1]
-        errno = 0
+        SystemError.last = 0
         let got = unsafe mapb_control_receive(control, &message, &descriptors, 0)
-        let why = errno
-        for fd in descriptors where fd >= 0 { close(fd) }
+        let why = SystemError.last
+        for fd in descriptors { mapb_close(fd) }
         if got == 0 { isConnected = false }
-        if got == 0 && (why == EPERM || why == ENOSYS) { fail("recvmsg", why) }
+        if got == 0 && SystemError.isDenial(why) { fail("recvmsg", why) }
         return got == 1 ? message : nil
     }
 
@@ -176,19 +172,20 @@ final class Zygote {
     @discardableResult
     func end(grace: Int32) -> String {
         outbox = Queue()
-        shutdown(control, Int32(SHUT_RDWR))
+        mapb_hang_up(control)
         isConnected = false
         if unsafe mapb_child_wait(&process, grace) == 0 {
             unsafe mapb_child_kill(&process)
             _ = unsafe mapb_child_wait(&process, -1)
         }
         if let failure { return "cannot be talked to: \(failure.message)" }
-        switch process.how {
-        case 0: return "ended, nobody knows how" + (hasBegun ? "" : MapError.deniedCalls())
-        case Int32(CLD_EXITED):
+        switch mapb_ended(UInt32(process.how)) {
+        case MAPB_ENDED_UNKNOWN: return "ended, nobody knows how" + (hasBegun ? "" : MapError.deniedCalls())
+        case MAPB_ENDED_BY_EXIT:
             return "exited with code \(process.status)" + (hasBegun ? "" : MapError.deniedCalls())
-        case _ where process.status == SIGSYS:
-            return "was ended by signal \(SIGSYS): a filter of system calls (seccomp) ends who makes one that it denies"
+        case _ where process.status == Signal.deniedCall:
+            return
+                "was ended by signal \(Signal.deniedCall): a filter of system calls (seccomp) ends who makes one that it denies"
         default: return "was ended by signal \(process.status)"
         }
     }

@@ -311,9 +311,7 @@ extension [UInt8] {
     }
 }
 
-/// FNV-1a, 64 bit: against files that were cut or damaged, not against forgers.
+/// Against files that were cut or damaged, not against forgers.
 private func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-    var h: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in bytes { h = (h ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return h
+    unsafe bytes.withUnsafeBytes { unsafe mapb_hash_bytes($0.baseAddress, UInt64($0.count)) }
 }

@@ -1,7 +1,6 @@
 // A crash in words.
 
 import CMapBridge
-import Glibc
 
 extension CrashReport {
     /// `SIGSEGV (address 0x8, no such mapping) in shade_point+0x1c (libshade.so, shade.c:42)`
@@ -32,8 +31,8 @@ extension CrashReport {
         if code <= 0 {
             return sender > 0 ? (sender == thread ? "raised by itself" : "sent by process \(sender)") : ""
         }
-        let why = meaning(signal, code)
-        let where_ = [SIGSEGV, SIGBUS].contains(signal) && code != 0x80 ? "address \(hex(address))" : ""
+        let why = unsafe String(cString: mapb_signal_meaning(signal, code))
+        let where_ = mapb_signal_has_address(signal, code) != 0 ? "address \(hex(address))" : ""
         var parts = [where_, why].filter { !$0.isEmpty }
         if isStackOverflow { parts.append("the stack was probably exhausted") }
         return parts.joined(separator: ", ")
@@ -41,7 +40,7 @@ extension CrashReport {
 
     /// A fault close to the stack pointer: memory in use as stack is always there, so it can only be its end.
     var isStackOverflow: Bool {
-        guard signal == SIGSEGV || signal == SIGBUS, code > 0, code != 0x80, sp > 1 << 20 else { return false }
+        guard mapb_signal_has_address(signal, code) != 0, sp > 1 << 20 else { return false }
         return address >= sp - 65536 && address < sp &+ 65536
     }
 
@@ -104,24 +103,4 @@ extension CrashReport {
 func signalName(_ signal: Int32) -> String {
     if let name = unsafe mapb_signal_name(signal) { return unsafe "SIG" + String(cString: name) }
     return "signal \(signal)"
-}
-
-/// What si_code says, see sigaction(2).
-private func meaning(_ signal: Int32, _ code: Int32) -> String {
-    switch (signal, code) {
-    case (SIGSEGV, 1): "no such mapping"
-    case (SIGSEGV, 2): "the mapping forbids this access"
-    case (SIGSEGV, 0x80): "an address that the processor has not, or an instruction that is not allowed"
-    case (SIGBUS, 1): "misaligned"
-    case (SIGBUS, 2): "beyond the end of the mapped file"
-    case (SIGBUS, 4), (SIGBUS, 5): "memory fault of the machine"
-    case (SIGFPE, 1): "integer division by zero"
-    case (SIGFPE, 2): "integer overflow"
-    case (SIGFPE, 3): "division by zero"
-    case (SIGFPE, _): "arithmetic exception"
-    case (SIGILL, _): "illegal instruction"
-    case (SIGTRAP, _): "breakpoint or trap"
-    case (SIGSYS, 1): "system call forbidden by a filter"
-    default: ""
-    }
 }

@@ -5,7 +5,6 @@
 // is forked, no signal is handled: what crashes, crashes here.
 
 import CMapBridge
-import Glibc
 
 enum Replay {
     /// The program's exit codes, those above 63 as in sysexits.h.
@@ -42,18 +41,17 @@ enum Replay {
     }
 
     private static func read(_ path: String) throws(Stop) -> [UInt8] {
-        func cannot() -> Stop {
-            Stop(exit: .noFile, text: unsafe "cannot read \"\(path)\": \(String(cString: strerror(errno)))")
+        func cannot(_ why: Int32) -> Stop {
+            Stop(exit: .noFile, text: "cannot read \"\(path)\": \(SystemError.text(why))")
         }
-        let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { throw cannot() }
+        let fd = Files.openToRead(path)
+        guard fd >= 0 else { throw cannot(-fd) }
         let file = Descriptor(fd)
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
-            let got = unsafe Glibc.read(file.number, &piece, piece.count)
-            if got < 0 && errno == EINTR { continue }
-            if got < 0 { throw cannot() }
+            let got = Files.read(file.number, &piece)
+            if got < 0 { throw cannot(Int32(-got)) }
             if got == 0 { return bytes }
             bytes += piece[..<got]
             // What crash_dir makes is smaller: the inputs, and little else.
@@ -116,13 +114,13 @@ enum Replay {
 
     /// Makes this process what the worker was, as far as that can be done from inside.
     private static func prepareProcess(_ file: CrashFile) {
-        for name in file.environmentUnset { unsafe name.withCString { _ = unsafe unsetenv($0) } }
+        for name in file.environmentUnset { unsafe name.withCString { unsafe mapb_set_variable($0, nil) } }
         for entry in file.environmentSet {
             let name = entry.variableName
             guard name.count < entry.bytes.count else { continue }
             unsafe UserText(bytes: name).withCString { name in
                 unsafe UserText(bytes: entry.bytes.dropFirst(entry.variableName.count + 1)).withCString {
-                    _ = unsafe setenv(name, $0, 1)
+                    unsafe mapb_set_variable(name, $0)
                 }
             }
             if entry.bytes.starts(with: "LD_".utf8) {
@@ -131,37 +129,26 @@ enum Replay {
                     to: 2)
             }
         }
-        if !file.folder.isEmpty, unsafe file.folder.withCString({ unsafe chdir($0) }) != 0 {
+        if !file.folder.isEmpty, Files.enter(file.folder) != 0 {
             say("note: the workers' folder \"\(printable(file.folder.bytes))\" cannot be entered", to: 2)
         }
-        if file.memoryLimit > 0 {
-            var limit = rlimit(rlim_cur: UInt(file.memoryLimit), rlim_max: UInt(file.memoryLimit))
-            unsafe setrlimit(__rlimit_resource_t(2), &limit)  // RLIMIT_DATA
-        }
+        if file.memoryLimit > 0 { mapb_limit_memory(file.memoryLimit) }
         // Calls of host functions are refused, as in a worker.
         mapb_become_worker()
     }
 
     private static func write(_ bytes: [UInt8], _ path: String) throws(Stop) {
-        func cannot() -> Stop {
-            Stop(exit: .noOutput, text: unsafe "cannot write \"\(path)\": \(String(cString: strerror(errno)))")
+        func cannot(_ why: Int32) -> Stop {
+            Stop(exit: .noOutput, text: "cannot write \"\(path)\": \(SystemError.text(why))")
         }
-        let fd = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard fd >= 0 else { throw cannot() }
+        let fd = Files.openToWrite(path)
+        guard fd >= 0 else { throw cannot(-fd) }
         let file = Descriptor(fd)
-        var done = 0
-        while done < bytes.count {
-            let wrote = unsafe bytes.withUnsafeBytes {
-                unsafe Glibc.write(file.number, $0.baseAddress! + done, $0.count - done)
-            }
-            if wrote < 0 && errno == EINTR { continue }
-            if wrote <= 0 { throw cannot() }
-            done += wrote
-        }
+        let wrote = Files.write(file.number, bytes)
+        if wrote != 0 { throw cannot(-wrote) }
     }
 
     private static func say(_ text: String, to fd: Int32) {
-        let bytes = Array((text + "\n").utf8)
-        _ = unsafe Glibc.write(fd, bytes, bytes.count)
+        _ = Files.write(fd, Array((text + "\n").utf8))
     }
 }

@@ -1,7 +1,6 @@
 // The memory and the task of a worker, for one item, in this process.
 
 import CMapBridge
-import Glibc
 
 @safe final class ReplayStage {
     enum End {
@@ -71,11 +70,13 @@ import Glibc
         }
         unsafe input.at(job, as: mapb_job.self).pointee = items
 
-        guard let task = unsafe mapb_worker_task(region.base, region.size) else { throw .system("madvise", errno) }
+        guard let task = unsafe mapb_worker_task(region.base, region.size) else {
+            throw .system("madvise", SystemError.last)
+        }
         unsafe self.task = unsafe task
         guard let seen = unsafe mapb_shared_map(input.file, input.size, 0),
             let functions = unsafe functionTables()
-        else { throw .system("mmap", errno) }
+        else { throw .system("mmap", SystemError.last) }
         unsafe workerPrepare(task, seen, region.base, region.size, functions)
         unsafe task.pointee.inbox = unsafe mapb_inbox_at(seen, 0)
         unsafe task.pointee.slot = UInt32(file.worker)
@@ -151,6 +152,6 @@ import Glibc
 
     func cleanUp() {
         _ = answer(MAPB_REQUEST_CLEANUP, record: function, first: globals?.block.offset ?? 0)
-        fflush(nil)
+        mapb_flush_streams()
     }
 }

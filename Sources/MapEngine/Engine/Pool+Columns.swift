@@ -6,7 +6,6 @@
 // submission, behind a table of spans.
 
 import CMapBridge
-import Glibc
 
 /// Where the host gave a column: checked against its parameter.
 @safe struct InputColumn {
@@ -169,7 +168,7 @@ private struct ColumnWork {
         let parameter = parameter(k)
         if parameter.form == .text {
             try unsafe checkRange(pointer, 1, "\(parameter.shown(prototype.inputs[k])) in call \(i)")
-            return unsafe UInt64(strlen(pointer.assumingMemoryBound(to: CChar.self))) + 1
+            return unsafe UInt64(length(of: pointer.assumingMemoryBound(to: CChar.self))) + 1
         }
         guard let counter = parameter.lengthParameter else {
             try unsafe checkRange(pointer, parameter.size, "\(parameter.shown(prototype.inputs[k])) in call \(i)")

@@ -5,7 +5,6 @@
 // A call is a job of one item. Between calls a proxy holds nothing but its slot; it keeps its pool's object, not its processes.
 
 import CMapBridge
-import Glibc
 
 @safe final class Proxy {
     private let pool: Pool
@@ -62,11 +61,10 @@ import Glibc
 
     /// Copies the arguments into the input memory.
     private func pack(_ call: ProxyCall, _ size: UInt64) throws(MapError) -> Prepared {
-        // From malloc, which answers NULL when there is not so much: Swift's own allocations end the process then.
-        guard size <= pool.fixed.input.size, let memory = unsafe malloc(Int(max(size, 1))) else {
+        guard size <= pool.fixed.input.size, let memory = unsafe memoryIfAny(Int(size)) else {
             throw MapError(MAPE_E_MEMORY, "there is no memory for the \(size) bytes that the call takes")
         }
-        defer { unsafe free(memory) }
+        defer { unsafe freeMemory(memory) }
         unsafe call.pack(into: UnsafeMutableRawBufferPointer(start: memory, count: Int(size)))
         return try unsafe pool.prepare(.strided(UnsafeRawPointer(memory), count: 1, stride: size, size: size))
     }

@@ -2,7 +2,6 @@
 // are made when they are fetched, from the segments that exist anyway. So a host that never listens costs no memory per event.
 
 import CMapBridge
-import Glibc
 
 /// A worker's output, or a log text.
 struct PoolMessage {
@@ -45,7 +44,7 @@ struct HeldSegment {
     var isEmpty: Bool { jobCount == 0 && messages.isEmpty }
     var messageCount: Int { messages.count }
 
-    deinit { if file >= 0 { close(file) } }
+    deinit { mapb_close(file) }
 
     /// True once after events came in when there were none.
     mutating func takeNotice() -> Bool {

@@ -1,4 +1,4 @@
-// Cutting texts between characters: forksafe_text.c, which workers use as well, for Swift.
+// Cutting texts between characters: fork_text.c, which workers use as well, for Swift.
 
 import CMapBridge
 

@@ -37,8 +37,7 @@ typealias Block = Extent
             name: "mapengine-input", size: max(reserve, start + Policy.leastReserve),
             least: start + Policy.leastReserve)
         readOnly = try Descriptor(
-            checking: mapb_shared_reader(memory.fileNumber),
-            "openat of shared memory, read-only, through /proc/self/fd,")
+            checking: mapb_shared_reader(memory.fileNumber), MAPB_NAME_SHARED_READER)
         arena = Guarded(Arena(extents: Extents(Extent(offset: start, count: memory.size - start))))
         unsafe head.pointee.protocol = MAPB_PROTOCOL
         unsafe head.pointee.workers = workers

@@ -1,7 +1,6 @@
 // Owners of what the kernel lends us. Each is given back exactly once, when its owner ends.
 
 import CMapBridge
-import Glibc
 
 /// A file descriptor.
 struct Descriptor: ~Copyable {
@@ -22,7 +21,7 @@ struct Descriptor: ~Copyable {
         return number
     }
 
-    deinit { close(number) }
+    deinit { mapb_close(number) }
 }
 
 /// What workers wake a thread of the host with: a pipe, of which they have the writing end alone. With an eventfd, a worker that went
@@ -76,7 +75,7 @@ struct Bell: ~Copyable {
                 self.file = consume file
                 return
             }
-            let why = errno
+            let why = SystemError.last
             if size / 2 < least { throw .mapping("mmap of \(size) bytes of shared memory", why) }
             size = (size / 2) & ~4095
         }

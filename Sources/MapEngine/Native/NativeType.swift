@@ -81,7 +81,7 @@ final class NativeType: Sendable {
     /// Whether `char` is signed here.
     static let charIsSigned = CChar.min < 0
 
-    /// Numbers that C's headers have names for, as they are on this machine: native_names.c.
+    /// Numbers that C's headers have names for, as they are on this machine: host_native_names.c.
     static let named: [String: NativeType] = {
         var types: [String: NativeType] = ["bool": bool]
         var count: UInt32 = 0

@@ -1,7 +1,6 @@
 // One call of a proxy: the caller's arguments become a packed item, a record becomes the caller's result and outputs.
 
 import CMapBridge
-import Glibc
 
 @safe struct ProxyCall {
     let prototype: Prototype
@@ -27,7 +26,7 @@ import Glibc
         if parameter.form == .text {
             guard let text = unsafe pointee(k) else { return 0 }
             try unsafe checkRange(text, 1, "\(parameter.shown(k))")
-            return unsafe UInt64(strlen(text.assumingMemoryBound(to: CChar.self))) + 1
+            return unsafe UInt64(length(of: text.assumingMemoryBound(to: CChar.self))) + 1
         }
         guard let counter = parameter.lengthParameter else { return parameter.size }
         guard let count = unsafe integer(at: argument(counter), prototype.parameters[counter].type.kind) else {

@@ -1,7 +1,6 @@
 // A pool's settings, copied from C and completed with defaults.
 
 import CMapBridge
-import Glibc
 
 /// Its pointers are the host's: they are handed back to it, and never followed.
 @safe struct PoolConfig: @unchecked Sendable {
@@ -151,50 +150,4 @@ private func strings(_ array: UnsafePointer<UnsafePointer<CChar>?>?) -> [UserTex
         i += 1
     }
     return result
-}
-
-/// The cores this process may use: its affinity mask, cut to the CPU quota of its cgroup (version 2: cpu.max; version 1:
-/// cpu.cfs_quota_us), rounded up. See cgroups(7) and the kernel's admin-guide/cgroup-v2.rst.
-func usableCores() -> Int {
-    let cores = max(1, Int(mapb_cores()))
-    guard let quota = cpuQuota(read: readSmallFile) else { return cores }
-    return max(1, min(cores, Int(quota.rounded(.up))))
-}
-
-/// The smallest quota on the way from this process's cgroup to the root, in cores. `read` gives a file's text.
-func cpuQuota(read: (String) -> String?) -> Double? {
-    var smallest: Double?
-    func note(_ quota: Double?) {
-        if let quota, quota > 0, quota.isFinite { smallest = min(smallest ?? quota, quota) }
-    }
-    visitCgroups(of: "cpu", read: read) { folder, isVersion2 in
-        if isVersion2 {
-            if let text = read("\(folder)/cpu.max") { note(quotaVersion2(text)) }
-        } else if let quota = read("\(folder)/cpu.cfs_quota_us").flatMap(number),
-            let period = read("\(folder)/cpu.cfs_period_us").flatMap(number), quota > 0, period > 0
-        {
-            note(quota / period)
-        }
-    }
-    return smallest
-}
-
-/// "max 100000" or "150000 100000".
-private func quotaVersion2(_ text: String) -> Double? {
-    let fields = text.split { $0 == " " || $0 == "\n" }
-    guard fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0 else {
-        return nil
-    }
-    return quota / period
-}
-
-func number(_ text: String) -> Double? { Double(text.split { $0 == " " || $0 == "\n" }.first ?? "") }
-
-func readSmallFile(_ path: String) -> String? {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let got = unsafe read(file, &bytes, bytes.count)
-    return got > 0 ? String(decoding: bytes[..<got], as: UTF8.self) : nil
 }

@@ -257,7 +257,6 @@ func itemEndInTable(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
         let failure = unsafe UnsafeMutableRawPointer(task.pointee.output + Int(place)).assumingMemoryBound(
             to: mapb_failure.self)
         unsafe failure.pointee.code = unsafe task.pointee.failed != 0 ? task.pointee.fail_code : code
-        unsafe failure.pointee.cause = MAPE_CAUSE_FUNCTION.rawValue
         unsafe mapb_copy(failure + 1, mapb_task_text(task), text)
         unsafe line.pointee.where = UInt64(MAPB_ENTRY_FAILED.rawValue) << 56 | place
         unsafe line.pointee.size = size

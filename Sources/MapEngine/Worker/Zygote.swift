@@ -198,7 +198,7 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         if unsafe mapb_kill_strays(zygote, 0) < 0 {
             unsafe zygoteNote(
                 zygote, MAPE_LOG_INFO,
-                "this system does not list the children of a process (CONFIG_PROC_CHILDREN, /proc): processes that leave a worker's process group are not ended with it"
+                "this system does not list the children of a process (CONFIG_PROC_CHILDREN): processes that leave a worker's process group are not ended with it"
             )
         }
         return true

@@ -153,8 +153,9 @@ final class Bench {
             let lines = UnsafeRawPointer(region.base + Int(reply.table)).assumingMemoryBound(to: mapb_entry.self)
             let (place, size) = (lines[Int(i)].where & (1 << 56 - 1), lines[Int(i)].size)
             if UInt32(lines[Int(i)].where >> 56) == MAPB_ENTRY_OK.rawValue { return .ok(bytes(place, size)) }
+            let head = UInt64(MemoryLayout<mapb_failure>.size)
             let code = UnsafeRawPointer(region.base + Int(place)).loadUnaligned(as: Int32.self)
-            return .failed(code, String(decoding: bytes(place + 8, size - 8), as: UTF8.self))
+            return .failed(code, String(decoding: bytes(place + head, size - head), as: UTF8.self))
         }
     }
 }

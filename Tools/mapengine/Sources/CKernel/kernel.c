@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../../../Sources/CMapBridge/mapb_calls.h" /* The engine's own list. */
+#include "../../../../Sources/CMapBridge/linux/mapb_calls.h" /* The engine's own list. */
 
 int kernel_has_memfd_seals(void) {
     int fd = memfd_create("mapengine-doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);

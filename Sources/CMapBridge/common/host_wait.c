@@ -1,0 +1,130 @@
+/* host_wait.c - threads of the host that wait for a lock, sleep until something has come, or call back
+ *
+ * A cancel request acts in `sleep` alone. What the thread holds then stands in its mapb_wait, and mapb_wait_left gives it back.
+ */
+#include "CMapBridge.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- the lock ---- */
+
+/* A thread that has waited so long is hungry. Long against what the lock is held for, short against a frame of a screen. */
+#define PATIENCE_NS 300000
+
+void mapb_lock_wait(mapb_lock *lock) {
+    int64_t since = mapb_clock();
+    int hungry = 0;
+    uint32_t others;
+    /* Only on the way in: one that slept below was woken in place of a hungry one, perhaps, and must not turn away. */
+    while ((others = __atomic_load_n(&lock->hungry, __ATOMIC_RELAXED)) != 0)
+        mapb_word_wait_local(&lock->hungry, others, -1);
+    while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0) {
+        mapb_word_wait_local(&lock->state, 2, -1);
+        if (!hungry && mapb_clock() - since > PATIENCE_NS) {
+            hungry = 1;
+            __atomic_add_fetch(&lock->hungry, 1, __ATOMIC_RELAXED);
+        }
+    }
+    if (hungry && __atomic_sub_fetch(&lock->hungry, 1, __ATOMIC_RELAXED) == 0) mapb_word_wake_local(&lock->hungry);
+}
+
+void mapb_lock_wake(mapb_lock *lock) { mapb_word_wake_local_one(&lock->state); }
+
+/* ---- sleep ---- */
+
+static void left(void *wait) { mapb_wait_left(wait); }
+
+/* Waits for the bell or the counter. */
+static void sleep_once(mapb_wait *wait) {
+    int type = PTHREAD_CANCEL_DEFERRED;
+    int64_t rest = -1;
+    if (wait->deadline != INT64_MAX) {
+        rest = wait->deadline - mapb_clock();
+        if (rest < 0) rest = 0;
+    }
+    pthread_cleanup_push(left, wait);
+    /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens. */
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    pthread_setcancelstate(mapb_cancel_state(wait->cancel), NULL);
+    if (wait->bell >= 0) mapb_wait_readable(wait->bell, rest);
+    else mapb_word_wait_local(wait->word, wait->seen, rest);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    pthread_setcanceltype(type, NULL);
+    pthread_cleanup_pop(0);
+}
+
+int mapb_wait_run(mapb_wait *wait) {
+    while (mapb_wait_step(wait)) sleep_once(wait);
+    return wait->status;
+}
+
+int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns, mape_event *event) {
+    mapb_wait wait;
+    memset(&wait, 0, sizeof wait);
+    wait.kind = kind;
+    wait.timeout = timeout_ns;
+    wait.event = event;
+    wait.cancel = mapb_hold_cancel();
+    int status = mapb_wait_begin(&wait, handle) ? mapb_wait_run(&wait) : wait.status;
+    mapb_let_cancel(wait.cancel);
+    return status;
+}
+
+/* ---- dispatch ---- */
+
+/* Calls back for items that lie side by side. Here, because the callback may not come back. */
+static void tell_items(mapb_telling *t) {
+    for (;;) {
+        __atomic_store_n(t->begun, t->told + 1, __ATOMIC_RELAXED);
+        t->callback(t->context, &t->event);
+        t->told++;
+        /* A callback may have released the job: the engine looks, under its lock. */
+        if (t->told == t->count || __atomic_load_n(t->releases, __ATOMIC_ACQUIRE) != t->released) return;
+        if (t->end != INT64_MAX && mapb_clock() >= t->end) return;
+        t->event.index++;
+        if (!t->is_plain) mapb_tell_item(t);
+        else if (t->event.result.data) t->event.result.data = (const char *)t->event.result.data + t->size;
+    }
+}
+
+int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns) {
+    mapb_telling telling;
+    int64_t handled = 0;
+    telling.cancel = mapb_hold_cancel();
+    telling.limit = max_events == 0 || max_events > INT32_MAX ? INT32_MAX : max_events;
+    telling.mark = mapb_mark_frame(&telling.seal);
+    int status = mapb_tell_begin(&telling, handle, budget_ns);
+    if (status == MAPE_OK) {
+        while (telling.limit > 0 && mapb_tell_next(&telling)) {
+            if (telling.callback) {
+                mapb_let_cancel(telling.cancel);
+                if (telling.is_items) tell_items(&telling);
+                else telling.callback(telling.context, &telling.event);
+                mapb_hold_cancel();
+            }
+            int64_t told = mapb_told(&telling);
+            if (told < 0) break;
+            handled += told;
+            telling.limit -= (uint64_t)told;
+            if (telling.end != INT64_MAX && mapb_clock() >= telling.end) break;
+        }
+        mapb_tell_end(&telling);
+        status = (int)handled;
+    }
+    mapb_unmark_frame(&telling.seal);
+    mapb_let_cancel(telling.cancel);
+    return status;
+}
+
+void mapb_call_hook(void *its) {
+    mapb_seal seal;
+    void (*hook)(void *) = NULL;
+    void *context = NULL;
+    mapb_mark mark = mapb_mark_frame(&seal);
+    if (mapb_hook_begins(its, mark, &hook, &context)) {
+        hook(context);
+        mapb_hook_ends(its, mark);
+    }
+    mapb_unmark_frame(&seal);
+}

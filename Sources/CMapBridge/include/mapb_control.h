@@ -1,0 +1,80 @@
+/* mapb_control.h - control messages between host and zygote
+ *
+ * One packet each (mapb_socket_pair), with descriptors beside it. A packet holds the head and exactly the text that the head announces;
+ * one that does not is no message, and the connection counts as closed.
+ *
+ *   host                                zygote
+ *    │── INIT (memory, bells) ───────────►│
+ *    │◄─────────────────────────── HELLO ─│
+ *    │── LOAD (a library) ───────────────►│
+ *    │◄────────────────────────── LOADED ─│
+ *    │── SPAWN (output memory, pipes) ───►│── fork ──► worker
+ *    │◄───────────────────────── SPAWNED ─│
+ *    │── KILL ───────────────────────────►│
+ *    │◄──────────────────────────── DIED ─│
+ */
+#ifndef MAPB_CONTROL_H
+#define MAPB_CONTROL_H
+
+#include "mapb_layout.h"
+
+enum mapb_control_kind {
+    /* host to zygote */
+    MAPB_CONTROL_INIT = 1, /* fds: input memory, engine bell, waiter bell */
+    MAPB_CONTROL_LOAD =
+        2, /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
+    MAPB_CONTROL_SPAWN = 3, /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
+    MAPB_CONTROL_KILL = 4,  /* slot, generation: SIGKILL to its process group */
+    /* zygote to host */
+    MAPB_CONTROL_HELLO = 16,   /* code: MAPB_PROTOCOL, size: MAPE_VERSION, pid: how many threads the zygote has */
+    MAPB_CONTROL_SPAWNED = 17, /* slot, generation, pid; or code: an errno */
+    MAPB_CONTROL_DIED = 18,    /* slot, generation, code: a wait status */
+    MAPB_CONTROL_NOTE = 19,    /* code: an enum mape_log_level; text */
+    MAPB_CONTROL_LOADED =
+        20 /* slot: a library's number; code: an enum mapb_change, other than 0 the zygote ends with it */
+};
+
+enum mapb_init_flags {
+    MAPB_INIT_PIN = 1,
+    MAPB_INIT_DISCARD = 2,
+    MAPB_INIT_NO_CORES = 4, /* Workers leave no core files. */
+    MAPB_INIT_SANDBOX = 8   /* MAPE_SANDBOX_COMPUTE */
+};
+
+typedef struct mapb_control {
+    uint32_t kind;
+    uint32_t slot;
+    uint64_t generation;
+    int32_t pid;
+    int32_t code;
+    uint64_t size;         /* INIT: bytes of the input memory; SPAWN: of the output memory */
+    uint64_t memory_limit; /* INIT */
+    int32_t nice;          /* INIT */
+    uint32_t workers;      /* INIT */
+    uint32_t flags;        /* INIT: enum mapb_init_flags */
+    int32_t oom;           /* INIT: what is added to oom_score_adj */
+    uint64_t growth;       /* INIT: bytes of growth after which a worker is replaced; 0: never */
+    uint32_t reserved;
+    uint32_t text_size; /* bytes of text, the NUL included */
+    char text[4096];
+} mapb_control;
+
+#define MAPB_CONTROL_FDS 3
+
+/** Receives one message. @return 1; 0 at end of file or a broken packet; -1 when interrupted or nothing is there. Unused fds
+ *  are -1. */
+MAPB_FORK_SAFE int mapb_control_receive(int socket, mapb_control *message, int fds[MAPB_CONTROL_FDS], int block);
+/** The same, blocking, for callers without arrays. */
+MAPB_FORK_SAFE static inline int mapb_control_receive_three(int socket, mapb_control *message, int *a, int *b, int *c) {
+    int fds[MAPB_CONTROL_FDS];
+    int got = mapb_control_receive(socket, message, fds, 1);
+    *a = fds[0];
+    *b = fds[1];
+    *c = fds[2];
+    return got;
+}
+/** Sends one message. @return 0, or an errno. */
+MAPB_FORK_SAFE int mapb_control_send(int socket, const mapb_control *message, const int *fds, int count, int block);
+MAPB_FORK_SAFE static inline char *mapb_control_text(mapb_control *m) { return m->text; }
+
+#endif

@@ -1,0 +1,95 @@
+/* mapb_worker.h - a worker as a process: how it begins, loads code, keeps functions apart, and ends
+ *
+ * What runs in it is Worker/ of the engine. A system's folder (linux/) implements all of it.
+ */
+#ifndef MAPB_WORKER_H
+#define MAPB_WORKER_H
+
+#include "mapb_floating.h"
+#include "mapb_task.h"
+#include "mapb_zygote.h"
+
+/* ---- a worker's beginnings ---- */
+
+/** Its own group; killed with the zygote; signals as a program expects them; standard descriptors; limits. */
+MAPB_FORK_SAFE void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err);
+/** Limits of a worker: memory, core files, what the kernel ends first, and the mark by which its descendants are known. */
+MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
+/** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. @return 0 or an errno. */
+MAPB_FORK_SAFE int mapb_close_others(const int *keep, int count, int marked_only);
+/** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else the code to exit with, and a text of at most 128 bytes in `message`. */
+MAPB_FORK_SAFE int mapb_enter_sandbox(const int *keep, int count, char message[128]);
+/** What has failed in a worker that exited with that code. NULL: not the sandbox. */
+MAPB_FORK_SAFE const char *mapb_sandbox_failed(int code);
+/** Whether this kernel can do it: NULL, or what is missing. */
+MAPB_FORK_SAFE const char *mapb_sandbox_lacks(void);
+/** Installs the handlers that describe a crash in the output memory before they let it happen (fork_crash.c). For workers
+ *  only, before any code of the user. Leaves signals alone that have a handler or are ignored. */
+MAPB_FORK_SAFE void mapb_crash_watch(uint8_t *output);
+/** Has the unwinder set itself up, so that it need not in a handler. */
+MAPB_FORK_SAFE void mapb_crash_prepare(void);
+/** Says that this process is a worker, so that the host's entry points refuse. */
+MAPB_FORK_SAFE void mapb_become_worker(void);
+
+/* ---- loading code ---- */
+
+/** Looks which file lies at a path. Leaves `out->known` 0 when there is no regular one. */
+MAPB_FORK_SAFE void mapb_identify(const char *path, mapb_file *out);
+/** Whether both say the same of a path: the same file in the same state, or the same build; or both nothing. */
+MAPB_FORK_SAFE int mapb_is_same_file(mapb_file a, mapb_file b);
+/** Loads a library: the file that was registered, or none. `file`: NULL: whatever lies at the path.
+ *  @return 0, or MAPE_E_LOAD with the reason in message. */
+MAPB_FORK_SAFE int mapb_load_library(const char *path, const mapb_file *file, char *message, uint64_t size);
+/** The file and the path in a LOAD message; false when it is none. */
+MAPB_FORK_SAFE int mapb_load_named(const mapb_control *message, char *text, uint64_t size);
+/** Finds a piece of code in this process. `input` is the pool's input memory, for texts.
+ *  @return 0 and the address (NULL for NONE), or MAPE_E_LOAD with a text in message. */
+MAPB_FORK_SAFE int mapb_find_code(const uint8_t *input, const mapb_place *place, void **out, char *message,
+                                  uint64_t size);
+
+/* ---- what functions leave behind: fork_state.c ---- */
+
+/** Notes the state that the worker begins with. */
+MAPB_FORK_SAFE void mapb_state_begin(void);
+/** Once more, after a module, in a worker that has done so before. */
+MAPB_FORK_SAFE void mapb_state_again(void);
+/** After a setup: *out is what it left to its function alone; NULL: nothing. The rest is for all functions from now on. */
+MAPB_FORK_SAFE void mapb_state_setup_ended(mapb_own **out);
+/** While a worker waits, after a function has run: one look at what the next might find changed. @return whether there was one to do. */
+MAPB_FORK_SAFE int mapb_state_look(void);
+/** Before another function than the last: makes the process what its setup left, NULL: what the worker began with. Not `is_suspect`:
+ *  nothing has had time for a system call since another was entered.
+ *  @return NULL, or what cannot be made so again. */
+MAPB_FORK_SAFE const char *mapb_state_enter(const mapb_own *own, int is_suspect);
+/** The same, where the functions since have shared that state, and had no time for a system call. */
+MAPB_FORK_SAFE void mapb_state_enter_lightly(const mapb_own *own);
+/** Before each range: floating point, errno. */
+MAPB_FORK_SAFE void mapb_state_range(const mapb_own *own);
+/** Before a worker sleeps: timers of a function are not to end it while it has nothing to do. */
+MAPB_FORK_SAFE void mapb_state_idle(void);
+
+/* ---- which process is it? ---- */
+
+/** The task of this worker, which from here on is one process: what it forks does not have its output memory. NULL on failure. */
+MAPB_FORK_SAFE mape_task *mapb_worker_task(uint8_t *output, uint64_t size);
+/** The end of such a process, which would go on as a second worker. */
+MAPB_FORK_SAFE _Noreturn void mapb_stray_exit(void);
+/** Says that a worker gives up its place for the sake of `what`. */
+MAPB_FORK_SAFE void mapb_retire_text(char text[MAPB_TEXT], const char *what);
+/** The end of one, and of the worker in whose memory it is. */
+MAPB_FORK_SAFE _Noreturn void mapb_end_worker(int pid);
+
+/* ---- exits: fork_exit.c ---- */
+
+/** Empties all streams that are open: what stands in them is another process's to write, or to read. */
+MAPB_FORK_SAFE void mapb_purge_streams(void);
+/** Writes out what stands in them. */
+MAPB_FORK_SAFE void mapb_flush_streams(void);
+/** In a zygote, before it loads anything. @return 1 when exit cannot be used in it and in its workers: see there. */
+MAPB_FORK_SAFE int mapb_exit_prepare(void);
+/** In a worker, before any code of the user: streams begin empty, and exit, quick_exit and pthread_exit run no handler of the host. */
+MAPB_FORK_SAFE void mapb_exit_watch(void);
+/** Ends a worker: what its functions wrote to stdio is flushed first. */
+MAPB_FORK_SAFE _Noreturn void mapb_worker_exit(int code);
+
+#endif

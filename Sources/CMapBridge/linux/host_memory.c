@@ -1,0 +1,87 @@
+/* host_memory.c - which process is the host, and the memory that it shares */
+#include "system.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+
+/* ---- which process is this? ---- */
+
+static uint64_t *host_mark; /* A page that a fork finds zeroed. */
+
+int mapb_remember_host(const char **call) {
+    if (__atomic_load_n(&host_mark, __ATOMIC_ACQUIRE)) return 0;
+    uint64_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *call = "mmap";
+    if (page == MAP_FAILED) return errno;
+    *call = "madvise(MADV_WIPEONFORK)";
+    if (madvise(page, 4096, MADV_WIPEONFORK) != 0) {
+        int why = errno;
+        munmap(page, 4096);
+        return why;
+    }
+    *page = 1;
+    mapb_find_address_end();
+    uint64_t *none = NULL;
+    if (!__atomic_compare_exchange_n(&host_mark, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        munmap(page, 4096);
+    return 0;
+}
+
+int mapb_is_forked_child(void) {
+    const uint64_t *mark = __atomic_load_n(&host_mark, __ATOMIC_ACQUIRE);
+    return mark && *mark == 0;
+}
+
+/* ---- memory ---- */
+
+int mapb_shared_create(const char *name, uint64_t size, const char **call) {
+    *call = "memfd_create";
+    int fd = above_standard(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (fd < 0) return fd;
+    *call = "ftruncate of a memfd";
+    int got = ftruncate(fd, (off_t)size);
+    if (got == 0) *call = "fcntl(F_ADD_SEALS)", got = fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    if (got == 0) return fd;
+    int why = errno;
+    close(fd);
+    return -why;
+}
+
+/* Where all memory to come is locked (mlockall(2), MCL_FUTURE), mmap takes every page at once, and refuses what is beyond
+ * RLIMIT_MEMLOCK. So a mapping begins with one page that cannot be touched, is unlocked, and grows. */
+void *mapb_map_unlocked(uint64_t size, int flags, int fd) {
+    void *first = mmap(NULL, 4096, PROT_NONE, flags | MAP_NORESERVE, fd, 0);
+    if (first == MAP_FAILED) return NULL;
+    munlock(first, 4096); /* Where it is denied (@memlock of systemd), so is locking. */
+    void *at = mremap(first, 4096, size, MREMAP_MAYMOVE);
+    if (at != MAP_FAILED) return at;
+    int why = errno;
+    munmap(first, 4096);
+    if (why == EPERM || why == ENOSYS) at = mmap(NULL, size, PROT_NONE, flags | MAP_NORESERVE, fd, 0);
+    if (at != MAP_FAILED) return at;
+    errno = why;
+    return NULL;
+}
+
+uint8_t *mapb_shared_map_host(int fd, uint64_t size) {
+    void *at = mapb_map_unlocked(size, MAP_SHARED, fd);
+    if (!at) return NULL;
+    if (mprotect(at, size, PROT_READ | PROT_WRITE) != 0) {
+        int why = errno;
+        munmap(at, size);
+        errno = why;
+        return NULL;
+    }
+    madvise(at, size, MADV_DONTFORK);
+    madvise(at, size, MADV_DONTDUMP);
+    return at;
+}
+
+int mapb_shared_reader(int fd) {
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return above_standard(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+void mapb_shared_discard(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE); }
+void mapb_shared_unmap(uint8_t *at, uint64_t size) { munmap(at, size); }

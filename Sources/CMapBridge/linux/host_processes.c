@@ -1,0 +1,177 @@
+/* host_processes.c - the zygote as a process of the host's, and the engine's thread */
+#include "system.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out,
+                      const char **call) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    *call = "posix_spawn";
+    int why = posix_spawn_file_actions_init(&actions);
+    if (why) return why;
+    why = posix_spawnattr_init(&attributes);
+    if (why) {
+        posix_spawn_file_actions_destroy(&actions);
+        return why;
+    }
+    sigemptyset(&none);
+    sigfillset(&all);
+    /* dup2 onto itself would leave close-on-exec set; posix_spawn clears it then (POSIX.1-2017 TC2, glibc 2.29). */
+    if (!why) why = posix_spawn_file_actions_adddup2(&actions, control, 3);
+    if (!why) why = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+    if (!why) why = posix_spawnattr_setsigmask(&attributes, &none);
+    if (!why) why = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (!why) why = posix_spawnattr_setpgroup(&attributes, 0);
+    if (!why)
+        why = posix_spawnattr_setflags(&attributes,
+                                       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    pid_t pid = 0;
+    if (!why) why = posix_spawn(&pid, path, &actions, &attributes, argv, env);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (why) return why;
+    out->pid = pid;
+    why = mapb_child_watch(out, call);
+    if (why) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        out->pid = 0;
+    }
+    return why;
+}
+
+/* Whether it has ended, waited for by looking again and again: where poll is denied. */
+static int has_ended_within(const mapb_spawned *zygote, int timeout_ms) {
+    for (int naps = 0; timeout_ms < 0 || naps <= timeout_ms; naps++) {
+        siginfo_t info;
+        memset(&info, 0, sizeof info);
+        if (waitid((idtype_t)3, (id_t)zygote->watch, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
+            return 1;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return 0;
+}
+
+int mapb_child_wait(mapb_spawned *zygote, int timeout_ms) {
+    if (zygote->pid == 0) return 1;
+    struct pollfd ended = {zygote->watch, POLLIN, 0};
+    int got;
+    do got = poll(&ended, 1, timeout_ms);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) got = has_ended_within(zygote, timeout_ms);
+    if (got <= 0) return 0;
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    /* P_PIDFD (Linux 5.4): never somebody else's child, even when the host has reaped ours with waitpid(-1). */
+    int reaped;
+    do reaped = waitid((idtype_t)3, (id_t)zygote->watch, &info, WEXITED);
+    while (reaped != 0 && errno == EINTR);
+    /* Denied: it is still a child that nobody has reaped, or none. */
+    if (reaped != 0 && errno != ECHILD) waitpid(zygote->pid, NULL, WNOHANG);
+    zygote->how = info.si_code == 0            ? MAPB_ENDED_UNKNOWN
+                  : info.si_code == CLD_EXITED ? MAPB_ENDED_BY_EXIT
+                                               : MAPB_ENDED_BY_SIGNAL;
+    zygote->status = info.si_status;
+    close(zygote->watch);
+    zygote->watch = -1;
+    zygote->pid = 0;
+    return 1;
+}
+
+void mapb_child_kill(mapb_spawned *zygote) {
+    if (zygote->pid) syscall(SYS_pidfd_send_signal, zygote->watch, SIGKILL, NULL, 0);
+}
+
+int mapb_child_has_ended(const mapb_spawned *child) {
+    struct pollfd one = {child->watch, POLLIN, 0};
+    return child->watch >= 0 && poll(&one, 1, 0) == 1;
+}
+
+void mapb_kill_rest(int group) {
+    if (group > 1) kill(-group, SIGKILL);
+}
+
+/* ---- the zygote's program ---- */
+
+int mapb_is_zygote_program(void) {
+    const char *named = getenv("MAPENGINE_ZYGOTE");
+    int type = 0;
+    socklen_t length = sizeof type;
+    if (!named || strcmp(named, "3") != 0) return 0;
+    const int asked = getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length);
+    if (asked == 0 ? type != SOCK_SEQPACKET : errno != EPERM && errno != ENOSYS) return 0;
+    unsetenv("MAPENGINE_ZYGOTE");
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    return 1;
+}
+
+/* ---- the thread ---- */
+
+/* The stack is mapped here, since the C library's would be resident as a whole where memory is locked. In a FORK start it is the one
+ * that the user's functions run on. A page at its low end stays without rights: who runs out of it meets that. */
+enum { STACK = 8 << 20, STACK_GUARD = 64 << 10 };
+
+struct thread {
+    pthread_t id;
+    void *(*run)(void *);
+    void *context;
+    char *stack;
+};
+
+static void *thread_begins(void *argument) {
+    struct thread *thread = argument;
+    mapb_leave_real_time();
+    return thread->run(thread->context);
+}
+
+static void thread_freed(struct thread *thread) {
+    if (thread->stack) munmap(thread->stack, STACK_GUARD + STACK);
+    free(thread);
+}
+
+int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread) {
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    struct thread *thread = calloc(1, sizeof *thread);
+    if (!thread) return ENOMEM;
+    thread->run = run;
+    thread->context = context;
+    thread->stack = mapb_map_unlocked(STACK_GUARD + STACK, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1);
+    int why = thread->stack && mprotect(thread->stack + STACK_GUARD, STACK, PROT_READ | PROT_WRITE) == 0 ? 0 : errno;
+    if (!why) why = pthread_attr_init(&attributes);
+    if (why) {
+        thread_freed(thread);
+        return why;
+    }
+    pthread_attr_setstack(&attributes, thread->stack + STACK_GUARD, STACK);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    why = pthread_create(&thread->id, &attributes, thread_begins, thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (why) {
+        thread_freed(thread);
+        return why;
+    }
+    pthread_setname_np(thread->id, "mapengine");
+    *out_thread = (uint64_t)(uintptr_t)thread;
+    return 0;
+}
+
+void mapb_join_thread(uint64_t which) {
+    struct thread *thread = (struct thread *)(uintptr_t)which;
+    pthread_join(thread->id, NULL);
+    thread_freed(thread);
+}
