@@ -16,7 +16,11 @@
 #ifndef MAPB_CONTROL_H
 #define MAPB_CONTROL_H
 
+#include "../../../include/mapengine.h"
 #include "mapb_layout.h"
+
+/** The version as mape_version tells it: one number. */
+enum { MAPB_VERSION = MAPE_VERSION };
 
 enum mapb_control_kind {
     /* host to zygote */
@@ -26,7 +30,7 @@ enum mapb_control_kind {
     MAPB_CONTROL_SPAWN = 3, /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
     MAPB_CONTROL_KILL = 4,  /* slot, generation: SIGKILL to its process group */
     /* zygote to host */
-    MAPB_CONTROL_HELLO = 16,   /* code: MAPB_PROTOCOL, size: MAPE_VERSION, pid: how many threads the zygote has */
+    MAPB_CONTROL_HELLO = 16,   /* code: MAPB_PROTOCOL, size: MAPB_VERSION, pid: how many threads the zygote has */
     MAPB_CONTROL_SPAWNED = 17, /* slot, generation, pid; or code: an errno */
     MAPB_CONTROL_DIED = 18,    /* slot, generation, code: a wait status */
     MAPB_CONTROL_NOTE = 19,    /* code: an enum mape_log_level; text */

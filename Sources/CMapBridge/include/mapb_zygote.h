@@ -52,6 +52,9 @@ typedef struct mapb_zygote {
 
 MAPB_FORK_SAFE mapb_zygote *mapb_zygote_state(void);
 MAPB_FORK_SAFE static inline mapb_child *mapb_zygote_child(mapb_zygote *z, uint32_t slot) { return &z->children[slot]; }
+/* Swift cannot tell where they are without having it all. */
+MAPB_FORK_SAFE static inline mapb_control *mapb_zygote_message(mapb_zygote *z) { return &z->message; }
+MAPB_FORK_SAFE static inline mapb_control *mapb_zygote_answer(mapb_zygote *z) { return &z->answer; }
 
 /* ---- the process ---- */
 
