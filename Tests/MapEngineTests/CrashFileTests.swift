@@ -9,33 +9,33 @@ import Testing
     static func sample() -> CrashFile {
         var file = CrashFile()
         file.report = "worker 1 (process 4711) was ended by SIGSEGV\n#0 shade\n"
-        file.functionName = "shade"
-        file.folder = "/home/somebody"
-        file.index = 17
-        file.job = 3
-        file.items = 100
-        file.chunk = 10
-        file.worker = 1
-        file.workerPid = 4711
-        file.hostPid = 4000
-        file.signal = 11
-        file.state = UInt64(MAPE_ITEM_CRASHED.rawValue)
-        file.function = 2
-        file.isRange = true
-        file.hasSpans = true
-        file.hasData = true
-        file.stride = 24
-        file.memoryLimit = 1 << 30
-        file.inputOffset = 64
-        file.run = .init(kind: .offset, offset: 0x1234, buildID: [1, 2, 3], library: "/opt/libshade.so")
-        file.setup = .init(kind: .symbol, library: "/opt/libshade.so", text: "shade_open")
-        file.cleanup = .init(kind: .unreachable, text: "lives in the host's main program")
-        file.data = [1, 2, 3]
-        file.input = Array(0..<40)
-        file.globals = [.init(name: "scale", bytes: [9]), .init(name: "empty", bytes: [])]
-        file.modules = ["libm.so.6"]
-        file.environmentSet = ["A=b", "C="]
-        file.environmentUnset = ["LD_PRELOAD"]
+        file.function.name = "shade"
+        file.process.folder = "/home/somebody"
+        file.item.index = 17
+        file.item.job = 3
+        file.item.items = 100
+        file.item.chunk = 10
+        file.death.worker = 1
+        file.death.workerPid = 4711
+        file.death.hostPid = 4000
+        file.death.signal = 11
+        file.item.state = UInt64(MAPE_ITEM_CRASHED.rawValue)
+        file.function.number = 2
+        file.function.isRange = true
+        file.item.hasSpans = true
+        file.function.hasData = true
+        file.item.stride = 24
+        file.process.memoryLimit = 1 << 30
+        file.item.offset = 64
+        file.function.run = .init(kind: .offset, offset: 0x1234, buildID: [1, 2, 3], library: "/opt/libshade.so")
+        file.function.setup = .init(kind: .symbol, library: "/opt/libshade.so", text: "shade_open")
+        file.function.cleanup = .init(kind: .unreachable, text: "lives in the host's main program")
+        file.function.data = [1, 2, 3]
+        file.item.bytes = Array(0..<40)
+        file.process.globals = [.init(name: "scale", bytes: [9]), .init(name: "empty", bytes: [])]
+        file.process.modules = ["libm.so.6"]
+        file.process.environmentSet = ["A=b", "C="]
+        file.process.environmentUnset = ["LD_PRELOAD"]
         return file
     }
 
@@ -44,7 +44,7 @@ import Testing
     @Test func whatIsWrittenIsReadAgain() throws {
         #expect(try CrashFile(Self.sample().encoded()) == Self.sample())
         var plain = CrashFile()
-        plain.function = 1
+        plain.function.number = 1
         #expect(try CrashFile(plain.encoded()) == plain)
     }
 
@@ -107,15 +107,15 @@ import Testing
             return Self.message(file.encoded())
         }
         let wrong = "a number in it is out of its range"
-        #expect(changed { $0.function = 0 } == wrong)
-        #expect(changed { $0.function = UInt64(MAPB_MAX_FUNCTIONS) } == wrong)
-        #expect(changed { $0.worker = 1024 } == wrong)
-        #expect(changed { $0.inputOffset = 4096 } == wrong)
-        #expect(changed { $0.run.buildID = [UInt8](repeating: 1, count: 33) } == "a build id has 33 bytes")
-        #expect(changed { $0.run.library = "" } == "a place has no library or symbol")
-        #expect(changed { $0.setup.text = "" } == "a place has no library or symbol")
-        #expect(changed { $0.folder = "a\0b" } == "a text in it is no text")
-        #expect(changed { $0.modules = [UserText(String(repeating: "x", count: 65536))] } == "a text in it is no text")
+        #expect(changed { $0.function.number = 0 } == wrong)
+        #expect(changed { $0.function.number = UInt64(MAPB_MAX_FUNCTIONS) } == wrong)
+        #expect(changed { $0.death.worker = 1024 } == wrong)
+        #expect(changed { $0.item.offset = 4096 } == wrong)
+        #expect(changed { $0.function.run.buildID = [UInt8](repeating: 1, count: 33) } == "a build id has 33 bytes")
+        #expect(changed { $0.function.run.library = "" } == "a place has no library or symbol")
+        #expect(changed { $0.function.setup.text = "" } == "a place has no library or symbol")
+        #expect(changed { $0.process.folder = "a\0b" } == "a text in it is no text")
+        #expect(changed { $0.process.modules = [UserText(String(repeating: "x", count: 65536))] } == "a text in it is no text")
     }
 
     static func word(_ number: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }

@@ -16,7 +16,7 @@ import Testing
         var config = delivering(MAPE_DELIVER_PROGRESS)
         config.progressInterval = interval
         let job = try local.submit(10, config)
-        #expect(job.running > 0)
+        #expect(job.tally.running > 0)
         let now = mapb_clock()
         #expect(local.core.nextDeadline(now) >= now)
     }
@@ -51,13 +51,13 @@ import Testing
         config.jobTimeout = 1_000_000
         config.chunk = 1
         let job = try local.submit(100, config)
-        local.pool.core.with { $0.checkTimes(job.submitted + 999_999) }
+        local.pool.core.with { $0.checkTimes(job.life.submitted + 999_999) }
         #expect(job.ending == nil)
-        local.pool.core.with { $0.checkTimes(job.submitted + 1_000_000) }
+        local.pool.core.with { $0.checkTimes(job.life.submitted + 1_000_000) }
         #expect(job.ending?.cause == MAPE_CAUSE_JOB_TIMEOUT)
-        #expect(job.counts[Int(MAPE_ITEM_TIMED_OUT.rawValue)] == 100 - job.running)
+        #expect(job.tally[MAPE_ITEM_TIMED_OUT] == 100 - job.tally.running)
         try local.settle()
-        #expect(job.isDone && job.counts[Int(MAPE_ITEM_TIMED_OUT.rawValue)] == 100)
+        #expect(job.isDone && job.tally[MAPE_ITEM_TIMED_OUT] == 100)
     }
 
     @Test func aWorkerWithoutAStepIsKilledAfterTheItemTimeout() throws {

@@ -90,7 +90,7 @@ import Testing
         queue.dequeue(job)
         let isEmpty = queue.isEmpty
         #expect(isEmpty)
-        #expect(!job.isQueuedForDelivery)
+        #expect(!job.delivery.isQueued)
     }
 
     @Test func jobsTakeTurns() throws {
@@ -109,11 +109,11 @@ import Testing
         let fd = try queue.descriptor()
         let job = try Self.jobWithEvents()
         queue.enqueue(job)
-        _ = job.deliverable.popFirst()
+        _ = job.delivery.places.popFirst()
         queue.rotate()
         let isEmpty = queue.isEmpty
         #expect(isEmpty)
-        #expect(!job.isQueuedForDelivery)
+        #expect(!job.delivery.isQueued)
         #expect(!isReadable(fd))
     }
 

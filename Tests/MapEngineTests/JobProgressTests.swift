@@ -36,7 +36,7 @@ import Testing
 
     @Test func aDoneJobsTimeStandsStill() throws {
         let job = try bareJob(0, now: 100)
-        job.doneAt = 400
+        job.life.doneAt = 400
         let p = job.progress(now: 9999, partial: 0)
         #expect(p.elapsed_ns == 300 && p.is_done == 1 && p.fraction == 1)
     }
@@ -53,9 +53,9 @@ import Testing
         let job = try bareJob(10, config)
         _ = job.take(10)
         job.end(Segment(first: 0, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 99)
-        #expect(!job.progressDue)
+        #expect(!job.delivery.progressIsDue)
         job.end(Segment(first: 1, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 100)
-        #expect(job.progressDue && job.hasEvents)
+        #expect(job.delivery.progressIsDue && job.hasEvents)
     }
 
     @Test func doneIsToldOnlyWhenAskedForAndAfterAllItems() throws {
@@ -65,9 +65,9 @@ import Testing
         _ = job.take(1)
         job.end(Segment(first: 0, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         #expect(!job.doneIsDue)
-        job.undelivered = 0
+        job.delivery.undelivered = 0
         #expect(job.doneIsDue)
-        job.doneDelivered = true
+        job.delivery.toldDone = true
         #expect(!job.doneIsDue)
     }
 }

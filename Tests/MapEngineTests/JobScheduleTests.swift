@@ -59,11 +59,11 @@ import Testing
         }
 
         var steps = 0
-        while job.ended < total || job.undelivered > 0 {
+        while job.tally.ended < total || job.delivery.undelivered > 0 {
             steps += 1
             try #require(
                 steps < 200_000,
-                "no step brings the job on: \(job.ended) of \(total) ended, \(job.undelivered) undelivered")
+                "no step brings the job on: \(job.tally.ended) of \(total) ended, \(job.delivery.undelivered) undelivered")
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<40:
                 guard holding.count < 8 else { continue }
@@ -98,33 +98,33 @@ import Testing
                     back(other)
                 }
             case 80..<99:
-                guard let place = job.deliverable.first else { continue }
-                let segment = job.segments[place]!
-                let count = UInt64.random(in: 1...(segment.count - job.deliverOffset), using: &random)
-                for i in 0..<count { delivered.append(segment.first + job.deliverOffset + i) }
-                job.undelivered -= count
-                job.deliverOffset += count
-                if job.deliverOffset == segment.count {
-                    _ = job.deliverable.popFirst()
-                    job.deliverOffset = 0
+                guard let place = job.delivery.places.first else { continue }
+                let segment = job.results[place]!
+                let count = UInt64.random(in: 1...(segment.count - job.delivery.offset), using: &random)
+                for i in 0..<count { delivered.append(segment.first + job.delivery.offset + i) }
+                job.delivery.undelivered -= count
+                job.delivery.offset += count
+                if job.delivery.offset == segment.count {
+                    _ = job.delivery.places.popFirst()
+                    job.delivery.offset = 0
                     if way.drop { job.drop(place) }
                 }
             default:
                 guard way.cancels, job.ending == nil else { continue }
                 job.ending = .cancelled()
                 var open: [(UInt64, UInt64)] = job.again.map { ($0.first, $0.count) }
-                open.append((job.next, total - job.next))
+                open.append((job.unstarted.next, total - job.unstarted.next))
                 for (first, count) in open { for i in first..<(first + count) { ends[Int(i)] += 1 } }
                 job.endWaiting(job.ending!, now: 0)
             }
-            #expect(job.waiting + job.running + job.ended == total)
-            #expect(job.running == holding.reduce(0) { $0 + $1.count })
-            if way.drop && way.delivers && !way.cancels { #expect(job.undelivered + job.running <= config.window) }
+            #expect(job.waiting + job.tally.running + job.tally.ended == total)
+            #expect(job.tally.running == holding.reduce(0) { $0 + $1.count })
+            if way.drop && way.delivers && !way.cancels { #expect(job.delivery.undelivered + job.tally.running <= config.window) }
         }
 
         #expect(ends.allSatisfy { $0 == 1 })
-        #expect(job.counts.wrappedSum() == total)
-        #expect(job.running == 0 && job.waiting == 0)
+        #expect(job.tally.ofAllStates == total)
+        #expect(job.tally.running == 0 && job.waiting == 0)
         if way.delivers { #expect(delivered.sorted() == Array(0..<total)) }
         if way.delivers && way.ordered { #expect(delivered == Array(0..<total)) }
         if !way.drop {

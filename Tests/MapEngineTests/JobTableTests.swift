@@ -18,7 +18,7 @@ import Testing
             if random.chance(50) {
                 if model[handle] == nil {
                     let job = try maker.job()
-                    job.handle = handle
+                    job.owner.handle = handle
                     model[handle] = job
                     table[handle] = job
                 }
@@ -37,7 +37,7 @@ import Testing
 
     @Test func aHandleOfAnotherGenerationIsNotFound() throws {
         let job = try WorkQueueTests.Maker().job()
-        job.handle = Self.handle(7, 2)
+        job.owner.handle = Self.handle(7, 2)
         var table = JobTable()
         table[job.handle] = job
         #expect(table[job.handle] === job)

@@ -14,20 +14,20 @@ import Testing
         let second = try #require(job.take(100))
         #expect(second.first == 4 && second.count == 6)
         #expect(job.take(1) == nil)
-        #expect(job.waiting == 0 && job.running == 10)
+        #expect(job.waiting == 0 && job.tally.running == 10)
     }
 
     @Test func takingNothingTakesNothing() throws {
         let job = try bareJob(10)
         #expect(job.take(0) == nil)
-        #expect(job.waiting == 10 && job.running == 0)
+        #expect(job.waiting == 10 && job.tally.running == 0)
     }
 
     @Test func whatWasGivenBackIsTakenFirst() throws {
         let job = try bareJob(10)
         let range = try #require(job.take(4))
         job.giveBack(range)
-        #expect(job.waiting == 10 && job.running == 0)
+        #expect(job.waiting == 10 && job.tally.running == 0)
         let part = try #require(job.take(3))
         #expect(part.first == 0 && part.count == 3)
         let rest = try #require(job.take(3))
@@ -54,11 +54,11 @@ import Testing
         job.end(try results.segment(first: 0, count: 4, size: 8), ok: 3, failed: 1, now: 0)
         job.end(Segment(first: 4, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         job.end(Segment(first: 5, count: 5, outcome: .cancelled()), ok: 0, failed: 0, now: 0)
-        #expect(job.ended == 10 && job.running == 0)
-        #expect(job.counts[Int(MAPE_ITEM_OK.rawValue)] == 3)
-        #expect(job.counts[Int(MAPE_ITEM_FAILED.rawValue)] == 1)
-        #expect(job.counts[Int(MAPE_ITEM_CRASHED.rawValue)] == 1)
-        #expect(job.counts[Int(MAPE_ITEM_CANCELLED.rawValue)] == 5)
+        #expect(job.tally.ended == 10 && job.tally.running == 0)
+        #expect(job.tally[MAPE_ITEM_OK] == 3)
+        #expect(job.tally[MAPE_ITEM_FAILED] == 1)
+        #expect(job.tally[MAPE_ITEM_CRASHED] == 1)
+        #expect(job.tally[MAPE_ITEM_CANCELLED] == 5)
     }
 
     @Test func endingWhatWaitsLeavesAloneWhatRuns() throws {
@@ -68,14 +68,14 @@ import Testing
         _ = job.take(10)
         job.giveBack(back)
         job.endWaiting(.cancelled(), now: 0)
-        #expect(job.ended == 80 && job.running == 20 && job.waiting == 0)
+        #expect(job.tally.ended == 80 && job.tally.running == 20 && job.waiting == 0)
         #expect(job.take(1) == nil)
         #expect(job.segment(holding: 5) == nil)
         #expect(job.segment(holding: 15)?.outcome?.state == MAPE_ITEM_CANCELLED)
         #expect(job.segment(holding: 25) == nil)
         #expect(job.segment(holding: 99)?.outcome?.state == MAPE_ITEM_CANCELLED)
         job.endWaiting(.cancelled(), now: 0)
-        #expect(job.ended == 80)
+        #expect(job.tally.ended == 80)
     }
 
     @Test func resultsAreReadWhereTheyLie() throws {
@@ -131,14 +131,14 @@ import Testing
         _ = job.take(20)
         let results = try Regional()
         job.end(try results.segment(first: 0, count: 10, size: 8), ok: 10, failed: 0, now: 0)
-        let place = try #require(job.deliverable.first)
+        let place = try #require(job.delivery.places.first)
         #expect(results.region.live == 80)
         job.drop(place)
         #expect(results.region.live == 0)
         job.drop(place)
         #expect(results.region.live == 0)
         job.end(try results.segment(first: 10, count: 10, size: 8), ok: 10, failed: 0, now: 0)
-        #expect(job.segments.count == 1, "the place is used again")
+        #expect(job.results.segments.count == 1, "the place is used again")
     }
 
     @Test func resultsThatNobodyWantsAreDroppedAtOnce() throws {
@@ -149,7 +149,7 @@ import Testing
         let results = try Regional()
         job.end(try results.segment(first: 0, count: 10, size: 8), ok: 10, failed: 0, now: 0)
         #expect(results.region.live == 0)
-        #expect(job.ended == 10 && job.undelivered == 0)
+        #expect(job.tally.ended == 10 && job.delivery.undelivered == 0)
     }
 
     @Test func resultsThatComeAfterTheReleaseAreDroppedAtOnce() throws {
@@ -157,12 +157,12 @@ import Testing
         _ = job.take(20)
         let results = try Regional()
         job.end(try results.segment(first: 0, count: 10, size: 8), ok: 10, failed: 0, now: 0)
-        job.isReleased = true
+        job.owner.hasReleased = true
         job.dropAll()
         #expect(results.region.live == 0)
         job.end(try results.segment(first: 10, count: 10, size: 8), ok: 10, failed: 0, now: 0)
         #expect(results.region.live == 0)
-        #expect(job.ended == 20 && job.undelivered == 0 && job.deliverable.isEmpty)
+        #expect(job.tally.ended == 20 && job.delivery.undelivered == 0 && job.delivery.places.isEmpty)
     }
 
     @Test func itemsAreDeliveredAsTheyEnd() throws {
@@ -172,9 +172,9 @@ import Testing
             job.end(Segment(first: first, count: 10, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         }
         var order: [UInt64] = []
-        while let place = job.deliverable.popFirst() { order.append(job.segments[place]!.first) }
+        while let place = job.delivery.places.popFirst() { order.append(job.results[place]!.first) }
         #expect(order == [20, 0, 10])
-        #expect(job.undelivered == 30)
+        #expect(job.delivery.undelivered == 30)
     }
 
     @Test func orderedItemsWaitForTheOnesBefore() throws {
@@ -185,7 +185,7 @@ import Testing
         func end(_ first: UInt64) -> [UInt64] {
             job.end(Segment(first: first, count: 10, outcome: .crashed()), ok: 0, failed: 0, now: 0)
             var order: [UInt64] = []
-            while let place = job.deliverable.popFirst() { order.append(job.segments[place]!.first) }
+            while let place = job.delivery.places.popFirst() { order.append(job.results[place]!.first) }
             return order
         }
         #expect(end(20) == [])
@@ -235,7 +235,7 @@ import Testing
 
     @Test func attemptsCountDeathsAndTheRunThatEnded() throws {
         let job = try bareJob(4)
-        job.crashes[1] = 2
+        job.lost.crashes[1] = 2
         func result(_ state: mape_item_state, _ cause: mape_cause) -> mape_result {
             var result = mape_result()
             result.state = state.rawValue

@@ -27,24 +27,24 @@ import Testing
         #expect(config.start == MAPE_START_EXEC)
         #expect(config.output == MAPE_OUTPUT_INHERIT)
         #expect(config.restarts == 5)
-        #expect(config.setupTimeout == 60_000_000_000)
-        #expect(config.cleanupTimeout == 5_000_000_000)
+        #expect(config.limits.setupTimeout == 60_000_000_000)
+        #expect(config.limits.cleanupTimeout == 5_000_000_000)
         #expect(config.grace == 2_000_000_000)
         #expect(config.inputReserve == min(64 << 30, usableMemory()))
         #expect(config.outputReserve == min(16 << 30, usableMemory() / 2))
-        #expect(config.itemsPerWorker == 0)
-        #expect(config.memoryLimit == 0)
+        #expect(config.limits.itemsPerWorker == 0)
+        #expect(config.process.memoryLimit == 0)
         #expect(config.nice == 0)
         #expect(!config.pin)
-        #expect(!config.coreDumps)
-        #expect(config.oomScore == 500)
-        #expect(config.memoryGrowth == 0)
+        #expect(!config.process.coreDumps)
+        #expect(config.process.oomScore == 500)
+        #expect(config.limits.memoryGrowth == 0)
         #expect(config.sandbox == MAPE_SANDBOX_NONE)
-        #expect(config.zygotePath == nil)
-        #expect(config.zygoteArguments == nil)
+        #expect(config.zygote.path == nil)
+        #expect(config.zygote.arguments == nil)
         #expect(config.modules.isEmpty)
-        #expect(config.environmentSet.isEmpty)
-        #expect(config.environmentUnset.isEmpty)
+        #expect(config.zygote.environmentSet.isEmpty)
+        #expect(config.zygote.environmentUnset.isEmpty)
     }
 
     @Test func whatIsGivenIsTaken() throws {
@@ -62,16 +62,16 @@ import Testing
             $0.oom_score_adj = 1000
             $0.memory_growth = .max
         }
-        #expect(config.coreDumps)
-        #expect(config.oomScore == 1000)
-        #expect(config.memoryGrowth == .max)
+        #expect(config.process.coreDumps)
+        #expect(config.process.oomScore == 1000)
+        #expect(config.limits.memoryGrowth == .max)
         #expect(config.workers == 1024)
         #expect(config.start == MAPE_START_FORK)
         #expect(config.output == MAPE_OUTPUT_DISCARD)
         #expect(config.restarts == 9)
         #expect(config.nice == 19)
         #expect(config.pin)
-        #expect(config.setupTimeout == 7)
+        #expect(config.limits.setupTimeout == 7)
         #expect(config.inputReserve == 1 << 46)
         #expect(config.outputReserve == 12345)
     }
@@ -83,8 +83,8 @@ import Testing
             $0.cleanup_timeout_ns = time
             $0.grace_ns = time
         }
-        #expect(config.setupTimeout == .max)
-        #expect(config.cleanupTimeout == .max)
+        #expect(config.limits.setupTimeout == .max)
+        #expect(config.limits.cleanupTimeout == .max)
         #expect(config.grace == .max)
     }
 
@@ -149,8 +149,8 @@ import Testing
         var config = try Self.with { _ in }
         let names = config.environment().map { UserText(bytes: $0.variableName) }
         #expect(names.contains("PATH") && names.contains("HOME"))
-        config.environmentSet = ["PATH=/nowhere", "MAPE_TEST_NEW=a=b", "MAPE_TEST_EMPTY="]
-        config.environmentUnset = ["HOME", "MAPE_TEST_NEVER_SET"]
+        config.zygote.environmentSet = ["PATH=/nowhere", "MAPE_TEST_NEW=a=b", "MAPE_TEST_EMPTY="]
+        config.zygote.environmentUnset = ["HOME", "MAPE_TEST_NEVER_SET"]
         let changed = config.environment()
         #expect(changed.filter { $0.isOf("PATH") } == ["PATH=/nowhere"])
         #expect(changed.contains("MAPE_TEST_NEW=a=b"))
@@ -161,7 +161,7 @@ import Testing
 
     @Test func aNameThatBeginsLikeAnotherIsLeftAlone() throws {
         var config = try Self.with { _ in }
-        config.environmentUnset = ["PAT", "PATHS"]
+        config.zygote.environmentUnset = ["PAT", "PATHS"]
         #expect(config.environment().contains { $0.isOf("PATH") })
     }
 }

@@ -39,7 +39,7 @@ import Testing
         while !(first.isDone && second.isDone && third.isDone) {
             try local.step(0)
             // As if items took long, so that a worker holds one at a time.
-            for job in [first, second, third] { job.itemTime = 1e9 }
+            for job in [first, second, third] { job.pace.itemTime = 1e9 }
             local.core.pump()
             for (i, job) in [first, second, third].enumerated() where job.isDone && !order.contains(i) {
                 order.append(i)
@@ -82,13 +82,13 @@ import Testing
         var config = JobConfig()
         config.chunk = 10
         let job = try local.submit(100, config)
-        let running = job.running
+        let running = job.tally.running
         #expect(running > 0)
         local.pool.core.with { $0.end(job, .cancelled(), now: mapb_clock()) }
-        #expect(job.ended == 100 - running && !job.isDone)
+        #expect(job.tally.ended == 100 - running && !job.isDone)
         try local.settle()
         #expect(job.isDone)
-        #expect(job.counts[Int(MAPE_ITEM_CANCELLED.rawValue)] == 100, "no range was begun before the cancel")
+        #expect(job.tally[MAPE_ITEM_CANCELLED] == 100, "no range was begun before the cancel")
     }
 
     @Test func aReleasedJobEndsUnheardAndIsForgotten() throws {
@@ -124,7 +124,7 @@ import Testing
                     seen.append(event.index)
                     if !Script.fails(event.index) { #expect(bytes(event.result) == Script.bytes(event.index)) }
                 }
-                #expect(job.undelivered + job.running <= 16)
+                #expect(job.delivery.undelivered + job.tally.running <= 16)
             }
         }
         #expect(seen == Array(0..<300))
@@ -163,9 +163,9 @@ import Testing
             let mayCancel = random.chance(20)
             let job = run.job
             var steps = 0
-            while !job.isDone || job.undelivered > 0 || (job.doneIsDue && !run.toldDone) {
+            while !job.isDone || job.delivery.undelivered > 0 || (job.doneIsDue && !run.toldDone) {
                 steps += 1
-                try #require(steps < 100_000, "nothing moves: \(job.ended) of \(total) ended")
+                try #require(steps < 100_000, "nothing moves: \(job.tally.ended) of \(total) ended")
                 switch Int.random(in: 0..<100, using: &random) {
                 case 0..<60: try local.step(Int.random(in: 0..<workers, using: &random))
                 case 60..<80: local.core.pump()
@@ -184,7 +184,7 @@ import Testing
                     local.pool.core.with { $0.end(job, .cancelled(), now: mapb_clock()) }
                 }
             }
-            #expect(job.ended == total && job.running == 0 && job.counts.wrappedSum() == total)
+            #expect(job.tally.ended == total && job.tally.running == 0 && job.tally.ofAllStates == total)
             if config.wants(MAPE_DELIVER_ITEMS) {
                 #expect(run.told.sorted() == Array(0..<total))
                 if config.ordered { #expect(run.told == Array(0..<total)) }

@@ -96,7 +96,7 @@ import Testing
         // An honest reply first: its results stay.
         try local.step(0)
         local.core.pump()
-        let honest = job.ended
+        let honest = job.tally.ended
         #expect(honest == 30)
         let process = local.processes[0]
         let live = process.region.live
@@ -112,7 +112,7 @@ import Testing
             Issue.record("the reply was believed")
             return
         }
-        #expect(job.ended == honest && job.running > 0)
+        #expect(job.tally.ended == honest && job.tally.running > 0)
         #expect(process.region.live == live)
         #expect(local.core.figures.workersKilled == 1)
         local.pool.core.with { $0.died(worker, .status(SIGKILL)) }
@@ -131,7 +131,7 @@ import Testing
         mapb_store(&local.processes[0].region.outbox.pointee.tail, tail)
         local.core.pump()
         #expect((local.worker(0).state == .dying) == (tail != 1))
-        #expect(job.ended == 0)
+        #expect(job.tally.ended == 0)
     }
 
     @Test func aWorkerThatIsCaughtMayNotChangeItsMind() throws {
@@ -145,7 +145,7 @@ import Testing
         local.core.pump()
         process.reply(ticket).pointee = good
         local.core.pump()
-        #expect(job.ended == 0)
+        #expect(job.tally.ended == 0)
         #expect(local.worker(0).state == .dying)
     }
 
@@ -202,7 +202,7 @@ import Testing
                     }
                 }
             }
-            #expect(job.isDone && job.ended == total && job.running == 0 && job.counts.wrappedSum() == total)
+            #expect(job.isDone && job.tally.ended == total && job.tally.running == 0 && job.tally.ofAllStates == total)
             // Every result can be read to its last byte.
             for i in 0..<total { _ = try bytes(#require(local.result(job, i))).reduce(0) { $0 &+ Int($1) } }
             local.pool.core.with { $0.release(job) }

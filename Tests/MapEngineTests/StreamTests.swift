@@ -14,13 +14,13 @@ import Testing
 
         init(capacity: UInt64, reserve: UInt64 = 16 << 20) throws {
             input = try InputMemory(reserve: reserve, workers: 1)
-            record = try input.take(UInt64(MemoryLayout<mapb_job>.size) + capacity * 16)
+            record = try input.take(JobRecord.bytes + capacity * 16)
             stream = Stream(input: input, record: record, capacity: capacity)
             usedBefore = input.used
         }
 
         func span(_ index: UInt64) -> mapb_span {
-            let offset = record.offset + UInt64(MemoryLayout<mapb_job>.size)
+            let offset = record.offset + JobRecord.bytes
             return input.at(offset, as: mapb_span.self)[Int(index & (stream.capacity - 1))]
         }
 

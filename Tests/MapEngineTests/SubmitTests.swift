@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct SubmitTests {
     static func record(_ local: LocalPool, _ job: Job) -> mapb_job {
-        local.core.input.at(job.record.offset, as: mapb_job.self).pointee
+        local.core.input.at(job.input.record.offset, as: mapb_job.self).pointee
     }
 
     /// Submits without giving anything to workers.
@@ -56,9 +56,9 @@ import Testing
             let items = Items.strided($0.baseAddress, count: 10, stride: UInt64(size), size: UInt64(size))
             let job = try local.make(JobConfig(), try local.pool.prepare(items))
             var ready: [UInt64] = []
-            repeat { ready.append(job.ready) } while local.pool.fill(job)
+            repeat { ready.append(job.unstarted.ready) } while local.pool.fill(job)
             #expect(ready == [4, 8])
-            #expect(job.ready == 10)
+            #expect(job.unstarted.ready == 10)
             let record = Self.record(local, job)
             for i in 0..<10 { #expect(local.core.input.base[Int(record.base) + i * size] == UInt8(i)) }
         }
@@ -73,8 +73,8 @@ import Testing
             let job = try local.make(JobConfig(), try local.pool.prepare(items))
             local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock()) }
             #expect(!local.pool.fill(job))
-            #expect(job.ready == 1)
-            #expect(job.counts[Int(MAPE_ITEM_CANCELLED.rawValue)] + job.running == 3)
+            #expect(job.unstarted.ready == 1)
+            #expect(job.tally[MAPE_ITEM_CANCELLED] + job.tally.running == 3)
         }
     }
 
@@ -123,7 +123,7 @@ import Testing
         let record = Self.record(local, job)
         #expect(record.base == buffer.block.offset + 64 && record.stride == 100 && record.size == 50)
         #expect(local.core.input.used - before < 200)
-        #expect(job.buffers.count == 1 && job.buffers[0] === buffer)
+        #expect(job.input.buffers.count == 1 && job.input.buffers[0] === buffer)
     }
 
     @Test(arguments: [(0, 4097), (1, 4096), (4095, 2), (4096, 1)])

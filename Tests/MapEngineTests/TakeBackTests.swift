@@ -31,15 +31,15 @@ import Testing
             guard index == 3 else { return }
             slow = local.processes.firstIndex { $0.task.pointee.mode == MAPB_MODE_ITEM.rawValue }
             Self.takeBack(local.pool)
-            #expect(job.running == 10, "given out anew at once")
+            #expect(job.tally.running == 10, "given out anew at once")
             for slot in 0..<2 where slot != slow {
                 while local.processes[slot].hasRequests { local.processes[slot].answer() }
             }
             local.core.pump()
-            #expect(job.ended == 6 && job.running == 4)
+            #expect(job.tally.ended == 6 && job.tally.running == 4)
         }
         try local.settle()
-        #expect(job.isDone && job.ended == 10)
+        #expect(job.isDone && job.tally.ended == 10)
         #expect(ranBeside == Array(4..<10))
         for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
     }
@@ -87,7 +87,7 @@ import Testing
         _ = local.processes[first].work()
         #expect(slow == first && UInt32(truncatingIfNeeded: local.processes[first].region.outbox.pointee.current) == 5)
         try local.lose(first)
-        #expect(job.crashes.isEmpty && job.ended == 4, "the four that it had ended are kept")
+        #expect(job.lost.crashes.isEmpty && job.tally.ended == 4, "the four that it had ended are kept")
         try local.settle()
         #expect(job.isDone)
         for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
@@ -135,16 +135,16 @@ import Testing
             var steps = 0
             while !job.isDone {
                 steps += 1
-                try #require(steps < 50_000, "nothing moves: \(job.ended) of \(total) ended")
+                try #require(steps < 50_000, "nothing moves: \(job.tally.ended) of \(total) ended")
                 switch Int.random(in: 0..<10, using: &random) {
                 case 0..<6: try local.step(Int.random(in: 0..<3, using: &random))
                 case 6: Self.takeBack(local.pool)
                 default: local.core.pump()
                 }
-                #expect(job.waiting + job.running + job.ended == total)
+                #expect(job.waiting + job.tally.running + job.tally.ended == total)
             }
             for i in 0..<total { local.expectDone(job, i) }
-            #expect(job.counts.wrappedSum() == total)
+            #expect(job.tally.ofAllStates == total)
             local.pool.core.with { $0.release(job) }
         }
         #expect(takes > 0)

@@ -19,7 +19,7 @@ import Testing
             config.priority = priority
             let its = try Function.make(
                 describe(run: emptyRun), id: function, input: input, isFork: true, snapshot: true)
-            let record = try input.take(UInt64(MemoryLayout<mapb_job>.size), zeroed: true)
+            let record = try input.take(JobRecord.bytes, zeroed: true)
             return Job(
                 function: its, config: config, sequence: sequence, total: items, record: record, globals: nil, now: 0)
         }

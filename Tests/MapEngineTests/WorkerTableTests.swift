@@ -64,9 +64,9 @@ import Testing
             let input = try pool.prepare(.strided(nil, count: 5, stride: 0, size: 0))
             return try pool.submit(late.id, JobConfig(), input, handle: 0x100000 + UInt(core.jobs.all.count) << 4)
         }
-        #expect(waiting.allSatisfy { $0.running == 0 && $0.isParked })
+        #expect(waiting.allSatisfy { $0.running == 0 && $0.places.isParked })
         let job = try local.submit(20)
-        #expect(job.running > 0)
+        #expect(job.tally.running > 0)
         pool.core.with { $0.release(waiting[1]) }
         #expect(waiting[1].isDone && !waiting[1].isQueuedForWork)
         try local.settle()

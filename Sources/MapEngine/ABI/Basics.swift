@@ -3,7 +3,7 @@
 import CMapBridge
 
 @_noLocks @implementation @_cdecl("mape_version")
-public func mape_version() -> UInt32 { engineVersion }
+public func mape_version() -> UInt32 { UInt32(MAPB_VERSION) }
 
 @implementation @_cdecl("mape_status_string")
 public func mape_status_string(_ status: Int32) -> UnsafePointer<CChar>! {
@@ -17,7 +17,7 @@ public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<
     if room > 0, let buffer = unsafe buffer { unsafe buffer.pointee = 0 }
     if notHost() != nil { return 0 }
     var text = Handles.shared.getMessage()
-    if let pool = unsafe pool, let its = Handles.shared.pool(of: UInt(bitPattern: pool), .pool) {
+    if let pool = unsafe pool, let its = poolOf(UInt(bitPattern: pool), .pool) {
         text = its.core.with { $0.life.lastMessage }
     }
     let whole = CText(text)

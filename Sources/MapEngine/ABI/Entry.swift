@@ -48,7 +48,7 @@ func enter(
         return MAPE_E_ARGUMENT.rawValue
     }
     let number = UInt(bitPattern: handle)
-    guard let pool = Handles.shared.pool(of: number, kind) else {
+    guard let pool = poolOf(number, kind) else {
         Handles.shared.setMessage("\(name) is no live handle of a \(kind.name): it was released, or never was one")
         return MAPE_E_HANDLE.rawValue
     }
@@ -105,6 +105,6 @@ func checkSize<T: BitwiseCopyable>(_ pointer: UnsafeMutablePointer<T>?, _ name: 
     -> UnsafeMutablePointer<T>
 {
     guard let pointer = unsafe pointer else { throw .null(name) }
-    _ = try unsafe checked(UnsafePointer(pointer), name) { _ in 0 }
+    _ = try unsafe checked(UnsafePointer(pointer), name)
     return unsafe pointer
 }

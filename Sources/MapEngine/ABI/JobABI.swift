@@ -44,7 +44,7 @@ func submit(
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         var settings = unsafe mape_job_config()
         if let config = unsafe config {
-            unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
+            unsafe settings = try unsafe checked(config, "config")
         }
         let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
         let check = { () throws(MapError) -> Function in
@@ -96,7 +96,7 @@ public func mape_map(
     _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
     unsafe submit(pool, function, config, out_job) { (pool, _) throws(MapError) in
-        let items = try unsafe checked(items, "items") { unsafe $0.struct_size }
+        let items = try unsafe checked(items, "items")
         guard unsafe items.count <= UInt64(Int64.max) else {
             throw MapError(MAPE_E_OVERFLOW, "items.count is more than memory can hold")
         }
@@ -200,8 +200,8 @@ public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsaf
             guard !job.drops else {
                 throw MapError(MAPE_E_STATE, "job drops its results: take them from its ITEM events")
             }
-            guard index < job.total else {
-                throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
+            guard index < job.tally.total else {
+                throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.tally.total) items")
             }
             if !job.isDone { core.pump() }
             guard let segment = job.segment(holding: index) else { return false }
@@ -224,8 +224,8 @@ public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsafe
             throw MapError(
                 MAPE_E_STATE, "job drops its results: crashes are told by LOG events, and in the item's message")
         }
-        guard index < job.total else {
-            throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.total) items")
+        guard index < job.tally.total else {
+            throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.tally.total) items")
         }
         if !job.isDone { core.pump() }
         guard let segment = job.segment(holding: index) else {

@@ -129,7 +129,7 @@ extension NativeFunction {
         try unsafe checkArray(columns, UInt64(wanted), "columns")
         var all = unsafe [mape_column]()
         for k in 0..<wanted {
-            try unsafe all.append(checked(columns + k, "columns[\(k)]") { unsafe $0.struct_size })
+            try unsafe all.append(checked(columns + k, "columns[\(k)]"))
         }
         return unsafe all
     }

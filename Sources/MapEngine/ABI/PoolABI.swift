@@ -14,7 +14,7 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
         unsafe out.pointee = nil
         var settings = unsafe mape_pool_config()
         if let config = unsafe config {
-            unsafe settings = try unsafe checked(config, "config", earlier: poolConfigSizes) { unsafe $0.struct_size }
+            unsafe settings = try unsafe checked(config, "config")
         }
         let pool = try unsafe Pool(try PoolConfig(settings))
         let handle = Handles.shared.add(.pool, pool)
@@ -91,7 +91,7 @@ public func mape_register(
         guard let out = unsafe out_function else { throw .null("out_function") }
         // Without typed functions, as in 0.1, it ended before `prototype`.
         let older = unsafe MemoryLayout<mape_function>.offset(of: \.prototype)!
-        let description = try unsafe checked(function, "function", earlier: [older]) { unsafe $0.struct_size }
+        let description = try unsafe checked(function, "function")
         unsafe out.pointee = try unsafe pool.register(description)
         return MAPE_OK.rawValue
     }

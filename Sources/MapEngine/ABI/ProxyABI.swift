@@ -13,7 +13,7 @@ public func mape_proxy(
         guard let out = unsafe out_proxy else { throw .null("out_proxy") }
         var settings = unsafe mape_job_config()
         if let config = unsafe config {
-            unsafe settings = try unsafe checked(config, "config") { unsafe $0.struct_size }
+            unsafe settings = try unsafe checked(config, "config")
         }
         var jobConfig = try unsafe JobConfig(settings, isStream: false)
         unsafe jobConfig.onItem = nil

@@ -69,8 +69,8 @@ extension Core {
         _ worker: Worker, _ job: Job, _ size: UInt64, _ isParallel: Bool, draining: Bool, now: Int64
     ) -> Bool {
         var most = min(size, job.room(draining: draining))
-        if config.itemsPerWorker > 0 {
-            most = min(most, max(1, config.itemsPerWorker - min(config.itemsPerWorker, worker.itemsGiven)))
+        if config.limits.itemsPerWorker > 0 {
+            most = min(most, max(1, config.limits.itemsPerWorker - min(config.limits.itemsPerWorker, worker.itemsGiven)))
         }
         guard let range = job.take(most) else { return false }
         worker.itemsGiven += range.count
@@ -82,8 +82,8 @@ extension Core {
     /// How many ranges a worker may hold: enough for Policy.queueTime, fewer when there is little left, so that workers finish
     /// together.
     private func depth(_ job: Job, _ size: UInt64, workers: Int) -> Int {
-        guard job.itemTime > 0 else { return 1 }
-        let time = max(1, job.itemTime * Double(size))
+        guard job.pace.itemTime > 0 else { return 1 }
+        let time = max(1, job.pace.itemTime * Double(size))
         if time > Policy.longRange { return 1 }
         // With less than a range for each worker left, what one holds waiting another could do now.
         if time > Double(Policy.queueTime) && job.waiting <= size * UInt64(workers) { return 1 }
@@ -94,10 +94,10 @@ extension Core {
     /// worth a message (Policy.shortRange). A job with a chunk gets as many whole ranges of that size in one request, and one until its time is known.
     private func rangeSize(_ job: Job, workers: Int) -> UInt64 {
         let chunk = min(job.config.chunk, Policy.largestRange)
-        guard job.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }
+        guard job.pace.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }
         let workers = min(workers, table.slowStart.limit)
         func items(in time: Int64) -> UInt64 {
-            UInt64(max(1, min(Double(Policy.largestRange), Double(time) / job.itemTime)))
+            UInt64(max(1, min(Double(Policy.largestRange), Double(time) / job.pace.itemTime)))
         }
         let size = max(fairShare(job, workers, items(in: Policy.rangeTime)), items(in: Policy.shortRange))
         return chunk > 0 ? max(1, size / chunk) * chunk : size
@@ -134,7 +134,7 @@ extension Core {
         switch work {
         case .range(let job, let range):
             request.kind = MAPB_REQUEST_RANGE.rawValue
-            request.record = job.record.offset
+            request.record = job.input.record.offset
             request.first = range.first
             request.count = UInt32(range.count)
             step = job.rangeStep(range)

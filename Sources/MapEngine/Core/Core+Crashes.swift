@@ -67,13 +67,10 @@ extension Core {
     private func crashFile(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String)
         throws(MapError) -> (CrashFile, CrashBytes)
     {
-        let record = unsafe input.at(job.record.offset, as: mapb_job.self).pointee
+        let record = JobRecord(reading: input, at: job.input.record.offset)
         let function = unsafe input.at(job.function.record.offset, as: mapb_function.self).pointee
-        var span = mapb_span(offset: record.base &+ index &* record.stride, size: record.size)
-        if record.spans != 0 {
-            unsafe span = input.at(record.spans, as: mapb_span.self)[Int(index & record.span_mask)]
-        }
-        let sizes = span.size + function.data_size + (job.globals?.bytes ?? 0)
+        let span = record.item(index, in: input)
+        let sizes = span.count + function.data_size + (job.input.globals?.bytes ?? 0)
         guard sizes <= Policy.crashFileBytes else {
             throw MapError(
                 MAPE_E_OVERFLOW,
@@ -85,37 +82,37 @@ extension Core {
 
         var file = CrashFile()
         file.report = lines
-        file.functionName = job.function.name
-        file.folder = zygote.flatMap { Files.folder(of: $0.pid) } ?? ""
-        file.index = index
-        file.job = job.sequence
-        file.items = job.total
-        file.chunk = job.config.chunk
-        file.worker = UInt64(death.worker)
-        file.workerPid = UInt64(UInt32(bitPattern: death.pid))
-        file.hostPid = UInt64(UInt32(bitPattern: mapb_process_id()))
-        file.signal = UInt64(UInt32(bitPattern: death.signal))
-        file.state = UInt64(outcome.state.rawValue)
-        file.function = UInt64(function.id)
-        file.isRange = function.is_range != 0
-        file.hasSpans = record.spans != 0
-        file.stride = record.stride
-        file.memoryLimit = config.memoryLimit
-        file.inputOffset = span.offset & 4095
-        file.run = code(function.run)
-        file.setup = code(function.setup)
-        file.cleanup = code(function.cleanup)
-        file.hasData = function.data != 0
-        file.dataIsPointer = function.data_is_pointer != 0
-        file.modules = config.modules
-        file.environmentSet = config.environmentSet
-        file.environmentUnset = config.environmentUnset
-        let hasData = !file.dataIsPointer && function.data_size > 0
-        job.pinInput()
+        file.function.name = job.function.name
+        file.process.folder = zygote.flatMap { Files.folder(of: $0.pid) } ?? ""
+        file.item.index = index
+        file.item.job = job.sequence
+        file.item.items = job.tally.total
+        file.item.chunk = job.config.chunk
+        file.death.worker = UInt64(death.worker)
+        file.death.workerPid = UInt64(UInt32(bitPattern: death.pid))
+        file.death.hostPid = UInt64(UInt32(bitPattern: mapb_process_id()))
+        file.death.signal = UInt64(UInt32(bitPattern: death.signal))
+        file.item.state = UInt64(outcome.state.rawValue)
+        file.function.number = UInt64(function.id)
+        file.function.isRange = function.is_range != 0
+        file.item.hasSpans = record.spans != 0
+        file.item.stride = record.stride
+        file.process.memoryLimit = config.process.memoryLimit
+        file.item.offset = span.offset & 4095
+        file.function.run = code(function.run)
+        file.function.setup = code(function.setup)
+        file.function.cleanup = code(function.cleanup)
+        file.function.hasData = function.data != 0
+        file.function.dataIsPointer = function.data_is_pointer != 0
+        file.process.modules = config.zygote.modules
+        file.process.environmentSet = config.zygote.environmentSet
+        file.process.environmentUnset = config.zygote.environmentUnset
+        let hasData = !file.function.dataIsPointer && function.data_size > 0
+        job.input.pin()
         let bytes = CrashBytes(
-            job: job, block: job.stream?.hold(index), input: Extent(offset: span.offset, count: span.size),
+            job: job, block: job.stream?.hold(index), input: span,
             data: hasData ? Extent(offset: function.data, count: function.data_size) : nil,
-            globals: job.globals?.values ?? [])
+            globals: job.input.globals?.values ?? [])
         return (file, bytes)
     }
 }

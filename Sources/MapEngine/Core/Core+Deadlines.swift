@@ -7,9 +7,9 @@ extension Worker {
     func limit(_ config: PoolConfig) -> Int64 {
         guard state != .dying, let head = given.first else { return .max }
         switch head.work {
-        case .range(let job, _): return job.ending != nil ? config.grace : job.config.itemTimeout
-        case .setup, .module: return config.setupTimeout
-        case .cleanup, .exit: return config.cleanupTimeout
+        case .range(let job, _): return job.ending != nil ? config.limits.grace : job.config.itemTimeout
+        case .setup, .module: return config.limits.setupTimeout
+        case .cleanup, .exit: return config.limits.cleanupTimeout
         }
     }
 }
@@ -17,7 +17,7 @@ extension Worker {
 extension Core {
     /// Acts on every limit that has passed.
     func checkTimes(_ now: Int64) {
-        if now >= loadDeadline { zygoteDied("took more than \(config.setupTimeout / 1_000_000) ms") }
+        if now >= loadDeadline { zygoteDied("took more than \(config.limits.setupTimeout / 1_000_000) ms") }
         for slot in table.busy where table[slot].isAlive { checkTime(table[slot], now) }
         while let job = clock.jobs.popDue(now) { checkTime(job, now) }
         refill(now)
@@ -29,10 +29,10 @@ extension Core {
             let text = "the job ran longer than its timeout of \(job.config.jobTimeout / 1_000_000) ms"
             end(job, Outcome(MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_JOB_TIMEOUT, text), now: now)
         }
-        if job.config.wants(MAPE_DELIVER_PROGRESS) && now - job.lastProgress >= job.config.progressInterval {
+        if job.config.wants(MAPE_DELIVER_PROGRESS) && now - job.delivery.lastProgress >= job.config.progressInterval {
             let fraction = job.progress(now: now, partial: partial(of: job)).fraction
-            if fraction != job.lastFraction {
-                job.progressDue = true
+            if fraction != job.delivery.lastFraction {
+                job.delivery.progressIsDue = true
             }
         }
         touch(job)
@@ -41,10 +41,10 @@ extension Core {
     /// Sees to it that a job is looked at when its time is over, and, while its items run, in its interval of progress.
     func watchTimes(of job: Job) {
         var time = job.ending == nil ? job.deadline : .max
-        if job.config.wants(MAPE_DELIVER_PROGRESS) && job.running > 0 {
+        if job.config.wants(MAPE_DELIVER_PROGRESS) && job.tally.running > 0 {
             time = min(time, later(mapb_clock(), by: job.config.progressInterval))
         }
-        guard time < job.clockTime else { return }
+        guard time < job.places.clockTime else { return }
         clock.jobs.set(job, by: time)
         engineMustWake(by: time)
     }
@@ -62,7 +62,7 @@ extension Core {
         var since = worker.seenSince
         var verdict = Verdict.timeout
         if case .range(let job, _) = head.work, job.ending != nil {
-            since = job.endingSince
+            since = job.life.endingSince
             verdict = .cancel
         }
         if now - since >= limit {
@@ -93,7 +93,7 @@ extension Core {
     /// What running items have told of themselves, in items.
     func partial(of job: Job) -> Double {
         var sum = 0.0
-        if job.running == 0 { return 0 }
+        if job.tally.running == 0 { return 0 }
         for slot in table.busy {
             let worker = table[slot]
             guard let region = worker.region, let head = worker.given.first,

@@ -37,7 +37,7 @@ extension Core {
             takeMessages(worker)
         }
         now = mapb_clock()
-        worker.death = Death(worker, loss)
+        worker.death = Death(worker: worker.slot, pid: worker.pid, loss, output: worker.region)
         defer { worker.death = nil }
         closePipes(worker)
         let expected: Bool
@@ -174,22 +174,20 @@ extension Core {
         }
         let again = ItemRange(first: item, count: 1, searched: true)
         if manner == .lostWithZygote {
-            let times = (job.suspicions[item] ?? 0) + 1
-            job.suspicions[item] = times
+            let times = job.lost.countWithZygote(item)
             if times < Policy.suspicion {
                 putBack(again, job, now)
                 return
             }
         }
-        let times = (job.crashes[item] ?? 0) + 1
-        job.crashes[item] = times
+        let times = job.lost.countCrash(item)
         if times < job.config.attempts && manner != .lostWithZygote { putBack(again, job, now) } else { end(outcome) }
     }
 
     /// How a worker ended that was loading or in a setup, and whether that took too long.
     private func manner(_ verdict: Verdict?, _ loss: Loss, _ death: Death?) -> (isTimeout: Bool, how: String) {
         if case .timeout = verdict {
-            return (true, "ran longer than the setup timeout of \(config.setupTimeout / 1_000_000) ms")
+            return (true, "ran longer than the setup timeout of \(config.limits.setupTimeout / 1_000_000) ms")
         }
         return (false, death?.report.map { "was ended by \($0.summary)" } ?? loss.text)
     }
@@ -203,7 +201,7 @@ extension Core {
             return
         }
         let deaths = function.countSetupDeath()
-        if deaths >= config.restarts || isTimeout {
+        if deaths >= config.limits.restarts || isTimeout {
             giveUp(
                 function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
                 "setup of \"\(function.name)\": its worker \(what)"

@@ -19,8 +19,8 @@ final class Telling {
 
 extension Core {
     func queueForDelivery(_ job: Job) {
-        if job.isDone && job.ownsItself && !job.isReleased && !job.config.wants(MAPE_DELIVER_DONE)
-            && job.undelivered == 0
+        if job.isDone && job.owner.isItself && !job.isReleased && !job.config.wants(MAPE_DELIVER_DONE)
+            && job.delivery.undelivered == 0
         {
             release(job)
             return
@@ -35,24 +35,24 @@ extension Core {
     func nextReady(_ limit: UInt64) -> Ready? {
         if let message = events.takeMessage() { return .message(message) }
         while let job = events.firstJob {
-            if job.progressDue {
-                job.progressDue = false
+            if job.delivery.progressIsDue {
+                job.delivery.progressIsDue = false
                 if job.config.wants(MAPE_DELIVER_PROGRESS) && !job.isDone {
                     let now = mapb_clock()
                     let progress = job.progress(now: now, partial: partial(of: job))
-                    job.lastProgress = now
-                    job.lastFraction = progress.fraction
+                    job.delivery.lastProgress = now
+                    job.delivery.lastFraction = progress.fraction
                     events.rotate()
                     return .progress(job, progress)
                 }
             }
-            if let place = job.deliverable.first, let segment = job.segments[place] {
-                let count = min(limit, segment.count - job.deliverOffset)
+            if let place = job.delivery.places.first, let segment = job.results[place] {
+                let count = min(limit, segment.count - job.delivery.offset)
                 return .items(
-                    job, segment, place: place, offset: job.deliverOffset, count: count, crashes: job.crashes)
+                    job, segment, place: place, offset: job.delivery.offset, count: count, crashes: job.lost.crashes)
             }
             if job.doneIsDue {
-                job.doneDelivered = true
+                job.delivery.toldDone = true
                 events.rotate()
                 return .done(job, job.progress(now: mapb_clock(), partial: 0))
             }
@@ -64,11 +64,7 @@ extension Core {
     /// The first `count` items that were ready have been told.
     private func told(_ job: Job, place: Int, _ count: UInt64, keepHeld: Bool) {
         if job.isReleased { return }
-        job.undelivered -= count
-        job.deliverOffset += count
-        if let segment = job.segments[place], job.deliverOffset == segment.count {
-            _ = job.deliverable.popFirst()
-            job.deliverOffset = 0
+        if let segment = job.results[place], job.delivery.delivered(count, of: segment.count) {
             if job.drops {
                 if keepHeld {
                     events.held = HeldSegment(job: job, place: place, dropsAfter: true)
@@ -90,7 +86,7 @@ extension Core {
         guard let held = events.held else { return }
         events.held = nil
         if let orphan = held.orphan {
-            held.job.discard(orphan)
+            orphan.store.free()
         } else if held.dropsAfter && !held.job.isReleased {
             held.job.drop(held.place)
         }
@@ -101,7 +97,7 @@ extension Core {
         switch telling.ready {
         case .message, .progress: return 1
         case .done(let job, _):
-            if job.ownsItself && !job.isReleased { release(job) }
+            if job.owner.isItself && !job.isReleased { release(job) }
             return 1
         case .items(let job, _, let place, _, _, _):
             told(job, place: place, count, keepHeld: false)
@@ -119,14 +115,14 @@ extension Core {
         switch ready {
         case .message(let message):
             events.heldMessage = message
-            unsafe fillEvent(&event, message, config.context)
+            unsafe fillEvent(&event, message, config.callbacks.context)
         case .progress(let job, let progress):
             unsafe fillEvent(&event, job, MAPE_EVENT_PROGRESS)
             unsafe event.progress = progress
         case .done(let job, let progress):
             unsafe fillEvent(&event, job, MAPE_EVENT_DONE)
             unsafe event.progress = progress
-            if job.ownsItself { release(job) }
+            if job.owner.isItself { release(job) }
         case .items(let job, let segment, let place, let offset, _, _):
             unsafe fillEvent(&event, job, MAPE_EVENT_ITEM)
             unsafe segment.read(offset, into: &event.result)

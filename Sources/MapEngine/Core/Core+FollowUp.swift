@@ -76,13 +76,12 @@ extension Core {
     }
 
     private func follow(_ job: Job) {
-        figures.items += job.ended - job.countedItems
-        job.countedItems = job.ended
+        figures.items += job.tally.report()
         if !job.isDone {
             watchTimes(of: job)
             queueForWork(job)
-        } else if job.doneAt == 0 {
-            job.doneAt = mapb_clock()
+        } else if job.life.doneAt == 0 {
+            job.life.doneAt = mapb_clock()
             jobs.done(job)
             clock.jobs.remove(job)
             work.remove(job)

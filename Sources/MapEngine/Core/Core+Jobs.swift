@@ -51,30 +51,30 @@ extension Core {
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying
-            job.ready = input.ready
-            job.pinInput()
+            job.unstarted.ready = input.ready
+            job.input.pin()
         }
         jobs.add(job, handle: submission.handle)
         touch(job)
         return job
     }
 
-    private func write(_ record: mapb_job, of function: Function, to block: Block) {
+    private func write(_ record: JobRecord, of function: Function, to block: Block) {
         var record = record
         record.function = function.id
         record.globals = globals?.block.offset ?? 0
-        unsafe input.at(block.offset, as: mapb_job.self).pointee = record
+        record.write(to: input, at: block.offset)
     }
 
     private func makeStream(_ function: Function, window: UInt64) throws(MapError) -> (Block, Stream) {
         // Twice the window: one slow item does not stop the others at once.
         var capacity: UInt64 = 2
         while capacity < window * 2 { capacity *= 2 }
-        let head = UInt64(MemoryLayout<mapb_job>.size)
-        let block = try input.take(head + capacity * UInt64(MemoryLayout<mapb_span>.stride))
-        var record = mapb_job()
+        let head = JobRecord.bytes
+        let block = try input.take(head + capacity * SpanTable.line)
+        var record = JobRecord()
         record.spans = block.offset + head
-        record.span_mask = capacity - 1
+        record.spanMask = capacity - 1
         write(record, of: function, to: block)
         return (block, Stream(input: input, record: block, capacity: capacity))
     }
@@ -86,11 +86,14 @@ extension Core {
     }
 
     /// More of a job's input is in place, up to item `end`. True while there is more to copy.
-    func filled(_ job: Job, to end: UInt64) -> Bool {
+    func filled(_ job: Job, _ copying: Copying) -> Bool {
         if !job.isEnded {
-            job.ready = end
+            job.unstarted.ready = copying.copied
             touch(job)
-            if end < job.total { return true }
+            if !copying.isOver {
+                job.copying = copying
+                return true
+            }
         }
         job.copying = nil
         unpin(job)
@@ -100,23 +103,22 @@ extension Core {
     /// Ends a job: what has not begun ends now, what runs is told, and killed after the grace.
     func end(_ job: Job, _ outcome: Outcome, now: Int64) {
         guard !job.isDone, job.ending == nil else { return }
-        job.ending = outcome
+        job.willEnd(outcome, now: now)
         jobs.ends()
-        job.endingSince = now
         job.stream?.finish()
-        unsafe mapb_store32(&input.at(job.record.offset, as: mapb_job.self).pointee.cancel, 1)
+        JobRecord.cancel(input, at: job.input.record.offset)
         job.endWaiting(outcome, now: now)
         work.remove(job)
         touch(job)
-        if job.running > 0 { engineMustWake(by: later(now, by: config.grace / 4)) }
+        if job.tally.running > 0 { engineMustWake(by: later(now, by: config.limits.grace / 4)) }
     }
 
     func release(_ job: Job) {
-        job.isReleased = true
+        job.owner.hasReleased = true
         unsafe mapb_store32(fixed.releases.first, mapb_peek32(fixed.releases.first) &+ 1)
         end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_clock())
         events.dequeue(job)
-        job.isQueuedForDelivery = false
+        job.delivery.isQueued = false
         dropResults(job)
         touch(job)
         scheduleTrim(mapb_clock())
@@ -125,9 +127,8 @@ extension Core {
     /// The results of a released job, but for what a running callback looks at.
     private func dropResults(_ job: Job) {
         if let held = events.held, held.job === job,
-            let segment = job.segments.indices.contains(held.place) ? job.segments[held.place] : nil
+            let segment = job.results.takeOut(held.place)
         {
-            job.segments[held.place] = nil
             events.held!.orphan = segment
         }
         job.dropAll()
@@ -135,14 +136,14 @@ extension Core {
 
     /// Once every item has ended, its input is not needed; but by a thread that is still copying it.
     func freeInput(_ job: Job) {
-        guard job.mayFreeInput() else { return }
+        guard job.input.mayFree() else { return }
         job.stream?.close()
-        input.give(job.record)
-        for buffer in job.buffers { letGo(buffer) }
+        input.give(job.input.record)
+        for buffer in job.input.buffers { letGo(buffer) }
     }
 
     /// A thread that has pinned a job's input has done with it.
-    func unpin(_ job: Job) { if job.unpinInput() { freeInput(job) } }
+    func unpin(_ job: Job) { if job.input.unpin() { freeInput(job) } }
 
     func letGo(_ buffer: Buffer) {
         if buffer.release() { input.give(buffer.block) }

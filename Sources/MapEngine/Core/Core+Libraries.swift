@@ -6,7 +6,7 @@ extension Core {
     /// Has the zygote load a function's libraries, so that workers share their pages.
     func preload(_ function: Function, in zygote: Zygote) {
         for library in function.libraries where library.standing == .shared {
-            if zygote.load(library) { engineMustWake(by: later(mapb_clock(), by: config.setupTimeout)) }
+            if zygote.load(library) { engineMustWake(by: later(mapb_clock(), by: config.limits.setupTimeout)) }
         }
     }
 
@@ -57,14 +57,14 @@ extension Core {
     /// When the zygote has to be through with the library it loads.
     var loadDeadline: Int64 {
         guard let zygote, !zygote.loading.isEmpty else { return .max }
-        return later(zygote.loadingSince, by: config.setupTimeout)
+        return later(zygote.loadingSince, by: config.limits.setupTimeout)
     }
 
     /// A worker has died while it loaded one of a function's libraries: that costs all functions in it, and no others.
     func lostInLoad(_ library: Library, _ isTimeout: Bool, _ how: String, _ now: Int64) {
         let its = functions.filter { $0.placed.contains { $0 === library } }
         let deaths = library.countDeath(its.reduce(0) { $0 + $1.itemsEnded })
-        guard isTimeout || deaths >= config.restarts else { return }
+        guard isTimeout || deaths >= config.limits.restarts else { return }
         let why = whyGivenUp(library, isTimeout, how)
         for function in its {
             giveUp(function, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue, UserText(why), now)
@@ -74,7 +74,7 @@ extension Core {
     /// The same for a module. Workers go on without it, as without one that cannot be found.
     func lostInModule(_ module: Library, _ isTimeout: Bool, _ how: String) {
         let deaths = module.countDeath(figures.items)
-        guard !module.isGivenUp, isTimeout || deaths >= config.restarts else { return }
+        guard !module.isGivenUp, isTimeout || deaths >= config.limits.restarts else { return }
         module.isGivenUp = true
         registry.moduleFailure = whyGivenUp(module, isTimeout, how)
         log(MAPE_LOG_ERROR, registry.moduleFailure!)

@@ -136,8 +136,8 @@ extension Core {
         }
         worker.items += done
         job.function.itemsEnded += done
-        if reply.flags & MAPB_REPLY_GROWN.rawValue != 0 && config.memoryGrowth > 0 { worker.hasGrown = true }
-        job.measure(nanoseconds: reply.detail, items: done)
+        if reply.flags & MAPB_REPLY_GROWN.rawValue != 0 && config.limits.memoryGrowth > 0 { worker.hasGrown = true }
+        job.pace.measure(nanoseconds: reply.detail, items: done)
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)
         if rest.count > 0 && reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0 {
             let outcome = Outcome(
@@ -165,14 +165,14 @@ extension Core {
             region.give(used)
             return nil
         }
-        var segment = Segment(first: range.first, count: done, region: region, used: kept ?? used)
+        let store = ResultStore.shared(region, kept ?? used)
         if reply.flags & MAPB_REPLY_TABLE.rawValue == 0 {
             let (bytes, over) = reply.size.multipliedReportingOverflow(by: done)
             guard !over, bytes == 0 || used.contains(reply.base, bytes) else {
                 return "its results lie outside its memory"
             }
-            segment.base = bytes == 0 ? 0 : reply.base
-            segment.size = reply.size
+            let segment = Segment(
+                first: range.first, count: done, store: store, base: bytes == 0 ? 0 : reply.base, size: reply.size)
             job.end(segment, ok: done, failed: 0, now: now)
             return nil
         }
@@ -199,9 +199,9 @@ extension Core {
             default: return "a line of its table has no known kind"
             }
         }
-        segment.table = table
         let failed = UInt64(table.failures.count)
-        job.end(segment, ok: done - failed, failed: failed, now: now)
+        job.end(
+            Segment(first: range.first, count: done, store: store, table: table), ok: done - failed, failed: failed, now: now)
         return nil
     }
 

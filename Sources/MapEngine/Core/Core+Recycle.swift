@@ -9,7 +9,7 @@ extension Core {
         guard life.stage == .running || (life.stage == .closing && (jobs.toRun > 0)), failure == nil else { return }
         // The brake holds: those that are starting decide whether the pool goes on.
         if table.empty.isEmpty { return }
-        let isBraked = brake.failedStarts >= config.restarts && table.ready.isEmpty
+        let isBraked = brake.failedStarts >= config.limits.restarts && table.ready.isEmpty
         if isBraked && workers.contains(where: { $0.state == .starting }) { return }
         for slot in table.empty {
             let worker = table[slot]

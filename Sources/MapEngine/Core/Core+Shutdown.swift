@@ -72,7 +72,7 @@ extension Core {
     func releaseAll() -> [UInt] {
         var handles: [UInt] = []
         for job in jobs.all {
-            if !job.ownsItself { handles.append(job.handle) }
+            if !job.owner.isItself { handles.append(job.handle) }
             release(job)
         }
         for buffer in registry.buffers.removeAll() {

@@ -19,14 +19,14 @@ extension Core {
         hello.kind = MAPB_CONTROL_INIT.rawValue
         hello.size = input.size
         hello.workers = UInt32(workers.count)
-        hello.memory_limit = config.memoryLimit
-        hello.nice = config.nice
-        hello.oom = config.oomScore
-        hello.growth = config.memoryGrowth
+        hello.memory_limit = config.process.memoryLimit
+        hello.nice = config.process.nice
+        hello.oom = config.process.oomScore
+        hello.growth = config.limits.memoryGrowth
         hello.flags =
-            (config.pin ? MAPB_INIT_PIN.rawValue : 0)
+            (config.process.pin ? MAPB_INIT_PIN.rawValue : 0)
             | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
-            | (config.coreDumps ? 0 : MAPB_INIT_NO_CORES.rawValue)
+            | (config.process.coreDumps ? 0 : MAPB_INIT_NO_CORES.rawValue)
             | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
         born.send(hello, [input.file, fixed.engineBell.writing.number, fixed.waiterBell.writing.number])
         if let failure = born.failure { throw failure }
@@ -39,7 +39,7 @@ extension Core {
         touched.places = true
     }
 
-    var isSandboxed: Bool { config.sandbox != MAPE_SANDBOX_NONE }
+    var isSandboxed: Bool { config.process.sandbox != MAPE_SANDBOX_NONE }
 
     /// Says what the sandbox of this kernel cannot hold.
     private func tellOfSandbox() {
@@ -91,7 +91,7 @@ extension Core {
         }
         worker.state = .ready
         worker.failedStarts = 0
-        if brake.startWentWell() >= config.restarts { touched.places = true }
+        if brake.startWentWell() >= config.limits.restarts { touched.places = true }
         unpark(for: worker)
         touched.wakes = true
     }
@@ -103,7 +103,7 @@ extension Core {
         log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
         // One that is still starting may well be the one that goes on; if not, it comes here too.
         let others = workers.contains { $0 !== worker && ($0.state == .ready || $0.state == .starting) }
-        if failures >= config.restarts && !others {
+        if failures >= config.limits.restarts && !others {
             fail("workers could not be started \(failures) times in a row; last: \(why)")
             return
         }

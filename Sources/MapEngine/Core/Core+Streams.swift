@@ -18,15 +18,15 @@ extension Core {
     func place(
         _ job: Job, _ stream: Stream, _ scratch: PushScratch, _ count: Int, _ before: Int, _ failure: inout MapError?
     ) -> Int {
-        let held = job.total - job.ended + job.undelivered
+        let held = job.tally.total - job.tally.ended + job.delivery.undelivered
         guard held < job.config.window else { return 0 }
-        let most = Int(min(UInt64(count), job.config.window - held, stream.room(from: job.total)))
+        let most = Int(min(UInt64(count), job.config.window - held, stream.room(from: job.tally.total)))
         var taken = 0
         do throws(MapError) {
             while taken < most {
-                let packed = stream.placePacked(scratch, taken, most, at: job.total)
+                let packed = stream.placePacked(scratch, taken, most, at: job.tally.total)
                 taken += packed
-                job.total += UInt64(packed)
+                job.tally.total += UInt64(packed)
                 if taken == most { break }
                 let span = unsafe scratch.spans[taken]
                 guard unsafe span.data != nil || span.size == 0 else {
@@ -39,12 +39,12 @@ extension Core {
                 let size = unsafe UInt64(span.size)
                 try unsafe checkRange(span.data, size, "items[\(before + taken)].size (\(size))")
                 if let data = unsafe span.data, size > 0, let offset = unsafe input.offset(of: data) {
-                    if job.buffer(holding: offset, size) == nil {
-                        job.keep(try buffer(offset, size, "items[\(before + taken)].data"))
+                    if job.input.buffer(holding: offset, size) == nil {
+                        job.input.keep(try buffer(offset, size, "items[\(before + taken)].data"))
                     }
                 }
-                unsafe scratch.targets[taken] = try unsafe stream.place(job.total, span.data, size)
-                job.total += 1
+                unsafe scratch.targets[taken] = try unsafe stream.place(job.tally.total, span.data, size)
+                job.tally.total += 1
                 taken += 1
             }
         } catch {
@@ -56,7 +56,7 @@ extension Core {
     /// Items that have their places are there.
     func pushed(_ job: Job, _ count: Int) {
         guard !job.isEnded else { return }
-        job.ready += UInt64(count)
+        job.unstarted.ready += UInt64(count)
         touch(job)
     }
 }

@@ -28,7 +28,7 @@ extension Core {
             return job.isDone ? MAPE_OK.rawValue : nil
         default:
             let job = unsafe waitedFor(wait)
-            return job.isDone || job.isReleased || job.isGivenUp ? MAPE_OK.rawValue : nil
+            return job.isDone || job.isReleased || job.owner.hasGivenUp ? MAPE_OK.rawValue : nil
         }
     }
 

@@ -15,9 +15,9 @@ extension Core {
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
                 zygote.hasBegun = true
-                if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(engineVersion) {
+                if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(MAPB_VERSION) {
                     fail(
-                        "the zygote is of version \(message.size), the library of version \(engineVersion): install both from one build"
+                        "the zygote is of version \(message.size), the library of version \(MAPB_VERSION): install both from one build"
                     )
                 }
                 if message.pid > 1 && config.start == MAPE_START_EXEC { tellOfThreads(message.pid) }

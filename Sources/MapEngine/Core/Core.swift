@@ -43,10 +43,10 @@ final class Core {
     init(_ fixed: Fixtures) throws(MapError) {
         self.fixed = fixed
         let config = fixed.config
-        table = WorkerTable(count: config.workers, itemsPerWorker: config.itemsPerWorker)
+        table = WorkerTable(count: config.workers, itemsPerWorker: config.limits.itemsPerWorker)
         // Modules are loaded by each worker, whatever is known of their files.
         let modules = Libraries()
-        for path in config.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }
+        for path in config.zygote.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }
     }
 
     var config: PoolConfig { fixed.config }

@@ -15,9 +15,9 @@ struct CrashBytes {
         func bytes(_ extent: Extent) -> [UInt8] {
             unsafe Array(UnsafeBufferPointer(start: memory.base + Int(extent.offset), count: Int(extent.count)))
         }
-        if let data { file.data = bytes(data) }
-        file.input = input.count > 0 ? bytes(input) : []
-        file.globals = globals.map {
+        if let data { file.function.data = bytes(data) }
+        file.item.bytes = input.count > 0 ? bytes(input) : []
+        file.process.globals = globals.map {
             .init(name: $0.name, bytes: bytes(Extent(offset: $0.block.offset, count: $0.size)))
         }
     }

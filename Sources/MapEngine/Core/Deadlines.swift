@@ -9,8 +9,8 @@ struct Deadlines {
 
         func isBefore(_ other: Entry) -> Bool { time < other.time }
         var place: Int {
-            get { job.clockPlace }
-            nonmutating set { job.clockPlace = newValue }
+            get { job.places.clock }
+            nonmutating set { job.places.clock = newValue }
         }
     }
 
@@ -20,16 +20,16 @@ struct Deadlines {
 
     /// Looks at a job at `time` at the latest: an earlier time that was set stays.
     mutating func set(_ job: Job, by time: Int64) {
-        guard time < job.clockTime else { return }
+        guard time < job.places.clockTime else { return }
         remove(job)
-        job.clockTime = time
+        job.places.clockTime = time
         heap.insert(Entry(time: time, job: job))
     }
 
     mutating func remove(_ job: Job) {
-        guard job.clockPlace >= 0 else { return }
-        heap.remove(at: job.clockPlace)
-        job.clockTime = .max
+        guard job.places.clock >= 0 else { return }
+        heap.remove(at: job.places.clock)
+        job.places.clockTime = .max
     }
 
     /// The earliest time; Int64.max: there is none.
@@ -39,7 +39,7 @@ struct Deadlines {
     mutating func popDue(_ now: Int64) -> Job? {
         guard let entry = heap.first, entry.time <= now else { return nil }
         heap.remove(at: 0)
-        entry.job.clockTime = .max
+        entry.job.places.clockTime = .max
         return entry.job
     }
 }

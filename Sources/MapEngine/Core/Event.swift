@@ -25,6 +25,6 @@ func fillEvent(_ event: inout mape_event, _ message: PoolMessage, _ context: Uns
 
 func fillEvent(_ event: inout mape_event, _ job: Job, _ type: mape_event_type) {
     unsafe event.type = type.rawValue
-    unsafe event.job = unsafe OpaquePointer(bitPattern: job.ownsItself ? 0 : job.handle)
+    unsafe event.job = unsafe OpaquePointer(bitPattern: job.owner.isItself ? 0 : job.handle)
     unsafe event.context = unsafe job.config.context
 }

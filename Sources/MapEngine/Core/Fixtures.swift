@@ -32,7 +32,7 @@ final class Fixtures: Sendable {
         if let path = config.crashFolder { crashFolder = try CrashFolder(path) } else { crashFolder = nil }
         input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
         libraries = Libraries(
-            standing: config.start == MAPE_START_EXEC && config.sandbox == MAPE_SANDBOX_NONE ? .shared : .own)
+            standing: config.start == MAPE_START_EXEC && config.process.sandbox == MAPE_SANDBOX_NONE ? .shared : .own)
         engineBell = try Bell()
         waiterBell = try Bell()
         engineWake = try Descriptor(checking: mapb_notifier_open(), MAPB_NAME_NOTIFIER_OPEN)

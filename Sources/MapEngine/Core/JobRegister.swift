@@ -27,9 +27,9 @@ struct JobRegister {
     /// Takes a job in. From now on its items count.
     /// - handle: 0: the host has none, and the job releases itself.
     mutating func add(_ job: Job, handle: UInt) {
-        job.handle = handle
-        job.ownsItself = handle == 0
-        if job.ownsItself { own[ObjectIdentifier(job)] = job } else { byHandle[handle] = job }
+        job.owner.handle = handle
+        job.owner.isItself = handle == 0
+        if job.owner.isItself { own[ObjectIdentifier(job)] = job } else { byHandle[handle] = job }
         if job.isPrompt { prompt += 1 }
         unended += 1
         if job.ending == nil { toRun += 1 }
@@ -46,6 +46,6 @@ struct JobRegister {
     }
 
     mutating func remove(_ job: Job) {
-        if job.ownsItself { own[ObjectIdentifier(job)] = nil } else { byHandle[job.handle] = nil }
+        if job.owner.isItself { own[ObjectIdentifier(job)] = nil } else { byHandle[job.handle] = nil }
     }
 }

@@ -13,8 +13,8 @@ struct WorkQueue {
             priority != other.priority ? priority > other.priority : sequence < other.sequence
         }
         var place: Int {
-            get { job.workPlace }
-            nonmutating set { job.workPlace = newValue }
+            get { job.places.work }
+            nonmutating set { job.places.work = newValue }
         }
     }
 
@@ -57,7 +57,7 @@ struct WorkQueue {
     mutating func parkFirst() {
         guard !heap.isEmpty else { return }
         let job = heap.remove(at: 0).job
-        job.isParked = true
+        job.places.isParked = true
         parked[job.function.id, default: Parked()].jobs.append(job)
         parked[job.function.id]!.live += 1
         parkedCount += 1
@@ -67,8 +67,8 @@ struct WorkQueue {
     mutating func unpark(where canRun: (UInt32) -> Bool) {
         guard parkedCount > 0 else { return }
         for function in Array(parked.keys) where canRun(function) {
-            for job in parked.removeValue(forKey: function)!.jobs where job.isParked {
-                job.isParked = false
+            for job in parked.removeValue(forKey: function)!.jobs where job.places.isParked {
+                job.places.isParked = false
                 parkedCount -= 1
                 add(job)
             }
@@ -77,9 +77,9 @@ struct WorkQueue {
 
     /// Takes a job out, wherever it is.
     mutating func remove(_ job: Job) {
-        if job.workPlace >= 0 { heap.remove(at: job.workPlace) }
-        guard job.isParked else { return }
-        job.isParked = false
+        if job.places.work >= 0 { heap.remove(at: job.places.work) }
+        guard job.places.isParked else { return }
+        job.places.isParked = false
         parkedCount -= 1
         let function = job.function.id
         parked[function]!.live -= 1
@@ -87,7 +87,7 @@ struct WorkQueue {
         if live == 0 {
             parked[function] = nil
         } else if parked[function]!.jobs.count > 2 * live + 32 {
-            parked[function]!.jobs.removeAll { !$0.isParked }
+            parked[function]!.jobs.removeAll { !$0.places.isParked }
         }
     }
 }

@@ -57,14 +57,14 @@ final class Zygote {
         var process = mapb_spawned(pid: 0, watch: -1, how: 0, status: 0)
         var call: UnsafePointer<CChar>?
         if config.start == MAPE_START_FORK {
-            let changes = !config.environmentSet.isEmpty || !config.environmentUnset.isEmpty
+            let changes = !config.zygote.environmentSet.isEmpty || !config.zygote.environmentUnset.isEmpty
             let environment = changes ? CTextArray(variables) : nil
             let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process, &call)
             if why != 0 { throw unsafe .system(String(cString: call!), why) }
         } else {
             let path: UserText
-            if let named = config.zygotePath { path = named } else { path = try bundledZygote() }
-            let arguments = CTextArray(config.zygoteArguments ?? [path])
+            if let named = config.zygote.path { path = named } else { path = try bundledZygote() }
+            let arguments = CTextArray(config.zygote.arguments ?? [path])
             let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
             let why = unsafe path.withCString { path in
                 unsafe mapb_spawn_zygote(

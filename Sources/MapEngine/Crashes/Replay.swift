@@ -62,13 +62,13 @@ enum Replay {
     }
 
     private static func run(_ file: CrashFile, _ output: String?) throws(Stop) -> Exit {
-        say("replay of item \(file.index) of job \(file.job), function \"\(file.functionName)\"", to: 1)
+        say("replay of item \(file.item.index) of job \(file.item.job), function \"\(file.function.name)\"", to: 1)
         for line in file.report.split(separator: "\n") { say("    " + printable(line.utf8), to: 1) }
         try checkReach(file)
         prepareProcess(file)
         let stage: ReplayStage
         do { stage = try ReplayStage(file) } catch { throw Stop(exit: .cannotRun, text: error.message) }
-        for path in file.modules {
+        for path in file.process.modules {
             if let why = stage.load(path) { throw Stop(exit: .cannotRun, text: why) }
         }
         if let failure = stage.setUp() {
@@ -96,14 +96,14 @@ enum Replay {
 
     /// Says why a file cannot be run by anybody else than its host.
     private static func checkReach(_ file: CrashFile) throws(Stop) {
-        for (what, code) in [("the function", file.run), ("its setup", file.setup), ("its cleanup", file.cleanup)]
+        for (what, code) in [("the function", file.function.run), ("its setup", file.function.setup), ("its cleanup", file.function.cleanup)]
         where code.kind == .unreachable {
             throw Stop(exit: .cannotRun, text: "this item cannot be run again here: \(what) \(code.text)")
         }
-        if file.run.kind == .none {
+        if file.function.run.kind == .none {
             throw Stop(exit: .cannotRun, text: "this item cannot be run again: the file names no function")
         }
-        if file.dataIsPointer {
+        if file.function.dataIsPointer {
             throw Stop(
                 exit: .cannotRun,
                 text:
@@ -114,8 +114,8 @@ enum Replay {
 
     /// Makes this process what the worker was, as far as that can be done from inside.
     private static func prepareProcess(_ file: CrashFile) {
-        for name in file.environmentUnset { unsafe name.withCString { unsafe mapb_set_variable($0, nil) } }
-        for entry in file.environmentSet {
+        for name in file.process.environmentUnset { unsafe name.withCString { unsafe mapb_set_variable($0, nil) } }
+        for entry in file.process.environmentSet {
             let name = entry.variableName
             guard name.count < entry.bytes.count else { continue }
             unsafe UserText(bytes: name).withCString { name in
@@ -129,10 +129,10 @@ enum Replay {
                     to: 2)
             }
         }
-        if !file.folder.isEmpty, Files.enter(file.folder) != 0 {
-            say("note: the workers' folder \"\(printable(file.folder.bytes))\" cannot be entered", to: 2)
+        if !file.process.folder.isEmpty, Files.enter(file.process.folder) != 0 {
+            say("note: the workers' folder \"\(printable(file.process.folder.bytes))\" cannot be entered", to: 2)
         }
-        if file.memoryLimit > 0 { mapb_limit_memory(file.memoryLimit) }
+        if file.process.memoryLimit > 0 { mapb_limit_memory(file.process.memoryLimit) }
         // Calls of host functions are refused, as in a worker.
         mapb_become_worker()
     }

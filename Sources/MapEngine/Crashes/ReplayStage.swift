@@ -25,48 +25,48 @@ import CMapBridge
     private var ticket: UInt64 = 0
 
     init(_ file: CrashFile) throws(MapError) {
-        let sizes = file.globals.reduce(file.data.count + file.input.count) { $0 + $1.bytes.count + 4096 }
+        let sizes = file.process.globals.reduce(file.function.data.count + file.item.bytes.count) { $0 + $1.bytes.count + 4096 }
         input = try InputMemory(reserve: UInt64(sizes) + 16 << 20, workers: 1)
         region = try OutputRegion(reserve: Policy.outputReserve)
-        index = file.index
+        index = file.item.index
 
         var globals: Globals?
-        for global in file.globals {
+        for global in file.process.globals {
             let value = try unsafe Globals.Value(global.name, global.bytes, global.bytes.count, input: input)
             globals = try Globals.setting(value, in: globals, input)
         }
         self.globals = globals
 
         var record = mapb_function()
-        record.id = UInt32(file.function)
-        record.is_range = file.isRange ? 1 : 0
-        record.run = try ReplayStage.place(file.run, input)
-        record.setup = try ReplayStage.place(file.setup, input)
-        record.cleanup = try ReplayStage.place(file.cleanup, input)
-        if file.hasData && !file.data.isEmpty {
-            record.data = try ReplayStage.put(file.data, input).offset
-            record.data_size = UInt64(file.data.count)
+        record.id = UInt32(file.function.number)
+        record.is_range = file.function.isRange ? 1 : 0
+        record.run = try ReplayStage.place(file.function.run, input)
+        record.setup = try ReplayStage.place(file.function.setup, input)
+        record.cleanup = try ReplayStage.place(file.function.cleanup, input)
+        if file.function.hasData && !file.function.data.isEmpty {
+            record.data = try ReplayStage.put(file.function.data, input).offset
+            record.data_size = UInt64(file.function.data.count)
         }
         function = try input.take(UInt64(MemoryLayout<mapb_function>.size)).offset
         unsafe input.at(function, as: mapb_function.self).pointee = record
 
         // At the same place in its page as in the worker, and before the page's end as there.
-        let block = try input.take(UInt64(file.input.count) + 4096, alignment: 4096, zeroed: true)
-        let place = block.offset + file.inputOffset
-        if !file.input.isEmpty { unsafe input.copy(file.input, file.input.count, to: place) }
-        let head = UInt64(MemoryLayout<mapb_job>.size)
+        let block = try input.take(UInt64(file.item.bytes.count) + 4096, alignment: 4096, zeroed: true)
+        let place = block.offset + file.item.offset
+        if !file.item.bytes.isEmpty { unsafe input.copy(file.item.bytes, file.item.bytes.count, to: place) }
+        let head = JobRecord.bytes
         job = try input.take(head + UInt64(MemoryLayout<mapb_span>.size)).offset
         var items = mapb_job()
         items.function = record.id
         items.globals = globals?.block.offset ?? 0
-        items.size = UInt64(file.input.count)
-        items.stride = file.stride
-        items.base = place &- file.index &* file.stride
-        if file.hasSpans {
+        items.size = UInt64(file.item.bytes.count)
+        items.stride = file.item.stride
+        items.base = place &- file.item.index &* file.item.stride
+        if file.item.hasSpans {
             // A ring of one span: it is every item's.
             items.spans = job + head
             unsafe input.at(items.spans, as: mapb_span.self).pointee = mapb_span(
-                offset: place, size: UInt64(file.input.count))
+                offset: place, size: UInt64(file.item.bytes.count))
         }
         unsafe input.at(job, as: mapb_job.self).pointee = items
 
@@ -79,7 +79,7 @@ import CMapBridge
         else { throw .system("mmap", SystemError.last) }
         unsafe workerPrepare(task, seen, region.base, region.size, functions)
         unsafe task.pointee.inbox = unsafe mapb_inbox_at(seen, 0)
-        unsafe task.pointee.slot = UInt32(file.worker)
+        unsafe task.pointee.slot = UInt32(file.death.worker)
         unsafe task.pointee.bells = (-1, -1)
         unsafe task.pointee.logs_here = 1
     }

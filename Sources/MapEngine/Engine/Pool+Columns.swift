@@ -41,14 +41,13 @@ extension Pool {
             for k in columns.indices { try work.place(k) }
             var prepared = Prepared(block: try fixed.input.take(work.bytes), total: count)
             prepared.used = work.used
-            prepared.record.columns = prepared.block.offset + UInt64(MemoryLayout<mapb_job>.size)
+            prepared.record.columns = prepared.block.offset + JobRecord.bytes
             let copies = work.write(prepared.block.offset)
-            prepared.ready = count
             if !copies.isEmpty, let base = unsafe columns.first?.base {
-                prepared.copying = unsafe HostItems(
+                prepared.copy(
+                    unsafe HostItems(
                     base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
-                    columns: copies)
-                prepared.copyFirst(into: fixed.input)
+                    columns: copies), into: fixed.input)
             }
             return prepared
         } catch {
@@ -131,7 +130,7 @@ private struct ColumnWork {
         places.append(.copied(try take(size), rows))
     }
 
-    private static let line = UInt64(MemoryLayout<mapb_span>.stride)
+    private static let line = SpanTable.line
 
     /// Bytes of a table of spans and all that they refer to.
     private func pointersSize(_ k: Int, _ sizes: [UInt64]) throws(MapError) -> UInt64 {
@@ -195,7 +194,7 @@ private struct ColumnWork {
 
     /// Writes the table of columns, and what pointers point to. Returns what is still to be copied.
     func write(_ block: UInt64) -> [HostColumn] {
-        let table = unsafe pool.fixed.input.at(block + UInt64(MemoryLayout<mapb_job>.size), as: mapb_column.self)
+        let table = unsafe pool.fixed.input.at(block + JobRecord.bytes, as: mapb_column.self)
         var copies: [HostColumn] = []
         for k in columns.indices {
             let column = columns[k]
@@ -226,15 +225,15 @@ private struct ColumnWork {
     }
 
     private func writePointers(_ k: Int, _ table: UInt64, _ sizes: [UInt64]) {
-        let lines = unsafe pool.fixed.input.at(table, as: mapb_span.self)
+        let lines = SpanTable(pool.fixed.input, at: table)
         let isText = parameter(k).form == .text
         var place = table + UInt64(sizes.count) * Self.line
         for (i, size) in sizes.enumerated() {
             guard let pointer = unsafe columns[k].pointer(UInt64(i)) else {
-                unsafe lines[i] = mapb_span()
+                lines[UInt64(i)] = Extent(offset: 0, count: 0)
                 continue
             }
-            unsafe lines[i] = mapb_span(offset: place, size: size)
+            lines[UInt64(i)] = Extent(offset: place, count: size)
             if size > 0 {
                 unsafe pool.fixed.input.copy(pointer, Int(size), to: place)
                 if isText { unsafe pool.fixed.input.base[Int(place + size) - 1] = 0 }

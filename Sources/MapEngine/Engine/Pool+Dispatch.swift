@@ -84,9 +84,9 @@ extension Pool {
         unsafe t.pointee.event = unsafe emptyEvent()
         switch telling.ready {
         case .message(let message):
-            unsafe t.pointee.callback = unsafe message.isLog ? config.onLog : config.onOutput
-            unsafe t.pointee.context = unsafe config.context
-            unsafe fillEvent(&t.pointee.event, message, config.context)
+            unsafe t.pointee.callback = unsafe message.isLog ? config.callbacks.onLog : config.callbacks.onOutput
+            unsafe t.pointee.context = unsafe config.callbacks.context
+            unsafe fillEvent(&t.pointee.event, message, config.callbacks.context)
         case .progress(let job, let progress):
             unsafe t.pointee.callback = unsafe job.config.onProgress
             unsafe t.pointee.context = unsafe job.config.context

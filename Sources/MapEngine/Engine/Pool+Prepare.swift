@@ -5,7 +5,7 @@ import CMapBridge
 extension Pool {
     /// Finds a place for a job's items, and copies the first of them, or all. Without the lock.
     func prepare(_ items: Items) throws(MapError) -> Prepared {
-        let head = UInt64(MemoryLayout<mapb_job>.size)
+        let head = JobRecord.bytes
         switch items {
         case .strided(let base, let count, let stride, let size):
             let extent = try extentOf(count, stride, size)
@@ -33,9 +33,9 @@ extension Pool {
             prepared.record.stride = packed
             prepared.record.size = size
             if let base = unsafe base, bytes > 0 {
-                prepared.copying = unsafe HostItems(
-                    base: base, stride: stride, packed: packed, size: size, target: prepared.record.base)
-                prepared.copyFirst(into: fixed.input)
+                prepared.copy(
+                    unsafe HostItems(
+                    base: base, stride: stride, packed: packed, size: size, target: prepared.record.base), into: fixed.input)
             }
             return prepared
         case .spans(let spans, let count): return try unsafe prepareSpans(spans, count)
@@ -72,8 +72,8 @@ extension Pool {
     }
 
     private func prepareSpans(_ spans: UnsafePointer<mape_span>, _ count: UInt64) throws(MapError) -> Prepared {
-        let head = UInt64(MemoryLayout<mapb_job>.size)
-        let line = UInt64(MemoryLayout<mapb_span>.stride)
+        let head = JobRecord.bytes
+        let line = SpanTable.line
         let (table, over) = count.multipliedReportingOverflow(by: line)
         guard !over, table < 1 << 60 else {
             throw MapError(MAPE_E_OVERFLOW, "items.count (\(count)) is more than memory can hold")
@@ -105,7 +105,7 @@ extension Pool {
             var prepared = Prepared(block: try fixed.input.take(bytes), total: count)
             prepared.used = used
             prepared.record.spans = prepared.block.offset + head
-            prepared.record.span_mask = UInt64.max
+            prepared.record.spanMask = UInt64.max
             unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
             return prepared
         } catch {
@@ -119,18 +119,18 @@ extension Pool {
     private func copySpans(
         _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ prepared: Prepared, from start: UInt64
     ) {
-        let lines = unsafe fixed.input.at(prepared.record.spans, as: mapb_span.self)
+        let lines = SpanTable(fixed.input, at: prepared.record.spans)
         var place = start
         for i in 0..<Int(count) {
             let span = unsafe spans[i]
             var size = unsafe UInt64(bitPattern: Int64(span.size))
             if let data = unsafe span.data, size > 0, let offset = unsafe fixed.input.offset(of: data) {
                 if prepared.used.holding(offset, size) == nil { size = 0 }
-                unsafe lines[i] = mapb_span(offset: size > 0 ? offset : place, size: size)
+                lines[UInt64(i)] = Extent(offset: size > 0 ? offset : place, count: size)
                 continue
             }
             size = min(size, prepared.block.end - place)
-            unsafe lines[i] = mapb_span(offset: place, size: size)
+            lines[UInt64(i)] = Extent(offset: place, count: size)
             if let data = unsafe span.data, size > 0 { unsafe fixed.input.copy(data, Int(size), to: place) }
             place = min(prepared.block.end, place + (size + 15) & ~15)
         }

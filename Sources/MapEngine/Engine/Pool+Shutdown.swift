@@ -20,14 +20,14 @@ extension Pool {
             clean = how == MAPE_SHUTDOWN_CANCEL
             core.with { $0.endAllJobs() }
             // Running items have the grace to stop; then checkTimes kills their workers.
-            let grace = deadline(after: config.grace)
+            let grace = deadline(after: config.limits.grace)
             if !settle({ _ in grace }, { $0.jobs.unended == 0 }) { clean = false }
         }
         core.with { core in
             for worker in core.workers { core.askToEnd(worker) }
             core.engineMustWake(by: mapb_clock())
         }
-        let cleanupEnd = deadline(after: config.grace)
+        let cleanupEnd = deadline(after: config.limits.grace)
         let allGone = settle({ max($0.life.shutdownEnd, cleanupEnd) }) { core in
             core.workers.allSatisfy { !$0.isAlive }
         }

@@ -33,7 +33,7 @@ extension Pool {
                         core.pushed(job, taken)
                     } else {
                         stream.beginCopying()
-                        job.pinInput()
+                        job.input.pin()
                     }
                 }
                 return taken

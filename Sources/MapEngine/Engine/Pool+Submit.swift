@@ -26,9 +26,8 @@ extension Pool {
     /// Copies the next piece of a job's input in, then gives out what is there: workers begin while the rest is copied.
     /// By the thread that has submitted it. True while there is more.
     func fill(_ job: Job) -> Bool {
-        guard let copying = job.copying else { return false }
-        let end = copying.pieceEnd(from: job.ready, of: job.total)
-        copying.copy(job.ready, end, into: fixed.input)
-        return core.with { $0.filled(job, to: end) }
+        guard var copying = job.copying else { return false }
+        copying.copyPiece(into: fixed.input)
+        return core.with { $0.filled(job, copying) }
     }
 }

@@ -186,7 +186,7 @@ import CMapBridge
             return state.calls
         }
         pool.core.with { core in
-            for job in calls { job.isGivenUp = true }
+            for job in calls { job.owner.hasGivenUp = true }
             core.touched.wakes = true
         }
     }

@@ -83,8 +83,8 @@ struct HeldSegment {
     // MARK: - Jobs
 
     mutating func enqueue(_ job: Job) {
-        guard !job.isQueuedForDelivery else { return }
-        job.isQueuedForDelivery = true
+        guard !job.delivery.isQueued else { return }
+        job.delivery.isQueued = true
         let wasEmpty = isEmpty
         jobs.append(job)
         jobCount += 1
@@ -92,19 +92,19 @@ struct HeldSegment {
     }
 
     mutating func dequeue(_ job: Job) {
-        guard job.isQueuedForDelivery else { return }
-        job.isQueuedForDelivery = false
+        guard job.delivery.isQueued else { return }
+        job.delivery.isQueued = false
         jobCount -= 1
         if jobs.first === job { _ = jobs.popFirst() }
         // Those that are left behind never hold more memory than the others.
-        if jobs.count > 2 * jobCount + 32 { jobs.removeAll { !$0.isQueuedForDelivery } }
+        if jobs.count > 2 * jobCount + 32 { jobs.removeAll { !$0.delivery.isQueued } }
         drained()
     }
 
     var firstJob: Job? {
         mutating get {
             while let job = jobs.first {
-                if job.isQueuedForDelivery { return job }
+                if job.delivery.isQueued { return job }
                 _ = jobs.popFirst()
             }
             return nil
@@ -118,7 +118,7 @@ struct HeldSegment {
         if job.hasEvents {
             jobs.append(job)
         } else {
-            job.isQueuedForDelivery = false
+            job.delivery.isQueued = false
             jobCount -= 1
         }
         drained()

@@ -23,7 +23,7 @@ func smallInput() throws -> InputMemory { try InputMemory(reserve: 4 << 20, work
 func bareJob(_ total: UInt64, _ config: JobConfig = JobConfig(), now: Int64 = 0) throws -> Job {
     let input = try smallInput()
     let function = try Function.make(describe(run: emptyRun), id: 1, input: input, isFork: true, snapshot: true)
-    let record = try input.take(UInt64(MemoryLayout<mapb_job>.size), zeroed: true)
+    let record = try input.take(JobRecord.bytes, zeroed: true)
     return Job(
         function: function, config: config, sequence: 1, total: total, record: record, globals: nil,
         now: now)

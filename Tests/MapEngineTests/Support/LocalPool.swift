@@ -120,7 +120,7 @@ final class LocalPool {
     private func kill(_ slot: Int, in item: UInt64, _ ticket: UInt64) throws {
         let process = processes[slot]
         let job = UnsafeMutablePointer(mutating: process.task.pointee.job!)
-        if !core.jobs.all.contains(where: { $0.ending != nil && UInt64($0.record.offset) == offset(job) }) {
+        if !core.jobs.all.contains(where: { $0.ending != nil && UInt64($0.input.record.offset) == offset(job) }) {
             job.pointee.cancel = 0
         }
         process.reply(ticket).pointee.flags &= ~MAPB_REPLY_STOPPED.rawValue

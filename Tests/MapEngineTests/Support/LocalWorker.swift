@@ -103,7 +103,7 @@ final class Bench {
 
     /// Writes a job of function 1 whose items are these.
     func job<Item: BitwiseCopyable>(_ items: [Item], first: UInt64 = 0) throws {
-        let head = UInt64(MemoryLayout<mapb_job>.size)
+        let head = JobRecord.bytes
         let stride = UInt64(MemoryLayout<Item>.stride)
         let block = try input.take(head + UInt64(items.count) * stride)
         var job = mapb_job()

@@ -77,18 +77,18 @@ final class FuzzPool {
     /// What holds at any time, whatever workers say.
     func check() {
         for job in jobs {
-            demand(job.ended <= job.total, "more items ended than there are")
-            demand(job.counts.wrappedSum() == job.ended, "the counts do not sum up")
-            demand(job.ended >= ended[ObjectIdentifier(job)] ?? 0, "an item that had ended has not")
-            ended[ObjectIdentifier(job)] = job.ended
-            demand(!job.isDone || job.ended == job.total, "a job is done before its items")
+            demand(job.tally.ended <= job.tally.total, "more items ended than there are")
+            demand(job.counts.wrappedSum() == job.tally.ended, "the counts do not sum up")
+            demand(job.tally.ended >= ended[ObjectIdentifier(job)] ?? 0, "an item that had ended has not")
+            ended[ObjectIdentifier(job)] = job.tally.ended
+            demand(!job.isDone || job.tally.ended == job.tally.total, "a job is done before its items")
         }
     }
 
     /// Every result can be read, to the last byte.
     func read(_ job: Job) {
         var sum: UInt64 = 0
-        for i in 0..<job.total {
+        for i in 0..<job.tally.total {
             guard let segment = job.segment(holding: i) else { continue }
             var result = mape_result()
             segment.read(i - segment.first, into: &result)
@@ -112,7 +112,7 @@ final class FuzzPool {
         }
         for slot in 0..<2 { try end(slot, SIGKILL) }
         for job in jobs {
-            demand(job.isDone && job.ended == job.total && job.running == 0, "an item has not ended")
+            demand(job.isDone && job.tally.ended == job.tally.total && job.tally.running == 0, "an item has not ended")
             read(job)
             pool.core.with { $0.release(job) }
         }
