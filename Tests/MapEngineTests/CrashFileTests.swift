@@ -115,7 +115,9 @@ import Testing
         #expect(changed { $0.function.run.library = "" } == "a place has no library or symbol")
         #expect(changed { $0.function.setup.text = "" } == "a place has no library or symbol")
         #expect(changed { $0.process.folder = "a\0b" } == "a text in it is no text")
-        #expect(changed { $0.process.modules = [UserText(String(repeating: "x", count: 65536))] } == "a text in it is no text")
+        #expect(
+            changed { $0.process.modules = [UserText(String(repeating: "x", count: 65536))] }
+                == "a text in it is no text")
     }
 
     static func word(_ number: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }

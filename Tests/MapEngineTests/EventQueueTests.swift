@@ -109,7 +109,7 @@ import Testing
         let fd = try queue.descriptor()
         let job = try Self.jobWithEvents()
         queue.enqueue(job)
-        _ = job.delivery.places.popFirst()
+        _ = job.deliverAll()
         queue.rotate()
         let isEmpty = queue.isEmpty
         #expect(isEmpty)

@@ -20,20 +20,20 @@ import Testing
         let other = try Self.somePool()
         let a = handles.add(.pool, one)
         let b = handles.add(.job, other)
-        #expect(handles.pool(of: a, .pool) === one)
-        #expect(handles.pool(of: b, .job) === other)
+        #expect(handles.owner(of: a, .pool) === one)
+        #expect(handles.owner(of: b, .job) === other)
     }
 
     @Test func aReleasedHandleIsKnownAsSuch() throws {
         let handles = Handles()
         let handle = handles.add(.job, try Self.somePool())
         handles.remove(handle)
-        #expect(handles.pool(of: handle, .job) == nil)
+        #expect(handles.owner(of: handle, .job) == nil)
         // Releasing it again changes nothing.
         handles.remove(handle)
         let next = handles.add(.job, try Self.somePool())
         handles.remove(handle)
-        #expect(handles.pool(of: next, .job) != nil)
+        #expect(handles.owner(of: next, .job) != nil)
     }
 
     @Test func aPlaceThatIsUsedAgainHasAnotherHandle() throws {
@@ -45,14 +45,14 @@ import Testing
             #expect(seen.insert(handle).inserted)
             handles.remove(handle)
         }
-        for handle in seen { #expect(handles.pool(of: handle, .job) == nil) }
+        for handle in seen { #expect(handles.owner(of: handle, .job) == nil) }
     }
 
     @Test(arguments: kinds, kinds)
     func aHandleOfAnotherKindIsRefused(made: Handles.Kind, asked: Handles.Kind) throws {
         let handles = Handles()
         let handle = handles.add(made, try Self.somePool())
-        #expect((handles.pool(of: handle, asked) != nil) == (made == asked))
+        #expect((handles.owner(of: handle, asked) != nil) == (made == asked))
     }
 
     @Test(arguments: kinds, kinds)
@@ -60,7 +60,7 @@ import Testing
         guard made != forged else { return }
         let handles = Handles()
         let handle = handles.add(made, try Self.somePool())
-        #expect(handles.pool(of: handle & ~0xf | forged.rawValue, forged) == nil)
+        #expect(handles.owner(of: handle & ~0xf | forged.rawValue, forged) == nil)
     }
 
     @Test(arguments: seeds)
@@ -75,10 +75,10 @@ import Testing
             if random.chance(50) { number = number << 24 | live.first! & 0xffffff }
             if random.chance(20) { number = live.first! ^ (1 << UInt.random(in: 4..<64, using: &random)) }
             if live.contains(number) { continue }
-            for kind in Self.kinds { #expect(handles.pool(of: number, kind) == nil) }
+            for kind in Self.kinds { #expect(handles.owner(of: number, kind) == nil) }
             handles.remove(number)
         }
-        for handle in live { #expect(handles.pool(of: handle, .job) === pool) }
+        for handle in live { #expect(handles.owner(of: handle, .job) === pool) }
     }
 
     @Test func handlesAreNeitherNullNorAligned() throws {

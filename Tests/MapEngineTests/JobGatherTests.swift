@@ -11,7 +11,7 @@ import Testing
         _ = job.take(10)
         job.end(try results.segment(first: 0, count: 4, size: 4), ok: 4, failed: 0, now: 0)
         job.end(Segment(first: 4, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 0)
-        var tabled = try results.segment(first: 5, count: 3, size: 4)
+        let tabled = try results.segment(first: 5, count: 3, size: 4)
         let base = tabled.base
         let table = EntryTable()
         table.failures = [Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, code: 7, "no surface")]
@@ -19,8 +19,7 @@ import Testing
             Entry(offset: base, size: 4, failure: -1), Entry(offset: 0, size: 0, failure: 0),
             Entry(offset: base + 8, size: 2, failure: -1),
         ]
-        tabled.table = table
-        job.end(tabled, ok: 2, failed: 1, now: 0)
+        job.end(Segment(first: 5, count: 3, store: tabled.store, table: table), ok: 2, failed: 1, now: 0)
         job.end(try results.segment(first: 8, count: 2, size: 0), ok: 2, failed: 0, now: 0)
         return job
     }
@@ -28,8 +27,9 @@ import Testing
     static func gather(_ job: Job, size: Int, stride: UInt64) throws -> (bytes: [UInt8], missing: UInt64) {
         var target = [UInt8](repeating: 0xee, count: size + 1)
         let missing = try target.withUnsafeMutableBytes {
-            try job.results.gather(into: $0.baseAddress!, size: UInt64(size), stride: stride)
+            try job.pinResults().gather(into: $0.baseAddress!, size: UInt64(size), stride: stride)
         }
+        job.unpinResults()
         #expect(target.last == 0xee, "nothing is written beyond the array")
         return (Array(target.dropLast()), missing)
     }

@@ -36,7 +36,7 @@ import Testing
 
     @Test func aDoneJobsTimeStandsStill() throws {
         let job = try bareJob(0, now: 100)
-        job.life.doneAt = 400
+        job.becomeDone(now: 400)
         let p = job.progress(now: 9999, partial: 0)
         #expect(p.elapsed_ns == 300 && p.is_done == 1 && p.fraction == 1)
     }
@@ -65,7 +65,7 @@ import Testing
         _ = job.take(1)
         job.end(Segment(first: 0, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         #expect(!job.doneIsDue)
-        job.delivery.undelivered = 0
+        _ = job.delivery.delivered(1, of: 1)
         #expect(job.doneIsDue)
         job.delivery.toldDone = true
         #expect(!job.doneIsDue)

@@ -95,16 +95,16 @@ import Testing
     }
 
     @Test func anEmptyResultIsNullAndNoBytes() throws {
-        var segment = try Regional().segment(first: 0, count: 1, size: 0)
+        let segment = try Regional().segment(first: 0, count: 1, size: 0)
         #expect(readResult(segment, 0).data == nil)
         #expect(readResult(segment, 0).size == 0)
         #expect(readResult(segment, 0).state == MAPE_ITEM_OK.rawValue)
-        segment.outcome = .crashed()
-        let result = readResult(segment, 0)
+        let crashed = Segment(first: 0, count: 1, outcome: .crashed())
+        let result = readResult(crashed, 0)
         #expect(
             result.state == MAPE_ITEM_CRASHED.rawValue && result.cause == MAPE_CAUSE_SIGNAL.rawValue
                 && result.code == 11)
-        #expect(String(cString: result.message) == "crashed")
+        #expect(withExtendedLifetime(crashed) { String(cString: result.message) } == "crashed")
     }
 
     @Test func segmentsAreFoundWhateverTheOrderTheyCameIn() throws {
@@ -171,10 +171,9 @@ import Testing
         for first in [20, 0, 10] as [UInt64] {
             job.end(Segment(first: first, count: 10, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         }
-        var order: [UInt64] = []
-        while let place = job.delivery.places.popFirst() { order.append(job.results[place]!.first) }
-        #expect(order == [20, 0, 10])
         #expect(job.delivery.undelivered == 30)
+        #expect(job.deliverAll() == [20, 0, 10])
+        #expect(job.delivery.undelivered == 0)
     }
 
     @Test func orderedItemsWaitForTheOnesBefore() throws {
@@ -184,9 +183,7 @@ import Testing
         while job.take(10) != nil {}
         func end(_ first: UInt64) -> [UInt64] {
             job.end(Segment(first: first, count: 10, outcome: .crashed()), ok: 0, failed: 0, now: 0)
-            var order: [UInt64] = []
-            while let place = job.delivery.places.popFirst() { order.append(job.results[place]!.first) }
-            return order
+            return job.deliverAll()
         }
         #expect(end(20) == [])
         #expect(end(10) == [])
@@ -235,7 +232,7 @@ import Testing
 
     @Test func attemptsCountDeathsAndTheRunThatEnded() throws {
         let job = try bareJob(4)
-        job.lost.crashes[1] = 2
+        for _ in 0..<2 { _ = job.lost.countCrash(1) }
         func result(_ state: mape_item_state, _ cause: mape_cause) -> mape_result {
             var result = mape_result()
             result.state = state.rawValue

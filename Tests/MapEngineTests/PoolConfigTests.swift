@@ -26,23 +26,23 @@ import Testing
         #expect(config.workers == usableCores())
         #expect(config.start == MAPE_START_EXEC)
         #expect(config.output == MAPE_OUTPUT_INHERIT)
-        #expect(config.restarts == 5)
+        #expect(config.limits.restarts == 5)
         #expect(config.limits.setupTimeout == 60_000_000_000)
         #expect(config.limits.cleanupTimeout == 5_000_000_000)
-        #expect(config.grace == 2_000_000_000)
+        #expect(config.limits.grace == 2_000_000_000)
         #expect(config.inputReserve == min(64 << 30, usableMemory()))
         #expect(config.outputReserve == min(16 << 30, usableMemory() / 2))
         #expect(config.limits.itemsPerWorker == 0)
         #expect(config.process.memoryLimit == 0)
-        #expect(config.nice == 0)
-        #expect(!config.pin)
+        #expect(config.process.nice == 0)
+        #expect(!config.process.pin)
         #expect(!config.process.coreDumps)
         #expect(config.process.oomScore == 500)
         #expect(config.limits.memoryGrowth == 0)
-        #expect(config.sandbox == MAPE_SANDBOX_NONE)
+        #expect(config.process.sandbox == MAPE_SANDBOX_NONE)
         #expect(config.zygote.path == nil)
         #expect(config.zygote.arguments == nil)
-        #expect(config.modules.isEmpty)
+        #expect(config.zygote.modules.isEmpty)
         #expect(config.zygote.environmentSet.isEmpty)
         #expect(config.zygote.environmentUnset.isEmpty)
     }
@@ -68,9 +68,9 @@ import Testing
         #expect(config.workers == 1024)
         #expect(config.start == MAPE_START_FORK)
         #expect(config.output == MAPE_OUTPUT_DISCARD)
-        #expect(config.restarts == 9)
-        #expect(config.nice == 19)
-        #expect(config.pin)
+        #expect(config.limits.restarts == 9)
+        #expect(config.process.nice == 19)
+        #expect(config.process.pin)
         #expect(config.limits.setupTimeout == 7)
         #expect(config.inputReserve == 1 << 46)
         #expect(config.outputReserve == 12345)
@@ -85,7 +85,7 @@ import Testing
         }
         #expect(config.limits.setupTimeout == .max)
         #expect(config.limits.cleanupTimeout == .max)
-        #expect(config.grace == .max)
+        #expect(config.limits.grace == .max)
     }
 
     struct Wrong: Sendable, CustomTestStringConvertible {
@@ -128,7 +128,7 @@ import Testing
     @Test func thirtyTwoModulesAreTheMost() throws {
         let names = (0..<33).map { "lib\($0).so" }
         let config = try Self.withTexts(Array(names.prefix(32))) { texts in try Self.with { $0.modules = texts } }
-        #expect(config.modules == names.prefix(32).map { UserText($0) })
+        #expect(config.zygote.modules == names.prefix(32).map { UserText($0) })
         let error = mapError { try Self.withTexts(names) { texts in try Self.with { $0.modules = texts } } }
         #expect(error?.message.hasPrefix("config.modules ") == true)
     }

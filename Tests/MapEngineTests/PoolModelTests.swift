@@ -39,7 +39,7 @@ import Testing
         while !(first.isDone && second.isDone && third.isDone) {
             try local.step(0)
             // As if items took long, so that a worker holds one at a time.
-            for job in [first, second, third] { job.pace.itemTime = 1e9 }
+            for job in [first, second, third] { job.pace.measure(nanoseconds: 1_000_000_000, items: 1) }
             local.core.pump()
             for (i, job) in [first, second, third].enumerated() where job.isDone && !order.contains(i) {
                 order.append(i)

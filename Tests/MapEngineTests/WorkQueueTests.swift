@@ -21,7 +21,8 @@ import Testing
                 describe(run: emptyRun), id: function, input: input, isFork: true, snapshot: true)
             let record = try input.take(JobRecord.bytes, zeroed: true)
             return Job(
-                function: its, config: config, sequence: sequence, total: items, record: record, globals: nil, now: 0)
+                function: its, config: config, sequence: sequence, total: items,
+                input: JobInput(record: record, globals: nil, used: UsedBuffers()), stream: nil, now: 0)
         }
     }
 

@@ -64,7 +64,7 @@ import Testing
             let input = try pool.prepare(.strided(nil, count: 5, stride: 0, size: 0))
             return try pool.submit(late.id, JobConfig(), input, handle: 0x100000 + UInt(core.jobs.all.count) << 4)
         }
-        #expect(waiting.allSatisfy { $0.running == 0 && $0.places.isParked })
+        #expect(waiting.allSatisfy { $0.tally.running == 0 && $0.places.isParked })
         let job = try local.submit(20)
         #expect(job.tally.running > 0)
         pool.core.with { $0.release(waiting[1]) }
@@ -77,7 +77,7 @@ import Testing
         local.processes[1].answer()
         local.processes[1].setState(local.script, of: late.id)
         core.pump()
-        #expect(waiting[0].running > 0 && !waiting[0].isParked)
+        #expect(waiting[0].tally.running > 0 && !waiting[0].places.isParked)
         try local.settle()
         #expect(waiting[0].isDone && waiting[2].isDone && core.work.isEmpty && core.jobs.unended == 0)
         for i in 0..<5 as Range<UInt64> { local.expectDone(waiting[2], i) }
@@ -91,7 +91,7 @@ import Testing
         config.priority = 1
         let full = try local.submit(100, config)
         try local.settle()
-        #expect(full.ended == 4 && !full.isQueuedForWork && full.waiting == 96)
+        #expect(full.tally.ended == 4 && !full.isQueuedForWork && full.waiting == 96)
         let other = try local.submit(50)
         try local.settle()
         #expect(other.isDone)
@@ -103,7 +103,7 @@ import Testing
             }
             if event.type == MAPE_EVENT_ITEM.rawValue { told += 1 }
         }
-        #expect(full.isDone && full.counts.wrappedSum() == 100)
+        #expect(full.isDone && full.tally.ofAllStates == 100)
     }
 
     @Test func aPoolOfManyWorkersBeginsWithSome() throws {

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Folders of the engine use those below them alone (layers.py), and what is Linux's stands behind the platform seam (seam.py), by
 # looking at the sources. Then it is shown that the checks bite. Needs no build.
+# Folders of the engine use those below them alone (layers.py), and no type stores more than 15 properties (properties.py): both look at
+# the sources. Then it is shown that the checks bite. Needs no build.
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 python=${PYTHON:-python3}
 layers=$root/Tests/checks/layers.py
+properties=$root/Tests/checks/properties.py
 check "folders use those below them alone" "$python" "$layers" "$root"
 seam=$root/Tests/checks/seam.py
 check "what is Linux's stands behind the seam, and no file is long" "$python" "$seam" "$root"
+check "no type stores more than 15 properties" "$python" "$properties" "$root"
 
 spoiled=$work/spoiled
 sources=$spoiled/Sources/MapEngine
@@ -100,4 +104,28 @@ sed 's,^LONG = {,&\n    "MapEngine/Base/Times.swift": 400\,,' "$seam" >"$work/se
 check_fails "a length that is needed no more is noticed" "Times.swift needs its exception no more" "$python" "$work/seam.py" "$root"
 sed 's,^PATHS = {,&"MapEngine/Base/Times.swift"\, ,' "$seam" >"$work/seam.py"
 check_fails "a file that needs no paths any more is noticed" "Times.swift needs its exception no more" "$python" "$work/seam.py" "$root"
+# holds N NAME CODE: a type `Spoiled` of this code is said to store N properties.
+holds() {
+    fresh_copy
+    printf 'struct Spoiled {\n%s\n}\n' "$3" >"$sources/Base/Spoiled.swift"
+    if (($1 > 15)); then
+        check_fails "$2" "Base/Spoiled.swift:1: Spoiled stores $1 properties" "$python" "$properties" "$spoiled"
+    else
+        check "$2" "$python" "$properties" "$spoiled"
+    fi
+}
+fifteen=$'    var a, b, c, d, e: Int\n    let f = 1, g = [1, 2]\n    private(set) var h: [Int: Int] = [:]\n    var i: Int?\n    var j = 0 {\n        didSet { print(j) }
+    }\n    lazy var k = { let unseen = 1; return unseen }()\n    unowned(unsafe) let l: Job\n    var m = ""\n    var n: Result<Int, MapError>
+    let o =\n        1'
+holds 15 "15 properties are not too many" "$fifteen"
+holds 16 "16 properties are too many" "$fifteen"$'\n    var p = 0'
+holds 16 "two of one declaration count as two" "${fifteen/a, b, c/a, b, c, p}"
+holds 15 "what is computed or static does not count, nor what is in a function or a type within" "$fifteen"$'
+    var computed: Int { a }\n    var both: Int {\n        get { a }\n        set { a = newValue }\n    }\n    static let shared = 1
+    static var all: [Int] { [] }\n    enum Kind { case one, two }\n    func f() { var local = 1 }\n    struct Inner { var q = 0 }\n    // var r = 0'
+
+fresh_copy
+sed "s/^EXCEPTIONS = {/&\n    \"Block\": 16,/" "$properties" >"$work/properties.py"
+check_fails "an exception of a type that is small by now is noticed" "Block stores no more than 15 properties" \
+    "$python" "$work/properties.py" "$spoiled"
 finish

@@ -10,13 +10,13 @@
 #define TIMED_OUT 4
 
 byte endedAs[ITEMS]; /* How each item ended; 0: not yet. */
-byte crashes[ITEMS]; /* Job.crashes */
-byte next;           /* Job.next */
-byte running;        /* Job.running */
-byte ended;          /* Job.ended */
+byte crashes[ITEMS]; /* LostItems.crashes */
+byte next;           /* Unstarted.next */
+byte running;        /* Tally.running */
+byte ended;          /* Tally.ended */
 bool ending;         /* Job.ending, and the word `cancel` of the job's record, which workers read. */
 
-/* Job.again: ranges that wait to be run again, taken from the end. */
+/* Unstarted.again: ranges that wait to be run again, taken from the end. */
 byte agains;
 byte againFirst[ITEMS];
 byte againCount[ITEMS];

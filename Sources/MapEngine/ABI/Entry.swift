@@ -10,6 +10,12 @@ func notHost() -> Int32? {
     return nil
 }
 
+/// The pool that a live handle belongs to.
+func poolOf(_ handle: UInt, _ kind: Handles.Kind) -> Pool? {
+    // Nobody but the pool's own calls adds handles.
+    Handles.shared.owner(of: handle, kind).map { unsafe unsafeDowncast($0, to: Pool.self) }
+}
+
 /// Runs a call that has no pool yet.
 func enter(_ body: () throws(MapError) -> Void) -> Int32 {
     let cancel = mapb_hold_cancel()
@@ -77,21 +83,10 @@ extension Core {
 }
 
 /// Checks a structure's size field, and reads the structure.
-/// - earlier: sizes that it had in earlier versions of the header; what such a one lacks is read as zero, the default.
-func checked<T: BitwiseCopyable>(
-    _ pointer: UnsafePointer<T>?, _ name: String, earlier: [Int] = [], _ size: (T) -> Int
-) throws(MapError) -> T {
+func checked<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ name: String) throws(MapError) -> T {
     guard let pointer = unsafe pointer else { throw .null(name) }
     // The size comes first: nothing else is read before it is known to be there.
     let told = unsafe UnsafeRawPointer(pointer).loadUnaligned(as: Int.self)
-    if earlier.contains(told), told <= MemoryLayout<T>.size {
-        return unsafe withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { whole in
-            let bytes = UnsafeMutableRawBufferPointer(whole)
-            unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
-            unsafe bytes.baseAddress!.copyMemory(from: pointer, byteCount: told)
-            return unsafe whole[0]
-        }
-    }
     guard told == MemoryLayout<T>.size else {
         throw MapError(
             MAPE_E_SIZE,

@@ -2,9 +2,6 @@
 
 import CMapBridge
 
-/// What mape_pool_config was as large as: in 0.1.0 it ended before core_dumps.
-private let poolConfigSizes = unsafe [MemoryLayout<mape_pool_config>.offset(of: \.core_dumps)!]
-
 @implementation @_cdecl("mape_pool_create")
 public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ config: UnsafePointer<mape_pool_config>!)
     -> Int32
@@ -89,8 +86,6 @@ public func mape_register(
     if let out = unsafe out_function { unsafe out.pointee = 0 }
     return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out_function else { throw .null("out_function") }
-        // Without typed functions, as in 0.1, it ended before `prototype`.
-        let older = unsafe MemoryLayout<mape_function>.offset(of: \.prototype)!
         let description = try unsafe checked(function, "function")
         unsafe out.pointee = try unsafe pool.register(description)
         return MAPE_OK.rawValue

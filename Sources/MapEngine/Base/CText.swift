@@ -31,3 +31,6 @@ import CMapBridge
 
     deinit { unsafe bytes.deallocate() }
 }
+
+/// "" for C, for ever.
+var emptyText: UnsafePointer<CChar> { unsafe mapb_empty_text() }

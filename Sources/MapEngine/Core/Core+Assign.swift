@@ -70,7 +70,8 @@ extension Core {
     ) -> Bool {
         var most = min(size, job.room(draining: draining))
         if config.limits.itemsPerWorker > 0 {
-            most = min(most, max(1, config.limits.itemsPerWorker - min(config.limits.itemsPerWorker, worker.itemsGiven)))
+            most = min(
+                most, max(1, config.limits.itemsPerWorker - min(config.limits.itemsPerWorker, worker.itemsGiven)))
         }
         guard let range = job.take(most) else { return false }
         worker.itemsGiven += range.count

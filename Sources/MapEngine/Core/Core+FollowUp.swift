@@ -18,8 +18,8 @@ struct Touched {
     var wakes = false
 
     mutating func add(_ job: Job) {
-        if job.isTouched { return }
-        job.isTouched = true
+        if job.places.isTouched { return }
+        job.places.isTouched = true
         jobs.append(job)
     }
 
@@ -31,7 +31,7 @@ struct Touched {
             return nil
         }
         defer { next += 1 }
-        jobs[next].isTouched = false
+        jobs[next].places.isTouched = false
         return jobs[next]
     }
 
@@ -81,7 +81,7 @@ extension Core {
             watchTimes(of: job)
             queueForWork(job)
         } else if job.life.doneAt == 0 {
-            job.life.doneAt = mapb_clock()
+            job.becomeDone(now: mapb_clock())
             jobs.done(job)
             clock.jobs.remove(job)
             work.remove(job)

@@ -45,9 +45,9 @@ extension Core {
         figures.jobs += 1
         let job = Job(
             function: function, config: submission.config, sequence: jobs.next(),
-            total: submission.input?.total ?? 0, record: block, globals: globals, now: mapb_clock())
-        job.stream = stream
-        if let input = submission.input { job.adopt(input.used) }
+            total: submission.input?.total ?? 0,
+            input: JobInput(record: block, globals: globals, used: submission.input?.used ?? UsedBuffers()),
+            stream: stream, now: mapb_clock())
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying

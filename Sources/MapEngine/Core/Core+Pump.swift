@@ -201,7 +201,8 @@ extension Core {
         }
         let failed = UInt64(table.failures.count)
         job.end(
-            Segment(first: range.first, count: done, store: store, table: table), ok: done - failed, failed: failed, now: now)
+            Segment(first: range.first, count: done, store: store, table: table), ok: done - failed, failed: failed,
+            now: now)
         return nil
     }
 

@@ -1,6 +1,6 @@
 // The jobs of a pool that have a handle, by handle.
 //
-// Handles count up places of a table (ABI/Handles.swift), so that jobs which are submitted one after another stand side by side here:
+// Handles count up places of a table (Base/Handles.swift), so that jobs which are submitted one after another stand side by side here:
 // finding one among many thousands costs no more memory accesses than among a few.
 
 struct JobTable {

@@ -25,39 +25,56 @@ struct CrashFile: Equatable {
     }
 
     var report = ""
-    var functionName = ""
-    /// The workers' working directory.
-    var folder: UserText = ""
-    var index: UInt64 = 0
-    var job: UInt64 = 0
-    var items: UInt64 = 0
-    var chunk: UInt64 = 0
-    var worker: UInt64 = 0
-    var workerPid: UInt64 = 0
-    var hostPid: UInt64 = 0
-    /// That ended the worker; 0: it exited.
-    var signal: UInt64 = 0
-    /// An enum mape_item_state.
-    var state: UInt64 = 0
-    var function: UInt64 = 0
-    var isRange = false
-    var hasSpans = false
-    var stride: UInt64 = 0
-    var memoryLimit: UInt64 = 0
-    /// Where in its page the input began.
-    var inputOffset: UInt64 = 0
-    var run = Code()
-    var setup = Code()
-    var cleanup = Code()
-    var hasData = false
-    /// A FORK pool's bare pointer: the bytes are not in the file.
-    var dataIsPointer = false
-    var data: [UInt8] = []
-    var input: [UInt8] = []
-    var globals: [Global] = []
-    var modules: [UserText] = []
-    var environmentSet: [UserText] = []
-    var environmentUnset: [UserText] = []
+    var item = Item()
+    var death = DeathNumbers()
+    var function = FunctionPart()
+    var process = ProcessPart()
+
+    struct Item: Equatable {
+        var index: UInt64 = 0
+        var job: UInt64 = 0
+        /// Of its job.
+        var items: UInt64 = 0
+        var chunk: UInt64 = 0
+        /// An enum mape_item_state.
+        var state: UInt64 = 0
+        var hasSpans = false
+        var stride: UInt64 = 0
+        /// Where in its page the input began.
+        var offset: UInt64 = 0
+        var bytes: [UInt8] = []
+    }
+
+    struct DeathNumbers: Equatable {
+        var worker: UInt64 = 0
+        var workerPid: UInt64 = 0
+        var hostPid: UInt64 = 0
+        /// That ended the worker; 0: it exited.
+        var signal: UInt64 = 0
+    }
+
+    struct FunctionPart: Equatable {
+        var number: UInt64 = 0
+        var name = ""
+        var isRange = false
+        var run = Code()
+        var setup = Code()
+        var cleanup = Code()
+        var hasData = false
+        /// A FORK pool's bare pointer: the bytes are not in the file.
+        var dataIsPointer = false
+        var data: [UInt8] = []
+    }
+
+    /// What the worker's process was like.
+    struct ProcessPart: Equatable {
+        var folder: UserText = ""
+        var memoryLimit: UInt64 = 0
+        var globals: [Global] = []
+        var modules: [UserText] = []
+        var environmentSet: [UserText] = []
+        var environmentUnset: [UserText] = []
+    }
 
     static let magic: [UInt8] = Array("MAPECRSH".utf8)
     static let version: UInt64 = 1
@@ -71,33 +88,35 @@ struct CrashFile: Equatable {
 
     /// In the order of the file.
     private var numbers: [UInt64] {
-        let flags: UInt64 = (isRange ? 1 : 0) | (hasSpans ? 2 : 0) | (hasData ? 4 : 0) | (dataIsPointer ? 8 : 0)
+        let flags: UInt64 =
+            (function.isRange ? 1 : 0) | (item.hasSpans ? 2 : 0) | (function.hasData ? 4 : 0)
+            | (function.dataIsPointer ? 8 : 0)
         return [
-            index, job, items, chunk, worker, workerPid, hostPid, signal, state, function, stride, memoryLimit,
-            inputOffset, flags,
+            item.index, item.job, item.items, item.chunk, death.worker, death.workerPid, death.hostPid, death.signal,
+            item.state, function.number, item.stride, process.memoryLimit, item.offset, flags,
         ]
     }
 
     private mutating func readNumbers(_ bytes: ArraySlice<UInt8>) throws(MapError) {
         var reader = ByteReader(bytes)
-        index = try reader.number()
-        job = try reader.number()
-        items = try reader.number()
-        chunk = try reader.number()
-        worker = try reader.number()
-        workerPid = try reader.number()
-        hostPid = try reader.number()
-        signal = try reader.number()
-        state = try reader.number()
-        function = try reader.number()
-        stride = try reader.number()
-        memoryLimit = try reader.number()
-        inputOffset = try reader.number()
+        item.index = try reader.number()
+        item.job = try reader.number()
+        item.items = try reader.number()
+        item.chunk = try reader.number()
+        death.worker = try reader.number()
+        death.workerPid = try reader.number()
+        death.hostPid = try reader.number()
+        death.signal = try reader.number()
+        item.state = try reader.number()
+        function.number = try reader.number()
+        item.stride = try reader.number()
+        process.memoryLimit = try reader.number()
+        item.offset = try reader.number()
         let flags = try reader.number()
-        isRange = flags & 1 != 0
-        hasSpans = flags & 2 != 0
-        hasData = flags & 4 != 0
-        dataIsPointer = flags & 8 != 0
+        function.isRange = flags & 1 != 0
+        item.hasSpans = flags & 2 != 0
+        function.hasData = flags & 4 != 0
+        function.dataIsPointer = flags & 8 != 0
         try reader.end()
     }
 
@@ -105,7 +124,8 @@ struct CrashFile: Equatable {
 
     func encoded() -> [UInt8] {
         var body: [UInt8] = []
-        body.reserveCapacity(4096 + data.count + input.count + globals.reduce(0) { $0 + $1.bytes.count + 64 })
+        body.reserveCapacity(
+            4096 + function.data.count + item.bytes.count + process.globals.reduce(0) { $0 + $1.bytes.count + 64 })
         func section(_ kind: Section, _ bytes: [UInt8]) {
             body.append(number: kind.rawValue)
             body.append(number: UInt64(bytes.count))
@@ -118,21 +138,21 @@ struct CrashFile: Equatable {
         var line: [UInt8] = []
         for number in numbers { line.append(number: number) }
         section(.numbers, line)
-        section(.functionName, functionName)
-        section(.folder, folder)
-        section(.run, run.encoded)
-        section(.setup, setup.encoded)
-        section(.cleanup, cleanup.encoded)
-        section(.data, data)
-        for global in globals {
+        section(.functionName, function.name)
+        section(.folder, process.folder)
+        section(.run, function.run.encoded)
+        section(.setup, function.setup.encoded)
+        section(.cleanup, function.cleanup.encoded)
+        section(.data, function.data)
+        for global in process.globals {
             var bytes: [UInt8] = []
             bytes.append(number: UInt64(global.name.bytes.count))
             section(.global, bytes + global.name.bytes + global.bytes)
         }
-        for path in modules { section(.module, path) }
-        for entry in environmentSet { section(.environmentSet, entry) }
-        for name in environmentUnset { section(.environmentUnset, name) }
-        section(.input, input)
+        for path in process.modules { section(.module, path) }
+        for entry in process.environmentSet { section(.environmentSet, entry) }
+        for name in process.environmentUnset { section(.environmentUnset, name) }
+        section(.input, item.bytes)
         var file = Self.magic
         file.append(number: Self.version)
         file.append(number: UInt64(Self.headSize + body.count))
@@ -175,7 +195,8 @@ struct CrashFile: Equatable {
         for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where seen & 1 << kind.rawValue == 0 {
             throw ByteReader.wrong("section \(kind.rawValue) is missing")
         }
-        guard inputOffset < 4096, worker < UInt64(MAPB_MAX_WORKERS), function > 0, function < UInt64(MAPB_MAX_FUNCTIONS)
+        guard item.offset < 4096, death.worker < UInt64(MAPB_MAX_WORKERS), function.number > 0,
+            function.number < UInt64(MAPB_MAX_FUNCTIONS)
         else {
             throw ByteReader.wrong("a number in it is out of its range")
         }
@@ -187,20 +208,20 @@ struct CrashFile: Equatable {
         switch kind {
         case .report: report = String(decoding: bytes, as: UTF8.self)
         case .numbers: try readNumbers(bytes)
-        case .functionName: functionName = printable(bytes)
-        case .folder: folder = try ByteReader.text(bytes)
-        case .run: run = try Code(bytes)
-        case .setup: setup = try Code(bytes)
-        case .cleanup: cleanup = try Code(bytes)
-        case .data: data = Array(bytes)
-        case .input: input = Array(bytes)
+        case .functionName: function.name = printable(bytes)
+        case .folder: process.folder = try ByteReader.text(bytes)
+        case .run: function.run = try Code(bytes)
+        case .setup: function.setup = try Code(bytes)
+        case .cleanup: function.cleanup = try Code(bytes)
+        case .data: function.data = Array(bytes)
+        case .input: item.bytes = Array(bytes)
         case .global:
             var reader = ByteReader(bytes)
             let name = try ByteReader.text(try reader.take(try reader.number()))
-            globals.append(Global(name: name, bytes: Array(reader.rest)))
-        case .module: modules.append(try ByteReader.text(bytes))
-        case .environmentSet: environmentSet.append(try ByteReader.text(bytes))
-        case .environmentUnset: environmentUnset.append(try ByteReader.text(bytes))
+            process.globals.append(Global(name: name, bytes: Array(reader.rest)))
+        case .module: process.modules.append(try ByteReader.text(bytes))
+        case .environmentSet: process.environmentSet.append(try ByteReader.text(bytes))
+        case .environmentUnset: process.environmentUnset.append(try ByteReader.text(bytes))
         }
     }
 }

@@ -10,18 +10,17 @@ final class Death {
     /// Its own account.
     let report: CrashReport?
 
-    init(_ worker: Worker, _ loss: Loss) {
-        self.worker = worker.slot
-        pid = worker.pid
+    /// - worker: the number of its place. output: the memory that it wrote, if it had one.
+    init(worker: Int, pid: Int32, _ loss: Loss, output: OutputRegion?) {
+        self.worker = worker
+        self.pid = pid
         self.loss = loss
-        guard let region = worker.region, let signal = loss.signal else {
+        guard let output, let signal = loss.signal else {
             report = nil
             return
         }
         // One copy: what is checked is what is used. The process has ended, and its children with it, but those that left its group.
-        let record = unsafe UnsafeBufferPointer(
-            start: region.base + Int(MAPB_CRASH_OFFSET), count: MemoryLayout<mapb_crash>.size)
-        let report = unsafe CrashReport(Array(record))
+        let report = CrashReport(output.copy(UInt64(MAPB_CRASH_OFFSET), UInt64(MemoryLayout<mapb_crash>.size)))
         // What a worker scribbled there, or wrote before somebody else killed it, is no account of this death.
         self.report = report?.signal == signal ? report : nil
     }

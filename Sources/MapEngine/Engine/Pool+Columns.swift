@@ -46,8 +46,8 @@ extension Pool {
             if !copies.isEmpty, let base = unsafe columns.first?.base {
                 prepared.copy(
                     unsafe HostItems(
-                    base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
-                    columns: copies), into: fixed.input)
+                        base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
+                        columns: copies), into: fixed.input)
             }
             return prepared
         } catch {

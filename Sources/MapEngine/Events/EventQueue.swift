@@ -147,12 +147,3 @@ struct HeldSegment {
         return message
     }
 }
-
-extension Job {
-    /// Has the host something to hear of it?
-    var hasEvents: Bool {
-        !isReleased && (!deliverable.isEmpty || progressDue || doneIsDue)
-    }
-
-    var doneIsDue: Bool { isDone && !doneDelivered && config.wants(MAPE_DELIVER_DONE) && undelivered == 0 }
-}

@@ -21,13 +21,15 @@ extension Results {
         }
         var missing: UInt64 = 0
         for case let segment? in segments {
-            guard segment.outcome == nil, let region = segment.region else {
+            guard segment.outcome == nil else {
                 missing += segment.count
                 continue
             }
-            if segment.table == nil, segment.size == prototype.resultSize, !prototype.varies {
+            if segment.table == nil, segment.size == prototype.resultSize, !prototype.varies,
+                let records = unsafe segment.plainBytes
+            {
                 for (output, column) in zip(prototype.outputs, columns) {
-                    unsafe copy(output, column, segment, from: region.base + Int(segment.base))
+                    unsafe copy(output, column, segment, from: records)
                 }
                 continue
             }
@@ -36,8 +38,9 @@ extension Results {
                     missing += prototype.resultSize == 0 && segment.isOK(i) ? 0 : 1
                     continue
                 }
-                let at = unsafe UnsafeRawPointer(region.base + Int(record.offset))
-                guard unsafe prototype.isSound(at, record.size) else {
+                guard let at = unsafe segment.store.bytes(record.offset, record.size),
+                    unsafe prototype.isSound(at, record.size)
+                else {
                     missing += 1
                     continue
                 }
@@ -52,11 +55,10 @@ extension Results {
     /// Throws when an array of a length of its own is larger than its place.
     private func check(_ output: Prototype.Output, _ column: OutputColumn, _ prototype: Prototype) throws(MapError) {
         for case let segment? in segments where segment.outcome == nil {
-            guard let region = segment.region else { continue }
             for i in 0..<segment.count {
-                guard let record = segment.record(i) else { continue }
-                let at = unsafe UnsafeRawPointer(region.base + Int(record.offset))
-                guard unsafe prototype.isSound(at, record.size) else { continue }
+                guard let record = segment.record(i), let at = unsafe segment.store.bytes(record.offset, record.size),
+                    unsafe prototype.isSound(at, record.size)
+                else { continue }
                 let span = unsafe output.span(in: at)
                 if span.size > column.size {
                     throw MapError(
@@ -70,11 +72,11 @@ extension Results {
 
     /// One output of records side by side.
     private func copy(
-        _ output: Prototype.Output, _ column: OutputColumn, _ segment: Segment, from records: UnsafePointer<UInt8>
+        _ output: Prototype.Output, _ column: OutputColumn, _ segment: Segment, from records: UnsafeRawPointer
     ) {
         guard let base = unsafe column.base, let size = output.size else { return }
         let count = Int(segment.count)
-        let from = unsafe UnsafeRawPointer(records) + Int(output.offset)
+        let from = unsafe records + Int(output.offset)
         let to = unsafe base + Int(segment.first) * column.stride
         let step = Int(segment.size)
         if step == column.stride && UInt64(step) == size {
@@ -139,13 +141,9 @@ extension Prototype.Output {
 extension Segment {
     /// The bytes of call i's record, or nil when it did not end well.
     fileprivate func record(_ i: UInt64) -> (offset: UInt64, size: UInt64)? {
-        guard let table else { return size == 0 ? nil : (base + i * size, size) }
-        let entry = table.entries[Int(i)]
-        return entry.failure >= 0 || entry.size == 0 ? nil : (entry.offset, entry.size)
+        let entry = entry(i)
+        return entry.ended != nil || entry.size == 0 ? nil : (entry.offset, entry.size)
     }
 
-    fileprivate func isOK(_ i: UInt64) -> Bool {
-        guard let table else { return true }
-        return table.entries[Int(i)].failure < 0
-    }
+    fileprivate func isOK(_ i: UInt64) -> Bool { entry(i).ended == nil }
 }

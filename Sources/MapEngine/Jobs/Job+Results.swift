@@ -1,33 +1,11 @@
-// Finding, counting and gathering what has ended.
+// Counting and gathering what has ended.
 
 import CMapBridge
 
 extension Job {
-    /// The segment that holds an item, or nil when it has not ended.
-    func segment(holding item: UInt64) -> Segment? {
-        if segments.count == 1 {
-            guard let only = segments[0], item >= only.first, item < only.end else { return nil }
-            return only
-        }
-        if indexed < segments.count {
-            index.append(contentsOf: indexed..<segments.count)
-            indexed = segments.count
-            // Nearly sorted already: ranges end about in the order they were given out.
-            index.sort { segments[$0]!.first < segments[$1]!.first }
-        }
-        var low = 0
-        var high = index.count
-        while low < high {
-            let middle = (low + high) / 2
-            if segments[index[middle]]!.first <= item { low = middle + 1 } else { high = middle }
-        }
-        guard low > 0, let found = segments[index[low - 1]], item < found.end else { return nil }
-        return found
-    }
-
     /// How often an item was begun, as far as the host saw.
     func attempts(of item: UInt64, _ result: mape_result) -> UInt32 {
-        unsafe Self.attempts(of: item, result, crashes: crashes)
+        unsafe Self.attempts(of: item, result, crashes: lost.crashes)
     }
 
     /// The same, without the pool's lock: with what `crashes` was when the item had ended.
@@ -43,22 +21,22 @@ extension Job {
     func progress(now: Int64, partial: Double) -> mape_progress {
         var p = mape_progress()
         p.struct_size = MemoryLayout<mape_progress>.size
-        p.total = total
-        p.done = ended
-        p.running = running
-        p.ok = counts[Int(MAPE_ITEM_OK.rawValue)]
-        p.failed = counts[Int(MAPE_ITEM_FAILED.rawValue)]
-        p.crashed = counts[Int(MAPE_ITEM_CRASHED.rawValue)]
-        p.timed_out = counts[Int(MAPE_ITEM_TIMED_OUT.rawValue)]
-        p.cancelled = counts[Int(MAPE_ITEM_CANCELLED.rawValue)]
-        p.abandoned = counts[Int(MAPE_ITEM_ABANDONED.rawValue)]
-        p.undelivered = undelivered
+        p.total = tally.total
+        p.done = tally.ended
+        p.running = tally.running
+        p.ok = tally[MAPE_ITEM_OK]
+        p.failed = tally[MAPE_ITEM_FAILED]
+        p.crashed = tally[MAPE_ITEM_CRASHED]
+        p.timed_out = tally[MAPE_ITEM_TIMED_OUT]
+        p.cancelled = tally[MAPE_ITEM_CANCELLED]
+        p.abandoned = tally[MAPE_ITEM_ABANDONED]
+        p.undelivered = delivery.undelivered
         if isDone {
             p.fraction = 1
-        } else if total > 0 {
-            p.fraction = min(1, (Double(ended) + min(partial, Double(running))) / Double(total))
+        } else if p.total > 0 {
+            p.fraction = min(1, (Double(p.done) + min(partial, Double(p.running))) / Double(p.total))
         }
-        p.elapsed_ns = (doneAt > 0 ? doneAt : now) - submitted
+        p.elapsed_ns = (life.doneAt > 0 ? life.doneAt : now) - life.submitted
         p.is_done = isDone ? 1 : 0
         return p
     }
@@ -70,10 +48,6 @@ struct Results {
     let total: UInt64
 }
 
-extension Job {
-    var results: Results { Results(segments: segments, total: total) }
-}
-
 extension Results {
     /// Copies results into an array of the host. Nothing is written when something does not fit.
     /// - Returns: how many items have no result.
@@ -81,7 +55,7 @@ extension Results {
         for case let segment? in segments where segment.outcome == nil { try checkFit(segment, size, stride) }
         var missing: UInt64 = 0
         for case let segment? in segments {
-            guard segment.outcome == nil, let region = segment.region else {
+            guard segment.outcome == nil else {
                 missing += segment.count
                 continue
             }
@@ -89,13 +63,12 @@ extension Results {
                 for (i, entry) in table.entries.enumerated() {
                     if entry.failure >= 0 {
                         missing += 1
-                    } else if entry.size > 0 {
+                    } else if entry.size > 0, let from = unsafe segment.store.bytes(entry.offset, entry.size) {
                         let to = unsafe target + Int((segment.first + UInt64(i)) * stride)
-                        unsafe to.copyMemory(from: region.base + Int(entry.offset), byteCount: Int(entry.size))
+                        unsafe to.copyMemory(from: from, byteCount: Int(entry.size))
                     }
                 }
-            } else if segment.size > 0 {
-                let from = unsafe region.base + Int(segment.base)
+            } else if segment.size > 0, let from = unsafe segment.plainBytes {
                 let to = unsafe target + Int(segment.first * stride)
                 if segment.size == stride {
                     unsafe to.copyMemory(from: from, byteCount: Int(segment.size * segment.count))

@@ -8,7 +8,7 @@ import CMapBridge
 
 @safe final class Stream {
     private let input: InputMemory
-    private let spans: UInt64
+    private let spans: SpanTable
     let capacity: UInt64
     private var isFinished = false
     /// Per place of the ring. Plain memory, because it is written for every item.
@@ -45,11 +45,11 @@ import CMapBridge
     var finished: Bool { isFinished }
     func finish() { isFinished = true }
 
-    /// - record: starts with a mapb_job, then `capacity` (a power of two) spans.
+    /// - record: starts with a JobRecord, then `capacity` (a power of two) spans.
     init(input: InputMemory, record: Block, capacity: UInt64) {
         self.input = input
         self.capacity = capacity
-        spans = record.offset + UInt64(MemoryLayout<mapb_job>.size)
+        spans = SpanTable(input, at: record.offset + JobRecord.bytes)
         unsafe places = .allocate(capacity: Int(capacity))
         unsafe places.initialize(repeating: Place(block: -1, hasEnded: false), count: Int(capacity))
         unsafe blocks = .allocate(capacity: Int(capacity) + 1)
@@ -69,7 +69,7 @@ import CMapBridge
         let packed = unsafe blocks + current
         // All in locals: whatever is written could else have changed them.
         let block = unsafe packed.pointee.block
-        let lines = unsafe input.at(spans, as: mapb_span.self)
+        let lines = spans
         let places = unsafe self.places
         let items = unsafe scratch.spans
         let targets = unsafe scratch.targets
@@ -89,7 +89,7 @@ import CMapBridge
             guard rounded <= block.count - used, !own.contains(UInt(bitPattern: data)) else { break }
             let at = Int((first &+ UInt64(done)) & mask)
             unsafe targets[from + done] = block.offset &+ used
-            unsafe lines[at] = mapb_span(offset: block.offset &+ used, size: size)
+            lines[UInt64(at)] = Extent(offset: block.offset &+ used, count: size)
             unsafe places[at] = place
             used &+= rounded
             done &+= 1
@@ -102,7 +102,7 @@ import CMapBridge
     /// Gives a place to an item, or notes where in the input memory it lies. Returns where its bytes are to go; PushScratch.nowhere when
     /// there are none to copy.
     func place(_ index: UInt64, _ bytes: UnsafeRawPointer?, _ size: UInt64) throws(MapError) -> UInt64 {
-        var span = mapb_span(offset: 0, size: size)
+        var span = Extent(offset: 0, count: size)
         var number = -1
         var target = PushScratch.nowhere
         if size > 0, let bytes = unsafe bytes {
@@ -118,7 +118,7 @@ import CMapBridge
             }
         }
         let at = Int(index & (capacity - 1))
-        unsafe input.at(spans, as: mapb_span.self)[at] = span
+        spans[UInt64(at)] = span
         unsafe places[at] = Place(block: Int32(number), hasEnded: false)
         return target
     }

@@ -75,6 +75,18 @@ struct Used {
         unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)
     }
 
+    /// Where a stretch is. Nil: it does not lie in here.
+    @inline(__always) func bytes(_ offset: UInt64, _ count: UInt64) -> UnsafeRawPointer? {
+        guard offset <= size, count <= size - offset else { return nil }
+        return unsafe UnsafeRawPointer(base + Int(offset))
+    }
+
+    /// The bytes of a stretch, as they are now; none when it does not lie in here.
+    func copy(_ offset: UInt64, _ count: UInt64) -> [UInt8] {
+        guard count > 0, offset <= size, count <= size - offset else { return [] }
+        return unsafe Array(UnsafeBufferPointer(start: base + Int(offset), count: Int(count)))
+    }
+
     /// - figures: those of its pool. leftovers: who unmaps it; nil: whoever lets go of it last.
     init(reserve: UInt64, figures: OutputFigures = OutputFigures(), leftovers: Leftovers? = nil) throws(MapError) {
         self.figures = figures

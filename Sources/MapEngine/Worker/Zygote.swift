@@ -118,7 +118,7 @@ func zygoteSend(
         unsafe answer.pointee.generation = generation
         unsafe answer.pointee.pid = pid
         unsafe answer.pointee.code = code
-        unsafe answer.pointee.size = UInt64(engineVersion)
+        unsafe answer.pointee.size = UInt64(MAPB_VERSION)
         unsafe answer.pointee.text_size = 0
         _ = unsafe mapb_control_send(zygote.pointee.control, answer, nil, 0, 1)
     }

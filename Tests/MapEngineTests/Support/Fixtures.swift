@@ -25,14 +25,34 @@ func bareJob(_ total: UInt64, _ config: JobConfig = JobConfig(), now: Int64 = 0)
     let function = try Function.make(describe(run: emptyRun), id: 1, input: input, isFork: true, snapshot: true)
     let record = try input.take(JobRecord.bytes, zeroed: true)
     return Job(
-        function: function, config: config, sequence: 1, total: total, record: record, globals: nil,
-        now: now)
+        function: function, config: config, sequence: 1, total: total,
+        input: JobInput(record: record, globals: nil, used: UsedBuffers()), stream: nil, now: now)
 }
 
 func delivering(_ kinds: mape_deliver...) -> JobConfig {
     var config = JobConfig()
     config.deliver = kinds.reduce(0) { $0 | $1.rawValue }
     return config
+}
+
+extension Tally {
+    /// Ended items, counted by their states.
+    var ofAllStates: UInt64 {
+        (MAPE_ITEM_OK.rawValue...MAPE_ITEM_ABANDONED.rawValue).reduce(0) { $0 + self[mape_item_state($1)] }
+    }
+}
+
+extension Job {
+    /// Has all that is ready delivered. Returns the first item of each segment.
+    func deliverAll() -> [UInt64] {
+        var firsts: [UInt64] = []
+        while let place = delivery.places.first {
+            let segment = results[place]!
+            firsts.append(segment.first)
+            _ = delivery.delivered(segment.count - delivery.offset, of: segment.count)
+        }
+        return firsts
+    }
 }
 
 extension Outcome {
@@ -61,10 +81,7 @@ final class Regional {
                 region.base[Int(used.wild.offset + i * size + k)] = UInt8(truncatingIfNeeded: first + i)
             }
         }
-        var segment = Segment(first: first, count: count, region: region, used: used)
-        segment.base = used.wild.offset
-        segment.size = size
-        return segment
+        return Segment(first: first, count: count, store: .shared(region, used), base: used.wild.offset, size: size)
     }
 }
 

@@ -78,7 +78,9 @@ final class FuzzPool {
     func check() {
         for job in jobs {
             demand(job.tally.ended <= job.tally.total, "more items ended than there are")
-            demand(job.counts.wrappedSum() == job.tally.ended, "the counts do not sum up")
+            demand(
+                (1...6).reduce(0) { $0 + job.tally[mape_item_state($1)] } == job.tally.ended, "the counts do not sum up"
+            )
             demand(job.tally.ended >= ended[ObjectIdentifier(job)] ?? 0, "an item that had ended has not")
             ended[ObjectIdentifier(job)] = job.tally.ended
             demand(!job.isDone || job.tally.ended == job.tally.total, "a job is done before its items")

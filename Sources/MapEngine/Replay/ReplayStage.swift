@@ -25,7 +25,9 @@ import CMapBridge
     private var ticket: UInt64 = 0
 
     init(_ file: CrashFile) throws(MapError) {
-        let sizes = file.process.globals.reduce(file.function.data.count + file.item.bytes.count) { $0 + $1.bytes.count + 4096 }
+        let sizes = file.process.globals.reduce(file.function.data.count + file.item.bytes.count) {
+            $0 + $1.bytes.count + 4096
+        }
         input = try InputMemory(reserve: UInt64(sizes) + 16 << 20, workers: 1)
         region = try OutputRegion(reserve: Policy.outputReserve)
         index = file.item.index
@@ -55,8 +57,8 @@ import CMapBridge
         let place = block.offset + file.item.offset
         if !file.item.bytes.isEmpty { unsafe input.copy(file.item.bytes, file.item.bytes.count, to: place) }
         let head = JobRecord.bytes
-        job = try input.take(head + UInt64(MemoryLayout<mapb_span>.size)).offset
-        var items = mapb_job()
+        job = try input.take(head + SpanTable.line).offset
+        var items = JobRecord()
         items.function = record.id
         items.globals = globals?.block.offset ?? 0
         items.size = UInt64(file.item.bytes.count)
@@ -65,10 +67,9 @@ import CMapBridge
         if file.item.hasSpans {
             // A ring of one span: it is every item's.
             items.spans = job + head
-            unsafe input.at(items.spans, as: mapb_span.self).pointee = mapb_span(
-                offset: place, size: UInt64(file.item.bytes.count))
+            SpanTable(input, at: items.spans)[0] = Extent(offset: place, count: UInt64(file.item.bytes.count))
         }
-        unsafe input.at(job, as: mapb_job.self).pointee = items
+        items.write(to: input, at: job)
 
         guard let task = unsafe mapb_worker_task(region.base, region.size) else {
             throw .system("madvise", SystemError.last)
@@ -115,16 +116,11 @@ import CMapBridge
         return unsafe mapb_reply_at(region.base, ticket).pointee
     }
 
-    private func bytes(_ offset: UInt64, _ count: UInt64) -> [UInt8] {
-        guard count > 0, offset <= region.size, count <= region.size - offset else { return [] }
-        return unsafe Array(UnsafeBufferPointer(start: region.base + Int(offset), count: Int(count)))
-    }
-
     /// Nil, or why the module could not be loaded.
     func load(_ path: UserText) -> String? {
         guard let block = try? input.take(text: path) else { return "out of memory" }
         let reply = answer(MAPB_REQUEST_MODULE, record: block.offset, first: 0)
-        return reply.code == 0 ? nil : printable(bytes(reply.base, reply.size))
+        return reply.code == 0 ? nil : printable(region.copy(reply.base, reply.size))
     }
 
     func setUp() -> Failure? {
@@ -132,19 +128,19 @@ import CMapBridge
         if reply.code == 0 && reply.detail == 0 { return nil }
         return Failure(
             isLoad: reply.detail == MAPE_CAUSE_LOAD.rawValue, code: reply.code,
-            text: printable(bytes(reply.base, reply.size)))
+            text: printable(region.copy(reply.base, reply.size)))
     }
 
     func runItem() -> End {
         let reply = answer(MAPB_REQUEST_RANGE, record: job, first: index, count: 1)
         if reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0 { return .noMemory }
-        guard reply.flags & MAPB_REPLY_TABLE.rawValue != 0 else { return .ok(bytes(reply.base, reply.size)) }
-        let line = bytes(reply.table, UInt64(MemoryLayout<mapb_entry>.size))
+        guard reply.flags & MAPB_REPLY_TABLE.rawValue != 0 else { return .ok(region.copy(reply.base, reply.size)) }
+        let line = region.copy(reply.table, UInt64(MemoryLayout<mapb_entry>.size))
         guard !line.isEmpty else { return .noMemory }
         let entry = unsafe line.withUnsafeBytes { unsafe $0.loadUnaligned(as: mapb_entry.self) }
         let place = entry.where & (1 << 56 - 1)
-        if UInt32(entry.where >> 56) == MAPB_ENTRY_OK.rawValue { return .ok(bytes(place, entry.size)) }
-        let failure = bytes(place, entry.size)
+        if UInt32(entry.where >> 56) == MAPB_ENTRY_OK.rawValue { return .ok(region.copy(place, entry.size)) }
+        let failure = region.copy(place, entry.size)
         guard failure.count >= MemoryLayout<mapb_failure>.size else { return .noMemory }
         let code = unsafe failure.withUnsafeBytes { unsafe $0.loadUnaligned(as: Int32.self) }
         return .failed(code, printable(failure.dropFirst(MemoryLayout<mapb_failure>.size)))

@@ -96,7 +96,10 @@ enum Replay {
 
     /// Says why a file cannot be run by anybody else than its host.
     private static func checkReach(_ file: CrashFile) throws(Stop) {
-        for (what, code) in [("the function", file.function.run), ("its setup", file.function.setup), ("its cleanup", file.function.cleanup)]
+        for (what, code) in [
+            ("the function", file.function.run), ("its setup", file.function.setup),
+            ("its cleanup", file.function.cleanup),
+        ]
         where code.kind == .unreachable {
             throw Stop(exit: .cannotRun, text: "this item cannot be run again here: \(what) \(code.text)")
         }

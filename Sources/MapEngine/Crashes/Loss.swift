@@ -30,15 +30,4 @@ enum Loss {
         if let signal { return "was ended by \(signalName(signal))" }
         return "exited with code \(status >> 8 & 0xff)"
     }
-
-    func outcome(_ death: Death?) -> Outcome {
-        guard case .status(let status) = self else {
-            return Outcome(
-                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: Signal.kill, "the zygote died each time while this item ran"
-            )
-        }
-        let what = death?.text ?? "its worker \(text)"
-        if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death) }
-        return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, what, death: death)
-    }
 }

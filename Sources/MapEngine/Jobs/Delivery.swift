@@ -1,0 +1,72 @@
+// What the host has still to hear of a job: items that have ended, progress, the end.
+
+struct Delivery {
+    /// Places of segments to deliver, in the order in which that is done.
+    private(set) var places = Queue<Int>()
+    /// Items of the first of them that were delivered.
+    private(set) var offset: UInt64 = 0
+    /// Items that have ended and were not delivered.
+    private(set) var undelivered: UInt64 = 0
+    /// When items are delivered in order: segments that wait for those before, the lowest last; and where the next one begins.
+    private var early: [Early] = []
+    private var next: UInt64 = 0
+
+    /// When and where progress was last told, and whether it is to be told again.
+    var progressIsDue = false
+    var lastProgress: Int64 = 0
+    var lastFraction: Double = 0
+    /// The end was told.
+    var toldDone = false
+    /// Stands in the queue of jobs that have something to tell.
+    var isQueued = false
+
+    private struct Early {
+        let first: UInt64
+        let end: UInt64
+        let place: Int
+    }
+
+    /// A segment has ended and is at a place.
+    mutating func add(_ segment: Segment, at place: Int, inOrder: Bool) {
+        undelivered += segment.count
+        if !inOrder || segment.first == next && early.isEmpty {
+            next = segment.end
+            places.append(place)
+            return
+        }
+        insert(Early(first: segment.first, end: segment.end, place: place))
+        while let lowest = early.last, lowest.first == next {
+            early.removeLast()
+            next = lowest.end
+            places.append(lowest.place)
+        }
+    }
+
+    /// Keeps the descending order by first item; what waits is few.
+    private mutating func insert(_ segment: Early) {
+        var low = 0
+        var high = early.count
+        while low < high {
+            let middle = (low + high) / 2
+            if early[middle].first > segment.first { low = middle + 1 } else { high = middle }
+        }
+        early.insert(segment, at: low)
+    }
+
+    /// So many items of the first segment, which has `size`, were delivered. True: those were the last.
+    mutating func delivered(_ count: UInt64, of size: UInt64) -> Bool {
+        undelivered -= count
+        offset += count
+        guard offset == size else { return false }
+        _ = places.popFirst()
+        offset = 0
+        return true
+    }
+
+    /// The results are dropped: no item is delivered any more.
+    mutating func forgetItems() {
+        places = Queue()
+        early = []
+        undelivered = 0
+    }
+}

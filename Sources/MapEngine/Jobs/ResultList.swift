@@ -1,0 +1,88 @@
+// What has ended of a job: segments by place. Places stay what they are; those of dropped segments are used again.
+
+struct ResultList {
+    private(set) var segments: [Segment?] = []
+    private var freePlaces: [Int] = []
+    /// Sorted places for finding an item, made when asked for.
+    private var index: [Int] = []
+    private var indexed = 0
+    /// Threads that copy out of it without the lock: it stays as it is until they have done.
+    private var pins = 0
+    /// It was to be dropped while they did.
+    private var isDue = false
+
+    /// The segment at a place. Nil: it was dropped.
+    subscript(place: Int) -> Segment? { segments.indices.contains(place) ? segments[place] : nil }
+
+    /// Returns the segment's place.
+    mutating func keep(_ segment: Segment) -> Int {
+        if let place = freePlaces.popLast() {
+            segments[place] = segment
+            return place
+        }
+        segments.append(segment)
+        return segments.count - 1
+    }
+
+    /// Adds a segment to the last one when its results lie right behind: many short ranges make few segments. False: they do not.
+    mutating func join(_ segment: Segment) -> Bool {
+        let last = segments.count - 1
+        guard last >= 0, indexed <= last else { return false }
+        return segments[last]?.join(segment) ?? false
+    }
+
+    /// Drops a segment.
+    mutating func drop(_ place: Int) {
+        guard let segment = segments[place] else { return }
+        segments[place] = nil
+        freePlaces.append(place)
+        segment.store.free()
+    }
+
+    /// Takes a segment out, which is the caller's from now on. Its place is not used again.
+    mutating func takeOut(_ place: Int) -> Segment? {
+        guard let segment = self[place] else { return nil }
+        segments[place] = nil
+        return segment
+    }
+
+    /// The segment that holds an item, or nil when it has not ended.
+    mutating func holding(_ item: UInt64) -> Segment? {
+        if segments.count == 1 {
+            guard let only = segments[0], item >= only.first, item < only.end else { return nil }
+            return only
+        }
+        if indexed < segments.count {
+            index.append(contentsOf: indexed..<segments.count)
+            indexed = segments.count
+            // Nearly sorted already: ranges end about in the order they were given out.
+            let segments = segments
+            index.sort { segments[$0]!.first < segments[$1]!.first }
+        }
+        var low = 0
+        var high = index.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[index[middle]]!.first <= item { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0, let found = segments[index[low - 1]], item < found.end else { return nil }
+        return found
+    }
+
+    // MARK: - While it is copied
+
+    mutating func pin() { pins += 1 }
+
+    mutating func unpin() {
+        pins -= 1
+        if pins == 0 && isDue { drop() }
+    }
+
+    /// Drops every segment; when somebody copies, afterwards.
+    mutating func drop() {
+        isDue = pins > 0
+        if isDue { return }
+        for case let segment? in segments { segment.store.free() }
+        self = ResultList()
+    }
+}

@@ -1,0 +1,46 @@
+// How many items a job has, how many of them run, and how many have ended how.
+
+import CMapBridge
+
+struct Tally {
+    /// Items of the job; of a stream, those accepted so far.
+    var total: UInt64
+    /// Items that workers were given and have not answered.
+    private(set) var running: UInt64 = 0
+    private(set) var ended: UInt64 = 0
+    /// Ended items by state. In here, because an array would be one more allocation per job.
+    private var states = InlineArray<8, UInt64>(repeating: 0)
+    /// Ended items that the pool's figures have.
+    private var reported: UInt64 = 0
+
+    init(total: UInt64) { self.total = total }
+
+    /// Ended items of a state.
+    subscript(state: mape_item_state) -> UInt64 { states[Int(state.rawValue)] }
+
+    var haveAllEnded: Bool { ended == total }
+
+    mutating func begin(_ items: UInt64) { running += items }
+
+    /// Running items go back to those that wait.
+    mutating func stop(_ items: UInt64) { running -= items }
+
+    /// Running items have ended alike.
+    mutating func end(_ items: UInt64, as state: mape_item_state) {
+        running -= items
+        ended += items
+        states[Int(state.rawValue)] += items
+    }
+
+    /// Running items have ended by themselves.
+    mutating func end(ok: UInt64, failed: UInt64) {
+        end(ok, as: MAPE_ITEM_OK)
+        end(failed, as: MAPE_ITEM_FAILED)
+    }
+
+    /// Items that have ended since this was last asked.
+    mutating func report() -> UInt64 {
+        defer { reported = ended }
+        return ended - reported
+    }
+}

@@ -1,0 +1,66 @@
+// What workers read of a job: its record in the input memory, and tables of spans.
+
+import CMapBridge
+
+/// A job's record: which function, which globals, and where its items lie. Items are `stride` bytes apart from `base` on; or there is a
+/// table of spans; or, of a typed function, one of columns. Places are offsets in the input memory; 0: there is none.
+struct JobRecord: Equatable {
+    var function: UInt32 = 0
+    var globals: UInt64 = 0
+    var base: UInt64 = 0
+    var stride: UInt64 = 0
+    var size: UInt64 = 0
+    var spans: UInt64 = 0
+    /// Item i's span is number i & spanMask of the table.
+    var spanMask: UInt64 = 0
+    var columns: UInt64 = 0
+
+    /// What a record takes.
+    static var bytes: UInt64 { UInt64(MemoryLayout<mapb_job>.size) }
+
+    func write(to input: InputMemory, at offset: UInt64) {
+        unsafe input.at(offset, as: mapb_job.self).pointee = mapb_job(
+            function: function, cancel: 0, globals: globals, base: base, stride: stride, size: size, spans: spans,
+            span_mask: spanMask, columns: columns)
+    }
+}
+
+extension JobRecord {
+    init(reading input: InputMemory, at offset: UInt64) {
+        let record = unsafe input.at(offset, as: mapb_job.self).pointee
+        self.init(
+            function: record.function, globals: record.globals, base: record.base, stride: record.stride,
+            size: record.size, spans: record.spans, spanMask: record.span_mask, columns: record.columns)
+    }
+
+    /// Where an item lies that is in no columns.
+    func item(_ index: UInt64, in input: InputMemory) -> Extent {
+        if spans != 0 { return SpanTable(input, at: spans)[index & spanMask] }
+        return Extent(offset: base &+ index &* stride, count: size)
+    }
+
+    /// Tells workers that the items of a job are to stop soon.
+    static func cancel(_ input: InputMemory, at offset: UInt64) {
+        unsafe mapb_store32(&input.at(offset, as: mapb_job.self).pointee.cancel, 1)
+    }
+}
+
+/// A table of spans in the input memory.
+@safe struct SpanTable {
+    private let lines: UnsafeMutablePointer<mapb_span>
+
+    /// What a line takes.
+    static var line: UInt64 { UInt64(MemoryLayout<mapb_span>.stride) }
+
+    init(_ input: InputMemory, at offset: UInt64) { unsafe lines = unsafe input.at(offset, as: mapb_span.self) }
+
+    subscript(number: UInt64) -> Extent {
+        @inline(__always) get {
+            let line = unsafe lines[Int(number)]
+            return Extent(offset: line.offset, count: line.size)
+        }
+        @inline(__always) nonmutating set {
+            unsafe lines[Int(number)] = mapb_span(offset: newValue.offset, size: newValue.count)
+        }
+    }
+}

@@ -1,0 +1,190 @@
+// A pool's settings, copied from C and completed with defaults.
+
+import CMapBridge
+
+/// Its pointers are the host's: they are handed back to it, and never followed.
+@safe struct PoolConfig: @unchecked Sendable {
+    var workers: Int
+    var start: mape_start
+    var output: mape_output
+    var inputReserve: UInt64
+    var outputReserve: UInt64
+    var limits: Limits
+    var process: Process
+    var zygote: ZygoteProgram
+    var callbacks: Callbacks
+    var crashFolder: UserText?
+
+    /// When workers are ended. Times in nanoseconds; Int64.max: none.
+    struct Limits {
+        var setupTimeout: Int64
+        var cleanupTimeout: Int64
+        var grace: Int64
+        var restarts: UInt32
+        /// 0: any number.
+        var itemsPerWorker: UInt64
+        /// Bytes; 0: none.
+        var memoryGrowth: UInt64
+    }
+
+    /// What the system is told of worker processes.
+    struct Process {
+        var nice: Int32
+        var pin: Bool
+        var coreDumps: Bool
+        /// Added to oom_score_adj; 0: nothing.
+        var oomScore: Int32
+        /// Bytes; 0: none.
+        var memoryLimit: UInt64
+        var sandbox: mape_sandbox
+    }
+
+    /// What zygotes run and load, and in which environment.
+    struct ZygoteProgram {
+        var path: UserText?
+        var arguments: [UserText]?
+        var environmentSet: [UserText]
+        var environmentUnset: [UserText]
+        var modules: [UserText]
+    }
+
+    @safe struct Callbacks {
+        var context: UnsafeMutableRawPointer?
+        var onOutput: mape_event_fn?
+        var onLog: mape_event_fn?
+    }
+
+    init(_ c: mape_pool_config) throws(MapError) {
+        guard unsafe c.workers <= MAPB_MAX_WORKERS else {
+            throw .argument("config.workers", unsafe "is \(c.workers); at most \(MAPB_MAX_WORKERS) are possible")
+        }
+        guard unsafe c.start <= MAPE_START_FORK.rawValue else {
+            throw .argument("config.start", unsafe "is \(c.start), no enum mape_start")
+        }
+        guard unsafe c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
+            throw .argument("config.output", unsafe "is \(c.output), no enum mape_output")
+        }
+        workers = unsafe c.workers == 0 ? usableCores() : Int(c.workers)
+        start = unsafe mape_start(c.start)
+        output = unsafe mape_output(c.output)
+        zygote = try unsafe ZygoteProgram(c)
+        limits = unsafe Limits(c)
+        let memory = usableMemory()
+        inputReserve = unsafe c.input_reserve == 0 ? min(Policy.inputReserve, memory) : c.input_reserve
+        outputReserve = unsafe c.output_reserve == 0 ? min(Policy.outputReserve, memory / 2) : c.output_reserve
+        guard inputReserve <= 1 << 46 else {
+            throw .argument("config.input_reserve", "is larger than an address space")
+        }
+        guard outputReserve <= 1 << 46 else {
+            throw .argument("config.output_reserve", "is larger than an address space")
+        }
+        guard unsafe c.reserved == 0 else {
+            throw .argument("config.reserved", unsafe "is \(c.reserved); it has to be 0")
+        }
+        process = try unsafe Process(c)
+        callbacks = unsafe Callbacks(context: c.context, onOutput: c.on_output, onLog: c.on_log)
+        crashFolder = try unsafe rootPath(c.crash_dir, "config.crash_dir")
+    }
+
+    /// What the workers' environment is to be.
+    func environment() -> [UserText] {
+        var result: [UserText] = []
+        let replaced = Set(
+            zygote.environmentUnset.map { $0.bytes[...] } + zygote.environmentSet.map { $0.variableName })
+        for entry in unsafe strings(
+            UnsafePointer(UnsafeRawPointer(mapb_environment())?.assumingMemoryBound(to: UnsafePointer<CChar>?.self)))
+        {
+            if !replaced.contains(entry.variableName) { result.append(entry) }
+        }
+        return result + zygote.environmentSet
+    }
+}
+
+extension PoolConfig.Limits {
+    fileprivate init(_ c: mape_pool_config) {
+        setupTimeout = unsafe limit(c.setup_timeout_ns, Policy.setupTimeout)
+        cleanupTimeout = unsafe limit(c.cleanup_timeout_ns, Policy.cleanupTimeout)
+        grace = unsafe limit(c.grace_ns, Policy.grace)
+        restarts = unsafe c.restarts == 0 ? Policy.restarts : c.restarts
+        itemsPerWorker = unsafe c.items_per_worker
+        memoryGrowth = unsafe c.memory_growth
+    }
+}
+
+extension PoolConfig.Process {
+    fileprivate init(_ c: mape_pool_config) throws(MapError) {
+        guard unsafe (0...19).contains(c.nice) else {
+            throw .argument("config.nice", unsafe "is \(c.nice); 0 to 19 are possible")
+        }
+        guard unsafe c.pin <= 1 else { throw .argument("config.pin", unsafe "is \(c.pin); 0 or 1 are possible") }
+        guard unsafe c.core_dumps <= 1 else {
+            throw .argument("config.core_dumps", unsafe "is \(c.core_dumps); 0 or 1 are possible")
+        }
+        guard unsafe c.oom_score_adj <= 1000 else {
+            throw .argument("config.oom_score_adj", unsafe "is \(c.oom_score_adj); at most 1000 is possible")
+        }
+        guard unsafe c.sandbox <= MAPE_SANDBOX_COMPUTE.rawValue else {
+            throw .argument("config.sandbox", unsafe "is \(c.sandbox), no enum mape_sandbox")
+        }
+        nice = unsafe c.nice
+        pin = unsafe c.pin == 1
+        coreDumps = unsafe c.core_dumps == 1
+        oomScore = unsafe c.oom_score_adj == 0 ? Policy.oomScore : max(0, c.oom_score_adj)
+        memoryLimit = unsafe c.memory_limit
+        sandbox = unsafe mape_sandbox(c.sandbox)
+        if sandbox != MAPE_SANDBOX_NONE, let lacks = unsafe mapb_sandbox_lacks() {
+            throw unsafe MapError(MAPE_E_UNSUPPORTED, "config.sandbox cannot be had: \(String(cString: lacks))")
+        }
+    }
+}
+
+extension PoolConfig.ZygoteProgram {
+    fileprivate init(_ c: mape_pool_config) throws(MapError) {
+        // Files are named from the root, so that they are the same ones after a chdir of the host.
+        path = try unsafe rootPath(c.zygote_path, "config.zygote_path")
+        arguments = unsafe c.zygote_argv.map(strings)
+        environmentSet = unsafe strings(c.env_set)
+        environmentUnset = unsafe strings(c.env_unset)
+        if let arguments, arguments.isEmpty {
+            throw .argument("config.zygote_argv", "is empty; it has at least the name of the program")
+        }
+        modules = []
+        for module in unsafe strings(c.modules) {
+            if module.isEmpty { throw .argument("config.modules", "holds an empty text") }
+            modules.append(module.hasFolder ? try module.absolute("config.modules") : module)
+        }
+        // Each is a request to every new worker, and its inbox holds so many.
+        guard modules.count <= 32 else {
+            throw .argument("config.modules", "has \(modules.count) entries; at most 32 are possible")
+        }
+        if let wrong = environmentSet.first(where: {
+            $0.variableName.isEmpty || $0.variableName.count == $0.bytes.count
+        }) {
+            throw .argument("config.env_set", "holds \"\(wrong)\", which is not of the form NAME=value")
+        }
+        if let wrong = environmentUnset.first(where: { $0.isEmpty || $0.variableName.count != $0.bytes.count }) {
+            throw .argument("config.env_unset", "holds \"\(wrong)\", which is no name")
+        }
+    }
+}
+
+/// 0: the default; negative: none.
+private func limit(_ ns: Int64, _ standard: Int64) -> Int64 { ns == 0 ? standard : ns < 0 ? Int64.max : ns }
+
+/// A file or folder by its path from the root.
+private func rootPath(_ text: UnsafePointer<CChar>?, _ name: String) throws(MapError) -> UserText? {
+    guard let text = unsafe text else { return nil }
+    return try unsafe UserText(text).absolute(name)
+}
+
+/// The texts of an array ended with NULL.
+private func strings(_ array: UnsafePointer<UnsafePointer<CChar>?>?) -> [UserText] {
+    guard let array = unsafe array else { return [] }
+    var result: [UserText] = []
+    var i = 0
+    while let text = unsafe array[i] {
+        unsafe result.append(UserText(text))
+        i += 1
+    }
+    return result
+}
