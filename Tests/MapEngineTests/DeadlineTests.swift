@@ -68,7 +68,7 @@ import Testing
         let worker = local.worker(0)
         let ticket = worker.published
         mapb_store(&local.processes[0].region.outbox.pointee.current, ticket << 32 | 1)
-        let begin = worker.seenSince
+        let begin = worker.seen.since
         // The step to this item is seen first, and counts from then.
         local.pool.core.with { $0.checkTimes(begin + 500_000) }
         local.pool.core.with { $0.checkTimes(begin + 1_499_999) }

@@ -207,7 +207,7 @@ import Testing
             for i in 0..<total { _ = try bytes(#require(local.result(job, i))).reduce(0) { $0 &+ Int($1) } }
             local.pool.core.with { $0.release(job) }
         }
-        for worker in local.core.workers { #expect(worker.region?.live == 0 || worker.starts == 0) }
+        for worker in local.core.workers { #expect(worker.region?.live == 0 || worker.generation == 0) }
         #expect(local.core.jobs.isEmpty)
     }
 }

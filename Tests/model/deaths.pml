@@ -2,7 +2,7 @@
  * worker wrote does not change any more.
  */
 
-/* Pool+Deaths.keepFinished: the first items of a range that was lost. They must stand in the reply; the host cannot know. */
+/* Pool+Deaths.keepFinished, WorkerLink+Replies.finished: the first items of a range that was lost. They must stand in the reply; the host cannot know. */
 inline keepFinished(w, ticket, first, count) {
     assert((count) <= replyHolds[SLOT(w, ticket)]);
     n = 0;

@@ -16,13 +16,13 @@ byte state[WORKERS];     /* Worker.state */
 byte published[WORKERS]; /* Worker.published */
 byte answered[WORKERS];  /* Worker.answered */
 byte verdict[WORKERS];   /* Worker.verdict: TIMED_OUT or 0 */
-byte seenWord[WORKERS];  /* Worker.seenWord */
+byte seenWord[WORKERS];  /* Worker.seen: its word */
 bool killAsked[WORKERS]; /* A KILL is on its way to the zygote. */
 
 /* Worker.given */
 byte givenFirst[WORKERS * RING];
 byte givenCount[WORKERS * RING];
-bool givenBack[WORKERS * RING]; /* Worker.wasTakenBack */
+bool givenBack[WORKERS * RING]; /* Assignment.wasTakenBack */
 
 byte deaths = DEATHS; /* How many more workers may die of what nobody foresaw, */
 byte kills = KILLS;   /* be killed by the pool for a time limit. */
@@ -39,7 +39,7 @@ inline clearGiven(w, ticket) {
     givenBack[SLOT(w, ticket)] = 0
 }
 
-/* Pool+Pump.takeReplies, Pool+Pump.take, Pool+Pump.takeRange: every reply that was published. */
+/* Pool+Pump.takeReplies, WorkerLink+Replies.accept, Pool+Pump.takeRange, Worker.finish: every reply that was published. */
 inline takeReplies(w) {
     do
     :: outboxTail[w] > answered[w] ->
@@ -71,7 +71,7 @@ inline takeReplies(w) {
 
 #include "deaths.pml"
 
-/* Pool+Assign.giveRange and Pool+Assign.give: up to `most` items into a worker's inbox. Any size: the code's choice is one of them. */
+/* Pool+Assign.giveRange and Worker.give: up to `most` items into a worker's inbox. Any size: the code's choice is one of them. */
 inline give(w, most) {
     take(most);
     published[w] = published[w] + 1;
@@ -93,7 +93,7 @@ inline give(w, most) {
     (published[w] - answered[w] > 1 || givenCount[LAST(w)] > 1))
 #define IS_IDLE(w) (WORKERS == 1 || (state[w] == READY && !WORKS(w)))
 
-/* Pool+TakeBack.takeBack and BlameMark.begun, after it has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
+/* Worker.reclaim and BlameMark.begun, after WorkerLink.yield has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
 inline takeBackFrom(w, ticket) {
     givenBack[SLOT(w, ticket)] = 1;
     if
@@ -122,7 +122,7 @@ inline takeBackFrom(w, ticket) {
     HOST_GIVES(w, 1) \
     HOST_GIVES(w, 2) \
     HOST_GIVES(w, ITEMS) \
-    :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Pool+Assign.publish */ \
+    :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Pool+Assign.publish, WorkerLink.publish */ \
     :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> takeReplies(w) } /* Pool+Pump.pump */ \
     :: d_step { gone[w] -> died(w) } /* Pool+Zygote.receiveControl */ \
     :: d_step { state[w] == NONE -> spawn(w) } /* Pool+Recycle.refill */ \
@@ -153,7 +153,7 @@ inline checkTime(w) {
     fi
 }
 
-/* Pool+TakeBack.takeBack */
+/* Pool+TakeBack.takeBack, WorkerLink.yield */
 inline takeBack(w) {
     yield[w] = published[w];
 #ifndef BUG_NO_BARRIER

@@ -1,6 +1,6 @@
 /* sleep.pml - how a worker without requests sleeps, and is woken (Dekker's pattern: announce, then look again).
  *
- *   host:    inbox.tail = n;        fence;   look at outbox.sleeping;   wake       Pool+Assign.publish
+ *   host:    inbox.tail = n;        fence;   look at outbox.sleeping;   wake       WorkerLink.publish
  *   worker:  outbox.sleeping = 1;   fence;   look at inbox.tail;        sleep      WorkerMain.workerAwait
  *
  * Each side's stores go through a store buffer, from which they reach the memory at any later time; a fence waits until it is empty. Of
@@ -29,12 +29,12 @@ proctype host() {
     byte published;
     do
     :: published < REQUESTS ->
-        /* Pool+Assign.give: one, or all at once. */
+        /* WorkerLink.give: one, or all at once. */
         if
         :: published = published + 1
         :: published = REQUESTS
         fi;
-        /* Pool+Assign.publish */
+        /* WorkerLink.publish */
         hostBuffer!published;
 #ifndef BUG_NO_FENCE_HOST
         empty(hostBuffer);

@@ -46,5 +46,8 @@ final class Guarded<State>: @unchecked Sendable {
         unsafe first.initialize(repeating: value, count: count)
     }
 
+    /// Cells that are written before they are read.
+    init(unset count: Int) { unsafe first = .allocate(capacity: count) }
+
     deinit { unsafe first.deallocate() }
 }

@@ -9,6 +9,11 @@ struct Queue<Element> {
     var last: Element? { isEmpty ? nil : items[items.count - 1] }
     var first: Element? { isEmpty ? nil : items[head] }
 
+    subscript(place: Int) -> Element {
+        get { items[head + place]! }
+        set { items[head + place] = newValue }
+    }
+
     /// Changes every element in place.
     mutating func update(_ change: (inout Element) -> Void) {
         for i in head..<items.count { change(&items[i]!) }

@@ -70,13 +70,13 @@ extension Core {
     ) -> Bool {
         var most = min(size, job.room(draining: draining))
         if config.limits.itemsPerWorker > 0 {
-            most = min(
-                most, max(1, config.limits.itemsPerWorker - min(config.limits.itemsPerWorker, worker.itemsGiven)))
+            let given = min(config.limits.itemsPerWorker, worker.history.itemsGiven)
+            most = min(most, max(1, config.limits.itemsPerWorker - given))
         }
         guard let range = job.take(most) else { return false }
-        worker.itemsGiven += range.count
+        worker.history.itemsGiven += range.count
         if job.config.wants(MAPE_DELIVER_PROGRESS) { touch(job) }
-        give(worker, .range(job, range), now: now, flags: isParallel ? MAPB_SPREAD.rawValue : 0)
+        worker.give(job, range, now: now, isSpread: isParallel)
         return true
     }
 
@@ -88,7 +88,7 @@ extension Core {
         if time > Policy.longRange { return 1 }
         // With less than a range for each worker left, what one holds waiting another could do now.
         if time > Double(Policy.queueTime) && job.waiting <= size * UInt64(workers) { return 1 }
-        return max(Policy.depth, min(Int(MAPB_RING) - 8, Int(Double(Policy.queueTime) / time) + 1))
+        return max(Policy.depth, min(WorkerLink.capacity - 8, Int(Double(Policy.queueTime) / time) + 1))
     }
 
     /// Items per request: about Policy.rangeTime, and no more than half of a worker's fair share of what is left, unless that is hardly
@@ -110,8 +110,8 @@ extension Core {
 
     /// Gives a request that is no range; it waits when the inbox is full.
     func tell(_ worker: Worker, _ work: Assignment.Work) {
-        if worker.inFlight < Int(MAPB_RING) && worker.backlog.isEmpty && !worker.isTrimming {
-            give(worker, work, now: mapb_clock())
+        if worker.inFlight < WorkerLink.capacity && worker.backlog.isEmpty && !worker.isTrimming {
+            worker.give(work, now: mapb_clock())
         } else {
             worker.backlog.append(work)
         }
@@ -120,64 +120,21 @@ extension Core {
     /// Gives what has waited for room in the inbox.
     func sendBacklog(_ worker: Worker) {
         guard !worker.backlog.isEmpty, !worker.isTrimming else { return }
-        while worker.inFlight < Int(MAPB_RING), let work = worker.backlog.popFirst() {
-            give(worker, work, now: mapb_clock())
+        while worker.inFlight < WorkerLink.capacity, let work = worker.backlog.popFirst() {
+            worker.give(work, now: mapb_clock())
         }
-    }
-
-    /// Puts a request into a worker's inbox. It is seen once published.
-    private func give(_ worker: Worker, _ work: Assignment.Work, now: Int64, flags: UInt32 = 0) {
-        let ticket = worker.published + 1
-        var request = mapb_request()
-        var step: UInt64 = 0
-        request.ticket = ticket
-        request.flags = flags
-        switch work {
-        case .range(let job, let range):
-            request.kind = MAPB_REQUEST_RANGE.rawValue
-            request.record = job.input.record.offset
-            request.first = range.first
-            request.count = UInt32(range.count)
-            step = job.rangeStep(range)
-            request.step = step == range.count ? 0 : UInt32(step)
-        case .setup(let function, let globals):
-            request.kind = MAPB_REQUEST_SETUP.rawValue
-            request.record = function.record.offset
-            request.first = globals?.block.offset ?? 0
-        case .cleanup(let function, let globals):
-            request.kind = MAPB_REQUEST_CLEANUP.rawValue
-            request.record = function.record.offset
-            request.first = globals?.block.offset ?? 0
-        case .module(let module):
-            request.kind = MAPB_REQUEST_MODULE.rawValue
-            request.record = module.pathOffset
-            request.first = module.fileOffset
-        case .exit:
-            request.kind = MAPB_REQUEST_EXIT.rawValue
-        }
-        worker.region!.direct(&request, ticket: ticket, idle: !worker.isBusy)
-        if !worker.isBusy {
-            worker.seenSince = now
-            worker.progressSince = now
-        }
-        worker.note(Assignment(ticket: ticket, work: work, step: step))
-        let inbox = unsafe input.inbox(worker.slot)
-        unsafe UnsafeMutablePointer(mutating: mapb_request_at(inbox, ticket)!).pointee = request
     }
 
     /// Makes what was given visible, and wakes workers that sleep.
     func publish() {
         while let worker = table.nextToPublish() {
-            let inbox = unsafe input.inbox(worker.slot)
-            guard worker.region != nil, unsafe mapb_peek(&inbox.pointee.tail) != worker.published else { continue }
-            unsafe mapb_store(&inbox.pointee.tail, worker.published)
-            mapb_fence()
-            if unsafe mapb_peek32(&worker.region!.outbox.pointee.sleeping) != 0 {
-                unsafe mapb_word_wake(&inbox.pointee.tail)
-                doorbell.wokeSleeper = true
+            switch worker.link?.publish() ?? .none {
+            case .none: continue
+            case .seen: break
+            case .woke: doorbell.wokeSleeper = true
             }
             if worker.limit(config) != .max {
-                engineMustWake(by: later(worker.seenSince, by: worker.limit(config) / 4))
+                engineMustWake(by: later(worker.seen.since, by: worker.limit(config) / 4))
             }
         }
     }

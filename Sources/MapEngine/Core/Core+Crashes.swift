@@ -5,12 +5,12 @@ import CMapBridge
 extension Core {
     /// What a worker was doing when it died, in words.
     func whatItWasOn(_ worker: Worker) -> String {
-        guard let region = worker.region, let head = worker.given.first else { return "it had nothing to do" }
+        guard let link = worker.link, let head = worker.given.first else { return "it had nothing to do" }
         switch head.work {
         case .range(let job, let range):
             let function = "function \"\(job.function.name)\", "
             var suspects = range
-            switch head.point(region.mark) {
+            switch head.point(link.mark) {
             case .before, .end: return function + "job \(job.sequence), before its next item"
             case .item(let item): return function + self.item(range.first + item, job)
             case .range(let start, let count): suspects = ItemRange(first: range.first + start, count: count)

@@ -52,14 +52,14 @@ extension Core {
     private func checkTime(_ worker: Worker, _ now: Int64) {
         let limit = worker.limit(config)
         // One that is not forked yet has nothing to show: its zygote may be loading libraries.
-        guard limit != .max, worker.pid != 0, let region = worker.region, let head = worker.given.first else { return }
-        let word = region.mark.word
-        if word != worker.seenWord {
-            worker.seenWord = word
-            worker.seenSince = now
+        guard limit != .max, worker.pid != 0, let link = worker.link, let head = worker.given.first else { return }
+        let word = link.mark.word
+        if word != worker.seen.word {
+            worker.seen.word = word
+            worker.seen.since = now
             return
         }
-        var since = worker.seenSince
+        var since = worker.seen.since
         var verdict = Verdict.timeout
         if case .range(let job, _) = head.work, job.ending != nil {
             since = job.life.endingSince
@@ -78,7 +78,9 @@ extension Core {
     func nextDeadline(_ now: Int64) -> Int64 {
         var next = loadDeadline
         if (life.stage == .running || life.stage == .closing) && failure == nil {
-            for slot in table.empty where table[slot].retryAt > now { next = min(next, table[slot].retryAt) }
+            for slot in table.empty where table[slot].tries.retryAt > now {
+                next = min(next, table[slot].tries.retryAt)
+            }
         }
         for slot in table.busy {
             let limit = table[slot].limit(config)
@@ -96,14 +98,11 @@ extension Core {
         if job.tally.running == 0 { return 0 }
         for slot in table.busy {
             let worker = table[slot]
-            guard let region = worker.region, let head = worker.given.first,
+            guard let link = worker.link, let head = worker.given.first,
                 case .range(let its, _) = head.work,
                 its === job
             else { continue }
-            let point = head.point(region.mark)
-            sum += Double(point.finished)
-            let told = unsafe Double(bitPattern: mapb_load(&region.outbox.pointee.fraction))
-            if told > 0 && told <= 1 { sum += told * Double(point.running) }
+            sum += link.progress(of: head)
         }
         return sum
     }

@@ -37,8 +37,7 @@ extension Core {
             takeMessages(worker)
         }
         now = mapb_clock()
-        worker.death = Death(worker: worker.slot, pid: worker.pid, loss, output: worker.region)
-        defer { worker.death = nil }
+        let death = Death(worker: worker.slot, pid: worker.pid, loss, record: worker.link?.crashRecord)
         closePipes(worker)
         let expected: Bool
         if case .some(.shutdown) = verdict {
@@ -46,26 +45,28 @@ extension Core {
         } else {
             expected = before == .stopping && isExiting(worker)
         }
-        let wasStarting = before == .starting || (before == .dying && worker.answered < UInt64(worker.initialRequests))
+        let wasStarting =
+            before == .starting || (before == .dying && worker.answered < UInt64(worker.history.firstRequests))
         if !expected {
             figures.workersDied += 1
-            brake.lastDeath = worker.death!.text
+            brake.lastDeath = death.text
             if wasStarting, isSandboxed, case .status(let status) = loss, status & 0x7f == 0,
                 let step = unsafe mapb_sandbox_failed(status >> 8)
             {
                 brake.lastDeath += unsafe ": its sandbox could not be entered: " + String(cString: step)
             }
-            if worker.death!.report == nil { log(MAPE_LOG_WARNING, brake.lastDeath) }
+            if death.report == nil { log(MAPE_LOG_WARNING, brake.lastDeath) }
         }
-        if let death = worker.death, death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
-        let mark = worker.region?.mark ?? BlameMark(0)
+        if death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
+        let mark = worker.mark
         var inSetup = false
         var isHead = true
-        while let assignment = worker.given.popFirst() {
+        while let assignment = worker.given.first {
+            worker.finish(assignment, .lost)
             switch assignment.work {
             case .range(let job, let range):
                 if isHead {
-                    lostRange(assignment, job, range, worker, mark, loss, now)
+                    lostRange(assignment, job, range, worker, mark, loss, death, now)
                 } else {
                     putBack(range, job, now)
                 }
@@ -74,12 +75,12 @@ extension Core {
                 // One zygote takes many setups with it, and none of them is to blame.
                 if isHead && !expected && !loss.isZygote, let stage = mark.stage(in: assignment.ticket) {
                     inSetup = true
-                    lostInSetup(function, stage, verdict, loss, worker.death, now)
+                    lostInSetup(function, stage, verdict, loss, death, now)
                 }
             case .module(let module):
                 if isHead && !expected && !loss.isZygote && mark.isOn(assignment.ticket) {
                     inSetup = true
-                    let (isTimeout, how) = manner(verdict, loss, worker.death)
+                    let (isTimeout, how) = manner(verdict, loss, death)
                     lostInModule(module, isTimeout, how)
                 }
             case .cleanup, .exit: break
@@ -89,12 +90,13 @@ extension Core {
         dropRegion(worker)
         worker.state = .none
         worker.pid = 0
-        worker.retryAt = now
+        worker.tries.retryAt = now
         if case .zygote = loss { return }
         if wasStarting && !expected {
             if !inSetup { startFailed(worker, brake.lastDeath, isFork: false) }
-            worker.failedStarts += 1
-            worker.retryAt = now + Policy.restartPause << Int64(min(worker.failedStarts - 1, Policy.restartDoublings))
+            worker.tries.failed += 1
+            worker.tries.retryAt =
+                now + Policy.restartPause << Int64(min(worker.tries.failed - 1, Policy.restartDoublings))
         }
         touched.places = true
         touched.wakes = true
@@ -109,11 +111,12 @@ extension Core {
     /// The range that a worker was on when it died.
     private func lostRange(
         _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ mark: BlameMark, _ loss: Loss,
-        _ now: Int64
+        _ death: Death, _ now: Int64
     ) {
         let lost = RangeLoss(
             range: range, point: assignment.point(mark), loss: loss, verdict: worker.verdict,
-            hasMovedOn: mark.word != worker.seenWord, hasWorked: worker.answered > UInt64(worker.initialRequests),
+            hasMovedOn: mark.word != worker.seen.word,
+            hasWorked: worker.answered > UInt64(worker.history.firstRequests),
             isJobEnding: job.ending != nil)
         var finding = postmortem(lost)
         if !keepFinished(finding.keep, worker, assignment, job, range, now) {
@@ -122,7 +125,7 @@ extension Core {
         for part in finding.parts {
             switch part {
             case .requeue(let range): putBack(range, job, now)
-            case .blame(let item, let manner): blame(job, item, manner, loss, worker.death, now)
+            case .blame(let item, let manner): blame(job, item, manner, loss, death, now)
             }
         }
     }
@@ -132,15 +135,9 @@ extension Core {
         _ count: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ now: Int64
     ) -> Bool {
         if count == 0 { return true }
-        let region = worker.region!
-        let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
-        // The region takes no more ranges, so what this one used need not be known exactly, and is not given back.
-        let start = UInt64(MAPB_RESULTS_OFFSET)
-        let nothing = Extent(offset: 0, count: 0)
-        let bounds = Used(hole: nothing, wild: Extent(offset: start, count: region.size - start))
-        let kept = Used(hole: nothing, wild: nothing)
-        return reply.ticket == assignment.ticket
-            && record(reply, count, bounds, job, range, region, now, keeping: kept) == nil
+        guard let link = worker.link, let reply = link.finished(count, of: assignment) else { return false }
+        job.end(reply, first: range.first, in: link.region, now: now)
+        return true
     }
 
     /// How an item ends that is to blame for the death of its worker, if it is not run again.

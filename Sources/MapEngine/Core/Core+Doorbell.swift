@@ -81,7 +81,7 @@ extension Core {
                 ticket = hasMore ? (watch.answered + watch.published + 1) / 2 : watch.published
                 ticket = min(ticket, table[slot].lastTicketOfFirstJob)
             }
-            unsafe mapb_store(&input.inbox(slot).pointee.ring_at, ticket)
+            table[slot].link?.ring(from: ticket)
         }
     }
 
@@ -94,10 +94,9 @@ extension Core {
         var count = 0
         for slot in table.busy {
             let watch = unsafe table.watches[slot]
-            guard watch.isBusy, let outbox = unsafe watch.outbox else { continue }
+            guard let looked = LookedReply(watch) else { continue }
             if count + 1 >= fixed.usable { break }
-            let tail = unsafe UnsafeRawPointer(outbox).assumingMemoryBound(to: UInt64.self)
-            unsafe fixed.looks.first[count] = LookedReply(tail: tail, answered: watch.answered)
+            unsafe fixed.looks.first[count] = looked
             count += 1
         }
         doorbell.isLooking = count > 0

@@ -14,7 +14,7 @@ extension Core {
                 for end in ends { mapb_close(end) }
                 throw .system(MAPB_NAME_PIPE, why)
             }
-            worker.pipes[i] = pair[0]
+            worker.output.pipes[i] = pair[0]
             ends.append(pair[1])
             _ = mapb_poller_add(fixed.poller.number, pair[0], EngineTag.pipe(worker.slot, i))
         }
@@ -24,12 +24,12 @@ extension Core {
     /// - Returns: whether there was something to read.
     @discardableResult
     func readPipe(_ worker: Worker, _ which: Int) -> Bool {
-        let file = worker.pipes[which]
+        let file = worker.output.pipes[which]
         guard file >= 0 else { return false }
         var bytes = [UInt8](repeating: 0, count: 65536)
         let got = Files.read(file, &bytes)
         if got > 0 {
-            deliver(worker, which, worker.partial[which] + bytes[..<got], isLast: false)
+            deliver(worker, which, worker.output.partial[which] + bytes[..<got], isLast: false)
             return true
         }
         if got != -Int(SystemError.again) { closePipe(worker, which) }
@@ -39,17 +39,17 @@ extension Core {
     /// Makes an event of output. What ends inside a character waits for the rest of it, unless none is to come.
     private func deliver(_ worker: Worker, _ which: Int, _ bytes: [UInt8], isLast: Bool) {
         let whole = isLast ? bytes.count : wholeCharacters(bytes)
-        worker.partial[which] = Array(bytes[whole...])
+        worker.output.partial[which] = Array(bytes[whole...])
         guard whole > 0 else { return }
         let text = CText(array: Array(bytes[..<whole]))
         add(PoolMessage(isLog: false, code: Int32(which + 1), worker: Int32(worker.slot), text: text))
     }
 
     private func closePipe(_ worker: Worker, _ which: Int) {
-        deliver(worker, which, worker.partial[which], isLast: true)
-        mapb_poller_remove(fixed.poller.number, worker.pipes[which])
-        mapb_close(worker.pipes[which])
-        worker.pipes[which] = -1
+        deliver(worker, which, worker.output.partial[which], isLast: true)
+        mapb_poller_remove(fixed.poller.number, worker.output.pipes[which])
+        mapb_close(worker.output.pipes[which])
+        worker.output.pipes[which] = -1
     }
 
     /// Takes what is still in the pipes, and closes them.
@@ -57,7 +57,7 @@ extension Core {
         for which in 0..<2 {
             var rounds = 0
             while rounds < 64 && readPipe(worker, which) { rounds += 1 }
-            if worker.pipes[which] >= 0 { closePipe(worker, which) }
+            if worker.output.pipes[which] >= 0 { closePipe(worker, which) }
         }
     }
 }

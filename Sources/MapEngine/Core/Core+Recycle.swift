@@ -13,7 +13,7 @@ extension Core {
         if isBraked && workers.contains(where: { $0.state == .starting }) { return }
         for slot in table.empty {
             let worker = table[slot]
-            if worker.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.retryAt) }
+            if worker.tries.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.tries.retryAt) }
         }
     }
 
@@ -37,7 +37,6 @@ extension Core {
     func dropRegion(_ worker: Worker) {
         // Results keep it alive as long as they need it.
         if doorbell.isLooking, let region = worker.region { doorbell.retired.append(region) }
-        worker.region?.retire()
-        worker.region = nil
+        worker.disconnect()
     }
 }

@@ -58,18 +58,12 @@ extension Core {
             let region = try OutputRegion(
                 reserve: config.outputReserve, figures: figures.output, leftovers: fixed.leftovers)
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
-            worker.renew(region)
+            unsafe worker.renew(region, inbox: input.inbox(worker.slot))
         } catch {
             startFailed(worker, error.message, isFork: true)
             return
         }
         figures.workersStarted += 1
-        let inbox = unsafe input.inbox(worker.slot)
-        unsafe mapb_store(&inbox.pointee.tail, 0)
-        unsafe mapb_store(&inbox.pointee.message_head, 0)
-        unsafe mapb_store(&inbox.pointee.ring_at, 0)
-        unsafe mapb_store(&inbox.pointee.yield, 0)
-
         var message = mapb_control()
         message.kind = MAPB_CONTROL_SPAWN.rawValue
         message.slot = UInt32(worker.slot)
@@ -79,18 +73,17 @@ extension Core {
         zygote.send(message, files, owning: files)
         if zygote.hasBacklog { mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, 1) }
 
-        worker.backlog = Queue()
         for module in registry.modules where !module.isGivenUp { tell(worker, .module(module)) }
         for function in functions where function.failure == nil { tell(worker, .setup(function, globals)) }
-        worker.initialRequests = worker.inFlight + worker.backlog.count
+        worker.history.firstRequests = worker.inFlight + worker.backlog.count
     }
 
     func becameReady(_ worker: Worker) {
-        guard worker.state == .starting, worker.pid != 0, worker.answered >= UInt64(worker.initialRequests) else {
+        guard worker.state == .starting, worker.pid != 0, worker.answered >= UInt64(worker.history.firstRequests) else {
             return
         }
         worker.state = .ready
-        worker.failedStarts = 0
+        worker.tries.failed = 0
         if brake.startWentWell() >= config.limits.restarts { touched.places = true }
         unpark(for: worker)
         touched.wakes = true
@@ -109,8 +102,9 @@ extension Core {
         }
         worker.state = .none
         if isFork {
-            worker.failedStarts += 1
-            worker.retryAt = mapb_clock() + Policy.forkRetry << Int64(min(worker.failedStarts, Policy.forkDoublings))
+            worker.tries.failed += 1
+            worker.tries.retryAt =
+                mapb_clock() + Policy.forkRetry << Int64(min(worker.tries.failed, Policy.forkDoublings))
         }
     }
 

@@ -27,8 +27,8 @@ extension Core {
         var i = mape_worker_info_t()
         i.struct_size = MemoryLayout<mape_worker_info_t>.size
         i.pid = worker.pid
-        i.items = worker.items
-        i.starts = worker.starts
+        i.items = worker.history.itemsEnded
+        i.starts = worker.generation
         switch worker.state {
         case .none: i.state = MAPE_WORKER_NONE.rawValue
         case .starting: i.state = MAPE_WORKER_STARTING.rawValue

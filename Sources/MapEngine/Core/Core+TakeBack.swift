@@ -19,7 +19,7 @@ extension Core {
         guard !table.holders.isEmpty, hasIdleWorker else { return .max }
         var next = Int64.max
         for slot in table.holders where mayGiveBack(table[slot]) {
-            next = min(next, table[slot].progressSince + Policy.takeBackAfter)
+            next = min(next, table[slot].seen.progress + Policy.takeBackAfter)
         }
         return next
     }
@@ -30,7 +30,7 @@ extension Core {
         guard hasIdleWorker else { return }
         for slot in table.holders {
             let worker = table[slot]
-            guard mayGiveBack(worker), now - worker.progressSince >= Policy.takeBackAfter else { continue }
+            guard mayGiveBack(worker), now - worker.seen.progress >= Policy.takeBackAfter else { continue }
             takeBack(worker)
         }
     }
@@ -46,33 +46,7 @@ extension Core {
     }
 
     private func takeBack(_ worker: Worker) {
-        let inbox = unsafe input.inbox(worker.slot)
-        guard let outbox = unsafe worker.region?.outbox, unsafe mapb_load32(&outbox.pointee.yields) == 1 else {
-            worker.given.update { $0.wasTakenBack = true }
-            return
-        }
-        unsafe mapb_store(&inbox.pointee.yield, worker.published)
-        worker.yieldedTo = worker.published
-        guard mapb_barrier() != 0 else {
-            // The worker may stop early all the same; its reply then says so.
-            worker.given.update { $0.wasTakenBack = true }
-            return
-        }
-        // In this order: the worker publishes a reply, then clears the word. The other way round, a request that ends between the two
-        // looks would be taken for one that was not begun.
-        let mark = unsafe BlameMark(mapb_load(&outbox.pointee.current))
-        let tail = unsafe mapb_load(&outbox.pointee.tail)
-        var back: [(Job, ItemRange)] = []
-        worker.given.update { assignment in
-            assignment.wasTakenBack = true
-            guard assignment.ticket > tail, case .range(let job, var range) = assignment.work else { return }
-            let kept = assignment.point(mark).begun ?? range.count
-            if kept == range.count { return }
-            back.append(
-                (job, ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)))
-            range.count = kept
-            assignment.work = .range(job, range)
-        }
+        let back = worker.reclaim()
         let now = mapb_clock()
         for (job, range) in back.reversed() {
             putBack(range, job, now)

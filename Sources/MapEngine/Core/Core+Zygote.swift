@@ -30,7 +30,7 @@ extension Core {
                     startFailed(worker, MapError.system("fork (clone)", message.code).message, isFork: true)
                 } else {
                     worker.pid = message.pid
-                    worker.seenSince = mapb_clock()
+                    worker.seen.since = mapb_clock()
                     becameReady(worker)
                     // It was to be killed before it was known.
                     if worker.state == .dying { sendKill(worker) }
@@ -53,9 +53,8 @@ extension Core {
     private func neverBorn(_ worker: Worker) {
         closePipes(worker)
         dropRegion(worker)
-        worker.given = Queue()
         worker.state = .none
-        worker.retryAt = mapb_clock()
+        worker.tries.retryAt = mapb_clock()
         figures.workersStarted -= 1
     }
 

@@ -41,7 +41,7 @@ final class Fixtures: Sendable {
         if why == 0 { why = mapb_poller_add(poller.number, engineWake.number, EngineTag.wake.rawValue) }
         if why != 0 { throw .system(MAPB_NAME_POLLER_ADD, why) }
         usable = usableCores()
-        looks = unsafe Cells(usable, LookedReply(tail: UnsafePointer(begun.first), answered: 0))
+        looks = Cells(unset: usable)
         unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerLooks : 0
     }
 }
@@ -55,12 +55,4 @@ enum EngineTag: UInt64 {
 
     static let pipes: UInt64 = 1 << 32
     static func pipe(_ slot: Int, _ which: Int) -> UInt64 { pipes | UInt64(slot) << 1 | UInt64(which) }
-}
-
-/// A busy worker's replies, as far as they were known under the lock.
-@safe struct LookedReply: BitwiseCopyable {
-    let tail: UnsafePointer<UInt64>
-    let answered: UInt64
-
-    var hasCome: Bool { unsafe mapb_load(tail) != answered }
 }

@@ -10,17 +10,17 @@ final class Death {
     /// Its own account.
     let report: CrashReport?
 
-    /// - worker: the number of its place. output: the memory that it wrote, if it had one.
-    init(worker: Int, pid: Int32, _ loss: Loss, output: OutputRegion?) {
+    /// - worker: its number. record: what its signal handler may have left; the process has ended, and its children with it, but those
+    ///   that left its group.
+    init(worker: Int, pid: Int32, _ loss: Loss, record: [UInt8]?) {
         self.worker = worker
         self.pid = pid
         self.loss = loss
-        guard let output, let signal = loss.signal else {
+        guard let record, let signal = loss.signal else {
             report = nil
             return
         }
-        // One copy: what is checked is what is used. The process has ended, and its children with it, but those that left its group.
-        let report = CrashReport(output.copy(UInt64(MAPB_CRASH_OFFSET), UInt64(MemoryLayout<mapb_crash>.size)))
+        let report = CrashReport(record)
         // What a worker scribbled there, or wrote before somebody else killed it, is no account of this death.
         self.report = report?.signal == signal ? report : nil
     }

@@ -71,11 +71,11 @@ final class LocalPool {
     @discardableResult private func start(_ slot: Int) throws -> LocalWorker {
         let worker = core.workers[slot]
         let region = try OutputRegion(reserve: core.config.outputReserve)
-        worker.renew(region)
+        worker.renew(region, inbox: core.input.inbox(slot))
         worker.pid = 1
         let process = LocalWorker(input: core.input, slot: slot, region: region)
         pool.core.with { $0.tell(worker, .setup(function, nil)) }
-        worker.initialRequests = worker.inFlight
+        worker.history.firstRequests = worker.inFlight
         core.followUp()
         process.answer()
         core.pump()

@@ -45,12 +45,12 @@ final class FuzzPool {
         let worker = core.workers[slot]
         let region = try OutputRegion(reserve: core.config.outputReserve)
         _ = close(region.releaseFile())
-        worker.renew(region)
+        worker.renew(region, inbox: core.input.inbox(slot))
         worker.pid = 1
         let inbox = core.input.inbox(slot)
         inbox.pointee = mapb_inbox()
         pool.core.with { $0.tell(worker, .setup(function, nil)) }
-        worker.initialRequests = worker.inFlight
+        worker.history.firstRequests = worker.inFlight
         core.followUp()
     }
 

@@ -96,16 +96,3 @@ extension BlameMark.Point {
         }
     }
 }
-
-extension Assignment {
-    /// Where the worker is in it, if it is one for items.
-    func point(_ mark: BlameMark) -> BlameMark.Point {
-        guard case .range(_, let range) = work else { return .before }
-        return mark.point(in: ticket, count: range.count, step: step, wasTakenBack: wasTakenBack)
-    }
-}
-
-extension OutputRegion {
-    /// What its worker is on now.
-    var mark: BlameMark { unsafe BlameMark(mapb_load(&outbox.pointee.current)) }
-}

@@ -28,6 +28,8 @@ import CMapBridge
     private(set) var available = 0
     /// How many of them may be busy at once.
     var slowStart = SlowStart()
+    /// Called when an assignment ends: Worker.finish.
+    var onFinish: ((Worker, Assignment, Assignment.End) -> Void)?
 
     /// Those that may be given ranges, by how many requests they hold.
     private let byLoad: UnsafeMutablePointer<SlotSet>
@@ -37,7 +39,7 @@ import CMapBridge
     private var loadOf: [Int]
 
     /// A worker with so many requests has no room for another.
-    private static let loads = 64
+    private static var loads: Int { WorkerLink.capacity }
 
     /// - itemsPerWorker: after so many a worker is replaced; 0: never.
     init(count: Int, itemsPerWorker: UInt64) {
@@ -48,7 +50,7 @@ import CMapBridge
         unsafe byLoad.initialize(repeating: SlotSet(), count: Self.loads)
         loadOf = [Int](repeating: -1, count: count)
         workers = (0..<count).map { slot in
-            unsafe Worker(slot: slot, watch: watches + slot, table: self, itemsPerWorker: itemsPerWorker)
+            Worker(slot: slot, table: self, itemsPerWorker: itemsPerWorker)
         }
         for slot in 0..<count { empty.insert(slot) }
     }

@@ -1,0 +1,210 @@
+// Replies of a worker: each is read once, checked against what the worker was given, and becomes a value. The worker may write
+// whatever it likes, at any time.
+
+import CMapBridge
+
+/// Why a worker is not believed: what it has written cannot be.
+struct InvalidReply: Error {
+    let what: String
+
+    init(_ what: String) { self.what = what }
+}
+
+/// What a reply says that is not about items.
+enum OtherReply {
+    /// - hasChanged: loading the library has left a thread or a process in the worker, or has changed signals.
+    case setup(hasChanged: Bool)
+    /// - isLoad: the library could not be loaded, as the text says.
+    case setupFailed(isLoad: Bool, code: Int32, text: UserText)
+    /// - failure: why it could not be loaded.
+    case module(failure: UserText?)
+    /// A cleanup, or the last request of all.
+    case ended
+}
+
+/// What a reply says of a range. Only the results' bytes lie in shared memory still.
+struct RangeReply {
+    /// So many items, the first ones, have ended.
+    let done: UInt64
+    /// The memory that their results lie in, to be given back with them.
+    let used: Used
+    let results: Results
+    /// Nanoseconds that it took, as the worker says.
+    let time: UInt32
+    /// The worker's memory has grown by more than it may.
+    let hasGrown: Bool
+    /// The item after those did not fit into the output memory.
+    let isFull: Bool
+
+    struct Results {
+        /// Without a table item i's result is at base + i * size.
+        var base: UInt64 = 0
+        var size: UInt64 = 0
+        var table: EntryTable?
+    }
+}
+
+extension Job {
+    /// Records that the first items of a range, which were running, have ended as a reply says.
+    @inline(__always)
+    func end(_ reply: RangeReply, first: UInt64, in region: OutputRegion, now: Int64) {
+        guard reply.done > 0 else { return }
+        let store = ResultStore.shared(region, reply.used)
+        let results = reply.results
+        guard let table = results.table else {
+            let segment = Segment(
+                first: first, count: reply.done, store: store, base: results.base, size: results.size)
+            end(segment, ok: reply.done, failed: 0, now: now)
+            return
+        }
+        let failed = UInt64(table.failures.count)
+        end(
+            Segment(first: first, count: reply.done, store: store, table: table), ok: reply.done - failed,
+            failed: failed, now: now)
+    }
+}
+
+extension WorkerLink {
+    /// Reads the reply to the worker's oldest request, once, and checks it. When it is not valid, nothing of it was used.
+    /// - Returns: what to give back of the output memory, beside the reply.
+    @inline(__always)
+    private func read(_ ticket: UInt64, _ region: OutputRegion) throws(InvalidReply) -> (mapb_reply, Used) {
+        let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, ticket))
+        guard reply.ticket == ticket else { throw InvalidReply("its reply is for another request") }
+        guard let used = region.advance(ticket: ticket, holeEnd: reply.hole_end, wildEnd: reply.wild_end) else {
+            throw InvalidReply("its reply claims memory it does not have")
+        }
+        return (reply, used)
+    }
+
+    /// The reply to a range.
+    @inline(__always)
+    func accept(_ ticket: UInt64, _ job: Job, _ range: ItemRange) throws(InvalidReply) -> RangeReply {
+        let region = region
+        let (reply, used) = try read(ticket, region)
+        do throws(InvalidReply) {
+            return try accepted(reply, used, job, range, ticket, region)
+        } catch {
+            region.give(used)
+            throw error
+        }
+    }
+
+    @inline(__always)
+    private func accepted(
+        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ ticket: UInt64, _ region: OutputRegion
+    ) throws(InvalidReply) -> RangeReply {
+        let done = UInt64(reply.done)
+        let isStopped = reply.flags & MAPB_REPLY_STOPPED.rawValue != 0
+        let isFull = reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0
+        // One that ends items goes on; one that stops before its first, again and again, would run for ever.
+        guard !isStopped || done > 0 || job.ending != nil || ticket <= yieldedTo else {
+            throw InvalidReply("its reply says it was stopped, and it was not")
+        }
+        guard done <= range.count, isStopped || isFull || done == range.count else {
+            throw InvalidReply("its reply counts \(done) of \(range.count) items")
+        }
+        let results = try results(of: reply, done, within: used)
+        if done == 0 { region.give(used) }
+        return RangeReply(
+            done: done, used: used, results: results, time: reply.detail,
+            hasGrown: reply.flags & MAPB_REPLY_GROWN.rawValue != 0, isFull: isFull)
+    }
+
+    /// The reply to anything else.
+    func accept(_ assignment: Assignment) throws(InvalidReply) -> OtherReply {
+        let (reply, used) = try read(assignment.ticket, region)
+        // Only results of items stay in the memory.
+        defer { region.give(used) }
+        switch assignment.work {
+        case .setup:
+            guard reply.code != 0 || reply.detail != 0 else {
+                return .setup(hasChanged: reply.flags & MAPB_REPLY_CHANGED.rawValue != 0)
+            }
+            let isLoad = reply.detail == MAPE_CAUSE_LOAD.rawValue
+            return .setupFailed(isLoad: isLoad, code: reply.code, text: try text(reply, used))
+        case .module: return .module(failure: reply.code == 0 ? nil : try text(reply, used))
+        case .range, .cleanup, .exit: return .ended
+        }
+    }
+
+    /// The first items of a range that was lost, as they stand in the reply that was being filled. Nil: they do not.
+    /// - count: at least 1.
+    func finished(_ count: UInt64, of assignment: Assignment) -> RangeReply? {
+        let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
+        guard reply.ticket == assignment.ticket else { return nil }
+        // The region takes no more ranges, so what this one used need not be known exactly, and is not given back.
+        let start = UInt64(MAPB_RESULTS_OFFSET)
+        let nothing = Extent(offset: 0, count: 0)
+        let bounds = Used(hole: nothing, wild: Extent(offset: start, count: region.size - start))
+        guard let results = try? results(of: reply, count, within: bounds) else { return nil }
+        return RangeReply(
+            done: count, used: Used(hole: nothing, wild: nothing), results: results, time: 0, hasGrown: false,
+            isFull: false)
+    }
+
+    /// Where the results are of a reply's first `count` items.
+    /// - used: where they may be.
+    @inline(__always)
+    private func results(of reply: mapb_reply, _ count: UInt64, within used: Used) throws(InvalidReply)
+        -> RangeReply.Results
+    {
+        if count == 0 { return RangeReply.Results() }
+        if reply.flags & MAPB_REPLY_TABLE.rawValue != 0 {
+            return RangeReply.Results(table: try table(at: reply.table, count, within: used))
+        }
+        let (bytes, over) = reply.size.multipliedReportingOverflow(by: count)
+        guard !over, bytes == 0 || used.contains(reply.base, bytes) else {
+            throw InvalidReply("its results lie outside its memory")
+        }
+        return RangeReply.Results(base: bytes == 0 ? 0 : reply.base, size: reply.size)
+    }
+
+    private func table(at offset: UInt64, _ count: UInt64, within used: Used) throws(InvalidReply) -> EntryTable {
+        let line = UInt64(MemoryLayout<mapb_entry>.stride)
+        guard used.contains(offset, count * line), offset % 8 == 0 else {
+            throw InvalidReply("its table lies outside its memory")
+        }
+        let lines = unsafe UnsafeMutableRawPointer(region.base + Int(offset)).assumingMemoryBound(to: mapb_entry.self)
+        let table = EntryTable()
+        table.entries.reserveCapacity(Int(count))
+        for i in 0..<Int(count) {
+            // Read once; the worker may be writing.
+            let place = unsafe mapb_peek(&lines[i].where)
+            let size = unsafe mapb_peek(&lines[i].size)
+            let offset = place & (1 << 56 - 1)
+            guard size == 0 || used.contains(offset, size) else {
+                throw InvalidReply("a result lies outside its memory")
+            }
+            switch UInt32(place >> 56) {
+            case MAPB_ENTRY_OK.rawValue:
+                table.entries.append(Entry(offset: offset, size: size, failure: -1))
+            case MAPB_ENTRY_FAILED.rawValue:
+                guard let outcome = failure(at: offset, size) else {
+                    throw InvalidReply("a failure's text is not valid")
+                }
+                table.entries.append(Entry(offset: 0, size: 0, failure: Int32(table.failures.count)))
+                table.failures.append(outcome)
+            default: throw InvalidReply("a line of its table has no known kind")
+            }
+        }
+        return table
+    }
+
+    private func failure(at offset: UInt64, _ size: UInt64) -> Outcome? {
+        let head = UInt64(MemoryLayout<mapb_failure>.size)
+        guard size >= head, size - head < UInt64(MAPB_TEXT) else { return nil }
+        let code = unsafe UnsafeRawPointer(region.base + Int(offset)).loadUnaligned(as: Int32.self)
+        let text = unsafe UnsafeBufferPointer(start: region.base + Int(offset + head), count: Int(size - head))
+        return unsafe Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, code: code, CText(text))
+    }
+
+    private func text(_ reply: mapb_reply, _ used: Used) throws(InvalidReply) -> UserText {
+        if reply.size == 0 { return "" }
+        guard reply.size < UInt64(MAPB_TEXT), used.contains(reply.base, reply.size) else {
+            throw InvalidReply("its reply has a text outside its memory")
+        }
+        return unsafe UserText(
+            bytes: UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)))
+    }
+}

@@ -1,0 +1,208 @@
+// Between the pool and one worker process: its inbox, its output memory, and what is known of both. Nothing else of the host's reads or
+// writes requests, replies, messages or the blame word; what it hands out are values.
+//
+//   Worker.give ──request──► inbox ──publish: tail──► worker process          written by the host: requests, tail, yield, ring_at,
+//                                                         │                    message_head
+//   accept ◄──reply, checked── output memory ◄──tail──────┤
+//   mark   ◄──────────────────────────────── current ─────┤                    written by the worker: all of its output memory, of which
+//   messages ◄────────────────────────────── message ring ┘                    each word is read once and then checked
+//
+// A link is good as long as its process lives. Guarded by the pool's lock.
+
+import CMapBridge
+
+/// A text that one of a worker's functions has sent.
+struct WorkerMessage {
+    /// A mape_log_level.
+    let level: UInt32
+    let text: CText
+    /// Bytes of texts before it that had no room in the ring.
+    let lost: UInt32
+}
+
+/// A handle: all that changes lies behind it, in shared memory and in the worker's line of the pool's table.
+@safe struct WorkerLink {
+    /// Requests that an inbox has room for.
+    static var capacity: Int { Int(MAPB_RING) }
+
+    /// The worker's, which holds it as long as the link is used.
+    unowned(unsafe) private let memory: OutputRegion
+    private let inbox: UnsafeMutablePointer<mapb_inbox>
+    private let outbox: UnsafeMutablePointer<mapb_outbox>
+    /// Its worker's line in the pool's table.
+    private let watch: UnsafeMutablePointer<Watch>
+
+    /// For a process that is not forked yet.
+    /// - watch: outlives the link.
+    init(inbox: UnsafeMutablePointer<mapb_inbox>, region: OutputRegion, watch: UnsafeMutablePointer<Watch>) {
+        unsafe memory = region
+        unsafe self.inbox = unsafe inbox
+        unsafe outbox = unsafe region.outbox
+        unsafe self.watch = unsafe watch
+        unsafe watch.pointee = unsafe Watch(outbox: region.outbox)
+        unsafe mapb_store(&inbox.pointee.tail, 0)
+        unsafe mapb_store(&inbox.pointee.message_head, 0)
+        unsafe mapb_store(&inbox.pointee.ring_at, 0)
+        unsafe mapb_store(&inbox.pointee.yield, 0)
+    }
+
+    /// The process is gone: nobody looks for its news any more. Results keep the output memory as long as they need it.
+    func close() {
+        unsafe watch.pointee.outbox = nil
+        region.retire()
+    }
+
+    var region: OutputRegion { unsafe memory }
+
+    /// Requests given, and those of them that were answered.
+    var published: UInt64 { unsafe watch.pointee.published }
+    var answered: UInt64 { unsafe watch.pointee.answered }
+
+    // MARK: - Requests
+
+    /// Puts a request into the inbox. The worker sees it once it is published.
+    /// - isSpread: others are given work at the same time. isIdle: the worker has nothing else to answer.
+    @inline(__always)
+    func give(_ assignment: Assignment, isSpread: Bool, isIdle: Bool) {
+        var request = mapb_request()
+        var items: UInt64 = 0
+        request.ticket = assignment.ticket
+        request.flags = isSpread ? MAPB_SPREAD.rawValue : 0
+        switch assignment.work {
+        case .range(let job, let range):
+            items = range.count
+            request.kind = MAPB_REQUEST_RANGE.rawValue
+            request.record = job.input.record.offset
+            request.first = range.first
+            request.count = UInt32(items)
+            request.step = assignment.step == items ? 0 : UInt32(assignment.step)
+        case .setup(let function, let globals):
+            request.kind = MAPB_REQUEST_SETUP.rawValue
+            request.record = function.record.offset
+            request.first = globals?.block.offset ?? 0
+        case .cleanup(let function, let globals):
+            request.kind = MAPB_REQUEST_CLEANUP.rawValue
+            request.record = function.record.offset
+            request.first = globals?.block.offset ?? 0
+        case .module(let module):
+            request.kind = MAPB_REQUEST_MODULE.rawValue
+            request.record = module.pathOffset
+            request.first = module.fileOffset
+        case .exit:
+            request.kind = MAPB_REQUEST_EXIT.rawValue
+        }
+        region.direct(&request, ticket: assignment.ticket, idle: isIdle)
+        unsafe UnsafeMutablePointer(mutating: mapb_request_at(inbox, assignment.ticket)!).pointee = request
+        unsafe watch.pointee.published = assignment.ticket
+        unsafe watch.pointee.lastItems = items
+    }
+
+    enum Publishing {
+        /// There was nothing new.
+        case none
+        /// The worker looks for requests, or will when it is through with what it does.
+        case seen
+        /// The worker slept, and was woken.
+        case woke
+    }
+
+    /// Lets the worker see what it was given, and wakes it if it sleeps.
+    func publish() -> Publishing {
+        guard unsafe mapb_peek(&inbox.pointee.tail) != published else { return .none }
+        unsafe mapb_store(&inbox.pointee.tail, published)
+        mapb_fence()
+        guard unsafe mapb_peek32(&outbox.pointee.sleeping) != 0 else { return .seen }
+        unsafe mapb_word_wake(&inbox.pointee.tail)
+        return .woke
+    }
+
+    /// The worker rings the doorbell for its reply to this request and for later ones, and for none before.
+    func ring(from ticket: UInt64) { unsafe mapb_store(&inbox.pointee.ring_at, ticket) }
+
+    // MARK: - Answers: WorkerLink+Replies
+
+    /// How many requests the worker has answered by now.
+    func answers() throws(InvalidReply) -> UInt64 {
+        let tail = unsafe mapb_load(&outbox.pointee.tail)
+        guard tail >= answered, tail <= published else {
+            throw InvalidReply("it says it has answered \(tail) of \(published) requests")
+        }
+        return tail
+    }
+
+    var yieldedTo: UInt64 { unsafe watch.pointee.yieldedTo }
+
+    /// Counts a request as answered.
+    func noteAnswer(_ ticket: UInt64) { unsafe watch.pointee.answered = ticket }
+
+    // MARK: - What the worker is on
+
+    /// What the worker is on now, as it says.
+    var mark: BlameMark { unsafe BlameMark(mapb_load(&outbox.pointee.current)) }
+
+    /// Items of a request that have ended, and what those that run have told of their progress. As the worker says.
+    func progress(of assignment: Assignment) -> Double {
+        let point = assignment.point(mark)
+        let told = unsafe Double(bitPattern: mapb_load(&outbox.pointee.fraction))
+        return Double(point.finished) + (told > 0 && told <= 1 ? told * Double(point.running) : 0)
+    }
+
+    /// Has the worker end its requests up to this one before their next item. Returns what it was on when that took effect: only that
+    /// can have begun, and what it had answered before. Nil: that cannot be known, because the worker does not look, or this kernel has
+    /// no barrier; it may stop early all the same, and its reply then says so.
+    func yield(upTo ticket: UInt64) -> (mark: BlameMark, answered: UInt64)? {
+        guard unsafe mapb_load32(&outbox.pointee.yields) == 1 else { return nil }
+        unsafe mapb_store(&inbox.pointee.yield, ticket)
+        unsafe watch.pointee.yieldedTo = ticket
+        guard mapb_barrier() != 0 else { return nil }
+        // In this order: the worker publishes a reply, then clears the word. The other way round, a request that ends between the two
+        // looks would be taken for one that was not begun.
+        let mark = mark
+        return unsafe (mark, mapb_load(&outbox.pointee.tail))
+    }
+
+    /// The account that the worker's signal handler has left: one copy of it, so that what is checked is what is used.
+    var crashRecord: [UInt8] {
+        let record = unsafe UnsafeBufferPointer(
+            start: region.base + Int(MAPB_CRASH_OFFSET), count: MemoryLayout<mapb_crash>.size)
+        return unsafe Array(record)
+    }
+
+    // MARK: - Messages: texts that functions send with mape_task_log
+
+    var hasMessages: Bool { unsafe mapb_load(&outbox.pointee.message_tail) != watch.pointee.messageHead }
+
+    /// Takes the texts out of the ring. Each is copied before it is looked at. `isValid`: false when the ring cannot be as it is; then
+    /// the texts are those before that place.
+    func readMessages() -> (messages: [WorkerMessage], isValid: Bool) {
+        let tail = unsafe mapb_load(&outbox.pointee.message_tail)
+        let lost = unsafe mapb_load(&outbox.pointee.message_lost)
+        var head = unsafe watch.pointee.messageHead
+        var known = unsafe watch.pointee.messageLost
+        defer {
+            unsafe watch.pointee.messageHead = head
+            unsafe watch.pointee.messageLost = known
+        }
+        guard tail >= head, tail - head <= UInt64(MAPB_MESSAGES) else { return ([], false) }
+        var messages: [WorkerMessage] = []
+        while head < tail {
+            let start = unsafe bytes(head, 8).withUnsafeBytes { unsafe $0.loadUnaligned(as: mapb_message_head.self) }
+            let whole = (8 + UInt64(start.size) + 7) & ~7
+            guard start.size < MAPB_TEXT, whole <= tail - head else { return (messages, false) }
+            messages.append(
+                WorkerMessage(
+                    level: min(start.level, MAPE_LOG_ERROR.rawValue),
+                    text: CText(array: bytes(head + 8, UInt64(start.size))),
+                    lost: lost > known ? UInt32(clamping: lost - known) : 0))
+            known = max(lost, known)
+            head += whole
+        }
+        unsafe mapb_store(&inbox.pointee.message_head, head)
+        return (messages, true)
+    }
+
+    private func bytes(_ position: UInt64, _ count: UInt64) -> [UInt8] {
+        let ring = unsafe region.base + Int(MAPB_MESSAGES_OFFSET)
+        return (0..<count).map { unsafe ring[Int((position + $0) & UInt64(MAPB_MESSAGES - 1))] }
+    }
+}
