@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -45,6 +45,9 @@ bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: 
 
 bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyond Benchmarks/thresholds.json (ARGS=--last)
 	@scripts/bench.sh --check $(ARGS)
+
+bench-against: dist setup-bench ## Compare with another build of the library, side by side: OLD=other/dist (ARGS=map_small; ARGS=--quick)
+	@scripts/bench.sh --against "$(or $(OLD),$(error OLD=other/dist names the build to compare with))" $(ARGS)
 
 dist: ## Build what users get into dist/: library, header, zygote, command line, pkg-config and CMake files
 	@scripts/dist.sh

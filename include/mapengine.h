@@ -15,17 +15,17 @@
  * @section model The model
  *
  * A host application makes a *pool* of *worker* processes, registers C functions with it and submits *jobs*. A job
- * runs one function over one or many *items*, each a buffer of bytes. Workers take *ranges* of items, call the
- * function, and hand back one result per item: a buffer of bytes, or a failure with code and message.
+ * runs one function over one or many *items*, each a buffer of bytes. The pool assigns *ranges* of items to workers. A
+ * worker calls the function and returns one result per item: a buffer of bytes, or a failure with code and message.
  *
- * Workers are processes, so a function that crashes, loops or exits costs its own item and nothing else. The item is
- * named, the others complete, and a new worker takes the place of the lost one.
+ * Workers are processes, so a function that crashes, loops or exits costs its own item and nothing else. The library names
+ * that item, the others complete, and a new worker replaces the lost one.
  *
  * @section threads Threads
  *
- * Every function of this header may be called from any thread of the host, unless its comment says otherwise. Calls on
- * one pool are serialised inside, by a lock that is fair and is not held while bytes of the host are copied: a call that
- * copies much keeps no other waiting. #mape_dispatch and #mape_next_event are for one thread at a time; a second one gets
+ * Every function of this header may be called from any thread of the host, unless its comment says otherwise. A fair lock
+ * serialises the calls on one pool. The library does not hold it while it copies bytes of the host, so a call that copies
+ * much delays no other call. Only one thread at a time may be in #mape_dispatch or #mape_next_event; a second one gets
  * #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
  * host, except for the wakeup hook (#mape_set_wakeup), which may only notify.
  *
@@ -38,63 +38,65 @@
  * @section waits Waits
  *
  * A call that waits returns when what it waits for has come, when its timeout is over, and when the pool is shut down,
- * fails or is destroyed by another thread. A thread may be cancelled (pthread_cancel) while it waits: #mape_job_wait,
- * #mape_next_event, #mape_pool_start and calls of proxies end there, and others wait on. All other calls, #mape_pool_shutdown
- * and #mape_pool_destroy too, are finished first; the thread ends at its next cancellation point afterwards.
+ * fails or is destroyed by another thread. A thread may be cancelled (pthread_cancel) while it waits in #mape_job_wait,
+ * #mape_next_event, #mape_pool_start or the call of a proxy: it ends there, and other threads wait on. A thread that is cancelled
+ * in any other call, also in #mape_pool_shutdown or #mape_pool_destroy, finishes the call first; it ends at its next
+ * cancellation point.
  *
  * @section ownership Ownership
  *
- * What the host passes in is copied before the call returns, unless it lies in a #mape_buffer of the same pool, which
- * workers read in place. What the library hands out belongs to the library; each comment says for how long it stays
- * valid. Handles (`mape_pool *`, `mape_job *`, `mape_buffer *`) are not pointers to memory: using one that was released
- * is answered with #MAPE_E_HANDLE.
+ * The library copies what the host passes in before the call returns, unless it lies in a #mape_buffer of the same pool,
+ * which workers read in place. What the library hands out belongs to the library; each comment says for how long it stays
+ * valid. Handles (`mape_pool *`, `mape_job *`, `mape_buffer *`) are not pointers to memory: a call with a released handle
+ * returns #MAPE_E_HANDLE.
  *
  * @section errors Errors
  *
  * Functions return #MAPE_OK (0) or a negative status. #mape_status_string gives its general meaning; #mape_message gives
  * the particulars of the last failed call on a pool, and names the argument at fault. Nothing lives in thread-local
- * storage. Memory that is named by address, count, stride and size is held against the addresses that a process can have before it is
- * touched: what passes their end is #MAPE_E_OVERFLOW. Whether it is mapped cannot be known.
+ * storage. Before the library touches memory that the host describes by address, count, stride and size, it compares the range with
+ * the addresses that a process can have: a range that passes their end is #MAPE_E_OVERFLOW. The library cannot know whether the
+ * memory is mapped.
  *
  * @section texts Texts
  *
- * Texts of the host (paths, variables, names) are bytes and are handed on as they are; two names are one when their bytes are. So are
- * texts of functions and output of workers. What is cut, is cut between characters of UTF-8. Messages of the library are UTF-8; bytes in
- * them that are not become U+FFFD. A name or path that is "" is refused.
+ * Texts of the host (paths, variables, names), texts of functions and output of workers are bytes, and the library passes them on
+ * unchanged. Two names are equal when their bytes are. A text that is too long is cut between two characters of UTF-8. Messages of the
+ * library are UTF-8; other bytes in them become U+FFFD. The library refuses a name or path that is "".
  *
  * @section process What the library does to the host's process
  *
  * It installs no signal handler, changes no signal mask of the host's threads, and changes no environment
  * variable, locale, working directory or limit of the host. It waits for no child but its own helper (the zygote), by
- * pidfd. The end of that one child raises SIGCHLD in the host like that of any other. All descriptors are close-on-exec,
- * and none takes the number of a standard file that the host has closed. The environment is read in the call that starts
- * the pool, and at no other time; all workers have that one. A call needs less than 48 KiB of its thread's stack.
- * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages come as they are used. With
- * MCL_CURRENT, and without MCL_ONFAULT, while a pool exists, the kernel makes all of its reserves resident: set `input_reserve` and
- * `output_reserve` small then.
- * Its shared memory is not inherited by children the host forks; in them every call answers #MAPE_E_FORKED. Nothing is
- * written to the file system, unless `crash_dir` of #mape_pool_config asks for it, and no process survives the host,
- * however it dies.
+ * pidfd. The end of that one child raises SIGCHLD in the host, as the end of any child does. All descriptors are
+ * close-on-exec, and none gets the number of a standard file that the host has closed. The library reads the environment in the call
+ * that starts the pool, and at no other time; all workers get that environment. A call needs less than 48 KiB of its thread's stack.
+ * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages become resident as they are
+ * used. A host that calls mlockall with MCL_CURRENT and without MCL_ONFAULT while a pool exists makes all reserves resident: set
+ * `input_reserve` and `output_reserve` small then.
+ * Children that the host forks do not inherit the library's shared memory; in them every call returns #MAPE_E_FORKED. The library
+ * writes nothing to the file system unless `crash_dir` of #mape_pool_config is set, and none of its processes survives the host,
+ * however the host dies.
  *
  * @section structs Structures
  *
  * Every structure that the host fills or receives starts with `struct_size`, and has an initialiser:
- * `mape_job_config config = MAPE_JOB_CONFIG_INIT;`. A field that is zero means the default. A size that no version
- * of this header ever had is answered with #MAPE_E_SIZE.
+ * `mape_job_config config = MAPE_JOB_CONFIG_INIT;`. A field that is zero means the default. A call returns
+ * #MAPE_E_SIZE for a size that no version of this header ever had.
  *
  * @section time Time
  *
- * All times are nanoseconds in `int64_t`: `MAPE_MILLISECONDS(200)`. A timeout of 0 looks without waiting; a negative
- * timeout (#MAPE_FOREVER) waits without end. In configurations 0 means the default, and negative means none.
+ * All times are nanoseconds in `int64_t`: `MAPE_MILLISECONDS(200)`. With a timeout of 0 a call looks and does not wait; with a
+ * negative one (#MAPE_FOREVER) it waits without end. In configurations 0 means the default, and negative means none.
  *
  * @section versions Versions
  *
  * #MAPE_ABI_VERSION is the number in the soname. It changes when a program built against an older header would break.
  */
 
-#define MAPE_VERSION_MAJOR 0 /**< Changes with incompatible changes of the interface. */
-#define MAPE_VERSION_MINOR 1 /**< Changes with additions. */
-#define MAPE_VERSION_PATCH 0 /**< Changes with repairs. */
+#define MAPE_VERSION_MAJOR 0 /**< Grows with an incompatible change of the interface. */
+#define MAPE_VERSION_MINOR 1 /**< Grows with an addition. */
+#define MAPE_VERSION_PATCH 0 /**< Grows with a repair. */
 #define MAPE_ABI_VERSION 1   /**< The soname's number: `libmapengine.so.1`. */
 /** The header's version as one number: major * 1000000 + minor * 1000 + patch. */
 #define MAPE_VERSION (MAPE_VERSION_MAJOR * 1000000 + MAPE_VERSION_MINOR * 1000 + MAPE_VERSION_PATCH)
@@ -117,7 +119,7 @@ typedef uint32_t mape_function_id;      /**< A registered function; 0 is none. *
 #define MAPE_MILLISECONDS(n) ((int64_t)(n) * (int64_t)1000000)    /**< n milliseconds in nanoseconds. */
 #define MAPE_SECONDS(n) ((int64_t)(n) * (int64_t)1000000000)      /**< n seconds in nanoseconds. */
 
-/** What a call answers. Negative is failure; nothing was changed unless the function's comment says so. */
+/** What a call returns. Negative means failure; a call that failed has changed nothing unless its comment says so. */
 enum mape_status {
     MAPE_OK = 0,             /**< Done. */
     MAPE_E_ARGUMENT = -1,    /**< An argument is NULL or has a value it may not have. */
@@ -136,8 +138,8 @@ enum mape_status {
     MAPE_E_WORKERS = -14,    /**< The pool failed: its workers or its zygote could not be kept alive. */
     MAPE_E_STATE = -15,      /**< The call does not fit the object: pushing to a map, for example. */
     MAPE_E_INDEX = -16,      /**< No item, worker or entry with that index. */
-    MAPE_E_IN_WORKER = -17,  /**< Host calls are not possible inside a worker. */
-    MAPE_E_FORKED = -18,     /**< Host calls are not possible in a forked child of the host. */
+    MAPE_E_IN_WORKER = -17,  /**< A worker made a call that only the host can make. */
+    MAPE_E_FORKED = -18,     /**< A forked child of the host made a call that only the host can make. */
     MAPE_E_UNSUPPORTED = -19 /**< This kernel or machine cannot do it; the message says what is missing. */
 };
 
@@ -145,17 +147,17 @@ enum mape_status {
 uint32_t mape_version(void);
 
 /** @brief The general meaning of a status, in English.
- *  @param status any number; an unknown one is answered with "unknown status".
- *  @return static text, never NULL, never to be freed. Any thread, also in workers. */
+ *  @param status any number.
+ *  @return static text, never NULL, "unknown status" for an unknown number; do not free it. Any thread, also in workers. */
 const char *mape_status_string(int status);
 
 /** @brief Copies the particulars of the last failed call: which argument, what was wrong, what to do.
  *
- *  Each pool keeps the message of the last call on it (or on one of its jobs and buffers) that failed; a pool of NULL, or
- *  one that is no live handle, stands for the calls that found no pool: #mape_pool_create, and calls with a NULL or released
- *  handle.
+ *  Each pool keeps the message of the last failed call on it, or on one of its jobs and buffers. With a pool of NULL, or one
+ *  that is no live handle, this function copies the message of the last failed call that found no pool: of #mape_pool_create, or
+ *  of a call with a NULL or released handle.
  *  @param pool   the pool, or NULL.
- *  @param buffer receives the text, cut to fit between characters, always ended with NUL; may be NULL when size is 0.
+ *  @param buffer receives the text, cut between characters to fit, and always ended with NUL; may be NULL when size is 0.
  *  @param size   bytes in buffer.
  *  @return the length of the whole message in bytes, without the NUL; 0 when there is none. */
 size_t mape_message(const mape_pool *pool, char *buffer, size_t size);
@@ -165,24 +167,24 @@ size_t mape_message(const mape_pool *pool, char *buffer, size_t size);
 /** @defgroup events Events
  *  @{ */
 
-/** How an item stands. The states from #MAPE_ITEM_OK on are final; every item reaches exactly one of them. */
+/** The state of an item. The states from #MAPE_ITEM_OK on are final; every item reaches exactly one of them. */
 enum mape_item_state {
     MAPE_ITEM_PENDING = 0,   /**< Waiting for a worker, or running. */
     MAPE_ITEM_OK = 1,        /**< Done; the result holds its bytes. */
-    MAPE_ITEM_FAILED = 2,    /**< The function, its setup or its loading said so; code and message tell. */
-    MAPE_ITEM_CRASHED = 3,   /**< Its worker died in it, in each attempt; cause and code tell how. */
-    MAPE_ITEM_TIMED_OUT = 4, /**< Its item or job timeout passed; the cause tells which. */
+    MAPE_ITEM_FAILED = 2,    /**< The function, its setup or its loading failed; code and message say how. */
+    MAPE_ITEM_CRASHED = 3,   /**< Its worker died in it, in each attempt; cause and code say how. */
+    MAPE_ITEM_TIMED_OUT = 4, /**< Its item or job timeout passed; the cause says which. */
     MAPE_ITEM_CANCELLED = 5, /**< Its job was cancelled or released before it was done. */
     MAPE_ITEM_ABANDONED = 6  /**< The pool was shut down or failed before it was done. */
 };
 
-/** Why an item ended as it did; says what `code` in #mape_result means. */
+/** Why an item ended as it did. The cause decides what `code` in #mape_result means. */
 enum mape_cause {
-    MAPE_CAUSE_NONE = 0,         /**< Ended well. `code` is 0. */
+    MAPE_CAUSE_NONE = 0,         /**< It ended well. `code` is 0. */
     MAPE_CAUSE_FUNCTION = 1,     /**< The function failed; `code` is its own. */
     MAPE_CAUSE_SETUP = 2,        /**< The function's setup failed in the worker; `code` is setup's own. */
     MAPE_CAUSE_LOAD = 3,         /**< The function could not be loaded; `code` is #MAPE_E_LOAD. */
-    MAPE_CAUSE_SIGNAL = 4,       /**< The worker was ended by a signal; `code` is its number. */
+    MAPE_CAUSE_SIGNAL = 4,       /**< A signal ended the worker; `code` is its number. */
     MAPE_CAUSE_EXIT = 5,         /**< The worker exited inside the function; `code` is the exit code. */
     MAPE_CAUSE_REPLY = 6,        /**< The worker's reply was not valid (it overwrote its own memory). */
     MAPE_CAUSE_ITEM_TIMEOUT = 7, /**< `item_timeout_ns` passed. */
@@ -190,16 +192,16 @@ enum mape_cause {
     MAPE_CAUSE_CANCEL = 9,       /**< #mape_job_cancel or #mape_job_release. */
     MAPE_CAUSE_SHUTDOWN = 10,    /**< #mape_pool_shutdown or #mape_pool_destroy. */
     MAPE_CAUSE_POOL = 11,        /**< The pool failed; `code` is #MAPE_E_WORKERS. */
-    MAPE_CAUSE_MEMORY = 12       /**< The result did not fit into the worker's output memory. */
+    MAPE_CAUSE_MEMORY = 12       /**< The worker's output memory had no room for the result. */
 };
 
-/** The end, or present state, of one item. */
+/** How one item ended, or its present state. */
 typedef struct mape_result {
     size_t struct_size;  /**< Set to sizeof(mape_result), as #MAPE_RESULT_INIT does. */
     uint32_t state;      /**< An enum #mape_item_state. */
     uint32_t cause;      /**< An enum #mape_cause. */
     int32_t code;        /**< Depends on cause. */
-    uint32_t attempts;   /**< How many times the item was begun, as far as the host saw. */
+    uint32_t attempts;   /**< How many times a worker began the item, as far as the host saw. */
     const void *data;    /**< The result's bytes for #MAPE_ITEM_OK (NULL for an empty result), else NULL. */
     size_t size;         /**< Bytes at data. */
     const char *message; /**< Text for people, never NULL, "" when there is none. */
@@ -207,11 +209,11 @@ typedef struct mape_result {
 /** Initialiser of #mape_result. */
 #define MAPE_RESULT_INIT { sizeof(mape_result), 0, 0, 0, 0, NULL, 0, NULL }
 
-/** How a job stands. */
+/** The state of a job, in numbers. */
 typedef struct mape_progress {
     size_t struct_size;   /**< Set to sizeof(mape_progress), as #MAPE_PROGRESS_INIT does. */
     uint64_t total;       /**< Items of the job; of a stream, the items accepted so far. */
-    uint64_t done;        /**< Items that have ended, in whatever way. */
+    uint64_t done;        /**< Items that have ended, in any state. */
     uint64_t running;     /**< Items assigned to workers and not ended. */
     uint64_t ok;          /**< Items that ended well. */
     uint64_t failed;      /**< Items that ended as failed. */
@@ -219,8 +221,8 @@ typedef struct mape_progress {
     uint64_t timed_out;   /**< Items that ended as timed out. */
     uint64_t cancelled;   /**< Items that ended as cancelled. */
     uint64_t abandoned;   /**< Items that ended as abandoned. */
-    uint64_t undelivered; /**< Ended items whose event the host has still to take. */
-    double fraction;      /**< 0 to 1: ended items, with what running ones told by #mape_task_progress. */
+    uint64_t undelivered; /**< Ended items whose event the host has not fetched. */
+    double fraction;      /**< 0 to 1: the share of ended items, running ones counted as far as they reported by #mape_task_progress. */
     int64_t elapsed_ns;   /**< Since submission; stands still when the job is done. */
     uint32_t is_done;     /**< 1 when every item has ended (and, for a stream, no more can come). */
     uint32_t reserved;    /**< 0. */
@@ -228,11 +230,11 @@ typedef struct mape_progress {
 /** Initialiser of #mape_progress. */
 #define MAPE_PROGRESS_INIT { sizeof(mape_progress), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0 }
 
-/** What an event tells. */
+/** What an event is about. */
 enum mape_event_type {
     MAPE_EVENT_NONE = 0,     /**< None: what #MAPE_EVENT_INIT sets. */
     MAPE_EVENT_ITEM = 1,     /**< An item ended: `job`, `index`, `result`. */
-    MAPE_EVENT_PROGRESS = 2, /**< A job moved on: `job`, `progress`. */
+    MAPE_EVENT_PROGRESS = 2, /**< Items of a job have ended or reported progress: `job`, `progress`. */
     MAPE_EVENT_DONE = 3,     /**< A job is done: `job`, `progress`. Its last event. */
     MAPE_EVENT_OUTPUT = 4,   /**< A worker wrote to its standard output (code 1) or error (code 2): `worker`, `text`. */
     MAPE_EVENT_LOG = 5       /**< A message of a worker function or of the pool itself: `code` is the level. */
@@ -241,7 +243,7 @@ enum mape_event_type {
 /** Levels of #MAPE_EVENT_LOG and #mape_task_log. */
 enum mape_log_level { MAPE_LOG_DEBUG = 0, MAPE_LOG_INFO = 1, MAPE_LOG_WARNING = 2, MAPE_LOG_ERROR = 3 };
 
-/** One thing that happened. */
+/** An event: one thing that happened. */
 typedef struct mape_event {
     size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. */
     uint32_t type;          /**< An enum #mape_event_type. */
@@ -250,7 +252,7 @@ typedef struct mape_event {
     void *context;          /**< The job's context pointer, or the pool's. */
     uint64_t index;         /**< For ITEM, the item's index. */
     int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself. */
-    uint32_t lost;          /**< For OUTPUT and LOG, bytes dropped before this one because nobody fetched them. */
+    uint32_t lost;          /**< For OUTPUT and LOG, bytes of earlier events that the pool dropped because the host had not fetched them. */
     const char *text;       /**< For OUTPUT and LOG: the text, ended with NUL. Else NULL. */
     size_t text_size;       /**< Bytes of text, without the NUL. */
     mape_result result;     /**< For ITEM. */
@@ -260,15 +262,15 @@ typedef struct mape_event {
 #define MAPE_EVENT_INIT                                                                                                  \
     { sizeof(mape_event), 0, 0, NULL, NULL, 0, 0, 0, NULL, 0, MAPE_RESULT_INIT, MAPE_PROGRESS_INIT }
 
-/** @brief A callback of the host. Runs inside #mape_dispatch, on its caller's thread.
+/** @brief A callback of the host. #mape_dispatch calls it, on the thread that called #mape_dispatch.
  *  @param context the job's (or pool's) context pointer.
  *  @param event   valid, with all it points to, until the callback returns.
  *
- *  It may be left by longjmp, by a C++ exception that is caught outside of #mape_dispatch, or by pthread_exit. The event then counts as
- *  told, and the dispatch as over: those that were not told yet are told by the next one, and what the event pointed to is gone when
- *  that begins. Until then the pool keeps a little memory. The next call finds out that the callback was left, when it comes from
- *  the same thread, or when that thread has ended or its stack was used otherwise; before that another thread gets #MAPE_E_BUSY.
- *  On a stack of its own making (a coroutine's) a callback that was left is found out when that stack is used again. */
+ *  A callback may be left by longjmp, by a C++ exception that is caught outside of #mape_dispatch, or by pthread_exit. The event then
+ *  counts as delivered, and the dispatch as over: the next dispatch delivers the remaining events, and what the event pointed to is
+ *  gone when that dispatch begins. Until then the pool keeps a little memory. The next call notices that the callback was left when
+ *  it comes from the same thread, or when that thread has ended or has used its stack otherwise; until then another thread gets
+ *  #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the library notices it when that stack is used again. */
 typedef void (*mape_event_fn)(void *context, const mape_event *event);
 
 /** @} */
@@ -276,30 +278,30 @@ typedef void (*mape_event_fn)(void *context, const mape_event *event);
 /** @defgroup pools Pools
  *  @{ */
 
-/** How the zygote, the process that all workers are forked from, is born. */
+/** How the pool makes the zygote, the process that all workers are forked from. */
 enum mape_start {
-    /** A clean program started with posix_spawn. Costs the host nothing, whatever its size. Functions must live in
+    /** A clean program, started with posix_spawn. It costs the host nothing, whatever the host's size. Functions must lie in
      *  shared libraries, which the zygote loads before it forks workers; see mape_function.library. */
     MAPE_START_EXEC = 0,
-    /** A snapshot of the host at the moment of the start. Any function pointer and any data of that moment works; costs
-     *  a stall that grows with the host's resident memory, and a copy of each page the host writes to later. Workers keep
-     *  the host's open descriptors, but for those marked close-on-exec, and none of its signal handlers, exit handlers and
+    /** A snapshot of the host at the moment of the start. Any function pointer and any data of that moment works. It costs the
+     *  host a stall that grows with its resident memory, and a copy of each page that it writes to later. Workers keep the
+     *  host's open descriptors, except those marked close-on-exec; they keep none of its signal handlers, exit handlers and
      *  unwritten stdio data. */
     MAPE_START_FORK = 1
 };
 
 /** Where the standard output and error of workers go. */
 enum mape_output {
-    MAPE_OUTPUT_INHERIT = 0, /**< Where the host's go. */
+    MAPE_OUTPUT_INHERIT = 0, /**< To the standard output and error of the host. */
     MAPE_OUTPUT_CAPTURE = 1, /**< To the host, as #MAPE_EVENT_OUTPUT. */
     MAPE_OUTPUT_DISCARD = 2  /**< Nowhere. */
 };
 
-/** What workers are kept from. See mape_pool_config.sandbox. */
+/** What the kernel denies to workers. See mape_pool_config.sandbox. */
 enum mape_sandbox {
-    MAPE_SANDBOX_NONE = 0, /**< Nothing: they may do what the user may. */
-    /** All but computing. A worker reads files, loads libraries, takes memory, makes threads, and writes to its standard output and
-     *  error. The kernel refuses the rest with an errno, so that code which tries gets an error and goes on:
+    MAPE_SANDBOX_NONE = 0, /**< Nothing: a worker may do whatever the user may. */
+    /** Everything but computing. A worker can read files, load libraries, allocate memory, make threads, and write to its standard output
+     *  and error. The kernel refuses the rest with an errno, so that code which tries gets an error and goes on:
      *  - EACCES: opening a file for writing; making, removing, renaming, linking and truncating files; changing their mode, owner,
      *    times or attributes; sockets, but for a stream pair (socketpair(2)), and recvmsg(2) on it; System V and POSIX queues,
      *    semaphores and shared memory; execve(2).
@@ -310,50 +312,51 @@ enum mape_sandbox {
      *  - ENOSYS: openat2(2) and clone3(2), instead of which the C library then uses openat(2) and clone(2); flock(2); calls of other
      *    interfaces of the machine (x32, 32-bit), and those newer than this library.
      *
-     *  Standard input, output and error are open files of the host. They can be written to as a pipe is, looked at, closed and
-     *  replaced; not truncated, mapped or allocated (EACCES); written at a place of one's own, or moved (pwrite(2), lseek(2):
-     *  ESPIPE); made not to block (EPERM); or duplicated to a number above 2 (EPERM). A connection there is not shut down, and its
-     *  options stay (EACCES).
+     *  Standard input, output and error are open files of the host. A worker can write to them as to a pipe, look at them, close them and
+     *  replace them. It cannot truncate, map or allocate them (EACCES), write at a position or move the position (pwrite(2), lseek(2):
+     *  ESPIPE), make them non-blocking (EPERM), or duplicate them to a number above 2 (EPERM). Where one is a connection, a worker
+     *  can neither shut it down nor change its options (EACCES).
      *
-     *  It holds from before a worker loads the first library of yours to its end, in all its threads. It is made of no_new_privs, a
-     *  filter of system calls (seccomp(2)), without which #mape_pool_create answers #MAPE_E_UNSUPPORTED, and Landlock
-     *  (landlock(7)), where the kernel has it; what is missing of that, a #MAPE_EVENT_LOG of level INFO tells at the start.
-     *  Landlock alone refuses /proc/PID/mem of other processes, with EACCES. Rights of root are given up, but for reading any file
-     *  (capabilities(7)).
+     *  The sandbox holds in all threads of a worker, from before it loads the first of your libraries until it ends. It is made of
+     *  no_new_privs, a filter of system calls (seccomp(2)), without which #mape_pool_create returns #MAPE_E_UNSUPPORTED, and Landlock
+     *  (landlock(7)), where the kernel has it. A #MAPE_EVENT_LOG of level INFO at the start says what the kernel lacks of Landlock.
+     *  Only Landlock refuses /proc/PID/mem of other processes, with EACCES. Workers of root keep the right to read any file, and no
+     *  other (capabilities(7)).
      *
-     *  Not held: what it reads, be it files, pipes or terminals; memory and time (see memory_limit and mape_job_config); what it
-     *  writes to standard output and error, which on a terminal can be control sequences; on which processors other processes of the
-     *  user run (sched_setaffinity(2): threads cannot be told from processes); and with #MAPE_START_FORK what the host's memory holds
-     *  at the start, with what it shares with other processes. Libraries are not loaded in the zygote before the workers then, so
-     *  their pages are not shared. */
+     *  The sandbox does not limit what a worker reads, be it files, pipes or terminals; its memory and time (see memory_limit and
+     *  mape_job_config); what it writes to standard output and error, which on a terminal can be control sequences; on which
+     *  processors other processes of the user run (sched_setaffinity(2) names threads and processes alike); and with
+     *  #MAPE_START_FORK the host's memory as of the start, including what the host shares with other processes. With a sandbox
+     *  workers load libraries themselves, not the zygote, so they do not share the libraries' pages. */
     MAPE_SANDBOX_COMPUTE = 1
 };
 
 /** Settings of a pool. Zero means the default. */
 typedef struct mape_pool_config {
     size_t struct_size;             /**< Set to sizeof(mape_pool_config), as #MAPE_POOL_CONFIG_INIT does. */
-    uint32_t workers;               /**< Worker processes, at most 1024; 0: the cores this process may use (affinity and
-                                         cgroup quota counted). */
+    uint32_t workers;               /**< How many worker processes, at most 1024; 0: as many as the cores that this process
+                                         may use (by affinity and cgroup quota). */
     uint32_t start;                 /**< An enum #mape_start. */
     uint32_t output;                /**< An enum #mape_output. */
-    uint32_t restarts;              /**< Worker starts that may fail one after another, with no item ended in between,
-                                         before the pool gives up; 0: 5. */
+    uint32_t restarts;              /**< How many worker starts in a row may fail, with no item ended in between, before
+                                         the pool fails; 0: 5. */
     const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path, not
-                                         searched for in PATH; a relative one is taken from the folder at #mape_pool_create. */
-    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path alone. A program of the
-                                         host's own must call #mape_zygote_main. */
+                                         searched for in PATH; a relative one starts at the working directory of
+                                         #mape_pool_create. */
+    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path alone. A program of
+                                         your own must call #mape_zygote_main. */
     const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
     const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
-    const char *const *modules;     /**< Shared libraries each worker loads when it starts, ended with NULL; NULL: none. Paths as
-                                         zygote_path, or names without a slash, as for dlopen(3). One that cannot be loaded, or
-                                         ends the workers that load it (restarts times in a row, with no item ended in
-                                         between), or takes longer than setup_timeout_ns, is told by #MAPE_E_LOAD of
-                                         #mape_pool_start; workers go on without it. */
-    int64_t setup_timeout_ns;       /**< For one module load or `setup` in a worker; 0: 60 s; negative: none. */
-    int64_t cleanup_timeout_ns;     /**< For one `cleanup` in a worker; 0: 5 s; negative: none. */
-    int64_t grace_ns;               /**< From cancelling a running item to killing its worker; 0: 2 s. Also how long a
-                                         shutdown goes on after its timeout, at most, to end the processes. */
-    uint64_t items_per_worker;      /**< A worker is given this many items, then replaced; 0: never. */
+    const char *const *modules;     /**< Shared libraries that each worker loads when it starts, ended with NULL; NULL: none. Each is a
+                                         path, as zygote_path, or a name without a slash, as for dlopen(3). #mape_pool_start returns
+                                         #MAPE_E_LOAD when one cannot be loaded, ends the workers that load it (restarts times in a
+                                         row, with no item ended in between), or takes longer than setup_timeout_ns; workers go on
+                                         without it. */
+    int64_t setup_timeout_ns;       /**< Limit for one module load or `setup` in a worker; 0: 60 s; negative: none. */
+    int64_t cleanup_timeout_ns;     /**< Limit for one `cleanup` in a worker; 0: 5 s; negative: none. */
+    int64_t grace_ns;               /**< How long a cancelled item may run on before the pool kills its worker; 0: 2 s. Also how
+                                         long, at most, a shutdown goes on after its timeout to end the processes. */
+    uint64_t items_per_worker;      /**< The pool replaces a worker after it assigned this many items to it; 0: never. */
     uint64_t memory_limit;          /**< Bytes of private data memory per worker (RLIMIT_DATA, see setrlimit(2)); an
                                          allocation above it fails in the worker. 0: none. */
     int32_t nice;                   /**< Added to the workers' nice value, 0 to 19. */
@@ -363,32 +366,34 @@ typedef struct mape_pool_config {
     uint64_t output_reserve;        /**< Address space for results per worker in bytes; 0: 16 GiB, or half of what they allow. What
                                          all workers hold of results is to fit into memory: the kernel does not get it back
                                          by ending a worker. */
-    void *context;                  /**< Given to on_output and on_log. */
+    void *context;                  /**< The first argument of on_output and on_log. */
     mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_dispatch drops these. */
     mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_dispatch drops these. */
-    uint32_t core_dumps;            /**< 0: a worker that crashes leaves no core file, nor is one handed to a program (its soft
-                                         RLIMIT_CORE is 1 byte, see core(5)); debuggers work as ever. 1: as the host's limit says. */
+    uint32_t core_dumps;            /**< 0: the kernel writes no core file of a worker that crashes, and passes none to a program (the
+                                         worker's soft RLIMIT_CORE is 1 byte, see core(5)); debuggers work as ever. 1: the host's limit
+                                         decides. */
     int32_t oom_score_adj;          /**< Added to the host's /proc/self/oom_score_adj for its workers, at most 1000 in all, so that
                                          the kernel ends them before the host when memory runs out (proc(5)). 0: 500; negative:
                                          nothing. */
-    uint64_t memory_growth;         /**< Bytes. A worker whose private memory (RssAnon and VmSwap of /proc/self/status, proc(5))
-                                         has grown by more than this since its first item began is replaced, once what it was given
-                                         is done. The worker looks after a range, at most ten times a second; growth within a `setup`
-                                         is not counted. The kernel's figures may be off by some 100 KiB per core. 0: never. */
+    uint64_t memory_growth;         /**< Bytes. The pool replaces a worker whose private memory (RssAnon and VmSwap of
+                                         /proc/self/status, proc(5)) has grown by more than this since its first item began, once it
+                                         has done what was assigned to it. The worker measures after a range, at most ten times a
+                                         second; growth within a `setup` does not count. The kernel's figures may be off by some 100
+                                         KiB per core. 0: never. */
     uint32_t sandbox;               /**< An enum #mape_sandbox. */
     uint32_t reserved;              /**< 0. */
-    const char *crash_dir;          /**< An existing folder, kept open: for each item whose worker crashes, or is killed for its
-                                         item timeout, a file `mapengine-<host pid>-<worker pid>-<n>.crash` is made in it, soon
-                                         after the death, at most 32 per pool; `mapengine-zygote --replay FILE` runs that item
-                                         again. It holds the item's input, the function's data and the globals. A file that
-                                         cannot be written is told by #MAPE_EVENT_LOG and costs nothing else. NULL: none. */
+    const char *crash_dir;          /**< An existing folder, which the pool keeps open. For each item whose worker crashes, or is killed
+                                         for its item timeout, the pool makes a file `mapengine-<host pid>-<worker pid>-<n>.crash`
+                                         in it, soon after the death, at most 32 per pool. `mapengine-zygote --replay FILE` runs that
+                                         item again. The file holds the item's input, the function's data and the globals. When the
+                                         pool cannot write one, it says so by #MAPE_EVENT_LOG and goes on. NULL: none. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
       0, 0, 0, 0, NULL }
 
-/** @brief Makes a pool. No process is started and no thread made before #mape_pool_start.
+/** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
  *  @param config settings, copied, texts included; NULL: all defaults.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_SYSTEM; #MAPE_E_MEMORY, also when the process's limits (RLIMIT_FSIZE,
@@ -398,16 +403,16 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
 /** @brief Starts the workers, and waits until each has loaded its modules and run every registered `setup`.
  *
  *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
- *  With #MAPE_START_FORK the snapshot is taken in this call.
+ *  With #MAPE_START_FORK this call takes the snapshot of the host.
  *
- *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel hands down: nice value, I/O
- *  priority, processors (affinity), timer slack, memory policy and class of scheduling, but no real-time one: SCHED_FIFO, SCHED_RR
- *  and SCHED_DEADLINE become SCHED_OTHER. A thread of SCHED_DEADLINE can start a pool only with SCHED_FLAG_RESET_ON_FORK. From the
- *  process workers inherit its cgroup, session and limits. In a worker all signals have their default action and none is blocked,
- *  but that SIGTTOU and SIGTTIN are ignored, also in programs that it runs: its process group is in the background, and printing on
- *  a terminal (stty tostop) would stop it for ever; reading from one fails with EIO.
+ *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel passes on: nice value, I/O
+ *  priority, processors (affinity), timer slack, memory policy and scheduling class. They get no real-time class: SCHED_FIFO,
+ *  SCHED_RR and SCHED_DEADLINE become SCHED_OTHER. A thread of SCHED_DEADLINE can start a pool only with SCHED_FLAG_RESET_ON_FORK.
+ *  Workers inherit the cgroup, session and limits of the host's process. In a worker all signals have their default action and none
+ *  is blocked. SIGTTOU and SIGTTIN are the exception: a worker, and each program that it runs, ignores them. Its process group is in
+ *  the background, so printing on a terminal (stty tostop) would stop it for ever; reading from one fails with EIO.
  *  @param pool       the pool.
- *  @param timeout_ns how long to wait for the workers; 0: only begin.
+ *  @param timeout_ns how long to wait for the workers; 0: start them and do not wait.
  *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);
  *          #MAPE_E_LOAD or #MAPE_E_SETUP when a function cannot be used (the others can); #MAPE_E_WORKERS when workers or
  *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM. */
@@ -421,17 +426,17 @@ enum mape_shutdown {
 
 /** @brief Ends all work, runs every `cleanup`, ends all processes and the library's thread.
  *
- *  Afterwards the pool is inert: finished results can still be read and events fetched, anything new is answered with
- *  #MAPE_E_CLOSED. May be called twice, and from inside a callback. Of calls at the same time the strictest counts: a cancel ends
- *  another's drain, the earliest timeout is that of all, and each returns when the pool is shut down. Without a `cleanup` that hangs or items that do not
- *  stop it ends as soon as the work does; with them, at the latest the pool's grace after the timeout.
+ *  Afterwards the host can still read finished results and fetch events; everything else on the pool returns #MAPE_E_CLOSED. May be
+ *  called twice, and from inside a callback. When several threads call it at the same time the strictest call counts: a cancel ends
+ *  another call's drain, the earliest timeout applies to all, and each call returns when the pool is shut down. The shutdown ends as
+ *  soon as the work does; when a `cleanup` hangs or items do not stop, it ends at the latest the pool's grace after the timeout.
  *  @param pool       the pool.
  *  @param how        an enum #mape_shutdown.
  *  @param timeout_ns how long to wait for jobs and cleanups before processes are killed.
  *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same). */
 int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
 
-/** @brief Shuts the pool down if that was not done (cancelling, within the grace), and gives back everything.
+/** @brief Shuts the pool down if that was not done (cancelling, within the grace), and frees everything.
  *
  *  All handles of the pool, its jobs and its buffers are released; memory handed out for them is gone. From inside a
  *  callback, what the running event points to stays valid until the callback returns.
@@ -445,12 +450,12 @@ typedef struct mape_pool_stats_t {
     uint32_t workers;         /**< Workers the pool is to have. */
     uint32_t workers_ready;   /**< Workers alive that have run their setups. */
     uint64_t workers_started; /**< Worker processes started, replacements included. */
-    uint64_t workers_died;    /**< Worker processes that ended without being asked to. */
+    uint64_t workers_died;    /**< Worker processes that the pool had not asked to end. */
     uint64_t workers_killed;  /**< Of these, the ones the pool killed (timeouts, cancels, replies that were not valid). */
     uint64_t zygotes_started; /**< Zygotes started, replacements included. */
     uint64_t jobs;            /**< Jobs submitted. */
     uint64_t items;           /**< Items that have ended. */
-    uint64_t ranges;          /**< Ranges that have been completed; one that was shared out again counts as its parts. */
+    uint64_t ranges;          /**< Ranges that workers have completed; one that was divided among workers counts as its parts. */
     uint64_t input_bytes;     /**< Bytes of the input memory in use. */
     uint64_t output_bytes;    /**< Bytes of all output memory in use. */
     uint32_t is_started;      /**< 1 after the start. */
@@ -465,7 +470,7 @@ typedef struct mape_pool_stats_t {
  *  @param pool the pool. @param out receives them. @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE. */
 int mape_pool_stats(mape_pool *pool, mape_pool_stats_t *out);
 
-/** How a worker stands. */
+/** The state of a worker. */
 enum mape_worker_state {
     MAPE_WORKER_NONE = 0,     /**< No process. */
     MAPE_WORKER_STARTING = 1, /**< Being forked, loading modules, in setup. */
@@ -495,13 +500,14 @@ int mape_worker_info(mape_pool *pool, uint32_t index, mape_worker_info_t *out);
 /** @defgroup functions Functions that run in workers
  *  @{ */
 
-/** @brief Works on one item, in a worker process, on its only thread.
+/** @brief Runs one item, in a worker process, on its only thread.
  *  @param task  for the mape_task_ functions; valid during the call.
  *  @param state what `setup` made, or NULL.
- *  @param input the item's bytes, read-only; aligned as the host laid them out for a map over base and stride, and to 16
- *               bytes for apply, spans and streams. Never NULL.
+ *  @param input the item's bytes, read-only; aligned as in the host's array for a map over base and stride, and to
+ *               16 bytes for apply, spans and streams. Never NULL.
  *  @param size  bytes at input.
- *  @return 0: done, the result is what #mape_task_output was given (empty without it); else the item failed with this code. */
+ *  @return 0: done, the result is what the function wrote to #mape_task_output (empty without it); else the item failed with this
+ *          code. */
 typedef int (*mape_run_fn)(mape_task *task, void *state, const void *input, size_t size);
 
 /** A range of items, for #mape_run_range_fn. */
@@ -513,26 +519,27 @@ typedef struct mape_range {
     size_t item_size;  /**< Bytes per item. */
 } mape_range;
 
-/** @brief Works on a range of items, for functions that vectorise.
+/** @brief Runs a range of items, for functions that vectorise.
  *
- *  Makes its results with #mape_task_output_range, all of one size; or goes item by item with #mape_task_begin and then
- *  #mape_task_output and #mape_task_fail as a #mape_run_fn would. When a worker dies inside a range and the function does not
- *  use #mape_task_begin, the range is halved and run again until the item is found: let it have no side effects.
+ *  The function makes its results with #mape_task_output_range, all of one size; or it goes item by item with #mape_task_begin and
+ *  then #mape_task_output and #mape_task_fail, as a #mape_run_fn would. When a worker dies inside a range and the function does not
+ *  use #mape_task_begin, the pool halves the range and runs the halves again until it has found the item: such a function must have
+ *  no side effects.
  *  @param task as for #mape_run_fn. @param state what `setup` made, or NULL. @param range the items.
  *  @return 0, or a code with which every item of the range that has no result yet failed. */
 typedef int (*mape_run_range_fn)(mape_task *task, void *state, const mape_range *range);
 
 /** @brief Runs once in each worker before the function's first item.
  *  @param task for #mape_task_global, #mape_task_fail and #mape_task_log. @param data the descriptor's data, read-only.
- *  @param size bytes at data. @param out_state receives what `run` and `cleanup` are given; NULL before the call.
- *  @return 0, or a code: items of this function then end as failed with it, and #mape_pool_start says so. */
+ *  @param size bytes at data. @param out_state receives the state that `run` and `cleanup` get; NULL before the call.
+ *  @return 0; or a code, with which the items of this function then fail, and #mape_pool_start returns #MAPE_E_SETUP. */
 typedef int (*mape_setup_fn)(mape_task *task, const void *data, size_t size, void **out_state);
 
-/** @brief Runs once in each worker that is asked to end, after its last item; not in one that dies or is killed.
+/** @brief Runs once in each worker that the pool asks to end, after its last item; not in one that dies or is killed.
  *  @param task as for #mape_setup_fn. @param state what `setup` made. */
 typedef void (*mape_cleanup_fn)(mape_task *task, void *state);
 
-/** A C function of any type, cast to this one. The prototype says what it is. */
+/** A C function of any type, cast to this one. The prototype says its real type. */
 typedef void (*mape_native_fn)(void);
 
 /** For `native_flags` of #mape_function. */
@@ -550,23 +557,23 @@ typedef struct mape_function {
     mape_setup_fn setup;         /**< NULL: none. */
     mape_cleanup_fn cleanup;     /**< NULL: none. */
     const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
-                                      loaded. NULL: the pointers above are used. A relative path is taken from the folder at
-                                      #mape_register. A path means the file that lies there at the registration, by its build
-                                      id or else by inode, size and time: when another takes its place, a registration from
-                                      then on gets that one, and this one keeps the old code as long as the zygote or a worker
-                                      that has it loaded lives, and fails with #MAPE_CAUSE_LOAD afterwards. A file that is
-                                      written over while it is loaded changes the code that runs, and cannot be registered
-                                      anew: replace libraries by renaming. A soname is looked for by each process that loads
-                                      it. */
+                                      loaded. NULL: the pointers above are used. A relative path starts at the working
+                                      directory of #mape_register. A path means the file that lies there at the registration,
+                                      known by its build id, or else by inode, size and time. When another file replaces it, later
+                                      registrations get the new file. This registration keeps the old code as long as the zygote
+                                      or a worker that has loaded it lives; afterwards its items fail with #MAPE_CAUSE_LOAD. A
+                                      file that is overwritten while it is loaded changes the code that runs, and cannot be
+                                      registered anew: replace libraries by renaming. Each process that loads a soname looks
+                                      for it by itself. */
     const char *run_symbol;      /**< With library: a #mape_run_fn, or NULL. */
     const char *run_range_symbol; /**< With library: a #mape_run_range_fn, or NULL. */
     const char *setup_symbol;    /**< With library: a #mape_setup_fn, or NULL. */
     const char *cleanup_symbol;  /**< With library: a #mape_cleanup_fn, or NULL. */
-    const void *data;            /**< Bytes baked in: copied, and given to `setup` in every worker. */
-    size_t data_size;            /**< Bytes at data. 0 with a data that is not NULL passes the pointer itself, which only
-                                      FORK and a registration before the start allow. */
-    const char *prototype;       /**< Makes a *typed function*, a C function of any type: "double pow(double x, double y)", as
-                                      @ref native tells. NULL: run or run_range is called. */
+    const void *data;            /**< Constant bytes of the function: copied, and passed to `setup` in every worker. */
+    size_t data_size;            /**< Bytes at data. 0 with data that is not NULL passes the pointer itself, which is
+                                      possible only with FORK and before the start. */
+    const char *prototype;       /**< Makes a *typed function*, a C function of any type: "double pow(double x, double y)", see
+                                      @ref native. NULL: workers call run or run_range. */
     mape_native_fn native;       /**< With prototype: the function. NULL: taken from library, by run_symbol or, when that is
                                       NULL, by the name in the prototype. */
     uint32_t native_flags;       /**< Bits of enum #mape_native_flags; only with prototype. */
@@ -580,14 +587,14 @@ typedef struct mape_function {
  *
  *  In a started pool workers load it, and run its `setup`, before anything submitted later; failures then show in its
  *  items. Pointers given to an EXEC pool (or to a FORK pool after its start) must lie in a shared library; it is found
- *  by file and offset, so the function need not be exported. Which file that is, the kernel tells, whatever name it was loaded
- *  by; one that was removed since is #MAPE_E_FUNCTION.
+ *  by file and offset, so the function need not be exported. The kernel says which file that is, whatever name it was loaded
+ *  by; #mape_register returns #MAPE_E_FUNCTION when the file was removed since.
  *
- *  The zygote of an EXEC pool loads libraries once for all workers. One that starts a thread or a process when it is loaded,
- *  or changes the signals SIGCHLD, SIGCONT or the signal mask, is loaded by each worker instead, as it is with FORK and in a
- *  sandbox; so is one whose constructor ends the zygote, or takes longer than setup_timeout_ns there. If it ends workers as
- *  well (restarts times in a row), or takes too long in one, its functions fail with #MAPE_CAUSE_LOAD, and no others. One that
- *  is registered after the start is loaded by workers first, so it never costs the zygote of others.
+ *  The zygote of an EXEC pool loads libraries once for all workers. Each worker loads a library itself, as always with FORK and in a
+ *  sandbox, when the library starts a thread or a process as it is loaded, changes the signals SIGCHLD, SIGCONT or the signal mask,
+ *  ends the zygote by its constructor, or takes longer than setup_timeout_ns there. If such a library ends workers as well (restarts
+ *  times in a row), or takes too long in one, its functions fail with #MAPE_CAUSE_LOAD, and no others. Workers load a library that
+ *  is registered after the start before the zygote does, so it never costs other functions the zygote.
  *  @param pool         the pool.
  *  @param function     the description, copied.
  *  @param out_function receives the id for #mape_apply, #mape_map and #mape_stream_open; 0 on failure.
@@ -599,8 +606,8 @@ int mape_register(mape_pool *pool, const mape_function *function, mape_function_
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *
  *  A job sees the globals as they were when it was submitted; jobs submitted later see the new ones.
- *  @param pool the pool. @param name its name, 1 to 255 bytes. @param data the bytes, copied; NULL with size 0 takes the
- *              global away.
+ *  @param pool the pool. @param name the global's name, 1 to 255 bytes. @param data the bytes, copied; NULL with size 0 removes
+ *              the global.
  *  @param size bytes at data.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_CLOSED, #MAPE_E_MEMORY. */
 int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t size);
@@ -612,7 +619,7 @@ int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t 
 
 /** @brief Makes memory that host and workers share: the host writes, workers only read.
  *
- *  A job whose input lies in it is not copied. Do not change those bytes while such a job is running.
+ *  The library does not copy input that lies in it. Do not change those bytes while a job that reads them is running.
  *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is zeroed
  *         and aligned to 4096 bytes.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
@@ -624,7 +631,7 @@ int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE. */
 int mape_buffer_data(mape_buffer *buffer, void **out_data, size_t *out_size);
 
-/** @brief Gives a buffer back. Jobs that still read it keep its memory until they are done; the host may not.
+/** @brief Destroys a buffer. Jobs that still read it keep its memory until they are done; the host must not use it any more.
  *  @param buffer the buffer; NULL is ignored. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_buffer_destroy(mape_buffer *buffer);
 
@@ -633,7 +640,7 @@ int mape_buffer_destroy(mape_buffer *buffer);
 /** @defgroup jobs Jobs
  *  @{ */
 
-/** What a job's events are, for `deliver`. A callback that is set turns its kind on by itself. */
+/** Which events a job has, for `deliver`. A callback that is set turns its kind on by itself. */
 enum mape_deliver {
     MAPE_DELIVER_ITEMS = 1,    /**< #MAPE_EVENT_ITEM for each item. */
     MAPE_DELIVER_PROGRESS = 2, /**< #MAPE_EVENT_PROGRESS now and then. */
@@ -644,20 +651,20 @@ enum mape_deliver {
 typedef struct mape_job_config {
     size_t struct_size;           /**< Set to sizeof(mape_job_config), as #MAPE_JOB_CONFIG_INIT does. */
     uint64_t chunk;               /**< Items per range; 0: chosen from count and measured time. Items never wait behind a
-                                       long one while a worker is idle: those not begun are shared out again. */
-    int32_t priority;             /**< Jobs with a higher one get workers first; equal ones in order of submission. */
-    uint32_t attempts;            /**< How many times an item whose worker dies is begun in all; 0: 1. */
-    int64_t item_timeout_ns;      /**< For one item, or one call of a #mape_run_range_fn that does not use #mape_task_begin; noticed
-                                       at most half as late again. 0 or negative: none. */
-    int64_t job_timeout_ns;       /**< For the whole job, from submission; 0 or negative: none. */
+                                       long one while a worker is idle: the pool reclaims those not begun. */
+    int32_t priority;             /**< A job with a higher number gets workers first; jobs with equal ones in order of submission. */
+    uint32_t attempts;            /**< How many times, in all, the pool runs an item whose worker dies; 0: 1. */
+    int64_t item_timeout_ns;      /**< Limit for one item, or for one call of a #mape_run_range_fn that does not use #mape_task_begin;
+                                       the pool acts on it at most half as late again. 0 or negative: none. */
+    int64_t job_timeout_ns;       /**< Limit for the whole job, from submission; 0 or negative: none. */
     uint32_t ordered;             /**< 1: ITEM events come in order of index; 0: as items end. */
-    uint32_t drop;                /**< 1: each result is dropped after its ITEM event, and at most `window` ended items wait
-                                       for theirs; 0: results stay until the job is released. Streams always drop. */
+    uint32_t drop;                /**< 1: the pool drops each result after its ITEM event, and at most `window` ended items wait for
+                                       their event; 0: results stay until the job is released. Streams always drop. */
     uint32_t deliver;             /**< Bits of enum #mape_deliver, for hosts that pull with #mape_next_event. */
     uint32_t reserved;            /**< 0. */
     uint64_t window;              /**< Streams and drop: items accepted (or ended) and not yet delivered, at most; 0: 4096. */
     int64_t progress_interval_ns; /**< At least this long between two PROGRESS events; 0: 50 ms. */
-    void *context;                /**< Given to the callbacks and in events. */
+    void *context;                /**< The first argument of the callbacks, and `context` of events. */
     mape_event_fn on_item;        /**< Called per item, or NULL. */
     mape_event_fn on_progress;    /**< Called now and then, or NULL. */
     mape_event_fn on_done;        /**< Called once, last, or NULL. */
@@ -667,8 +674,8 @@ typedef struct mape_job_config {
 
 /** One item given by address and size. */
 typedef struct mape_span {
-    const void *data; /**< Its bytes; NULL only when size is 0. */
-    size_t size;      /**< How many. */
+    const void *data; /**< The item's bytes; NULL only when size is 0. */
+    size_t size;      /**< Bytes at data. */
 } mape_span;
 
 /** The items of a map: an array with a stride, or spans. */
@@ -684,16 +691,16 @@ typedef struct mape_items {
 #define MAPE_ITEMS_INIT { sizeof(mape_items), 0, NULL, 0, 0, NULL }
 
 /** @brief Submits one call.
- *  @param pool the pool. @param function a registered function. @param input its bytes, copied unless in a #mape_buffer; NULL only
- *         with size 0. @param size bytes at input. @param config settings; NULL: defaults. @param out_job receives the job; NULL
- *         on failure. Give NULL to keep no handle: the job then releases itself after its DONE event.
+ *  @param pool the pool. @param function a registered function. @param input the item's bytes, copied unless in a #mape_buffer;
+ *         NULL only with size 0. @param size bytes at input. @param config settings; NULL: defaults. @param out_job receives the job; NULL
+ *         on failure. With out_job NULL you keep no handle: the job then releases itself after its DONE event.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_OVERFLOW, #MAPE_E_FUNCTION, #MAPE_E_CLOSED, #MAPE_E_MEMORY,
  *          #MAPE_E_WORKERS. */
 int mape_apply(mape_pool *pool, mape_function_id function, const void *input, size_t size, const mape_job_config *config,
                mape_job **out_job);
 
 /** @brief Submits a call per item.
- *  @param pool the pool. @param function a registered function. @param items where the items are; copied, unless in a
+ *  @param pool the pool. @param function a registered function. @param items the items; their bytes are copied, unless in a
  *         #mape_buffer. @param config settings; NULL: defaults. @param out_job as for #mape_apply.
  *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space. */
 int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items, const mape_job_config *config,
@@ -701,59 +708,59 @@ int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items
 
 /** @brief Opens a stream: a map whose items come one by one and may never end.
  *
- *  Items are numbered from 0 as they are pushed. Results are dropped after their ITEM event, or as they come when ITEM events
- *  are not asked for.
+ *  The library numbers items from 0 as they are pushed. It drops a result after its ITEM event, or at once when the stream has no
+ *  ITEM events.
  *  @param pool the pool. @param function a registered function. @param config settings; NULL: defaults. @param out_job receives the
  *         stream, for the job functions and the two below. @return as #mape_apply. */
 int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_job **out_job);
 
-/** @brief Adds items to a stream. Never waits for room. Pushes of several threads are taken one after another, each whole.
+/** @brief Adds items to a stream. Never waits for room. The stream accepts pushes of several threads one after another, each whole.
  *  @param stream the stream. @param items count items, copied unless in a #mape_buffer. @param count how many.
- *  @param out_accepted receives how many were taken, from the front; may be NULL when count is 1.
- *  @return #MAPE_OK when all were taken; #MAPE_E_AGAIN when the window is full: fetch events, or wait for some, then push the
+ *  @param out_accepted receives how many items were accepted, from the front; may be NULL when count is 1.
+ *  @return #MAPE_OK when all were accepted; #MAPE_E_AGAIN when the window is full: fetch events, or wait for some, then push the
  *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT,
- *          #MAPE_E_OVERFLOW or #MAPE_E_MEMORY for the first item that was not taken. */
+ *          #MAPE_E_OVERFLOW or #MAPE_E_MEMORY for the first item that was not accepted. */
 int mape_stream_push(mape_job *stream, const mape_span *items, size_t count, size_t *out_accepted);
 
-/** @brief Says that no more items come. The stream is done when the last has ended. A second call changes nothing.
+/** @brief Marks a stream as complete: no more items come. The stream is done when its last item has ended. A second call changes nothing.
  *  @param stream the stream. @return #MAPE_OK; #MAPE_E_STATE when it is no stream; #MAPE_E_HANDLE. */
 int mape_stream_finish(mape_job *stream);
 
 /** @brief Waits until every item of a job has ended.
  *
- *  The calling thread moves the job's data meanwhile, so that a round trip has no extra thread in it. A job that drops its
- *  results needs its events fetched for that: by another thread, or by #mape_dispatch instead of this call.
- *  @param job the job. @param timeout_ns how long. @return #MAPE_OK, #MAPE_E_TIMEOUT, #MAPE_E_HANDLE; #MAPE_E_AGAIN for a timeout
+ *  The calling thread moves the job's data meanwhile, so that a round trip needs no other thread. A job that drops its results
+ *  ends only when its events are fetched: by another thread, or by #mape_dispatch instead of this call.
+ *  @param job the job. @param timeout_ns how long to wait. @return #MAPE_OK, #MAPE_E_TIMEOUT, #MAPE_E_HANDLE; #MAPE_E_AGAIN for a timeout
  *         of 0 when it is not done. */
 int mape_job_wait(mape_job *job, int64_t timeout_ns);
 
 /** @brief Reads how an item ended, and its result in place.
  *  @param job   the job. @param index 0 to total - 1.
- *  @param out   receives it; data and message stay valid until the job is released or the pool destroyed.
+ *  @param out   receives the item's state and result; data and message stay valid until the job is released or the pool destroyed.
  *  @return #MAPE_OK for an item that has ended; #MAPE_E_AGAIN for one that has not (out says pending); #MAPE_E_INDEX;
  *          #MAPE_E_STATE when the job drops its results; #MAPE_E_HANDLE. */
 int mape_job_result(mape_job *job, uint64_t index, mape_result *out);
 
-/** What is known of the death of a worker that an item is blamed for. */
+/** What is known about the death of a worker, for the item that caused it. */
 typedef struct mape_crash {
     size_t struct_size;        /**< Set to sizeof(mape_crash), as #MAPE_CRASH_INIT does. */
     int32_t signal;            /**< The signal that ended the worker; 0 when it exited. */
     int32_t code;              /**< The signal's si_code (sigaction(2)), 0 when it is not known; the exit code when it exited. */
     uint64_t address;          /**< The address at fault (si_addr), 0 when there is none. */
-    uint32_t worker;           /**< Which worker of the pool, */
-    int32_t pid;               /**< and the id that its process had. */
-    mape_function_id function; /**< The function. */
+    uint32_t worker;           /**< The worker's index in the pool. */
+    int32_t pid;               /**< The id that the worker's process had. */
+    mape_function_id function; /**< The function that the item ran. */
     uint32_t frames;           /**< Frames of the backtrace in text; 0 when there is none. */
     const char *text;          /**< The whole report: lines, each with a line feed; those of the backtrace begin with a number sign. */
 } mape_crash;
 /** Initialiser of #mape_crash. */
 #define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL }
 
-/** @brief Reads what is known of the crash that ended an item: signal, address, backtrace.
+/** @brief Reads what is known about the crash that ended an item: signal, address, backtrace.
  *
- *  The worker itself wrote it down before it ended. It is broken code's own account: checked, and printable, but not to be trusted
- *  further than that. Crashes of items that succeeded in a later attempt are told by #MAPE_EVENT_LOG alone.
- *  @param job the job. @param index 0 to total - 1. @param out receives it; text stays valid until the job is released or the
+ *  The worker itself wrote the report before it ended. It comes from broken code: the library has checked it and made it printable, but
+ *  it may be wrong. Only a #MAPE_EVENT_LOG reports the crash of an item that succeeded in a later attempt.
+ *  @param job the job. @param index 0 to total - 1. @param out receives the report; text stays valid until the job is released or the
  *         pool destroyed.
  *  @return #MAPE_OK for an item that ended as crashed, or timed out by its own limit; #MAPE_E_AGAIN for one that has not ended;
  *          #MAPE_E_STATE for one that ended otherwise, or when the job drops its results; #MAPE_E_INDEX; #MAPE_E_HANDLE;
@@ -762,7 +769,7 @@ int mape_job_crash(mape_job *job, uint64_t index, mape_crash *out);
 
 /** @brief Copies the results of a job that is done into an array of the host.
  *
- *  Item i goes to dst + i * stride. The places of items that did not end well are left as they are.
+ *  The result of item i goes to dst + i * stride. The places of items that did not end well stay as they are.
  *  @param job         the job. @param dst the array. @param dst_size its size in bytes. @param stride bytes from one place to the next,
  *                     no less than the largest result.
  *  @param out_missing receives how many items did not end well; may be NULL.
@@ -770,18 +777,18 @@ int mape_job_crash(mape_job *job, uint64_t index, mape_crash *out);
  *          stride for a result, or its size passes the end of the address space; #MAPE_E_STATE; #MAPE_E_HANDLE; #MAPE_E_ARGUMENT. */
 int mape_job_gather(mape_job *job, void *dst, size_t dst_size, size_t stride, uint64_t *out_missing);
 
-/** @brief Reads how a job stands.
- *  @param job the job. @param out receives it. @return #MAPE_OK, #MAPE_E_HANDLE, #MAPE_E_ARGUMENT, #MAPE_E_SIZE. */
+/** @brief Reads the state of a job.
+ *  @param job the job. @param out receives the state. @return #MAPE_OK, #MAPE_E_HANDLE, #MAPE_E_ARGUMENT, #MAPE_E_SIZE. */
 int mape_job_progress(mape_job *job, mape_progress *out);
 
-/** @brief Cancels a job: items not begun end as cancelled at once, running ones see #mape_task_cancelled and are killed with
- *         their worker after the pool's grace. What a running one answers before that stands as its result or failure.
+/** @brief Cancels a job: items not begun end as cancelled at once; running ones see #mape_task_cancelled, and after the pool's
+ *         grace the pool kills their worker. What a running item returns before that is its result or failure.
  *         Returns without waiting. A job that is done stays as it is.
  *  @param job the job. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_cancel(mape_job *job);
 
-/** @brief Releases a job, its results, and its events still to come. Cancels it first when it is not done. Safe inside its
- *         callbacks; returns without waiting.
+/** @brief Releases a job, its results, and its events that were not delivered. Cancels the job first when it is not done. Safe inside
+ *         the job's callbacks; returns without waiting.
  *  @param job the job; NULL is ignored. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_release(mape_job *job);
 
@@ -789,8 +796,8 @@ int mape_job_release(mape_job *job);
 
 /** @defgroup native C functions of any type
  *
- *  A function with a prototype needs no glue: workers call it through libffi (https://sourceware.org/libffi/). The prototype is
- *  C, with lengths where C has none; docs/prototypes.md has the grammar and docs/types.md the types.
+ *  A function with a prototype needs no code of its own for workers: they call it through libffi (https://sourceware.org/libffi/). The
+ *  prototype is C, with lengths where C has none; docs/prototypes.md has the grammar and docs/types.md the types.
  *
  *      double pow(double x, double y)                                  numbers: every integer, _Bool, float, double, long double
  *      int sum(const double *v [n], size_t n, double *out [1])         const T * is read, T * is written; the length is a
@@ -804,19 +811,20 @@ int mape_job_release(mape_job *job);
  *      int snprintf(char *out [64], size_t n, const char *format, ..., double x, int i)
  *                                                                      variadic: what is passed stands behind the dots
  *
- *  What is written to is zero before the call. Other pointers are refused: an address of the host means nothing in a worker.
+ *  Memory that a function writes to is zero before the call. The library refuses other pointers: an address of the host means nothing in a
+ *  worker.
  *
  *  The *inputs* of a call are the parameters that are read, in their order. Its *outputs* are what the function returns, the
- *  parameters that are written, in their order, and errno if #MAPE_NATIVE_ERRNO asks for it. Calls are made over columns
- *  (#mape_map_columns), by a function pointer (#mape_proxy), or by #mape_apply, #mape_map and streams. For the latter an item is the
- *  inputs and a result the outputs, each laid out as a C structure that has them as members; in place of a text or an array
- *  whose length is a parameter stands a #mape_native_span.
+ *  parameters that are written, in their order, and errno if #MAPE_NATIVE_ERRNO asks for it. The host makes calls over columns
+ *  (#mape_map_columns), by a function pointer (#mape_proxy), or by #mape_apply, #mape_map and streams. For the last three an item is the
+ *  inputs and a result the outputs, each laid out as a C structure that has them as members; a #mape_native_span replaces a
+ *  text or an array whose length is a parameter.
  *
  *  An item fails with #MAPE_CAUSE_FUNCTION and the code #MAPE_E_ARGUMENT or #MAPE_E_OVERFLOW when the call cannot be made (a length
  *  beyond what is there) or a returned text is too long. Whatever the function returns, its item has ended well.
  *  @{ */
 
-/** Types of numbers, and what else a parameter can be. `char` is INT8 or UINT8, `long` INT64, `size_t` UINT64, as the machine
+/** The type of a parameter: a number, a structure, a text, bytes. `char` is INT8 or UINT8, `long` INT64, `size_t` UINT64, as the machine
  *  has them. */
 enum mape_type {
     MAPE_TYPE_NONE = 0,                 /**< In columns: not checked. */
@@ -853,7 +861,7 @@ typedef struct mape_native_span {
     uint64_t size;   /**< Its bytes, the NUL of a text included. */
 } mape_native_span;
 
-/** What a typed function takes and gives. */
+/** The inputs and outputs of a typed function. */
 typedef struct mape_prototype_info {
     size_t struct_size;   /**< Set to sizeof(mape_prototype_info), as #MAPE_PROTOTYPE_INFO_INIT does. */
     const char *name;     /**< The name in the prototype; valid until the pool is destroyed. */
@@ -893,26 +901,26 @@ typedef struct mape_parameter_info {
 /** Initialiser of #mape_parameter_info. */
 #define MAPE_PARAMETER_INFO_INIT { sizeof(mape_parameter_info), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/** @brief Tells what a typed function takes and gives.
- *  @param pool the pool. @param function a typed function. @param out receives it.
+/** @brief Describes the inputs and outputs of a typed function.
+ *  @param pool the pool. @param function a typed function. @param out receives the description.
  *  @return #MAPE_OK; #MAPE_E_FUNCTION for an id that is none; #MAPE_E_STATE when it has no prototype; #MAPE_E_ARGUMENT;
  *          #MAPE_E_SIZE; #MAPE_E_HANDLE. */
 int mape_prototype_of(mape_pool *pool, mape_function_id function, mape_prototype_info *out);
 
-/** @brief Tells one parameter of a typed function.
+/** @brief Describes one parameter of a typed function.
  *  @param pool the pool. @param function a typed function. @param index 0 to parameters - 1, #MAPE_PARAMETER_RETURN or
- *         #MAPE_PARAMETER_ERRNO. @param out receives it.
+ *         #MAPE_PARAMETER_ERRNO. @param out receives the description.
  *  @return as #mape_prototype_of, and #MAPE_E_INDEX when there is no such parameter (or errno was not asked for). */
 int mape_parameter_of(mape_pool *pool, mape_function_id function, uint32_t index, mape_parameter_info *out);
 
 /** The values of one input, or the places for one output, of all calls. */
 typedef struct mape_column {
     size_t struct_size; /**< Set to sizeof(mape_column), as #MAPE_COLUMN_INIT does. */
-    void *base;         /**< The first call's. Inputs are only read. Outputs: NULL when it is not wanted. */
-    ptrdiff_t stride;   /**< Bytes from one call's to the next's; may be negative. Inputs: 0 gives all calls the first. */
+    void *base;         /**< The first call's value or place. The library only reads inputs. Outputs: NULL when you do not want it. */
+    ptrdiff_t stride;   /**< Bytes from one call's to the next's; may be negative. Inputs: with 0 all calls get the first value. */
     size_t size;        /**< Bytes per call that may be used there; 0: as many as the prototype says. Needed for an array
                              whose length is a parameter and whose elements lie here themselves. */
-    uint32_t type;      /**< An enum #mape_type, held against the prototype; NONE: not checked. */
+    uint32_t type;      /**< An enum #mape_type, compared with the prototype; NONE: not checked. */
     uint32_t pointers;  /**< 1: for inputs that are arrays: base has pointers to them; NULL is passed as NULL. Texts always have
                              pointers, returned ones never. */
 } mape_column;
@@ -921,8 +929,9 @@ typedef struct mape_column {
 
 /** @brief Submits a call per row of some columns, as a NumPy ufunc works on arrays.
  *
- *  Call i gets from each column what lies at base + i * stride. Columns are copied, unless they lie in a #mape_buffer and hold no
- *  pointers. Results can be read as of any job, a record of all outputs per item, or all at once by #mape_job_gather_columns.
+ *  Call i gets from each column what lies at base + i * stride. The library copies columns, unless they lie in a #mape_buffer and hold
+ *  no pointers. The host reads results as those of any job, a record of all outputs per item, or all at once by
+ *  #mape_job_gather_columns.
  *  @param pool the pool. @param function a typed function. @param count how many calls; 0 is allowed: the job is done at once.
  *  @param columns one per input. @param column_count how many: as many as the function has inputs.
  *  @param config settings; NULL: defaults. @param out_job as for #mape_apply.
@@ -933,9 +942,9 @@ int mape_map_columns(mape_pool *pool, mape_function_id function, uint64_t count,
 
 /** @brief Copies the outputs of a typed function's job that is done into columns of the host.
  *
- *  Call i's go to base + i * stride of each column. The places of calls that did not end well are left as they are, and so is
- *  what lies behind the last element of an array whose length is a parameter. A text's place is filled up with NULs. Nothing is
- *  written when something does not fit.
+ *  The outputs of call i go to base + i * stride of each column. The places of calls that did not end well stay as they are, and so
+ *  does what lies behind the last element of an array whose length is a parameter. The rest of a text's place is filled with NULs.
+ *  The library writes nothing when an output does not fit.
  *  @param job the job: of #mape_map_columns, #mape_map or #mape_apply. @param columns one per output. @param column_count how many: as
  *         many as the function has outputs. @param out_missing receives how many calls did not end well; may be NULL.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when an output is larger than its place, or places pass
@@ -944,8 +953,8 @@ int mape_map_columns(mape_pool *pool, mape_function_id function, uint64_t count,
  *          #MAPE_E_HANDLE. */
 int mape_job_gather_columns(mape_job *job, const mape_column *columns, size_t column_count, uint64_t *out_missing);
 
-/** @brief Hears of a proxy's call that did not end well. Runs on the thread that called the proxy, before that returns zero.
- *  @param context as given to #mape_proxy. @param result how the call ended, valid during the call; for one that reached no worker the
+/** @brief Called when a proxied call fails, on the thread that called the proxy, before the call returns zero.
+ *  @param context the context of #mape_proxy. @param result how the call ended, valid during the call; for one that reached no worker the
  *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on. */
 typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
 
@@ -953,59 +962,60 @@ typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
  *         process.
  *
  *  Cast the pointer to the function's type. A call waits for its result; it may be made from any thread, also from several at once
- *  and inside callbacks. What the function writes to outputs is copied to the caller's memory when it ended well; errno is set if
- *  #MAPE_NATIVE_ERRNO asks for it. When it did not end well, or the pool is shut down or destroyed, `on_error` hears of it, outputs
- *  stay as they are, and the call returns zero. No memory is made executable for it. A process can have 1024 proxies at a time.
+ *  and inside callbacks. When the call ends well, the library copies the outputs to the caller's memory, and sets errno if
+ *  #MAPE_NATIVE_ERRNO asks for it. When the call fails, or the pool is shut down or destroyed, the library calls `on_error`, outputs
+ *  stay as they are, and the call returns zero. The library makes no memory executable for proxies. A process can have 1024 proxies at a time.
  *  @param pool the pool. @param function a typed function that returns no text. @param config time limits, priority and attempts of each
- *         call; callbacks and delivery in it are ignored; NULL: defaults. @param on_error may be NULL. @param context given to it.
- *  @param out_proxy receives the pointer, good until #mape_proxy_destroy; NULL on failure.
+ *         call; its callbacks and `deliver` are ignored; NULL: defaults. @param on_error the function to call when a call fails; NULL: none.
+ *  @param context the first argument of on_error.
+ *  @param out_proxy receives the pointer, valid until #mape_proxy_destroy; NULL on failure.
  *  @return #MAPE_OK; #MAPE_E_STATE when the function has no prototype; #MAPE_E_UNSUPPORTED when it returns a text;
  *          #MAPE_E_MEMORY when there are too many; #MAPE_E_FUNCTION; #MAPE_E_ARGUMENT; #MAPE_E_SIZE; #MAPE_E_CLOSED. */
 int mape_proxy(mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_proxy_error_fn on_error, void *context,
                mape_native_fn *out_proxy);
 
-/** @brief Takes a proxy away. Calls that are running end as cancelled, and it waits until they have returned; so not from inside
- *         its `on_error`, which is answered with #MAPE_E_BUSY. An `on_error` that was left by a jump, or with its thread, is not waited
- *         for. Calling the pointer afterwards is an error of the caller that cannot be noticed. Needed, and possible,
- *         after the pool was destroyed as well.
- *  @param proxy what #mape_proxy gave; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy; #MAPE_E_BUSY. */
+/** @brief Destroys a proxy. Calls that are running end as cancelled, and this function waits until they have returned; inside the
+ *         proxy's `on_error` it returns #MAPE_E_BUSY instead. It does not wait for an `on_error` that was left by a jump, or with its
+ *         thread. Calling the pointer afterwards is an error of the caller that the library cannot notice. Destroy proxies also after
+ *         the pool was destroyed.
+ *  @param proxy the pointer that #mape_proxy made; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy; #MAPE_E_BUSY. */
 int mape_proxy_destroy(mape_native_fn proxy);
 
 /** @} */
 
-/** @defgroup hearing Hearing of results
+/** @defgroup hearing Events: callbacks and fetching
  *  @{ */
 
 /** @brief Runs callbacks for what has happened, on the calling thread. Never waits.
- *  @param pool the pool. @param max_events at most so many; 0: no limit. @param budget_ns stop after the callback that passes this
- *         time; 0 or negative: no limit.
- *  @return how many events were handled, or a negative status: #MAPE_E_BUSY inside a callback or while another thread
+ *  @param pool the pool. @param max_events how many events at most; 0: no limit. @param budget_ns how long: the call stops after the
+ *         callback that passes this time; 0 or negative: no limit.
+ *  @return how many events were delivered, or a negative status: #MAPE_E_BUSY inside a callback or while another thread
  *          dispatches, #MAPE_E_HANDLE. Events are in order per job; DONE is a job's last. */
 int mape_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
 
 /** @brief Fetches one event instead of a callback, for hosts that cannot be called back.
- *  @param pool the pool. @param out receives it; what it points to stays valid until the next call of this function or of
+ *  @param pool the pool. @param out receives the event; what it points to stays valid until the next call of this function or of
  *         #mape_dispatch, or until the job is released. @param timeout_ns how long to wait for one.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_CLOSED when the pool was shut
  *          down, and #MAPE_E_WORKERS when it has failed, and no event is left (with a timeout of 0 #MAPE_E_AGAIN says so);
  *          #MAPE_E_BUSY as #mape_dispatch. */
 int mape_next_event(mape_pool *pool, mape_event *out, int64_t timeout_ns);
 
-/** @brief A descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
+/** @brief Gets a descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
  *
- *  Level-triggered; made on first use; owned by the pool. Do not read from it or close it.
- *  @param pool the pool. @param out_fd receives it; -1 on failure.
+ *  It is level-triggered, made on first use, and owned by the pool. Do not read from it or close it.
+ *  @param pool the pool. @param out_fd receives the descriptor; -1 on failure.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SYSTEM. */
 int mape_event_fd(mape_pool *pool, int *out_fd);
 
 /** @brief Sets a function that is called when events come in after there were none.
  *
- *  It runs on any thread, also on the library's own, possibly before this call returns: it may only notify (post to an event
- *  loop, set a flag) and must not call into this library, nor be left by a jump or an exception: other calls would go on, but
- *  what the call held that it was called from is never given back. It is not called again
- *  while events are left: a host that fetches only some of them has to come back by itself. When this call returns, the previous hook is not running and will not be
- *  called any more.
- *  @param pool the pool. @param wakeup the function; NULL: none. @param context given to it.
+ *  It runs on any thread, also on the library's own, possibly before this call returns. It may only notify (post to an event
+ *  loop, set a flag). It must not call into this library, and must not be left by a jump or an exception: other calls would go on,
+ *  but what the interrupted call held is never freed. The library does not call it again while events are left: a host
+ *  that fetches only some of them has to come back by itself. When this call returns, the previous hook is not running and will
+ *  not be called any more.
+ *  @param pool the pool. @param wakeup the function; NULL: none. @param context the argument of wakeup.
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *context);
 
@@ -1015,72 +1025,72 @@ int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *contex
  *
  *  For worker functions only, on the thread they were called on.
  *
- *  **Processes.** A function may start processes. One that it forks can read its inputs, its task and its globals, and hand on what it
- *  computes by a pipe for example; it has to end by `_exit` or `exec`. It has no memory for results, neither what
- *  #mape_task_output gave nor what that gives it (writing there is a SIGSEGV), and what it tells by #mape_task_log and
- *  #mape_task_progress is dropped. When it returns from the function instead, it is ended with exit code 70, and the item goes on as
- *  if it had ended by itself. A child of vfork(2) that returns has run over its parent's stack, so the worker is ended with it, as
- *  crashed by signal 9; the item is found by running parts of its range again.
+ *  **Processes.** A function may start processes. A process that it forks can read the function's inputs, task and globals, and pass on
+ *  what it computes, by a pipe for example; it has to end by `_exit` or `exec`. It has no memory for results: writing to what
+ *  #mape_task_output returned before the fork, or returns in it, is a SIGSEGV. The library drops what it reports by #mape_task_log and
+ *  #mape_task_progress. When it returns from the function instead, the library ends it with exit code 70, and the item goes on as
+ *  if it had ended by itself. A child of vfork(2) that returns has overwritten its parent's stack, so the worker ends with it, as
+ *  crashed by signal 9; the pool finds the item by running parts of its range again.
  *
- *  **What a function leaves behind** in its process does not reach other functions, but for what the guide lists as left
- *  (docs/guide.md): a function finds rounding, signals, timers, limits, folder, umask and locale as its own setup left them. A
- *  worker whose process cannot be made so again, or whose bells a function has closed, gives up its place between two requests;
- *  nobody is blamed for that, and a #MAPE_EVENT_LOG says why.
+ *  **What a function leaves behind** in its process does not reach other functions, except for what the guide lists (docs/guide.md): a
+ *  function finds rounding, signals, timers, limits, working directory, umask and locale as its own setup left them. A worker that
+ *  cannot restore these, or whose doorbells a function has closed, ends between two requests, and a new one replaces it. No item is
+ *  blamed for that, and a #MAPE_EVENT_LOG says why.
  *
- *  **Exits.** exit(3), quick_exit(3) and pthread_exit(3) in a worker run the handlers that were registered in it, write what its
- *  functions have written to streams, and end it: the item has crashed, with that exit code (pthread_exit: 0). Handlers of the host and
- *  of a zygote program do not run, and streams that these have open are empty in workers: fflush(NULL) writes nothing of theirs.
+ *  **Exits.** exit(3), quick_exit(3) and pthread_exit(3) in a worker run the handlers that were registered in it, write out the streams
+ *  of its functions, and end it: the item has crashed, with that exit code (pthread_exit: 0). Handlers of the host and of a zygote
+ *  program do not run. The streams that these have open are empty in workers: fflush(NULL) writes nothing of theirs.
  *  @{ */
 
-/** @brief Which item of its job this is. @param task the task. @return its index. */
+/** @brief The index of the item in its job. @param task the task. @return the index. */
 uint64_t mape_task_index(const mape_task *task);
 
-/** @brief Which worker of its pool this is. @param task the task. @return its index, 0 to workers - 1. */
+/** @brief The index of the worker in its pool. @param task the task. @return the index, 0 to workers - 1. */
 uint32_t mape_task_worker(const mape_task *task);
 
-/** @brief Memory for the item's result, shared with the host: what is written here is not copied.
+/** @brief Allocates memory for the item's result, shared with the host: the library does not copy what is written there.
  *
- *  Its start is aligned to the largest power of two, at most 64, that divides size. Calling it again changes the size: what was
- *  written before stays, the address may change. Not zeroed.
+ *  The memory's start is aligned to the largest power of two, at most 64, that divides size. A second call changes the size: what was
+ *  written before stays, the address may change. The memory is not zeroed.
  *  @param task the task. @param size bytes of the result. @return the memory, or NULL when size is 0 or the output memory
- *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. Processes that the function forks
- *         do not have this memory. */
+ *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. Processes that the function
+ *         forks do not have this memory. */
 void *mape_task_output(mape_task *task, size_t size);
 
-/** @brief In a #mape_run_range_fn: memory for the results of all items of the range, side by side.
+/** @brief In a #mape_run_range_fn: allocates memory for the results of all items of the range, side by side.
  *  @param task the task. @param item_size bytes per result. @return count * item_size bytes, or NULL as #mape_task_output. */
 void *mape_task_output_range(mape_task *task, size_t item_size);
 
 /** @brief In a #mape_run_range_fn: begins item i, ending the one before.
  *  @param task the task. @param i index in the range, each one more than the last; the first is 0.
  *  @param out_size receives the item's size in bytes; may be NULL. @return the item's bytes; NULL when i is not the next one,
- *         or this worker is to stop (the job was cancelled, or another worker runs the rest): return then. When it is to stop,
- *         the one before has ended as it stands, whatever the function returns. */
+ *         or when the worker is to stop (the job was cancelled, or another worker runs the rest): return then. When the worker is to
+ *         stop, the item before has ended with what it has, whatever the function returns. */
 const void *mape_task_begin(mape_task *task, size_t i, size_t *out_size);
 
-/** @brief In a #mape_run_range_fn: item i's bytes, without beginning it. @param task the task. @param i index in the range.
+/** @brief In a #mape_run_range_fn: the bytes of item i, without beginning it. @param task the task. @param i index in the range.
  *  @param out_size receives its size in bytes; may be NULL. @return the bytes; NULL when i is not in the range. */
 const void *mape_task_item(const mape_task *task, size_t i, size_t *out_size);
 
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
- *  @param task the task. @param code any number; 0 is taken for 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
+ *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
  *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */
 int mape_task_fail(mape_task *task, int code, const char *message);
 
-/** @brief A global as it was when the job was submitted.
- *  @param task the task. @param name its name. @param out_size receives its size in bytes; may be NULL.
- *  @return its bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
+/** @brief Reads a global as it was when the job was submitted.
+ *  @param task the task. @param name the global's name. @param out_size receives the global's size in bytes; may be NULL.
+ *  @return the global's bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
 const void *mape_task_global(const mape_task *task, const char *name, size_t *out_size);
 
-/** @brief Tells whether the job was cancelled or is over its time, and the function should return soon. Cheap.
+/** @brief Whether the job was cancelled or is over its time, and the function should return soon. Cheap.
  *  @param task the task. @return 1 when it should; else 0. */
 int mape_task_cancelled(const mape_task *task);
 
-/** @brief Tells how far this item is, for the job's progress. Cheap. @param task the task. @param fraction 0 to 1. */
+/** @brief Reports how far this item is, for the job's progress. Cheap. @param task the task. @param fraction the done part, 0 to 1. */
 void mape_task_progress(mape_task *task, double fraction);
 
-/** @brief Sends a text to the host, where it is an #MAPE_EVENT_LOG. Never blocks; texts the host has no room for are dropped and
- *         counted. @param task the task. @param level an enum #mape_log_level. @param message text, cut to at most 1023 bytes. */
+/** @brief Sends a text to the host, where it is an #MAPE_EVENT_LOG. Never blocks; the worker drops and counts texts that
+ *         the host has no room for. @param task the task. @param level an enum #mape_log_level. @param message text, cut to at most 1023 bytes. */
 void mape_task_log(mape_task *task, int level, const char *message);
 
 /** @} */
@@ -1088,16 +1098,16 @@ void mape_task_log(mape_task *task, int level, const char *message);
 /** @defgroup zygote The zygote
  *  @{ */
 
-/** @brief The main function of a zygote, for programs given as `zygote_path`: call it from `main`, before making any thread,
- *         and return what it returns. With other threads it works as well, but what they hold locked when a worker is forked stays
- *         locked in it; a #MAPE_EVENT_LOG of level WARNING tells how many there are.
- *  @param argc as given to main. @param argv as given to main.
+/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, before making any thread,
+ *         and return what it returns. It works with other threads as well, but a lock that one of them holds when a worker is forked
+ *         stays locked in the worker; a #MAPE_EVENT_LOG of level WARNING says how many threads there are.
+ *  @param argc the argc of main. @param argv the argv of main.
  *
  *  With the arguments `--replay FILE [--output RESULT]`, FILE made by `crash_dir` of #mape_pool_config, it runs that file's
- *  setup, item and cleanup in this process instead, and tells how the item ended.
- *  @return an exit code; does not return before the pool ends. Answers 64 at once, with a message on standard error, when the
- *          process was not started as a zygote. After a replay: 0 the item ended well, 1 it or its setup failed, 65 FILE is no
- *          valid crash file, 66 it cannot be read, 69 it cannot be run here, 73 RESULT cannot be written; a crash ends the
+ *  setup, item and cleanup in this process instead, and prints how the item ended.
+ *  @return an exit code; does not return before the pool ends. Returns 64 at once, with a message on standard error, when the
+ *          process was not started as a zygote. After a replay: 0 the item ended well, 1 the item or its setup failed, 65 FILE is
+ *          no valid crash file, 66 FILE cannot be read, 69 the item cannot run here, 73 RESULT cannot be written; a crash ends the
  *          process by its signal. */
 int mape_zygote_main(int argc, char **argv);
 

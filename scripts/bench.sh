@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds Benchmarks/ against dist/, gets the Python peers, and runs rows: all, or those given. Options are the driver's:
-# scripts/bench.sh --help. BENCH_DIST names another build of the library to measure.
+# scripts/bench.sh --help. BENCH_DIST names another build of the library to measure; `--against OTHER/dist` compares the two.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,18 +9,30 @@ dist=${BENCH_DIST:-dist}
 log=$build/build.log
 mkdir -p "$build"
 
-[[ -f $dist/lib/libmapengine.so.1 ]] || {
-    echo "bench: there is no library in $dist: run make dist first" >&2
-    exit 1
-}
+# The build to compare with, if any.
+old=
+for ((i = 1; i <= $#; i++)); do
+    case ${!i} in
+        --against) ((i < $#)) && j=$((i + 1)) && old=${!j} ;;
+        --against=*) old=${!i#--against=} ;;
+    esac
+done
 
-# A copy, so that a build in the middle of a run changes nothing.
-rm -rf "$build/dist" "$build/plain"
-cp -a "$dist" "$build/dist"
-# And one without symbols: what users load, and what valgrind can read.
-mkdir -p "$build/plain/lib"
-cp -a "$build/dist/libexec" "$build/plain/libexec"
-strip --strip-all --remove-section=.gnu_debuglink -o "$build/plain/lib/libmapengine.so.1" "$build/dist/lib/libmapengine.so.1"
+# copy DIST TO: the build in DIST, as TO/dist, so that a build in the middle of a run changes nothing, and once more as TO/plain,
+# without symbols: what users load, and what valgrind can read.
+copy() {
+    [[ -f $1/lib/libmapengine.so.1 ]] || {
+        echo "bench: there is no library in $1: run make dist first" >&2
+        exit 1
+    }
+    rm -rf "$2/dist" "$2/plain"
+    mkdir -p "$2/plain/lib"
+    cp -a "$1" "$2/dist"
+    cp -a "$2/dist/libexec" "$2/plain/libexec"
+    strip --strip-all --remove-section=.gnu_debuglink -o "$2/plain/lib/libmapengine.so.1" "$2/dist/lib/libmapengine.so.1"
+}
+copy "$dist" "$build"
+[[ -z $old ]] || copy "$old" "$build/old"
 
 # CMake's notes of a folder that has been moved or copied are of no use, nor is a virtual environment there.
 cache=$build/native/CMakeCache.txt
@@ -37,7 +49,10 @@ fi
 
 # The stamp tells which requirements the environment was made for.
 venv=$build/venv
-if ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
+if [[ -n $old ]]; then
+    # Our own rows alone run.
+    export BENCH_WITHOUT_PYTHON=1
+elif ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
     echo "bench: getting the Python peers"
     rm -rf "$venv"
     if ! { /usr/bin/python3 -m venv "$venv" && "$venv/bin/pip" install -q -r Benchmarks/requirements.txt; } >"$log" 2>&1; then

@@ -2,6 +2,7 @@
 
     scripts/bench.sh [ROW...] [--seconds S] [--quick | --smoke] [--list]
     scripts/bench.sh --check [ROW...] [--last | --smoke]
+    scripts/bench.sh --against OTHER/dist [ROW...] [--seconds S] [--quick | --smoke]
 """
 
 import argparse
@@ -9,7 +10,7 @@ import json
 import os
 import sys
 
-from . import check, machine, page, plots, report
+from . import against, check, machine, page, plots, report
 from .measuring import QUICK, SMOKE, measure, progress
 from .paths import OUT, SMOKE_VARIABLE
 from .rows import ROWS
@@ -27,6 +28,7 @@ def parse():
     parser.add_argument("--list", action="store_true", help="list the rows")
     parser.add_argument("--check", action="store_true", help="compare ratios with thresholds.json; 1 on a regression")
     parser.add_argument("--last", action="store_true", help="with --check: the results of the last run, instead of a quick one")
+    parser.add_argument("--against", metavar="DIST", help="compare this other build, the old one, with the new, round by round")
     arguments = parser.parse_args()
     unknown = set(arguments.rows) - {row.name for row in ROWS}
     if unknown:
@@ -85,6 +87,16 @@ def run_smoke(arguments):
     return 1 if broken or empty or not fine else 0
 
 
+def run_against(arguments):
+    if arguments.smoke:
+        os.environ[SMOKE_VARIABLE] = "1"
+    # Rows of the peers alone have nothing to compare.
+    rows = [row for row in chosen(arguments) if against.systems(row)]
+    share = sum(row.share for row in rows) / sum(row.share for row in ROWS)
+    pace = SMOKE if arguments.smoke else QUICK if arguments.quick else 1
+    return 0 if against.compare(rows, 0 if arguments.smoke else arguments.seconds * share, pace) else 1
+
+
 def is_ours(name):
     """Whether what was not measured, `row, system`, is MapEngine."""
     return name.split(", ")[1].startswith("mapengine")
@@ -102,6 +114,8 @@ def main():
         return 0
     for text in machine.warnings():
         progress(f"warning: {text}")
+    if arguments.against:
+        return run_against(arguments)
     if arguments.smoke:
         return run_smoke(arguments)
     if arguments.check:

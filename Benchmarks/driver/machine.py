@@ -7,7 +7,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from .paths import DIST
+from .paths import NEW
 
 PACKAGES = {
     "Google Benchmark": "libbenchmark1debian", "oneTBB": "libtbb12", "ZeroMQ": "libzmq5", "OpenMP (libgomp)": "libgomp1",
@@ -29,7 +29,7 @@ def field(path, pattern):
 
 
 def library_version():
-    header = DIST / "include" / "mapengine.h"
+    header = NEW.dist / "include" / "mapengine.h"
     return ".".join(field(header, rf"^#define MAPE_VERSION_{part} (\d+)") for part in ("MAJOR", "MINOR", "PATCH"))
 
 

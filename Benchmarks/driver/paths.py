@@ -1,17 +1,28 @@
 """Where things lie, seen from this file."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 ROOT = BENCHMARKS.parent
 BUILD = ROOT / ".build-bench"
 NATIVE = BUILD / "native"
-# A copy of dist/, so that a build in the middle of a run changes nothing.
-DIST = BUILD / "dist"
-# The same without symbols: what is loaded in the row `load`, and what valgrind can read.
-PLAIN = BUILD / "plain"
 LIBRARY = "lib/libmapengine.so.1"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build of the library to measure, as scripts/bench.sh has copied it: a build in the middle of a run changes nothing."""
+
+    dist: Path
+    # The same without symbols: what the row `load` loads, and what valgrind can read.
+    plain: Path
+
+
+NEW = Build(BUILD / "dist", BUILD / "plain")
+# What --against compares with.
+OLD = Build(BUILD / "old" / "dist", BUILD / "old" / "plain")
 
 # Set by --smoke, for all that is measured by this process's children: every row does a little of its work, and no figure counts.
 SMOKE_VARIABLE = "BENCH_SMOKE"

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .paths import BENCHMARKS, LIBRARY, NATIVE, PLAIN, SMOKE_VARIABLE, WITHOUT_PYTHON
+from .paths import BENCHMARKS, LIBRARY, NATIVE, NEW, SMOKE_VARIABLE, WITHOUT_PYTHON
 from .systems import Failed, run
 
 RANGES = 3000
@@ -61,12 +61,12 @@ class IdleHost:
             self.process.kill()
 
 
-def idle(seconds):
+def idle(seconds, build=NEW, peers=PYTHON_PEERS):
     """All pools rest at the same time, because rest does not disturb, and ten seconds each would add up."""
-    hosts = {"mapengine": IdleHost([NATIVE / "idle-host", 2])}
+    hosts = {"mapengine": IdleHost([NATIVE / "idle-host", 2], {"LD_LIBRARY_PATH": str(build.dist / "lib")})}
     environment = {"PYTHONPATH": str(BENCHMARKS), "BENCH_PYTHON_WORK": str(NATIVE / "libpythonwork.so")}
     try:
-        for system in PYTHON_PEERS:
+        for system in peers:
             hosts[system] = IdleHost([sys.executable, "-m", "python_peers", "idle", system], environment)
         time.sleep(0.5)
         before = {name: context_switches(host.all) for name, host in hosts.items()}
@@ -81,7 +81,7 @@ def idle(seconds):
             host.stop()
 
 
-def many_workers(_seconds):
+def many_workers(_seconds, build=NEW):
     values = {}
     for workers in (2, 16, 64):
         with tempfile.NamedTemporaryFile(suffix=".callgrind") as file:
@@ -89,7 +89,7 @@ def many_workers(_seconds):
                 ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={file.name}",
                  NATIVE / "many-workers", workers, 100 if SMOKE_VARIABLE in os.environ else RANGES],
                 environment={
-                    "LD_LIBRARY_PATH": str(PLAIN / "lib"),
+                    "LD_LIBRARY_PATH": str(build.plain / "lib"),
                     "LD_PRELOAD": str(NATIVE / "libvalgrind-pidfd.so"),
                 },
             )
@@ -101,18 +101,19 @@ def many_workers(_seconds):
 
 
 class Load:
-    """dlopen in a fresh process, several times, the median."""
+    """dlopen in a fresh process, several times, the median: of the library given, or of the build's."""
 
-    def __init__(self, library):
+    def __init__(self, library=None):
         self.library = library
 
-    def __call__(self, _seconds):
-        times = sorted(int(run([NATIVE / "load-library", self.library])) for _ in range(15))
+    def __call__(self, _seconds, build=NEW):
+        library = self.library or build.plain / LIBRARY
+        times = sorted(int(run([NATIVE / "load-library", library])) for _ in range(15))
         return {"": times[len(times) // 2] / 1e6}
 
 
 LOAD = {
-    "mapengine": Load(PLAIN / LIBRARY),
+    "mapengine": Load(),
     "oneTBB": Load("libtbb.so.12"),
     "ZeroMQ ipc": Load("libzmq.so.5"),
 }

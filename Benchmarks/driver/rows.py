@@ -133,7 +133,7 @@ ROWS = [
             for system, program in ((OURS, "mapengine"), ("bare processes", "processes"))
         }, share=2, rounds=9,
     ),
-    growth("growth_jobs", "`mape_apply` in a loop, before any is waited for", "4,000 jobs", "32,000 jobs"),
+    growth("growth_jobs", "`mape_apply` in a loop, before any is waited for", "4,000 jobs", "128,000 jobs"),
     growth("growth_buffers", "a span of a map that lies in one of many buffers", "1,000 buffers", "40,000 buffers"),
     growth("growth_globals", "`mape_set_global`", "100 names", "16,000 names"),
     growth("growth_streams", "a stream of one item while others are open", "1,000 streams", "16,000 streams"),

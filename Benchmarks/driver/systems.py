@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from .paths import BENCHMARKS, NATIVE
+from .paths import BENCHMARKS, NATIVE, NEW
 
 
 class Failed(Exception):
@@ -32,18 +32,19 @@ def run(command, timeout=120, **options):
 
 
 class Native:
-    """A row of a program that Google Benchmark drives. A benchmark with arguments answers a value for each."""
+    """A row of a program that Google Benchmark drives. A benchmark with arguments answers a value for each. A program that uses the
+    library loads the given build of it."""
 
     def __init__(self, program, benchmark, counter="value"):
         self.program, self.benchmark, self.counter = program, benchmark, counter
 
-    def __call__(self, seconds):
+    def __call__(self, seconds, build=NEW):
         output = run([
             NATIVE / f"bench-{self.program}",
             f"--benchmark_filter=^{self.benchmark}/",
             f"--benchmark_min_time={seconds}",
             "--benchmark_format=json",
-        ])
+        ], environment={"LD_LIBRARY_PATH": str(build.dist / "lib")})
         values = {}
         for result in json.loads(output)["benchmarks"]:
             if result.get("error_occurred"):

@@ -11,7 +11,7 @@ python=${PYTHON:-python3}
 # What holds each command: a suite of scripts/test.sh, or this script, which has to run it.
 declare -A held=(
     [help]=here [setup]=here [build]=here [demo]=here [test]=here [test-all]=here [soak]=here [model]=here
-    [test-asan]=here [test-tsan]=here [test-ubsan]=here [test-valgrind]=here [fuzz]=here [bench]=here [bench-check]=here
+    [test-asan]=here [test-tsan]=here [test-ubsan]=here [test-valgrind]=here [fuzz]=here [bench]=here [bench-check]=here [bench-against]=here
     [docs]=here [format]=here [lint]=here [clean]=here [dist]=here
     [install]="suite install" [uninstall]="suite install"
 )
@@ -103,6 +103,9 @@ runs bench ARGS=--smoke
 cp "$work/check.log" "$work/bench.log"
 check "every row of the benchmark ran" grep -qE '^bench: smoke: ([0-9]+) of \1 rows ran$' "$work/bench.log"
 runs bench-check ARGS="--smoke growth_globals"
+# The build with itself.
+runs bench-against OLD=dist ARGS="--smoke apply_hot growth_globals load"
+check "both builds of a comparison ran" grep -qE '^bench: against: [1-9][0-9]* figures compared' "$work/check.log"
 
 # ---- What the pages for people who work on this show. ----
 

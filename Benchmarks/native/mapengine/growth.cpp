@@ -1,5 +1,5 @@
-// Costs that are not to grow with what is not touched: the same work beside little and beside much, in one process, one after the
-// other. What counts is the ratio; both figures are told as well.
+// Costs that must not grow with what a call does not touch: the same work beside few things and beside many, in one process, one
+// after the other. The ratio counts; both figures are reported as well.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -18,7 +18,7 @@ template <typename Body> double median_of(int runs, Body &&body) {
     return samples[samples.size() / 2];
 }
 
-/// Takes the time beside `small` things, then beside `large` ones. `grow(n)` makes them n; `work()` answers the seconds of one step.
+/// Measures the work beside `small` things, then beside `large` ones. `grow(n)` makes them n; `work()` returns the seconds of one step.
 template <typename Grow, typename Work>
 void compare(benchmark::State &state, std::size_t small, std::size_t large, double unit, Grow &&grow, Work &&work) {
     double few = 0, many = 0;
@@ -60,7 +60,7 @@ void growth_jobs(benchmark::State &state) {
         return seconds / static_cast<double>(count);
     };
     compare(
-        state, work::sized(4'000, 100), work::sized(32'000, 400), microseconds,
+        state, work::sized(4'000, 100), work::sized(128'000, 400), microseconds,
         [&](std::size_t wanted) { count = wanted; },
         [&] {
             std::array<double, 3> samples;
