@@ -19,7 +19,7 @@ import Testing
         let first = try input.take(1)
         #expect(first.offset >= inboxes)
         #expect(input.size - inboxes >= Policy.leastReserve)
-        let last = UnsafeRawPointer(input.inbox(Int(workers) - 1) + 1) - UnsafeRawPointer(input.base)
+        let last = UnsafeRawPointer(input.inbox(Int(workers) - 1).pointer + 1) - UnsafeRawPointer(input.base)
         #expect(UInt64(last) <= first.offset)
     }
 

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct WorkerGrowthTests {
     /// Runs `body` with a task whose reply is at hand.
-    private func withTask(growth: UInt64, _ body: (Task, UnsafeMutablePointer<mapb_reply>) -> Void) throws {
+    private func withTask(growth: UInt64, _ body: (UnsafeMutablePointer<mape_task>, UnsafeMutablePointer<mapb_reply>) -> Void) throws {
         let bench = try Bench()
         let reply = mapb_reply_at(bench.region.base, 1)!
         reply.pointee.flags = 0
@@ -38,46 +38,46 @@ import Testing
 
     @Test func growthBeyondTheLimitIsTold() throws {
         try withTask(growth: 1 << 20) { task, reply in
-            growthBegin(task)
+            growthBegin(WorkerTask(task))
             #expect(task.pointee.grown_from > 2 << 20)
             task.pointee.grown_from -= 2 << 20
-            growthLook(task, .max)
+            growthLook(WorkerTask(task), .max)
             #expect(hasGrown(reply))
         }
     }
 
     @Test func growthWithinTheLimitIsNot() throws {
         try withTask(growth: 1 << 40) { task, reply in
-            growthBegin(task)
-            growthLook(task, .max)
+            growthBegin(WorkerTask(task))
+            growthLook(WorkerTask(task), .max)
             #expect(!hasGrown(reply))
         }
     }
 
     @Test func itLooksNoMoreOftenThanItMay() throws {
         try withTask(growth: 1) { task, reply in
-            growthBegin(task)
+            growthBegin(WorkerTask(task))
             let next = task.pointee.grown_look
             task.pointee.grown_from = 1
-            growthLook(task, next - 1)
+            growthLook(WorkerTask(task), next - 1)
             #expect(!hasGrown(reply))
-            growthLook(task, next)
+            growthLook(WorkerTask(task), next)
             #expect(hasGrown(reply))
             #expect(task.pointee.grown_look == next + growthInterval())
             // The first size stays the one that counts.
-            growthBegin(task)
+            growthBegin(WorkerTask(task))
             #expect(task.pointee.grown_from == 1)
         }
     }
 
     @Test func whatASetupTakesIsNoGrowth() throws {
         try withTask(growth: 1 << 20) { task, _ in
-            #expect(growthSetupBegins(task) == 0, "nothing is noted before the first item")
-            growthBegin(task)
+            #expect(growthSetupBegins(WorkerTask(task)) == 0, "nothing is noted before the first item")
+            growthBegin(WorkerTask(task))
             let from = task.pointee.grown_from
-            let before = growthSetupBegins(task)
+            let before = growthSetupBegins(WorkerTask(task))
             #expect(before > 0)
-            growthSetupEnded(task, before - 4096)
+            growthSetupEnded(WorkerTask(task), before - 4096)
             #expect(task.pointee.grown_from >= from + 4096)
         }
     }

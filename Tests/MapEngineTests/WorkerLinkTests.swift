@@ -13,8 +13,8 @@ import Testing
         let link: WorkerLink
         let watch: UnsafeMutablePointer<Watch>
         var region: OutputRegion { bench.region }
-        var inbox: UnsafeMutablePointer<mapb_inbox> { bench.input.inbox(0) }
-        var outbox: UnsafeMutablePointer<mapb_outbox> { region.outbox }
+        var inbox: Inbox { bench.input.inbox(0) }
+        var outbox: Outbox { region.outbox }
 
         init(_ orders: [Order]) throws {
             bench = try Bench()
@@ -42,7 +42,7 @@ import Testing
             give(.range(job, ItemRange(first: first, count: count)), step: count)
         }
 
-        func request(_ assignment: Assignment) -> mapb_request { mapb_request_at(inbox, assignment.ticket)!.pointee }
+        func request(_ assignment: Assignment) -> mapb_request { mapb_request_at(inbox.pointer, assignment.ticket)!.pointee }
         func reply(_ assignment: Assignment) -> UnsafeMutablePointer<mapb_reply> {
             bench.worker.reply(assignment.ticket)
         }

@@ -24,24 +24,24 @@ import Testing
         let hole: UInt64 = 1 << 20
         bench.task.pointee.hole_cursor = hole
         bench.task.pointee.hole_limit = hole + 100
-        let taken = [60, 60, 40, 1].map { outputTake(bench.task, $0, 4) }
+        let taken = [60, 60, 40, 1].map { outputTake(WorkerTask(bench.task), $0, 4) }
         #expect(taken == [hole, Self.start, hole + 60, Self.start + 60])
     }
 
     @Test func cursorsAreAlignedUp() throws {
         let bench = try Bench()
-        #expect(outputTake(bench.task, 3, 1) == Self.start)
-        #expect(outputTake(bench.task, 8, 8) == Self.start + 8)
-        #expect(outputTake(bench.task, 64, 64) == Self.start + 64)
+        #expect(outputTake(WorkerTask(bench.task), 3, 1) == Self.start)
+        #expect(outputTake(WorkerTask(bench.task), 8, 8) == Self.start + 8)
+        #expect(outputTake(WorkerTask(bench.task), 64, 64) == Self.start + 64)
     }
 
     @Test(arguments: [(4 << 20) - 32768 + 1, 4 << 20, 1 << 62, UInt64.max] as [UInt64])
     func moreThanThereIsIsRefusedAndNothingUsed(size: UInt64) throws {
         let bench = try Bench()
-        #expect(outputTake(bench.task, size, 1) == nil)
+        #expect(outputTake(WorkerTask(bench.task), size, 1) == nil)
         #expect(bench.task.pointee.wild_cursor == Self.start)
-        #expect(outputTake(bench.task, (4 << 20) - 32768, 1) == Self.start)
-        #expect(outputTake(bench.task, 1, 1) == nil)
+        #expect(outputTake(WorkerTask(bench.task), (4 << 20) - 32768, 1) == Self.start)
+        #expect(outputTake(WorkerTask(bench.task), 1, 1) == nil)
     }
 
     /// A task in the middle of an item.
@@ -64,7 +64,7 @@ import Testing
 
     @Test func aResultMovesWhenItsNewSizeNeedsAnotherAlignment() throws {
         let bench = try Self.inItem()
-        _ = outputTake(bench.task, 1, 1)
+        _ = outputTake(WorkerTask(bench.task), 1, 1)
         let first = try #require(mape_task_output(bench.task, 3))
         memset(first, 0x5a, 3)
         let second = try #require(mape_task_output(bench.task, 64))
@@ -121,7 +121,7 @@ import Testing
         bench.task.pointee.wild_limit = 2 << 20
         var ended: [(UInt64, [UInt8])] = []
         for _ in 0..<200 {
-            itemBegin(bench.task, 0)
+            itemBegin(WorkerTask(bench.task), 0)
             var model: [UInt8] = []
             for _ in 0..<Int.random(in: 1...6, using: &random) {
                 let size = Int.random(in: 1...3000, using: &random)

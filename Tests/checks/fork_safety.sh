@@ -61,6 +61,10 @@ swift_bites "an initialiser without @_noLocks is noticed" "'init' lacks" \
 swift_bites "@_noLocks in a comment does not count" "'f' lacks" $'// @_noLocks\nfunc f() {}'
 swift_bites "@_noLocks of the function before does not count" "'g' lacks" $'@_noLocks func f() {}\nfunc g() {}'
 swift_bites "a computed property is noticed" "'b' has code" $'struct S {\n    var a: Int\n    var b: Int { a }\n}'
+swift_bites "one accessor without @_noLocks is noticed" "'b' has code" \
+    $'struct S {\n    var a: Int\n    var b: Int {\n        @_noLocks get { a }\n        set { a = newValue }\n    }\n}'
+swift_bites "a subscript without @_noLocks is noticed" "'subscript' lacks" \
+    $'struct S {\n    subscript(i: Int) -> Int { i }\n}'
 swift_bites "an import is noticed" "imports Glibc" $'import Glibc'
 swift_bites "a hidden call is noticed" "_silgen_name" $'@_silgen_name("malloc") @_noLocks func f(_ n: Int)'
 
@@ -120,4 +124,6 @@ rejects "the compiler rejects C that is not marked in @_noLocks" "error: .*not a
     '@_noLocks func f() { sample_unmarked() }'
 rejects "the compiler rejects an allocation in what @_noLocks calls" "error: .*(alloc|metadata|lock)" \
     $'func g() -> Int { Box().n }\n@_noLocks func f() -> Int { g() }'
+rejects "the compiler rejects an allocation in an accessor with @_noLocks" "error: .*(alloc|metadata|lock)" \
+    $'struct S { var a: Int { @_noLocks get { Box().n } } }'
 finish

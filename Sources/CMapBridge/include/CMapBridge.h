@@ -12,6 +12,10 @@
 #ifndef CMAPBRIDGE_H
 #define CMAPBRIDGE_H
 
+/* To Swift every structure here is a value like another: to copy it, and to read a number in it, is safe. A pointer that is read
+ * from one is as unsafe as ever, and says so where it is used. (Without this the whole structure is, for the sake of one pointer.) */
+#pragma clang attribute push(__attribute__((swift_attr("safe"))), apply_to = record)
+
 #include "../../../include/mapengine.h"
 #include "mapb_base.h"
 #include "mapb_layout.h"
@@ -26,5 +30,7 @@
 #include "mapb_worker.h"
 #include "mapb_host.h"
 #include "mapb_wait.h"
+
+#pragma clang attribute pop
 
 #endif

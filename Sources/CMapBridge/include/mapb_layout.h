@@ -249,6 +249,13 @@ MAPB_FORK_SAFE static inline uint64_t mapb_yield_after_mark(const mapb_inbox *in
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return mapb_peek(&inbox->yield);
 }
+/** The same place for the host, which writes there. */
+static inline mapb_request *mapb_place_of_request(mapb_inbox *inbox, uint64_t ticket) {
+    return &inbox->requests[(ticket - 1) & (MAPB_RING - 1)];
+}
+static inline mapb_inbox *mapb_inbox_of(uint8_t *input, uint32_t worker) {
+    return (mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);
+}
 /* Swift cannot take the address of a field behind a pointer to const. */
 MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
 MAPB_FORK_SAFE static inline uint32_t mapb_waiter(const mapb_pool_head *head) { return mapb_peek32(&head->waiter); }

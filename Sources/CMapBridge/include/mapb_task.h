@@ -71,10 +71,6 @@ struct mape_task {
 /** Whether this is the worker, and not a process that was forked from it. One that was made by vfork(2) shares its memory, and is
  *  known by its process id alone. */
 MAPB_FORK_SAFE static inline int mapb_is_alone(const mape_task *t) { return *t->alone != 0; }
-/** 0: run, 1: setup, 2: cleanup. */
-MAPB_FORK_SAFE static inline const mapb_place *mapb_function_place(const mapb_function *f, int which) {
-    return which == 0 ? &f->run : which == 1 ? &f->setup : &f->cleanup;
-}
 MAPB_FORK_SAFE static inline char *mapb_task_text(mape_task *t) { return t->fail_text; }
 
 /* A user's function is code the compiler cannot see: these are the only places that call it. */

@@ -15,6 +15,9 @@
 
 #include <pthread.h>
 
+/** Marks a pointer in a structure that Swift hands on and never follows: to set it, or to look whether it is NULL, is safe. */
+#define MAPB_HANDED_ON __attribute__((swift_attr("safe")))
+
 /* ---- cancelling ---- */
 
 #define MAPB_CANCEL_ASYNC 2
@@ -97,7 +100,7 @@ typedef struct mapb_wait {
     mape_event *event; /* For MAPB_WAIT_EVENT. */
     int32_t leads;     /* It moves the data: Waiting.swift. */
     int32_t bell;      /* To sleep on: a descriptor, or, when that is negative, a counter that is no longer `seen`. */
-    const uint32_t *word;
+    MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;
     int32_t cancel; /* What mapb_hold_cancel told. */
 } mapb_wait;
@@ -121,12 +124,12 @@ typedef struct mapb_telling {
     mapb_seal seal;
     mapb_mark mark;
     int32_t cancel;
-    void *pool;             /* References, of which the pool lets go when the dispatch was left: of itself, */
-    void *items;            /* and of what is told. */
-    uint64_t limit;         /* Events that may still be told. */
-    int64_t end;            /* When the budget is over. */
-    mape_event_fn callback; /* NULL: what is told is nobody's to hear. */
-    void *context;
+    void *pool;     /* References, of which the pool lets go when the dispatch was left: of itself, */
+    void *items;    /* and of what is told. */
+    uint64_t limit; /* Events that may still be told. */
+    int64_t end;    /* When the budget is over. */
+    MAPB_HANDED_ON mape_event_fn callback; /* NULL: what is told is nobody's to hear. */
+    MAPB_HANDED_ON void *context;
     mape_event event;
     /* Items: */
     uint64_t count, told;
@@ -164,9 +167,9 @@ void mapb_hook_ends(void *its, mapb_mark mark);
 typedef struct mapb_calling {
     void *proxy;
     mapb_wait wait;
-    mapb_mark mark;               /* Of the call of on_error. */
-    mape_proxy_error_fn on_error; /* NULL: nothing to tell. */
-    void *context;
+    mapb_mark mark;                              /* Of the call of on_error. */
+    MAPB_HANDED_ON mape_proxy_error_fn on_error; /* NULL: nothing to tell. */
+    MAPB_HANDED_ON void *context;
     mape_result told;
     void *outcome;   /* A reference: what `told` points to. */
     int32_t in_host; /* 0: a forked child, in which no lock may be taken. */

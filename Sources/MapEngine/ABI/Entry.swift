@@ -1,5 +1,8 @@
 // What every entry point does first and last: is this the host, is the handle alive, and what became of it. While a thread is inside, it
 // cannot be cancelled: it would leave locks behind. Calls that sleep let it happen there: host_wait.c.
+//
+// In this folder the host's pointers come in. Whether they are good the header demands and nobody can check: where one is followed, or
+// handed further in, is marked unsafe.
 
 import CMapBridge
 
@@ -34,18 +37,19 @@ func enter(_ body: () throws(MapError) -> Void) -> Int32 {
     }
 }
 
-/// Runs a call on something of a pool. `name` is the argument's, for messages.
-func enter(
+/// Runs a call on something of a pool. `name` is the argument's, for messages. Safe, as those below: a handle is a number, which is
+/// looked up and never followed.
+@safe func enter(
     _ handle: OpaquePointer?, _ kind: Handles.Kind, _ name: String, _ body: (Pool, UInt) throws(MapError) -> Int32
 ) -> Int32 {
     // The thread may end in the second of these: what is held of the pool is held by the call between them.
     let cancel = mapb_hold_cancel()
     defer { mapb_let_cancel(cancel) }
-    return unsafe enterHeld(handle, kind, name, body)
+    return enterHeld(handle, kind, name, body)
 }
 
 /// The same on a thread whose cancel requests are held back already.
-@inline(never) func enterHeld(
+@safe @inline(never) func enterHeld(
     _ handle: OpaquePointer?, _ kind: Handles.Kind, _ name: String, _ body: (Pool, UInt) throws(MapError) -> Int32
 ) -> Int32 {
     if let status = notHost() { return status }
@@ -70,7 +74,7 @@ func enter(
 func enterJob(
     _ handle: OpaquePointer?, _ name: String, _ body: (Core, Job) throws(MapError) -> Int32
 ) -> Int32 {
-    unsafe enter(handle, .job, name) { (pool, number) throws(MapError) in
+    enter(handle, .job, name) { (pool, number) throws(MapError) in
         try pool.core.with { (core) throws(MapError) -> Int32 in try body(core, try core.liveJob(number, name)) }
     }
 }
@@ -96,10 +100,8 @@ func checked<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ name: String) t
     return unsafe pointer.pointee
 }
 
-func checkSize<T: BitwiseCopyable>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws(MapError)
-    -> UnsafeMutablePointer<T>
-{
+func checkSize<T: BitwiseCopyable>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws(MapError) -> CFrame<T> {
     guard let pointer = unsafe pointer else { throw .null(name) }
     _ = try unsafe checked(UnsafePointer(pointer), name)
-    return unsafe pointer
+    return unsafe CFrame(pointer)
 }

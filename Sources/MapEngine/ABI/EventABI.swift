@@ -16,8 +16,8 @@ public func mape_next_event(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<
 
 @implementation @_cdecl("mape_event_fd")
 public func mape_event_fd(_ pool: OpaquePointer!, _ out_fd: UnsafeMutablePointer<Int32>!) -> Int32 {
-    if let out = unsafe out_fd { unsafe out.pointee = -1 }
-    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    unsafe out_fd?.pointee = -1
+    return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out_fd else { throw .null("out_fd") }
         unsafe out.pointee = try pool.core.with { (core) throws(MapError) in try core.events.descriptor() }
         return MAPE_OK.rawValue
@@ -29,7 +29,7 @@ public func mape_set_wakeup(
     _ pool: OpaquePointer!, _ wakeup: (@convention(c) (UnsafeMutableRawPointer?) -> Void)!,
     _ context: UnsafeMutableRawPointer!
 ) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         unsafe pool.setHook(wakeup, context)
         return MAPE_OK.rawValue
     }

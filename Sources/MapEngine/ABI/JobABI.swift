@@ -9,13 +9,13 @@ func submit(
     _ out: UnsafeMutablePointer<OpaquePointer?>?,
     isStream: Bool = false, _ prepare: (Pool, () throws(MapError) -> Function) throws(MapError) -> Prepared?
 ) -> Int32 {
-    if let out = unsafe out { unsafe out.pointee = nil }
-    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        var settings = unsafe mape_job_config()
+    unsafe out?.pointee = nil
+    return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        var settings = mape_job_config()
         if let config = unsafe config {
-            unsafe settings = try unsafe checked(config, "config")
+            settings = try unsafe checked(config, "config")
         }
-        let jobConfig = try unsafe JobConfig(settings, isStream: isStream)
+        let jobConfig = try JobConfig(settings, isStream: isStream)
         let check = { () throws(MapError) -> Function in
             try pool.core.with { (core) throws(MapError) in
                 try core.checkOpen()
@@ -34,7 +34,7 @@ func submit(
             throw error
         }
         // Before any event can name it.
-        unsafe out?.pointee = unsafe OpaquePointer(bitPattern: handle)
+        unsafe out?.pointee = OpaquePointer(bitPattern: handle)
         let job: Job
         do throws(MapError) { job = try pool.submit(function, jobConfig, prepared, handle: handle) } catch {
             unsafe out?.pointee = nil
@@ -54,7 +54,7 @@ public func mape_apply(
     unsafe submit(pool, function, config, out_job) { (pool, _) throws(MapError) in
         guard unsafe input != nil || size == 0 else { throw .argument("input", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
-        try unsafe checkRange(input, UInt64(size), "input: size (\(size))")
+        try checkRange(input, UInt64(size), "input: size (\(size))")
         return try unsafe pool.prepare(.strided(input, count: 1, stride: UInt64(size), size: UInt64(size)))
     }
 }
@@ -66,31 +66,31 @@ public func mape_map(
 ) -> Int32 {
     unsafe submit(pool, function, config, out_job) { (pool, _) throws(MapError) in
         let items = try unsafe checked(items, "items")
-        guard unsafe items.count <= UInt64(Int64.max) else {
+        guard items.count <= UInt64(Int64.max) else {
             throw MapError(MAPE_E_OVERFLOW, "items.count is more than memory can hold")
         }
-        guard unsafe items.item_size >= 0, unsafe items.stride >= 0 else {
+        guard items.item_size >= 0, items.stride >= 0 else {
             throw MapError(MAPE_E_OVERFLOW, "items.item_size or items.stride is more than memory can hold")
         }
         if let spans = unsafe items.spans {
             guard unsafe items.base == nil else {
                 throw .argument("items.base", "and items.spans are both given; one of them must be NULL")
             }
-            try unsafe checkArray(spans, items.count, "items.count (spans)")
+            try checkArray(spans, items.count, "items.count (spans)")
             return try unsafe pool.prepare(.spans(spans, count: items.count))
         }
         guard unsafe items.base != nil || items.item_size == 0 || items.count == 0 else {
             throw .argument(
                 "items.base",
-                unsafe "and items.spans are both NULL, but there are \(items.count) items of \(items.item_size) bytes")
+                "and items.spans are both NULL, but there are \(items.count) items of \(items.item_size) bytes")
         }
-        let stride = unsafe items.stride == 0 ? items.item_size : items.stride
+        let stride = items.stride == 0 ? items.item_size : items.stride
         if let base = unsafe items.base {
             guard
-                unsafe AddressRange(
+                AddressRange(
                     UInt(bitPattern: base), count: items.count, stride: stride, size: UInt64(items.item_size)) != nil
             else {
-                throw unsafe pastTheEnd(
+                throw pastTheEnd(
                     "items.count (\(items.count)) items of items.item_size (\(items.item_size)) bytes, items.stride (\(stride)) apart,"
                 )
             }
@@ -105,8 +105,8 @@ public func mape_stream_open(
     _ pool: OpaquePointer!, _ function: mape_function_id, _ config: UnsafePointer<mape_job_config>!,
     _ out_job: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
-    if notHost() == nil, unsafe out_job == nil, unsafe pool != nil {
-        return unsafe enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out_job") }
+    if notHost() == nil, unsafe out_job == nil && pool != nil {
+        return enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out_job") }
     }
     return unsafe submit(pool, function, config, out_job, isStream: true) { (_, _) throws(MapError) in nil }
 }
@@ -117,7 +117,7 @@ public func mape_stream_push(
     _ out_accepted: UnsafeMutablePointer<Int>!
 ) -> Int32 {
     if let out = unsafe out_accepted { unsafe out.pointee = 0 }
-    return unsafe enter(stream, .job, "stream") { (pool, number) throws(MapError) in
+    return enter(stream, .job, "stream") { (pool, number) throws(MapError) in
         let job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "stream") }
         guard let its = job.stream else {
             throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
@@ -128,9 +128,9 @@ public func mape_stream_push(
         guard unsafe out_accepted != nil || count == 1 else {
             throw .argument("out_accepted", "is NULL, but count is \(count)")
         }
-        try unsafe checkArray(items, UInt64(count), "items: count (\(count))")
+        try checkArray(items, UInt64(count), "items: count (\(count))")
         let (accepted, failure) = unsafe pool.push(job, its, items, count)
-        if let out = unsafe out_accepted { unsafe out.pointee = accepted }
+        unsafe out_accepted?.pointee = accepted
         if let failure { throw failure }
         if accepted < count {
             throw MapError(
@@ -160,10 +160,10 @@ public func mape_job_wait(_ job: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
 @implementation @_cdecl("mape_job_result")
 public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_result>!) -> Int32
 {
-    unsafe enter(job, .job, "job") { (pool, number) throws(MapError) in
-        var result = unsafe mape_result()
-        unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
-        unsafe result.message = unsafe emptyText
+    enter(job, .job, "job") { (pool, number) throws(MapError) in
+        var result = mape_result()
+        result.struct_size = MemoryLayout<mape_result>.size
+        unsafe result.message = emptyText
         let hasEnded = try pool.core.with { (core) throws(MapError) -> Bool in
             let job = try core.liveJob(number, "job")
             guard !job.drops else {
@@ -174,12 +174,12 @@ public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsaf
             }
             if !job.isDone { core.pump() }
             guard let segment = job.segment(holding: index) else { return false }
-            unsafe segment.read(index - segment.first, into: &result)
-            unsafe result.attempts = unsafe job.attempts(of: index, result)
+            segment.read(index - segment.first, into: &result)
+            result.attempts = job.attempts(of: index, result)
             return true
         }
         let out = try unsafe checkSize(out, "out")
-        unsafe out.pointee = unsafe result
+        out.pointee = result
         if !hasEnded { throw MapError(MAPE_E_AGAIN, "index: item \(index) has not ended") }
         return MAPE_OK.rawValue
     }
@@ -203,7 +203,7 @@ public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsafe
         guard let crash = segment.outcome?.crash else {
             throw MapError(MAPE_E_STATE, "index: item \(index) did not end by the death of its worker")
         }
-        unsafe out.pointee = unsafe crash.told
+        out.pointee = crash.told
         return MAPE_OK.rawValue
     }
 }
@@ -213,7 +213,7 @@ func gather(
     _ handle: OpaquePointer?, check: (Job) throws(MapError) -> Void = { (_) throws(MapError) in },
     _ body: (Job, Results) throws(MapError) -> Int32
 ) -> Int32 {
-    unsafe enter(handle, .job, "job") { (pool, number) throws(MapError) in
+    enter(handle, .job, "job") { (pool, number) throws(MapError) in
         let (job, results) = try pool.core.with { (core) throws(MapError) -> (Job, Results) in
             let job = try core.liveJob(number, "job")
             try check(job)
@@ -245,26 +245,26 @@ public func mape_job_gather(
             let missing = try unsafe withUnsafeMutablePointer(to: &nothing) { (place) throws(MapError) in
                 try unsafe results.gather(into: UnsafeMutableRawPointer(place), size: 0, stride: UInt64(stride))
             }
-            if let out = unsafe out_missing { unsafe out.pointee = missing }
+            unsafe out_missing?.pointee = missing
             return MAPE_OK.rawValue
         }
-        try unsafe checkRange(dst, UInt64(dst_size), "dst: dst_size (\(dst_size))")
+        try checkRange(dst, UInt64(dst_size), "dst: dst_size (\(dst_size))")
         let missing = try unsafe results.gather(into: dst, size: UInt64(dst_size), stride: UInt64(stride))
-        if let out = unsafe out_missing { unsafe out.pointee = missing }
+        unsafe out_missing?.pointee = missing
         return MAPE_OK.rawValue
     }
 }
 
 @implementation @_cdecl("mape_job_progress")
 public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer<mape_progress>!) -> Int32 {
-    unsafe enter(job, .job, "job") { (pool, number) throws(MapError) in
+    enter(job, .job, "job") { (pool, number) throws(MapError) in
         let progress = try pool.core.with { (core) throws(MapError) in
             let job = try core.liveJob(number, "job")
             core.pump()
             return job.progress(now: mapb_clock(), partial: core.partial(of: job))
         }
         let out = try unsafe checkSize(out, "out")
-        unsafe out.pointee = progress
+        out.pointee = progress
         return MAPE_OK.rawValue
     }
 }
@@ -282,7 +282,7 @@ public func mape_job_cancel(_ job: OpaquePointer!) -> Int32 {
 public func mape_job_release(_ job: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe job == nil { return MAPE_OK.rawValue }
-    return unsafe enter(job, .job, "job") { (pool, handle) throws(MapError) in
+    return enter(job, .job, "job") { (pool, handle) throws(MapError) in
         try pool.core.with { (core) throws(MapError) -> Int32 in
             let its = try core.liveJob(handle, "job")
             Handles.shared.remove(handle)

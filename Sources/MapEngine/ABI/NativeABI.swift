@@ -17,22 +17,22 @@ func typed(_ function: Function) throws(MapError) -> NativeFunction {
 public func mape_prototype_of(
     _ pool: OpaquePointer!, _ function: mape_function_id, _ out: UnsafeMutablePointer<mape_prototype_info>!
 ) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         try pool.core.with { (core) throws(MapError) in
             let native = try typed(core, function).1
             let prototype = native.prototype
-            var info = unsafe mape_prototype_info()
-            unsafe info.struct_size = unsafe MemoryLayout<mape_prototype_info>.size
-            unsafe info.name = unsafe UnsafePointer(native.nameText.bytes)
-            unsafe info.parameters = UInt32(prototype.parameters.count)
-            unsafe info.fixed = UInt32(prototype.fixedCount)
-            unsafe info.is_variadic = prototype.isVariadic ? 1 : 0
-            unsafe info.inputs = UInt32(prototype.inputs.count)
-            unsafe info.outputs = UInt32(prototype.outputs.count)
-            unsafe info.item_size = Int(prototype.itemSize)
-            unsafe info.result_size = Int(prototype.resultSize)
-            unsafe out.pointee = unsafe info
+            var info = mape_prototype_info()
+            info.struct_size = MemoryLayout<mape_prototype_info>.size
+            unsafe info.name = UnsafePointer(native.nameText.bytes)
+            info.parameters = UInt32(prototype.parameters.count)
+            info.fixed = UInt32(prototype.fixedCount)
+            info.is_variadic = prototype.isVariadic ? 1 : 0
+            info.inputs = UInt32(prototype.inputs.count)
+            info.outputs = UInt32(prototype.outputs.count)
+            info.item_size = Int(prototype.itemSize)
+            info.result_size = Int(prototype.resultSize)
+            out.pointee = info
         }
         return MAPE_OK.rawValue
     }
@@ -43,10 +43,10 @@ public func mape_parameter_of(
     _ pool: OpaquePointer!, _ function: mape_function_id, _ index: UInt32,
     _ out: UnsafeMutablePointer<mape_parameter_info>!
 ) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         try pool.core.with { (core) throws(MapError) in
-            unsafe out.pointee = try unsafe typed(core, function).1.info(index)
+            out.pointee = try typed(core, function).1.info(index)
         }
         return MAPE_OK.rawValue
     }
@@ -54,49 +54,49 @@ public func mape_parameter_of(
 
 extension NativeFunction {
     fileprivate func info(_ index: UInt32) throws(MapError) -> mape_parameter_info {
-        var info = unsafe mape_parameter_info()
-        unsafe info.struct_size = unsafe MemoryLayout<mape_parameter_info>.size
-        unsafe info.length_parameter = -1
-        unsafe info.length = 1
-        unsafe info.input = -1
-        unsafe info.output = -1
+        var info = mape_parameter_info()
+        info.struct_size = MemoryLayout<mape_parameter_info>.size
+        info.length_parameter = -1
+        info.length = 1
+        info.input = -1
+        info.output = -1
         let texts: Texts
         if index < UInt32(prototype.parameters.count) {
             let parameter = prototype.parameters[Int(index)]
             texts = parameterTexts[Int(index)]
-            unsafe info.type = (parameter.form == .text ? MAPE_TYPE_STRING : parameter.type.kind).rawValue
-            unsafe info.direction =
+            info.type = (parameter.form == .text ? MAPE_TYPE_STRING : parameter.type.kind).rawValue
+            info.direction =
                 (parameter.isIn ? MAPE_DIRECTION_IN.rawValue : 0) | (parameter.isOut ? MAPE_DIRECTION_OUT.rawValue : 0)
-            unsafe info.is_array = parameter.form == .array ? 1 : 0
-            unsafe info.length_parameter = parameter.lengthParameter.map { Int32($0) } ?? -1
-            unsafe info.length = parameter.length
-            unsafe info.element_size = Int(parameter.type.size)
-            unsafe info.input = Int32(parameter.input)
-            unsafe info.output = Int32(parameter.output)
-            unsafe info.input_offset = Int(parameter.inputOffset)
-            unsafe info.output_offset = Int(parameter.outputOffset)
+            info.is_array = parameter.form == .array ? 1 : 0
+            info.length_parameter = parameter.lengthParameter.map { Int32($0) } ?? -1
+            info.length = parameter.length
+            info.element_size = Int(parameter.type.size)
+            info.input = Int32(parameter.input)
+            info.output = Int32(parameter.output)
+            info.input_offset = Int(parameter.inputOffset)
+            info.output_offset = Int(parameter.outputOffset)
         } else if index == UInt32.max {
             texts = parameterTexts[prototype.parameters.count]
-            unsafe info.direction = MAPE_DIRECTION_OUT.rawValue
+            info.direction = MAPE_DIRECTION_OUT.rawValue
             switch prototype.result {
             case .none: break
             case .value(let type):
-                unsafe info.type = type.kind.rawValue
-                unsafe info.element_size = Int(type.size)
-                unsafe info.output = 0
+                info.type = type.kind.rawValue
+                info.element_size = Int(type.size)
+                info.output = 0
             case .text(let size):
-                unsafe info.type = MAPE_TYPE_STRING.rawValue
-                unsafe info.length = size
-                unsafe info.element_size = 1
-                unsafe info.output = 0
+                info.type = MAPE_TYPE_STRING.rawValue
+                info.length = size
+                info.element_size = 1
+                info.output = 0
             }
         } else if index == UInt32.max - 1 && prototype.tellsErrno {
             texts = parameterTexts[prototype.parameters.count + 1]
-            unsafe info.direction = MAPE_DIRECTION_OUT.rawValue
-            unsafe info.type = MAPE_TYPE_INT32.rawValue
-            unsafe info.element_size = 4
-            unsafe info.output = Int32(prototype.outputs.count) - 1
-            unsafe info.output_offset = Int(prototype.errnoOffset)
+            info.direction = MAPE_DIRECTION_OUT.rawValue
+            info.type = MAPE_TYPE_INT32.rawValue
+            info.element_size = 4
+            info.output = Int32(prototype.outputs.count) - 1
+            info.output_offset = Int(prototype.errnoOffset)
         } else {
             throw MapError(
                 MAPE_E_INDEX,
@@ -104,9 +104,9 @@ extension NativeFunction {
                     ? "index: errno is no output of this function; MAPE_NATIVE_ERRNO makes it one"
                     : "index is \(index); the function has \(prototype.parameters.count) parameters")
         }
-        unsafe info.name = unsafe UnsafePointer(texts.name.bytes)
-        unsafe info.type_name = unsafe UnsafePointer(texts.type.bytes)
-        return unsafe info
+        unsafe info.name = UnsafePointer(texts.name.bytes)
+        unsafe info.type_name = UnsafePointer(texts.type.bytes)
+        return info
     }
 }
 
@@ -124,14 +124,14 @@ extension NativeFunction {
             throw .argument(
                 "column_count", "is \(given); the function has \(wanted) \(what)\(wanted == 1 ? "" : "s")")
         }
-        guard wanted > 0 else { return unsafe [] }
+        guard wanted > 0 else { return [] }
         guard let columns = unsafe columns else { throw .null("columns") }
-        try unsafe checkArray(columns, UInt64(wanted), "columns")
-        var all = unsafe [mape_column]()
+        try checkArray(columns, UInt64(wanted), "columns")
+        var all = [mape_column]()
         for k in 0..<wanted {
             try unsafe all.append(checked(columns + k, "columns[\(k)]"))
         }
-        return unsafe all
+        return all
     }
 
     private func error(_ status: mape_status, _ k: Int, _ who: String, _ what: String) -> MapError {
@@ -146,18 +146,18 @@ extension NativeFunction {
             throw error(MAPE_E_ARGUMENT, k, who, "base is NULL")
         }
         let type = parameter.form == .text ? MAPE_TYPE_STRING : parameter.type.kind
-        try unsafe check(column.type, type, k, who)
-        guard unsafe column.pointers <= 1 else {
-            throw error(MAPE_E_ARGUMENT, k, who, unsafe "pointers is \(column.pointers); 0 or 1 are possible")
+        try check(column.type, type, k, who)
+        guard column.pointers <= 1 else {
+            throw error(MAPE_E_ARGUMENT, k, who, "pointers is \(column.pointers); 0 or 1 are possible")
         }
-        guard unsafe column.size >= 0 else { throw error(MAPE_E_OVERFLOW, k, who, "size is more than memory can hold") }
-        if unsafe parameter.form == .text || column.pointers == 1 {
+        guard column.size >= 0 else { throw error(MAPE_E_OVERFLOW, k, who, "size is more than memory can hold") }
+        if parameter.form == .text || column.pointers == 1 {
             guard parameter.form != .value else {
                 throw error(MAPE_E_ARGUMENT, k, who, "pointers is 1, but it is no array")
             }
             return unsafe InputColumn(base: base, stride: column.stride, size: 8, isPointers: true)
         }
-        let size = unsafe UInt64(column.size)
+        let size = UInt64(column.size)
         if parameter.varies {
             guard size > 0 else {
                 throw error(
@@ -176,12 +176,12 @@ extension NativeFunction {
         let output = prototype.outputs[k]
         let who = "output \(k + 1), \"\(output.name)\" (\(output.spelling))"
         guard unsafe column.base != nil else { return unsafe OutputColumn(base: nil, stride: 0, size: 0) }
-        try unsafe check(column.type, output.type, k, who)
-        guard unsafe column.pointers == 0 else {
+        try check(column.type, output.type, k, who)
+        guard column.pointers == 0 else {
             throw error(MAPE_E_ARGUMENT, k, who, "pointers are for inputs")
         }
-        guard unsafe column.size >= 0 else { throw error(MAPE_E_OVERFLOW, k, who, "size is more than memory can hold") }
-        let given = unsafe UInt64(column.size)
+        guard column.size >= 0 else { throw error(MAPE_E_OVERFLOW, k, who, "size is more than memory can hold") }
+        let given = UInt64(column.size)
         var size = given
         if let exact = output.size {
             guard given == 0 || given >= exact else {
@@ -193,16 +193,16 @@ extension NativeFunction {
                 MAPE_E_ARGUMENT, k, who, "its length is a parameter: say by size how many bytes there are for each call"
             )
         }
-        if unsafe count > 1 && UInt64(column.stride.magnitude) < size {
+        if count > 1 && UInt64(column.stride.magnitude) < size {
             throw error(
-                MAPE_E_OVERFLOW, k, who, unsafe "stride is \(column.stride), too small for places of \(size) bytes")
+                MAPE_E_OVERFLOW, k, who, "stride is \(column.stride), too small for places of \(size) bytes")
         }
         guard
             unsafe AddressRange(UInt(bitPattern: column.base), count: count, stride: column.stride, size: size) != nil
         else {
             throw error(
                 MAPE_E_OVERFLOW, k, who,
-                unsafe "count (\(count)) times its stride (\(column.stride)) passes the end of memory")
+                "count (\(count)) times its stride (\(column.stride)) passes the end of memory")
         }
         return unsafe OutputColumn(base: column.base, stride: column.stride, size: size)
     }
@@ -228,7 +228,7 @@ public func mape_map_columns(
         let given = try unsafe ColumnReader.read(columns, column_count, prototype.inputs.count, "input")
         let reader = ColumnReader(prototype: prototype, count: count)
         var inputs: [InputColumn] = []
-        for unsafe(k, column) in unsafe given.enumerated() { inputs.append(try unsafe reader.input(k, column)) }
+        for (k, column) in given.enumerated() { inputs.append(try reader.input(k, column)) }
         return try pool.prepare(prototype, inputs, count)
     }
 }
@@ -249,9 +249,9 @@ public func mape_job_gather_columns(
         let given = try unsafe ColumnReader.read(columns, column_count, prototype.outputs.count, "output")
         let reader = ColumnReader(prototype: prototype, count: results.total)
         var outputs: [OutputColumn] = []
-        for unsafe(k, column) in unsafe given.enumerated() { outputs.append(try unsafe reader.output(k, column)) }
+        for (k, column) in given.enumerated() { outputs.append(try reader.output(k, column)) }
         let missing = try results.gather(prototype, into: outputs)
-        if let out = unsafe out_missing { unsafe out.pointee = missing }
+        unsafe out_missing?.pointee = missing
         return MAPE_OK.rawValue
     }
 }

@@ -9,14 +9,14 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
     enter { () throws(MapError) in
         guard let out = unsafe out else { throw .null("out") }
         unsafe out.pointee = nil
-        var settings = unsafe mape_pool_config()
+        var settings = mape_pool_config()
         if let config = unsafe config {
-            unsafe settings = try unsafe checked(config, "config")
+            settings = try unsafe checked(config, "config")
         }
-        let pool = try unsafe Pool(try PoolConfig(settings))
+        let pool = try Pool(try PoolConfig(settings))
         let handle = Handles.shared.add(.pool, pool)
         guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
-        unsafe out.pointee = unsafe OpaquePointer(bitPattern: handle)
+        unsafe out.pointee = OpaquePointer(bitPattern: handle)
     }
 }
 
@@ -27,7 +27,7 @@ public func mape_pool_start(_ pool: OpaquePointer!, _ timeout_ns: Int64) -> Int3
 
 @implementation @_cdecl("mape_pool_shutdown")
 public func mape_pool_shutdown(_ pool: OpaquePointer!, _ how: Int32, _ timeout_ns: Int64) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard how == Int32(MAPE_SHUTDOWN_DRAIN.rawValue) || how == Int32(MAPE_SHUTDOWN_CANCEL.rawValue) else {
             throw .argument("how", "is \(how), no enum mape_shutdown")
         }
@@ -42,7 +42,7 @@ public func mape_pool_shutdown(_ pool: OpaquePointer!, _ how: Int32, _ timeout_n
 public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe pool == nil { return MAPE_OK.rawValue }
-    return unsafe enter(pool, .pool, "pool") { (pool, handle) throws(MapError) in
+    return enter(pool, .pool, "pool") { (pool, handle) throws(MapError) in
         Handles.shared.remove(handle)
         _ = pool.shutDown(MAPE_SHUTDOWN_CANCEL, timeout: 0)
         pool.dismantle()
@@ -52,9 +52,9 @@ public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
 
 @implementation @_cdecl("mape_pool_stats")
 public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_pool_stats_t>!) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
-        unsafe out.pointee = pool.core.with { core in
+        out.pointee = pool.core.with { core in
             core.pump()
             return core.stats()
         }
@@ -66,9 +66,9 @@ public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<
 public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: UnsafeMutablePointer<mape_worker_info_t>!)
     -> Int32
 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
-        unsafe out.pointee = try pool.core.with { (core) throws(MapError) in
+        out.pointee = try pool.core.with { (core) throws(MapError) in
             guard Int(index) < core.workers.count else {
                 throw MapError(MAPE_E_INDEX, "index is \(index); the pool has \(core.workers.count) workers")
             }
@@ -83,11 +83,11 @@ public func mape_register(
     _ pool: OpaquePointer!, _ function: UnsafePointer<mape_function>!,
     _ out_function: UnsafeMutablePointer<mape_function_id>!
 ) -> Int32 {
-    if let out = unsafe out_function { unsafe out.pointee = 0 }
-    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    unsafe out_function?.pointee = 0
+    return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out_function else { throw .null("out_function") }
         let description = try unsafe checked(function, "function")
-        unsafe out.pointee = try unsafe pool.register(description)
+        unsafe out.pointee = try pool.register(description)
         return MAPE_OK.rawValue
     }
 }
@@ -96,7 +96,7 @@ public func mape_register(
 public func mape_set_global(
     _ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int
 ) -> Int32 {
-    unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let name = unsafe name else { throw .null("name") }
         let text = unsafe UserText(name)
         guard !text.isEmpty, text.bytes.count <= 255 else {
@@ -104,7 +104,7 @@ public func mape_set_global(
         }
         guard unsafe data != nil || size == 0 else { throw .argument("data", "is NULL, but size is \(size)") }
         guard size >= 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
-        try unsafe checkRange(data, UInt64(size), "data: size (\(size))")
+        try checkRange(data, UInt64(size), "data: size (\(size))")
         try unsafe pool.setGlobal(text, data, size)
         return MAPE_OK.rawValue
     }
@@ -114,12 +114,12 @@ public func mape_set_global(
 public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ size: Int)
     -> Int32
 {
-    if let out = unsafe out { unsafe out.pointee = nil }
-    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    unsafe out?.pointee = nil
+    return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out else { throw .null("out") }
         guard size != 0 else { throw .argument("size", "is 0") }
         guard size > 0 else { throw MapError(MAPE_E_OVERFLOW, "size is more than memory can hold") }
-        unsafe out.pointee = unsafe OpaquePointer(bitPattern: try pool.makeBuffer(UInt64(size)))
+        unsafe out.pointee = OpaquePointer(bitPattern: try pool.makeBuffer(UInt64(size)))
         return MAPE_OK.rawValue
     }
 }
@@ -129,12 +129,12 @@ public func mape_buffer_data(
     _ buffer: OpaquePointer!, _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!,
     _ out_size: UnsafeMutablePointer<Int>!
 ) -> Int32 {
-    unsafe enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
+    enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         guard let out = unsafe out_data else { throw .null("out_data") }
         guard let its = pool.core.with({ $0.registry.buffers[handle] }) else {
             throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
         }
-        unsafe out.pointee = unsafe UnsafeMutableRawPointer(pool.fixed.input.base + Int(its.block.offset))
+        unsafe out.pointee = UnsafeMutableRawPointer(pool.fixed.input.base + Int(its.block.offset))
         if let size = unsafe out_size { unsafe size.pointee = Int(its.size) }
         return MAPE_OK.rawValue
     }
@@ -144,7 +144,7 @@ public func mape_buffer_data(
 public func mape_buffer_destroy(_ buffer: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe buffer == nil { return MAPE_OK.rawValue }
-    return unsafe enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
+    return enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         Handles.shared.remove(handle)
         guard pool.core.with({ $0.removeBuffer(handle) }) else {
             throw MapError(MAPE_E_HANDLE, "buffer was destroyed")

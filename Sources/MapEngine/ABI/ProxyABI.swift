@@ -8,17 +8,17 @@ public func mape_proxy(
     _ on_error: mape_proxy_error_fn!, _ context: UnsafeMutableRawPointer!,
     _ out_proxy: UnsafeMutablePointer<mape_native_fn?>!
 ) -> Int32 {
-    if let out = unsafe out_proxy { unsafe out.pointee = nil }
-    return unsafe enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+    unsafe out_proxy?.pointee = nil
+    return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         guard let out = unsafe out_proxy else { throw .null("out_proxy") }
-        var settings = unsafe mape_job_config()
+        var settings = mape_job_config()
         if let config = unsafe config {
-            unsafe settings = try unsafe checked(config, "config")
+            settings = try unsafe checked(config, "config")
         }
-        var jobConfig = try unsafe JobConfig(settings, isStream: false)
-        unsafe jobConfig.onItem = nil
-        unsafe jobConfig.onProgress = nil
-        unsafe jobConfig.onDone = nil
+        var jobConfig = try JobConfig(settings, isStream: false)
+        jobConfig.onItem = nil
+        jobConfig.onProgress = nil
+        jobConfig.onDone = nil
         jobConfig.deliver = 0
         jobConfig.drop = false
         let (its, native) = try pool.core.with { (core) throws(MapError) in

@@ -6,17 +6,17 @@ import CMapBridge
 func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableRawPointer?) -> Int32 {
     let isJob = unsafe wait.pointee.kind == MAPB_WAIT_JOB.rawValue
     let handle = OpaquePointer(handle)
-    let status = unsafe enterHeld(handle, isJob ? .job : .pool, isJob ? "job" : "pool") {
+    let status = enterHeld(handle, isJob ? .job : .pool, isJob ? "job" : "pool") {
         (pool, number) throws(MapError) in
         var job: Job?
         switch unsafe wait.pointee.kind {
         case MAPB_WAIT_JOB.rawValue: job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "job") }
         case MAPB_WAIT_EVENT.rawValue:
-            unsafe wait.pointee.event = try unsafe checkSize(wait.pointee.event, "out")
-            try unsafe pool.enterEvents()
+            unsafe wait.pointee.event = try unsafe checkSize(wait.pointee.event, "out").pointer
+            try pool.enterEvents()
         default: try pool.ensureStarted()
         }
-        unsafe pool.begin(wait, job)
+        unsafe pool.begin(CFrame(wait), job)
         return MAPE_OK.rawValue
     }
     unsafe wait.pointee.status = status
@@ -25,12 +25,12 @@ func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableR
 
 @_cdecl("mapb_wait_step")
 func waitStep(_ wait: UnsafeMutablePointer<mapb_wait>) -> Int32 {
-    unsafe Unmanaged<Pool>.fromOpaque(wait.pointee.pool).takeUnretainedValue().wait(wait) ? 1 : 0
+    unsafe Unmanaged<Pool>.fromOpaque(wait.pointee.pool).takeUnretainedValue().wait(CFrame(wait)) ? 1 : 0
 }
 
 @_cdecl("mapb_wait_left")
 func waitLeft(_ wait: UnsafeMutablePointer<mapb_wait>) {
     let pool = unsafe Unmanaged<Pool>.fromOpaque(wait.pointee.pool).takeUnretainedValue()
-    unsafe pool.leave(wait)
-    unsafe pool.letGo(wait)
+    unsafe pool.leave(CFrame(wait))
+    unsafe pool.letGo(CFrame(wait))
 }

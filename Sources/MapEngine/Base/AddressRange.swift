@@ -63,14 +63,15 @@ func pastTheEnd(_ what: String) -> MapError {
     MapError(MAPE_E_OVERFLOW, "\(what) would pass the end of the address space: more than memory can hold")
 }
 
-/// Sees that `size` bytes of an argument can lie at an address. NULL is the caller's to judge.
-func checkRange(_ address: UnsafeRawPointer?, _ size: UInt64, _ what: @autoclosure () -> String) throws(MapError) {
+/// Sees that `size` bytes of an argument can lie at an address, which is never followed. NULL is the caller's to judge.
+@safe func checkRange(_ address: UnsafeRawPointer?, _ size: UInt64, _ what: @autoclosure () -> String) throws(MapError)
+{
     guard let address = unsafe address, size > 0 else { return }
     guard AddressSpace.holds(UInt(bitPattern: address), size) else { throw pastTheEnd(what()) }
 }
 
-/// Sees that an array of structures can lie where it is said to.
-func checkArray<T>(_ array: UnsafePointer<T>?, _ count: UInt64, _ name: String) throws(MapError) {
+/// Sees that an array of structures can lie where it is said to. It is not looked at.
+@safe func checkArray<T>(_ array: UnsafePointer<T>?, _ count: UInt64, _ name: String) throws(MapError) {
     guard let array = unsafe array else { return }
     guard AddressRange(UInt(bitPattern: array), count: count, stride: MemoryLayout<T>.stride, size: 1) != nil else {
         throw pastTheEnd("\(name): \(count) of them")

@@ -5,13 +5,6 @@ import CMapBridge
     let bytes: UnsafeMutablePointer<CChar>
     let count: Int
 
-    init(_ text: UnsafeBufferPointer<UInt8>) {
-        count = text.count
-        unsafe bytes = .allocate(capacity: text.count + 1)
-        for unsafe(i, byte) in unsafe text.enumerated() { unsafe bytes[i] = CChar(bitPattern: byte) }
-        unsafe bytes[text.count] = 0
-    }
-
     convenience init(_ text: String) {
         var text = text
         self.init(copying: &text)
@@ -28,6 +21,9 @@ import CMapBridge
         for i in 0..<array.count { unsafe bytes[i] = CChar(bitPattern: array[i]) }
         unsafe bytes[array.count] = 0
     }
+
+    /// For messages.
+    var string: String { unsafe String(cString: bytes) }
 
     deinit { unsafe bytes.deallocate() }
 }

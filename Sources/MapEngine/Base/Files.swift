@@ -47,9 +47,9 @@ enum Files {
     }
 
     /// 0 where this process may run the file.
-    static func mayRun(_ path: UserText) -> Int32 { checked(unsafe path.withCString { unsafe access($0, X_OK) }) }
+    static func mayRun(_ path: UserText) -> Int32 { checked(path.withCString { unsafe access($0, X_OK) }) }
 
-    static func enter(_ folder: UserText) -> Int32 { checked(unsafe folder.withCString { unsafe chdir($0) }) }
+    static func enter(_ folder: UserText) -> Int32 { checked(folder.withCString { unsafe chdir($0) }) }
 
     /// The folder that this process is in.
     static func currentFolder() -> (path: UserText, why: Int32) {

@@ -1,8 +1,8 @@
 // Locks, and what lies behind them.
 //
 // `Guarded` is the only way to the state behind a lock, so that the compiler holds the rule which a comment cannot: who has not taken the
-// lock has no name for what it guards. The types of this file, `GuardedCore` and `SharedMemory` are those whose safety between threads rests
-// on something that the compiler cannot see.
+// lock has no name for what it guards. The types of this file, `GuardedCore`, the words and cells of Cells.swift and `SharedMemory` are those
+// whose safety between threads rests on something that the compiler cannot see.
 
 import CMapBridge
 
@@ -35,19 +35,4 @@ final class Guarded<State>: @unchecked Sendable {
         defer { lock.unlock() }
         return try body(&state)
     }
-}
-
-/// A few values at a place that stays: words that threads sleep on or read without a lock. Who writes which, and when, its user says.
-@safe final class Cells<Value: BitwiseCopyable>: @unchecked Sendable {
-    let first: UnsafeMutablePointer<Value>
-
-    init(_ count: Int, _ value: Value) {
-        unsafe first = .allocate(capacity: count)
-        unsafe first.initialize(repeating: value, count: count)
-    }
-
-    /// Cells that are written before they are read.
-    init(unset count: Int) { unsafe first = .allocate(capacity: count) }
-
-    deinit { unsafe first.deallocate() }
 }

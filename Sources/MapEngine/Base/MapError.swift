@@ -50,8 +50,11 @@ struct MapError: Error {
     static func deniedCalls() -> String {
         var names = [CChar](repeating: 0, count: 1024)
         guard unsafe mapb_calls_denied(MAPB_CALLS_NEEDED, &names, 1024) > 0 else { return "" }
-        let text = unsafe names.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
+        let text = UserText(array: names)
         return
             "; a filter of system calls (seccomp), such as a container's or a service's, denies here: \(text). Allow that there; `mapengine doctor` looks for more"
     }
 }
+
+/// What the system calls an errno.
+func errorText(_ why: Int32) -> String { SystemError.text(why) }

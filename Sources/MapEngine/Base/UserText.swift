@@ -30,8 +30,9 @@ struct UserText: Hashable, Sendable, CustomStringConvertible, ExpressibleByStrin
     /// For messages, which are UTF-8.
     var description: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// For C. The pointer is good inside `body`.
-    func withCString<R, Failure: Error>(_ body: (UnsafePointer<CChar>) throws(Failure) -> R) throws(Failure) -> R {
+    /// For C. The pointer is good inside `body`, which says so where it uses it.
+    @safe func withCString<R, Failure: Error>(_ body: (UnsafePointer<CChar>) throws(Failure) -> R) throws(Failure) -> R
+    {
         let text = CText(array: bytes)
         return try unsafe body(UnsafePointer(text.bytes))
     }

@@ -37,9 +37,9 @@ extension Core {
         save(death, outcome, job, index, lines)
         let text: String
         if outcome.state == MAPE_ITEM_CRASHED {
-            text = unsafe String(cString: outcome.text.bytes) + ", \(what)"
+            text = outcome.text.string + ", \(what)"
         } else {
-            text = unsafe String(cString: outcome.text.bytes)
+            text = outcome.text.string
         }
         return Outcome(
             outcome.state, outcome.cause, code: outcome.code, text, death: death,
@@ -68,7 +68,7 @@ extension Core {
         throws(MapError) -> (CrashFile, CrashBytes)
     {
         let record = JobRecord(reading: input, at: job.input.record.offset)
-        let function = unsafe input.at(job.function.record.offset, as: mapb_function.self).pointee
+        let function = input.load(mapb_function.self, at: job.function.record.offset)
         let span = record.item(index, in: input)
         let sizes = span.count + function.data_size + (job.input.globals?.bytes ?? 0)
         guard sizes <= Policy.crashFileBytes else {

@@ -110,26 +110,26 @@ extension Core {
 
     /// The next event, for mape_next_event.
     func fetch() -> mape_event? {
-        var event = unsafe emptyEvent()
+        var event = emptyEvent()
         guard let ready = nextReady(1) else { return nil }
         switch ready {
         case .message(let message):
             events.heldMessage = message
             unsafe fillEvent(&event, message, config.callbacks.context)
         case .progress(let job, let progress):
-            unsafe fillEvent(&event, job, MAPE_EVENT_PROGRESS)
-            unsafe event.progress = progress
+            fillEvent(&event, job, MAPE_EVENT_PROGRESS)
+            event.progress = progress
         case .done(let job, let progress):
-            unsafe fillEvent(&event, job, MAPE_EVENT_DONE)
-            unsafe event.progress = progress
+            fillEvent(&event, job, MAPE_EVENT_DONE)
+            event.progress = progress
             if job.owner.isItself { release(job) }
         case .items(let job, let segment, let place, let offset, _, _):
-            unsafe fillEvent(&event, job, MAPE_EVENT_ITEM)
-            unsafe segment.read(offset, into: &event.result)
-            unsafe event.index = segment.first + offset
-            unsafe event.result.attempts = unsafe job.attempts(of: event.index, event.result)
+            fillEvent(&event, job, MAPE_EVENT_ITEM)
+            segment.read(offset, into: &event.result)
+            event.index = segment.first + offset
+            event.result.attempts = job.attempts(of: event.index, event.result)
             told(job, place: place, 1, keepHeld: true)
         }
-        return unsafe event
+        return event
     }
 }

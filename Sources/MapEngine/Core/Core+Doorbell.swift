@@ -41,8 +41,8 @@ extension Core {
     }
 
     /// This thread no longer leads. It may have to look once more, when workers wake the engine from now on.
-    func endLead(_ wait: UnsafeMutablePointer<mapb_wait>) {
-        unsafe wait.pointee.leads = 0
+    func endLead(_ wait: CFrame<mapb_wait>) {
+        wait.pointee.leads = 0
         stopLooking()
         doorbell.hasLeader = false
         doorbell.leaderSleeps = false
@@ -74,8 +74,8 @@ extension Core {
         let hasMore = !work.isEmpty
         // Those that have nothing to do have answered all up to their ticket: they ring for the next request at once.
         for slot in table.busy {
-            let watch = unsafe table.watches[slot]
-            guard unsafe watch.outbox != nil else { continue }
+            let watch = table.watches[slot]
+            guard watch.outbox != nil else { continue }
             var ticket: UInt64 = 0
             if !isPrompt && watch.published - watch.answered > 1 {
                 ticket = hasMore ? (watch.answered + watch.published + 1) / 2 : watch.published
@@ -93,10 +93,10 @@ extension Core {
         if doorbell.wokeSleeper || table.busy.count >= fixed.usable { return 0 }
         var count = 0
         for slot in table.busy {
-            let watch = unsafe table.watches[slot]
+            let watch = table.watches[slot]
             guard let looked = LookedReply(watch) else { continue }
             if count + 1 >= fixed.usable { break }
-            unsafe fixed.looks.first[count] = looked
+            fixed.looks[count] = looked
             count += 1
         }
         doorbell.isLooking = count > 0

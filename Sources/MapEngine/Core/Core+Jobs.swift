@@ -115,7 +115,7 @@ extension Core {
 
     func release(_ job: Job) {
         job.owner.hasReleased = true
-        unsafe mapb_store32(fixed.releases.first, mapb_peek32(fixed.releases.first) &+ 1)
+        fixed.releases.advance()
         end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_clock())
         events.dequeue(job)
         job.delivery.isQueued = false

@@ -9,7 +9,7 @@ extension Core {
         var now: Int64 = 0
         var next = table.listening.first
         while let slot = next {
-            if unsafe table.watches[slot].hasNews {
+            if table.watches[slot].hasNews {
                 takeReplies(table[slot], &now)
                 takeMessages(table[slot])
             }
@@ -28,7 +28,7 @@ extension Core {
         let next = clock.idleLookedAt + Policy.idleLook
         if table.workers.count > Policy.fewWorkers && now < next { return next }
         clock.idleLookedAt = now
-        for slot in table.ready where unsafe table.watches[slot].hasNews { takeMessages(table[slot]) }
+        for slot in table.ready where table.watches[slot].hasNews { takeMessages(table[slot]) }
         return .max
     }
 

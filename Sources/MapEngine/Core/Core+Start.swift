@@ -58,7 +58,7 @@ extension Core {
             let region = try OutputRegion(
                 reserve: config.outputReserve, figures: figures.output, leftovers: fixed.leftovers)
             if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
-            unsafe worker.renew(region, inbox: input.inbox(worker.slot))
+            worker.renew(region, inbox: input.inbox(worker.slot))
         } catch {
             startFailed(worker, error.message, isFork: true)
             return

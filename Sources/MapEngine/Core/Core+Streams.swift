@@ -8,9 +8,9 @@ extension Core {
             throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down")
         }
         if let failure = job.function.failure {
-            throw unsafe MapError(
+            throw MapError(
                 failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP,
-                "stream's function cannot run: " + String(cString: failure.text.bytes))
+                "stream's function cannot run: " + failure.text.string)
         }
     }
 
@@ -31,14 +31,14 @@ extension Core {
                 let span = unsafe scratch.spans[taken]
                 guard unsafe span.data != nil || span.size == 0 else {
                     throw MapError.argument(
-                        "items[\(before + taken)].data", unsafe "is NULL, but its size is \(span.size)")
+                        "items[\(before + taken)].data", "is NULL, but its size is \(span.size)")
                 }
-                guard unsafe span.size >= 0 else {
+                guard span.size >= 0 else {
                     throw MapError(MAPE_E_OVERFLOW, "items[\(before + taken)].size is more than memory can hold")
                 }
-                let size = unsafe UInt64(span.size)
+                let size = UInt64(span.size)
                 try unsafe checkRange(span.data, size, "items[\(before + taken)].size (\(size))")
-                if let data = unsafe span.data, size > 0, let offset = unsafe input.offset(of: data) {
+                if let data = unsafe span.data, size > 0, let offset = input.offset(of: data) {
                     if job.input.buffer(holding: offset, size) == nil {
                         job.input.keep(try buffer(offset, size, "items[\(before + taken)].data"))
                     }

@@ -4,30 +4,30 @@ import CMapBridge
 
 extension Core {
     /// Whether what is waited for is there, or will not come: `status` says which.
-    func settles(_ wait: UnsafeMutablePointer<mapb_wait>, _ event: inout mape_event?) -> Bool {
-        guard let status = unsafe status(of: wait, &event) else { return false }
-        unsafe wait.pointee.status = status
+    func settles(_ wait: CFrame<mapb_wait>, _ event: inout mape_event?) -> Bool {
+        guard let status = status(of: wait, &event) else { return false }
+        wait.pointee.status = status
         return true
     }
 
-    private func status(of wait: UnsafeMutablePointer<mapb_wait>, _ event: inout mape_event?) -> Int32? {
-        switch unsafe wait.pointee.kind {
+    private func status(of wait: CFrame<mapb_wait>, _ event: inout mape_event?) -> Int32? {
+        switch wait.pointee.kind {
         case MAPB_WAIT_EVENT.rawValue:
-            unsafe event = unsafe fetch()
-            if unsafe event != nil { return MAPE_OK.rawValue }
-            guard unsafe wait.pointee.timeout != 0, let why = whyNoEventComes() else { return nil }
+            event = fetch()
+            if event != nil { return MAPE_OK.rawValue }
+            guard wait.pointee.timeout != 0, let why = whyNoEventComes() else { return nil }
             return fails(why)
         case MAPB_WAIT_START.rawValue:
             guard let outcome = startOutcome() else { return nil }
             return outcome.map(fails) ?? MAPE_OK.rawValue
         case MAPB_WAIT_JOB.rawValue:
-            let job = unsafe waitedFor(wait)
+            let job = waitedFor(wait)
             if job.isReleased {
                 return fails(MapError(MAPE_E_HANDLE, "job was released while this thread waited for it"))
             }
             return job.isDone ? MAPE_OK.rawValue : nil
         default:
-            let job = unsafe waitedFor(wait)
+            let job = waitedFor(wait)
             return job.isDone || job.isReleased || job.owner.hasGivenUp ? MAPE_OK.rawValue : nil
         }
     }
@@ -37,7 +37,7 @@ extension Core {
         return error.status
     }
 
-    private func waitedFor(_ wait: UnsafeMutablePointer<mapb_wait>) -> Job {
+    private func waitedFor(_ wait: CFrame<mapb_wait>) -> Job {
         unsafe Unmanaged<Job>.fromOpaque(wait.pointee.object).takeUnretainedValue()
     }
 

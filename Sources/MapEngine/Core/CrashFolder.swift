@@ -13,7 +13,7 @@ struct CrashBytes {
 
     func copy(into file: inout CrashFile, from memory: InputMemory) {
         func bytes(_ extent: Extent) -> [UInt8] {
-            unsafe Array(UnsafeBufferPointer(start: memory.base + Int(extent.offset), count: Int(extent.count)))
+            memory.copyBytes(extent)
         }
         if let data { file.function.data = bytes(data) }
         file.item.bytes = input.count > 0 ? bytes(input) : []
@@ -54,7 +54,7 @@ final class CrashFolder: Sendable {
     /// Kept open: the host may change its working directory, and somebody rename the folder.
     private let folder: Descriptor
     init(_ path: UserText) throws(MapError) {
-        let fd = unsafe path.withCString { unsafe mapb_open_folder($0) }
+        let fd = path.withCString { unsafe mapb_open_folder($0) }
         guard fd >= 0 else {
             throw .argument(
                 "config.crash_dir", "\"\(path)\" cannot be opened as a folder: \(SystemError.text(-fd))"

@@ -21,9 +21,9 @@ final class Fixtures: Sendable {
     /// Memories that nobody needs any more.
     let leftovers = Leftovers()
     /// Changes when a job is released: a dispatch that is under way looks again.
-    let releases = Cells<UInt32>(1, 0)
+    let releases = Word32()
     /// How many of a dispatch's items were begun to be told.
-    let begun = Cells<UInt64>(1, 0)
+    let begun = Word64()
     /// What the leader looks at without the lock. It alone, and who makes a thread the leader.
     let looks: Cells<LookedReply>
 

@@ -66,7 +66,7 @@ final class Zygote {
             if let named = config.zygote.path { path = named } else { path = try bundledZygote() }
             let arguments = CTextArray(config.zygote.arguments ?? [path])
             let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
-            let why = unsafe path.withCString { path in
+            let why = path.withCString { path in
                 unsafe mapb_spawn_zygote(
                     path, arguments.pointers, environment.pointers, theirs.number, &process, &call)
             }

@@ -51,7 +51,8 @@ struct CrashReport: Equatable {
         let textStart = frameStart + Int(MAPB_CRASH_FRAMES) * MemoryLayout<mapb_crash_frame>.stride
         guard bytes.count >= textStart + Int(MAPB_CRASH_TEXT) else { return nil }
         func read<T: BitwiseCopyable>(_ offset: Int, _ type: T.Type) -> T {
-            unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: type) }
+            // Structures of numbers: any bytes are a value of theirs.
+            unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: type)
         }
         let head = read(0, mapb_crash_head.self)
         guard head.state == MAPB_CRASH_BEGUN.rawValue || head.state == MAPB_CRASH_DONE.rawValue,

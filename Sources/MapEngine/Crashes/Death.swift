@@ -57,16 +57,16 @@ final class Crash {
     }
 
     var told: mape_crash {
-        var crash = unsafe mape_crash()
-        unsafe crash.struct_size = unsafe MemoryLayout<mape_crash>.size
-        unsafe crash.signal = death.signal
-        unsafe crash.code = death.code
-        unsafe crash.address = death.report?.address ?? 0
-        unsafe crash.worker = UInt32(death.worker)
-        unsafe crash.pid = death.pid
-        unsafe crash.function = function
-        unsafe crash.frames = UInt32(death.report?.shownFrames ?? 0)
-        unsafe crash.text = unsafe UnsafePointer(text.bytes)
-        return unsafe crash
+        var crash = mape_crash()
+        crash.struct_size = MemoryLayout<mape_crash>.size
+        crash.signal = death.signal
+        crash.code = death.code
+        crash.address = death.report?.address ?? 0
+        crash.worker = UInt32(death.worker)
+        crash.pid = death.pid
+        crash.function = function
+        crash.frames = UInt32(death.report?.shownFrames ?? 0)
+        unsafe crash.text = UnsafePointer(text.bytes)
+        return crash
     }
 }

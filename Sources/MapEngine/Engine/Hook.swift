@@ -11,12 +11,12 @@ import CMapBridge
     @safe private struct State {
         var function: Function?
         var context: UnsafeMutableRawPointer?
-        var running: [mapb_mark] = unsafe []
+        var running: [mapb_mark] = []
     }
 
     private let state = Guarded(State())
     /// Changes when one has returned.
-    private let ends = Cells<UInt32>(1, 0)
+    private let ends = Word32()
 
     /// Calls the function, if there is one. Without any lock.
     func notify() { unsafe mapb_call_hook(Unmanaged.passUnretained(self).toOpaque()) }
@@ -24,34 +24,34 @@ import CMapBridge
     fileprivate func begins(_ mark: mapb_mark) -> (Function, UnsafeMutableRawPointer?)? {
         unsafe state.with { state in
             guard let function = unsafe state.function else { return nil }
-            unsafe state.running.append(mark)
+            state.running.append(mark)
             return unsafe (function, state.context)
         }
     }
 
     fileprivate func ends(_ mark: mapb_mark) {
         state.with { state in
-            unsafe state.running.removeAll { unsafe $0.number == mark.number }
-            unsafe mapb_store32(ends.first, mapb_peek32(ends.first) &+ 1)
+            state.running.removeAll { $0.number == mark.number }
+            ends.advance()
         }
-        unsafe mapb_word_wake_local(ends.first)
+        ends.wake()
     }
 
     /// When this returns, no other thread is in the function that was set before.
     func set(_ function: Function?, _ context: UnsafeMutableRawPointer?) {
         state.with { state in
-            unsafe state.function = unsafe function
-            unsafe state.context = unsafe context
+            unsafe state.function = function
+            unsafe state.context = context
         }
         while true {
-            let (seen, others) = unsafe state.with { state in
-                unsafe (mapb_peek32(ends.first), state.running.filter { unsafe mapb_is_mine($0) == 0 })
+            let (seen, others) = state.with { state in
+                (ends.peeked, state.running.filter { mapb_is_mine($0) == 0 })
             }
-            guard let other = unsafe others.first else { return }
-            if unsafe mapb_goes_on(other) == 0 {
-                unsafe self.ends(other)
+            guard let other = others.first else { return }
+            if mapb_goes_on(other) == 0 {
+                self.ends(other)
             } else {
-                unsafe mapb_word_wait_local(ends.first, seen, Policy.lookForLeft)
+                ends.wait(while: seen, Policy.lookForLeft)
             }
         }
     }
@@ -64,8 +64,8 @@ func hookBegins(
 ) -> Int32 {
     let hook = unsafe Unmanaged<Hook>.fromOpaque(hook).takeUnretainedValue()
     guard let (its, with) = unsafe hook.begins(mark) else { return 0 }
-    unsafe function.pointee = unsafe its
-    unsafe context.pointee = unsafe with
+    unsafe function.pointee = its
+    unsafe context.pointee = with
     return 1
 }
 

@@ -166,11 +166,11 @@ private struct ColumnWork {
         guard let pointer = unsafe columns[k].pointer(i) else { return 0 }
         let parameter = parameter(k)
         if parameter.form == .text {
-            try unsafe checkRange(pointer, 1, "\(parameter.shown(prototype.inputs[k])) in call \(i)")
+            try checkRange(pointer, 1, "\(parameter.shown(prototype.inputs[k])) in call \(i)")
             return unsafe UInt64(length(of: pointer.assumingMemoryBound(to: CChar.self))) + 1
         }
         guard let counter = parameter.lengthParameter else {
-            try unsafe checkRange(pointer, parameter.size, "\(parameter.shown(prototype.inputs[k])) in call \(i)")
+            try checkRange(pointer, parameter.size, "\(parameter.shown(prototype.inputs[k])) in call \(i)")
             return parameter.size
         }
         let length = columns[prototype.parameters[counter].input]
@@ -187,7 +187,7 @@ private struct ColumnWork {
                 "\(parameter.shown(prototype.inputs[k])): its length is \(elements) in call \(i), more than memory can hold"
             )
         }
-        try unsafe checkRange(
+        try checkRange(
             pointer, size, "\(parameter.shown(prototype.inputs[k])): its length, \(elements) in call \(i),")
         return size
     }

@@ -9,7 +9,7 @@ extension Pool {
         switch items {
         case .strided(let base, let count, let stride, let size):
             let extent = try extentOf(count, stride, size)
-            if let base = unsafe base, size > 0, count > 0, let offset = unsafe fixed.input.offset(of: base) {
+            if let base = unsafe base, size > 0, count > 0, let offset = fixed.input.offset(of: base) {
                 let buffer = try claim(offset, extent, "items.base")
                 do throws(MapError) {
                     var prepared = Prepared(block: try fixed.input.take(head), total: count)
@@ -84,19 +84,19 @@ extension Pool {
             for i in 0..<Int(count) {
                 let span = unsafe spans[i]
                 // More than half of an address space arrives as a negative number.
-                guard unsafe span.size >= 0 else {
+                guard span.size >= 0 else {
                     throw MapError(MAPE_E_OVERFLOW, "items.spans[\(i)].size is more than memory can hold")
                 }
                 guard unsafe span.data != nil || span.size == 0 else {
-                    throw .argument("items.spans[\(i)].data", unsafe "is NULL, but its size is \(span.size)")
+                    throw .argument("items.spans[\(i)].data", "is NULL, but its size is \(span.size)")
                 }
                 try unsafe checkRange(span.data, UInt64(span.size), "items.spans[\(i)].size (\(span.size))")
-                if let data = unsafe span.data, unsafe span.size > 0, let offset = unsafe fixed.input.offset(of: data) {
-                    let size = unsafe UInt64(span.size)
+                if let data = unsafe span.data, span.size > 0, let offset = fixed.input.offset(of: data) {
+                    let size = UInt64(span.size)
                     if used.holding(offset, size) == nil { used.add(try claim(offset, size, "items.spans[\(i)].data")) }
                     continue
                 }
-                let (sum, over) = unsafe bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
+                let (sum, over) = bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
                 guard !over, sum < UInt64(Int64.max) else {
                     throw MapError(MAPE_E_OVERFLOW, "items.spans: their sizes together are more than memory can hold")
                 }
@@ -123,8 +123,8 @@ extension Pool {
         var place = start
         for i in 0..<Int(count) {
             let span = unsafe spans[i]
-            var size = unsafe UInt64(bitPattern: Int64(span.size))
-            if let data = unsafe span.data, size > 0, let offset = unsafe fixed.input.offset(of: data) {
+            var size = UInt64(bitPattern: Int64(span.size))
+            if let data = unsafe span.data, size > 0, let offset = fixed.input.offset(of: data) {
                 if prepared.used.holding(offset, size) == nil { size = 0 }
                 lines[UInt64(i)] = Extent(offset: size > 0 ? offset : place, count: size)
                 continue

@@ -11,7 +11,7 @@ extension Pool {
                 try core.checkRegister()
                 return isFork && core.life.stage == .created
             }
-            let draft = try unsafe Function.make(
+            let draft = try Function.make(
                 description, input: fixed.input, libraries: fixed.libraries, isFork: isFork, snapshot: snapshot)
             let made = try core.with { (core) throws(MapError) -> UInt32? in
                 do throws(MapError) { try core.checkRegister() } catch {

@@ -4,16 +4,16 @@ import CMapBridge
 
 extension Pool {
     /// The wait is over. Always false, as `wait` answers then.
-    func end(_ wait: UnsafeMutablePointer<mapb_wait>, _ event: mape_event?) -> Bool {
-        if let event = unsafe event, let out = unsafe wait.pointee.event { unsafe out.pointee = unsafe event }
-        unsafe letGo(wait)
+    func end(_ wait: CFrame<mapb_wait>, _ event: mape_event?) -> Bool {
+        if let event = event, let out = unsafe wait.pointee.event { unsafe out.pointee = event }
+        letGo(wait)
         return false
     }
 
-    func timeOut(_ wait: UnsafeMutablePointer<mapb_wait>) -> Bool {
-        let isLook = unsafe wait.pointee.timeout == 0
+    func timeOut(_ wait: CFrame<mapb_wait>) -> Bool {
+        let isLook = wait.pointee.timeout == 0
         let error: MapError
-        switch unsafe wait.pointee.kind {
+        switch wait.pointee.kind {
         case MAPB_WAIT_EVENT.rawValue:
             error =
                 isLook
@@ -27,14 +27,14 @@ extension Pool {
                 ? MapError(MAPE_E_AGAIN, "job is not done")
                 : MapError(MAPE_E_TIMEOUT, "job was not done within the timeout")
         }
-        unsafe wait.pointee.status = core.with { $0.fails(error) }
-        return unsafe end(wait, nil)
+        wait.pointee.status = core.with { $0.fails(error) }
+        return end(wait, nil)
     }
 
     /// Gives back what a wait holds. The pool's object may go with that.
-    func letGo(_ wait: UnsafeMutablePointer<mapb_wait>) {
-        if unsafe wait.pointee.kind == MAPB_WAIT_EVENT.rawValue { core.with { unsafe $0.events.caller = nil } }
-        if let object = unsafe wait.pointee.object, unsafe wait.pointee.kind != MAPB_WAIT_CALL.rawValue {
+    func letGo(_ wait: CFrame<mapb_wait>) {
+        if wait.pointee.kind == MAPB_WAIT_EVENT.rawValue { core.with { $0.events.caller = nil } }
+        if let object = unsafe wait.pointee.object, wait.pointee.kind != MAPB_WAIT_CALL.rawValue {
             unsafe Unmanaged<Job>.fromOpaque(object).release()
             unsafe wait.pointee.object = nil
         }
@@ -43,8 +43,8 @@ extension Pool {
     }
 
     /// Begins a wait of this pool, for a job of it or for something else.
-    func begin(_ wait: UnsafeMutablePointer<mapb_wait>, _ job: Job? = nil) {
-        unsafe wait.pointee.deadline = deadline(after: wait.pointee.timeout)
+    func begin(_ wait: CFrame<mapb_wait>, _ job: Job? = nil) {
+        wait.pointee.deadline = deadline(after: wait.pointee.timeout)
         unsafe wait.pointee.pool = Unmanaged.passRetained(self).toOpaque()
         if let job { unsafe wait.pointee.object = Unmanaged.passRetained(job).toOpaque() }
     }

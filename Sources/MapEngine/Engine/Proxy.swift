@@ -11,8 +11,9 @@ import CMapBridge
     private let function: Function
     fileprivate let prototype: Prototype
     private let config: JobConfig
-    private let onError: mape_proxy_error_fn?
-    private let context: UnsafeMutableRawPointer?
+    // The host's. Safe: C calls it.
+    @safe private let onError: mape_proxy_error_fn?
+    @safe private let context: UnsafeMutableRawPointer?
     let prepared: PreparedCall
     private let state = Guarded(State())
 
@@ -21,7 +22,7 @@ import CMapBridge
         var isClosing = false
         var calls: [Job] = []
         /// Threads that are inside onError, and what it was given.
-        var telling: [(mark: mapb_mark, outcome: Outcome)] = unsafe []
+        var telling: [(mark: mapb_mark, outcome: Outcome)] = []
     }
 
     init(
@@ -32,29 +33,29 @@ import CMapBridge
         self.function = function
         prototype = native.prototype
         self.config = config
-        unsafe self.onError = unsafe onError
-        unsafe self.context = unsafe context
+        unsafe self.onError = onError
+        unsafe self.context = context
         prepared = try PreparedCall(native.plan)
     }
 
     // MARK: - A call, in the steps that host_proxy.c takes
 
     /// Submits the call whose arguments have these addresses. False: it has ended already; `tell` says how.
-    fileprivate func begin(_ c: UnsafeMutablePointer<mapb_calling>, _ call: ProxyCall, refused: Int32) -> Bool {
+    fileprivate func begin(_ c: CFrame<mapb_calling>, _ call: ProxyCall, refused: Int32) -> Bool {
         call.clearResult()
         if refused != 0 {
-            unsafe note(c, Self.outcome(refused, statusText(refused)))
+            note(c, Self.outcome(refused, statusText(refused)))
             return false
         }
         do throws(MapError) {
             let size = try call.itemSize()
             let job = try submit(try pack(call, size))
-            unsafe c.pointee.wait.kind = MAPB_WAIT_CALL.rawValue
-            unsafe c.pointee.wait.timeout = -1
-            unsafe pool.begin(&c.pointee.wait, job)
+            c.pointee.wait.kind = MAPB_WAIT_CALL.rawValue
+            c.pointee.wait.timeout = -1
+            pool.begin(c.wait, job)
             return true
         } catch {
-            unsafe note(c, Self.outcome(error.status, error.message))
+            note(c, Self.outcome(error.status, error.message))
             return false
         }
     }
@@ -95,9 +96,9 @@ import CMapBridge
     private enum End { case well, badly(Outcome) }
 
     /// The wait is over: takes the result.
-    fileprivate func end(_ c: UnsafeMutablePointer<mapb_calling>, _ call: ProxyCall, _ error: inout Int32) {
+    fileprivate func end(_ c: CFrame<mapb_calling>, _ call: ProxyCall, _ error: inout Int32) {
         let job = unsafe Unmanaged<Job>.fromOpaque(c.pointee.wait.object).takeUnretainedValue()
-        var result = unsafe mape_result()
+        var result = mape_result()
         let end = pool.core.with { core -> End in
             if job.isReleased { return .badly(Self.outcome(MAPE_E_CLOSED.rawValue, "pool was destroyed")) }
             guard job.isDone else {
@@ -105,28 +106,28 @@ import CMapBridge
             }
             guard let segment = job.segment(holding: 0) else { return .badly(Self.noReply) }
             if let bad = segment.badEnd(0) { return .badly(bad) }
-            unsafe segment.read(0, into: &result)
+            segment.read(0, into: &result)
             _ = job.pinResults()
             return .well
         }
         switch end {
-        case .badly(let outcome): unsafe note(c, outcome)
+        case .badly(let outcome): note(c, outcome)
         case .well:
             // The caller's memory is written without the lock.
             if unsafe prototype.resultSize > 0
                 && !(result.data.map { unsafe prototype.isSound($0, UInt64(result.size)) } ?? false)
             {
-                unsafe note(c, Self.noReply)
+                note(c, Self.noReply)
             } else if let told = unsafe call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)) {
                 error = told
             }
             pool.core.with { _ in job.unpinResults() }
         }
-        unsafe drop(c)
+        drop(c)
     }
 
     /// Releases the call's job.
-    private func drop(_ c: UnsafeMutablePointer<mapb_calling>) {
+    private func drop(_ c: CFrame<mapb_calling>) {
         guard let object = unsafe c.pointee.wait.object else { return }
         unsafe c.pointee.wait.object = nil
         let job = unsafe Unmanaged<Job>.fromOpaque(object).takeRetainedValue()
@@ -140,42 +141,42 @@ import CMapBridge
     }
 
     /// What onError is to be told.
-    private func note(_ c: UnsafeMutablePointer<mapb_calling>, _ outcome: Outcome) {
-        guard let onError = unsafe onError else { return }
-        unsafe c.pointee.on_error = unsafe onError
-        unsafe c.pointee.context = unsafe context
-        unsafe c.pointee.told.struct_size = unsafe MemoryLayout<mape_result>.size
-        unsafe c.pointee.told.state = outcome.state.rawValue
-        unsafe c.pointee.told.cause = outcome.cause.rawValue
-        unsafe c.pointee.told.code = outcome.code
-        unsafe c.pointee.told.message = unsafe UnsafePointer(outcome.text.bytes)
+    private func note(_ c: CFrame<mapb_calling>, _ outcome: Outcome) {
+        guard let onError = onError else { return }
+        unsafe c.pointee.on_error = onError
+        c.pointee.context = context
+        c.pointee.told.struct_size = MemoryLayout<mape_result>.size
+        c.pointee.told.state = outcome.state.rawValue
+        c.pointee.told.cause = outcome.cause.rawValue
+        c.pointee.told.code = outcome.code
+        unsafe c.pointee.told.message = UnsafePointer(outcome.text.bytes)
         unsafe c.pointee.outcome = Unmanaged.passRetained(outcome).toOpaque()
     }
 
     /// onError is about to be called: what it is given belongs to the proxy from now on, should it not come back.
-    fileprivate func tells(_ c: UnsafeMutablePointer<mapb_calling>) {
+    fileprivate func tells(_ c: CFrame<mapb_calling>) {
         guard let outcome = unsafe c.pointee.outcome else { return }
         unsafe c.pointee.outcome = nil
         let its = unsafe Unmanaged<Outcome>.fromOpaque(outcome).takeRetainedValue()
-        state.with { unsafe $0.telling.append((c.pointee.mark, its)) }
+        state.with { $0.telling.append((c.pointee.mark, its)) }
     }
 
     /// The call returns, or its thread ends.
-    fileprivate func over(_ c: UnsafeMutablePointer<mapb_calling>) {
-        unsafe drop(c)
+    fileprivate func over(_ c: CFrame<mapb_calling>) {
+        drop(c)
         if let outcome = unsafe c.pointee.outcome { unsafe Unmanaged<Outcome>.fromOpaque(outcome).release() }
         unsafe c.pointee.outcome = nil
-        if unsafe c.pointee.mark.number != 0 && c.pointee.in_host != 0 {
-            state.with { unsafe $0.telling.removeAll { unsafe $0.mark.number == c.pointee.mark.number } }
+        if c.pointee.mark.number != 0 && c.pointee.in_host != 0 {
+            state.with { $0.telling.removeAll { $0.mark.number == c.pointee.mark.number } }
         }
     }
 
     /// Calls whose onError was left by a jump, or with its thread: they are not waited for. Returns how many there were.
     fileprivate func forgetCallsThatWereLeft() -> UInt32 {
-        let marks = unsafe state.with { unsafe $0.telling.map { unsafe $0.mark } }
-        let gone = unsafe marks.filter { unsafe mapb_goes_on($0) == 0 }.map { unsafe $0.number }
+        let marks = state.with { $0.telling.map { $0.mark } }
+        let gone = marks.filter { mapb_goes_on($0) == 0 }.map { $0.number }
         if gone.isEmpty { return 0 }
-        state.with { unsafe $0.telling.removeAll { unsafe gone.contains($0.mark.number) } }
+        state.with { $0.telling.removeAll { gone.contains($0.mark.number) } }
         return UInt32(gone.count)
     }
 
@@ -204,8 +205,8 @@ import CMapBridge
 
     /// Whether the calling thread is inside onError.
     var tellsHere: Bool {
-        let mine = unsafe state.with { unsafe $0.telling.map { unsafe $0.mark }.filter { unsafe mapb_is_mine($0) != 0 } }
-        return unsafe mine.contains { unsafe mapb_goes_on($0) != 0 }
+        let mine = state.with { $0.telling.map { $0.mark }.filter { mapb_is_mine($0) != 0 } }
+        return mine.contains { mapb_goes_on($0) != 0 }
     }
 }
 
@@ -220,7 +221,7 @@ func callBegin(
 ) -> Int32 {
     let its = unsafe proxy(c.pointee.proxy)
     let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
-    return unsafe its.begin(c, call, refused: refused) ? 1 : 0
+    return unsafe its.begin(CFrame(c), call, refused: refused) ? 1 : 0
 }
 
 @_cdecl("mapb_call_end")
@@ -230,14 +231,14 @@ func callEnd(
 ) {
     let its = unsafe proxy(c.pointee.proxy)
     let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
-    unsafe its.end(c, call, &error.pointee)
+    unsafe its.end(CFrame(c), call, &error.pointee)
 }
 
 @_cdecl("mapb_call_tells")
-func callTells(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).tells(c) }
+func callTells(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).tells(CFrame(c)) }
 
 @_cdecl("mapb_call_over")
-func callOver(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).over(c) }
+func callOver(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).over(CFrame(c)) }
 
 @_cdecl("mapb_calls_left")
 func callsLeft(_ object: UnsafeMutableRawPointer?) -> UInt32 { unsafe proxy(object).forgetCallsThatWereLeft() }

@@ -10,57 +10,57 @@ import CMapBridge
 
 extension Pool {
     /// Takes a wait on from one sleep to the next, moving data meanwhile. True: sleep, then again; false: it is over.
-    func wait(_ wait: UnsafeMutablePointer<mapb_wait>) -> Bool {
+    func wait(_ wait: CFrame<mapb_wait>) -> Bool {
         var event: mape_event?
         /// Replies that the leader looks at without the lock.
         var looks = 0
         if unsafe wait.pointee.word != nil {
-            unsafe wait.pointee.word = nil
+            wait.pointee.word = nil
             waiters.endSleep()
         }
-        if unsafe wait.pointee.leads != 0 {
+        if wait.pointee.leads != 0 {
             // Back from the bell.
             fixed.waiterBell.silence()
             let isOver = core.with { core in
                 core.doorbell.leaderSleeps = false
                 core.point(bellAt: MAPB_BELL_NONE)
                 core.pump()
-                if unsafe core.settles(wait, &event) {
-                    unsafe core.endLead(wait)
+                if core.settles(wait, &event) {
+                    core.endLead(wait)
                     return true
                 }
                 looks = core.startLooking()
                 return false
             }
-            if isOver { return unsafe end(wait, event) }
+            if isOver { return end(wait, event) }
         }
         while true {
-            if unsafe wait.pointee.leads == 0 {
+            if wait.pointee.leads == 0 {
                 var seen: UInt32 = 0
                 let isOver = core.with { core in
                     core.pump()
-                    if unsafe core.settles(wait, &event) { return true }
+                    if core.settles(wait, &event) { return true }
                     seen = waiters.changes
-                    let isLook = unsafe wait.pointee.kind == MAPB_WAIT_EVENT.rawValue && wait.pointee.timeout == 0
+                    let isLook = wait.pointee.kind == MAPB_WAIT_EVENT.rawValue && wait.pointee.timeout == 0
                     if !core.doorbell.hasLeader && core.life.stage == .running && !isLook {
-                        unsafe wait.pointee.leads = 1
+                        wait.pointee.leads = 1
                         looks = core.beginLead()
                     }
                     return false
                 }
-                if isOver { return unsafe end(wait, event) }
-                if unsafe wait.pointee.leads == 0 {
-                    if unsafe mapb_clock() >= wait.pointee.deadline { return unsafe timeOut(wait) }
-                    unsafe wait.pointee.bell = -1
-                    unsafe wait.pointee.seen = seen
-                    unsafe wait.pointee.word = unsafe waiters.beginSleep()
+                if isOver { return end(wait, event) }
+                if wait.pointee.leads == 0 {
+                    if mapb_clock() >= wait.pointee.deadline { return timeOut(wait) }
+                    wait.pointee.bell = -1
+                    wait.pointee.seen = seen
+                    unsafe wait.pointee.word = waiters.beginSleep()
                     return true
                 }
             }
-            switch unsafe lead(wait, looks, &event) {
-            case .over: return unsafe end(wait, event)
+            switch lead(wait, looks, &event) {
+            case .over: return end(wait, event)
             case .sleeps: return true
-            case .ends: if unsafe mapb_clock() >= wait.pointee.deadline { return unsafe timeOut(wait) }
+            case .ends: if mapb_clock() >= wait.pointee.deadline { return timeOut(wait) }
             }
         }
     }
@@ -77,19 +77,19 @@ extension Pool {
     /// Leads from one sleep to the next.
     /// - looks: how many replies to look at before.
     private func lead(
-        _ wait: UnsafeMutablePointer<mapb_wait>, _ looks: Int, _ event: inout mape_event?
+        _ wait: CFrame<mapb_wait>, _ looks: Int, _ event: inout mape_event?
     ) -> Lead {
-        let deadline = unsafe wait.pointee.deadline
+        let deadline = wait.pointee.deadline
         if looks > 0 { look(at: looks, until: min(deadline, mapb_clock() + Policy.waiterSpin)) }
         return core.with { core in
             core.stopLooking()
             core.pump()
-            if unsafe core.settles(wait, &event) {
-                unsafe core.endLead(wait)
+            if core.settles(wait, &event) {
+                core.endLead(wait)
                 return .over
             }
             if mapb_clock() >= deadline || core.life.stage != .running {
-                unsafe core.endLead(wait)
+                core.endLead(wait)
                 return .ends
             }
             // Announce, then look again: workers publish, then look at the doorbell.
@@ -97,24 +97,24 @@ extension Pool {
             core.doorbell.leaderSleeps = true
             core.doorbell.leaderBell = fixed.waiterBell.writing.number
             core.pump()
-            if unsafe core.settles(wait, &event) {
-                unsafe core.endLead(wait)
+            if core.settles(wait, &event) {
+                core.endLead(wait)
                 return .over
             }
-            unsafe wait.pointee.bell = fixed.waiterBell.reading.number
+            wait.pointee.bell = fixed.waiterBell.reading.number
             return .sleeps
         }
     }
 
     /// The thread was cancelled in its sleep: others go on without it.
-    func leave(_ wait: UnsafeMutablePointer<mapb_wait>) {
+    func leave(_ wait: CFrame<mapb_wait>) {
         if unsafe wait.pointee.word != nil { waiters.endSleep() }
-        if unsafe wait.pointee.leads == 0 { return }
+        if wait.pointee.leads == 0 { return }
         fixed.waiterBell.silence()
         core.with { core in
             core.doorbell.leaderSleeps = false
             core.pump()
-            unsafe core.endLead(wait)
+            core.endLead(wait)
         }
     }
 
@@ -122,7 +122,7 @@ extension Pool {
     private func look(at count: Int, until end: Int64) {
         var rounds = 0
         while true {
-            for i in 0..<count where unsafe fixed.looks.first[i].hasCome { return }
+            for i in 0..<count where fixed.looks[i].hasCome { return }
             mapb_pause()
             rounds += 1
             if rounds & 31 == 0 && mapb_clock() >= end { return }

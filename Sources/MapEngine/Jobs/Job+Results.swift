@@ -5,16 +5,16 @@ import CMapBridge
 extension Job {
     /// How often an item was begun, as far as the host saw.
     func attempts(of item: UInt64, _ result: mape_result) -> UInt32 {
-        unsafe Self.attempts(of: item, result, crashes: lost.crashes)
+        Self.attempts(of: item, result, crashes: lost.crashes)
     }
 
     /// The same, without the pool's lock: with what `crashes` was when the item had ended.
     static func attempts(of item: UInt64, _ result: mape_result, crashes: [UInt64: UInt32]) -> UInt32 {
         let crashed = crashes[item] ?? 0
-        let ended = unsafe result.state == MAPE_ITEM_OK.rawValue || result.state == MAPE_ITEM_FAILED.rawValue
+        let ended = result.state == MAPE_ITEM_OK.rawValue || result.state == MAPE_ITEM_FAILED.rawValue
         let ranItself =
-            unsafe ended && result.cause != MAPE_CAUSE_SETUP.rawValue && result.cause != MAPE_CAUSE_LOAD.rawValue
-        let timedOut = unsafe result.cause == MAPE_CAUSE_ITEM_TIMEOUT.rawValue
+            ended && result.cause != MAPE_CAUSE_SETUP.rawValue && result.cause != MAPE_CAUSE_LOAD.rawValue
+        let timedOut = result.cause == MAPE_CAUSE_ITEM_TIMEOUT.rawValue
         return crashed + (ranItself || timedOut ? 1 : 0)
     }
 

@@ -80,19 +80,19 @@ struct Segment {
     func read(_ i: UInt64, into out: inout mape_result) {
         let entry = entry(i)
         if let ended = entry.ended {
-            unsafe out.state = ended.state.rawValue
-            unsafe out.cause = ended.cause.rawValue
-            unsafe out.code = ended.code
-            unsafe out.message = unsafe UnsafePointer(ended.text.bytes)
+            out.state = ended.state.rawValue
+            out.cause = ended.cause.rawValue
+            out.code = ended.code
+            unsafe out.message = UnsafePointer(ended.text.bytes)
             unsafe out.data = nil
-            unsafe out.size = 0
+            out.size = 0
             return
         }
-        unsafe out.state = MAPE_ITEM_OK.rawValue
-        unsafe out.cause = MAPE_CAUSE_NONE.rawValue
-        unsafe out.code = 0
-        unsafe out.message = unsafe emptyText
-        unsafe out.size = Int(entry.size)
+        out.state = MAPE_ITEM_OK.rawValue
+        out.cause = MAPE_CAUSE_NONE.rawValue
+        out.code = 0
+        unsafe out.message = emptyText
+        out.size = Int(entry.size)
         unsafe out.data = entry.size > 0 ? unsafe store.bytes(entry.offset, entry.size) : nil
     }
 }

@@ -82,7 +82,7 @@ import CMapBridge
         var done = 0
         while from + done < to {
             let item = unsafe items[from + done]
-            let size = unsafe UInt64(bitPattern: Int64(item.size))
+            let size = UInt64(bitPattern: Int64(item.size))
             guard let data = unsafe item.data, size > 0, size <= block.count else { break }
             guard UInt(bitPattern: data) < far else { break }
             let rounded = (size + 15) & ~15
@@ -106,7 +106,7 @@ import CMapBridge
         var number = -1
         var target = PushScratch.nowhere
         if size > 0, let bytes = unsafe bytes {
-            if let inside = unsafe input.offset(of: bytes) {
+            if let inside = input.offset(of: bytes) {
                 span.offset = inside
             } else {
                 number = try block(for: size)
@@ -251,7 +251,7 @@ import CMapBridge
         var at = 0
         for i in 0..<count {
             let item = unsafe spans[i]
-            let size = unsafe item.size
+            let size = item.size
             // What lies in the input memory is read by workers, where it is.
             guard let data = unsafe item.data, size > 0, !own.contains(UInt(bitPattern: data)) else { continue }
             guard size <= Policy.stagedBytes - at, UInt(bitPattern: data) < far else { return false }
@@ -289,7 +289,7 @@ import CMapBridge
     func copy(_ count: Int, _ input: InputMemory) {
         for i in 0..<count {
             let item = unsafe spans[i]
-            guard let data = unsafe item.data, unsafe item.size > 0, unsafe targets[i] != Self.nowhere else { continue }
+            guard let data = unsafe item.data, item.size > 0, unsafe targets[i] != Self.nowhere else { continue }
             unsafe input.copy(data, item.size, to: targets[i])
         }
     }

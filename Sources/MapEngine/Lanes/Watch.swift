@@ -6,7 +6,7 @@ import CMapBridge
 /// those that have none costs a few loads. Its worker's link writes it.
 @safe struct Watch {
     /// Nil: no process.
-    var outbox: UnsafeMutablePointer<mapb_outbox>?
+    var outbox: Outbox?
     var published: UInt64 = 0
     var answered: UInt64 = 0
     /// Bytes of the message ring that were read.
@@ -19,13 +19,12 @@ import CMapBridge
     /// Requests up to this one the worker was told to end early: only there may it say that it has.
     var yieldedTo: UInt64 = 0
 
-    var isBusy: Bool { unsafe outbox != nil && published != answered }
+    var isBusy: Bool { outbox != nil && published != answered }
 
     /// It has answered, or sent a text.
     var hasNews: Bool {
-        guard let outbox = unsafe outbox else { return false }
-        return unsafe mapb_load(&outbox.pointee.tail) != answered
-            || mapb_peek(&outbox.pointee.message_tail) != messageHead
+        guard let outbox else { return false }
+        return outbox.tail != answered || outbox.messageTail != messageHead
     }
 
     /// It holds more than the item it is on, if it is on one.
@@ -39,9 +38,9 @@ import CMapBridge
 
     /// Nil: the worker has nothing to answer.
     init?(_ watch: Watch) {
-        guard watch.isBusy, let outbox = unsafe watch.outbox else { return nil }
+        guard watch.isBusy, let outbox = watch.outbox else { return nil }
         // The tail is an outbox's first word.
-        unsafe tail = unsafe UnsafeRawPointer(outbox).assumingMemoryBound(to: UInt64.self)
+        unsafe tail = UnsafeRawPointer(outbox.pointer).assumingMemoryBound(to: UInt64.self)
         answered = watch.answered
     }
 

@@ -70,9 +70,9 @@ enum Verdict {
     }
 
     /// A new process comes in its place.
-    func renew(_ region: OutputRegion, inbox: UnsafeMutablePointer<mapb_inbox>) {
+    func renew(_ region: OutputRegion, inbox: Inbox) {
         self.region = region
-        link = unsafe WorkerLink(inbox: inbox, region: region, watch: table.watches + slot)
+        link = unsafe WorkerLink(inbox: inbox, region: region, watch: table.watches.address(slot))
         generation += 1
         pid = 0
         backlog = Queue()

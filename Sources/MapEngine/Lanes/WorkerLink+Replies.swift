@@ -195,8 +195,8 @@ extension WorkerLink {
         let head = UInt64(MemoryLayout<mapb_failure>.size)
         guard size >= head, size - head < UInt64(MAPB_TEXT) else { return nil }
         let code = unsafe UnsafeRawPointer(region.base + Int(offset)).loadUnaligned(as: Int32.self)
-        let text = unsafe UnsafeBufferPointer(start: region.base + Int(offset + head), count: Int(size - head))
-        return unsafe Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, code: code, CText(text))
+        let text = CText(array: region.copyBytes(at: offset + head, count: size - head))
+        return Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, code: code, text)
     }
 
     private func text(_ reply: mapb_reply, _ used: Used) throws(InvalidReply) -> UserText {
@@ -204,7 +204,6 @@ extension WorkerLink {
         guard reply.size < UInt64(MAPB_TEXT), used.contains(reply.base, reply.size) else {
             throw InvalidReply("its reply has a text outside its memory")
         }
-        return unsafe UserText(
-            bytes: UnsafeBufferPointer(start: region.base + Int(reply.base), count: Int(reply.size)))
+        return UserText(bytes: region.copyBytes(at: reply.base, count: reply.size))
     }
 }

@@ -27,23 +27,23 @@ struct WorkerMessage {
 
     /// The worker's, which holds it as long as the link is used.
     unowned(unsafe) private let memory: OutputRegion
-    private let inbox: UnsafeMutablePointer<mapb_inbox>
-    private let outbox: UnsafeMutablePointer<mapb_outbox>
+    private let inbox: Inbox
+    private let outbox: Outbox
     /// Its worker's line in the pool's table.
     private let watch: UnsafeMutablePointer<Watch>
 
     /// For a process that is not forked yet.
     /// - watch: outlives the link.
-    init(inbox: UnsafeMutablePointer<mapb_inbox>, region: OutputRegion, watch: UnsafeMutablePointer<Watch>) {
+    init(inbox: Inbox, region: OutputRegion, watch: UnsafeMutablePointer<Watch>) {
         unsafe memory = region
-        unsafe self.inbox = unsafe inbox
-        unsafe outbox = unsafe region.outbox
-        unsafe self.watch = unsafe watch
-        unsafe watch.pointee = unsafe Watch(outbox: region.outbox)
-        unsafe mapb_store(&inbox.pointee.tail, 0)
-        unsafe mapb_store(&inbox.pointee.message_head, 0)
-        unsafe mapb_store(&inbox.pointee.ring_at, 0)
-        unsafe mapb_store(&inbox.pointee.yield, 0)
+        self.inbox = inbox
+        outbox = region.outbox
+        unsafe self.watch = watch
+        unsafe watch.pointee = Watch(outbox: region.outbox)
+        inbox.storeTail(0)
+        inbox.storeMessageHead(0)
+        inbox.storeRingAt(0)
+        inbox.storeYield(0)
     }
 
     /// The process is gone: nobody looks for its news any more. Results keep the output memory as long as they need it.
@@ -92,7 +92,7 @@ struct WorkerMessage {
             request.kind = MAPB_REQUEST_EXIT.rawValue
         }
         region.direct(&request, ticket: assignment.ticket, idle: isIdle)
-        unsafe UnsafeMutablePointer(mutating: mapb_request_at(inbox, assignment.ticket)!).pointee = request
+        inbox.put(request, assignment.ticket)
         unsafe watch.pointee.published = assignment.ticket
         unsafe watch.pointee.lastItems = items
     }
@@ -108,22 +108,22 @@ struct WorkerMessage {
 
     /// Lets the worker see what it was given, and wakes it if it sleeps.
     func publish() -> Publishing {
-        guard unsafe mapb_peek(&inbox.pointee.tail) != published else { return .none }
-        unsafe mapb_store(&inbox.pointee.tail, published)
+        guard inbox.tail != published else { return .none }
+        inbox.storeTail(published)
         mapb_fence()
-        guard unsafe mapb_peek32(&outbox.pointee.sleeping) != 0 else { return .seen }
-        unsafe mapb_word_wake(&inbox.pointee.tail)
+        guard outbox.sleeping != 0 else { return .seen }
+        inbox.wake()
         return .woke
     }
 
     /// The worker rings the doorbell for its reply to this request and for later ones, and for none before.
-    func ring(from ticket: UInt64) { unsafe mapb_store(&inbox.pointee.ring_at, ticket) }
+    func ring(from ticket: UInt64) { inbox.storeRingAt(ticket) }
 
     // MARK: - Answers: WorkerLink+Replies
 
     /// How many requests the worker has answered by now.
     func answers() throws(InvalidReply) -> UInt64 {
-        let tail = unsafe mapb_load(&outbox.pointee.tail)
+        let tail = outbox.tail
         guard tail >= answered, tail <= published else {
             throw InvalidReply("it says it has answered \(tail) of \(published) requests")
         }
@@ -138,12 +138,12 @@ struct WorkerMessage {
     // MARK: - What the worker is on
 
     /// What the worker is on now, as it says.
-    var mark: BlameMark { unsafe BlameMark(mapb_load(&outbox.pointee.current)) }
+    var mark: BlameMark { BlameMark(outbox.current) }
 
     /// Items of a request that have ended, and what those that run have told of their progress. As the worker says.
     func progress(of assignment: Assignment) -> Double {
         let point = assignment.point(mark)
-        let told = unsafe Double(bitPattern: mapb_load(&outbox.pointee.fraction))
+        let told = Double(bitPattern: outbox.fraction)
         return Double(point.finished) + (told > 0 && told <= 1 ? told * Double(point.running) : 0)
     }
 
@@ -151,14 +151,14 @@ struct WorkerMessage {
     /// can have begun, and what it had answered before. Nil: that cannot be known, because the worker does not look, or this kernel has
     /// no barrier; it may stop early all the same, and its reply then says so.
     func yield(upTo ticket: UInt64) -> (mark: BlameMark, answered: UInt64)? {
-        guard unsafe mapb_load32(&outbox.pointee.yields) == 1 else { return nil }
-        unsafe mapb_store(&inbox.pointee.yield, ticket)
+        guard outbox.yields == 1 else { return nil }
+        inbox.storeYield(ticket)
         unsafe watch.pointee.yieldedTo = ticket
         guard mapb_barrier() != 0 else { return nil }
         // In this order: the worker publishes a reply, then clears the word. The other way round, a request that ends between the two
         // looks would be taken for one that was not begun.
         let mark = mark
-        return unsafe (mark, mapb_load(&outbox.pointee.tail))
+        return (mark, outbox.tail)
     }
 
     /// The account that the worker's signal handler has left: one copy of it, so that what is checked is what is used.
@@ -170,13 +170,13 @@ struct WorkerMessage {
 
     // MARK: - Messages: texts that functions send with mape_task_log
 
-    var hasMessages: Bool { unsafe mapb_load(&outbox.pointee.message_tail) != watch.pointee.messageHead }
+    var hasMessages: Bool { unsafe outbox.messageTail != watch.pointee.messageHead }
 
     /// Takes the texts out of the ring. Each is copied before it is looked at. `isValid`: false when the ring cannot be as it is; then
     /// the texts are those before that place.
     func readMessages() -> (messages: [WorkerMessage], isValid: Bool) {
-        let tail = unsafe mapb_load(&outbox.pointee.message_tail)
-        let lost = unsafe mapb_load(&outbox.pointee.message_lost)
+        let tail = outbox.messageTail
+        let lost = outbox.messageLost
         var head = unsafe watch.pointee.messageHead
         var known = unsafe watch.pointee.messageLost
         defer {
@@ -197,7 +197,7 @@ struct WorkerMessage {
             known = max(lost, known)
             head += whole
         }
-        unsafe mapb_store(&inbox.pointee.message_head, head)
+        inbox.storeMessageHead(head)
         return (messages, true)
     }
 

@@ -10,7 +10,7 @@ import CMapBridge
     /// By slot. Never changes.
     private(set) var workers: [Worker] = []
     /// A line per worker.
-    let watches: UnsafeMutablePointer<Watch>
+    let watches: Cells<Watch>
 
     /// Those that have requests to answer.
     private(set) var busy = SlotSet()
@@ -32,7 +32,7 @@ import CMapBridge
     var onFinish: ((Worker, Assignment, Assignment.End) -> Void)?
 
     /// Those that may be given ranges, by how many requests they hold.
-    private let byLoad: UnsafeMutablePointer<SlotSet>
+    private let byLoad: Cells<SlotSet>
     /// Bit i: byLoad[i] is not empty.
     private var usedLoads: UInt64 = 0
     /// Per worker: where in byLoad it is; -1: nowhere.
@@ -43,11 +43,8 @@ import CMapBridge
 
     /// - itemsPerWorker: after so many a worker is replaced; 0: never.
     init(count: Int, itemsPerWorker: UInt64) {
-        let watches = UnsafeMutablePointer<Watch>.allocate(capacity: count)
-        unsafe watches.initialize(repeating: Watch(), count: count)
-        unsafe self.watches = unsafe watches
-        unsafe byLoad = .allocate(capacity: Self.loads)
-        unsafe byLoad.initialize(repeating: SlotSet(), count: Self.loads)
+        watches = Cells(repeating: Watch(), count: count)
+        byLoad = Cells(repeating: SlotSet(), count: Self.loads)
         loadOf = [Int](repeating: -1, count: count)
         workers = (0..<count).map { slot in
             Worker(slot: slot, table: self, itemsPerWorker: itemsPerWorker)
@@ -57,8 +54,6 @@ import CMapBridge
 
     deinit {
         workers = []
-        unsafe watches.deallocate()
-        unsafe byLoad.deallocate()
     }
 
     subscript(slot: Int) -> Worker { workers[slot] }
@@ -78,19 +73,19 @@ import CMapBridge
         let isHeard = state != .none && state != .dying && (held > 0 || state == .starting)
         busy.set(slot, held > 0)
         listening.set(slot, isHeard)
-        holders.set(slot, unsafe held > 0 && watches[slot].mayHoldMore)
+        holders.set(slot, held > 0 && watches[slot].mayHoldMore)
         let hasRoom = worker.takesWork && held < Self.loads && worker.backlog.isEmpty && !worker.isSpent
         let load = hasRoom ? held : -1
         let before = loadOf[slot]
         if load == before { return }
         loadOf[slot] = load
         if before >= 0 {
-            unsafe byLoad[before].remove(slot)
-            if unsafe byLoad[before].isEmpty { usedLoads &= ~(1 << UInt64(before)) }
+            byLoad[before].remove(slot)
+            if byLoad[before].isEmpty { usedLoads &= ~(1 << UInt64(before)) }
             available -= 1
         }
         if load >= 0 {
-            unsafe byLoad[load].insert(slot)
+            byLoad[load].insert(slot)
             usedLoads |= 1 << UInt64(load)
             available += 1
         }
@@ -104,19 +99,19 @@ import CMapBridge
     }
 
     /// Those that may be given ranges and hold so many requests.
-    func available(holding load: Int) -> SlotSet { unsafe byLoad[load] }
+    func available(holding load: Int) -> SlotSet { byLoad[load] }
 
     /// The first of them.
-    func firstAvailable(holding load: Int) -> Int? { unsafe byLoad[load].first }
+    func firstAvailable(holding load: Int) -> Int? { byLoad[load].first }
 
     /// The next of them; those that were given something meanwhile hold more.
-    func nextAvailable(holding load: Int, after slot: Int) -> Int? { unsafe byLoad[load].next(after: slot) }
+    func nextAvailable(holding load: Int, after slot: Int) -> Int? { byLoad[load].next(after: slot) }
 
     /// Whether one of those that may be given ranges is as asked for.
     func hasAvailable(where matches: (Worker) -> Bool) -> Bool {
         var load = 0
         while let next = lowestLoad(from: load) {
-            for slot in unsafe byLoad[next] where matches(workers[slot]) { return true }
+            for slot in byLoad[next] where matches(workers[slot]) { return true }
             load = next + 1
         }
         return false

@@ -13,6 +13,8 @@ typealias Block = Extent
     /// For the workers: read-only.
     private let readOnly: Descriptor
     private let arena: Guarded<Arena>
+    /// Behind the inboxes.
+    private let arenaStart: UInt64
     /// Held while a free stretch is out of the arena, and its pages are being given back.
     private let trimLock = Lock()
 
@@ -32,13 +34,13 @@ typealias Block = Extent
     }
 
     init(reserve: UInt64, workers: UInt32) throws(MapError) {
-        let start = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
+        arenaStart = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
         memory = try SharedMemory(
-            name: "mapengine-input", size: max(reserve, start + Policy.leastReserve),
-            least: start + Policy.leastReserve)
+            name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve),
+            least: arenaStart + Policy.leastReserve)
         readOnly = try Descriptor(
             checking: mapb_shared_reader(memory.fileNumber), MAPB_NAME_SHARED_READER)
-        arena = Guarded(Arena(extents: Extents(Extent(offset: start, count: memory.size - start))))
+        arena = Guarded(Arena(extents: Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))))
         unsafe head.pointee.protocol = MAPB_PROTOCOL
         unsafe head.pointee.workers = workers
     }
@@ -133,19 +135,42 @@ typealias Block = Extent
         }
     }
 
-    /// Typed access to a place in the arena.
+    /// Writes a record to a place in the arena.
+    func store<T: BitwiseCopyable>(_ record: T, at offset: UInt64) { unsafe at(offset, as: T.self).pointee = record }
+
+    /// Reads a record.
+    func load<T: BitwiseCopyable>(_ type: T.Type, at offset: UInt64) -> T { unsafe at(offset, as: type).pointee }
+
+    /// Typed access to a place in the arena. What lies behind the first is the caller's to keep within a block.
     func at<T>(_ offset: UInt64, as type: T.Type) -> UnsafeMutablePointer<T> {
-        unsafe UnsafeMutableRawPointer(base + Int(offset)).assumingMemoryBound(to: type)
+        precondition(offset <= size && UInt64(MemoryLayout<T>.size) <= size - offset)
+        return unsafe UnsafeMutableRawPointer(base + Int(offset)).assumingMemoryBound(to: type)
     }
 
-    func inbox(_ worker: Int) -> UnsafeMutablePointer<mapb_inbox> {
-        unsafe UnsafeMutablePointer(mutating: mapb_inbox_at(base, UInt32(worker)))
+    func inbox(_ worker: Int) -> Inbox {
+        precondition(arenaStart >= 4096 + UInt64(worker + 1) * UInt64(MAPB_INBOX_BYTES))
+        return unsafe Inbox(mapb_inbox_of(base, UInt32(worker)))
+    }
+
+    /// What lies in a block, or in a part of it.
+    func copyBytes(_ extent: Extent) -> [UInt8] {
+        precondition(extent.offset <= size && extent.count <= size - extent.offset)
+        return unsafe Array(UnsafeBufferPointer(start: base + Int(extent.offset), count: Int(extent.count)))
     }
 
     /// Copies host bytes in.
     func copy(_ bytes: UnsafeRawPointer, _ count: Int, to offset: UInt64) {
         unsafe UnsafeMutableRawPointer(base + Int(offset)).copyMemory(from: bytes, byteCount: count)
     }
+
+    // MARK: - The head: mapb_pool_head
+
+    /// How often an idle worker looks before it sleeps.
+    func setSpin(_ looks: UInt32) { unsafe head.pointee.spin = looks }
+    /// Processor of the thread that waits for replies, plus 1; 0: none.
+    func setWaiter(_ waiter: UInt32) { unsafe mapb_store32(&head.pointee.waiter, waiter) }
+    /// Whom a worker wakes after a reply, and in which epoch.
+    func setDoorbell(_ doorbell: UInt64) { unsafe mapb_store(&head.pointee.doorbell, doorbell) }
 
     /// Copies a text in, ended with NUL, as a block of its own.
     func take(text: UserText) throws(MapError) -> Block {
@@ -159,8 +184,8 @@ typealias Block = Extent
     /// Its addresses in the host.
     var range: Range<UInt> { unsafe UInt(bitPattern: base)..<(UInt(bitPattern: base) + UInt(memory.size)) }
 
-    /// The offset of a host address inside this memory.
-    func offset(of address: UnsafeRawPointer) -> UInt64? {
+    /// The offset of a host address inside this memory. Safe: the address is a number to it.
+    @safe func offset(of address: UnsafeRawPointer) -> UInt64? {
         let distance = unsafe UInt(bitPattern: address) &- UInt(bitPattern: base)
         return distance < memory.size ? UInt64(distance) : nil
     }

@@ -30,21 +30,14 @@ struct Used {
     /// Bytes that results were ever given, less those that were given back.
     fileprivate var held: UInt64 = 0
     /// Bytes that went with their memory. Counted without the lock: whoever holds a memory's last result lets go of it.
-    private let gone: UnsafeMutablePointer<UInt64>
+    private let gone = Word64()
     /// Memories of living workers with more idle pages than are worth keeping.
     fileprivate var excesses = 0
 
-    init() {
-        unsafe gone = .allocate(capacity: 1)
-        unsafe gone.initialize(to: 0)
-    }
-
-    deinit { unsafe gone.deallocate() }
-
     /// Bytes that results hold.
-    var live: UInt64 { unsafe held - mapb_load(gone) }
+    var live: UInt64 { held - gone.loaded }
     var hasExcess: Bool { excesses > 0 }
-    fileprivate func go(with bytes: UInt64) { unsafe mapb_add(gone, bytes) }
+    fileprivate func go(with bytes: UInt64) { gone.add(bytes) }
 }
 
 @safe final class OutputRegion {
@@ -67,13 +60,12 @@ struct Used {
     /// A hole that was granted with a request and not yet confirmed by its reply.
     private var granted: (ticket: UInt64, hole: Extent)?
 
+    /// For a worker in this process. The host reads by what is at the end of this file.
     var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
     var size: UInt64 { memory.size }
     /// Hands the memfd over: the caller closes it. A pool of many workers would else hold a descriptor for each.
     func releaseFile() -> Int32 { memory.releaseFile() }
-    var outbox: UnsafeMutablePointer<mapb_outbox> {
-        unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)
-    }
+    var outbox: Outbox { unsafe Outbox(UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)) }
 
     /// Where a stretch is. Nil: it does not lie in here.
     @inline(__always) func bytes(_ offset: UInt64, _ count: UInt64) -> UnsafeRawPointer? {
@@ -187,5 +179,57 @@ struct Used {
     /// Gives pages back to the system. Without the pool's lock.
     func giveBack(_ free: [Extent]) {
         for extent in free { memory.giveBack(extent.offset, extent.count) }
+    }
+}
+
+// MARK: - Reading
+
+/// Bytes of the worker's, which may be anything, and change while they are read. Here alone is an offset turned into an address, and none
+/// that lies outside is: those that a reply tells were held against what its range has used before (Used), so that this never ends the
+/// host for what a worker has written.
+extension OutputRegion {
+    /// Where bytes lie, for C and for the host, as long as the region lives.
+    func address(of offset: UInt64, _ count: UInt64) -> UnsafeRawPointer {
+        // Nobody has looked where a result of no bytes is said to lie.
+        if count == 0 { return unsafe UnsafeRawPointer(base) }
+        precondition(offset <= size && count <= size - offset)
+        return unsafe UnsafeRawPointer(base + Int(offset))
+    }
+
+    func withBytes<R>(at offset: UInt64, count: UInt64, _ body: (RawSpan) -> R) -> R {
+        body(unsafe RawSpan(_unsafeStart: address(of: offset, count), byteCount: Int(count)))
+    }
+
+    func copyBytes(at offset: UInt64, count: UInt64) -> [UInt8] {
+        unsafe Array(UnsafeRawBufferPointer(start: address(of: offset, count), count: Int(count)))
+    }
+
+    /// A word, read once.
+    func word(at offset: UInt64) -> UInt64 {
+        unsafe mapb_peek(address(of: offset, 8).assumingMemoryBound(to: UInt64.self))
+    }
+
+    /// A line of a reply's table, each word of it read once.
+    func line(_ i: UInt64, of table: UInt64) -> mapb_entry {
+        let at = table + i * UInt64(MemoryLayout<mapb_entry>.stride)
+        return mapb_entry(where: word(at: at), size: word(at: at + 8))
+    }
+
+    /// A request's reply, each word of it read once.
+    func reply(_ ticket: UInt64) -> mapb_reply { unsafe mapb_read_reply(mapb_reply_at(base, ticket)) }
+}
+
+extension RawSpan {
+    /// A number, whatever the bytes are.
+    @inline(__always)
+    func load<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type, at offset: Int) -> T {
+        unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: type)
+    }
+}
+
+extension [UInt8] {
+    /// The same of a copy.
+    func load<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type, at offset: Int) -> T {
+        unsafe span.bytes.load(type, at: offset)
     }
 }

@@ -68,9 +68,9 @@ struct Bell: ~Copyable {
         while true {
             var call: UnsafePointer<CChar>?
             let made = unsafe mapb_shared_create(name, size, &call)
-            let file = try unsafe Descriptor(checking: made, call.map { unsafe String(cString: $0) } ?? "")
+            let file = try Descriptor(checking: made, unsafe call.map(String.init(cString:)) ?? "")
             if let base = unsafe mapb_shared_map_host(file.number, size) {
-                unsafe self.base = unsafe base
+                unsafe self.base = base
                 self.size = size
                 self.file = consume file
                 return
@@ -112,16 +112,16 @@ struct Bell: ~Copyable {
     }
 
     private let mappings = Guarded<[Mapping]>([])
-    private let count = Cells<UInt32>(1, 0)
+    private let count = Word32()
 
     deinit { clear() }
 
-    var isEmpty: Bool { unsafe mapb_peek32(count.first) == 0 }
+    var isEmpty: Bool { count.peeked == 0 }
 
     func add(_ base: UnsafeMutablePointer<UInt8>, _ size: UInt64) {
         mappings.with { mappings in
             mappings.append(unsafe Mapping(base: base, size: size))
-            unsafe mapb_store32(count.first, UInt32(mappings.count))
+            count.store(UInt32(mappings.count))
         }
     }
 
@@ -130,7 +130,7 @@ struct Bell: ~Copyable {
         let old = mappings.with { mappings in
             defer {
                 mappings = []
-                unsafe mapb_store32(count.first, 0)
+                count.store(0)
             }
             return mappings
         }

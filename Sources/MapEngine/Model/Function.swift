@@ -82,7 +82,7 @@ final class Function {
     ) throws(MapError) -> Draft {
         let maker = Maker(input: input, libraries: libraries, isFork: isFork, snapshot: snapshot)
         do {
-            return try unsafe maker.make(c)
+            return try maker.make(c)
         } catch {
             maker.blocks.forEach(input.give)
             libraries.letGo(maker.named, in: input)
@@ -109,11 +109,11 @@ final class Function {
 
         func make(_ c: mape_function) throws(MapError) -> Draft {
             var record = mapb_function()
-            let native = try unsafe typed(c)
+            let native = try typed(c)
             let isRange: Bool
             let hasCleanup: Bool
             if let library = unsafe c.library {
-                guard unsafe c.run == nil, unsafe c.run_range == nil, unsafe c.setup == nil, unsafe c.cleanup == nil
+                guard unsafe c.run == nil && c.run_range == nil && c.setup == nil && c.cleanup == nil
                 else {
                     throw .argument(
                         "function.library", "is given beside pointers; give symbol names instead of the pointers")
@@ -140,8 +140,9 @@ final class Function {
                 record.setup = try unsafe symbol(c.setup_symbol, "function.setup_symbol", path)
                 record.cleanup = try unsafe symbol(c.cleanup_symbol, "function.cleanup_symbol", path)
             } else {
-                guard unsafe c.run_symbol == nil, unsafe c.run_range_symbol == nil, unsafe c.setup_symbol == nil,
-                    unsafe c.cleanup_symbol == nil
+                guard
+                    unsafe c.run_symbol == nil && c.run_range_symbol == nil && c.setup_symbol == nil
+                        && c.cleanup_symbol == nil
                 else {
                     throw .argument("function.library", "is NULL, but symbol names are given")
                 }
@@ -172,9 +173,9 @@ final class Function {
                 }
                 record.native = plan.offset
             }
-            try unsafe bakeIn(c, &record)
+            try bakeIn(c, &record)
             let block = try take(UInt64(MemoryLayout<mapb_function>.size))
-            unsafe input.at(block.offset, as: mapb_function.self).pointee = record
+            input.store(record, at: block.offset)
             let symbolName =
                 unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
             let name = unsafe c.name.map { unsafe String(cString: $0) } ?? symbolName
@@ -189,17 +190,17 @@ final class Function {
 
         /// The prototype of a typed function, or nil for one that has none.
         func typed(_ c: mape_function) throws(MapError) -> NativeFunction? {
-            guard unsafe c.reserved == 0 else { throw .argument("function.reserved", "is not 0") }
+            guard c.reserved == 0 else { throw .argument("function.reserved", "is not 0") }
             guard let prototype = unsafe c.prototype else {
-                guard unsafe c.native == nil else {
+                guard c.native == nil else {
                     throw .argument("function.prototype", "is NULL, but native is given")
                 }
-                guard unsafe c.native_flags == 0 else {
+                guard c.native_flags == 0 else {
                     throw .argument("function.native_flags", "is for functions with a prototype")
                 }
                 return nil
             }
-            guard unsafe c.run == nil, unsafe c.run_range == nil, unsafe c.run_range_symbol == nil else {
+            guard unsafe c.run == nil && c.run_range == nil && c.run_range_symbol == nil else {
                 throw .argument(
                     "function.prototype",
                     "is given beside run, run_range or run_range_symbol: give the function as native, or by library")
@@ -208,8 +209,8 @@ final class Function {
                 throw .argument(
                     "function.native", "or library: exactly one of them must be given with a prototype")
             }
-            guard unsafe c.native_flags & ~MAPE_NATIVE_ERRNO.rawValue == 0 else {
-                throw .argument("function.native_flags", unsafe "is \(c.native_flags): not of enum mape_native_flags")
+            guard c.native_flags & ~MAPE_NATIVE_ERRNO.rawValue == 0 else {
+                throw .argument("function.native_flags", "is \(c.native_flags): not of enum mape_native_flags")
             }
             return try unsafe NativeFunction(
                 PrototypeParser.parse(
@@ -218,12 +219,12 @@ final class Function {
 
         func bakeIn(_ c: mape_function, _ record: inout mapb_function) throws(MapError) {
             guard let data = unsafe c.data else {
-                guard unsafe c.data_size == 0 else {
-                    throw .argument("function.data", unsafe "is NULL, but data_size is \(c.data_size)")
+                guard c.data_size == 0 else {
+                    throw .argument("function.data", "is NULL, but data_size is \(c.data_size)")
                 }
                 return
             }
-            if unsafe c.data_size == 0 {
+            if c.data_size == 0 {
                 guard snapshot else {
                     throw .argument(
                         "function.data_size",
@@ -234,14 +235,14 @@ final class Function {
                 record.data_is_pointer = 1
                 return
             }
-            guard unsafe c.data_size > 0 else {
+            guard c.data_size > 0 else {
                 throw MapError(MAPE_E_OVERFLOW, "function.data_size is more than memory can hold")
             }
-            try unsafe checkRange(data, UInt64(c.data_size), "function.data: data_size (\(c.data_size))")
-            let block = try unsafe take(UInt64(c.data_size))
+            try checkRange(data, UInt64(c.data_size), "function.data: data_size (\(c.data_size))")
+            let block = try take(UInt64(c.data_size))
             unsafe input.copy(data, Int(c.data_size), to: block.offset)
             record.data = block.offset
-            record.data_size = unsafe UInt64(c.data_size)
+            record.data_size = UInt64(c.data_size)
         }
 
         func take(_ count: UInt64) throws(MapError) -> Block {

@@ -17,7 +17,7 @@ final class Globals {
 
         init(_ name: UserText) {
             self.name = name
-            hash = unsafe name.withCString { unsafe mapb_hash($0) }
+            hash = name.withCString { unsafe mapb_hash($0) }
         }
     }
 

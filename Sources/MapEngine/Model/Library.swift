@@ -87,7 +87,7 @@ final class Libraries: Sendable {
     func at(_ path: UserText, in input: InputMemory) throws(MapError) -> Library {
         var file = mapb_file()
         // A name without a folder is looked for by the loader of each process.
-        if path.hasFolder { unsafe path.withCString { unsafe mapb_identify($0, &file) } }
+        if path.hasFolder { path.withCString { unsafe mapb_identify($0, &file) } }
         return try known.with { (known) throws(MapError) in
             if let known = known.all.last(where: { $0.path == path }), mapb_is_same_file(known.file, file) != 0 {
                 known.uses += 1

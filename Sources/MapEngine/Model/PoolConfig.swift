@@ -49,39 +49,39 @@ import CMapBridge
     }
 
     @safe struct Callbacks {
-        var context: UnsafeMutableRawPointer?
-        var onOutput: mape_event_fn?
-        var onLog: mape_event_fn?
+        @safe var context: UnsafeMutableRawPointer?
+        @safe var onOutput: mape_event_fn?
+        @safe var onLog: mape_event_fn?
     }
 
     init(_ c: mape_pool_config) throws(MapError) {
-        guard unsafe c.workers <= MAPB_MAX_WORKERS else {
-            throw .argument("config.workers", unsafe "is \(c.workers); at most \(MAPB_MAX_WORKERS) are possible")
+        guard c.workers <= MAPB_MAX_WORKERS else {
+            throw .argument("config.workers", "is \(c.workers); at most \(MAPB_MAX_WORKERS) are possible")
         }
-        guard unsafe c.start <= MAPE_START_FORK.rawValue else {
-            throw .argument("config.start", unsafe "is \(c.start), no enum mape_start")
+        guard c.start <= MAPE_START_FORK.rawValue else {
+            throw .argument("config.start", "is \(c.start), no enum mape_start")
         }
-        guard unsafe c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
-            throw .argument("config.output", unsafe "is \(c.output), no enum mape_output")
+        guard c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
+            throw .argument("config.output", "is \(c.output), no enum mape_output")
         }
-        workers = unsafe c.workers == 0 ? usableCores() : Int(c.workers)
-        start = unsafe mape_start(c.start)
-        output = unsafe mape_output(c.output)
-        zygote = try unsafe ZygoteProgram(c)
-        limits = unsafe Limits(c)
+        workers = c.workers == 0 ? usableCores() : Int(c.workers)
+        start = mape_start(c.start)
+        output = mape_output(c.output)
+        zygote = try ZygoteProgram(c)
+        limits = Limits(c)
         let memory = usableMemory()
-        inputReserve = unsafe c.input_reserve == 0 ? min(Policy.inputReserve, memory) : c.input_reserve
-        outputReserve = unsafe c.output_reserve == 0 ? min(Policy.outputReserve, memory / 2) : c.output_reserve
+        inputReserve = c.input_reserve == 0 ? min(Policy.inputReserve, memory) : c.input_reserve
+        outputReserve = c.output_reserve == 0 ? min(Policy.outputReserve, memory / 2) : c.output_reserve
         guard inputReserve <= 1 << 46 else {
             throw .argument("config.input_reserve", "is larger than an address space")
         }
         guard outputReserve <= 1 << 46 else {
             throw .argument("config.output_reserve", "is larger than an address space")
         }
-        guard unsafe c.reserved == 0 else {
-            throw .argument("config.reserved", unsafe "is \(c.reserved); it has to be 0")
+        guard c.reserved == 0 else {
+            throw .argument("config.reserved", "is \(c.reserved); it has to be 0")
         }
-        process = try unsafe Process(c)
+        process = try Process(c)
         callbacks = unsafe Callbacks(context: c.context, onOutput: c.on_output, onLog: c.on_log)
         crashFolder = try unsafe rootPath(c.crash_dir, "config.crash_dir")
     }
@@ -102,36 +102,36 @@ import CMapBridge
 
 extension PoolConfig.Limits {
     fileprivate init(_ c: mape_pool_config) {
-        setupTimeout = unsafe limit(c.setup_timeout_ns, Policy.setupTimeout)
-        cleanupTimeout = unsafe limit(c.cleanup_timeout_ns, Policy.cleanupTimeout)
-        grace = unsafe limit(c.grace_ns, Policy.grace)
-        restarts = unsafe c.restarts == 0 ? Policy.restarts : c.restarts
-        itemsPerWorker = unsafe c.items_per_worker
-        memoryGrowth = unsafe c.memory_growth
+        setupTimeout = limit(c.setup_timeout_ns, Policy.setupTimeout)
+        cleanupTimeout = limit(c.cleanup_timeout_ns, Policy.cleanupTimeout)
+        grace = limit(c.grace_ns, Policy.grace)
+        restarts = c.restarts == 0 ? Policy.restarts : c.restarts
+        itemsPerWorker = c.items_per_worker
+        memoryGrowth = c.memory_growth
     }
 }
 
 extension PoolConfig.Process {
     fileprivate init(_ c: mape_pool_config) throws(MapError) {
-        guard unsafe (0...19).contains(c.nice) else {
-            throw .argument("config.nice", unsafe "is \(c.nice); 0 to 19 are possible")
+        guard (0...19).contains(c.nice) else {
+            throw .argument("config.nice", "is \(c.nice); 0 to 19 are possible")
         }
-        guard unsafe c.pin <= 1 else { throw .argument("config.pin", unsafe "is \(c.pin); 0 or 1 are possible") }
-        guard unsafe c.core_dumps <= 1 else {
-            throw .argument("config.core_dumps", unsafe "is \(c.core_dumps); 0 or 1 are possible")
+        guard c.pin <= 1 else { throw .argument("config.pin", "is \(c.pin); 0 or 1 are possible") }
+        guard c.core_dumps <= 1 else {
+            throw .argument("config.core_dumps", "is \(c.core_dumps); 0 or 1 are possible")
         }
-        guard unsafe c.oom_score_adj <= 1000 else {
-            throw .argument("config.oom_score_adj", unsafe "is \(c.oom_score_adj); at most 1000 is possible")
+        guard c.oom_score_adj <= 1000 else {
+            throw .argument("config.oom_score_adj", "is \(c.oom_score_adj); at most 1000 is possible")
         }
-        guard unsafe c.sandbox <= MAPE_SANDBOX_COMPUTE.rawValue else {
-            throw .argument("config.sandbox", unsafe "is \(c.sandbox), no enum mape_sandbox")
+        guard c.sandbox <= MAPE_SANDBOX_COMPUTE.rawValue else {
+            throw .argument("config.sandbox", "is \(c.sandbox), no enum mape_sandbox")
         }
-        nice = unsafe c.nice
-        pin = unsafe c.pin == 1
-        coreDumps = unsafe c.core_dumps == 1
-        oomScore = unsafe c.oom_score_adj == 0 ? Policy.oomScore : max(0, c.oom_score_adj)
-        memoryLimit = unsafe c.memory_limit
-        sandbox = unsafe mape_sandbox(c.sandbox)
+        nice = c.nice
+        pin = c.pin == 1
+        coreDumps = c.core_dumps == 1
+        oomScore = c.oom_score_adj == 0 ? Policy.oomScore : max(0, c.oom_score_adj)
+        memoryLimit = c.memory_limit
+        sandbox = mape_sandbox(c.sandbox)
         if sandbox != MAPE_SANDBOX_NONE, let lacks = unsafe mapb_sandbox_lacks() {
             throw unsafe MapError(MAPE_E_UNSUPPORTED, "config.sandbox cannot be had: \(String(cString: lacks))")
         }

@@ -54,7 +54,7 @@ final class NativeFunction {
     }
 }
 
-/// A plan prepared for libffi in memory of the host.
+/// A plan prepared for libffi in memory of the host: untyped, since C alone knows what lies in it. Freed with this.
 @safe final class PreparedCall {
     let memory: UnsafeMutableRawPointer
     private let plan: UnsafeMutableRawPointer
@@ -62,7 +62,7 @@ final class NativeFunction {
     init(_ bytes: [UInt8]) throws(MapError) {
         let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count, alignment: 16)
         unsafe bytes.withUnsafeBytes { unsafe copy.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
-        unsafe plan = unsafe copy
+        unsafe plan = copy
         let typed = unsafe copy.assumingMemoryBound(to: mapb_native.self)
         let size = unsafe Int(mapb_native_memory(typed))
         unsafe memory = .allocate(byteCount: size, alignment: 16)

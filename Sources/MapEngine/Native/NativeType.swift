@@ -89,7 +89,7 @@ final class NativeType: Sendable {
         for i in 0..<Int(count) {
             let name = unsafe first![i]
             let text = unsafe String(cString: name.name)
-            types[text] = unsafe integer(Int(name.size) * 8, signed: name.is_signed != 0, text)
+            types[text] = integer(Int(name.size) * 8, signed: name.is_signed != 0, text)
         }
         return types
     }()
@@ -133,14 +133,17 @@ extension mape_type {
 
 /// An integer of a type, or nil when it is negative.
 func integer(at place: UnsafeRawPointer, _ kind: mape_type) -> UInt64? {
-    switch kind {
-    case MAPE_TYPE_INT8: unsafe UInt64(exactly: place.loadUnaligned(as: Int8.self))
-    case MAPE_TYPE_UINT8: unsafe UInt64(place.loadUnaligned(as: UInt8.self))
-    case MAPE_TYPE_INT16: unsafe UInt64(exactly: place.loadUnaligned(as: Int16.self))
-    case MAPE_TYPE_UINT16: unsafe UInt64(place.loadUnaligned(as: UInt16.self))
-    case MAPE_TYPE_INT32: unsafe UInt64(exactly: place.loadUnaligned(as: Int32.self))
-    case MAPE_TYPE_UINT32: unsafe UInt64(place.loadUnaligned(as: UInt32.self))
-    case MAPE_TYPE_INT64: unsafe UInt64(exactly: place.loadUnaligned(as: Int64.self))
-    default: unsafe place.loadUnaligned(as: UInt64.self)
+    func read<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type) -> UInt64? {
+        UInt64(exactly: unsafe place.loadUnaligned(as: type))
+    }
+    return switch kind {
+    case MAPE_TYPE_INT8: read(Int8.self)
+    case MAPE_TYPE_UINT8: read(UInt8.self)
+    case MAPE_TYPE_INT16: read(Int16.self)
+    case MAPE_TYPE_UINT16: read(UInt16.self)
+    case MAPE_TYPE_INT32: read(Int32.self)
+    case MAPE_TYPE_UINT32: read(UInt32.self)
+    case MAPE_TYPE_INT64: read(Int64.self)
+    default: read(UInt64.self)
     }
 }

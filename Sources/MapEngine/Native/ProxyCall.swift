@@ -1,4 +1,6 @@
 // One call of a proxy: the caller's arguments become a packed item, a record becomes the caller's result and outputs.
+//
+// What is marked unsafe here follows the caller's pointers, which are as good as the prototype he gave; no type can tell more of them.
 
 import CMapBridge
 
@@ -25,7 +27,7 @@ import CMapBridge
         let parameter = prototype.parameters[k]
         if parameter.form == .text {
             guard let text = unsafe pointee(k) else { return 0 }
-            try unsafe checkRange(text, 1, "\(parameter.shown(k))")
+            try checkRange(text, 1, "\(parameter.shown(k))")
             return unsafe UInt64(length(of: text.assumingMemoryBound(to: CChar.self))) + 1
         }
         guard let counter = parameter.lengthParameter else { return parameter.size }

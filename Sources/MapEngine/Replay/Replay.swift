@@ -117,12 +117,12 @@ enum Replay {
 
     /// Makes this process what the worker was, as far as that can be done from inside.
     private static func prepareProcess(_ file: CrashFile) {
-        for name in file.process.environmentUnset { unsafe name.withCString { unsafe mapb_set_variable($0, nil) } }
+        for name in file.process.environmentUnset { name.withCString { unsafe mapb_set_variable($0, nil) } }
         for entry in file.process.environmentSet {
             let name = entry.variableName
             guard name.count < entry.bytes.count else { continue }
-            unsafe UserText(bytes: name).withCString { name in
-                unsafe UserText(bytes: entry.bytes.dropFirst(entry.variableName.count + 1)).withCString {
+            UserText(bytes: name).withCString { name in
+                UserText(bytes: entry.bytes.dropFirst(entry.variableName.count + 1)).withCString {
                     unsafe mapb_set_variable(name, $0)
                 }
             }

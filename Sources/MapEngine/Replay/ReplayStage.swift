@@ -17,7 +17,7 @@ import CMapBridge
 
     private let input: InputMemory
     private let region: OutputRegion
-    private let task: UnsafeMutablePointer<mape_task>
+    private let task: WorkerTask
     private let function: UInt64
     private let job: UInt64
     private let globals: Globals?
@@ -50,7 +50,7 @@ import CMapBridge
             record.data_size = UInt64(file.function.data.count)
         }
         function = try input.take(UInt64(MemoryLayout<mapb_function>.size)).offset
-        unsafe input.at(function, as: mapb_function.self).pointee = record
+        input.store(record, at: function)
 
         // At the same place in its page as in the worker, and before the page's end as there.
         let block = try input.take(UInt64(file.item.bytes.count) + 4096, alignment: 4096, zeroed: true)
@@ -71,18 +71,15 @@ import CMapBridge
         }
         items.write(to: input, at: job)
 
-        guard let task = unsafe mapb_worker_task(region.base, region.size) else {
-            throw .system("madvise", SystemError.last)
-        }
-        unsafe self.task = unsafe task
+        guard let task = unsafe mapb_worker_task(region.base, region.size) else { throw .system("madvise", SystemError.last) }
+        self.task = unsafe WorkerTask(task)
         guard let seen = unsafe mapb_shared_map(input.file, input.size, 0),
             let functions = unsafe functionTables()
         else { throw .system("mmap", SystemError.last) }
-        unsafe workerPrepare(task, seen, region.base, region.size, functions)
-        unsafe task.pointee.inbox = unsafe mapb_inbox_at(seen, 0)
-        unsafe task.pointee.slot = UInt32(file.death.worker)
-        unsafe task.pointee.bells = (-1, -1)
-        unsafe task.pointee.logs_here = 1
+        unsafe workerPrepare(self.task, seen, region.base, region.size, functions, 0)
+        self.task.slot = UInt32(file.death.worker)
+        self.task.fields.bells = (-1, -1)
+        self.task.fields.logs_here = 1
     }
 
     private static func put(_ bytes: [UInt8], _ input: InputMemory) throws(MapError) -> Block {
@@ -111,9 +108,9 @@ import CMapBridge
         request.record = record
         request.first = first
         request.count = count
-        unsafe UnsafeMutablePointer(mutating: mapb_request_at(input.inbox(0), ticket)!).pointee = request
-        unsafe workerAnswer(task, ticket)
-        return unsafe mapb_reply_at(region.base, ticket).pointee
+        input.inbox(0).put(request, ticket)
+        workerAnswer(task, ticket)
+        return region.reply(ticket)
     }
 
     /// Nil, or why the module could not be loaded.
@@ -137,12 +134,12 @@ import CMapBridge
         guard reply.flags & MAPB_REPLY_TABLE.rawValue != 0 else { return .ok(region.copy(reply.base, reply.size)) }
         let line = region.copy(reply.table, UInt64(MemoryLayout<mapb_entry>.size))
         guard !line.isEmpty else { return .noMemory }
-        let entry = unsafe line.withUnsafeBytes { unsafe $0.loadUnaligned(as: mapb_entry.self) }
+        let entry = mapb_entry(where: line.load(UInt64.self, at: 0), size: line.load(UInt64.self, at: 8))
         let place = entry.where & (1 << 56 - 1)
         if UInt32(entry.where >> 56) == MAPB_ENTRY_OK.rawValue { return .ok(region.copy(place, entry.size)) }
         let failure = region.copy(place, entry.size)
         guard failure.count >= MemoryLayout<mapb_failure>.size else { return .noMemory }
-        let code = unsafe failure.withUnsafeBytes { unsafe $0.loadUnaligned(as: Int32.self) }
+        let code = failure.load(Int32.self, at: 0)
         return .failed(code, printable(failure.dropFirst(MemoryLayout<mapb_failure>.size)))
     }
 

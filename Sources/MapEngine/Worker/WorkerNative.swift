@@ -8,28 +8,27 @@ import CMapBridge
 /// Prepares calls by the plan of a function's record, in a setup request. False: the reply tells why.
 @_noLocks
 func nativeSetup(
-    _ task: Task, _ record: UnsafePointer<mapb_function>, _ loaded: UnsafeMutablePointer<mapb_loaded>
+    _ task: WorkerTask, _ record: mapb_function, _ loaded: LoadedFunction
 ) -> Bool {
-    let plan = unsafe UnsafeRawPointer(task.pointee.input + Int(record.pointee.native)).assumingMemoryBound(
-        to: mapb_native.self)
+    let plan = unsafe task.input(at: record.native).assumingMemoryBound(to: mapb_native.self)
     guard let memory = unsafe mapb_private_memory(mapb_native_memory(plan)) else {
-        unsafe task.pointee.fail_size = 0
-        unsafe replyFail(task, MAPE_CAUSE_LOAD, MAPE_E_MEMORY.rawValue)
+        task.failSize = 0
+        replyFail(task, MAPE_CAUSE_LOAD, MAPE_E_MEMORY.rawValue)
         return false
     }
-    let status = unsafe mapb_native_prepare(plan, mapb_native_code(loaded.pointee.run), memory)
+    let status = unsafe mapb_native_prepare(plan, mapb_native_code(loaded.fields.run), memory)
     if status != 0 {
-        unsafe task.pointee.fail_size = 0
-        unsafe replyFail(task, MAPE_CAUSE_LOAD, status)
+        task.failSize = 0
+        replyFail(task, MAPE_CAUSE_LOAD, status)
         return false
     }
-    unsafe loaded.pointee.native = unsafe memory
+    unsafe loaded.fields.native = memory
     return true
 }
 
 @_noLocks
-func nativeRun(_ task: Task, _ native: UnsafeMutableRawPointer) {
-    unsafe task.pointee.mode = MAPB_MODE_ITEM.rawValue
+func nativeRun(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
+    task.mode = MAPB_MODE_ITEM.rawValue
     if unsafe mapb_native_flags_of(native) & MAPB_NATIVE_VARIES.rawValue != 0 {
         unsafe nativeEach(task, native)
     } else {
@@ -39,82 +38,79 @@ func nativeRun(_ task: Task, _ native: UnsafeMutableRawPointer) {
 
 /// Items whose results have one size.
 @_noLocks
-func nativeAll(_ task: Task, _ native: UnsafeMutableRawPointer) {
-    let reply = unsafe task.pointee.reply!
+func nativeAll(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
     let size = unsafe mapb_native_record_size(native)
-    var count = unsafe task.pointee.count
+    var count = task.count
     var base: UInt64 = 0
     if size > 0 {
         // Where memory is short a part of the range is run, and the host gives the rest out again.
         while true {
             let (bytes, over) = size.multipliedReportingOverflow(by: count)
-            if !over, bytes < 1 << 62, let place = unsafe outputTake(task, bytes, 64) {
+            if !over, bytes < 1 << 62, let place = outputTake(task, bytes, 64) {
                 base = place
                 break
             }
             if count <= 1 {
-                _ = unsafe itemNoMemory(task)
+                _ = itemNoMemory(task)
                 return
             }
             count /= 2
         }
     }
-    unsafe reply.pointee.base = base
-    unsafe reply.pointee.size = size
+    task.reply.base = base
+    task.reply.size = size
     var i: UInt64 = 0
     while i < count {
-        unsafe task.pointee.failed = 0
-        unsafe task.pointee.out_of_memory = 0
-        unsafe task.pointee.has_result = 0
-        let how = unsafe mapb_native_run(task, native, task.pointee.output + Int(base), &i, count)
-        unsafe task.pointee.ended = i
+        task.hasFailed = false
+        task.isOutOfMemory = false
+        task.hasResult = false
+        let how = unsafe mapb_native_run(task.pointer, native, task.fields.output + Int(base), &i, count)
+        task.ended = i
         if how == Int32(MAPB_NATIVE_STOPPED.rawValue) {
-            unsafe outputReturn(task, base &+ size &* count, size &* (count &- i))
-            _ = unsafe rangeStop(task)
+            outputReturn(task, base &+ size &* count, size &* (count &- i))
+            _ = rangeStop(task)
             return
         }
         if how == Int32(MAPB_NATIVE_FAILED.rawValue) {
-            let hadTable = unsafe reply.pointee.flags & MAPB_REPLY_TABLE.rawValue != 0
-            if unsafe !itemEndInTable(task, i, task.pointee.fail_code) { return }
+            let hadTable = task.reply.flags & MAPB_REPLY_TABLE.rawValue != 0
+            if !itemEndInTable(task, i, task.failCode) { return }
             i &+= 1
-            if !hadTable { unsafe nativeFill(task, i, count, base, size) }
+            if !hadTable { nativeFill(task, i, count, base, size) }
         }
     }
-    if unsafe count < task.pointee.count { _ = unsafe rangeStop(task) }
+    if count < task.count { _ = rangeStop(task) }
 }
 
 /// The lines of items still to come, as if they ended well: the host reads those of items that have.
 @_noLocks
-func nativeFill(_ task: Task, _ start: UInt64, _ end: UInt64, _ base: UInt64, _ size: UInt64) {
+func nativeFill(_ task: WorkerTask, _ start: UInt64, _ end: UInt64, _ base: UInt64, _ size: UInt64) {
     var i = start
     while i < end {
-        let line = unsafe tableLine(task, i)
-        unsafe line.pointee.where = UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? base &+ i &* size : 0)
-        unsafe line.pointee.size = size
+        task.setLine(i, MAPB_ENTRY_OK, at: size > 0 ? base &+ i &* size : 0, size: size)
         i &+= 1
     }
 }
 
 /// Items whose results differ in size, one after another.
 @_noLocks
-func nativeEach(_ task: Task, _ native: UnsafeMutableRawPointer) {
-    let job = unsafe task.pointee.job!
-    let count = unsafe task.pointee.count
+func nativeEach(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
+    let job = task.job
+    let count = task.count
     var i: UInt64 = 0
     while i < count {
-        unsafe itemBegin(task, i)
-        if unsafe mapb_job_cancelled(job) != 0 || workerYields(task) {
-            _ = unsafe rangeStop(task)
+        itemBegin(task, i)
+        if job.isCancelled || workerYields(task) {
+            _ = rangeStop(task)
             return
         }
-        let size = unsafe mapb_native_measure(task, native, i)
+        let size = unsafe mapb_native_measure(task.pointer, native, i)
         if size > 0, let place = unsafe taskOutput(task, Int(size)) {
             let how = unsafe mapb_native_call(
-                task, native, i, place.assumingMemoryBound(to: UInt8.self), size)
-            if how != 0 { unsafe task.pointee.has_result = 0 }
+                task.pointer, native, i, place.assumingMemoryBound(to: UInt8.self), size)
+            if how != 0 { task.hasResult = false }
         }
-        let code = unsafe task.pointee.failed != 0 ? task.pointee.fail_code : 0
-        if unsafe !itemEnd(task, i, code) { return }
+        let code = task.hasFailed ? task.failCode : 0
+        if !itemEnd(task, i, code) { return }
         i &+= 1
     }
 }

@@ -14,16 +14,16 @@ func outputAlignment(_ size: UInt64) -> UInt64 {
 
 /// Takes memory from the hole, or else from the wild part. Its offset, or nil when neither has room.
 @_noLocks @inline(__always)
-func outputTake(_ task: Task, _ size: UInt64, _ alignment: UInt64) -> UInt64? {
+func outputTake(_ task: WorkerTask, _ size: UInt64, _ alignment: UInt64) -> UInt64? {
     let mask = alignment &- 1
-    let hole = unsafe (task.pointee.hole_cursor &+ mask) & ~mask
-    if unsafe hole <= task.pointee.hole_limit && size <= task.pointee.hole_limit &- hole {
-        unsafe task.pointee.hole_cursor = hole &+ size
+    let hole = (task.holeCursor &+ mask) & ~mask
+    if hole <= task.holeLimit && size <= task.holeLimit &- hole {
+        task.holeCursor = hole &+ size
         return hole
     }
-    let wild = unsafe (task.pointee.wild_cursor &+ mask) & ~mask
-    if unsafe wild <= task.pointee.wild_limit && size <= task.pointee.wild_limit &- wild {
-        unsafe task.pointee.wild_cursor = wild &+ size
+    let wild = (task.wildCursor &+ mask) & ~mask
+    if wild <= task.wildLimit && size <= task.wildLimit &- wild {
+        task.wildCursor = wild &+ size
         return wild
     }
     return nil
@@ -31,29 +31,29 @@ func outputTake(_ task: Task, _ size: UInt64, _ alignment: UInt64) -> UInt64? {
 
 /// Gives back what was taken last, if nothing was taken since: `size` bytes before `end`.
 @_noLocks
-func outputReturn(_ task: Task, _ end: UInt64, _ size: UInt64) {
-    if unsafe task.pointee.hole_cursor == end {
-        unsafe task.pointee.hole_cursor = end &- size
-    } else if unsafe task.pointee.wild_cursor == end {
-        unsafe task.pointee.wild_cursor = end &- size
+func outputReturn(_ task: WorkerTask, _ end: UInt64, _ size: UInt64) {
+    if task.holeCursor == end {
+        task.holeCursor = end &- size
+    } else if task.wildCursor == end {
+        task.wildCursor = end &- size
     }
 }
 
 /// Changes the size of the running item's result; what was written stays.
 @_noLocks
-func outputResize(_ task: Task, _ size: UInt64) -> UInt64? {
-    let old = unsafe task.pointee.result
-    let oldSize = unsafe task.pointee.result_size
+func outputResize(_ task: WorkerTask, _ size: UInt64) -> UInt64? {
+    let old = task.result
+    let oldSize = task.resultSize
     let aligned = old & (outputAlignment(size) &- 1) == 0
-    if unsafe aligned && old &+ oldSize == task.pointee.hole_cursor && size <= task.pointee.hole_limit &- old {
-        unsafe task.pointee.hole_cursor = old &+ size
+    if aligned && old &+ oldSize == task.holeCursor && size <= task.holeLimit &- old {
+        task.holeCursor = old &+ size
         return old
     }
-    if unsafe aligned && old &+ oldSize == task.pointee.wild_cursor && size <= task.pointee.wild_limit &- old {
-        unsafe task.pointee.wild_cursor = old &+ size
+    if aligned && old &+ oldSize == task.wildCursor && size <= task.wildLimit &- old {
+        task.wildCursor = old &+ size
         return old
     }
-    guard let place = unsafe outputTake(task, size, outputAlignment(size)) else { return nil }
-    unsafe mapb_copy(task.pointee.output + Int(place), task.pointee.output + Int(old), size < oldSize ? size : oldSize)
+    guard let place = outputTake(task, size, outputAlignment(size)) else { return nil }
+    unsafe mapb_copy(task.output(at: place), task.output(at: old), size < oldSize ? size : oldSize)
     return place
 }

@@ -6,186 +6,181 @@
 import CMapBridge
 
 @_noLocks
-func rangeRun(_ task: Task, _ request: UnsafePointer<mapb_request>) {
+func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     // Taken back before it began: others have run it, its job may be over, and its record given to something else.
-    unsafe workerMark(task, 1)
-    if unsafe workerYields(task) {
-        _ = unsafe rangeStop(task)
+    workerMark(task, 1)
+    if workerYields(task) {
+        _ = rangeStop(task)
         return
     }
-    let job = unsafe UnsafeRawPointer(task.pointee.input + Int(request.pointee.record)).assumingMemoryBound(
-        to: mapb_job.self)
-    let id = unsafe job.pointee.function
-    let function = unsafe functionLoaded(task, id)
-    if unsafe task.pointee.entered != id &+ 1 {
-        unsafe workerEnter(task, function.pointee.own, id)
-        unsafe workerMark(task, 1)
-        if unsafe workerYields(task) {
-            _ = unsafe rangeStop(task)
+    let job = task.jobRecord(at: request.record)
+    let id = job.fields.function
+    let function = functionLoaded(task, id)
+    if task.entered != id &+ 1 {
+        unsafe workerEnter(task, function.own, id)
+        workerMark(task, 1)
+        if workerYields(task) {
+            _ = rangeStop(task)
             return
         }
     }
-    unsafe mapb_state_range(function.pointee.own)
-    unsafe task.pointee.job = unsafe job
-    unsafe task.pointee.globals = unsafe job.pointee.globals
-    unsafe task.pointee.first = unsafe request.pointee.first
-    unsafe task.pointee.count = unsafe UInt64(request.pointee.count)
-    unsafe task.pointee.position = 0
-    unsafe task.pointee.ended = 0
-    unsafe task.pointee.fail_size = 0
-    if unsafe task.pointee.growth > 0 { unsafe growthBegin(task) }
+    unsafe mapb_state_range(function.own)
+    task.setJob(job)
+    task.globals = job.fields.globals
+    task.first = request.first
+    task.count = UInt64(request.count)
+    task.position = 0
+    task.ended = 0
+    task.failSize = 0
+    if task.growth > 0 { growthBegin(task) }
     let began = mapb_clock()
-    if let native = unsafe function.pointee.native {
+    if let native = unsafe function.fields.native {
         unsafe nativeRun(task, native)
-    } else if unsafe function.pointee.is_range != 0 {
-        let step = unsafe UInt64(request.pointee.step)
-        unsafe rangeCalls(task, function, step > 0 ? step : task.pointee.count)
+    } else if function.fields.is_range != 0 {
+        let step = UInt64(request.step)
+        rangeCalls(task, function, step > 0 ? step : task.count)
     } else {
-        unsafe rangeLoop(task, function)
+        rangeLoop(task, function)
     }
-    unsafe task.pointee.mode = MAPB_MODE_NONE.rawValue
-    unsafe task.pointee.reply.pointee.done = unsafe UInt32(truncatingIfNeeded: task.pointee.ended)
+    task.mode = MAPB_MODE_NONE.rawValue
+    task.reply.done = UInt32(truncatingIfNeeded: task.ended)
     let now = mapb_clock()
-    if unsafe task.pointee.growth > 0 { unsafe growthLook(task, now) }
+    if task.growth > 0 { growthLook(task, now) }
     let took = now &- began
-    unsafe workerVouch(task, took: took)
-    if took > quickestCall() { unsafe task.pointee.is_suspect = 1 }
-    unsafe task.pointee.reply.pointee.detail = took < Int64(UInt32.max) ? UInt32(truncatingIfNeeded: took) : UInt32.max
+    workerVouch(task, took: took)
+    if took > quickestCall() { task.isSuspect = true }
+    task.reply.detail = took < Int64(UInt32.max) ? UInt32(truncatingIfNeeded: took) : UInt32.max
 }
 
 /// Calls a function per item.
 @_noLocks
-func rangeLoop(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) {
-    let run = unsafe function.pointee.run!
-    let state = unsafe function.pointee.state
-    let job = unsafe task.pointee.job!
-    let count = unsafe task.pointee.count
-    let alone = unsafe task.pointee.alone!
-    unsafe task.pointee.mode = MAPB_MODE_ITEM.rawValue
+func rangeLoop(_ task: WorkerTask, _ function: LoadedFunction) {
+    let run = unsafe function.fields.run!
+    let state = unsafe function.fields.state
+    let job = task.job
+    let count = task.count
+    let alone = unsafe task.fields.alone!
+    task.mode = MAPB_MODE_ITEM.rawValue
     var i: UInt64 = 0
     while i < count {
-        unsafe itemBegin(task, i)
-        if unsafe mapb_job_cancelled(job) != 0 || workerYields(task) {
-            _ = unsafe rangeStop(task)
+        itemBegin(task, i)
+        if job.isCancelled || workerYields(task) {
+            _ = rangeStop(task)
             return
         }
         var size: UInt64 = 0
         let input = unsafe itemInput(task, i, &size)
-        let code = unsafe mapb_call_run(run, task, state, input, Int(size))
+        let code = unsafe mapb_call_run(run, task.pointer, state, input, Int(size))
         if unsafe mapb_peek32(alone) == 0 { mapb_stray_exit() }
-        if unsafe !itemEnd(task, i, code) { return }
+        if !itemEnd(task, i, code) { return }
         i &+= 1
     }
 }
 
 /// Calls a function for each range of a request, `step` items at a time.
 @_noLocks
-func rangeCalls(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>, _ step: UInt64) {
-    unsafe task.pointee.mode = MAPB_MODE_RANGE.rawValue
+func rangeCalls(_ task: WorkerTask, _ function: LoadedFunction, _ step: UInt64) {
+    task.mode = MAPB_MODE_RANGE.rawValue
     var start: UInt64 = 0
-    while unsafe start < task.pointee.count {
-        let left = unsafe task.pointee.count &- start
+    while start < task.count {
+        let left = task.count &- start
         let count = step < left ? step : left
-        unsafe task.pointee.part = start
-        unsafe task.pointee.part_count = count
-        if unsafe !rangeCall(task, function) { return }
+        task.part = start
+        task.partCount = count
+        if !rangeCall(task, function) { return }
         start &+= count
     }
 }
 
 /// Calls a function for one range. False: no more ranges of this request are to be begun.
 @_noLocks
-func rangeCall(_ task: Task, _ function: UnsafeMutablePointer<mapb_loaded>) -> Bool {
-    let job = unsafe task.pointee.job!
-    let start = unsafe task.pointee.part
-    let end = unsafe start &+ task.pointee.part_count
-    var range = unsafe mape_range()
-    unsafe range.first = unsafe task.pointee.first &+ start
-    unsafe range.count = unsafe Int(task.pointee.part_count)
-    if unsafe job.pointee.spans == 0 {
+func rangeCall(_ task: WorkerTask, _ function: LoadedFunction) -> Bool {
+    let job = task.job
+    let start = task.part
+    let end = start &+ task.partCount
+    var range = mape_range()
+    range.first = task.first &+ start
+    range.count = Int(task.partCount)
+    if job.fields.spans == 0 {
         var size: UInt64 = 0
-        unsafe range.base = unsafe itemInput(task, start, &size)
-        unsafe range.stride = unsafe Int(job.pointee.stride)
-        unsafe range.item_size = unsafe Int(job.pointee.size)
+        unsafe range.base = itemInput(task, start, &size)
+        range.stride = Int(job.fields.stride)
+        range.item_size = Int(job.fields.size)
     }
-    unsafe task.pointee.position = start
-    unsafe task.pointee.begun = 0
-    unsafe task.pointee.has_range_result = 0
-    unsafe task.pointee.failed = 0
-    unsafe task.pointee.fail_size = 0
-    unsafe task.pointee.out_of_memory = 0
-    unsafe workerMark(task, MAPB_MARK_RANGE | UInt32(truncatingIfNeeded: start))
-    if unsafe workerYields(task) || taskCancelled(task) { return unsafe rangeStop(task) }
-    let code = unsafe mapb_call_range(function.pointee.run, task, function.pointee.state, &range)
-    unsafe workerOnly(task)
-    let stopped = unsafe task.pointee.reply.pointee.flags & MAPB_REPLY_STOPPED.rawValue != 0
-    if unsafe task.pointee.begun != 0 {
+    task.position = start
+    task.hasBegun = false
+    task.hasRangeResult = false
+    task.hasFailed = false
+    task.failSize = 0
+    task.isOutOfMemory = false
+    workerMark(task, MAPB_MARK_RANGE | UInt32(truncatingIfNeeded: start))
+    if workerYields(task) || task.isCancelled { return rangeStop(task) }
+    let code = unsafe mapb_call_range(function.fields.run, task.pointer, function.fields.state, &range)
+    workerOnly(task)
+    let stopped = task.reply.flags & MAPB_REPLY_STOPPED.rawValue != 0
+    if task.hasBegun {
         // Told to stop: the item before had ended with that, whatever the function returns.
         if stopped { return false }
         // The item that was begun last ends with the call; those never begun fail with the call's code.
-        let last = unsafe task.pointee.position &- 1
-        if unsafe !itemEnd(task, last, code) { return false }
-        if unsafe last &+ 1 < end && taskCancelled(task) { return unsafe rangeStop(task) }
-        return unsafe rangeFail(task, last &+ 1, end, code != 0 ? code : 1)
+        let last = task.position &- 1
+        if !itemEnd(task, last, code) { return false }
+        if last &+ 1 < end && task.isCancelled { return rangeStop(task) }
+        return rangeFail(task, last &+ 1, end, code != 0 ? code : 1)
     }
     // It was told to stop before its first item.
     if stopped { return false }
-    if unsafe code == 0 && task.pointee.failed == 0 && task.pointee.out_of_memory == 0 {
-        return unsafe rangeEnd(task, start, end)
+    if code == 0 && !task.hasFailed && !task.isOutOfMemory {
+        return rangeEnd(task, start, end)
     }
-    if unsafe task.pointee.failed == 0 && task.pointee.out_of_memory != 0 { return unsafe itemNoMemory(task) }
-    return unsafe rangeFail(task, start, end, code != 0 ? code : 1)
+    if !task.hasFailed && task.isOutOfMemory { return itemNoMemory(task) }
+    return rangeFail(task, start, end, code != 0 ? code : 1)
 }
 
 @_noLocks
-func rangeStop(_ task: Task) -> Bool {
-    unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
+func rangeStop(_ task: WorkerTask) -> Bool {
+    task.reply.flags |= MAPB_REPLY_STOPPED.rawValue
     return false
 }
 
 /// Records the results of a whole range: what mape_task_output_range gave, or empty ones without it.
 @_noLocks
-func rangeEnd(_ task: Task, _ start: UInt64, _ end: UInt64) -> Bool {
-    let reply = unsafe task.pointee.reply!
-    let size = unsafe task.pointee.has_range_result != 0 ? task.pointee.result_size : 0
-    let base = unsafe size > 0 ? task.pointee.result : 0
-    if unsafe reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0 {
+func rangeEnd(_ task: WorkerTask, _ start: UInt64, _ end: UInt64) -> Bool {
+    let size = task.hasRangeResult ? task.resultSize : 0
+    let base = size > 0 ? task.result : 0
+    if task.reply.flags & MAPB_REPLY_TABLE.rawValue == 0 {
         if start == 0 {
-            unsafe reply.pointee.base = base
-            unsafe reply.pointee.size = size
+            task.reply.base = base
+            task.reply.size = size
         }
-        if unsafe size == reply.pointee.size && (size == 0 || base == reply.pointee.base &+ start &* size) {
-            unsafe task.pointee.ended = end
+        if size == task.reply.size && (size == 0 || base == task.reply.base &+ start &* size) {
+            task.ended = end
             return true
         }
-        if unsafe !tableBegin(task, start) { return unsafe itemNoMemory(task) }
+        if !tableBegin(task, start) { return itemNoMemory(task) }
     }
     var i = start
     while i < end {
-        let line = unsafe tableLine(task, i)
-        unsafe line.pointee.where =
-            UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? base &+ (i &- start) &* size : 0)
-        unsafe line.pointee.size = size
+        task.setLine(i, MAPB_ENTRY_OK, at: size > 0 ? base &+ (i &- start) &* size : 0, size: size)
         i &+= 1
     }
-    unsafe task.pointee.ended = end
+    task.ended = end
     return true
 }
 
 /// Fails the items from `start` to `end`.
 @_noLocks
-func rangeFail(_ task: Task, _ start: UInt64, _ end: UInt64, _ code: Int32) -> Bool {
-    let failed = unsafe task.pointee.failed
-    let failCode = unsafe task.pointee.fail_code
-    let text = unsafe task.pointee.fail_size
+func rangeFail(_ task: WorkerTask, _ start: UInt64, _ end: UInt64, _ code: Int32) -> Bool {
+    let failed = task.hasFailed
+    let failCode = task.failCode
+    let text = task.failSize
     var i = start
     while i < end {
-        unsafe task.pointee.failed = failed
-        unsafe task.pointee.fail_code = failCode
-        unsafe task.pointee.fail_size = text
-        unsafe task.pointee.has_result = 0
-        unsafe task.pointee.out_of_memory = 0
-        if unsafe !itemEnd(task, i, code) { return false }
+        task.hasFailed = failed
+        task.failCode = failCode
+        task.failSize = text
+        task.hasResult = false
+        task.isOutOfMemory = false
+        if !itemEnd(task, i, code) { return false }
         i &+= 1
     }
     return true
@@ -193,106 +188,87 @@ func rangeFail(_ task: Task, _ start: UInt64, _ end: UInt64, _ code: Int32) -> B
 
 /// Where an item's input is.
 @_noLocks @inline(__always)
-func itemInput(_ task: UnsafePointer<mape_task>, _ i: UInt64, _ size: inout UInt64) -> UnsafeRawPointer {
-    let job = unsafe task.pointee.job!
-    let index = unsafe task.pointee.first &+ i
-    if unsafe job.pointee.spans == 0 {
-        size = unsafe job.pointee.size
-        return unsafe UnsafeRawPointer(task.pointee.input + Int(job.pointee.base &+ index &* job.pointee.stride))
+func itemInput(_ task: WorkerTask, _ i: UInt64, _ size: inout UInt64) -> UnsafeRawPointer {
+    let job = task.job
+    let index = task.first &+ i
+    if job.fields.spans == 0 {
+        size = job.fields.size
+        return unsafe task.input(at: job.fields.base &+ index &* job.fields.stride)
     }
-    let spans = unsafe UnsafeRawPointer(task.pointee.input + Int(job.pointee.spans)).assumingMemoryBound(
-        to: mapb_span.self)
-    let span = unsafe spans + Int(index & job.pointee.span_mask)
-    size = unsafe span.pointee.size
-    return unsafe UnsafeRawPointer(task.pointee.input + Int(span.pointee.offset))
+    let span = task.span(at: job.fields.spans, index & job.fields.span_mask)
+    size = span.size
+    return unsafe task.input(at: span.offset)
 }
 
 @_noLocks @inline(__always)
-func itemBegin(_ task: Task, _ i: UInt64) {
-    unsafe task.pointee.position = i
-    unsafe task.pointee.has_result = 0
-    unsafe task.pointee.out_of_memory = 0
-    unsafe task.pointee.failed = 0
-    unsafe workerMark(task, UInt32(truncatingIfNeeded: i) &+ 1)
+func itemBegin(_ task: WorkerTask, _ i: UInt64) {
+    task.position = i
+    task.hasResult = false
+    task.isOutOfMemory = false
+    task.hasFailed = false
+    workerMark(task, UInt32(truncatingIfNeeded: i) &+ 1)
 }
 
 /// Records how item i ended. False: it could not be recorded, the range has to stop.
 @_noLocks @inline(__always)
-func itemEnd(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
-    let reply = unsafe task.pointee.reply!
-    if unsafe code == 0 && task.pointee.failed == 0 && task.pointee.out_of_memory == 0
-        && reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0
+func itemEnd(_ task: WorkerTask, _ i: UInt64, _ code: Int32) -> Bool {
+    if code == 0 && !task.hasFailed && !task.isOutOfMemory
+        && task.reply.flags & MAPB_REPLY_TABLE.rawValue == 0
     {
-        let size = unsafe task.pointee.has_result != 0 ? task.pointee.result_size : 0
+        let size = task.hasResult ? task.resultSize : 0
         if i == 0 {
-            unsafe reply.pointee.base = unsafe task.pointee.result
-            unsafe reply.pointee.size = size
-            unsafe task.pointee.ended = 1
+            task.reply.base = task.result
+            task.reply.size = size
+            task.ended = 1
             return true
         }
-        if unsafe size == reply.pointee.size && (size == 0 || task.pointee.result == reply.pointee.base &+ i &* size) {
-            unsafe task.pointee.ended = i &+ 1
+        if size == task.reply.size && (size == 0 || task.result == task.reply.base &+ i &* size) {
+            task.ended = i &+ 1
             return true
         }
     }
-    return unsafe itemEndInTable(task, i, code)
+    return itemEndInTable(task, i, code)
 }
 
 @_noLocks
-func itemEndInTable(_ task: Task, _ i: UInt64, _ code: Int32) -> Bool {
-    let reply = unsafe task.pointee.reply!
-    if unsafe reply.pointee.flags & MAPB_REPLY_TABLE.rawValue == 0 && !tableBegin(task, i) {
-        return unsafe itemNoMemory(task)
+func itemEndInTable(_ task: WorkerTask, _ i: UInt64, _ code: Int32) -> Bool {
+    if task.reply.flags & MAPB_REPLY_TABLE.rawValue == 0 && !tableBegin(task, i) {
+        return itemNoMemory(task)
     }
-    let line = unsafe tableLine(task, i)
-    if unsafe code == 0 && task.pointee.failed == 0 {
-        if unsafe task.pointee.out_of_memory != 0 { return unsafe itemNoMemory(task) }
-        let size = unsafe task.pointee.has_result != 0 ? task.pointee.result_size : 0
-        unsafe line.pointee.where = unsafe UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? task.pointee.result : 0)
-        unsafe line.pointee.size = size
+    if code == 0 && !task.hasFailed {
+        if task.isOutOfMemory { return itemNoMemory(task) }
+        let size = task.hasResult ? task.resultSize : 0
+        task.setLine(i, MAPB_ENTRY_OK, at: size > 0 ? task.result : 0, size: size)
     } else {
-        let text = unsafe task.pointee.failed != 0 ? UInt64(task.pointee.fail_size) : 0
+        let text = task.hasFailed ? UInt64(task.failSize) : 0
         let size = UInt64(MemoryLayout<mapb_failure>.size) &+ text
-        guard let place = unsafe outputTake(task, size, 8) else { return unsafe itemNoMemory(task) }
-        let failure = unsafe UnsafeMutableRawPointer(task.pointee.output + Int(place)).assumingMemoryBound(
-            to: mapb_failure.self)
-        unsafe failure.pointee.code = unsafe task.pointee.failed != 0 ? task.pointee.fail_code : code
-        unsafe mapb_copy(failure + 1, mapb_task_text(task), text)
-        unsafe line.pointee.where = UInt64(MAPB_ENTRY_FAILED.rawValue) << 56 | place
-        unsafe line.pointee.size = size
+        guard let place = outputTake(task, size, 8) else { return itemNoMemory(task) }
+        let failure = mapb_failure(code: task.hasFailed ? task.failCode : code)
+        task.putFailure(failure, text: text, at: place)
+        task.setLine(i, MAPB_ENTRY_FAILED, at: place, size: size)
     }
-    unsafe task.pointee.ended = i &+ 1
+    task.ended = i &+ 1
     return true
 }
 
 @_noLocks
-func itemNoMemory(_ task: Task) -> Bool {
-    unsafe task.pointee.reply.pointee.flags |= MAPB_REPLY_NO_MEMORY.rawValue
+func itemNoMemory(_ task: WorkerTask) -> Bool {
+    task.reply.flags |= MAPB_REPLY_NO_MEMORY.rawValue
     return false
 }
 
 /// Begins the table, with lines for the items before i, which ended alike.
 @_noLocks
-func tableBegin(_ task: Task, _ i: UInt64) -> Bool {
-    let reply = unsafe task.pointee.reply!
-    let bytes = unsafe task.pointee.count &* UInt64(MemoryLayout<mapb_entry>.stride)
-    guard let table = unsafe outputTake(task, bytes, 16) else { return false }
-    unsafe reply.pointee.table = table
+func tableBegin(_ task: WorkerTask, _ i: UInt64) -> Bool {
+    let bytes = task.count &* UInt64(MemoryLayout<mapb_entry>.stride)
+    guard let table = outputTake(task, bytes, 16) else { return false }
+    task.reply.table = table
     var k: UInt64 = 0
     while k < i {
-        let line = unsafe tableLine(task, k)
-        let size = unsafe reply.pointee.size
-        unsafe line.pointee.where =
-            unsafe UInt64(MAPB_ENTRY_OK.rawValue) << 56 | (size > 0 ? reply.pointee.base &+ k &* size : 0)
-        unsafe line.pointee.size = size
+        let size = task.reply.size
+        task.setLine(k, MAPB_ENTRY_OK, at: size > 0 ? task.reply.base &+ k &* size : 0, size: size)
         k &+= 1
     }
-    unsafe reply.pointee.flags |= MAPB_REPLY_TABLE.rawValue
+    task.reply.flags |= MAPB_REPLY_TABLE.rawValue
     return true
-}
-
-@_noLocks @inline(__always)
-func tableLine(_ task: Task, _ i: UInt64) -> UnsafeMutablePointer<mapb_entry> {
-    let at = unsafe task.pointee.output + Int(task.pointee.reply.pointee.table)
-    return unsafe UnsafeMutableRawPointer(at).assumingMemoryBound(to: mapb_entry.self) + Int(i)
 }

@@ -192,7 +192,7 @@ extension Pool {
             wait.cancel = mapb_hold_cancel()
             defer { mapb_let_cancel(wait.cancel) }
             try enterEvents()
-            begin(&wait)
+            withUnsafeMutablePointer(to: &wait) { begin(CFrame($0)) }
             let status = mapb_wait_run(&wait)
             return status == MAPE_OK.rawValue ? place.pointee : nil
         }

@@ -29,15 +29,15 @@ final class LocalWorker {
         alone = .allocate(capacity: 1)
         memset(task, 0, MemoryLayout<mape_task>.size)
         memset(functions, 0, Int(MAPB_FUNCTIONS_PER_TABLE) * MemoryLayout<mapb_loaded>.stride)
-        memset(input.inbox(slot), 0, MemoryLayout<mapb_inbox>.size)
+        memset(input.inbox(slot).pointer, 0, MemoryLayout<mapb_inbox>.size)
         alone.initialize(to: 1)
         task.pointee.alone = UnsafePointer(alone)
         task.pointee.pid = getpid()
         task.pointee.input = UnsafePointer(input.base)
         task.pointee.output = region.base
         task.pointee.head = UnsafePointer(input.head)
-        task.pointee.inbox = UnsafePointer(input.inbox(slot))
-        task.pointee.outbox = region.outbox
+        task.pointee.inbox = UnsafePointer(input.inbox(slot).pointer)
+        task.pointee.outbox = region.outbox.pointer
         task.pointee.functions = tables
         task.pointee.slot = UInt32(slot)
         task.pointee.bells = (-1, -1)
@@ -73,11 +73,11 @@ final class LocalWorker {
     /// Works on the next request without publishing the reply.
     func work() -> UInt64 {
         answered += 1
-        workerAnswer(task, answered)
+        workerAnswer(WorkerTask(task), answered)
         return answered
     }
 
-    func publish() { workerPublish(task, answered) }
+    func publish() { workerPublish(WorkerTask(task), answered) }
 
     /// Works on the next request, and publishes the reply.
     @discardableResult func answer() -> mapb_reply {
@@ -122,7 +122,7 @@ final class Bench {
 
     /// Puts a request for a range of the job into the inbox, and has it answered.
     func run(first: UInt64 = 0, count: Int, _ change: (inout mapb_request) -> Void = { _ in }) -> mapb_reply {
-        let inbox = input.inbox(0)
+        let inbox = input.inbox(0).pointer
         let ticket = inbox.pointee.tail + 1
         var request = mapb_request()
         request.ticket = ticket

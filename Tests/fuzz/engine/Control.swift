@@ -47,11 +47,11 @@ private func toHost(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) throws
 
 /// To the zygote. A SPAWN names a place that there is not: this process shall not be forked.
 private func toZygote(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) {
-    let zygote: ZygoteState = mapb_zygote_state()
-    zygote.pointee = mapb_zygote()
-    zygote.pointee.control = ours
-    zygote.pointee.signals = -1
-    zygote.pointee.workers = 2
+    let zygote = ZygoteState(mapb_zygote_state())
+    zygote.pointer.pointee = mapb_zygote()
+    zygote.control = ours
+    zygote.signals = -1
+    zygote.workers = 2
     while !input.isEmpty {
         var bytes = packet(&input, kinds: MAPB_CONTROL_INIT.rawValue...MAPB_CONTROL_KILL.rawValue)
         if bytes.count > 8, bytes[0] == UInt8(MAPB_CONTROL_SPAWN.rawValue) { bytes[7] = 0xff }
@@ -66,7 +66,7 @@ private func toZygote(_ input: inout Bytes, _ ours: Int32, _ theirs: Int32) {
         }
         guard sent == bytes.count else { return }
         let goesOn = zygoteReceive(zygote)
-        demand(zygote.pointee.workers <= MAPB_MAX_WORKERS, "more workers than there is room for")
+        demand(zygote.workers <= MAPB_MAX_WORKERS, "more workers than there is room for")
         if !goesOn { return }
         // Its notes are taken, so that it never waits.
         var answer = [UInt8](repeating: 0, count: 8192)

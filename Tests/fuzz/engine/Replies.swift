@@ -43,7 +43,7 @@ private struct Liar {
     private var cursor: UInt64 {
         guard let region = worker.region, worker.answered > 0 else { return UInt64(MAPB_RESULTS_OFFSET) }
         let last = mapb_reply_at(region.base, worker.answered)!.pointee.wild_end
-        let request = mapb_request_at(fuzz.core.input.inbox(slot), worker.answered + 1)!.pointee
+        let request = mapb_request_at(fuzz.core.input.inbox(slot).pointer, worker.answered + 1)!.pointee
         if request.flags & MAPB_SET_WILD.rawValue != 0 { return request.wild_base }
         return last >= UInt64(MAPB_RESULTS_OFFSET) && last <= region.size ? last : UInt64(MAPB_RESULTS_OFFSET)
     }

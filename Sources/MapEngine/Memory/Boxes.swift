@@ -1,0 +1,60 @@
+// The words by which host and worker find out about one another: mapb_layout.h says who writes which, and in what order.
+
+import CMapBridge
+
+/// A worker's request ring, which the host alone writes. Safe, because the input memory that it lies in stays mapped as long as the pool.
+@safe struct Inbox {
+    let pointer: UnsafeMutablePointer<mapb_inbox>
+
+    init(_ pointer: UnsafeMutablePointer<mapb_inbox>) { unsafe self.pointer = pointer }
+
+    var pointee: mapb_inbox {
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(pointer) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe pointer }
+    }
+
+    /// Writes a request to its place in the ring. The worker sees it once the tail has reached its ticket.
+    func put(_ request: mapb_request, _ ticket: UInt64) {
+        unsafe mapb_place_of_request(pointer, ticket).pointee = request
+    }
+
+    /// Requests published.
+    var tail: UInt64 { unsafe mapb_peek(&pointee.tail) }
+    func storeTail(_ tail: UInt64) { unsafe mapb_store(&pointee.tail, tail) }
+    /// Wakes the worker that sleeps on the tail.
+    func wake() { unsafe mapb_word_wake(&pointee.tail) }
+
+    /// Bytes of the message ring that were read.
+    func storeMessageHead(_ head: UInt64) { unsafe mapb_store(&pointee.message_head, head) }
+    /// The doorbell is not rung for requests before this ticket.
+    func storeRingAt(_ ticket: UInt64) { unsafe mapb_store(&pointee.ring_at, ticket) }
+    /// Requests up to this ticket end before their next item.
+    func storeYield(_ ticket: UInt64) { unsafe mapb_store(&pointee.yield, ticket) }
+}
+
+/// The start of a worker's output memory, which the worker alone writes: what it says may be anything, and change at any time. Safe to
+/// read, because the memory stays mapped as long as the OutputRegion that gave this: whoever keeps this keeps that.
+@safe struct Outbox {
+    let pointer: UnsafeMutablePointer<mapb_outbox>
+
+    init(_ pointer: UnsafeMutablePointer<mapb_outbox>) { unsafe self.pointer = pointer }
+
+    var pointee: mapb_outbox {
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(pointer) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe pointer }
+    }
+
+    /// Replies published.
+    var tail: UInt64 { unsafe mapb_load(&pointee.tail) }
+    /// What it is at: see BlameMark.
+    var current: UInt64 { unsafe mapb_load(&pointee.current) }
+    /// mape_task_progress, as the bits of a double.
+    var fraction: UInt64 { unsafe mapb_load(&pointee.fraction) }
+    /// 1: it heeds Inbox.storeYield.
+    var yields: UInt32 { unsafe mapb_load32(&pointee.yields) }
+    /// 1: it has to be woken.
+    var sleeping: UInt32 { unsafe mapb_peek32(&pointee.sleeping) }
+    /// Bytes written to the message ring, and those that had no room.
+    var messageTail: UInt64 { unsafe mapb_load(&pointee.message_tail) }
+    var messageLost: UInt64 { unsafe mapb_load(&pointee.message_lost) }
+}

@@ -1,0 +1,280 @@
+// A worker's task: C's mape_task, where everything is that a worker is at. Its pointers are used here and nowhere else, so that the
+// rest of the worker's code reads and writes numbers.
+
+import CMapBridge
+
+/// Safe, because what it points to is there as long as the process, and is one thread's alone:
+/// - mapb_worker_task makes the one task of a worker process, and nothing frees it. What a user's function hands to mape_task_… is this
+///   one, as the header demands.
+/// - workerPrepare and workerAnswer set its pointers before anything here follows them: to the two memories, which stay mapped, to the
+///   reply of the running request, and to its job.
+/// - Offsets into the input memory come from the host, which a worker believes. Those into the output memory come from outputTake, which
+///   keeps within it.
+@safe struct WorkerTask {
+    /// For C.
+    let pointer: UnsafeMutablePointer<mape_task>
+
+    @_noLocks @inline(__always)
+    init(_ pointer: UnsafeMutablePointer<mape_task>) { unsafe self.pointer = pointer }
+
+    /// What a user's function says is its task; nil for NULL. A task never lies in memory that is really const: the header says so to functions that only ask.
+    @_noLocks @inline(__always)
+    init?(user pointer: UnsafePointer<mape_task>?) {
+        guard let pointer = unsafe pointer else { return nil }
+        unsafe self.pointer = UnsafeMutablePointer(mutating: pointer)
+    }
+
+    /// Where they lie: neither reading nor writing one copies the others.
+    var fields: mape_task {
+        @_noLocks @inline(__always) unsafeAddress { unsafe UnsafePointer(pointer) }
+        @_noLocks @inline(__always) nonmutating unsafeMutableAddress { unsafe pointer }
+    }
+
+    /// False in a process that was forked from the worker.
+    var isAlone: Bool {
+        @_noLocks @inline(__always) get { unsafe mapb_is_alone(pointer) != 0 }
+    }
+}
+
+// MARK: - The memories
+
+extension WorkerTask {
+    /// What the host has put at an offset of the input memory.
+    @_noLocks @inline(__always)
+    func input(at offset: UInt64) -> UnsafeRawPointer { unsafe UnsafeRawPointer(fields.input + Int(offset)) }
+
+    /// This worker's own memory at an offset that outputTake gave.
+    @_noLocks @inline(__always)
+    func output(at offset: UInt64) -> UnsafeMutableRawPointer {
+        unsafe UnsafeMutableRawPointer(fields.output + Int(offset))
+    }
+
+    @_noLocks @inline(__always)
+    func request(_ ticket: UInt64) -> mapb_request { unsafe mapb_request_at(fields.inbox, ticket).pointee }
+
+    /// The running request's, in the output memory.
+    var reply: mapb_reply {
+        @_noLocks @inline(__always) unsafeAddress { unsafe UnsafePointer(fields.reply!) }
+        @_noLocks @inline(__always) nonmutating unsafeMutableAddress { unsafe fields.reply! }
+    }
+
+    /// Makes the slot of a request's reply the running one.
+    @_noLocks @inline(__always)
+    func setReply(_ ticket: UInt64) { unsafe fields.reply = mapb_reply_at(fields.output, ticket) }
+
+    /// Line i of the running reply's table, which was begun with one for each of its items.
+    @_noLocks @inline(__always)
+    func setLine(_ i: UInt64, _ kind: mapb_entry_kind, at place: UInt64, size: UInt64) {
+        let lines = unsafe output(at: reply.table).assumingMemoryBound(to: mapb_entry.self)
+        unsafe lines[Int(i)] = mapb_entry(where: UInt64(kind.rawValue) << 56 | place, size: size)
+    }
+
+    /// The running range's job.
+    var job: RunningJob {
+        @_noLocks @inline(__always) get { unsafe RunningJob(fields.job!) }
+    }
+
+    @_noLocks @inline(__always)
+    func setJob(_ job: RunningJob) { unsafe fields.job = job.pointer }
+
+    /// The job that a request for a range names.
+    @_noLocks @inline(__always)
+    func jobRecord(at offset: UInt64) -> RunningJob {
+        unsafe RunningJob(input(at: offset).assumingMemoryBound(to: mapb_job.self))
+    }
+
+    /// One of a job's spans.
+    @_noLocks @inline(__always)
+    func span(at spans: UInt64, _ number: UInt64) -> mapb_span {
+        unsafe input(at: spans).assumingMemoryBound(to: mapb_span.self)[Int(number)]
+    }
+
+    /// Whether the job of a running range was cancelled.
+    var isCancelled: Bool {
+        @_noLocks @inline(__always) get {
+            guard mode != MAPB_MODE_SETUP.rawValue, let job = unsafe fields.job else { return false }
+            return unsafe mapb_job_cancelled(job) != 0
+        }
+    }
+}
+
+/// A job's record, which the host has written for good, but for its word `cancel`. Safe as the task is that leads to it.
+@safe struct RunningJob {
+    let pointer: UnsafePointer<mapb_job>
+
+    @_noLocks @inline(__always)
+    init(_ pointer: UnsafePointer<mapb_job>) { unsafe self.pointer = pointer }
+
+    var fields: mapb_job {
+        @_noLocks @inline(__always) unsafeAddress { unsafe pointer }
+    }
+
+    var isCancelled: Bool {
+        @_noLocks @inline(__always) get { unsafe mapb_job_cancelled(pointer) != 0 }
+    }
+}
+
+// MARK: - What the host looks at
+
+extension WorkerTask {
+    /// Writes outbox.current. The low half of the ticket goes with it.
+    @_noLocks @inline(__always)
+    func storeMark(_ mark: UInt32) { unsafe mapb_store(&fields.outbox.pointee.current, ticket << 32 | UInt64(mark)) }
+
+    /// Says that this reply is there, and that the worker is at nothing: in this order.
+    @_noLocks @inline(__always)
+    func storePublished(_ ticket: UInt64) {
+        unsafe mapb_store(&fields.outbox.pointee.tail, ticket)
+        unsafe mapb_store(&fields.outbox.pointee.current, 0)
+    }
+
+    @_noLocks @inline(__always)
+    func storeSleeping(_ sleeping: UInt32) { unsafe mapb_store32(&fields.outbox.pointee.sleeping, sleeping) }
+
+    @_noLocks @inline(__always)
+    func storeYields(_ yields: UInt32) { unsafe mapb_store32(&fields.outbox.pointee.yields, yields) }
+
+    @_noLocks @inline(__always)
+    func storeFraction(_ fraction: Double) { unsafe mapb_store(&fields.outbox.pointee.fraction, fraction.bitPattern) }
+}
+
+// MARK: - What the host says
+
+extension WorkerTask {
+    /// Requests published.
+    var published: UInt64 {
+        @_noLocks @inline(__always) get { unsafe mapb_load(mapb_inbox_tail(fields.inbox)) }
+    }
+
+    /// Sleeps until there may be more requests than were seen.
+    @_noLocks @inline(__always)
+    func sleep(seen: UInt64) { unsafe mapb_word_wait(mapb_inbox_tail(fields.inbox), UInt32(truncatingIfNeeded: seen)) }
+
+    /// Requests up to this ticket end before their next item: see mapb_yield_after_mark.
+    var yieldAfterMark: UInt64 {
+        @_noLocks @inline(__always) get { unsafe mapb_yield_after_mark(fields.inbox) }
+    }
+
+    /// The doorbell is not rung for requests before this ticket.
+    var ringAt: UInt64 {
+        @_noLocks @inline(__always) get { unsafe mapb_ring_at(fields.inbox) }
+    }
+
+    var doorbell: UInt64 {
+        @_noLocks @inline(__always) get { unsafe mapb_doorbell(fields.head) }
+    }
+
+    /// Processor of the host's thread that waits, plus 1.
+    var waiter: UInt32 {
+        @_noLocks @inline(__always) get { unsafe mapb_waiter(fields.head) }
+    }
+
+    /// How often to look before sleeping.
+    var spin: UInt32 {
+        @_noLocks @inline(__always) get { unsafe mapb_spin(fields.head) }
+    }
+}
+
+// MARK: - Messages
+
+extension WorkerTask {
+    /// Bytes written to the message ring.
+    var messageTail: UInt64 {
+        @_noLocks @inline(__always) get { unsafe fields.outbox.pointee.message_tail }
+    }
+
+    @_noLocks @inline(__always)
+    func storeMessageTail(_ tail: UInt64) { unsafe mapb_store(&fields.outbox.pointee.message_tail, tail) }
+
+    /// So many more bytes had no room.
+    @_noLocks @inline(__always)
+    func storeMessagesLost(_ bytes: UInt64) {
+        unsafe mapb_store(&fields.outbox.pointee.message_lost, fields.outbox.pointee.message_lost &+ bytes)
+    }
+
+    /// Bytes of the ring that the host has read.
+    var messagesRead: UInt64 {
+        @_noLocks @inline(__always) get { unsafe mapb_message_head_of(fields.inbox) }
+    }
+}
+
+// MARK: - Globals
+
+extension WorkerTask {
+    /// A slot of a table's node.
+    @_noLocks @inline(__always)
+    func globalsSlot(_ node: UInt64, _ slot: UInt64) -> UInt64 {
+        unsafe input(at: node).assumingMemoryBound(to: UInt64.self)[Int(slot)]
+    }
+
+    @_noLocks @inline(__always)
+    func global(at place: UInt64) -> mapb_global {
+        unsafe input(at: place).assumingMemoryBound(to: mapb_global.self).pointee
+    }
+
+    /// It lies right behind the global.
+    @_noLocks @inline(__always)
+    func nameOfGlobal(at place: UInt64) -> UnsafePointer<CChar> {
+        unsafe (input(at: place) + MemoryLayout<mapb_global>.size).assumingMemoryBound(to: CChar.self)
+    }
+}
+
+// MARK: - Bells
+
+extension WorkerTask {
+    /// Has bells of its own, for those of the zygote.
+    @_noLocks
+    func takeBells(_ engine: Int32, _ waiter: Int32) {
+        unsafe fields.bells.0 = mapb_bell_own(engine, &fields.bell_files.0)
+        unsafe fields.bells.1 = mapb_bell_own(waiter, &fields.bell_files.1)
+    }
+
+    /// Whether they are there.
+    var hasBells: Bool {
+        @_noLocks get {
+            unsafe fields.bells.0 < 0
+                || (mapb_bell_is_there(fields.bells.0, &fields.bell_files.0) != 0
+                    && mapb_bell_is_there(fields.bells.1, &fields.bell_files.1) != 0)
+        }
+    }
+
+    /// False: it is not there any more.
+    @_noLocks
+    func ring(engine: Bool) -> Bool {
+        unsafe engine
+            ? mapb_bell_ring_own(fields.bells.0, &fields.bell_files.0) != 0
+            : mapb_bell_ring_own(fields.bells.1, &fields.bell_files.1) != 0
+    }
+}
+
+// MARK: - The text
+
+extension WorkerTask {
+    /// Room for MAPB_TEXT bytes: what a function says when it fails, ended with NUL or as long as failSize tells.
+    var text: UnsafeMutablePointer<CChar> {
+        @_noLocks @inline(__always) get { unsafe mapb_task_text(pointer) }
+    }
+
+    /// Makes failSize the length of the text that C has written there.
+    @_noLocks
+    func measureText() {
+        failSize = unsafe UInt32(truncatingIfNeeded: mapb_length(text, UInt64(MAPB_TEXT) &- 1))
+    }
+
+    @_noLocks
+    func setText(_ bytes: UnsafeRawPointer, _ size: UInt64) {
+        unsafe mapb_copy(text, bytes, size)
+        failSize = UInt32(truncatingIfNeeded: size)
+    }
+
+    /// Copies so much of the text to where outputTake gave room for it.
+    @_noLocks
+    func putText(_ size: UInt64, at offset: UInt64) { unsafe mapb_copy(output(at: offset), text, size) }
+
+    /// The same with a failure before it.
+    @_noLocks
+    func putFailure(_ failure: mapb_failure, text size: UInt64, at offset: UInt64) {
+        unsafe output(at: offset).assumingMemoryBound(to: mapb_failure.self).pointee = failure
+        putText(size, at: offset &+ UInt64(MemoryLayout<mapb_failure>.size))
+    }
+}
