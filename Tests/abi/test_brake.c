@@ -106,8 +106,9 @@ static void kills_in_a_start_do_not_give_up_a_pool_whose_items_end_in_other_work
     /* Now there is none that is ready, and one more is killed in its start. */
     pid_t starting = waiting_worker(pool, shared, 2 + MANY);
     one_item_works(pool, function);
+    /* It runs before the zygote has told the pool of it. */
     for (uint32_t i = 0; i < 2; i++)
-        if (worker_of(pool, i).pid != starting) kill_process(worker_of(pool, i).pid);
+        if (pid_of_worker(pool, i) != starting) kill_process(pid_of_worker(pool, i));
     wait_until(atomic_load(&shared->setups) == 3 + MANY);
     kill_process(starting);
     wait_until(stats_of(pool).workers_died == MANY + 2);

@@ -4,7 +4,7 @@ import CMapBridge
 
 extension Core {
     /// SIGKILL to a worker and its group; why decides how its item ends.
-    func kill(_ worker: Worker, _ verdict: Verdict) {
+    @inline(never) func kill(_ worker: Worker, _ verdict: Verdict) {
         guard worker.isAlive, worker.state != .dying else { return }
         worker.verdict = verdict
         worker.state = .dying
@@ -20,7 +20,7 @@ extension Core {
         zygote?.send(message)
     }
 
-    func hostile(_ worker: Worker, _ what: String) {
+    @inline(never) func hostile(_ worker: Worker, _ what: String) {
         log(MAPE_LOG_ERROR, "worker \(worker.slot) (pid \(worker.pid)) is killed: \(what)")
         kill(worker, .hostile(what))
     }
@@ -131,7 +131,7 @@ extension Core {
     }
 
     /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
-    private func keepFinished(
+    @inline(never) private func keepFinished(
         _ count: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ now: Int64
     ) -> Bool {
         if count == 0 { return true }
@@ -141,7 +141,7 @@ extension Core {
     }
 
     /// How an item ends that is to blame for the death of its worker, if it is not run again.
-    private func outcome(_ manner: Finding.Manner, _ job: Job, _ loss: Loss, _ death: Death?) -> Outcome {
+    @inline(never) private func outcome(_ manner: Finding.Manner, _ job: Job, _ loss: Loss, _ death: Death?) -> Outcome {
         switch manner {
         case .lost, .lostWithZygote: loss.outcome(death)
         case .timedOut:
@@ -154,7 +154,7 @@ extension Core {
     }
 
     /// An item is to blame for the death of its worker: it runs again, when it has attempts left.
-    private func blame(
+    @inline(never) private func blame(
         _ job: Job, _ item: UInt64, _ manner: Finding.Manner, _ loss: Loss, _ death: Death?, _ now: Int64
     ) {
         let outcome = named(outcome(manner, job, loss, death), job, item)
@@ -189,7 +189,7 @@ extension Core {
         return (false, death?.report.map { "was ended by \($0.summary)" } ?? loss.text)
     }
 
-    private func lostInSetup(
+    @inline(never) private func lostInSetup(
         _ function: Function, _ stage: BlameMark.Stage, _ verdict: Verdict?, _ loss: Loss, _ death: Death?, _ now: Int64
     ) {
         let (isTimeout, what) = manner(verdict, loss, death)
@@ -207,7 +207,7 @@ extension Core {
     }
 
     /// No worker can run this function: its items end as failed.
-    func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64) {
+    @inline(never) func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64) {
         guard function.failure == nil else { return }
         let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
         function.fail(outcome)

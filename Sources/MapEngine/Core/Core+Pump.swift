@@ -113,7 +113,7 @@ extension Core {
     }
 
     /// Items of a range that did not run: again, or as their job ends.
-    func putBack(_ range: ItemRange, _ job: Job, _ now: Int64) {
+    @inline(never) func putBack(_ range: ItemRange, _ job: Job, _ now: Int64) {
         guard range.count > 0 else { return }
         if let ending = job.ending ?? job.function.failure {
             job.end(Segment(first: range.first, count: range.count, outcome: ending), ok: 0, failed: 0, now: now)

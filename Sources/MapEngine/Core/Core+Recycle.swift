@@ -26,7 +26,7 @@ extension Core {
     }
 
     /// Cleanups, then the end.
-    func askToEnd(_ worker: Worker) {
+    @inline(never) func askToEnd(_ worker: Worker) {
         guard worker.state == .ready || worker.state == .starting else { return }
         // One whose setup did not run, or is still on its way, is told in vain or in order: the worker knows.
         for function in functions where function.hasCleanup { tell(worker, .cleanup(function, globals)) }
@@ -34,7 +34,7 @@ extension Core {
         worker.state = .stopping
     }
 
-    func dropRegion(_ worker: Worker) {
+    @inline(never) func dropRegion(_ worker: Worker) {
         // Results keep it alive as long as they need it.
         if doorbell.isLooking, let region = worker.region { doorbell.retired.append(region) }
         worker.disconnect()

@@ -78,7 +78,7 @@ extension Core {
         worker.history.firstRequests = worker.inFlight + worker.backlog.count
     }
 
-    func becameReady(_ worker: Worker) {
+    @inline(never) func becameReady(_ worker: Worker) {
         guard worker.state == .starting, worker.pid != 0, worker.answered >= UInt64(worker.history.firstRequests) else {
             return
         }
@@ -91,7 +91,7 @@ extension Core {
 
     /// A worker's start has failed; after too many in a row, with no start that went well and no item that ended in between, the pool
     /// gives up. `isFork`: there was no process yet.
-    func startFailed(_ worker: Worker, _ why: String, isFork: Bool) {
+    @inline(never) func startFailed(_ worker: Worker, _ why: String, isFork: Bool) {
         let failures = brake.startFailed(why, items: figures.items)
         log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
         // One that is still starting may well be the one that goes on; if not, it comes here too.

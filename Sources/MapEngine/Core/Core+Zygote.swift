@@ -67,7 +67,7 @@ extension Core {
 
     /// The zygote is gone, or has to be ended because of `why`. No worker is given anything until the engine thread has ended it, which it
     /// does without the lock: `zygoteHasEnded`.
-    func zygoteDied(_ why: String? = nil) {
+    @inline(never) func zygoteDied(_ why: String? = nil) {
         guard let gone = zygote else { return }
         mapb_poller_remove(fixed.poller.number, gone.control)
         if gone.watch >= 0 { mapb_poller_remove(fixed.poller.number, gone.watch) }

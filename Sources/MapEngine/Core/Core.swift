@@ -69,7 +69,7 @@ final class Core {
 
     // MARK: - What others are told
 
-    func log(_ level: mape_log_level, _ text: String) {
+    @inline(never) func log(_ level: mape_log_level, _ text: String) {
         add(PoolMessage(isLog: true, code: Int32(bitPattern: level.rawValue), worker: -1, text: CText(text)))
     }
 

@@ -29,7 +29,7 @@ extension Pool {
 
     /// A callback did not come back: longjmp, an exception, the end of its thread. What was being told counts as told; the rest is
     /// told by whoever dispatches next.
-    private func dispatchWasLeft(_ mark: mapb_mark) {
+    @inline(never) private func dispatchWasLeft(_ mark: mapb_mark) {
         core.with { core in
             guard core.events.caller?.number == mark.number else { return }
             core.events.caller = nil

@@ -129,7 +129,7 @@ final class Job {
 
     /// Records that the items of a segment, which were running, have ended.
     /// - ok, failed: how many so, when the segment has no outcome for all.
-    func end(_ segment: Segment, ok: UInt64, failed: UInt64, now: Int64) {
+    @inline(never) func end(_ segment: Segment, ok: UInt64, failed: UInt64, now: Int64) {
         if let outcome = segment.outcome {
             tally.end(segment.count, as: outcome.state)
         } else {

@@ -16,7 +16,7 @@ enum ResultStore {
     }
 
     /// Nobody needs the bytes any more.
-    func free() {
+    @inline(never) func free() {
         switch self {
         case .none: break
         case .shared(let region, let used): region.give(used)

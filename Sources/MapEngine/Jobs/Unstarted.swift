@@ -45,7 +45,7 @@ struct Unstarted {
     }
 
     /// Takes a range back that did not run.
-    mutating func giveBack(_ range: ItemRange) {
+    @inline(never) mutating func giveBack(_ range: ItemRange) {
         if range.count == 0 { return }
         again.append(range)
         againItems += range.count
