@@ -159,7 +159,7 @@ proctype worker(byte w) {
     do
     :: done < REPLIES && (w == 1 || !DEPENDS || back[1]) ->
         done++;
-        /* WorkerMain.workerRun */
+        /* WorkerMain.workerPublish */
         atomic { !tailWaits[w] -> tailValue[w] = done; tailWaits[w] = 1 }
         /* WorkerMain.workerRing */
 #ifndef BUG_NO_FENCE_WORKER
