@@ -23,7 +23,10 @@ LONG = {}
 COMMENT = re.compile(r'("""(?:\\.|.)*?"""|"(?:\\.|[^"\\\n])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 IMPORT = re.compile(r"^\s*(?:@\w+\s+)*import\s+(?:\w+\s+)?(Glibc|Darwin|Musl)\b", re.MULTILINE)
 PATH = re.compile(r'"[^"\n]*/(?:proc|sys)\b')
-CALLS = re.compile(r"(?i)\w*(?:epoll|eventfd|signalfd|memfd|pidfd|futex|membarrier)\w*")
+# Each as a word of a name: notePolling has none.
+CALLS = re.compile(r"\w*(?:(?<![A-Za-z])(?:{0})|{1}|{2})\w*".format(*(
+    "|".join(spell(name) for name in "epoll eventfd signalfd memfd pidfd futex membarrier".split())
+    for spell in (str.lower, str.capitalize, str.upper))))
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"\n]+)[>"]', re.MULTILINE)
 
 
