@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
-# Folders of the engine use those below them alone (layers.py), and what is Linux's stands behind the platform seam (seam.py), by
-# looking at the sources. Then it is shown that the checks bite. Needs no build.
-# Folders of the engine use those below them alone (layers.py), and no type stores more than 15 properties (properties.py): both look at
-# the sources. Then it is shown that the checks bite. Needs no build.
+# Folders of the engine use only those below them (layers.py), no type stores more than 15 properties (properties.py), and what is Linux's
+# stands behind the platform seam (seam.py): all three read the sources. Then each check is shown a fault that it must find. Needs no build.
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -40,18 +38,22 @@ bites "a type of a folder above is noticed" "Memory may not use Jobs, where Abov
     Memory 'func spoiled(_ above: Above) {}' Jobs 'final class Above {}'
 bites "a type within a type of a folder above is noticed" "Jobs may not use ABI, where Inner is declared" \
     Jobs 'let spoiled: Outside.Inner? = nil' ABI $'struct Outside {\n    struct Inner {}\n}'
-bites "a function of a folder above is noticed" "Memory may not use Pool, where spoilAbove is declared" \
-    Memory 'func spoiled() { spoilAbove(1) }' Pool 'func spoilAbove(_ number: Int) {}'
+bites "a function of a folder above is noticed" "Memory may not use Engine, where spoilAbove is declared" \
+    Memory 'func spoiled() { spoilAbove(1) }' Engine 'func spoilAbove(_ number: Int) {}'
 bites "a value of a folder above is noticed" "Worker may not use ABI, where spoiledNumber is declared" \
     Worker 'let spoiled = spoiledNumber + 1' ABI 'let spoiledNumber = 1'
-bites "a method that a folder above adds is noticed" "Memory may not use Pool, where spoilAbove is declared" \
-    Memory 'func spoiled(_ text: CText) { text.spoilAbove() }' Pool $'extension CText {\n    func spoilAbove() {}\n}'
+bites "a method that a folder above adds is noticed" "Memory may not use Engine, where spoilAbove is declared" \
+    Memory 'func spoiled(_ text: CText) { text.spoilAbove() }' Engine $'extension CText {\n    func spoilAbove() {}\n}'
+bites "what is under the lock knows nothing of threads" "Core may not use Engine, where Above is declared" \
+    Core 'func spoiled(_ above: Above) {}' Engine 'final class Above {}'
+bites "a worker's seam knows nothing of the core" "Lanes may not use Core, where Above is declared" \
+    Lanes 'func spoiled(_ above: Above) {}' Core 'final class Above {}'
 bites "what is interpolated into a text is noticed" "Memory may not use Jobs, where Above is declared" \
     Memory 'let spoiled = "\(Above.number)"' Jobs $'enum Above {\n    static let number = 1\n}'
 bites "Worker uses nobody" "Worker may not use Memory, where Below is declared" \
     Worker 'func spoiled(_ below: Below) {}' Memory 'struct Below {}'
 passes "a comment and a text are no use" Memory $'// Above\n/* Above */\nlet spoiled = "Above"' Jobs 'struct Above {}'
-passes "a folder uses one below" Pool 'func spoiled(_ below: Below) {}' Memory 'struct Below {}'
+passes "a folder uses one below" Engine 'func spoiled(_ below: Below) {}' Memory 'struct Below {}'
 
 fresh_copy
 mkdir "$sources/Attic"
@@ -77,10 +79,10 @@ seam_bites() {
 }
 seam_bites "an import of the C library is noticed" "imports Glibc" MapEngine/Memory/Spoiled.swift $'import CMapBridge\nimport Glibc'
 seam_bites "an import of a part of it is noticed" "imports Glibc" MapEngine/Memory/Spoiled.swift 'import func Glibc.read'
-seam_bites "a path of /proc is noticed" "has a path of Linux" MapEngine/Pool/Spoiled.swift 'let spoiled = "/proc/self/exe"'
-seam_bites "a path of /sys behind an interpolation is noticed" "has a path of Linux" MapEngine/Pool/Spoiled.swift \
+seam_bites "a path of /proc is noticed" "has a path of Linux" MapEngine/Core/Spoiled.swift 'let spoiled = "/proc/self/exe"'
+seam_bites "a path of /sys behind an interpolation is noticed" "has a path of Linux" MapEngine/Core/Spoiled.swift \
     'let spoiled = "\(root)/sys/fs/cgroup"'
-seam_bites "a name of Linux's is noticed" "says mapb_epoll_add" MapEngine/Pool/Spoiled.swift 'let spoiled = mapb_epoll_add(1, 2, 3)'
+seam_bites "a name of Linux's is noticed" "says mapb_epoll_add" MapEngine/Core/Spoiled.swift 'let spoiled = mapb_epoll_add(1, 2, 3)'
 seam_bites "a header of Linux's in common is noticed" "includes <sys/epoll.h>" CMapBridge/common/host_spoiled.c '#include <sys/epoll.h>'
 seam_bites "a header of the kernel in include is noticed" "includes <linux/futex.h>" CMapBridge/include/mapb_spoiled.h \
     '# include <linux/futex.h>'
@@ -88,14 +90,14 @@ seam_bites "a header of linux/ in common is noticed" 'includes "../linux/system.
     '#include "../linux/system.h"'
 
 fresh_sources
-printf '// /proc, epoll, import Glibc\n/* "/sys/fs" */\n' >"$spoiled/Sources/MapEngine/Pool/Spoiled.swift"
+printf '// /proc, epoll, import Glibc\n/* "/sys/fs" */\n' >"$spoiled/Sources/MapEngine/Core/Spoiled.swift"
 printf '/* #include <sys/epoll.h> */\n#include <string.h>\n#include "native_calls.h"\n' >"$spoiled/Sources/CMapBridge/common/host_spoiled.c"
 echo '#include <sys/epoll.h>' >"$spoiled/Sources/CMapBridge/linux/host_spoiled.c"
 check "comments, and what stands in linux/, are no fault" "$python" "$seam" "$spoiled"
 
 fresh_sources
-yes '// line' | head -n 351 >"$spoiled/Sources/MapEngine/Pool/Spoiled.swift"
-check_fails "a long file is noticed" "Pool/Spoiled.swift: has 351 lines" "$python" "$seam" "$spoiled"
+yes '// line' | head -n 351 >"$spoiled/Sources/MapEngine/Core/Spoiled.swift"
+check_fails "a long file is noticed" "Core/Spoiled.swift: has 351 lines" "$python" "$seam" "$spoiled"
 fresh_sources
 yes '/* line */' | head -n 351 >"$spoiled/Sources/CMapBridge/linux/host_spoiled.c"
 check_fails "a long file of C is noticed" "host_spoiled.c: has 351 lines" "$python" "$seam" "$spoiled"

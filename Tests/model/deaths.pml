@@ -1,8 +1,8 @@
-/* deaths.pml - what the host does when a worker has died: Pool+Deaths and Postmortem. All of it is one step: the pool's lock is held, and what the dead
+/* deaths.pml - what the host does when a worker has died: Core+Deaths and Postmortem. All of it is one step: the pool's lock is held, and what the dead
  * worker wrote does not change any more.
  */
 
-/* Pool+Deaths.keepFinished, WorkerLink+Replies.finished: the first items of a range that was lost. They must stand in the reply; the host cannot know. */
+/* Core+Deaths.keepFinished, WorkerLink+Replies.finished: the first items of a range that was lost. They must stand in the reply; the host cannot know. */
 inline keepFinished(w, ticket, first, count) {
     assert((count) <= replyHolds[SLOT(w, ticket)]);
     n = 0;
@@ -13,7 +13,7 @@ inline keepFinished(w, ticket, first, count) {
     n = 0
 }
 
-/* Pool+Deaths.blame: again, when it has attempts left. */
+/* Core+Deaths.blame: again, when it has attempts left. */
 inline blame(item, how) {
     lostOn[item] = lostOn[item] + 1;
     if
@@ -57,7 +57,7 @@ inline search(first, count, how) {
 /* Postmortem.isBystander: it was killed for something that it had left behind when the signal came. */
 #define IS_BYSTANDER(w, word) (verdict[w] == TIMED_OUT && (word) != seenWord[w])
 
-/* BlameMark.point, Postmortem.postmortem, Pool+Deaths.lostRange: the range a worker was on when it died. */
+/* BlameMark.point, Postmortem.postmortem, Core+Deaths.lostRange: the range a worker was on when it died. */
 inline lostRange(w, ticket, first, count) {
     mark = (TICKET_OF(current[w]) == ticket -> MARK_OF(current[w]) : 0);
     how = (verdict[w] == TIMED_OUT -> TIMED_OUT : CRASHED);
@@ -118,7 +118,7 @@ inline lostRange(w, ticket, first, count) {
     mark = 0; how = 0; at = 0; half = 0; x = 0
 }
 
-/* Pool+Deaths.died: takes what it had finished, blames, runs the rest elsewhere. */
+/* Core+Deaths.died: takes what it had finished, blames, runs the rest elsewhere. */
 inline died(w) {
 #ifndef BUG_NO_REPLIES_OF_THE_DEAD
     takeReplies(w);

@@ -62,7 +62,7 @@ inline take(most) {
     running = running + c
 }
 
-/* Pool+Pump.putBack: items that did not run: again, or as their job ends. */
+/* Core+Pump.putBack: items that did not run: again, or as their job ends. */
 inline putBack(first, count) {
     if
     :: (count) == 0
@@ -84,7 +84,7 @@ inline putBack(first, count) {
     fi
 }
 
-/* Pool+Jobs.end with Job.endWaiting: what no worker was given ends now. */
+/* Core+Jobs.end with Job.endWaiting: what no worker was given ends now. */
 inline cancelJob() {
     ending = 1;
     do

@@ -2,7 +2,8 @@
  * replacement.
  *
  * The host is one process: whoever has the pool's lock. Each of its steps is what happens under the lock without a look at memory that a
- * worker may change meanwhile; where it looks twice, there are two steps.
+ * worker may change meanwhile; where it looks twice, there are two steps. Before the lock is left, Core+FollowUp.followUp assigns, then fills
+ * empty places, then publishes. Here each of these may happen at any time after that, so the code's order is one of those that are searched.
  *
  * Set from outside (scripts/model.sh): KIND, ITEMS, WORKERS, RING, BUFFER, STEP, DEATHS, KILLS, ATTEMPTS, CANCEL, TAKE_BACKS, BAD.
  *
@@ -39,7 +40,7 @@ inline clearGiven(w, ticket) {
     givenBack[SLOT(w, ticket)] = 0
 }
 
-/* Pool+Pump.takeReplies, WorkerLink+Replies.accept, Pool+Pump.takeRange, Worker.finish: every reply that was published. */
+/* Core+Pump.takeReplies, WorkerLink+Replies.accept, Core+Pump.takeRange, Worker.finish: every reply that was published. */
 inline takeReplies(w) {
     do
     :: outboxTail[w] > answered[w] ->
@@ -71,7 +72,7 @@ inline takeReplies(w) {
 
 #include "deaths.pml"
 
-/* Pool+Assign.giveRange and Worker.give: up to `most` items into a worker's inbox. Any size: the code's choice is one of them. */
+/* Core+Assign.giveRange and Worker.give: up to `most` items into a worker's inbox. Any size: the code's choice is one of them. */
 inline give(w, most) {
     take(most);
     published[w] = published[w] + 1;
@@ -83,12 +84,12 @@ inline give(w, most) {
     f = 0; c = 0
 }
 
-/* Pool+Assign.takes */
+/* Core+Assign.takes */
 #define TAKES(w) (state[w] == READY && published[w] - answered[w] < RING && published[w] < 15 && HAS_WAITING)
 
 #define WORKS(w) (published[w] > answered[w])
 #define LAST(w) SLOT(w, published[w])
-/* Pool+TakeBack.mayGiveBack */
+/* Core+TakeBack.mayGiveBack */
 #define MAY_GIVE_BACK(w) (state[w] == READY && WORKS(w) && !givenBack[LAST(w)] && \
     (published[w] - answered[w] > 1 || givenCount[LAST(w)] > 1))
 #define IS_IDLE(w) (WORKERS == 1 || (state[w] == READY && !WORKS(w)))
@@ -122,14 +123,14 @@ inline takeBackFrom(w, ticket) {
     HOST_GIVES(w, 1) \
     HOST_GIVES(w, 2) \
     HOST_GIVES(w, ITEMS) \
-    :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Pool+Assign.publish, WorkerLink.publish */ \
-    :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> takeReplies(w) } /* Pool+Pump.pump */ \
-    :: d_step { gone[w] -> died(w) } /* Pool+Zygote.receiveControl */ \
-    :: d_step { state[w] == NONE -> spawn(w) } /* Pool+Recycle.refill */ \
+    :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Core+Assign.publish and WorkerLink.publish, by Core+FollowUp.followUp */ \
+    :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> takeReplies(w) } /* Core+Pump.pump */ \
+    :: d_step { gone[w] -> died(w) } /* Core+Zygote.receiveControl */ \
+    :: d_step { state[w] == NONE -> spawn(w) } /* Core+Recycle.refill, by Core+FollowUp.followUp */ \
     :: d_step { kills > 0 && state[w] == READY && WORKS(w) -> checkTime(w) } \
     :: atomic { takeBacks > 0 && MAY_GIVE_BACK(w) && IS_IDLE(other) -> takeBacks-- }; takeBack(w)
 
-/* Pool+Start.spawn */
+/* Core+Start.spawn */
 inline spawn(w) {
     published[w] = 0;
     answered[w] = 0;
@@ -141,7 +142,7 @@ inline spawn(w) {
     forked[w] = 1
 }
 
-/* Pool+Deadlines.checkTime: time goes by without a step, or it seems so. Pool+Deaths.kill, and Pool+Deaths.sendKill. */
+/* Core+Deadlines.checkTime: time goes by without a step, or it seems so. Core+Deaths.kill, and Core+Deaths.sendKill. */
 inline checkTime(w) {
     if
     :: current[w] != seenWord[w] -> seenWord[w] = current[w]
@@ -153,7 +154,7 @@ inline checkTime(w) {
     fi
 }
 
-/* Pool+TakeBack.takeBack, WorkerLink.yield */
+/* Core+TakeBack.takeBack, WorkerLink.yield */
 inline takeBack(w) {
     yield[w] = published[w];
 #ifndef BUG_NO_BARRIER

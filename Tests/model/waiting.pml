@@ -3,13 +3,16 @@
  *   worker:  outbox.tail = n;        fence;   look at the doorbell;     ring, once per epoch,  WorkerMain.workerRing
  *                                                                       from ring_at on        layout.mapb_ring_at
  *   leader:  doorbell = own epoch;   fence;   look at outbox.tail;      sleep on the bell      Waiting.lead
- *   wake:    changes += 1;           fence;   look at sleepers;         wake                   Waiting.wake
- *   sleep:   sleepers += 1;          fence;   compare changes, sleep    (one step)             Waiting.sleep
+ *   wake:    changes += 1;           fence;   look at sleepers;         wake                   Waiters.wake
+ *   sleep:   sleepers += 1;          fence;   compare changes, sleep    (one step)             Waiters.beginSleep
+ *
+ * Who accepts replies notes that threads have to look again; they are woken when all replies have been accepted, once, and before the lock
+ * is left (Core+FollowUp.followUp).
  *
  * Two workers with replies for two jobs, a host thread that waits for each, and the engine. A thread may also give up, its deadline
  * having passed, or because it is cancelled in its sleep (Waiting.leave), which ends its lead in the same way. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
  * buffers; unlocking is taken to empty the host's (a later lock of it would). Which replies are rung for is any choice that includes
- * the last one; the code's choice (Waiting.chooseRings) is among them. A leader that goes may be expected back (Waiting.attend): then
+ * the last one; the code's choice (Core+Doorbell.chooseRings) is among them. A leader that goes may be expected back (Core+Doorbell.attend): then
  * workers wake nobody, and the engine looks by itself after a while.
  *
  * Set from outside: REPLIES per worker, THREADS (0: nobody waits, the engine alone takes replies), DEADLINE (thread 0 may give up),
@@ -31,10 +34,11 @@ bool engineBell, waiterBell; /* Readable until drained. */
 bool lock;
 byte answered[2];
 bool hasLeader, leaderSleeps;
+bool wakes; /* Core+FollowUp.wakes: threads that wait have to look again. */
 byte lastEpoch;
-bool attended; /* Pool.attendedUntil: the engine's sleep has an end. */
+bool attended; /* Core+Doorbell.attendedUntil: the engine's sleep has an end. */
 
-/* Waiting.word and Waiting.sleepers. */
+/* Waiters.word and Waiters.sleepers. */
 byte changes, sleepers;
 bool asleep[2];
 bool back[2];
@@ -76,7 +80,7 @@ end:
 inline take() { atomic { !lock -> lock = 1 } }
 inline leave() { atomic { HOST_FENCE -> lock = 0 } }
 
-/* Waiting.chooseRings: from any reply on, the last one at the latest. */
+/* Core+Doorbell.chooseRings: from any reply on, the last one at the latest. */
 inline chooseRing(w) {
     if
 #if REPLIES > 1
@@ -89,7 +93,7 @@ inline chooseRing(w) {
     fi
 }
 
-/* Waiting.point */
+/* Core+Doorbell.point */
 inline point(whom) {
     atomic {
         !doorbellWaits && !ringsWait ->
@@ -107,7 +111,7 @@ inline point(whom) {
 #endif
 }
 
-/* Waiting.wake */
+/* Waiters.wake, and the leader's bell */
 inline wake() {
     atomic { !changesWaits -> changesValue = changes + 1; changesWaits = 1 }
 #ifndef BUG_NO_FENCE_WAKE
@@ -125,26 +129,29 @@ inline wake() {
     }
 }
 
-inline pumpOne(w) {
-    if
-    :: atomic { outboxTail[w] != answered[w] -> answered[w] = outboxTail[w] };
-        if
+/* Core+Pump.takeReplies, and Core+FollowUp.follow of a job that is done by it */
+inline takeReplies(w) {
 #ifndef BUG_DONE_WITHOUT_WAKE
-        :: IS_DONE(w) -> wake()
+    wakes = wakes || (answered[w] != outboxTail[w] && outboxTail[w] == REPLIES);
 #else
-        /* As a reply that ends a setup once was, whose function was registered late. */
-        :: IS_DONE(w)
+    /* As a reply that ends a setup once was, whose function was registered late. */
 #endif
-        :: !IS_DONE(w)
-        fi
-    :: outboxTail[w] == answered[w]
-    fi
+    answered[w] = outboxTail[w]
 }
 
-/* Pool+Pump.pump: replies of both workers; a job that is done is told (Pool+Pump.settled). */
+/* Core+Pump.pump: replies of both workers, and then what follows from them (Core+FollowUp.followUp): threads that wait look again. Leaving the
+ * lock does this too (GuardedCore.leave), and has nothing left to do where pump was the last step.
+ */
 inline pump() {
-    pumpOne(0);
-    pumpOne(1)
+    d_step { takeReplies(0) };
+    if
+    :: atomic { outboxTail[1] == answered[1] && !wakes }
+    :: atomic { outboxTail[1] != answered[1] || wakes -> takeReplies(1) };
+        if
+        :: wakes -> wakes = 0; wake()
+        :: !wakes
+        fi
+    fi
 }
 
 proctype worker(byte w) {
@@ -152,7 +159,7 @@ proctype worker(byte w) {
     do
     :: done < REPLIES && (w == 1 || !DEPENDS || back[1]) ->
         done++;
-        /* WorkerMain.workerRun */
+        /* WorkerMain.workerPublish */
         atomic { !tailWaits[w] -> tailValue[w] = done; tailWaits[w] = 1 }
         /* WorkerMain.workerRing */
 #ifndef BUG_NO_FENCE_WORKER
@@ -234,7 +241,7 @@ again:
             :: DEADLINE && me == 0 -> late = 1
             fi
         od;
-        /* Waiting.endLead, still under the lock */
+        /* Core+Doorbell.endLead, still under the lock */
         hasLeader = 0;
         leaderSleeps = 0;
         if
@@ -242,7 +249,7 @@ again:
             point(BELL_ENGINE);
             pump()
         :: true ->
-            /* Waiting.attend, Engine.engineMustWake */
+            /* Core+Doorbell.attend, Core+FollowUp.engineMustWake */
             point(BELL_NONE);
 #ifndef BUG_ATTEND_WITHOUT_END
             attended = 1
@@ -250,6 +257,7 @@ again:
             skip
 #endif
         fi;
+        /* GuardedCore.leave: the next one leads. */
         wake();
         leave();
         if
@@ -258,7 +266,7 @@ again:
         fi
     :: !leads && late
     :: !leads && !late ->
-        /* Waiting.sleep */
+        /* Waiters.beginSleep */
         sleepers++;
         atomic {
             if
@@ -282,17 +290,25 @@ over:
 }
 
 proctype engine() {
+    bool rang; /* It was woken by its bell. */
     do
     :: true ->
-        /* Engine.engineTurn; hasLeader does not change under the lock. */
-        take();
+        /* Core+Turn.turn; hasLeader does not change under the lock. */
+        atomic {
+            !lock -> lock = 1;
+            /* Core+Turn.handle: the bell is drained before the first look. */
+            if
+            :: rang -> engineBell = 0; rang = 0
+            :: else
+            fi
+        }
         if
         :: !hasLeader -> point(BELL_NONE)
         :: hasLeader
         fi;
         pump();
         if
-        :: !hasLeader && attended /* Sleeps until Pool.attendedUntil. */
+        :: !hasLeader && attended /* Sleeps until Core+Doorbell.attendedUntil. */
         :: !hasLeader && !attended ->
             point(BELL_ENGINE);
 #ifndef BUG_ENGINE_LOOKS_ONCE
@@ -301,12 +317,9 @@ proctype engine() {
         :: hasLeader
         fi;
         leave();
-        /* Engine.engineLoop, Engine.engineHandles */
+        /* EngineThread.engineLoop */
         if
-        :: engineBell ->
-            take();
-            engineBell = 0;
-            leave()
+        :: engineBell -> rang = 1
         :: atomic { attended -> attended = 0 }
         :: IS_DONE(0) && IS_DONE(1) && back[0] && back[1] -> break
         fi

@@ -182,7 +182,7 @@ end_idle:
                 od;
 #endif
                 replyDone[SLOT(w, ticket)] = i;
-                /* WorkerMain.workerRun */
+                /* WorkerMain.workerPublish */
 #ifdef BUG_CLEAR_BEFORE_PUBLISH
                 STORE_CURRENT(0);
                 STORE_TAIL(ticket);

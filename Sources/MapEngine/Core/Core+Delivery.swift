@@ -2,21 +2,6 @@
 
 import CMapBridge
 
-/// Events made ready under the lock, to be told outside it.
-enum Ready {
-    case message(PoolMessage)
-    /// Items of one segment, from `offset` on; and the job's crashes, which change under the lock as workers die.
-    case items(Job, Segment, place: Int, offset: UInt64, count: UInt64, crashes: [UInt64: UInt32])
-    case progress(Job, mape_progress)
-    case done(Job, mape_progress)
-}
-
-/// What a dispatch is telling.
-final class Telling {
-    let ready: Ready
-    init(_ ready: Ready) { self.ready = ready }
-}
-
 extension Core {
     func queueForDelivery(_ job: Job) {
         if job.isDone && job.owner.isItself && !job.isReleased && !job.config.wants(MAPE_DELIVER_DONE)
@@ -93,7 +78,7 @@ extension Core {
     }
 
     /// What was told is done with. Returns how many events it was.
-    func finish(_ telling: Telling, told count: UInt64) -> Int64 {
+    func finish(_ telling: EventBatch, told count: UInt64) -> Int64 {
         switch telling.ready {
         case .message, .progress: return 1
         case .done(let job, _):

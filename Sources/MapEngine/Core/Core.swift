@@ -12,14 +12,18 @@
 // item never. What takes as long as the host has bytes (copying, mapping, unmapping, writing files) is done outside.
 //
 // Files:
-//   Core+FollowUp                     what follows from each change, before the lock is left
-//   Core+Jobs, Core+Delivery          a job from its submission to its release; what the host hears of it
-//   Core+Assign, +Pump, +TakeBack     ranges to workers, replies from them, ranges that have to go elsewhere
-//   Core+Deaths, +Crashes, Postmortem deaths of workers, and what is told and saved of them
-//   Core+Start, +Recycle, +Zygote     workers and zygote: the first ones, those that take a place
-//   Core+Registry, +Libraries         functions, globals, modules, buffers
-//   Core+Turn, +Deadlines, +Doorbell  what the engine thread does in a turn; time limits; whom workers wake
-//   Core+Output                       what workers print
+//   GuardedCore                        the lock, and `with`, the only way in
+//   Core+FollowUp                      what follows from each change, before the lock is left
+//   Core+Jobs, +Streams, +Delivery     a job from its submission to its release; its items; what the host hears of it
+//   Core+Assign, +Pump, +TakeBack      ranges to workers, replies from them, ranges that have to go elsewhere
+//   Core+Deaths, +Crashes, Postmortem  deaths of workers, and what is told and saved of them (CrashFolder)
+//   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient): the first ones, those that take a place; RestartBrake
+//   Core+Registry, +Libraries          functions, globals, modules, buffers
+//   Core+Turn, +Deadlines, +Doorbell   what the engine thread does in a turn; time limits; whom workers wake
+//   Core+Waits, Waiters                whether what a host thread waits for is there; what such threads sleep on
+//   Core+Output, +Stats, +Shutdown     what workers print; what the host may ask; the steps of a shutdown
+//   Parts, Fixtures                    the small parts; what a pool keeps as it is, used with and without the lock
+//   WorkQueue, JobRegister, JobTable, Deadlines   the jobs: in order of their turn, by handle, by time
 
 import CMapBridge
 

@@ -1,4 +1,4 @@
-// Who is to blame when a worker has died on a range, and what of it runs again: decided from values alone. Pool+Deaths carries it out.
+// Who is to blame when a worker has died on a range, and what of it runs again: decided from values alone. Core+Deaths carries it out.
 // Tests/model/deaths.pml is the same for the losses that it knows.
 
 /// All of a death that counts for the range that the worker was on: its first request without an answer.

@@ -68,11 +68,11 @@ extension Pool {
 
     /// Makes the next events ready. False: there are none.
     func tellNext(_ t: CFrame<mapb_telling>) -> Bool {
-        let telling = core.with { (core) -> Telling? in
+        let telling = core.with { (core) -> EventBatch? in
             guard core.events.caller?.number == t.pointee.mark.number else { return nil }
             guard let ready = core.nextReady(min(Policy.dispatchBatch, t.pointee.limit)) else { return nil }
             if case .items(let job, _, let place, _, _, _) = ready { core.events.held = HeldSegment(job: job, place: place) }
-            let telling = Telling(ready)
+            let telling = EventBatch(ready)
             core.events.telling = telling
             return telling
         }
@@ -117,7 +117,7 @@ extension Pool {
 
     /// The event of an item: the first that is not told.
     func tellItem(_ t: CFrame<mapb_telling>) {
-        let telling = unsafe Unmanaged<Telling>.fromOpaque(t.pointee.items).takeUnretainedValue()
+        let telling = unsafe Unmanaged<EventBatch>.fromOpaque(t.pointee.items).takeUnretainedValue()
         guard case .items(_, let segment, _, let offset, let count, let crashes) = telling.ready,
             t.pointee.told < count
         else { return }

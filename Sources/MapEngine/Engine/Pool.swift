@@ -6,7 +6,7 @@
 //   Pool+Register, Pool+Prepare, Pool+Columns what the host hands in: checked and copied without the lock, then given to the core
 //   Pool+Submit, Pool+Streams                 how that becomes a job, and more items of it
 //   Waiting, Pool+Waits                       threads of the host that wait, and for what
-//   Pool+Dispatch, Hook                       the host hears
+//   Pool+Dispatch                             callbacks of the host, and events that it fetches
 //   Proxy                                     a function pointer whose calls are jobs
 
 import CMapBridge

@@ -3,8 +3,8 @@
 // One of them at a time is the leader: workers ring its bell instead of the engine's, and it moves the data itself, so that a round
 // trip has no extra thread in it. The others sleep on a counter that changes whenever something has ended.
 //
-// A thread may be cancelled while it sleeps. So it sleeps in C (host_wait.c), and what is here are the steps between one sleep and the
-// next; what it holds meanwhile stands in its mapb_wait, and `leave` gives it back. What is waited for: Pool+Waits.swift.
+// A thread may be cancelled while it sleeps. So it sleeps in C (host_wait.c), and this file has the steps between one sleep and the next.
+// What the thread holds meanwhile stands in its mapb_wait, and `leave` releases it. Core+Waits says what threads wait for.
 
 import CMapBridge
 

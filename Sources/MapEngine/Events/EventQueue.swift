@@ -12,6 +12,21 @@ struct PoolMessage {
     var lost: UInt32 = 0
 }
 
+/// Events made ready under the lock, to be told outside it.
+enum Ready {
+    case message(PoolMessage)
+    /// Items of one segment, from `offset` on; and the job's crashes, which change under the lock as workers die.
+    case items(Job, Segment, place: Int, offset: UInt64, count: UInt64, crashes: [UInt64: UInt32])
+    case progress(Job, mape_progress)
+    case done(Job, mape_progress)
+}
+
+/// What a dispatch is telling: C holds it while callbacks run.
+final class EventBatch {
+    let ready: Ready
+    init(_ ready: Ready) { self.ready = ready }
+}
+
 /// A segment that the host is looking at: not to be given back before it is done.
 struct HeldSegment {
     let job: Job
@@ -36,7 +51,7 @@ struct HeldSegment {
     /// One thread at a time fetches events: where it calls the host, if it does. A mark without a place: it waits for one.
     var caller: mapb_mark?
     /// What it is told of just now.
-    var telling: Telling?
+    var telling: EventBatch?
     var held: HeldSegment?
     /// What mape_next_event gave out last: alive until the next call.
     var heldMessage: PoolMessage?

@@ -1,8 +1,8 @@
 // The input side of a stream: a ring of spans in the input memory, and blocks that items are packed into.
 //
 // Item i's span is number i & mask of the ring. A place is used again when its item has ended, so no more than `capacity` items
-// lie between the lowest that has not ended and the next. Places are given under the pool's lock, bytes are copied without it:
-// Pool+Streams.swift.
+// lie between the lowest that has not ended and the next. Places are given under the pool's lock (Core+Streams), bytes are copied
+// without it (Pool+Streams).
 
 import CMapBridge
 

@@ -1,7 +1,6 @@
 // How items ended that have no result: state, cause, code and a text. Shared by all items that ended so.
 
 import CMapBridge
-import Glibc
 
 final class Outcome {
     let state: mape_item_state
@@ -37,7 +36,7 @@ extension Loss {
     func outcome(_ death: Death?) -> Outcome {
         guard case .status(let status) = self else {
             return Outcome(
-                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: SIGKILL, "the zygote died each time while this item ran")
+                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: Signal.kill, "the zygote died each time while this item ran")
         }
         let what = death?.text ?? "its worker \(text)"
         if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death) }
