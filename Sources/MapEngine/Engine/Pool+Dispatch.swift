@@ -71,7 +71,9 @@ extension Pool {
         let telling = core.with { (core) -> EventBatch? in
             guard unsafe core.events.caller?.number == t.pointee.mark.number else { return nil }
             guard let ready = unsafe core.nextReady(min(Policy.dispatchBatch, t.pointee.limit)) else { return nil }
-            if case .items(let job, _, let place, _, _, _) = ready { core.events.held = HeldSegment(job: job, place: place) }
+            if case .items(let job, _, let place, _, _, _) = ready {
+                core.events.held = HeldSegment(job: job, place: place)
+            }
             let telling = EventBatch(ready)
             core.events.telling = telling
             return telling
@@ -129,7 +131,9 @@ extension Pool {
     /// What was made ready was told. How many events that is; -1: somebody took this dispatch for one that was left.
     func told(_ t: UnsafeMutablePointer<mapb_telling>) -> Int64 {
         let count = core.with { (core) -> Int64 in
-            guard unsafe core.events.caller?.number == t.pointee.mark.number, let telling = core.events.telling else { return -1 }
+            guard unsafe core.events.caller?.number == t.pointee.mark.number, let telling = core.events.telling else {
+                return -1
+            }
             core.events.telling = nil
             unsafe Unmanaged.passUnretained(telling).release()
             return core.finish(telling, told: unsafe t.pointee.told)
