@@ -36,7 +36,8 @@ extension Loss {
     func outcome(_ death: Death?) -> Outcome {
         guard case .status(let status) = self else {
             return Outcome(
-                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: Signal.kill, "the zygote died each time while this item ran")
+                MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: Signal.kill, "the zygote died each time while this item ran"
+            )
         }
         let what = death?.text ?? "its worker \(text)"
         if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death) }
