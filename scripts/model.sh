@@ -2,7 +2,7 @@
 # Checks the models of the protocol in Tests/model with spin (https://spinroot.com): every state of each is searched, and each bug that
 # can be put into a model has to be found. Prints a table; its last line is `N passed, N failed`.
 #
-#     scripts/model.sh [--short] [NAME...]     all runs, or those whose name begins so: names takeback crash search sleep waiting
+#     scripts/model.sh [--short] [NAME...]     all runs, or those whose name begins so: names reclaim crash search sleep waiting
 #
 # --short leaves out the searches that take longest; the bugs are all tried. All of it takes 2.5 GB of memory and some minutes. What is modelled, and how to read it: docs/model.md.
 set -uo pipefail
@@ -138,20 +138,20 @@ item=-DKIND=ITEM_FUNCTION begin=-DKIND=BEGIN_FUNCTION range=-DKIND=RANGE_FUNCTIO
 common=(-DITEMS=3 -DRING=2 -DATTEMPTS=2 -DSTEP=8)
 
 # One worker that may die, its stores delayed, and another that takes what is taken back.
-take=("${common[@]}" -DWORKERS=1 -DBUFFER=2 -DDEATHS=1 -DKILLS=0 -DCANCEL=0 -DTAKE_BACKS=1 -DBAD=99)
-limits=("${common[@]}" -DWORKERS=1 -DBUFFER=2 -DDEATHS=0 -DKILLS=1 -DCANCEL=1 -DTAKE_BACKS=1 -DBAD=99)
-holds takeback-item ranges.pml $item "${take[@]}"
-holds takeback-begin ranges.pml $begin "${take[@]}"
-holds takeback-range ranges.pml $range "${take[@]/-DSTEP=8/-DSTEP=1}"
-holds takeback-limits ranges.pml $item "${limits[@]}"
-finds takeback BUG_NO_BARRIER ranges.pml $item "${take[@]}"
-finds takeback BUG_TAIL_FIRST ranges.pml $item "${take[@]}"
-finds takeback BUG_CLEAR_BEFORE_PUBLISH ranges.pml $item "${take[@]}"
-finds takeback BUG_TAKEN_BACK_NOT_SEEN ranges.pml $item "${take[@]}"
+take=("${common[@]}" -DWORKERS=1 -DBUFFER=2 -DDEATHS=1 -DKILLS=0 -DCANCEL=0 -DRECLAIMS=1 -DBAD=99)
+limits=("${common[@]}" -DWORKERS=1 -DBUFFER=2 -DDEATHS=0 -DKILLS=1 -DCANCEL=1 -DRECLAIMS=1 -DBAD=99)
+holds reclaim-item ranges.pml $item "${take[@]}"
+holds reclaim-begin ranges.pml $begin "${take[@]}"
+holds reclaim-range ranges.pml $range "${take[@]/-DSTEP=8/-DSTEP=1}"
+holds reclaim-limits ranges.pml $item "${limits[@]}"
+finds reclaim BUG_NO_BARRIER ranges.pml $item "${take[@]}"
+finds reclaim BUG_TAIL_FIRST ranges.pml $item "${take[@]}"
+finds reclaim BUG_CLEAR_BEFORE_PUBLISH ranges.pml $item "${take[@]}"
+finds reclaim BUG_RECLAIM_NOT_SEEN ranges.pml $item "${take[@]}"
 
 # Two workers that die at any step, while the job may be cancelled.
-crash=("${common[@]}" -DWORKERS=2 -DBUFFER=0 -DDEATHS=1 -DKILLS=0 -DCANCEL=0 -DTAKE_BACKS=0 -DBAD=99)
-often=("${common[@]}" -DWORKERS=1 -DBUFFER=0 -DDEATHS=2 -DKILLS=1 -DCANCEL=1 -DTAKE_BACKS=0 -DBAD=99)
+crash=("${common[@]}" -DWORKERS=2 -DBUFFER=0 -DDEATHS=1 -DKILLS=0 -DCANCEL=0 -DRECLAIMS=0 -DBAD=99)
+often=("${common[@]}" -DWORKERS=1 -DBUFFER=0 -DDEATHS=2 -DKILLS=1 -DCANCEL=1 -DRECLAIMS=0 -DBAD=99)
 holds crash-item ranges.pml $item "${crash[@]}"
 holds crash-often-item ranges.pml $item "${often[@]}"
 holds crash-often-begin ranges.pml $begin "${often[@]}"
@@ -164,9 +164,9 @@ finds crash BUG_MARK_BEFORE_RECORD ranges.pml $begin "${often[@]}"
 
 # An item that always kills its worker, in a function that does not say where it is: it is found by halves, and no other one is blamed.
 holds search-range ranges.pml $range -DITEMS=4 -DRING=2 -DATTEMPTS=1 -DSTEP=8 -DWORKERS=1 -DBUFFER=0 -DDEATHS=0 -DKILLS=0 -DCANCEL=0 \
-    -DTAKE_BACKS=0 -DBAD=2
+    -DRECLAIMS=0 -DBAD=2
 finds search BUG_BLAME_FIRST ranges.pml $range -DITEMS=4 -DRING=2 -DATTEMPTS=1 -DSTEP=8 -DWORKERS=1 -DBUFFER=0 -DDEATHS=0 -DKILLS=0 \
-    -DCANCEL=0 -DTAKE_BACKS=0 -DBAD=2
+    -DCANCEL=0 -DRECLAIMS=0 -DBAD=2
 
 holds sleep sleep.pml -DREQUESTS=4
 for bug in BUG_NO_FENCE_HOST BUG_NO_FENCE_WORKER BUG_NO_WAKE BUG_SLEEP_WITHOUT_COMPARING; do

@@ -16,7 +16,7 @@ import Testing
         var ticket: UInt64 = 7
         var count: UInt64 = 10
         var step: UInt64 = 4
-        var wasTakenBack = false
+        var wasReclaimed = false
         let point: BlameMark.Point
         let finished: UInt64
         let begun: UInt64?
@@ -36,19 +36,19 @@ import Testing
         Row(
             what: "an item far behind", word: word(7, range - 1), point: .nonsense, finished: 0, begun: nil, running: 0),
         Row(
-            what: "before the first item that was taken back", word: word(7, 11), wasTakenBack: true, point: .end(10),
+            what: "before the first item that was reclaimed", word: word(7, 11), wasReclaimed: true, point: .end(10),
             finished: 10, begun: 10, running: 0),
         Row(
-            what: "behind that one", word: word(7, 12), wasTakenBack: true, point: .nonsense, finished: 0, begun: nil,
+            what: "behind that one", word: word(7, 12), wasReclaimed: true, point: .nonsense, finished: 0, begun: nil,
             running: 0),
         Row(
-            what: "an item of a request of which items were taken back", word: word(7, 3), wasTakenBack: true,
+            what: "an item of a request of which items were reclaimed", word: word(7, 3), wasReclaimed: true,
             point: .item(2), finished: 2, begun: 3, running: 1),
         Row(
-            what: "all was taken back, and it says so", word: word(7, 1), count: 0, wasTakenBack: true, point: .end(0),
+            what: "all was reclaimed, and it says so", word: word(7, 1), count: 0, wasReclaimed: true, point: .end(0),
             finished: 0, begun: 0, running: 0),
         Row(
-            what: "all was taken back, and it has not looked", word: word(6, 1), count: 0, wasTakenBack: true,
+            what: "all was reclaimed, and it has not looked", word: word(6, 1), count: 0, wasReclaimed: true,
             point: .before, finished: 0, begun: 0, running: 0),
         Row(
             what: "the first range", word: word(7, range), point: .range(start: 0, count: 4), finished: 0, begun: 4,
@@ -63,7 +63,7 @@ import Testing
             what: "one range that is the request", word: word(7, range), step: 10,
             point: .range(start: 0, count: 10), finished: 0, begun: 10, running: 10),
         Row(
-            what: "the next range was taken back", word: word(7, range | 8), count: 8, wasTakenBack: true,
+            what: "the next range was reclaimed", word: word(7, range | 8), count: 8, wasReclaimed: true,
             point: .end(8), finished: 8, begun: 8, running: 0),
         Row(
             what: "a range behind the last item", word: word(7, range | 10), point: .anywhere, finished: 0, begun: nil,
@@ -72,7 +72,7 @@ import Testing
             what: "the request as a whole is suspected: workerVouch", word: word(7, range | ~range), point: .anywhere,
             finished: 0, begun: nil, running: 0),
         Row(
-            what: "the same, and items were taken back", word: word(7, range | ~range), wasTakenBack: true,
+            what: "the same, and items were reclaimed", word: word(7, range | ~range), wasReclaimed: true,
             point: .anywhere, finished: 0, begun: nil, running: 0),
         Row(
             what: "a ticket of more than 32 bits", word: word(1 << 40 | 7, 3), ticket: 1 << 40 | 7, point: .item(2),
@@ -86,7 +86,7 @@ import Testing
     @Test(arguments: rows)
     func aWordSaysWhereItsWorkerIs(row: Row) {
         let mark = BlameMark(row.word)
-        let point = mark.point(in: row.ticket, count: row.count, step: row.step, wasTakenBack: row.wasTakenBack)
+        let point = mark.point(in: row.ticket, count: row.count, step: row.step, wasReclaimed: row.wasReclaimed)
         #expect(point == row.point)
         #expect(point.finished == row.finished)
         #expect(point.begun == row.begun)
@@ -122,7 +122,7 @@ import Testing
             let mark = position | (random.chance(50) ? Self.range : 0)
             let ticket = UInt64.random(in: 6...8, using: &random)
             let point = BlameMark(Self.word(ticket, mark)).point(
-                in: 7, count: count, step: step, wasTakenBack: random.chance(50))
+                in: 7, count: count, step: step, wasReclaimed: random.chance(50))
             #expect(point.finished <= count)
             guard let begun = point.begun else { continue }
             #expect(begun <= count)

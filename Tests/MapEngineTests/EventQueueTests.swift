@@ -14,19 +14,19 @@ import Testing
     /// A job with `count` items to deliver.
     static func jobWithEvents(_ count: UInt64 = 1) throws -> Job {
         let job = try bareJob(count, delivering(MAPE_DELIVER_ITEMS))
-        _ = job.take(count)
+        _ = job.nextRange(count)
         job.end(Segment(first: 0, count: count, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         return job
     }
 
     @Test func aNoticeIsGivenOnceWhenTheQueueFills() throws {
         var queue = EventQueue()
-        var notices: [Bool] = [queue.takeNotice()]
+        var notices: [Bool] = [queue.consumeNotice()]
         queue.add(message: Self.message(1))
-        notices.append(queue.takeNotice())
+        notices.append(queue.consumeNotice())
         queue.add(message: Self.message(1))
         queue.enqueue(try Self.jobWithEvents())
-        notices.append(queue.takeNotice())
+        notices.append(queue.consumeNotice())
         #expect(notices == [false, true, false])
     }
 
@@ -35,8 +35,8 @@ import Testing
         var notices: [Bool] = []
         for _ in 0..<3 {
             queue.add(message: Self.message(1))
-            notices.append(queue.takeNotice())
-            _ = queue.takeMessage()
+            notices.append(queue.consumeNotice())
+            _ = queue.nextMessage()
         }
         #expect(notices == [true, true, true])
     }
@@ -46,7 +46,7 @@ import Testing
         let job = try Self.jobWithEvents()
         queue.enqueue(job)
         queue.dequeue(job)
-        let notice = queue.takeNotice()
+        let notice = queue.consumeNotice()
         #expect(!notice)
     }
 
@@ -59,15 +59,15 @@ import Testing
         queue.add(message: Self.message(1))
         queue.add(message: Self.message(1))
         #expect(isReadable(fd))
-        _ = queue.takeMessage()
+        _ = queue.nextMessage()
         #expect(isReadable(fd))
         let job = try Self.jobWithEvents()
         queue.enqueue(job)
-        _ = queue.takeMessage()
+        _ = queue.nextMessage()
         #expect(isReadable(fd))
         queue.dequeue(job)
         #expect(!isReadable(fd))
-        _ = queue.takeMessage()
+        _ = queue.nextMessage()
         #expect(!isReadable(fd))
         queue.enqueue(job)
         #expect(isReadable(fd))
@@ -78,7 +78,7 @@ import Testing
         queue.add(message: Self.message(1))
         let fd = try queue.descriptor()
         #expect(isReadable(fd))
-        _ = queue.takeMessage()
+        _ = queue.nextMessage()
         #expect(!isReadable(fd))
     }
 
@@ -123,12 +123,12 @@ import Testing
             queue.add(message: PoolMessage(isLog: false, code: 1, worker: Int32(i), text: CText("text \(i)")))
         }
         for i in 0..<5 {
-            let message = queue.takeMessage()
+            let message = queue.nextMessage()
             #expect(message?.worker == Int32(i))
             #expect(message.map { String(cString: $0.text.bytes) } == "text \(i)")
             #expect(message?.lost == 0)
         }
-        let none = queue.takeMessage() == nil
+        let none = queue.nextMessage() == nil
         #expect(none)
     }
 
@@ -140,9 +140,9 @@ import Testing
         let kept = queue.messageCount
         #expect(kept * size <= Policy.messageBytes)
         #expect(kept * (size + 64) > Policy.messageBytes - size - 64)
-        let first = queue.takeMessage()
+        let first = queue.nextMessage()
         #expect(first?.lost == UInt32((sent - kept) * size))
-        let second = queue.takeMessage()
+        let second = queue.nextMessage()
         #expect(second?.lost == 0)
     }
 
@@ -152,7 +152,7 @@ import Testing
         queue.add(message: Self.message(2 << 20))
         let count = queue.messageCount
         #expect(count == 1)
-        let message = queue.takeMessage()
+        let message = queue.nextMessage()
         #expect(message?.text.count == 2 << 20)
         #expect(message?.lost == 100)
     }
@@ -161,7 +161,7 @@ import Testing
         var queue = EventQueue()
         for _ in 0..<20_000 {
             queue.add(message: Self.message(1000))
-            let message = queue.takeMessage()
+            let message = queue.nextMessage()
             #expect(message?.lost == 0)
         }
     }
@@ -169,7 +169,7 @@ import Testing
     @Test func whatAWorkerHadLostIsToldWithItsMessage() {
         var queue = EventQueue()
         queue.add(message: Self.message(10, lost: 500))
-        let message = queue.takeMessage()
+        let message = queue.nextMessage()
         #expect(message?.lost == 500)
     }
 
@@ -185,11 +185,11 @@ import Testing
             let lost = random.chance(5) ? UInt32.random(in: 0...300, using: &random) : 0
             queue.add(message: Self.message(count, lost: lost))
             sent += UInt64(count) + UInt64(lost)
-            if random.chance(20), let message = queue.takeMessage() {
+            if random.chance(20), let message = queue.nextMessage() {
                 got += UInt64(message.text.count) + UInt64(message.lost)
             }
         }
-        while let message = queue.takeMessage() { got += UInt64(message.text.count) + UInt64(message.lost) }
+        while let message = queue.nextMessage() { got += UInt64(message.text.count) + UInt64(message.lost) }
         #expect(got == sent)
     }
 }

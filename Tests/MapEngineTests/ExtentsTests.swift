@@ -5,44 +5,44 @@ import Testing
 @Suite struct ExtentsTests {
     static func holding(_ stretches: [(UInt64, UInt64)]) -> Extents {
         var extents = Extents()
-        for (offset, count) in stretches { extents.give(Extent(offset: offset, count: count)) }
+        for (offset, count) in stretches { extents.free(Extent(offset: offset, count: count)) }
         return extents
     }
 
     @Test func anEmptyWholeHoldsNothing() {
         var extents = Extents(Extent(offset: 64, count: 0))
         #expect(extents.free.isEmpty)
-        #expect(extents.take(1, alignment: 1) == nil)
-        #expect(extents.takeWhole(least: 0) == nil)
-        #expect(extents.takeLast(endingAt: 64) == nil)
+        #expect(extents.allocate(1, alignment: 1) == nil)
+        #expect(extents.allocateWhole(least: 0) == nil)
+        #expect(extents.removeLast(endingAt: 64) == nil)
     }
 
     @Test func takesFromTheFirstStretchThatIsLargeEnough() {
         var extents = Self.holding([(0, 10), (100, 50), (200, 500)])
-        #expect(extents.take(20, alignment: 1) == 100)
-        #expect(extents.take(10, alignment: 1) == 0)
-        #expect(extents.take(30, alignment: 1) == 120)
-        #expect(extents.take(501, alignment: 1) == nil)
+        #expect(extents.allocate(20, alignment: 1) == 100)
+        #expect(extents.allocate(10, alignment: 1) == 0)
+        #expect(extents.allocate(30, alignment: 1) == 120)
+        #expect(extents.allocate(501, alignment: 1) == nil)
         #expect(extents.free == [Extent(offset: 200, count: 500)])
         #expect(extents.total == 500)
     }
 
     @Test func anAlignedTakeLeavesHeadAndTailFree() {
         var extents = Extents(Extent(offset: 10, count: 1000))
-        #expect(extents.take(100, alignment: 256) == 256)
+        #expect(extents.allocate(100, alignment: 256) == 256)
         #expect(extents.free == [Extent(offset: 10, count: 246), Extent(offset: 356, count: 654)])
         #expect(extents.total == 900)
     }
 
     @Test func anAlignedTakeSkipsAStretchThatIsTooShortOnceAligned() {
         var extents = Self.holding([(10, 260), (1024, 256)])
-        #expect(extents.take(256, alignment: 256) == 1024)
-        #expect(extents.take(256, alignment: 256) == nil)
+        #expect(extents.allocate(256, alignment: 256) == 1024)
+        #expect(extents.allocate(256, alignment: 256) == nil)
     }
 
     @Test func anAlignedTakeUpToTheEndLeavesNoTail() {
         var extents = Extents(Extent(offset: 10, count: 246))
-        #expect(extents.take(128, alignment: 128) == 128)
+        #expect(extents.allocate(128, alignment: 128) == 128)
         #expect(extents.free == [Extent(offset: 10, count: 118)])
     }
 
@@ -72,22 +72,22 @@ import Testing
     ])
     func givingBackMergesNeighbours(_ gift: Gift) {
         var extents = Self.holding(gift.before.map { ($0.offset, $0.count) })
-        extents.give(gift.given)
+        extents.free(gift.given)
         #expect(extents.free == gift.after)
         #expect(extents.total == gift.after.reduce(0) { $0 + $1.count })
     }
 
     @Test func takeWholeTakesTheFirstStretchThatIsLargeEnough() {
         var extents = Self.holding([(0, 10), (100, 50), (200, 500)])
-        #expect(extents.takeWhole(least: 11) == Extent(offset: 100, count: 50))
-        #expect(extents.takeWhole(least: 501) == nil)
+        #expect(extents.allocateWhole(least: 11) == Extent(offset: 100, count: 50))
+        #expect(extents.allocateWhole(least: 501) == nil)
         #expect(extents.total == 510)
     }
 
     @Test func takeLastTakesOnlyAStretchThatEndsThere() {
         var extents = Self.holding([(0, 10), (100, 50)])
-        #expect(extents.takeLast(endingAt: 10) == nil)
-        #expect(extents.takeLast(endingAt: 150) == Extent(offset: 100, count: 50))
+        #expect(extents.removeLast(endingAt: 10) == nil)
+        #expect(extents.removeLast(endingAt: 150) == Extent(offset: 100, count: 50))
         #expect(extents.total == 10)
     }
 
@@ -124,7 +124,7 @@ import Testing
                 let wanted = stretches().lazy
                     .map { ($0, ($0.offset + alignment - 1) / alignment * alignment) }
                     .first { $1 + count <= $0.end }?.1
-                #expect(extents.take(count, alignment: alignment) == wanted)
+                #expect(extents.allocate(count, alignment: alignment) == wanted)
                 if let wanted {
                     taken.append(Extent(offset: wanted, count: count))
                     mark(taken.last!, false)
@@ -136,12 +136,12 @@ import Testing
                 let cut = random.chance(30) ? UInt64.random(in: 0...whole.count, using: &random) : whole.count
                 let part = Extent(offset: whole.offset, count: cut)
                 if cut < whole.count { taken.append(Extent(offset: part.end, count: whole.count - cut)) }
-                extents.give(part)
+                extents.free(part)
                 mark(part, true)
             default:
                 let least = UInt64.random(in: 1...60, using: &random)
                 let wanted = stretches().first { $0.count >= least }
-                #expect(extents.takeWhole(least: least) == wanted)
+                #expect(extents.allocateWhole(least: least) == wanted)
                 if let wanted {
                     taken.append(wanted)
                     mark(wanted, false)
@@ -150,21 +150,23 @@ import Testing
             #expect(extents.free == stretches())
             #expect(extents.total == UInt64(isFree.count { $0 }))
         }
-        for extent in taken { extents.give(extent) }
+        for extent in taken { extents.free(extent) }
         #expect(extents.free == [Extent(offset: origin, count: UInt64(size))])
     }
 
     @Test func aCertainStretchIsTakenWhenAllOfItIsFree() {
         var extents = Extents(Extent(offset: 100, count: 100))
-        func take(_ offset: UInt64, _ count: UInt64) -> Bool { extents.take(Extent(offset: offset, count: count)) }
-        let early = take(90, 20)
-        let late = take(190, 20)
-        let inside = take(120, 30)
-        let again = take(149, 1)
+        func allocate(_ offset: UInt64, _ count: UInt64) -> Bool {
+            extents.allocate(Extent(offset: offset, count: count))
+        }
+        let early = allocate(90, 20)
+        let late = allocate(190, 20)
+        let inside = allocate(120, 30)
+        let again = allocate(149, 1)
         #expect(!early && !late && inside && !again)
         #expect(extents.free == [Extent(offset: 100, count: 20), Extent(offset: 150, count: 50)])
-        let first = take(100, 20)
-        let last = take(150, 50)
+        let first = allocate(100, 20)
+        let last = allocate(150, 50)
         #expect(first && last)
         #expect(extents.free.isEmpty && extents.total == 0)
     }
@@ -174,18 +176,18 @@ import Testing
     func manyStretchesStayInOrder(seed: UInt64) {
         var random = SeededRandom(seed)
         var extents = Extents(Extent(offset: 0, count: 8000))
-        for i in 0..<8000 { #expect(extents.take(1, alignment: 1) == UInt64(i)) }
+        for i in 0..<8000 { #expect(extents.allocate(1, alignment: 1) == UInt64(i)) }
         #expect(extents.free.isEmpty)
         let even = stride(from: UInt64(0), to: 8000, by: 2).shuffled(using: &random)
-        for i in even { extents.give(Extent(offset: i, count: 1)) }
+        for i in even { extents.free(Extent(offset: i, count: 1)) }
         #expect(extents.free == even.sorted().map { Extent(offset: $0, count: 1) })
-        #expect(extents.take(2, alignment: 1) == nil)
+        #expect(extents.allocate(2, alignment: 1) == nil)
         // A long one at the end of all short ones.
-        extents.give(Extent(offset: 7999, count: 1))
-        #expect(extents.take(2, alignment: 1) == 7998)
-        extents.give(Extent(offset: 7998, count: 2))
+        extents.free(Extent(offset: 7999, count: 1))
+        #expect(extents.allocate(2, alignment: 1) == 7998)
+        extents.free(Extent(offset: 7998, count: 2))
         for i in stride(from: UInt64(1), to: 7999, by: 2).shuffled(using: &random) {
-            extents.give(Extent(offset: i, count: 1))
+            extents.free(Extent(offset: i, count: 1))
         }
         #expect(extents.free == [Extent(offset: 0, count: 8000)] && extents.total == 8000)
     }

@@ -16,7 +16,7 @@ import Testing
     func theArenaLiesBehindTheInboxesHoweverLittleWasAskedFor(workers: UInt32) throws {
         let input = try InputMemory(reserve: 1, workers: workers)
         let inboxes = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
-        let first = try input.take(1)
+        let first = try input.allocate(1)
         #expect(first.offset >= inboxes)
         #expect(input.size - inboxes >= Policy.leastReserve)
         let last = UnsafeRawPointer(input.inbox(Int(workers) - 1).pointer + 1) - UnsafeRawPointer(input.base)
@@ -35,20 +35,20 @@ import Testing
     @Test(arguments: [(0, 64), (1, 64), (64, 64), (65, 128), (4000, 4032)] as [(UInt64, UInt64)])
     func takesWholeCacheLines(count: UInt64, rounded: UInt64) throws {
         let input = try smallInput()
-        let block = try input.take(count)
+        let block = try input.allocate(count)
         #expect(block.count == rounded)
         #expect(block.offset % 64 == 0)
         #expect(input.used == rounded)
-        input.give(block)
+        input.free(block)
         #expect(input.used == 0)
     }
 
     @Test func pagesOfWhatIsFreeAreGivenBackByATrim() throws {
         let input = try InputMemory(reserve: 4 * Policy.warmInput, workers: 1)
         #expect(!input.hasExcess)
-        let block = try input.take(2 * Policy.warmInput)
+        let block = try input.allocate(2 * Policy.warmInput)
         (input.base + Int(block.offset)).update(repeating: 7, count: Int(block.count))
-        input.give(block)
+        input.free(block)
         #expect(input.hasExcess)
         input.trim()
         #expect(!input.hasExcess)
@@ -59,40 +59,40 @@ import Testing
     @Test func memoryThatIsUsedAgainIsNoExcess() throws {
         let input = try InputMemory(reserve: 4 * Policy.warmInput, workers: 1)
         for _ in 0..<5 {
-            let block = try input.take(Policy.warmInput / 2)
-            input.give(block)
+            let block = try input.allocate(Policy.warmInput / 2)
+            input.free(block)
             #expect(!input.hasExcess)
         }
     }
 
     @Test func takesAtAnAlignment() throws {
         let input = try smallInput()
-        _ = try input.take(1)
-        #expect(try input.take(8192, alignment: 4096).offset % 4096 == 0)
+        _ = try input.allocate(1)
+        #expect(try input.allocate(8192, alignment: 4096).offset % 4096 == 0)
     }
 
     @Test func whatWasGivenBackIsTakenAgain() throws {
         let input = try smallInput()
-        let first = try input.take(1000)
-        let second = try input.take(1000)
-        input.give(first)
-        #expect(try input.take(1000) == first)
-        input.give(second)
-        #expect(try input.take(500).offset == second.offset)
+        let first = try input.allocate(1000)
+        let second = try input.allocate(1000)
+        input.free(first)
+        #expect(try input.allocate(1000) == first)
+        input.free(second)
+        #expect(try input.allocate(500).offset == second.offset)
     }
 
     @Test(arguments: [200, 4096, 1 << 20] as [UInt64])
     func zeroedMemoryIsZeroWhereOthersHaveWritten(count: UInt64) throws {
         let input = try InputMemory(reserve: 8 << 20, workers: 1)
         // Unaligned to pages, so that parts of pages have to be cleared as well.
-        let before = try input.take(64)
-        let dirty = try input.take(count)
-        let after = try input.take(64)
+        let before = try input.allocate(64)
+        let dirty = try input.allocate(count)
+        let after = try input.allocate(64)
         for block in [before, dirty, after] {
             memset(input.base + Int(block.offset), 0xaa, Int(block.count))
         }
-        input.give(dirty)
-        let clean = try input.take(count, zeroed: true)
+        input.free(dirty)
+        let clean = try input.allocate(count, zeroed: true)
         #expect(clean == dirty)
         let bytes = UnsafeBufferPointer(start: input.base + Int(clean.offset), count: Int(clean.count))
         #expect(bytes.allSatisfy { $0 == 0 })
@@ -105,19 +105,19 @@ import Testing
     @Test func exhaustionIsAnErrorThatTellsWhatToDo() throws {
         let input = try smallInput()
         var blocks: [Block] = []
-        let error = mapError { while true { blocks.append(try input.take(100_000)) } }
+        let error = mapError { while true { blocks.append(try input.allocate(100_000)) } }
         #expect(error?.status == MAPE_E_MEMORY.rawValue)
         #expect(error?.message.contains("input_reserve") == true)
         #expect(blocks.count > 30)
-        for block in blocks { input.give(block) }
+        for block in blocks { input.free(block) }
         #expect(input.used == 0)
-        #expect(throws: Never.self) { try input.take(3 << 20) }
+        #expect(throws: Never.self) { try input.allocate(3 << 20) }
     }
 
     @Test(arguments: [4 << 20, 1 << 40, UInt64(Int64.max), UInt64(Int64.max) + 1] as [UInt64])
     func moreThanThereIsIsRefused(count: UInt64) throws {
         let input = try smallInput()
-        #expect(mapError { try input.take(count) }?.status == MAPE_E_MEMORY.rawValue)
+        #expect(mapError { try input.allocate(count) }?.status == MAPE_E_MEMORY.rawValue)
         #expect(input.used == 0)
     }
 
@@ -135,14 +135,14 @@ import Testing
     @Test(arguments: ["", "/usr/lib/libm.so", "Käse\u{1F9C0}"])
     func aTextIsCopiedWithItsNul(text: String) throws {
         let input = try smallInput()
-        let block = try input.take(1)
+        let block = try input.allocate(1)
         memset(input.base + Int(block.offset), 0xff, 64)
-        input.give(block)
-        let place = try input.take(text: UserText(text))
+        input.free(block)
+        let place = try input.allocate(text: UserText(text))
         #expect(String(cString: input.base + Int(place.offset)) == text)
     }
 
-    /// Blocks keep their bytes while others come and go, also when pages are given back to the system.
+    /// Blocks keep their bytes while others come and go, also when pages are returned to the system.
     @Test(arguments: seeds)
     func blocksNeverOverlapAndKeepTheirBytes(seed: UInt64) throws {
         var random = SeededRandom(seed)
@@ -155,7 +155,7 @@ import Testing
         for _ in 0..<2000 {
             if random.chance(55) {
                 let most: UInt64 = random.chance(20) ? 8 << 20 : 5000
-                guard let block = try? input.take(UInt64.random(in: 0...most, using: &random)) else { continue }
+                guard let block = try? input.allocate(UInt64.random(in: 0...most, using: &random)) else { continue }
                 #expect(!live.contains { $0.0.offset < block.end && block.offset < $0.0.end })
                 let value = random.next()
                 for word in words(block) { word.pointee = value }
@@ -164,14 +164,14 @@ import Testing
             } else if let at = live.indices.randomElement(using: &random) {
                 let (block, value) = live.remove(at: at)
                 for word in words(block) { #expect(word.pointee == value) }
-                input.give(block)
+                input.free(block)
                 sum -= block.count
             }
             #expect(input.used == sum)
         }
         for (block, value) in live {
             for word in words(block) { #expect(word.pointee == value) }
-            input.give(block)
+            input.free(block)
         }
         #expect(input.used == 0)
     }

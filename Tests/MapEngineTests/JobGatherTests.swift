@@ -8,7 +8,7 @@ import Testing
     static func mixed() throws -> Job {
         let job = try bareJob(10)
         let results = try Regional()
-        _ = job.take(10)
+        _ = job.nextRange(10)
         job.end(try results.segment(first: 0, count: 4, size: 4), ok: 4, failed: 0, now: 0)
         job.end(Segment(first: 4, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         let tabled = try results.segment(first: 5, count: 3, size: 4)
@@ -72,7 +72,7 @@ import Testing
 
     @Test func theLastPlaceNeedsNoRoomBeyondItsResult() throws {
         let job = try bareJob(3)
-        _ = job.take(3)
+        _ = job.nextRange(3)
         job.end(try Regional().segment(first: 0, count: 3, size: 4), ok: 3, failed: 0, now: 0)
         #expect(throws: Never.self) { try Self.gather(job, size: 2 * 100 + 4, stride: 100) }
         #expect(mapError { try Self.gather(job, size: 2 * 100 + 3, stride: 100) }?.status == MAPE_E_OVERFLOW.rawValue)

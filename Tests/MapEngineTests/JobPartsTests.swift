@@ -33,35 +33,35 @@ import Testing
 @Suite struct UnstartedTests {
     @Test func whatIsNotReadyIsNotTaken() {
         var items = Unstarted(ready: 4)
-        #expect(items.take(10) == ItemRange(first: 0, count: 4))
-        #expect(items.take(1) == nil)
+        #expect(items.nextRange(10) == ItemRange(first: 0, count: 4))
+        #expect(items.nextRange(1) == nil)
         #expect(items.count == 0)
         items.ready = 6
         #expect(items.count == 2)
-        #expect(items.take(10) == ItemRange(first: 4, count: 2))
+        #expect(items.nextRange(10) == ItemRange(first: 4, count: 2))
     }
 
     @Test func whatCameBackLastIsTakenFirstAndKeepsItsHistory() {
         var items = Unstarted(ready: 10)
-        _ = items.take(10)
-        items.giveBack(ItemRange(first: 0, count: 3))
-        items.giveBack(ItemRange(first: 5, count: 2, searched: true, losses: 1))
-        items.giveBack(ItemRange(first: 9, count: 0))
+        _ = items.nextRange(10)
+        items.requeue(ItemRange(first: 0, count: 3))
+        items.requeue(ItemRange(first: 5, count: 2, searched: true, losses: 1))
+        items.requeue(ItemRange(first: 9, count: 0))
         #expect(items.count == 5)
-        #expect(items.take(1) == ItemRange(first: 5, count: 1, searched: true, losses: 1))
-        #expect(items.take(9) == ItemRange(first: 6, count: 1, searched: true, losses: 1))
-        #expect(items.take(9) == ItemRange(first: 0, count: 3))
+        #expect(items.nextRange(1) == ItemRange(first: 5, count: 1, searched: true, losses: 1))
+        #expect(items.nextRange(9) == ItemRange(first: 6, count: 1, searched: true, losses: 1))
+        #expect(items.nextRange(9) == ItemRange(first: 0, count: 3))
         #expect(items.count == 0)
     }
 
     @Test func takingAllTakesWhatIsNotReadyAsWell() {
         var items = Unstarted(ready: 4)
-        _ = items.take(3)
-        items.giveBack(ItemRange(first: 1, count: 1))
-        #expect(items.takeAll(of: 9) == [ItemRange(first: 1, count: 1), ItemRange(first: 3, count: 6)])
+        _ = items.nextRange(3)
+        items.requeue(ItemRange(first: 1, count: 1))
+        #expect(items.removeAll(of: 9) == [ItemRange(first: 1, count: 1), ItemRange(first: 3, count: 6)])
         #expect(items.count == 0)
-        #expect(items.take(1) == nil)
-        #expect(items.takeAll(of: 9) == [])
+        #expect(items.nextRange(1) == nil)
+        #expect(items.removeAll(of: 9) == [])
     }
 }
 
@@ -186,9 +186,9 @@ import Testing
         let results = try Regional()
         var list = ResultList()
         let place = list.keep(try results.segment(first: 0, count: 4, size: 8))
-        let taken = list.takeOut(place)
+        let taken = list.remove(place)
         let segment = try #require(taken)
-        let isGone = list.takeOut(place) == nil && list.takeOut(77) == nil
+        let isGone = list.remove(place) == nil && list.remove(77) == nil
         #expect(isGone)
         list.drop()
         #expect(results.region.live == 32)
@@ -216,7 +216,7 @@ import Testing
 @Suite struct JobRecordTests {
     @Test func whatIsWrittenIsReadAgain() throws {
         let input = try smallInput()
-        let block = try input.take(JobRecord.bytes)
+        let block = try input.allocate(JobRecord.bytes)
         let record = JobRecord(
             function: 1, globals: 2, base: 3, stride: 4, size: 5, spans: 6, spanMask: 7, columns: 8)
         record.write(to: input, at: block.offset)
@@ -232,7 +232,7 @@ import Testing
         record.stride = 24
         record.size = 8
         #expect(record.item(3, in: input) == Extent(offset: 1072, count: 8))
-        record.spans = try input.take(4 * SpanTable.line).offset
+        record.spans = try input.allocate(4 * SpanTable.line).offset
         record.spanMask = 3
         SpanTable(input, at: record.spans)[2] = Extent(offset: 5, count: 6)
         #expect(record.item(6, in: input) == Extent(offset: 5, count: 6))

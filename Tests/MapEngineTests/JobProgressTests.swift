@@ -6,7 +6,7 @@ import Testing
 @Suite struct JobProgressTests {
     @Test func countsAreThoseOfTheJob() throws {
         let job = try bareJob(100, delivering(MAPE_DELIVER_ITEMS), now: 1000)
-        _ = job.take(60)
+        _ = job.nextRange(60)
         job.end(try Regional().segment(first: 0, count: 10, size: 1), ok: 7, failed: 3, now: 0)
         for (i, state) in [MAPE_ITEM_CRASHED, MAPE_ITEM_TIMED_OUT, MAPE_ITEM_CANCELLED, MAPE_ITEM_ABANDONED]
             .enumerated()
@@ -29,7 +29,7 @@ import Testing
     @Test(arguments: [(0, 0.2), (5, 0.25), (39.5, 0.595), (40, 0.6), (1000, 0.6)])
     func runningItemsCountWithWhatTheyTold(partial: Double, fraction: Double) throws {
         let job = try bareJob(100)
-        _ = job.take(60)
+        _ = job.nextRange(60)
         job.end(Segment(first: 0, count: 20, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         #expect(abs(job.progress(now: 0, partial: partial).fraction - fraction) < 1e-12)
     }
@@ -51,7 +51,7 @@ import Testing
         var config = delivering(MAPE_DELIVER_PROGRESS)
         config.progressInterval = 100
         let job = try bareJob(10, config)
-        _ = job.take(10)
+        _ = job.nextRange(10)
         job.end(Segment(first: 0, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 99)
         #expect(!job.delivery.progressIsDue)
         job.end(Segment(first: 1, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 100)
@@ -62,7 +62,7 @@ import Testing
         let silent = try bareJob(0)
         #expect(!silent.hasEvents)
         let job = try bareJob(1, delivering(MAPE_DELIVER_DONE, MAPE_DELIVER_ITEMS))
-        _ = job.take(1)
+        _ = job.nextRange(1)
         job.end(Segment(first: 0, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         #expect(!job.doneIsDue)
         _ = job.delivery.delivered(1, of: 1)

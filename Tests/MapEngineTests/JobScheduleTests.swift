@@ -54,7 +54,7 @@ import Testing
             if let ending = job.ending {
                 end(Segment(first: range.first, count: range.count, outcome: ending), ok: 0)
             } else {
-                job.giveBack(range)
+                job.requeue(range)
             }
         }
 
@@ -69,7 +69,7 @@ import Testing
             case 0..<40:
                 guard holding.count < 8 else { continue }
                 let most = min(UInt64.random(in: 1...30, using: &random), job.room(draining: false))
-                if let range = job.take(most) { holding.append(range) }
+                if let range = job.nextRange(most) { holding.append(range) }
             case 40..<65:
                 guard let at = holding.indices.randomElement(using: &random) else { continue }
                 let range = holding.remove(at: at)

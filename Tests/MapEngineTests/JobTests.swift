@@ -9,47 +9,47 @@ import Testing
     @Test func itemsAreTakenInOrderAndCountAsRunning() throws {
         let job = try bareJob(10)
         #expect(job.waiting == 10)
-        let first = try #require(job.take(4))
+        let first = try #require(job.nextRange(4))
         #expect(first.first == 0 && first.count == 4)
-        let second = try #require(job.take(100))
+        let second = try #require(job.nextRange(100))
         #expect(second.first == 4 && second.count == 6)
-        #expect(job.take(1) == nil)
+        #expect(job.nextRange(1) == nil)
         #expect(job.waiting == 0 && job.tally.running == 10)
     }
 
     @Test func takingNothingTakesNothing() throws {
         let job = try bareJob(10)
-        #expect(job.take(0) == nil)
+        #expect(job.nextRange(0) == nil)
         #expect(job.waiting == 10 && job.tally.running == 0)
     }
 
     @Test func whatWasGivenBackIsTakenFirst() throws {
         let job = try bareJob(10)
-        let range = try #require(job.take(4))
-        job.giveBack(range)
+        let range = try #require(job.nextRange(4))
+        job.requeue(range)
         #expect(job.waiting == 10 && job.tally.running == 0)
-        let part = try #require(job.take(3))
+        let part = try #require(job.nextRange(3))
         #expect(part.first == 0 && part.count == 3)
-        let rest = try #require(job.take(3))
+        let rest = try #require(job.nextRange(3))
         #expect(rest.first == 3 && rest.count == 1)
-        #expect(try #require(job.take(3)).first == 4)
+        #expect(try #require(job.nextRange(3)).first == 4)
     }
 
     @Test func aSearchedRangeStaysSoWhenItIsTakenInParts() throws {
         let job = try bareJob(10)
-        var range = try #require(job.take(4))
+        var range = try #require(job.nextRange(4))
         range.searched = true
         range.losses = 2
-        job.giveBack(range)
+        job.requeue(range)
         for _ in 0..<2 {
-            let part = try #require(job.take(2))
+            let part = try #require(job.nextRange(2))
             #expect(part.searched && part.losses == 2 && part.count == 2)
         }
     }
 
     @Test func endedItemsAreCountedByTheirState() throws {
         let job = try bareJob(10)
-        _ = job.take(10)
+        _ = job.nextRange(10)
         let results = try Regional()
         job.end(try results.segment(first: 0, count: 4, size: 8), ok: 3, failed: 1, now: 0)
         job.end(Segment(first: 4, count: 1, outcome: .crashed()), ok: 0, failed: 0, now: 0)
@@ -63,13 +63,13 @@ import Testing
 
     @Test func endingWhatWaitsLeavesAloneWhatRuns() throws {
         let job = try bareJob(100)
-        _ = job.take(10)
-        let back = try #require(job.take(10))
-        _ = job.take(10)
-        job.giveBack(back)
+        _ = job.nextRange(10)
+        let back = try #require(job.nextRange(10))
+        _ = job.nextRange(10)
+        job.requeue(back)
         job.endWaiting(.cancelled(), now: 0)
         #expect(job.tally.ended == 80 && job.tally.running == 20 && job.waiting == 0)
-        #expect(job.take(1) == nil)
+        #expect(job.nextRange(1) == nil)
         #expect(job.segment(holding: 5) == nil)
         #expect(job.segment(holding: 15)?.outcome?.state == MAPE_ITEM_CANCELLED)
         #expect(job.segment(holding: 25) == nil)
@@ -80,7 +80,7 @@ import Testing
 
     @Test func resultsAreReadWhereTheyLie() throws {
         let job = try bareJob(6)
-        _ = job.take(6)
+        _ = job.nextRange(6)
         let results = try Regional()
         job.end(try results.segment(first: 3, count: 3, size: 16), ok: 3, failed: 0, now: 0)
         for i in 3..<6 as Range<UInt64> {
@@ -109,7 +109,7 @@ import Testing
 
     @Test func segmentsAreFoundWhateverTheOrderTheyCameIn() throws {
         let job = try bareJob(100)
-        while job.take(10) != nil {}
+        while job.nextRange(10) != nil {}
         for first in [50, 0, 90, 30, 70] as [UInt64] {
             job.end(Segment(first: first, count: 10, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         }
@@ -128,7 +128,7 @@ import Testing
         var config = delivering(MAPE_DELIVER_ITEMS)
         config.drop = true
         let job = try bareJob(20, config)
-        _ = job.take(20)
+        _ = job.nextRange(20)
         let results = try Regional()
         job.end(try results.segment(first: 0, count: 10, size: 8), ok: 10, failed: 0, now: 0)
         let place = try #require(job.delivery.places.first)
@@ -145,7 +145,7 @@ import Testing
         var config = JobConfig()
         config.drop = true
         let job = try bareJob(10, config)
-        _ = job.take(10)
+        _ = job.nextRange(10)
         let results = try Regional()
         job.end(try results.segment(first: 0, count: 10, size: 8), ok: 10, failed: 0, now: 0)
         #expect(results.region.live == 0)
@@ -154,7 +154,7 @@ import Testing
 
     @Test func resultsThatComeAfterTheReleaseAreDroppedAtOnce() throws {
         let job = try bareJob(20, delivering(MAPE_DELIVER_ITEMS))
-        _ = job.take(20)
+        _ = job.nextRange(20)
         let results = try Regional()
         job.end(try results.segment(first: 0, count: 10, size: 8), ok: 10, failed: 0, now: 0)
         job.owner.hasReleased = true
@@ -167,7 +167,7 @@ import Testing
 
     @Test func itemsAreDeliveredAsTheyEnd() throws {
         let job = try bareJob(30, delivering(MAPE_DELIVER_ITEMS))
-        while job.take(10) != nil {}
+        while job.nextRange(10) != nil {}
         for first in [20, 0, 10] as [UInt64] {
             job.end(Segment(first: first, count: 10, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         }
@@ -180,7 +180,7 @@ import Testing
         var config = delivering(MAPE_DELIVER_ITEMS)
         config.ordered = true
         let job = try bareJob(40, config)
-        while job.take(10) != nil {}
+        while job.nextRange(10) != nil {}
         func end(_ first: UInt64) -> [UInt64] {
             job.end(Segment(first: first, count: 10, outcome: .crashed()), ok: 0, failed: 0, now: 0)
             return job.deliverAll()
@@ -197,11 +197,11 @@ import Testing
         config.window = 10
         let job = try bareJob(100, config)
         #expect(job.room(draining: false) == 10)
-        _ = job.take(7)
+        _ = job.nextRange(7)
         #expect(job.room(draining: false) == 3)
         job.end(Segment(first: 0, count: 7, outcome: .crashed()), ok: 0, failed: 0, now: 0)
         #expect(job.room(draining: false) == 3, "ended, not delivered")
-        _ = job.take(3)
+        _ = job.nextRange(3)
         #expect(job.room(draining: false) == 0)
         #expect(job.room(draining: true) == .max, "a shutdown waits for nobody")
     }

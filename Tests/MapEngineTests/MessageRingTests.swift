@@ -9,7 +9,7 @@ import Testing
 @Suite struct MessageRingTests {
     static func texts(_ core: Core) -> [PoolMessage] {
         var all: [PoolMessage] = []
-        while let message = core.events.takeMessage() { all.append(message) }
+        while let message = core.events.nextMessage() { all.append(message) }
         return all
     }
 
@@ -18,7 +18,7 @@ import Testing
         mape_task_log(local.processes[1].task, Int32(MAPE_LOG_WARNING.rawValue), "careful")
         mape_task_log(local.processes[1].task, 77, "beyond all levels")
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         let texts = Self.texts(local.core)
         #expect(texts.map { String(cString: $0.text.bytes) } == ["careful", "beyond all levels"])
         #expect(texts.map { $0.code } == [2, 3])
@@ -30,12 +30,12 @@ import Testing
         let task = local.processes[0].task
         for _ in 0..<20 { mape_task_log(task, 0, String(repeating: "x", count: 1000)) }
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         let first = Self.texts(local.core)
         #expect(first.count == 16)
         mape_task_log(task, 0, "after")
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         let lost = (first + Self.texts(local.core)).reduce(0) { $0 + Int($1.lost) }
         #expect(lost == 4000)
     }
@@ -62,7 +62,7 @@ import Testing
             of: broken.head, as: mapb_message_head.self)
         mapb_store(&region.outbox.pointee.message_tail, broken.tail)
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         #expect(local.worker(0).state == .dying)
         // All that is heard of it is the pool's own message.
         #expect(Self.texts(local.core).allSatisfy { $0.worker == -1 })
@@ -72,10 +72,10 @@ import Testing
         let local = try LocalPool()
         mape_task_log(local.processes[0].task, 0, "some text")
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         mapb_store(&local.processes[0].region.outbox.pointee.message_tail, 8)
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         #expect(local.worker(0).state == .dying)
     }
 
@@ -85,11 +85,11 @@ import Testing
         mapb_store(&process.region.outbox.pointee.message_lost, 100)
         mape_task_log(process.task, 0, "a")
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         mapb_store(&process.region.outbox.pointee.message_lost, 50)
         mape_task_log(process.task, 0, "b")
         local.core.pump()
-        _ = local.core.lookAtIdle(mapb_clock())
+        _ = local.core.checkIdle(mapb_clock())
         #expect(Self.texts(local.core).map { $0.lost } == [100, 0])
     }
 }

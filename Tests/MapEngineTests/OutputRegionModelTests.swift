@@ -11,25 +11,25 @@ import Testing
     struct Cursors {
         var hole: UInt64 = 0
         var holeLimit: UInt64 = 0
-        var wild = UInt64(MAPB_RESULTS_OFFSET)
-        let wildLimit: UInt64
+        var frontier = UInt64(MAPB_RESULTS_OFFSET)
+        let frontierLimit: UInt64
 
         mutating func begin(_ request: mapb_request) {
             if request.flags & MAPB_SET_HOLE.rawValue != 0 {
                 hole = request.hole_base
                 holeLimit = request.hole_limit
             }
-            if request.flags & MAPB_SET_WILD.rawValue != 0 { wild = request.wild_base }
+            if request.flags & MAPB_SET_FRONTIER.rawValue != 0 { frontier = request.frontier_base }
         }
 
-        mutating func take(_ size: UInt64) -> Extent? {
+        mutating func allocate(_ size: UInt64) -> Extent? {
             if hole <= holeLimit && size <= holeLimit - hole {
                 hole += size
                 return Extent(offset: hole - size, count: size)
             }
-            guard wild <= wildLimit && size <= wildLimit - wild else { return nil }
-            wild += size
-            return Extent(offset: wild - size, count: size)
+            guard frontier <= frontierLimit && size <= frontierLimit - frontier else { return nil }
+            frontier += size
+            return Extent(offset: frontier - size, count: size)
         }
     }
 
@@ -42,7 +42,7 @@ import Testing
     func liveResultsNeverOverlap(seed: UInt64) throws {
         var random = SeededRandom(seed)
         let region = try OutputRegion(reserve: 96 << 20)
-        var worker = Cursors(wildLimit: region.size)
+        var worker = Cursors(frontierLimit: region.size)
         var inbox: [mapb_request] = []
         var answered: [(mapb_request, Cursors, [(Extent, UInt64)])] = []
         var live: [Live] = []
@@ -63,8 +63,8 @@ import Testing
                 ticket += 1
                 var request = mapb_request()
                 request.ticket = ticket
-                region.direct(&request, ticket: ticket, idle: idle)
-                if request.flags & MAPB_SET_WILD.rawValue != 0 { restarts += 1 }
+                region.placeOutput(&request, ticket: ticket, idle: idle)
+                if request.flags & MAPB_SET_FRONTIER.rawValue != 0 { restarts += 1 }
                 inbox.append(request)
             case 3..<6:
                 // The worker runs a range.
@@ -74,7 +74,7 @@ import Testing
                 var results: [(Extent, UInt64)] = []
                 for _ in 0..<Int.random(in: 0...4, using: &random) {
                     let most: UInt64 = random.chance(10) ? 300_000 : 2000
-                    guard let place = worker.take(UInt64.random(in: 1...most, using: &random) * 8) else { break }
+                    guard let place = worker.allocate(UInt64.random(in: 1...most, using: &random) * 8) else { break }
                     results.append((place, random.next()))
                     stamp(place).pointee = results.last!.1
                 }
@@ -84,7 +84,7 @@ import Testing
                 guard !answered.isEmpty else { continue }
                 let (request, cursors, results) = answered.removeFirst()
                 let used = try #require(
-                    region.advance(ticket: request.ticket, holeEnd: cursors.hole, wildEnd: cursors.wild),
+                    region.advance(ticket: request.ticket, holeEnd: cursors.hole, frontierEnd: cursors.frontier),
                     "round \(round)")
                 for (place, _) in results {
                     #expect(used.contains(place.offset, place.count), "round \(round)")
@@ -99,14 +99,14 @@ import Testing
                 if live.count < 20 && random.chance(60) { continue }
                 let gone = live.remove(at: at)
                 for (place, value) in gone.results { #expect(stamp(place).pointee == value, "round \(round)") }
-                region.give(gone.used)
+                region.free(gone.used)
             }
-            #expect(region.live == live.reduce(0) { $0 + $1.used.hole.count + $1.used.wild.count })
+            #expect(region.live == live.reduce(0) { $0 + $1.used.hole.count + $1.used.frontier.count })
         }
         #expect(holesUsed > 0 && restarts > 0, "the schedule has to reach both cursors")
         for one in live {
             for (place, value) in one.results { #expect(stamp(place).pointee == value) }
-            region.give(one.used)
+            region.free(one.used)
         }
         #expect(region.live == 0)
     }

@@ -58,7 +58,7 @@ import Testing
     @Test func pagesGivenBackReadAsZerosAndPartsOfPagesStay() throws {
         let memory = try SharedMemory(name: "mape-test", size: 1 << 20, least: 1 << 20)
         memset(memory.base, 0x55, 4 * 4096)
-        memory.giveBack(100, 3 * 4096)
+        memory.returnPages(100, 3 * 4096)
         // Whole pages from 4096 to 3 * 4096.
         let bytes = UnsafeBufferPointer(start: memory.base, count: 4 * 4096)
         let expected = (0..<(4 * 4096)).allSatisfy { bytes[$0] == ((4096..<(3 * 4096)).contains($0) ? 0 : 0x55) }
@@ -89,7 +89,7 @@ import Testing
         // More than a pipe holds.
         for _ in 0..<20_000 { mapb_bell_ring(bell.writing.number) }
         #expect(isReadable(bell.reading.number))
-        bell.silence()
+        bell.drain()
         #expect(!isReadable(bell.reading.number))
         mapb_bell_ring(bell.writing.number)
         #expect(isReadable(bell.reading.number))

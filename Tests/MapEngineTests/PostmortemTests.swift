@@ -49,9 +49,9 @@ import Testing
     static let modelled: [Row] = [
         // mark == 0
         Row("not begun", at: .before, then: [again(100..<110, losses: 1)]),
-        // givenBack && at == count
-        Row("before what was taken back", at: .end(10), keep: 10, then: []),
-        Row("all was taken back", ItemRange(first: 100, count: 0), at: .end(0), then: []),
+        // reclaimed && at == count
+        Row("before what was reclaimed", at: .end(10), keep: 10, then: []),
+        Row("all was reclaimed", ItemRange(first: 100, count: 0), at: .end(0), then: []),
         // IS_BYSTANDER
         Row("moved on, an item", at: .item(3), signal, .timeout, hasMovedOn: true, keep: 3, then: [again(103..<110)]),
         Row("moved on, the first item", at: .item(0), signal, .timeout, hasMovedOn: true, then: [again(100..<110)]),
@@ -156,7 +156,7 @@ import Testing
             "zygote, a range of a job that ends", at: .range(start: 4, count: 4), .zygote, isJobEnding: true, keep: 4,
             then: [again(108..<110), again(104..<108)]),
         Row("zygote, anywhere", at: .anywhere, .zygote, then: [sought(105..<110), sought(100..<105)]),
-        Row("zygote, before what was taken back", at: .end(10), .zygote, keep: 10, then: []),
+        Row("zygote, before what was reclaimed", at: .end(10), .zygote, keep: 10, then: []),
         // Killed because its job was cancelled, or the pool is shut down.
         Row(
             "cancelled", at: .item(3), signal, .cancel, isJobEnding: true, keep: 3,
@@ -174,7 +174,7 @@ import Testing
         Row("hostile, one", one, at: .item(0), signal, .hostile("x"), then: [.blame(100, .overwrote)]),
         Row("hostile, not begun", at: .before, signal, .hostile("x"), then: [sought(105..<110), sought(100..<105)]),
         Row(
-            "hostile, before what was taken back", at: .end(10), signal, .hostile("x"),
+            "hostile, before what was reclaimed", at: .end(10), signal, .hostile("x"),
             then: [sought(105..<110), sought(100..<105)]),
         Row("hostile, its job ends", at: .item(3), signal, .hostile("x"), isJobEnding: true, then: [again(100..<110)]),
         Row("hostile, and the zygote died", one, at: .item(0), .zygote, .hostile("x"), then: [.blame(100, .overwrote)]),
@@ -206,7 +206,7 @@ import Testing
                 losses: UInt32.random(in: 0...3, using: &random))
             let mark = UInt32.random(in: 0...12, using: &random) | (random.chance(50) ? MAPB_MARK_RANGE : 0)
             let point = BlameMark(UInt64.random(in: 1...2, using: &random) << 32 | UInt64(mark)).point(
-                in: 1, count: count, step: UInt64.random(in: 1...9, using: &random), wasTakenBack: random.chance(50))
+                in: 1, count: count, step: UInt64.random(in: 1...9, using: &random), wasReclaimed: random.chance(50))
             let verdicts: [Verdict?] = [nil, .timeout, .cancel, .shutdown, .hostile("")]
             let lost = RangeLoss(
                 range: range, point: point, loss: [Self.signal, Self.retired, .zygote].randomElement(using: &random)!,

@@ -65,7 +65,7 @@ import Testing
 
     @Test(arguments: limits) func isReachedAndNotPassed(limit: Limit) {
         func error(_ n: Int) -> (status: Int32, message: String)? {
-            mapError { try NativeFunction(PrototypeParser.parse(limit.text(n), tellsErrno: false)) }
+            mapError { try NativeFunction(PrototypeParser.parse(limit.text(n), reportsErrno: false)) }
         }
         #expect(error(limit.most)?.message == nil)
         let beyond = error(limit.most + 1)

@@ -6,7 +6,7 @@ import Testing
 @testable import MapEngine
 
 func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
-    try PrototypeParser.parse(text, tellsErrno: errno)
+    try PrototypeParser.parse(text, reportsErrno: errno)
 }
 
 @Suite struct PrototypeTests {
@@ -144,7 +144,7 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
 
     @Test(arguments: wrong)
     func wrongOnesAreToldByColumn(text: String, column: Int, what: String) throws {
-        let error = mapError { try PrototypeParser.parse(text, tellsErrno: false) }
+        let error = mapError { try PrototypeParser.parse(text, reportsErrno: false) }
         let message = try #require(error?.message)
         #expect(error?.status == MAPE_E_ARGUMENT.rawValue)
         #expect(message.hasPrefix("function.prototype, column \(column): "), "\(message)")
@@ -152,7 +152,9 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
     }
 
     @Test func laterLinesAreCounted() {
-        let error = mapError { try PrototypeParser.parse("double f(\n    double x,\n    dubble y)", tellsErrno: false) }
+        let error = mapError {
+            try PrototypeParser.parse("double f(\n    double x,\n    dubble y)", reportsErrno: false)
+        }
         #expect(error?.message.hasPrefix("function.prototype, line 3, column 5: ") == true)
     }
 
@@ -183,7 +185,7 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
                 }
             }
             let text = String(decoding: bytes, as: UTF8.self)
-            let error = mapError { try NativeFunction(PrototypeParser.parse(text, tellsErrno: random.chance(50))) }
+            let error = mapError { try NativeFunction(PrototypeParser.parse(text, reportsErrno: random.chance(50))) }
             guard let error else {
                 understood += 1
                 continue
@@ -195,15 +197,16 @@ func parsed(_ text: String, errno: Bool = false) throws -> Prototype {
 
     @Test func deepAndWideOnesHaveAnEnd() {
         let deep = "int f(" + String(repeating: "{", count: 4000)
-        #expect(mapError { try PrototypeParser.parse(deep, tellsErrno: false) }?.message.contains("deep") == true)
+        #expect(mapError { try PrototypeParser.parse(deep, reportsErrno: false) }?.message.contains("deep") == true)
         let doubling = (0..<40).map { "typedef {t\($0) a, b;} t\($0 + 1); " }.joined()
         let text = "typedef int t0; \(doubling) int f(t40 x)"
         #expect(
-            mapError { try PrototypeParser.parse(text, tellsErrno: false) }?.message.contains("65536 bytes") == true)
+            mapError { try PrototypeParser.parse(text, reportsErrno: false) }?.message.contains("65536 bytes") == true)
         let wide = "int f(" + (0..<300).map { _ in "int" }.joined(separator: ", ") + ")"
-        #expect(mapError { try PrototypeParser.parse(wide, tellsErrno: false) }?.message.contains("256") == true)
+        #expect(mapError { try PrototypeParser.parse(wide, reportsErrno: false) }?.message.contains("256") == true)
         let long = String(repeating: " ", count: 20000)
         #expect(
-            mapError { try PrototypeParser.parse(long, tellsErrno: false) }?.message.contains("at most 16384") == true)
+            mapError { try PrototypeParser.parse(long, reportsErrno: false) }?.message.contains("at most 16384") == true
+        )
     }
 }

@@ -34,15 +34,19 @@ import Testing
             reply.pointee.flags |= MAPB_REPLY_STOPPED.rawValue
             reply.pointee.done = 0
         },
-        Lie(name: "the wild cursor went back") { reply, _ in reply.pointee.wild_end = UInt64(MAPB_RESULTS_OFFSET) - 1 },
-        Lie(name: "the wild cursor beyond the end") { reply, region in reply.pointee.wild_end = region.size + 1 },
-        Lie(name: "the wild cursor at the end of numbers") { reply, _ in reply.pointee.wild_end = .max },
-        Lie(name: "the wild cursor before the results") { reply, _ in
-            reply.pointee.wild_end = UInt64(MAPB_RESULTS_OFFSET) + 16
+        Lie(name: "the frontier cursor went back") { reply, _ in
+            reply.pointee.frontier_end = UInt64(MAPB_RESULTS_OFFSET) - 1
+        },
+        Lie(name: "the frontier cursor beyond the end") { reply, region in reply.pointee.frontier_end = region.size + 1
+        },
+        Lie(name: "the frontier cursor at the end of numbers") { reply, _ in reply.pointee.frontier_end = .max },
+        Lie(name: "the frontier cursor before the results") { reply, _ in
+            reply.pointee.frontier_end = UInt64(MAPB_RESULTS_OFFSET) + 16
         },
         Lie(name: "a table before the results") { reply, _ in reply.pointee.table = 64 },
-        Lie(name: "a table beyond the cursor") { reply, _ in reply.pointee.table = reply.pointee.wild_end },
-        Lie(name: "a table half beyond the cursor") { reply, _ in reply.pointee.table = reply.pointee.wild_end - 16 },
+        Lie(name: "a table beyond the cursor") { reply, _ in reply.pointee.table = reply.pointee.frontier_end },
+        Lie(name: "a table half beyond the cursor") { reply, _ in reply.pointee.table = reply.pointee.frontier_end - 16
+        },
         Lie(name: "a table at the end of numbers") { reply, _ in reply.pointee.table = .max - 7 },
         Lie(name: "a table that is not aligned") { reply, _ in reply.pointee.table += 1 },
         Lie(name: "no table, and results outside") { reply, _ in
@@ -63,12 +67,12 @@ import Testing
         Lie(name: "no table, and results that end beyond the cursor") { reply, _ in
             reply.pointee.flags = 0
             reply.pointee.base = UInt64(MAPB_RESULTS_OFFSET)
-            reply.pointee.size = (reply.pointee.wild_end - UInt64(MAPB_RESULTS_OFFSET)) / 30 + 1
+            reply.pointee.size = (reply.pointee.frontier_end - UInt64(MAPB_RESULTS_OFFSET)) / 30 + 1
         },
         Lie(name: "a line without a kind") { entries($0, $1)[5].where = 0 },
         Lie(name: "a line of an unknown kind") { entries($0, $1)[5].where |= 0xff << 56 },
         Lie(name: "a result before the results") { entries($0, $1)[5].where = okKind | 4096 },
-        Lie(name: "a result beyond the cursor") { entries($0, $1)[5].where = okKind | $0.pointee.wild_end },
+        Lie(name: "a result beyond the cursor") { entries($0, $1)[5].where = okKind | $0.pointee.frontier_end },
         Lie(name: "a result as large as memory") { entries($0, $1)[5].size = .max },
         Lie(name: "a result longer than what was used") { entries($0, $1)[5].size = $1.size },
         Lie(name: "a failure without room for its code") {
@@ -82,7 +86,7 @@ import Testing
         },
         Lie(name: "a failure outside") { entries($0, $1)[0].where = failedKind | 8 },
         Lie(name: "a failure beyond the cursor") { reply, region in
-            entries(reply, region)[0].where = failedKind | (reply.pointee.wild_end - 8)
+            entries(reply, region)[0].where = failedKind | (reply.pointee.frontier_end - 8)
         },
     ]
 

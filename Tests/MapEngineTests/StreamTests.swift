@@ -14,7 +14,7 @@ import Testing
 
         init(capacity: UInt64, reserve: UInt64 = 16 << 20) throws {
             input = try InputMemory(reserve: reserve, workers: 1)
-            record = try input.take(JobRecord.bytes + capacity * 16)
+            record = try input.allocate(JobRecord.bytes + capacity * 16)
             stream = Stream(input: input, record: record, capacity: capacity)
             usedBefore = input.used
         }
@@ -58,7 +58,7 @@ import Testing
 
     @Test func itemsInTheInputMemoryAreNotCopied() throws {
         let fixture = try Fixture(capacity: 4)
-        let buffer = try fixture.input.take(4096)
+        let buffer = try fixture.input.allocate(4096)
         let before = fixture.input.used
         try fixture.put(0, fixture.input.base + Int(buffer.offset) + 100, 50)
         #expect(fixture.span(0).offset == buffer.offset + 100)

@@ -25,7 +25,7 @@ import Testing
     }
 
     static func buffer(_ local: LocalPool, _ size: UInt64) throws -> Buffer {
-        let buffer = Buffer(block: try local.core.input.take(size, alignment: 4096), size: size)
+        let buffer = Buffer(block: try local.core.input.allocate(size, alignment: 4096), size: size)
         local.core.registry.buffers[999] = buffer
         return buffer
     }
@@ -71,14 +71,16 @@ import Testing
         try host.withUnsafeBytes {
             let items = Items.strided($0.baseAddress, count: 3, stride: UInt64(size), size: UInt64(size))
             let job = try local.make(JobConfig(), try local.pool.prepare(items))
-            local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock()) }
+            local.pool.core.with {
+                $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock())
+            }
             #expect(!local.pool.fill(job))
             #expect(job.unstarted.ready == 1)
             #expect(job.tally[MAPE_ITEM_CANCELLED] + job.tally.running == 3)
         }
     }
 
-    /// Its input is given back as soon as its items have ended: nothing may be written there any more.
+    /// Its input is freed as soon as its items have ended: nothing may be written there any more.
     @Test func aJobOfAFunctionThatCannotRunIsCopiedNoFurther() throws {
         let local = try LocalPool()
         local.function.fail(Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_SETUP, code: 1, "no"))
@@ -106,9 +108,11 @@ import Testing
         #expect(accepted == 2 && wrong == nil)
         let held = local.core.input.used
         local.core.registry.buffers[999] = nil
-        local.pool.core.with { $0.letGo(buffer) }
+        local.pool.core.with { $0.release(buffer) }
         #expect(local.core.input.used == held)
-        local.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock()) }
+        local.pool.core.with {
+            $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "enough"), now: mapb_clock())
+        }
         try local.settle()
         #expect(job.isDone)
         #expect(local.core.input.used == used)

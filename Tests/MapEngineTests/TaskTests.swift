@@ -25,7 +25,7 @@ import Testing
         let bench = try Bench()
         bench.worker.load(1) { task, _, _, _ in mape_task_fail(task, 0, nil) }
         try bench.job([0])
-        #expect(bench.told(bench.run(count: 1)) == [.failed(1, "")])
+        #expect(bench.ended(bench.run(count: 1)) == [.failed(1, "")])
     }
 
     @Test(arguments: [0, 1, 1022, 1023, 1024, 5000])
@@ -35,7 +35,7 @@ import Testing
             mape_task_fail(task, 5, String(repeating: "x", count: input!.load(as: Int.self)))
         }
         try bench.job([count])
-        #expect(bench.told(bench.run(count: 1)) == [.failed(5, String(repeating: "x", count: min(count, 1023)))])
+        #expect(bench.ended(bench.run(count: 1)) == [.failed(5, String(repeating: "x", count: min(count, 1023)))])
     }
 
     @Test func theLastFailureCounts() throws {
@@ -45,7 +45,7 @@ import Testing
             return mape_task_fail(task, 6, nil)
         }
         try bench.job([0])
-        #expect(bench.told(bench.run(count: 1)) == [.failed(6, "")])
+        #expect(bench.ended(bench.run(count: 1)) == [.failed(6, "")])
     }
 
     /// The host's side of the ring: texts in order, each with its level.

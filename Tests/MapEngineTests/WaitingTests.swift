@@ -27,7 +27,7 @@ import Testing
     @Test func aSetupThatIsDoneWakesWhoWaits() throws {
         let local = try LocalPool(workers: 1)
         // As one for a function that is registered late: the worker is ready already.
-        local.pool.core.with { $0.tell(local.worker(0), .setup(local.function, nil)) }
+        local.pool.core.with { $0.send(local.worker(0), .setup(local.function, nil)) }
         local.core.followUp()
         local.processes[0].answer()
         let seen = local.pool.waiters.changes

@@ -19,7 +19,7 @@ import Testing
             config.priority = priority
             let its = try Function.make(
                 describe(run: emptyRun), id: function, input: input, isFork: true, snapshot: true)
-            let record = try input.take(JobRecord.bytes, zeroed: true)
+            let record = try input.allocate(JobRecord.bytes, zeroed: true)
             return Job(
                 function: its, config: config, sequence: sequence, total: items,
                 input: JobInput(record: record, globals: nil, used: UsedBuffers()), stream: nil, now: 0)
@@ -59,8 +59,8 @@ import Testing
         let jobs = try (0..<3).map { _ in try maker.job() }
         var queue = WorkQueue()
         for job in jobs { queue.add(job) }
-        _ = jobs[0].take(1)
-        _ = jobs[1].take(1)
+        _ = jobs[0].nextRange(1)
+        _ = jobs[1].nextRange(1)
         #expect(queue.first() === jobs[2])
         #expect(!jobs[0].isQueuedForWork && queue.count == 1)
     }

@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct WorkerGrowthTests {
     /// Runs `body` with a task whose reply is at hand.
-    private func withTask(growth: UInt64, _ body: (UnsafeMutablePointer<mape_task>, UnsafeMutablePointer<mapb_reply>) -> Void) throws {
+    private func withTask(
+        growth: UInt64, _ body: (UnsafeMutablePointer<mape_task>, UnsafeMutablePointer<mapb_reply>) -> Void
+    ) throws {
         let bench = try Bench()
         let reply = mapb_reply_at(bench.region.base, 1)!
         reply.pointee.flags = 0
@@ -41,7 +43,7 @@ import Testing
             growthBegin(WorkerTask(task))
             #expect(task.pointee.grown_from > 2 << 20)
             task.pointee.grown_from -= 2 << 20
-            growthLook(WorkerTask(task), .max)
+            growthCheck(WorkerTask(task), .max)
             #expect(hasGrown(reply))
         }
     }
@@ -49,7 +51,7 @@ import Testing
     @Test func growthWithinTheLimitIsNot() throws {
         try withTask(growth: 1 << 40) { task, reply in
             growthBegin(WorkerTask(task))
-            growthLook(WorkerTask(task), .max)
+            growthCheck(WorkerTask(task), .max)
             #expect(!hasGrown(reply))
         }
     }
@@ -59,9 +61,9 @@ import Testing
             growthBegin(WorkerTask(task))
             let next = task.pointee.grown_look
             task.pointee.grown_from = 1
-            growthLook(WorkerTask(task), next - 1)
+            growthCheck(WorkerTask(task), next - 1)
             #expect(!hasGrown(reply))
-            growthLook(WorkerTask(task), next)
+            growthCheck(WorkerTask(task), next)
             #expect(hasGrown(reply))
             #expect(task.pointee.grown_look == next + growthInterval())
             // The first size stays the one that counts.

@@ -32,17 +32,19 @@ import Testing
 
         deinit { watch.deallocate() }
 
-        func give(_ work: Assignment.Work, step: UInt64 = 0, isSpread: Bool = false) -> Assignment {
+        func assign(_ work: Assignment.Work, step: UInt64 = 0, isSpread: Bool = false) -> Assignment {
             let assignment = Assignment(ticket: link.published + 1, work: work, step: step)
-            link.give(assignment, isSpread: isSpread, isIdle: link.published == link.answered)
+            link.assign(assignment, isSpread: isSpread, isIdle: link.published == link.answered)
             return assignment
         }
 
-        func give(_ first: UInt64, _ count: UInt64) -> Assignment {
-            give(.range(job, ItemRange(first: first, count: count)), step: count)
+        func assign(_ first: UInt64, _ count: UInt64) -> Assignment {
+            assign(.range(job, ItemRange(first: first, count: count)), step: count)
         }
 
-        func request(_ assignment: Assignment) -> mapb_request { mapb_request_at(inbox.pointer, assignment.ticket)!.pointee }
+        func request(_ assignment: Assignment) -> mapb_request {
+            mapb_request_at(inbox.pointer, assignment.ticket)!.pointee
+        }
         func reply(_ assignment: Assignment) -> UnsafeMutablePointer<mapb_reply> {
             bench.worker.reply(assignment.ticket)
         }
@@ -72,7 +74,7 @@ import Testing
 
         /// What a job makes of a reply.
         func segment(_ first: UInt64, _ reply: RangeReply) throws -> Segment {
-            _ = job.take(reply.done)
+            _ = job.nextRange(reply.done)
             job.end(reply, first: first, in: region, now: 0)
             return try #require(job.segment(holding: first))
         }
@@ -87,22 +89,22 @@ import Testing
         let globals = try Globals.setting(
             try Globals.Value("name", [UInt8](repeating: 1, count: 8), 8, input: lane.bench.input), in: nil,
             lane.bench.input)
-        let whole = lane.request(lane.give(.range(lane.job, ItemRange(first: 40, count: 6)), step: 6))
+        let whole = lane.request(lane.assign(.range(lane.job, ItemRange(first: 40, count: 6)), step: 6))
         #expect(whole.kind == MAPB_REQUEST_RANGE.rawValue && whole.record == lane.job.input.record.offset)
         #expect(whole.first == 40 && whole.count == 6 && whole.step == 0 && whole.flags == 0)
         let parts = lane.request(
-            lane.give(.range(lane.job, ItemRange(first: 46, count: 7)), step: 3, isSpread: true))
+            lane.assign(.range(lane.job, ItemRange(first: 46, count: 7)), step: 3, isSpread: true))
         #expect(parts.first == 46 && parts.count == 7 && parts.step == 3 && parts.flags == MAPB_SPREAD.rawValue)
-        let setup = lane.request(lane.give(.setup(function, globals)))
+        let setup = lane.request(lane.assign(.setup(function, globals)))
         #expect(setup.kind == MAPB_REQUEST_SETUP.rawValue && setup.record == function.record.offset)
         #expect(setup.first == globals.block.offset)
-        let cleanup = lane.request(lane.give(.cleanup(function, nil)))
+        let cleanup = lane.request(lane.assign(.cleanup(function, nil)))
         #expect(cleanup.kind == MAPB_REQUEST_CLEANUP.rawValue && cleanup.record == function.record.offset)
         #expect(cleanup.first == 0)
-        let load = lane.request(lane.give(.module(module)))
+        let load = lane.request(lane.assign(.module(module)))
         #expect(load.kind == MAPB_REQUEST_MODULE.rawValue)
         #expect(load.record == module.pathOffset && load.first == module.fileOffset)
-        let exit = lane.request(lane.give(.exit))
+        let exit = lane.request(lane.assign(.exit))
         #expect(exit.kind == MAPB_REQUEST_EXIT.rawValue)
         #expect([whole, parts, setup, cleanup, load, exit].map(\.ticket) == [1, 2, 3, 4, 5, 6])
         #expect(lane.link.published == 6 && lane.watch.pointee.lastItems == 0)
@@ -111,23 +113,23 @@ import Testing
     @Test func aRequestIsSeenWhenItIsPublishedAndWhoSleepsIsWoken() throws {
         let lane = try Lane([.nothing, .nothing])
         #expect(lane.link.publish() == .none)
-        _ = lane.give(0, 1)
+        _ = lane.assign(0, 1)
         #expect(!lane.bench.worker.hasRequests)
         #expect(lane.link.publish() == .seen)
         #expect(lane.bench.worker.hasRequests && lane.inbox.pointee.tail == 1)
         #expect(lane.link.publish() == .none)
-        _ = lane.give(1, 1)
+        _ = lane.assign(1, 1)
         lane.outbox.pointee.sleeping = 1
         #expect(lane.link.publish() == .woke)
         lane.link.ring(from: 2)
-        #expect(lane.inbox.pointee.ring_at == 2)
+        #expect(lane.inbox.pointee.notify_at == 2)
     }
 
     // MARK: - Replies
 
     @Test func aReplyBecomesAValue() throws {
         let lane = try Lane([.output(8), .output(8), .code(23), .output(3)])
-        let alike = lane.give(0, 2)
+        let alike = lane.assign(0, 2)
         lane.work()
         #expect(try lane.link.answers() == 1)
         let first = try lane.accept(alike)
@@ -136,7 +138,7 @@ import Testing
         )
         let results = try lane.segment(0, first)
         #expect(bytes(readResult(results, 1)) == [UInt8](repeating: 1, count: 8))
-        let mixed = lane.give(2, 2)
+        let mixed = lane.assign(2, 2)
         lane.work()
         let second = try lane.accept(mixed)
         #expect(second.done == 2 && second.results.table?.failures.count == 1)
@@ -154,7 +156,7 @@ import Testing
     {
         let lane = try Lane([.nothing])
         let module = try Libraries().at("/nowhere/lib.so", in: lane.bench.input)
-        let assignment = lane.give(isSetup ? .setup(lane.job.function, nil) : .module(module))
+        let assignment = lane.assign(isSetup ? .setup(lane.job.function, nil) : .module(module))
         let place = UInt64(MAPB_RESULTS_OFFSET)
         for (i, byte) in "text".utf8.enumerated() { lane.region.base[Int(place) + i] = byte }
         var reply = mapb_reply()
@@ -164,7 +166,7 @@ import Testing
         reply.flags = flags
         reply.base = place
         reply.size = size
-        reply.wild_end = place + 64
+        reply.frontier_end = place + 64
         lane.reply(assignment).pointee = reply
         defer { #expect(lane.region.live == 0, "nothing of it is kept") }
         return try lane.link.accept(assignment)
@@ -206,7 +208,7 @@ import Testing
     ])
     func aRangeMayStopBeforeItsFirstItemIfItWasToldTo(done: UInt32, told: Bool, ends: Bool, isValid: Bool) throws {
         let lane = try Lane([.nothing, .nothing, .nothing])
-        let assignment = lane.give(0, 3)
+        let assignment = lane.assign(0, 3)
         lane.work()
         lane.reply(assignment).pointee.done = done
         lane.reply(assignment).pointee.flags |= MAPB_REPLY_STOPPED.rawValue
@@ -232,8 +234,8 @@ import Testing
 
     @Test(arguments: [
         Wrong("another ticket", "its reply is for another request") { $0.ticket += 64 },
-        Wrong("a cursor that goes back", "its reply claims memory it does not have") { $0.wild_end -= 4096 },
-        Wrong("a cursor beyond the memory", "its reply claims memory it does not have") { $0.wild_end = .max },
+        Wrong("a cursor that goes back", "its reply claims memory it does not have") { $0.frontier_end -= 4096 },
+        Wrong("a cursor beyond the memory", "its reply claims memory it does not have") { $0.frontier_end = .max },
         Wrong("too many items", "its reply counts 4 of 3 items") { $0.done = 4 },
         Wrong("too few items", "its reply counts 2 of 3 items") { $0.done = 2 },
         Wrong("results elsewhere", "its results lie outside its memory") { $0.base = 0 },
@@ -242,7 +244,7 @@ import Testing
     ])
     func ofAWrongReplyNothingIsUsed(_ wrong: Wrong) throws {
         let lane = try Lane([.output(8), .output(8), .output(8)])
-        let assignment = lane.give(0, 3)
+        let assignment = lane.assign(0, 3)
         lane.work()
         wrong.change(&lane.reply(assignment).pointee)
         #expect(lane.wrong(assignment) == wrong.why)
@@ -252,22 +254,22 @@ import Testing
     @Test(arguments: [(1 as UInt64, true), (2, true), (3, false), (0, false), (.max, false)])
     func onlyWhatWasPublishedCanBeAnswered(tail: UInt64, isValid: Bool) throws {
         let lane = try Lane([.nothing, .nothing])
-        let assignment = lane.give(0, 1)
+        let assignment = lane.assign(0, 1)
         lane.work()
         _ = try lane.accept(assignment)
-        _ = lane.give(1, 1)
+        _ = lane.assign(1, 1)
         mapb_store(&lane.outbox.pointee.tail, tail)
         #expect((try? lane.link.answers()) == (isValid ? tail : nil))
     }
 
     @Test func ofAReplyThatWasBeingFilledTheFirstItemsAreTaken() throws {
         let lane = try Lane([.output(8), .output(8), .output(8)])
-        let assignment = lane.give(0, 3)
+        let assignment = lane.assign(0, 3)
         _ = lane.link.publish()
         _ = lane.bench.worker.work()
         let kept = try #require(lane.link.finished(2, of: assignment))
         #expect(kept.done == 2 && kept.results.size == 8)
-        #expect(kept.used.wild.count == 0, "nothing is given back of a memory that takes no more ranges")
+        #expect(kept.used.frontier.count == 0, "nothing is given back of a memory that takes no more ranges")
         #expect(bytes(readResult(try lane.segment(0, kept), 1)) == [UInt8](repeating: 1, count: 8))
         lane.reply(assignment).pointee.ticket += 64
         #expect(lane.link.finished(2, of: assignment) == nil)
@@ -277,7 +279,7 @@ import Testing
 
     @Test func progressIsOfTheItemsThatEndedAndTheOneThatRuns() throws {
         let lane = try Lane([.nothing])
-        let assignment = lane.give(0, 10)
+        let assignment = lane.assign(0, 10)
         #expect(lane.link.mark == BlameMark(0) && lane.link.progress(of: assignment) == 0)
         lane.outbox.pointee.current = assignment.ticket << 32 | 5
         #expect(lane.link.progress(of: assignment) == 4)
@@ -289,8 +291,8 @@ import Testing
 
     @Test func yieldSaysWhatMayHaveBegun() throws {
         let lane = try Lane([.nothing, .nothing, .nothing])
-        _ = lane.give(0, 1)
-        let second = lane.give(1, 2)
+        _ = lane.assign(0, 1)
+        let second = lane.assign(1, 2)
         lane.work()
         lane.outbox.pointee.current = second.ticket << 32 | 1
         #expect(lane.link.yield(upTo: 2) == nil, "the worker does not look")
@@ -306,7 +308,7 @@ import Testing
 
     @Test func aNewProcessBeginsAnew() throws {
         let lane = try Lane([.nothing])
-        _ = lane.give(0, 1)
+        _ = lane.assign(0, 1)
         lane.work()
         _ = lane.link.yield(upTo: 1)
         lane.link.ring(from: 9)
@@ -314,19 +316,19 @@ import Testing
         let region = try OutputRegion(reserve: 4 << 20)
         let next = WorkerLink(inbox: lane.inbox, region: region, watch: lane.watch)
         #expect(next.published == 0 && next.answered == 0 && !next.hasMessages)
-        #expect(lane.inbox.pointee.tail == 0 && lane.inbox.pointee.ring_at == 0 && lane.inbox.pointee.yield == 0)
+        #expect(lane.inbox.pointee.tail == 0 && lane.inbox.pointee.notify_at == 0 && lane.inbox.pointee.yield == 0)
         #expect(!lane.watch.pointee.hasNews && !lane.watch.pointee.isBusy)
     }
 
     @Test func nobodyLooksForNewsOfAProcessThatIsGone() throws {
         let lane = try Lane([.nothing, .nothing])
-        _ = lane.give(0, 2)
+        _ = lane.assign(0, 2)
         #expect(lane.watch.pointee.mayHoldMore)
-        let looked = try #require(LookedReply(lane.watch.pointee))
+        let looked = try #require(SpinTarget(lane.watch.pointee))
         #expect(!looked.hasCome)
         lane.work()
         #expect(looked.hasCome && lane.watch.pointee.hasNews)
         lane.link.close()
-        #expect(!lane.watch.pointee.hasNews && !lane.watch.pointee.isBusy && LookedReply(lane.watch.pointee) == nil)
+        #expect(!lane.watch.pointee.hasNews && !lane.watch.pointee.isBusy && SpinTarget(lane.watch.pointee) == nil)
     }
 }

@@ -19,29 +19,29 @@ import Testing
         #expect(outputAlignment(size) == alignment)
     }
 
-    @Test func theHoleIsUsedFirstThenTheWildPart() throws {
+    @Test func theHoleIsUsedFirstThenTheFrontier() throws {
         let bench = try Bench()
         let hole: UInt64 = 1 << 20
         bench.task.pointee.hole_cursor = hole
         bench.task.pointee.hole_limit = hole + 100
-        let taken = [60, 60, 40, 1].map { outputTake(WorkerTask(bench.task), $0, 4) }
+        let taken = [60, 60, 40, 1].map { outputAllocate(WorkerTask(bench.task), $0, 4) }
         #expect(taken == [hole, Self.start, hole + 60, Self.start + 60])
     }
 
     @Test func cursorsAreAlignedUp() throws {
         let bench = try Bench()
-        #expect(outputTake(WorkerTask(bench.task), 3, 1) == Self.start)
-        #expect(outputTake(WorkerTask(bench.task), 8, 8) == Self.start + 8)
-        #expect(outputTake(WorkerTask(bench.task), 64, 64) == Self.start + 64)
+        #expect(outputAllocate(WorkerTask(bench.task), 3, 1) == Self.start)
+        #expect(outputAllocate(WorkerTask(bench.task), 8, 8) == Self.start + 8)
+        #expect(outputAllocate(WorkerTask(bench.task), 64, 64) == Self.start + 64)
     }
 
     @Test(arguments: [(4 << 20) - 32768 + 1, 4 << 20, 1 << 62, UInt64.max] as [UInt64])
     func moreThanThereIsIsRefusedAndNothingUsed(size: UInt64) throws {
         let bench = try Bench()
-        #expect(outputTake(WorkerTask(bench.task), size, 1) == nil)
-        #expect(bench.task.pointee.wild_cursor == Self.start)
-        #expect(outputTake(WorkerTask(bench.task), (4 << 20) - 32768, 1) == Self.start)
-        #expect(outputTake(WorkerTask(bench.task), 1, 1) == nil)
+        #expect(outputAllocate(WorkerTask(bench.task), size, 1) == nil)
+        #expect(bench.task.pointee.frontier_cursor == Self.start)
+        #expect(outputAllocate(WorkerTask(bench.task), (4 << 20) - 32768, 1) == Self.start)
+        #expect(outputAllocate(WorkerTask(bench.task), 1, 1) == nil)
     }
 
     /// A task in the middle of an item.
@@ -57,14 +57,14 @@ import Testing
         let bench = try Self.inItem()
         let first = try #require(mape_task_output(bench.task, 64))
         #expect(mape_task_output(bench.task, 640) == first)
-        #expect(bench.task.pointee.wild_cursor == Self.start + 640)
+        #expect(bench.task.pointee.frontier_cursor == Self.start + 640)
         #expect(mape_task_output(bench.task, 8) == first)
-        #expect(bench.task.pointee.wild_cursor == Self.start + 8)
+        #expect(bench.task.pointee.frontier_cursor == Self.start + 8)
     }
 
     @Test func aResultMovesWhenItsNewSizeNeedsAnotherAlignment() throws {
         let bench = try Self.inItem()
-        _ = outputTake(WorkerTask(bench.task), 1, 1)
+        _ = outputAllocate(WorkerTask(bench.task), 1, 1)
         let first = try #require(mape_task_output(bench.task, 3))
         memset(first, 0x5a, 3)
         let second = try #require(mape_task_output(bench.task, 64))
@@ -73,7 +73,7 @@ import Testing
         #expect(bench.task.pointee.result_size == 64)
     }
 
-    @Test func aResultThatOutgrowsItsHoleMovesToTheWildPart() throws {
+    @Test func aResultThatOutgrowsItsHoleMovesToTheFrontier() throws {
         let bench = try Self.inItem()
         bench.task.pointee.hole_cursor = 1 << 20
         bench.task.pointee.hole_limit = 1 << 20 + 128
@@ -108,7 +108,7 @@ import Testing
         #expect(mape_task_output(bench.task, 8) == nil)
         bench.task.pointee.mode = MAPB_MODE_RANGE.rawValue
         #expect(mape_task_output(bench.task, 8) == nil, "before mape_task_begin")
-        #expect(bench.task.pointee.wild_cursor == Self.start)
+        #expect(bench.task.pointee.frontier_cursor == Self.start)
     }
 
     /// Against an array per item: whatever the sizes asked for, what was written before stays.
@@ -118,7 +118,7 @@ import Testing
         let bench = try Self.inItem()
         bench.task.pointee.hole_cursor = 2 << 20
         bench.task.pointee.hole_limit = 2 << 20 + 20_000
-        bench.task.pointee.wild_limit = 2 << 20
+        bench.task.pointee.frontier_limit = 2 << 20
         var ended: [(UInt64, [UInt8])] = []
         for _ in 0..<200 {
             itemBegin(WorkerTask(bench.task), 0)

@@ -24,8 +24,8 @@ import Testing
         }
         #expect(reply.done == 10 && reply.flags == 0 && reply.size == 4)
         #expect(reply.base % 64 == 0)
-        let wanted = (0..<10 as Range<UInt8>).map { i -> Bench.Told in .ok([i * 4, i * 4 + 1, i * 4 + 2, i * 4 + 3]) }
-        #expect(bench.told(reply) == wanted)
+        let wanted = (0..<10 as Range<UInt8>).map { i -> Bench.Ended in .ok([i * 4, i * 4 + 1, i * 4 + 2, i * 4 + 3]) }
+        #expect(bench.ended(reply) == wanted)
     }
 
     /// The host keeps the items before the one that is marked, so they have to be recorded first. A worker that is told to give the
@@ -50,7 +50,7 @@ import Testing
         let reply = bench.run(count: 3)
         #expect(recorded.pointee == 2)
         #expect(reply.done == 1 && reply.flags == MAPB_REPLY_STOPPED.rawValue)
-        #expect(bench.told(reply) == [.ok([5, 5])])
+        #expect(bench.ended(reply) == [.ok([5, 5])])
     }
 
     /// A function that gets no next item may well return an error.
@@ -73,19 +73,19 @@ import Testing
         try bench.job((0..<3).map { Order.output(UInt32($0)) })
         let reply = bench.run(count: 3)
         #expect(reply.done == 1 && reply.flags == MAPB_REPLY_STOPPED.rawValue)
-        #expect(bench.told(reply) == [.ok([5, 5])])
+        #expect(bench.ended(reply) == [.ok([5, 5])])
     }
 
     @Test func withoutOutputAllResultsAreEmpty() throws {
         let (reply, bench) = try Self.run(3) { _, _, _ in 0 }
         #expect(reply.done == 3 && reply.flags == 0 && reply.size == 0)
-        #expect(bench.told(reply) == [.ok([]), .ok([]), .ok([])])
+        #expect(bench.ended(reply) == [.ok([]), .ok([]), .ok([])])
     }
 
     @Test func aCodeFailsAllItems() throws {
         let (reply, bench) = try Self.run(3) { _, _, _ in 17 }
         #expect(reply.done == 3)
-        #expect(bench.told(reply) == Array(repeating: .failed(17, ""), count: 3))
+        #expect(bench.ended(reply) == Array(repeating: .failed(17, ""), count: 3))
     }
 
     @Test func aTextFailsAllItemsEvenWhenTheFunctionReturnsZero() throws {
@@ -93,7 +93,7 @@ import Testing
             _ = mape_task_fail(task, 4, "no scene")
             return 0
         }
-        #expect(bench.told(reply) == Array(repeating: .failed(4, "no scene"), count: 3))
+        #expect(bench.ended(reply) == Array(repeating: .failed(4, "no scene"), count: 3))
     }
 
     @Test func itemsNeverBegunFailWithTheFunctionsCode() throws {
@@ -105,7 +105,7 @@ import Testing
             _ = mape_task_begin(task, 2, nil)
             return 9
         }
-        #expect(bench.told(reply) == [.ok([0, 0]), .ok([1, 1]), .failed(9, ""), .failed(9, "")])
+        #expect(bench.ended(reply) == [.ok([0, 0]), .ok([1, 1]), .failed(9, ""), .failed(9, "")])
     }
 
     @Test func aFunctionThatLeavesEarlyWithoutACodeFailsTheRest() throws {
@@ -113,7 +113,7 @@ import Testing
             _ = mape_task_begin(task, 0, nil)
             return 0
         }
-        #expect(bench.told(reply) == [.ok([]), .failed(1, ""), .failed(1, "")])
+        #expect(bench.ended(reply) == [.ok([]), .failed(1, ""), .failed(1, "")])
     }
 
     @Test func itemsAreBegunInTurnOnly() throws {
@@ -124,7 +124,7 @@ import Testing
             if mape_task_begin(task, 2, nil) == nil || mape_task_begin(task, 3, nil) != nil { return 5 }
             return 0
         }
-        #expect(bench.told(reply) == [.ok([]), .ok([]), .ok([])])
+        #expect(bench.ended(reply) == [.ok([]), .ok([]), .ok([])])
     }
 
     @Test func inputsCanBeSeenOutOfTurn() throws {
@@ -136,7 +136,7 @@ import Testing
             }
             return mape_task_item(task, 3, nil) == nil && mape_task_item(task, -1, nil) == nil ? 0 : 4
         }
-        #expect(bench.told(reply) == [.ok([]), .ok([]), .ok([])])
+        #expect(bench.ended(reply) == [.ok([]), .ok([]), .ok([])])
     }
 
     @Test func theRunningItemsIndexIsTold() throws {
@@ -147,8 +147,8 @@ import Testing
             }
             return 0
         }
-        let wanted = (0..<4 as Range<UInt8>).map { i -> Bench.Told in .ok([i, 0, 0, 0, 0, 0, 0, 0]) }
-        #expect(bench.told(reply) == wanted)
+        let wanted = (0..<4 as Range<UInt8>).map { i -> Bench.Ended in .ok([i, 0, 0, 0, 0, 0, 0, 0]) }
+        #expect(bench.ended(reply) == wanted)
     }
 
     @Test func aRangesOutputIsRefusedOnceItemsAreBegunAndTheOtherWayRound() throws {
@@ -156,12 +156,12 @@ import Testing
             for i in 0..<2 { _ = mape_task_begin(task, i, nil) }
             return mape_task_output_range(task, 8) == nil ? 0 : 2
         }
-        #expect(one.told(first) == [.ok([]), .ok([])])
+        #expect(one.ended(first) == [.ok([]), .ok([])])
         let (second, other) = try Self.run(2) { task, _, _ in
             memset(mape_task_output_range(task, 1), 6, 2)
             return mape_task_begin(task, 0, nil) == nil ? 0 : 2
         }
-        #expect(other.told(second) == [.ok([6]), .ok([6])])
+        #expect(other.ended(second) == [.ok([6]), .ok([6])])
     }
 
     @Test(arguments: [5 << 20, Int.max, Int.max / 2, -1])
@@ -177,7 +177,7 @@ import Testing
         #expect(reply.flags == MAPB_REPLY_NO_MEMORY.rawValue)
     }
 
-    /// Told to stop, a function may return anything: the item before was ended by the call that said so.
+    /// Ended to stop, a function may return anything: the item before was ended by the call that said so.
     @Test(arguments: [0, 7] as [Int32])
     func theCodeOfAFunctionThatIsToldToStopIsNoItemsCode(code: Int32) throws {
         let bench = try Bench()
@@ -186,7 +186,7 @@ import Testing
         let reply = bench.run(count: 4)
         #expect(reply.done == 2)
         #expect(reply.flags & MAPB_REPLY_STOPPED.rawValue != 0)
-        #expect(bench.told(reply) == [.ok([]), .ok([])])
+        #expect(bench.ended(reply) == [.ok([]), .ok([])])
     }
 
     private static let stopped: mape_run_range_fn = { task, _, _ in
@@ -237,6 +237,6 @@ import Testing
         let (reply, bench) = try Self.run(5, run)
         #expect(reply.done == 3)
         #expect(reply.flags & MAPB_REPLY_STOPPED.rawValue != 0)
-        #expect(bench.told(reply) == [.ok([0]), .ok([1]), .ok([2])])
+        #expect(bench.ended(reply) == [.ok([0]), .ok([1]), .ok([2])])
     }
 }

@@ -32,7 +32,8 @@ import Testing
         Orders(name: "all of an odd size", orders: Array(repeating: .output(7), count: 50), isTable: false),
         Orders(name: "all empty", orders: Array(repeating: .nothing, count: 50), isTable: false),
         Orders(name: "all grown alike", orders: Array(repeating: .resize(8, to: 64), count: 20), isTable: false),
-        Orders(name: "outputs taken back", orders: Array(repeating: .outputThenNothing(64), count: 20), isTable: false),
+        Orders(
+            name: "outputs freed again", orders: Array(repeating: .outputThenNothing(64), count: 20), isTable: false),
         Orders(name: "the last differs", orders: Array(repeating: .output(8), count: 9) + [.output(16)], isTable: true),
         Orders(
             name: "the first differs", orders: [.output(16)] + Array(repeating: .output(8), count: 9), isTable: true),
@@ -52,7 +53,7 @@ import Testing
         #expect(reply.done == table.orders.count)
         #expect((reply.flags == MAPB_REPLY_TABLE.rawValue) == table.isTable)
         #expect(reply.flags & ~MAPB_REPLY_TABLE.rawValue == 0)
-        #expect(bench.told(reply) == table.orders.enumerated().map { $1.wanted(UInt64($0)) })
+        #expect(bench.ended(reply) == table.orders.enumerated().map { $1.wanted(UInt64($0)) })
         #expect(bench.region.outbox.pointee.current == 0)
     }
 
@@ -61,14 +62,14 @@ import Testing
         let orders = Array(repeating: Order.output(4), count: 10)
         let bench = try Self.bench(style, orders, first: 1000)
         let reply = bench.run(first: 1003, count: 5)
-        #expect(bench.told(reply) == (1003..<1008).map { Order.output(4).wanted($0) })
+        #expect(bench.ended(reply) == (1003..<1008).map { Order.output(4).wanted($0) })
     }
 
     @Test func aSetupOrTextOfOneItemDoesNotStickToTheNext() throws {
         let orders: [Order] = [.fail(7), .code(7), .fail(8), .output(4), .code(2)]
         let bench = try Self.bench(.perItem, orders)
         #expect(
-            bench.told(bench.run(count: 5)) == [
+            bench.ended(bench.run(count: 5)) == [
                 .failed(7, "item 0"), .failed(7, ""), .failed(8, "item 2"), .ok([3, 3, 3, 3]), .failed(2, ""),
             ])
     }
@@ -79,7 +80,7 @@ import Testing
         let reply = bench.run(count: 5)
         #expect(reply.done == 3)
         #expect(reply.flags & MAPB_REPLY_STOPPED.rawValue != 0)
-        #expect(bench.told(reply) == [.ok([0]), .ok([1]), .ok([2])])
+        #expect(bench.ended(reply) == [.ok([0]), .ok([1]), .ok([2])])
     }
 
     /// The job was cancelled while the range waited in the inbox: none of its items may count as done.
@@ -98,17 +99,17 @@ import Testing
         let reply = bench.run(count: 4)
         #expect(reply.done == 2)
         #expect(reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0)
-        #expect(bench.told(reply) == [Order.output(64).wanted(0), Order.output(64).wanted(1)])
+        #expect(bench.ended(reply) == [Order.output(64).wanted(0), Order.output(64).wanted(1)])
         // The rest of the range can be run with the next request.
         let next = bench.run(first: 3, count: 1)
-        #expect(bench.told(next) == [Order.output(64).wanted(3)])
+        #expect(bench.ended(next) == [Order.output(64).wanted(3)])
     }
 
     @Test func aFunctionThatFailsForWantOfMemoryFailsWithItsOwnCode() throws {
         let bench = try Self.bench(.perItem, [.output(64)])
         let failing: mape_run_fn = { task, _, _, _ in mape_task_output(task, 5 << 20) == nil ? 42 : 0 }
         bench.worker.load(1, run: failing)
-        #expect(bench.told(bench.run(count: 1)) == [.failed(42, "")])
+        #expect(bench.ended(bench.run(count: 1)) == [.failed(42, "")])
     }
 
     @Test func aTableThatDoesNotFitStopsTheRange() throws {
@@ -118,25 +119,25 @@ import Testing
         let reply = bench.run(count: 70_000)
         #expect(reply.done == 1)
         #expect(reply.flags == MAPB_REPLY_NO_MEMORY.rawValue)
-        #expect(bench.told(reply) == [Order.output(8).wanted(0)])
+        #expect(bench.ended(reply) == [Order.output(8).wanted(0)])
     }
 
     @Test func cursorsAreToldAndRequestsMoveThem() throws {
         let bench = try Self.bench(.perItem, Array(repeating: .output(100), count: 10))
         let first = bench.run(count: 10)
-        #expect(first.wild_end == UInt64(MAPB_RESULTS_OFFSET) + 1000)
+        #expect(first.frontier_end == UInt64(MAPB_RESULTS_OFFSET) + 1000)
         #expect(first.hole_end == 0)
         let second = bench.run(count: 3) {
-            $0.flags = MAPB_SET_HOLE.rawValue | MAPB_SET_WILD.rawValue
+            $0.flags = MAPB_SET_HOLE.rawValue | MAPB_SET_FRONTIER.rawValue
             $0.hole_base = 1 << 20
             $0.hole_limit = 1 << 20 + 250
-            $0.wild_base = 40_000
+            $0.frontier_base = 40_000
         }
         #expect(second.hole_end == 1 << 20 + 200)
-        #expect(bench.told(second) == (0..<3).map { Order.output(100).wanted($0) })
+        #expect(bench.ended(second) == (0..<3).map { Order.output(100).wanted($0) })
         #expect(second.flags == MAPB_REPLY_TABLE.rawValue, "the third lies elsewhere")
         let third = bench.run(count: 1)
-        #expect(third.wild_end > second.wild_end, "cursors stay where they are without a word of the host")
+        #expect(third.frontier_end > second.frontier_end, "cursors stay where they are without a word of the host")
     }
 
     /// Random orders, random holes: what is told is what was ordered.
@@ -166,7 +167,7 @@ import Testing
                 $0.hole_base = 1 << 20 + UInt64.random(in: 0...63, using: &random)
                 $0.hole_limit = $0.hole_base + UInt64.random(in: 0...3000, using: &random)
             }
-            #expect(bench.told(reply) == orders.enumerated().map { $1.wanted(500 + UInt64($0)) })
+            #expect(bench.ended(reply) == orders.enumerated().map { $1.wanted(500 + UInt64($0)) })
         }
     }
 }

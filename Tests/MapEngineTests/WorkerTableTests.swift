@@ -72,7 +72,7 @@ import Testing
         try local.settle()
         #expect(job.isDone && !waiting[0].isDone)
         // One worker learns it.
-        pool.core.with { $0.tell(local.worker(1), .setup(late, nil)) }
+        pool.core.with { $0.send(local.worker(1), .setup(late, nil)) }
         core.followUp()
         local.processes[1].answer()
         local.processes[1].setState(local.script, of: late.id)

@@ -17,7 +17,7 @@ import Testing
         var published: [Process: UInt64] = [:]
         /// Tickets, in the order in which they ended.
         var ended: [Process: [UInt64]] = [:]
-        /// How many items are left of those of which some were taken back.
+        /// How many items are left of those of which some were reclaimed.
         var left: [Process: [UInt64: UInt64]] = [:]
         var counts = (answered: 0, lost: 0, takenBack: 0)
 
@@ -66,7 +66,7 @@ import Testing
                 try #require(steps < 50_000, "nothing moves: \(job.tally.ended) of \(total) ended")
                 switch Int.random(in: 0..<20, using: &random) {
                 case 0..<12: try local.step(Int.random(in: 0..<3, using: &random))
-                case 12..<15: local.pool.core.with { $0.takeBackIfDue(mapb_clock() + 3_600_000_000_000) }
+                case 12..<15: local.pool.core.with { $0.reclaimIfDue(mapb_clock() + 3_600_000_000_000) }
                 case 15:
                     let slot = Int.random(in: 0..<3, using: &random)
                     try local.lose(slot)
@@ -93,12 +93,12 @@ import Testing
         local.pool.core.with { $0.died(worker, .status(SIGKILL)) }
         worker.renew(try OutputRegion(reserve: 8 << 20), inbox: local.core.input.inbox(0))
         local.core.table.onFinish = heard.hear
-        local.pool.core.with { $0.tell(worker, .setup(local.function, nil)) }
+        local.pool.core.with { $0.send(worker, .setup(local.function, nil)) }
         #expect(worker.isBusy && local.core.table.busy.contains(0))
         worker.disconnect()
         worker.state = .none
         #expect(heard.counts == (0, 1, 0))
-        #expect(worker.given.isEmpty && worker.region == nil && !local.core.table.busy.contains(0))
+        #expect(worker.assigned.isEmpty && worker.region == nil && !local.core.table.busy.contains(0))
         local.core.table.onFinish = nil
         try local.restart(0)
     }
@@ -108,7 +108,7 @@ import Testing
         let worker = local.worker(0)
         let job = try local.submit(3)
         try local.settle()
-        #expect(job.isDone && worker.history.itemsEnded == 3 && worker.history.itemsGiven == 3)
+        #expect(job.isDone && worker.history.itemsEnded == 3 && worker.history.itemsAssigned == 3)
         worker.noteGrowth()
         #expect(worker.isSpent && local.core.table.available == 0)
         let generation = worker.generation

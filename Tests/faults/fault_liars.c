@@ -115,7 +115,7 @@ int run_lies(mape_task *task, void *state, const void *input, size_t size) {
     mapb_entry *entry = (mapb_entry *)(output.base + place);
     const uint64_t far = (uint64_t)1 << 60;
     *reply = (mapb_reply){.ticket = ticket, .done = 1, .base = place, .size = 8};
-    reply->wild_end = place + 64;
+    reply->frontier_end = place + 64;
     switch (lie->kind) {
     case LIE_BASE: reply->base = far; break;
     case LIE_SIZE: reply->size = (uint64_t)1 << 50; break;
@@ -126,7 +126,7 @@ int run_lies(mape_task *task, void *state, const void *input, size_t size) {
         reply->flags = MAPB_REPLY_TABLE, reply->table = place;
         *entry = (mapb_entry){(uint64_t)MAPB_ENTRY_OK << 56 | (uint64_t)1 << 50, 8};
         break;
-    case LIE_CURSOR: reply->wild_end = far, reply->hole_end = far; break;
+    case LIE_CURSOR: reply->frontier_end = far, reply->hole_end = far; break;
     case LIE_MESSAGES: outbox()->message_tail += (uint64_t)1 << 33; break;
     case LIE_TICKET: reply->ticket = ticket + 1; break;
     case LIE_TWICE: publish(ticket + 5); break;

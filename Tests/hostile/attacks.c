@@ -109,7 +109,7 @@ static void spoil(mapb_reply *reply, uint64_t *seed) {
         case 4: reply->size = edge(seed); break;
         case 5: reply->table = edge(seed); break;
         case 6: reply->hole_end = edge(seed); break;
-        case 7: reply->wild_end = edge(seed); break;
+        case 7: reply->frontier_end = edge(seed); break;
         case 8: reply->code = (int32_t)edge(seed); break;
         default: reply->detail = (uint32_t)edge(seed); break;
         }
@@ -121,7 +121,7 @@ static void replies(uint64_t *seed) {
     mapb_reply *reply = mapb_reply_at(output.base, ticket);
     mapb_reply copy = *reply;
     copy.ticket = ticket;
-    copy.wild_end = MAPB_RESULTS_OFFSET + below(seed, 4096) * 64;
+    copy.frontier_end = MAPB_RESULTS_OFFSET + below(seed, 4096) * 64;
     copy.done = (uint32_t)below(seed, 64);
     spoil(&copy, seed);
     *reply = copy;
@@ -144,7 +144,7 @@ static void tables(uint64_t *seed) {
     reply->done = (uint32_t)(below(seed, 3) ? count : edge(seed));
     reply->flags = MAPB_REPLY_TABLE | (uint32_t)below(seed, 8);
     reply->table = place;
-    reply->wild_end = place + 65536;
+    reply->frontier_end = place + 65536;
     if (below(seed, 2)) spoil(reply, seed);
     if (below(seed, 2)) mapb_store(&outbox()->tail, ticket);
 }

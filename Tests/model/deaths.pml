@@ -24,7 +24,7 @@ inline blame(item, how) {
         /* With an item that kills and no other deaths, none but that one is blamed. */
         assert(BAD >= ITEMS || DEATHS > 0 || KILLS > 0 || (item) == BAD);
         if
-        :: crashes[item] < ATTEMPTS -> putBack(item, 1)
+        :: crashes[item] < ATTEMPTS -> requeue(item, 1)
         :: else -> endItem(item, CRASHED)
         fi
     fi
@@ -38,7 +38,7 @@ inline search(first, count, how) {
 #ifdef BUG_BLAME_FIRST
     :: (count) > 1 ->
         blame((first), how);
-        putBack((first) + 1, (count) - 1)
+        requeue((first) + 1, (count) - 1)
 #else
     :: (count) > 1 ->
         n = 0;
@@ -48,8 +48,8 @@ inline search(first, count, how) {
         od;
         n = 0;
         half = (count) / 2;
-        putBack((first) + half, (count) - half);
-        putBack((first), half)
+        requeue((first) + half, (count) - half);
+        requeue((first), half)
 #endif
     fi
 }
@@ -65,9 +65,9 @@ inline lostRange(w, ticket, first, count) {
     if
     :: mark == 0 ->
         /* Postmortem.notBegun */
-        putBack(first, count)
-#ifndef BUG_TAKEN_BACK_NOT_SEEN
-    :: mark != 0 && givenBack[SLOT(w, ticket)] && at == count ->
+        requeue(first, count)
+#ifndef BUG_RECLAIM_NOT_SEEN
+    :: mark != 0 && reclaimed[SLOT(w, ticket)] && at == count ->
         /* The next was taken back: all that the worker still had is done. */
         keepFinished(w, ticket, first, count)
 #endif
@@ -85,13 +85,13 @@ inline lostRange(w, ticket, first, count) {
             :: x < count && (x == at || (mark >= MARK_RANGE && x < at + STEP)) -> lostOn[first + x] = lostOn[first + x] + 1; x++
             :: else -> break
             od;
-            putBack(first + at, count - at)
+            requeue(first + at, count - at)
         :: !IS_BYSTANDER(w, current[w]) && mark >= MARK_RANGE ->
             if
             :: at < count ->
                 keepFinished(w, ticket, first, at);
                 x = (STEP < count - at -> STEP : count - at);
-                putBack(first + at + x, count - at - x);
+                requeue(first + at + x, count - at - x);
                 search(first + at, x, how)
             :: else -> search(first, count, how)
             fi
@@ -107,7 +107,7 @@ inline lostRange(w, ticket, first, count) {
                 x = at + 1;
 #endif
                 blame(first + at, how);
-                putBack(first + x, count - x)
+                requeue(first + x, count - x)
             :: else ->
                 /* A worker that overwrote its own memory: none of ours does. */
                 assert(count == 0 || KIND == RANGE_FUNCTION);
@@ -121,19 +121,19 @@ inline lostRange(w, ticket, first, count) {
 /* Core+Deaths.died: takes what it had finished, blames, runs the rest elsewhere. */
 inline died(w) {
 #ifndef BUG_NO_REPLIES_OF_THE_DEAD
-    takeReplies(w);
+    acceptReplies(w);
 #endif
     x = 0;
     do
     :: answered[w] < published[w] ->
         answered[w] = answered[w] + 1;
-        f = givenFirst[SLOT(w, answered[w])];
-        c = givenCount[SLOT(w, answered[w])];
+        f = assignedFirst[SLOT(w, answered[w])];
+        c = assignedCount[SLOT(w, answered[w])];
         if
         :: x == 0 -> lostRange(w, answered[w], f, c)
-        :: else -> putBack(f, c)
+        :: else -> requeue(f, c)
         fi;
-        clearGiven(w, answered[w]);
+        clearAssigned(w, answered[w]);
         x = 1
     :: else -> break
     od;

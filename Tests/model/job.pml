@@ -38,8 +38,8 @@ inline endItem(item, how) {
     ended++
 }
 
-/* Job.take: up to `most` items to run, in f and c. */
-inline take(most) {
+/* Job.nextRange: up to `most` items to run, in f and c. */
+inline nextRange(most) {
     if
     :: agains > 0 ->
         f = againFirst[agains - 1];
@@ -62,8 +62,8 @@ inline take(most) {
     running = running + c
 }
 
-/* Core+Pump.putBack: items that did not run: again, or as their job ends. */
-inline putBack(first, count) {
+/* Core+Pump.requeue: items that did not run: again, or as their job ends. */
+inline requeue(first, count) {
     if
     :: (count) == 0
     :: (count) > 0 && ending ->
@@ -74,7 +74,7 @@ inline putBack(first, count) {
         od;
         n = 0
     :: (count) > 0 && !ending ->
-        /* Job.giveBack */
+        /* Job.requeue */
         assert(running >= (count));
         assert(agains < ITEMS);
         running = running - (count);
@@ -89,7 +89,7 @@ inline cancelJob() {
     ending = 1;
     do
     :: HAS_WAITING ->
-        take(ITEMS);
+        nextRange(ITEMS);
         n = 0;
         do
         :: n < c -> endItem(f + n, CANCELLED); n++

@@ -5,7 +5,7 @@
  * worker may change meanwhile; where it looks twice, there are two steps. Before the lock is left, Core+FollowUp.followUp assigns, then fills
  * empty places, then publishes. Here each of these may happen at any time after that, so the code's order is one of those that are searched.
  *
- * Set from outside (scripts/model.sh): KIND, ITEMS, WORKERS, RING, BUFFER, STEP, DEATHS, KILLS, ATTEMPTS, CANCEL, TAKE_BACKS, BAD.
+ * Set from outside (scripts/model.sh): KIND, ITEMS, WORKERS, RING, BUFFER, STEP, DEATHS, KILLS, ATTEMPTS, CANCEL, RECLAIMS, BAD.
  *
  * Properties: the assertions here and in the files below; no end but with every item ended; no execution goes on for ever.
  */
@@ -20,50 +20,50 @@ byte verdict[WORKERS];   /* Worker.verdict: TIMED_OUT or 0 */
 byte seenWord[WORKERS];  /* Worker.seen: its word */
 bool killAsked[WORKERS]; /* A KILL is on its way to the zygote. */
 
-/* Worker.given */
-byte givenFirst[WORKERS * RING];
-byte givenCount[WORKERS * RING];
-bool givenBack[WORKERS * RING]; /* Assignment.wasTakenBack */
+/* Worker.assigned */
+byte assignedFirst[WORKERS * RING];
+byte assignedCount[WORKERS * RING];
+bool reclaimed[WORKERS * RING]; /* Assignment.wasReclaimed */
 
 byte deaths = DEATHS; /* How many more workers may die of what nobody foresaw, */
 byte kills = KILLS;   /* be killed by the pool for a time limit. */
-byte takeBacks = TAKE_BACKS;
+byte reclaims = RECLAIMS;
 bool mayCancel = CANCEL;
 byte mark, how, at, half, seen; /* Temporaries of the host, 0 between steps. */
 
 #include "job.pml"
 #include "worker.pml"
 
-inline clearGiven(w, ticket) {
-    givenFirst[SLOT(w, ticket)] = 0;
-    givenCount[SLOT(w, ticket)] = 0;
-    givenBack[SLOT(w, ticket)] = 0
+inline clearAssigned(w, ticket) {
+    assignedFirst[SLOT(w, ticket)] = 0;
+    assignedCount[SLOT(w, ticket)] = 0;
+    reclaimed[SLOT(w, ticket)] = 0
 }
 
-/* Core+Pump.takeReplies, WorkerLink+Replies.accept, Core+Pump.takeRange, Worker.finish: every reply that was published. */
-inline takeReplies(w) {
+/* Core+Pump.acceptReplies, WorkerLink+Replies.accept, Core+Pump.acceptRange, Worker.finish: every reply that was published. */
+inline acceptReplies(w) {
     do
     :: outboxTail[w] > answered[w] ->
         answered[w] = answered[w] + 1;
-        f = givenFirst[SLOT(w, answered[w])];
-        c = givenCount[SLOT(w, answered[w])];
+        f = assignedFirst[SLOT(w, answered[w])];
+        c = assignedCount[SLOT(w, answered[w])];
         x = replyDone[SLOT(w, answered[w])];
         /* A worker that does as it should is never taken for a hostile one. */
         assert(x <= c && x <= replyHolds[SLOT(w, answered[w])]);
         /* Items are left over only if it was told to stop. */
-        assert(x == c || ending || givenBack[SLOT(w, answered[w])]);
+        assert(x == c || ending || reclaimed[SLOT(w, answered[w])]);
         n = 0;
         do
         :: n < x -> endItem(f + n, OK); n++
         :: else -> break
         od;
         n = 0;
-        putBack(f + x, c - x);
+        requeue(f + x, c - x);
 #ifdef BUG_REPLY_STAYS_GIVEN
         answered[w] = answered[w] - 1;
         break
 #else
-        clearGiven(w, answered[w])
+        clearAssigned(w, answered[w])
 #endif
     :: else -> break
     od;
@@ -72,31 +72,31 @@ inline takeReplies(w) {
 
 #include "deaths.pml"
 
-/* Core+Assign.giveRange and Worker.give: up to `most` items into a worker's inbox. Any size: the code's choice is one of them. */
+/* Core+Assign.assignRange and Worker.assign: up to `most` items into a worker's inbox. Any size: the code's choice is one of them. */
 inline give(w, most) {
-    take(most);
+    nextRange(most);
     published[w] = published[w] + 1;
-    givenFirst[SLOT(w, published[w])] = f;
-    givenCount[SLOT(w, published[w])] = c;
-    givenBack[SLOT(w, published[w])] = 0;
+    assignedFirst[SLOT(w, published[w])] = f;
+    assignedCount[SLOT(w, published[w])] = c;
+    reclaimed[SLOT(w, published[w])] = 0;
     requestFirst[SLOT(w, published[w])] = f;
     requestCount[SLOT(w, published[w])] = c;
     f = 0; c = 0
 }
 
-/* Core+Assign.takes */
+/* Core+Assign.mayRun */
 #define TAKES(w) (state[w] == READY && published[w] - answered[w] < RING && published[w] < 15 && HAS_WAITING)
 
 #define WORKS(w) (published[w] > answered[w])
 #define LAST(w) SLOT(w, published[w])
-/* Core+TakeBack.mayGiveBack */
-#define MAY_GIVE_BACK(w) (state[w] == READY && WORKS(w) && !givenBack[LAST(w)] && \
-    (published[w] - answered[w] > 1 || givenCount[LAST(w)] > 1))
+/* Core+Reclaim.mayReclaim */
+#define MAY_RECLAIM(w) (state[w] == READY && WORKS(w) && !reclaimed[LAST(w)] && \
+    (published[w] - answered[w] > 1 || assignedCount[LAST(w)] > 1))
 #define IS_IDLE(w) (WORKERS == 1 || (state[w] == READY && !WORKS(w)))
 
 /* Worker.reclaim and BlameMark.begun, after WorkerLink.yield has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
-inline takeBackFrom(w, ticket) {
-    givenBack[SLOT(w, ticket)] = 1;
+inline reclaimFrom(w, ticket) {
+    reclaimed[SLOT(w, ticket)] = 1;
     if
     :: ticket > x ->
         at = 0;
@@ -105,11 +105,11 @@ inline takeBackFrom(w, ticket) {
         :: mark >= MARK_RANGE -> at = mark - MARK_RANGE + STEP
         :: mark < MARK_RANGE -> at = mark
         fi;
-        c = givenCount[SLOT(w, ticket)];
+        c = assignedCount[SLOT(w, ticket)];
         if
         :: at < c ->
-            givenCount[SLOT(w, ticket)] = at;
-            putBack(givenFirst[SLOT(w, ticket)] + at, c - at)
+            assignedCount[SLOT(w, ticket)] = at;
+            requeue(assignedFirst[SLOT(w, ticket)] + at, c - at)
         :: else
         fi
     :: else
@@ -124,11 +124,11 @@ inline takeBackFrom(w, ticket) {
     HOST_GIVES(w, 2) \
     HOST_GIVES(w, ITEMS) \
     :: d_step { inboxTail[w] != published[w] && state[w] != NONE -> inboxTail[w] = published[w] } /* Core+Assign.publish and WorkerLink.publish, by Core+FollowUp.followUp */ \
-    :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> takeReplies(w) } /* Core+Pump.pump */ \
+    :: d_step { state[w] == READY && outboxTail[w] != answered[w] -> acceptReplies(w) } /* Core+Pump.pump */ \
     :: d_step { gone[w] -> died(w) } /* Core+Zygote.receiveControl */ \
     :: d_step { state[w] == NONE -> spawn(w) } /* Core+Recycle.refill, by Core+FollowUp.followUp */ \
     :: d_step { kills > 0 && state[w] == READY && WORKS(w) -> checkTime(w) } \
-    :: atomic { takeBacks > 0 && MAY_GIVE_BACK(w) && IS_IDLE(other) -> takeBacks-- }; takeBack(w)
+    :: atomic { reclaims > 0 && MAY_RECLAIM(w) && IS_IDLE(other) -> reclaims-- }; reclaim(w)
 
 /* Core+Start.spawn */
 inline spawn(w) {
@@ -154,8 +154,8 @@ inline checkTime(w) {
     fi
 }
 
-/* Core+TakeBack.takeBack, WorkerLink.yield */
-inline takeBack(w) {
+/* Core+Reclaim.reclaim, WorkerLink.yield */
+inline reclaim(w) {
     yield[w] = published[w];
 #ifndef BUG_NO_BARRIER
     /* host_waiting.mapb_barrier: the worker's processor has no store left in its buffer. */
@@ -170,10 +170,10 @@ inline takeBack(w) {
 #endif
     d_step {
         if
-        :: published[w] - answered[w] > 1 -> takeBackFrom(w, published[w] - 1)
+        :: published[w] - answered[w] > 1 -> reclaimFrom(w, published[w] - 1)
         :: else
         fi;
-        takeBackFrom(w, published[w]);
+        reclaimFrom(w, published[w]);
         x = 0;
         seen = 0
     }
@@ -187,7 +187,7 @@ proctype host() {
 #endif
 #if WORKERS == 1
     /* Another worker, which never dies, runs an item. */
-    :: d_step { takeBacks < TAKE_BACKS && HAS_WAITING -> take(1); assert(begun[f] <= lostOn[f]); begun[f] = begun[f] + 1; endItem(f, OK); f = 0; c = 0 }
+    :: d_step { reclaims < RECLAIMS && HAS_WAITING -> nextRange(1); assert(begun[f] <= lostOn[f]); begun[f] = begun[f] + 1; endItem(f, OK); f = 0; c = 0 }
 #endif
     :: d_step { mayCancel && ended < ITEMS -> mayCancel = 0; cancelJob() }
     :: d_step { ended == ITEMS -> assert(running == 0 && !HAS_WAITING) } -> break

@@ -29,7 +29,7 @@ proctype host() {
     byte published;
     do
     :: published < REQUESTS ->
-        /* WorkerLink.give: one, or all at once. */
+        /* WorkerLink.assign: one, or all at once. */
         if
         :: published = published + 1
         :: published = REQUESTS

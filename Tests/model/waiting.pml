@@ -1,7 +1,7 @@
 /* waiting.pml - who moves the data: host threads that wait (one leads, the others follow), the engine thread, and the workers' bells.
  *
- *   worker:  outbox.tail = n;        fence;   look at the doorbell;     ring, once per epoch,  WorkerMain.workerRing
- *                                                                       from ring_at on        layout.mapb_ring_at
+ *   worker:  outbox.tail = n;        fence;   look at the doorbell;     ring, once per epoch,  WorkerMain.workerNotify
+ *                                                                       from notify_at on        layout.mapb_notify_at
  *   leader:  doorbell = own epoch;   fence;   look at outbox.tail;      sleep on the bell      Waiting.lead
  *   wake:    changes += 1;           fence;   look at sleepers;         wake                   Waiters.wake
  *   sleep:   sleepers += 1;          fence;   compare changes, sleep    (one step)             Waiters.beginSleep
@@ -12,7 +12,7 @@
  * Two workers with replies for two jobs, a host thread that waits for each, and the engine. A thread may also give up, its deadline
  * having passed, or because it is cancelled in its sleep (Waiting.leave), which ends its lead in the same way. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
  * buffers; unlocking is taken to empty the host's (a later lock of it would). Which replies are rung for is any choice that includes
- * the last one; the code's choice (Core+Doorbell.chooseRings) is among them. A leader that goes may be expected back (Core+Doorbell.attend): then
+ * the last one; the code's choice (Core+Doorbell.chooseNotifyPoints) is among them. A leader that goes may be expected back (Core+Doorbell.notePolling): then
  * workers wake nobody, and the engine looks by itself after a while.
  *
  * Set from outside: REPLIES per worker, THREADS (0: nobody waits, the engine alone takes replies), DEADLINE (thread 0 may give up),
@@ -27,7 +27,7 @@
 byte outboxTail[2];
 byte epoch;  /* The doorbell: epoch, */
 byte target; /* and whom to wake. */
-byte ringAt[2]; /* inbox.ring_at */
+byte ringAt[2]; /* inbox.notify_at */
 bool engineBell, waiterBell; /* Readable until drained. */
 
 /* Guarded by the pool's lock. */
@@ -36,7 +36,7 @@ byte answered[2];
 bool hasLeader, leaderSleeps;
 bool wakes; /* Core+FollowUp.wakes: threads that wait have to look again. */
 byte lastEpoch;
-bool attended; /* Core+Doorbell.attendedUntil: the engine's sleep has an end. */
+bool attended; /* Core+Doorbell.pollingUntil: the engine's sleep has an end. */
 
 /* Waiters.word and Waiters.sleepers. */
 byte changes, sleepers;
@@ -77,10 +77,10 @@ end:
 /* base.mapb_fence, on a host thread */
 #define HOST_FENCE (!doorbellWaits && !changesWaits && !ringsWait)
 
-inline take() { atomic { !lock -> lock = 1 } }
+inline acquire() { atomic { !lock -> lock = 1 } }
 inline leave() { atomic { HOST_FENCE -> lock = 0 } }
 
-/* Core+Doorbell.chooseRings: from any reply on, the last one at the latest. */
+/* Core+Doorbell.chooseNotifyPoints: from any reply on, the last one at the latest. */
 inline chooseRing(w) {
     if
 #if REPLIES > 1
@@ -129,8 +129,8 @@ inline wake() {
     }
 }
 
-/* Core+Pump.takeReplies, and Core+FollowUp.follow of a job that is done by it */
-inline takeReplies(w) {
+/* Core+Pump.acceptReplies, and Core+FollowUp.follow of a job that is done by it */
+inline acceptReplies(w) {
 #ifndef BUG_DONE_WITHOUT_WAKE
     wakes = wakes || (answered[w] != outboxTail[w] && outboxTail[w] == REPLIES);
 #else
@@ -143,10 +143,10 @@ inline takeReplies(w) {
  * lock does this too (GuardedCore.leave), and has nothing left to do where pump was the last step.
  */
 inline pump() {
-    d_step { takeReplies(0) };
+    d_step { acceptReplies(0) };
     if
     :: atomic { outboxTail[1] == answered[1] && !wakes }
-    :: atomic { outboxTail[1] != answered[1] || wakes -> takeReplies(1) };
+    :: atomic { outboxTail[1] != answered[1] || wakes -> acceptReplies(1) };
         if
         :: wakes -> wakes = 0; wake()
         :: !wakes
@@ -161,7 +161,7 @@ proctype worker(byte w) {
         done++;
         /* WorkerMain.workerPublish */
         atomic { !tailWaits[w] -> tailValue[w] = done; tailWaits[w] = 1 }
-        /* WorkerMain.workerRing */
+        /* WorkerMain.workerNotify */
 #ifndef BUG_NO_FENCE_WORKER
         !tailWaits[w];
 #endif
@@ -191,7 +191,7 @@ proctype thread(byte me) {
     bool late; /* The deadline has passed. */
     /* Waiting.wait */
 again:
-    take();
+    acquire();
     pump();
     if
     :: IS_DONE(me) -> leave(); goto over
@@ -212,7 +212,7 @@ again:
         /* Waiting.lead */
         do
         :: true ->
-            take();
+            acquire();
             leaderSleeps = 0;
             point(BELL_NONE);
             pump();
@@ -249,7 +249,7 @@ again:
             point(BELL_ENGINE);
             pump()
         :: true ->
-            /* Core+Doorbell.attend, Core+FollowUp.engineMustWake */
+            /* Core+Doorbell.notePolling, Core+FollowUp.engineMustWake */
             point(BELL_NONE);
 #ifndef BUG_ATTEND_WITHOUT_END
             attended = 1
@@ -308,7 +308,7 @@ proctype engine() {
         fi;
         pump();
         if
-        :: !hasLeader && attended /* Sleeps until Core+Doorbell.attendedUntil. */
+        :: !hasLeader && attended /* Sleeps until Core+Doorbell.pollingUntil. */
         :: !hasLeader && !attended ->
             point(BELL_ENGINE);
 #ifndef BUG_ENGINE_LOOKS_ONCE

@@ -195,7 +195,7 @@ end_idle:
 #endif
                 STORE_CURRENT(0);
 #endif
-                /* WorkerMain.workerRing begins with a fence. */
+                /* WorkerMain.workerNotify begins with a fence. */
                 FENCE
             od
         } unless { killed[w] };

@@ -6,7 +6,7 @@
  * an integer and a floating-point number: where it would meet the last register it is passed as these.
  *
  * All versions take a structure with a long double alone to be returned in general registers. It is returned on the x87 stack, as the
- * long double itself would be; left there, it spoils later calls. So it is told to libffi as a long double.
+ * long double itself would be; left there, it spoils later calls. So libffi gets it as a long double.
  *
  * Runs between fork and the user's function, as fork_native.c does, which calls it.
  */

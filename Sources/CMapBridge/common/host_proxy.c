@@ -91,12 +91,12 @@ static void call_over(void *of) {
     count_off(call->slot, 1);
 }
 
-void mapb_proxy_tell(mapb_calling *calling) {
+void mapb_proxy_report(mapb_calling *calling) {
     mapb_seal seal;
     calling->mark = mapb_mark_frame(&seal);
-    if (calling->in_host) mapb_call_tells(calling);
+    if (calling->in_host) mapb_call_reports(calling);
     mapb_let_cancel(calling->wait.cancel);
-    calling->on_error(calling->context, &calling->told);
+    calling->on_error(calling->context, &calling->failure);
     mapb_hold_cancel();
     mapb_unmark_frame(&seal);
 }
@@ -118,7 +118,7 @@ static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) 
         mapb_wait_run(&call.calling.wait);
         mapb_call_end(&call.calling, result, arguments, &error);
     }
-    if (call.calling.on_error) mapb_proxy_tell(&call.calling);
+    if (call.calling.on_error) mapb_proxy_report(&call.calling);
     pthread_cleanup_pop(1);
     mapb_let_cancel(cancel);
     errno = error;

@@ -1,6 +1,6 @@
 /* host_wait.c - threads of the host that wait for a lock, sleep until something has come, or call back
  *
- * A cancel request acts in `sleep` alone. What the thread holds then stands in its mapb_wait, and mapb_wait_left gives it back.
+ * A cancel request acts in `sleep` alone. What the thread holds then stands in its mapb_wait, and mapb_wait_left releases it.
  */
 #include "CMapBridge.h"
 
@@ -74,46 +74,46 @@ int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns, mape_event *e
 /* ---- dispatch ---- */
 
 /* Calls back for items that lie side by side. Here, because the callback may not come back. */
-static void tell_items(mapb_telling *t) {
+static void deliver_items(mapb_delivery *t) {
     for (;;) {
-        __atomic_store_n(t->begun, t->told + 1, __ATOMIC_RELAXED);
+        __atomic_store_n(t->begun, t->delivered + 1, __ATOMIC_RELAXED);
         t->callback(t->context, &t->event);
-        t->told++;
+        t->delivered++;
         /* A callback may have released the job: the engine looks, under its lock. */
-        if (t->told == t->count || __atomic_load_n(t->releases, __ATOMIC_ACQUIRE) != t->released) return;
+        if (t->delivered == t->count || __atomic_load_n(t->releases, __ATOMIC_ACQUIRE) != t->released) return;
         if (t->end != INT64_MAX && mapb_clock() >= t->end) return;
         t->event.index++;
-        if (!t->is_plain) mapb_tell_item(t);
+        if (!t->is_plain) mapb_deliver_item(t);
         else if (t->event.result.data) t->event.result.data = (const char *)t->event.result.data + t->size;
     }
 }
 
 int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns) {
-    mapb_telling telling;
+    mapb_delivery delivery;
     int64_t handled = 0;
-    telling.cancel = mapb_hold_cancel();
-    telling.limit = max_events == 0 || max_events > INT32_MAX ? INT32_MAX : max_events;
-    telling.mark = mapb_mark_frame(&telling.seal);
-    int status = mapb_tell_begin(&telling, handle, budget_ns);
+    delivery.cancel = mapb_hold_cancel();
+    delivery.limit = max_events == 0 || max_events > INT32_MAX ? INT32_MAX : max_events;
+    delivery.mark = mapb_mark_frame(&delivery.seal);
+    int status = mapb_deliver_begin(&delivery, handle, budget_ns);
     if (status == MAPE_OK) {
-        while (telling.limit > 0 && mapb_tell_next(&telling)) {
-            if (telling.callback) {
-                mapb_let_cancel(telling.cancel);
-                if (telling.is_items) tell_items(&telling);
-                else telling.callback(telling.context, &telling.event);
+        while (delivery.limit > 0 && mapb_deliver_next(&delivery)) {
+            if (delivery.callback) {
+                mapb_let_cancel(delivery.cancel);
+                if (delivery.is_items) deliver_items(&delivery);
+                else delivery.callback(delivery.context, &delivery.event);
                 mapb_hold_cancel();
             }
-            int64_t told = mapb_told(&telling);
-            if (told < 0) break;
-            handled += told;
-            telling.limit -= (uint64_t)told;
-            if (telling.end != INT64_MAX && mapb_clock() >= telling.end) break;
+            int64_t delivered = mapb_delivered(&delivery);
+            if (delivered < 0) break;
+            handled += delivered;
+            delivery.limit -= (uint64_t)delivered;
+            if (delivery.end != INT64_MAX && mapb_clock() >= delivery.end) break;
         }
-        mapb_tell_end(&telling);
+        mapb_deliver_end(&delivery);
         status = (int)handled;
     }
-    mapb_unmark_frame(&telling.seal);
-    mapb_let_cancel(telling.cancel);
+    mapb_unmark_frame(&delivery.seal);
+    mapb_let_cancel(delivery.cancel);
     return status;
 }
 

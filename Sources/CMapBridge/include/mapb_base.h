@@ -25,7 +25,7 @@ MAPB_FORK_SAFE static inline uint64_t mapb_peek(const uint64_t *p) { return __at
 MAPB_FORK_SAFE static inline uint32_t mapb_peek32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 MAPB_FORK_SAFE static inline void mapb_add32(uint32_t *p, uint32_t v) { __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
 static inline void mapb_add(uint64_t *p, uint64_t v) { __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
-/** Orders a store before a later load of another word (Dekker's pattern: announce, then look). */
+/** Orders a store before a later load of another word (Dekker's pattern: announce, then check). */
 MAPB_FORK_SAFE static inline void mapb_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 MAPB_FORK_SAFE static inline void mapb_pause(void) {
 #if defined(__x86_64__)

@@ -19,7 +19,7 @@
 #include "../../../include/mapengine.h"
 #include "mapb_layout.h"
 
-/** The version as mape_version tells it: one number. */
+/** The version as mape_version returns it: one number. */
 enum { MAPB_VERSION = MAPE_VERSION };
 
 enum mapb_control_kind {

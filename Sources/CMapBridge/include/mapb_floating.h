@@ -1,6 +1,6 @@
 /* mapb_floating.h - how a thread computes with floating-point numbers: rounding, traps, denormals
  *
- * Read and set in place, since fegetenv(3) and fesetenv(3) take four times as long and know half of it.
+ * Read and set directly, because fegetenv(3) and fesetenv(3) take four times as long and cover half of it.
  */
 #ifndef MAPB_FLOATING_H
 #define MAPB_FLOATING_H

@@ -1,4 +1,4 @@
-/* mapb_host.h - what only the host calls: which process this is, the zygote's start, and what can be found out about code
+/* mapb_host.h - functions that only the host calls: which process this is, the zygote's start, and what can be found out about code
  *
  * Its calls of the system that have a neutral form of their own are in mapb_platform.h.
  */
@@ -16,16 +16,16 @@ static inline int mapb_is_worker(void) { return mapb_process_role == MAPB_ROLE_W
 /** Remembers this process as the host, in a page that children of it find empty (MADV_WIPEONFORK), and where its addresses end.
  *  @return 0 or an errno, and in `call` what failed: static text. */
 int mapb_remember_host(const char **call);
-/** 1 when this process is a forked child of the one that was remembered. */
+/** Whether this process is a forked child of the remembered one. */
 int mapb_is_forked_child(void);
 
 /* ---- addresses ---- */
 
-/** Where addresses end that a process gets without asking for higher ones, and where those of this process do. */
+/** The end of the addresses that a process gets without asking for higher ones, and the end of this process's. */
 extern const uint64_t mapb_common_end;
 extern uint64_t mapb_address_end;
 static inline uint64_t mapb_address_end_now(void) { return mapb_peek(&mapb_address_end); }
-/** Finds the latter out. */
+/** Finds the end of this process's addresses. */
 void mapb_find_address_end(void);
 
 /* ---- the zygote ---- */
@@ -43,9 +43,9 @@ int mapb_is_zygote_program(void);
 
 /* ---- the engine's thread ---- */
 
-/** A thread of 8 MiB stack that blocks all signals and is of no real-time class. @return 0 or an errno. */
+/** Starts a thread with a stack of 8 MiB that blocks all signals and has no real-time class. @return 0 or an errno. */
 int mapb_start_thread(void *(*run)(void *), void *context, uint64_t *out_thread);
-/** Waits for its end. `thread` is no thread any more afterwards. */
+/** Joins a thread. `thread` is not valid afterwards. */
 void mapb_join_thread(uint64_t thread);
 
 /* ---- replies ---- */
@@ -88,13 +88,13 @@ void mapb_remove_file(int folder, const char *name);
 
 /** A function pointer of a prepared call's type, whose calls go to `object`, a Proxy. @return NULL when all are in use. */
 mape_native_fn mapb_proxy_make(void *prepared, void *object);
-/** Begins to take a proxy away. @return its object; NULL when it is none, or another thread does it. */
+/** Begins to destroy a proxy. @return its object; NULL: it is no proxy, or another thread destroys it. */
 void *mapb_proxy_claim(mape_native_fn proxy);
-/** Leaves it after all. */
+/** Cancels mapb_proxy_claim. */
 void mapb_proxy_keep(mape_native_fn proxy);
-/** Waits until no call of it runs, but those that were left in on_error. */
+/** Waits until no call of the proxy runs, except calls whose on_error was left. */
 void mapb_proxy_await(mape_native_fn proxy);
-/** Ends it: the pointer may be another's from now on. */
+/** Frees the proxy's slot: the pointer may be another proxy's from now on. */
 void mapb_proxy_free(mape_native_fn proxy);
 
 /* ---- texts ---- */
@@ -104,7 +104,7 @@ char **mapb_environment(void);
 void mapb_set_variable(const char *name, const char *value);
 /** What workers cannot be kept from by the sandbox of this kernel, for the log. @return 1; 0: from everything. */
 int mapb_sandbox_note(char *text, uint64_t size);
-/** What mape_status_string answers: static text. */
+/** The text of mape_status_string: static. */
 const char *mapb_status_text(int status);
 /** "", for ever. */
 static inline const char *mapb_empty_text(void) { return ""; }

@@ -52,8 +52,9 @@ enum mapb_request_kind {
 
 enum mapb_request_flags {
     MAPB_SET_HOLE = 1, /* Results go to hole_base ... hole_limit from this request on, as long as they fit. */
-    MAPB_SET_WILD = 2, /* What does not fit goes to wild_base ... end of the output memory from this request on. */
-    MAPB_SPREAD = 4    /* Others are given work at the same time: a worker that slept goes to a processor of its own. */
+    MAPB_SET_FRONTIER =
+        2,          /* What does not fit goes to frontier_base ... end of the output memory from this request on. */
+    MAPB_SPREAD = 4 /* Other workers get work at the same time: a worker that slept moves to a processor of its own. */
 };
 
 /** One request: a cache line. Written by the host. */
@@ -65,7 +66,7 @@ typedef struct mapb_request {
     uint64_t record;
     uint64_t hole_base;
     uint64_t hole_limit;
-    uint64_t wild_base;
+    uint64_t frontier_base;
     uint32_t flags;
     uint32_t step; /* RANGE: items per range, as the job's chunk says; 0: they are one range. */
 } mapb_request;
@@ -74,9 +75,10 @@ typedef struct mapb_request {
 typedef struct mapb_inbox {
     uint64_t tail;         /* Requests published; its low half is the futex an idle worker sleeps on. */
     uint64_t message_head; /* Bytes of the message ring that the host has read. */
-    uint64_t ring_at;      /* The doorbell is not rung for requests before this ticket. */
+    uint64_t notify_at;    /* The worker does not ring the doorbell for requests before this ticket. */
     uint8_t pad0[40];
-    uint64_t yield; /* Requests up to this ticket end before their next item: another worker runs the rest. */
+    uint64_t
+        yield; /* The worker ends requests up to this ticket before their next item: the host has reclaimed the rest. */
     uint8_t pad1[56];
     mapb_request requests[MAPB_RING];
 } mapb_inbox;
@@ -85,22 +87,22 @@ typedef struct mapb_inbox {
 
 enum mapb_reply_flags {
     MAPB_REPLY_TABLE = 1,     /* Items are described by a table of mapb_entry; else by base and size alone. */
-    MAPB_REPLY_STOPPED = 2,   /* Stopped early, because the job was cancelled or the range is to be yielded. */
+    MAPB_REPLY_STOPPED = 2,   /* Stopped early, because the job was cancelled or the rest of the range reclaimed. */
     MAPB_REPLY_NO_MEMORY = 4, /* Stopped early: item number `done` did not fit into the output memory. */
-    MAPB_REPLY_GROWN = 8,     /* The worker's private memory has grown by more than it may: it is to be replaced. */
+    MAPB_REPLY_GROWN = 8,     /* The worker's private memory has grown by more than it may: the host replaces it. */
     MAPB_REPLY_CHANGED = 16   /* SETUP: loading the library has left a thread or a process, or changed signals. */
 };
 
-/** One reply, filled while its range runs so that a crash leaves what was done. Written by the worker. */
+/** One reply, filled while its range runs, so that after a crash the host finds what was done. Written by the worker. */
 typedef struct mapb_reply {
     uint64_t ticket;
-    uint32_t done; /* Items that ended; the others were not begun, except for NO_MEMORY. */
+    uint32_t done; /* How many items ended; the others have not begun, except for NO_MEMORY. */
     uint32_t flags;
     uint64_t base; /* Without a table: item i's result is at base + i * size. For other requests: the message. */
     uint64_t size;
     uint64_t table;
-    uint64_t hole_end; /* How far the hole and the wild part are used now. */
-    uint64_t wild_end;
+    uint64_t hole_end; /* The cursors in the hole and at the frontier. */
+    uint64_t frontier_end;
     int32_t code; /* For SETUP and MODULE: 0, or why it failed. */
     /* SETUP, MODULE: an enum mape_cause for code. RANGE: nanoseconds it took, at most 2^32 - 1; for scheduling alone. */
     uint32_t detail;
@@ -127,12 +129,12 @@ typedef struct mapb_outbox {
      * something of the ticket it names alone. */
     uint64_t current;
     uint64_t fraction; /* mape_task_progress, as the bits of a double. */
-    uint32_t yields;   /* 1: this worker heeds inbox.yield. */
+    uint32_t yields;   /* 1: this worker reads inbox.yield. */
     uint8_t pad1[44];
-    uint32_t sleeping; /* 1: has to be woken by futex. */
+    uint32_t sleeping; /* 1: it sleeps on the futex inbox.tail and must be woken. */
     uint8_t pad2[60];
     uint64_t message_tail; /* Bytes written to the message ring. */
-    uint64_t message_lost; /* Bytes that had no room. */
+    uint64_t message_lost; /* Bytes of texts that had no room. */
     uint8_t pad3[48];
 } mapb_outbox;
 
@@ -147,7 +149,7 @@ typedef struct mapb_message_head {
 #define MAPB_CRASH_OFFSET    24576u
 #define MAPB_RESULTS_OFFSET  32768u
 
-/** In outbox.current: a range function runs, and did not say on which item. */
+/** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
 
 /** What the ranges of one job share. Written by the host. */
@@ -172,9 +174,10 @@ typedef struct mapb_span {
 typedef struct mapb_file {
     uint64_t device, inode, size;
     int64_t modified; /* Nanoseconds. */
-    uint32_t known;   /* 0: nobody has looked, so it may be any. */
+    uint32_t known;   /* 0: the file was not looked up, so it may be any. */
     uint32_t build_id_size;
-    uint8_t build_id[MAPB_BUILD_ID]; /* Says more than all above: files that have the same one hold the same code. */
+    uint8_t
+        build_id[MAPB_BUILD_ID]; /* Decides alone when it is there: files with the same build id hold the same code. */
 } mapb_file;
 
 enum mapb_place_kind { MAPB_PLACE_NONE = 0, MAPB_PLACE_POINTER = 1, MAPB_PLACE_OFFSET = 2, MAPB_PLACE_SYMBOL = 3 };
@@ -189,7 +192,7 @@ typedef struct mapb_place {
     uint8_t build_id[MAPB_BUILD_ID]; /* OFFSET: of the library as the host has it loaded. */
 } mapb_place;
 
-/** In outbox.current, what a setup is at: loads one of the function's places (0 run, 1 setup, 2 cleanup), or runs its setup. */
+/** In outbox.current, what a setup request does: it loads one of the function's places (0 run, 1 setup, 2 cleanup), or runs its setup. */
 #define MAPB_AT_PLACE 1u
 #define MAPB_AT_SETUP 4u
 
@@ -243,8 +246,8 @@ MAPB_FORK_SAFE static inline const mapb_request *mapb_request_at(const mapb_inbo
 MAPB_FORK_SAFE static inline mapb_reply *mapb_reply_at(uint8_t *output, uint64_t ticket) {
     return (mapb_reply *)(output + MAPB_REPLIES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
 }
-/** Reads inbox.yield after outbox.current was written: the worker's half of an asymmetric barrier. Here the compiler alone is held
- *  in order; the host's half, membarrier(2), does it for the processor. So it costs nothing per item. */
+/** Reads inbox.yield after outbox.current was written: the worker's half of an asymmetric barrier. This half orders only the compiler;
+ *  the host's half, membarrier(2), orders the processor. So it costs nothing per item. */
 MAPB_FORK_SAFE static inline uint64_t mapb_yield_after_mark(const mapb_inbox *inbox) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return mapb_peek(&inbox->yield);
@@ -264,7 +267,7 @@ MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *i
 MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inbox) {
     return mapb_load(&inbox->message_head);
 }
-MAPB_FORK_SAFE static inline uint64_t mapb_ring_at(const mapb_inbox *inbox) { return mapb_peek(&inbox->ring_at); }
+MAPB_FORK_SAFE static inline uint64_t mapb_notify_at(const mapb_inbox *inbox) { return mapb_peek(&inbox->notify_at); }
 MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
 
 #endif

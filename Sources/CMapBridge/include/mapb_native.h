@@ -1,12 +1,12 @@
-/* mapb_native.h - typed functions: what the host writes down of a prototype, and how workers call by it
+/* mapb_native.h - typed functions: the plan that the host makes of a prototype, and how workers make calls by it
  *
  * A *plan* says how a call is made. The host writes it into the input memory when the function is registered, behind its record;
  * from it a worker prepares libffi's call interface, once, in its setup request; the host does the same for proxies.
  *
  *   mapb_native │ types │ members │ parameters
  *
- * A call reads its inputs from columns (an array per parameter) or from a packed item, and writes a *record*: all its outputs. What
- * C's types mean, and that all fits together, the host has checked; lengths that come with the inputs are checked per call.
+ * A call reads its inputs from columns (an array per parameter) or from a packed item, and writes a *record*: all its outputs. The host
+ * has checked the types, and that the parts of the plan fit together; the worker checks lengths that come with the inputs at each call.
  */
 #ifndef MAPB_NATIVE_H
 #define MAPB_NATIVE_H
@@ -68,7 +68,7 @@ typedef struct mapb_native_parameter {
     char name[32]; /* For messages, cut. */
 } mapb_native_parameter;
 
-/** Where an input of all calls of a job is. */
+/** Where the values of one input lie, for all calls of a job. */
 typedef struct mapb_column {
     uint64_t base; /* Call i's is at base + i * stride, unless there are spans. */
     int64_t stride;
@@ -80,7 +80,7 @@ typedef struct mapb_column {
 /** How mapb_native_run ended. */
 enum mapb_native_end {
     MAPB_NATIVE_DONE = 0,
-    MAPB_NATIVE_STOPPED = 1, /* Before an item: the job was cancelled, or the range is to be yielded. */
+    MAPB_NATIVE_STOPPED = 1, /* Before an item: the job was cancelled, or the rest of the range reclaimed. */
     MAPB_NATIVE_FAILED = 2   /* An item could not be called; code and text are the task's. */
 };
 
@@ -101,10 +101,10 @@ MAPB_FORK_SAFE uint64_t mapb_native_memory(const mapb_native *plan);
 /** Prepares calls by a plan, in memory of that size, zeroed, that stays with the plan. function may be NULL when none is to be
  *  made. @return 0; or MAPE_E_UNSUPPORTED when libffi refuses. */
 MAPB_FORK_SAFE int mapb_native_prepare(const mapb_native *plan, void (*function)(void), void *memory);
-/** What libffi takes a type's size to be, once prepared: for holding against one's own. */
+/** The size of a type according to libffi, once prepared, to compare with ours. */
 uint64_t mapb_native_type_size(const void *prepared, uint32_t type);
 
-/** A number that C's headers have a name for. */
+/** A number type that C's headers have a name for. */
 typedef struct mapb_type_name {
     const char *name;
     uint32_t size;

@@ -70,9 +70,9 @@ MAPB_FORK_SAFE void mapb_bell_ring(int fd);
 /** Opens the writing end anew, and closes the one given: its flags are then this process's own, so that no worker can make
  *  another's ring block. Its number is one that functions do not come near. @return it; *out: by what it is known. */
 MAPB_FORK_SAFE int mapb_bell_own(int fd, mapb_inode *out);
-/** Whether it is still there: a function may have closed it, and its number may be another file's. */
+/** Whether the bell is still open: a function may have closed it, and its number may be another file's. */
 MAPB_FORK_SAFE int mapb_bell_is_there(int fd, const mapb_inode *bell);
-/** Rings it. @return 1; 0: it is not there. */
+/** Rings a bell. @return 1; 0: it is closed. */
 MAPB_FORK_SAFE int mapb_bell_ring_own(int fd, const mapb_inode *bell);
 
 /* ---- shared memory ---- */
@@ -86,7 +86,7 @@ int mapb_shared_reader(int fd);
 uint8_t *mapb_shared_map_host(int fd, uint64_t size);
 /** Maps it in a worker. @return NULL with errno on failure. */
 MAPB_FORK_SAFE uint8_t *mapb_shared_map(int fd, uint64_t size, int writable);
-/** Gives pages back to the system; they read as zeros afterwards. */
+/** Returns pages to the system; they read as zeros afterwards. */
 void mapb_shared_discard(uint8_t *at, uint64_t size);
 void mapb_shared_unmap(uint8_t *at, uint64_t size);
 /** Zeroed memory of this process alone. @return NULL on failure. */
@@ -146,7 +146,7 @@ MAPB_FORK_SAFE _Noreturn void mapb_exit(int code);
 MAPB_FORK_SAFE void mapb_kill_group(int pid);
 /** SIGKILL to a process group whose leader may have been reaped. */
 void mapb_kill_rest(int group);
-/** How many threads this process has; 0: not to be had. */
+/** How many threads this process has; 0: unknown. */
 MAPB_FORK_SAFE uint32_t mapb_thread_count(void);
 /** Gives the calling thread the usual class of scheduling, if it has a real-time one. */
 MAPB_FORK_SAFE void mapb_leave_real_time(void);
@@ -172,7 +172,7 @@ MAPB_FORK_SAFE int64_t mapb_clock(void);
 void mapb_nap(void);
 /** The processor this thread runs on. */
 MAPB_FORK_SAFE uint32_t mapb_processor(void);
-/** Moves this process to the n-th of the processors it may run on, counted round. It may leave it again. */
+/** Moves this process to the n-th of the processors that it may run on, counted round. The kernel may move it again. */
 MAPB_FORK_SAFE void mapb_go_home(uint32_t n);
 /** Moves this process off a processor, if it may run on others. */
 MAPB_FORK_SAFE void mapb_step_aside(uint32_t processor);
@@ -199,12 +199,12 @@ int mapb_signal_has_address(int signal, int code);
 
 /* ---- system calls that are denied ---- */
 
-/** Those that zygote and workers cannot live without, that also the host cannot, or that something is not done without. */
+/** Calls that zygote and workers need, calls that the host needs as well, or calls without which some setting is not in force. */
 enum mapb_calls_of { MAPB_CALLS_ZYGOTE = 2, MAPB_CALLS_NEEDED = 3, MAPB_CALLS_WANTED = 4 };
 /** Tries each with arguments by which it does nothing, and writes the names of those that a filter (seccomp) denies to this process,
  *  with commas between them. @return how many they are. */
 MAPB_FORK_SAFE int mapb_calls_denied(enum mapb_calls_of which, char *text, uint64_t size);
-/** A text for the log that names those that something is not done without. @return how many they are. */
+/** Writes a text for the log that names the denied calls without which some setting is not in force. @return how many they are. */
 MAPB_FORK_SAFE int mapb_denied_text(char *text, uint64_t size);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct mapb_loaded {
 
 enum mapb_task_mode { MAPB_MODE_NONE = 0, MAPB_MODE_ITEM = 1, MAPB_MODE_RANGE = 2, MAPB_MODE_SETUP = 3 };
 
-/** What one call of a worker function sees, and the worker itself: there is one of it in a worker process. */
+/** What one call of a worker function sees, and the state of the worker: a worker process has one of it. */
 struct mape_task {
     const uint32_t *alone; /* *alone is 1 in the worker, and 0 in a process that was forked from it. */
     const uint8_t *input;  /* The pool's input memory. */
@@ -34,10 +34,10 @@ struct mape_task {
     mapb_loaded **functions; /* A table per MAPB_FUNCTIONS_PER_TABLE functions, or NULL while there is none. */
     uint64_t globals;
     uint64_t hole_cursor, hole_limit;
-    uint64_t wild_cursor, wild_limit;
+    uint64_t frontier_cursor, frontier_limit;
     uint64_t ticket;
-    int64_t crowded_at;  /* When it last found itself on the processor of the host's waiting thread. */
-    uint64_t bell_epoch; /* The doorbell's epoch that was already rung for. */
+    int64_t crowded_at;  /* When the worker last found itself on the processor of the host's waiting thread. */
+    uint64_t bell_epoch; /* The doorbell's epoch for which the worker has already rung. */
     uint64_t first;      /* The range: index of its first item, */
     uint64_t count;      /* how many, */
     uint64_t part;       /* where in the request the running range begins, */
@@ -61,15 +61,15 @@ struct mape_task {
     int32_t fail_code;
     uint32_t fail_size;  /* Bytes of fail_text. */
     uint32_t begun;      /* A range function has used mape_task_begin. */
-    uint64_t growth;     /* Bytes of growth after which to tell the host; 0: never. */
+    uint64_t growth;     /* Bytes of growth after which the worker reports to the host; 0: never. */
     uint64_t grown_from; /* Private memory when the first item began. */
-    int64_t grown_look;  /* When to look again. */
+    int64_t grown_look;  /* When to check again. */
     uint32_t logs_here;  /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
     char fail_text[MAPB_TEXT];
 };
 
-/** Whether this is the worker, and not a process that was forked from it. One that was made by vfork(2) shares its memory, and is
- *  known by its process id alone. */
+/** Whether this is the worker, and not a process that was forked from it. A child of vfork(2) shares the worker's memory; only its
+ *  process id differs. */
 MAPB_FORK_SAFE static inline int mapb_is_alone(const mape_task *t) { return *t->alone != 0; }
 MAPB_FORK_SAFE static inline char *mapb_task_text(mape_task *t) { return t->fail_text; }
 

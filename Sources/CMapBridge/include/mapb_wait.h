@@ -1,8 +1,8 @@
 /* mapb_wait.h - the host's threads: the lock they share, their sleep, and the calls they make from inside ours
  *
  * A thread of the host may be cancelled (pthread_cancel, QThread::terminate), and a callback may be left by longjmp, by an exception
- * or by pthread_exit. Frames of Swift that are passed over so never let go of what they hold. So there are none where it can happen:
- * a thread sleeps, and calls back, in frames of C alone, between steps of the engine that return each time.
+ * or by pthread_exit. Swift frames that are skipped in this way never release what they hold. So there are none where it can happen: a
+ * thread sleeps, and calls callbacks, with only C frames of ours on its stack, between steps of the engine that return each time.
  *
  *   mape_job_wait ──► mapb_wait_run ──► mapb_wait_step (Swift: what is there to wait for?) ──┐
  *                          ▲ └─────────► sleep: the only place where a cancel acts           │
@@ -39,36 +39,36 @@ static inline void mapb_let_cancel(int held) {
 
 /* ---- a lock that is fair ---- */
 
-/** A lock of this process. Whoever has waited for it long comes before those who only now ask: a thread that takes it again and
- *  again, as one that submits in a loop does, keeps nobody away. */
+/** A lock of this process. A thread that has waited for it long comes before threads that only now ask: a thread that takes it again and
+ *  again, as one that submits in a loop does, does not starve others. */
 typedef struct mapb_lock {
-    uint32_t state;  /* 0: free, 1: taken, 2: taken, and somebody sleeps. */
-    uint32_t hungry; /* Threads that have waited long: while there are some, nobody else may ask. */
+    uint32_t state;  /* 0: free, 1: held, 2: held, and a thread sleeps. */
+    uint32_t hungry; /* How many threads have waited long: while there are some, no new thread gets the lock. */
 } mapb_lock;
 
 void mapb_lock_wait(mapb_lock *lock);
 void mapb_lock_wake(mapb_lock *lock);
 
-static inline void mapb_lock_take(mapb_lock *lock) {
+static inline void mapb_lock_acquire(mapb_lock *lock) {
     uint32_t free = 0;
     if (__atomic_load_n(&lock->hungry, __ATOMIC_RELAXED) != 0 ||
         !__atomic_compare_exchange_n(&lock->state, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         mapb_lock_wait(lock);
 }
-static inline void mapb_lock_leave(mapb_lock *lock) {
+static inline void mapb_lock_release(mapb_lock *lock) {
     if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2) mapb_lock_wake(lock);
 }
 
 /* ---- calls of the host's functions ---- */
 
-/** Where a thread calls a function of the host: so that others, and itself, can find out whether it is still there. */
+/** Where a thread calls a function of the host, so that it and other threads can find out whether the call still runs. */
 typedef struct mapb_mark {
     int32_t thread;
     uint32_t number;       /* Of the call: never 0 in a mark that is set. */
     const uint64_t *place; /* In the frame of C that calls. */
 } mapb_mark;
 
-/** A function whose frame bears a seal: it keeps its name on the stack. */
+/** A function whose frame holds a seal: it is not inlined. */
 #define MAPB_CALLS_OUT __attribute__((noinline))
 #define MAPB_SEALS     4
 /** What lies in that frame as long as it lives. */
@@ -80,7 +80,7 @@ typedef struct mapb_seal {
 mapb_mark mapb_mark_frame(mapb_seal *seal);
 /** Ends that: what is left on the stack is no seal. */
 void mapb_unmark_frame(mapb_seal *seal);
-/** Whether the call that a mark stands for goes on, as far as can be told; when in doubt, it does. */
+/** Whether the call of a mark still runs; 1 when in doubt. */
 int mapb_goes_on(mapb_mark mark);
 /** Whether the calling thread made the mark. */
 int mapb_is_mine(mapb_mark mark);
@@ -89,25 +89,25 @@ int mapb_is_mine(mapb_mark mark);
 
 enum mapb_wait_kind { MAPB_WAIT_JOB = 1, MAPB_WAIT_EVENT = 2, MAPB_WAIT_START = 3, MAPB_WAIT_CALL = 4 };
 
-/** A thread's wait, in its own frame. What it holds of the engine stands here, and nowhere else, while it sleeps. */
+/** A thread's wait, in its own frame. While it sleeps, all its references to the engine stand here. */
 typedef struct mapb_wait {
     uint32_t kind;    /* An enum mapb_wait_kind. */
     int32_t status;   /* How it ended. */
     int64_t timeout;  /* As given: */
     int64_t deadline; /* and when that is over. */
-    void *pool;       /* References: of the pool, and of the job or proxy's call that is waited for. */
+    void *pool;       /* References: to the pool, and to the job or proxied call that it waits for. */
     void *object;
     mape_event *event; /* For MAPB_WAIT_EVENT. */
-    int32_t leads;     /* It moves the data: Waiting.swift. */
-    int32_t bell;      /* To sleep on: a descriptor, or, when that is negative, a counter that is no longer `seen`. */
+    int32_t leads;     /* 1: this thread leads, and moves the data: Waiting.swift. */
+    int32_t bell;      /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
     MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;
-    int32_t cancel; /* What mapb_hold_cancel told. */
+    int32_t cancel; /* What mapb_hold_cancel returned. */
 } mapb_wait;
 
-/** Waits to the end. Called with cancel requests held back. @return wait->status. */
+/** Waits to the end. Called with cancellation deferred. @return wait->status. */
 int mapb_wait_run(mapb_wait *wait);
-/** In Swift: looks, and moves data. @return 1: sleep, then call again; 0: the wait is over, and nothing is held any more. */
+/** In Swift: checks the wait, and moves data. @return 1: sleep, then call again; 0: the wait is over and holds nothing any more. */
 int mapb_wait_step(mapb_wait *wait);
 /** In Swift: the thread was cancelled in its sleep. */
 void mapb_wait_left(mapb_wait *wait);
@@ -120,44 +120,44 @@ int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns, mape_event *e
 /* ---- dispatch ---- */
 
 /** A dispatch, in its thread's frame. */
-typedef struct mapb_telling {
+typedef struct mapb_delivery {
     mapb_seal seal;
     mapb_mark mark;
     int32_t cancel;
-    void *pool;     /* References, of which the pool lets go when the dispatch was left: of itself, */
-    void *items;    /* and of what is told. */
-    uint64_t limit; /* Events that may still be told. */
+    void *pool;     /* References, which the pool releases if the dispatch was abandoned: to the pool, */
+    void *items;    /* and to the events that it delivers. */
+    uint64_t limit; /* How many more events may be delivered. */
     int64_t end;    /* When the budget is over. */
-    MAPB_HANDED_ON mape_event_fn callback; /* NULL: what is told is nobody's to hear. */
+    MAPB_HANDED_ON mape_event_fn callback; /* NULL: the events have no callback. */
     MAPB_HANDED_ON void *context;
     mape_event event;
     /* Items: */
-    uint64_t count, told;
-    uint64_t *begun; /* The engine's: how many of them were begun to be told, should this one not come back. */
+    uint64_t count, delivered;
+    uint64_t *begun; /* The engine's count of items passed to the callback, in case the callback does not return. */
     int32_t is_items;
-    int32_t is_plain; /* All alike: the next result lies behind this one. */
+    int32_t is_plain; /* 1: all results have one size, and the next lies behind this one. */
     uint64_t size;
     const uint32_t *releases; /* Changes when a job is released. */
     uint32_t released;
-} mapb_telling;
+} mapb_delivery;
 
 MAPB_CALLS_OUT int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns);
 /** In Swift. @return MAPE_OK or a status. */
-int mapb_tell_begin(mapb_telling *telling, void *handle, int64_t budget_ns);
+int mapb_deliver_begin(mapb_delivery *delivery, void *handle, int64_t budget_ns);
 /** In Swift: makes the next events ready. @return 0: there are none. */
-int mapb_tell_next(mapb_telling *telling);
-/** In Swift: the event of item `told` of those that were made ready. */
-void mapb_tell_item(mapb_telling *telling);
-/** In Swift: they were told. @return how many events that counts as; -1: the dispatch was taken for one that was left, and is over. */
-int64_t mapb_told(mapb_telling *telling);
+int mapb_deliver_next(mapb_delivery *delivery);
+/** In Swift: fills the event of the first ready item that is not delivered. */
+void mapb_deliver_item(mapb_delivery *delivery);
+/** In Swift: the ready events are delivered. @return how many events that is; -1: another thread has ended this dispatch as abandoned. */
+int64_t mapb_delivered(mapb_delivery *delivery);
 /** In Swift: the dispatch is over. */
-void mapb_tell_end(mapb_telling *telling);
+void mapb_deliver_end(mapb_delivery *delivery);
 
 /* ---- the wakeup hook ---- */
 
 /** Calls the function of a wakeup hook, if it has one. `its`: the Hook, in Swift. */
 MAPB_CALLS_OUT void mapb_call_hook(void *its);
-/** In Swift: what to call, noted as running. @return 0: nothing. */
+/** In Swift: the hook to call, noted as running. @return 0: there is none. */
 int mapb_hook_begins(void *its, mapb_mark mark, void (**hook)(void *), void **context);
 void mapb_hook_ends(void *its, mapb_mark mark);
 
@@ -168,27 +168,27 @@ typedef struct mapb_calling {
     void *proxy;
     mapb_wait wait;
     mapb_mark mark;                              /* Of the call of on_error. */
-    MAPB_HANDED_ON mape_proxy_error_fn on_error; /* NULL: nothing to tell. */
+    MAPB_HANDED_ON mape_proxy_error_fn on_error; /* NULL: there is no failure to report. */
     MAPB_HANDED_ON void *context;
-    mape_result told;
-    void *outcome;   /* A reference: what `told` points to. */
-    int32_t in_host; /* 0: a forked child, in which no lock may be taken. */
+    mape_result failure;
+    void *outcome;   /* A reference to the outcome that `told` points into. */
+    int32_t in_host; /* 0: this is a forked child, which must take no lock. */
 } mapb_calling;
 
-/** Tells on_error how a call ended. */
-MAPB_CALLS_OUT void mapb_proxy_tell(mapb_calling *calling);
+/** Calls on_error with the outcome of a failed call. */
+MAPB_CALLS_OUT void mapb_proxy_report(mapb_calling *calling);
 
 /* In Swift: */
 
-/** Submits the call. refused: a status when this process can make none, else 0. @return 1: wait for it, then mapb_call_end. */
+/** Submits the call. refused: why this process can make no call, as a status; else 0. @return 1: wait for it, then mapb_call_end. */
 int mapb_call_begin(mapb_calling *calling, void *result, void **arguments, int32_t refused);
-/** The wait is over: result and outputs, or how it ended. error: errno of the calling thread, which may be changed. */
+/** The wait is over: writes result and outputs, or notes the failure. error: the calling thread's errno, in and out. */
 void mapb_call_end(mapb_calling *calling, void *result, void **arguments, int *error);
-/** on_error begins: its proxy is not to go meanwhile. */
-void mapb_call_tells(mapb_calling *calling);
+/** on_error begins: its proxy must not be destroyed meanwhile. */
+void mapb_call_reports(mapb_calling *calling);
 /** The call returns, or its thread ends. */
 void mapb_call_over(mapb_calling *calling);
-/** Takes out the calls of on_error that were left by a jump, or with their thread. @return how many. */
+/** Forgets the calls of on_error that were left by a jump, or with their thread. @return how many. */
 uint32_t mapb_calls_left(void *proxy);
 
 #endif

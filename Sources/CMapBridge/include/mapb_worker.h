@@ -13,7 +13,7 @@
 
 /** Its own group; killed with the zygote; signals as a program expects them; standard descriptors; limits. */
 MAPB_FORK_SAFE void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int err);
-/** Limits of a worker: memory, core files, what the kernel ends first, and the mark by which its descendants are known. */
+/** Sets limits of a worker: memory, core files, OOM score, and the mark that identifies its descendants. */
 MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
 /** Closes every descriptor above 2 that is not among `keep`; with marked_only, only those marked close-on-exec. @return 0 or an errno. */
 MAPB_FORK_SAFE int mapb_close_others(const int *keep, int count, int marked_only);
@@ -26,16 +26,16 @@ MAPB_FORK_SAFE const char *mapb_sandbox_lacks(void);
 /** Installs the handlers that describe a crash in the output memory before they let it happen (fork_crash.c). For workers
  *  only, before any code of the user. Leaves signals alone that have a handler or are ignored. */
 MAPB_FORK_SAFE void mapb_crash_watch(uint8_t *output);
-/** Has the unwinder set itself up, so that it need not in a handler. */
+/** Makes the unwinder set itself up, so that it need not do so in a handler. */
 MAPB_FORK_SAFE void mapb_crash_prepare(void);
-/** Says that this process is a worker, so that the host's entry points refuse. */
+/** Marks this process as a worker, so that the host's entry points refuse. */
 MAPB_FORK_SAFE void mapb_become_worker(void);
 
 /* ---- loading code ---- */
 
-/** Looks which file lies at a path. Leaves `out->known` 0 when there is no regular one. */
+/** Finds which file lies at a path. Leaves `out->known` 0 when there is no regular file. */
 MAPB_FORK_SAFE void mapb_identify(const char *path, mapb_file *out);
-/** Whether both say the same of a path: the same file in the same state, or the same build; or both nothing. */
+/** Whether both describe the same file: the same file in the same state, or the same build; or both none. */
 MAPB_FORK_SAFE int mapb_is_same_file(mapb_file a, mapb_file b);
 /** Loads a library: the file that was registered, or none. `file`: NULL: whatever lies at the path.
  *  @return 0, or MAPE_E_LOAD with the reason in message. */
@@ -53,37 +53,39 @@ MAPB_FORK_SAFE int mapb_find_code(const uint8_t *input, const mapb_place *place,
 MAPB_FORK_SAFE void mapb_state_begin(void);
 /** Once more, after a module, in a worker that has done so before. */
 MAPB_FORK_SAFE void mapb_state_again(void);
-/** After a setup: *out is what it left to its function alone; NULL: nothing. The rest is for all functions from now on. */
+/** Called after a setup: *out is the state that it left to its function alone; NULL: none. The rest is for all functions from now on. */
 MAPB_FORK_SAFE void mapb_state_setup_ended(mapb_own **out);
-/** While a worker waits, after a function has run: one look at what the next might find changed. @return whether there was one to do. */
+/** Called while a worker waits, after a function has run: makes one check of state that the function may have changed. @return whether
+ *  there was one to make. */
 MAPB_FORK_SAFE int mapb_state_look(void);
-/** Before another function than the last: makes the process what its setup left, NULL: what the worker began with. Not `is_suspect`:
- *  nothing has had time for a system call since another was entered.
+/** Called before another function than the last: restores the process to what its setup left; NULL: to what the worker began with. Not
+ *  `is_suspect`: nothing has had time for a system call since another function was entered.
  *  @return NULL, or what cannot be made so again. */
 MAPB_FORK_SAFE const char *mapb_state_enter(const mapb_own *own, int is_suspect);
 /** The same, where the functions since have shared that state, and had no time for a system call. */
 MAPB_FORK_SAFE void mapb_state_enter_lightly(const mapb_own *own);
 /** Before each range: floating point, errno. */
 MAPB_FORK_SAFE void mapb_state_range(const mapb_own *own);
-/** Before a worker sleeps: timers of a function are not to end it while it has nothing to do. */
+/** Called before a worker sleeps: stops timers of a function, which must not end an idle worker. */
 MAPB_FORK_SAFE void mapb_state_idle(void);
 
 /* ---- which process is it? ---- */
 
-/** The task of this worker, which from here on is one process: what it forks does not have its output memory. NULL on failure. */
+/** Makes the task of this worker. From here on the worker is one process: children that it forks do not have its output memory. NULL on
+ *  failure. */
 MAPB_FORK_SAFE mape_task *mapb_worker_task(uint8_t *output, uint64_t size);
-/** The end of such a process, which would go on as a second worker. */
+/** Ends such a process, which would go on as a second worker. */
 MAPB_FORK_SAFE _Noreturn void mapb_stray_exit(void);
-/** Says that a worker gives up its place for the sake of `what`. */
+/** Logs that a worker retires because of `what`. */
 MAPB_FORK_SAFE void mapb_retire_text(char text[MAPB_TEXT], const char *what);
 /** The end of one, and of the worker in whose memory it is. */
 MAPB_FORK_SAFE _Noreturn void mapb_end_worker(int pid);
 
 /* ---- exits: fork_exit.c ---- */
 
-/** Empties all streams that are open: what stands in them is another process's to write, or to read. */
+/** Empties all open streams: their contents belong to another process. */
 MAPB_FORK_SAFE void mapb_purge_streams(void);
-/** Writes out what stands in them. */
+/** Writes out the contents of all streams. */
 MAPB_FORK_SAFE void mapb_flush_streams(void);
 /** In a zygote, before it loads anything. @return 1 when exit cannot be used in it and in its workers: see there. */
 MAPB_FORK_SAFE int mapb_exit_prepare(void);

@@ -11,10 +11,10 @@
 /** Exit codes of zygotes, workers, and of what they start, that the host or people may see. */
 enum mapb_exit {
     MAPB_EXIT_RETIRED =
-        69, /* A worker whose process is not what it was, by no fault of what is still to be done; the log says why. */
+        69, /* A worker that retires because its process is not as it must be; no waiting item is to blame, and the log says why. */
     MAPB_EXIT_STRAY = 70, /* A process that a function made, and that came back from it. */
     MAPB_EXIT_NO_MEMORY = 71,
-    MAPB_EXIT_DENIED = 73, /* A zygote to which a system call is denied that it needs. */
+    MAPB_EXIT_DENIED = 73, /* A zygote that needs a system call which a filter denies. */
     MAPB_EXIT_NO_SANDBOX =
         74 /* A worker that cannot enter its sandbox; the number of the step is added (mapb_sandbox_failed). */
 };
@@ -22,7 +22,7 @@ enum mapb_exit {
 /** A child of the zygote. */
 typedef struct mapb_child {
     int32_t pid;   /* 0: none */
-    int32_t watch; /* -1 (or 0): it could not be had */
+    int32_t watch; /* -1 (or 0): it could not be opened */
     uint64_t generation;
 } mapb_child;
 
@@ -37,10 +37,10 @@ typedef struct mapb_zygote {
     uint32_t workers;
     uint32_t flags;
     int32_t oom;
-    int32_t poller;      /* Control, signals and watches of workers. */
-    uint32_t looks_left; /* How often to look for strays again, whether or not a signal comes. */
-    uint32_t unwatched;  /* Workers without a watch. */
-    uint32_t threads;    /* When it was started. */
+    int32_t poller;       /* Control, signals and watches of workers. */
+    uint32_t checks_left; /* How often to look for strays again, whether or not a signal comes. */
+    uint32_t unwatched;   /* Workers without a watch. */
+    uint32_t threads;     /* When it was started. */
     uint64_t input_size;
     uint64_t memory_limit;
     uint64_t growth;
@@ -62,7 +62,7 @@ MAPB_FORK_SAFE static inline mapb_control *mapb_zygote_answer(mapb_zygote *z) { 
  *  ignored; an empty mask but for SIGCHLD, no alternate stack; the descriptor for SIGCHLD.
  *  @return that, a notifier, or -1. */
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
-/** Opens /dev/null for each standard file that is closed: else the next descriptors would be written to by whoever prints. */
+/** Opens /dev/null for each standard file that is closed: otherwise code that prints would write to the next descriptors. */
 MAPB_FORK_SAFE void mapb_fill_standard_files(void);
 /** Marks the process: its own group, a reaper of orphans, and one that ends soon after `parent` whatever it does. 0: do not look
  *  at the parent. @return 0, or -1 when the parent is gone already. */
@@ -80,18 +80,18 @@ enum mapb_zygote_event {
 MAPB_FORK_SAFE int mapb_zygote_wait(mapb_zygote *zygote);
 /** Takes in a worker that was forked: its end is seen by a watch, whatever other threads and libraries do with SIGCHLD. */
 MAPB_FORK_SAFE void mapb_zygote_watch(mapb_zygote *zygote, mapb_child *child, int pid);
-/** Takes an ended worker out. */
+/** Removes an ended worker. */
 MAPB_FORK_SAFE void mapb_zygote_unwatch(mapb_zygote *zygote, mapb_child *child);
 /** Whether a worker's watch says that it has ended. */
 MAPB_FORK_SAFE int mapb_has_ended(const mapb_child *child);
-/** In a worker: closes what is the zygote's, and takes back what it did to itself. */
+/** In a worker: closes the zygote's descriptors, and undoes what the zygote changed in its own process. */
 MAPB_FORK_SAFE void mapb_zygote_leave(const mapb_zygote *zygote);
-/** Sees that children which end can be waited for, whatever a library has done to SIGCHLD. */
+/** Makes sure that the zygote can wait for children, whatever a library has done to SIGCHLD. */
 MAPB_FORK_SAFE void mapb_zygote_mind_children(void);
 
 /* ---- what a library may do to it ---- */
 
-/** What a library may change in the process that loads it, and a zygote cannot bear, or not hand down. */
+/** What a library may change in the process that loads it and makes a zygote unfit, or what workers cannot inherit from it. */
 enum mapb_change {
     MAPB_CHANGE_NONE = 0,
     MAPB_CHANGE_THREADS = 1,
@@ -105,7 +105,7 @@ typedef struct mapb_surroundings {
     uint32_t child_flags, threads, has_children, reserved;
     uint64_t files[6]; /* The inodes of the zygote's own. */
 } mapb_surroundings;
-/** Looks at what libraries may change. `zygote`: NULL in a worker. */
+/** Notes what libraries may change. `zygote`: NULL in a worker. */
 MAPB_FORK_SAFE void mapb_look_around(const mapb_zygote *zygote, mapb_surroundings *out);
 /** What has changed since then: an enum mapb_change. */
 MAPB_FORK_SAFE int mapb_what_changed(const mapb_zygote *zygote, const mapb_surroundings *before);
@@ -116,7 +116,7 @@ MAPB_FORK_SAFE _Noreturn void mapb_zygote_resign(void);
 
 /** The next child that has ended and is not yet reaped, or 0. It keeps its pid until mapb_reap. */
 MAPB_FORK_SAFE int mapb_ended_child(void);
-/** Kills what is left of the child's process group, reaps it. @return its wait status. */
+/** Kills what is left of the child's process group, and reaps the child. @return its wait status. */
 MAPB_FORK_SAFE int mapb_reap(int pid);
 /** SIGKILL to every child of the zygote that comes from a worker which is gone. with_all: from any worker, and to the workers. @return how many there were; -1 when the kernel does not list children. */
 MAPB_FORK_SAFE int mapb_kill_strays(const mapb_zygote *zygote, int with_all);

@@ -6,7 +6,7 @@
  * died, all that it left behind are children of the zygote; when those are killed, their children become the zygote's, until
  * none is left. But orphans of workers that live are its children, too. Therefore each worker carries a mark that all its
  * descendants inherit, through fork, exec and setsid: the soft limit RLIMIT_LOCKS, which the kernel keeps, hands down, and
- * has not looked at since 2.4.25 (getrlimit(2)). Who carries the mark of a worker that is gone is killed, and nobody else.
+ * has not looked at since 2.4.25 (getrlimit(2)). The zygote kills processes that carry the mark of a worker that is gone, and no others.
  */
 #include "CMapBridge.h"
 
@@ -81,8 +81,7 @@ static void prefer_for_oom(int more) {
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (file < 0) return;
     ssize_t written = write(file, text, (size_t)size);
-    (void)
-        written; /* Raising it needs no right; where it fails all the same, workers are as likely ended as the host. */
+    (void)written; /* Raising it needs no right. Best effort: if it fails, workers have the host's OOM score. */
     close(file);
 }
 
@@ -122,7 +121,7 @@ static int is_worker(const mapb_zygote *zygote, int pid) {
     return 0;
 }
 
-/* The worker whose mark a process carries; 0: none, so it is none of ours, but a child of a zygote of the host's own. */
+/* The worker whose mark a process carries; 0: none, so it is not ours, but a child of a zygote program that the host named. */
 static int marked_by(int pid) {
     struct rlimit limit;
     if (prlimit(pid, RLIMIT_LOCKS, NULL, &limit) != 0) return 0;

@@ -129,7 +129,7 @@ static void on_crash(int signal, siginfo_t *info, void *context) {
     /* Two threads at once: the other's handler ends the process. */
     while (thread != mapb_crashing.thread) pause();
     if (mapb_crashing.can_jump) siglongjmp(mapb_crashing.back, 1);
-    /* Nothing to go on with: the first signal is what this process ends with. */
+    /* Nothing can go on: the process ends with the first signal. */
     raise_again(mapb_crashing.signal, &mapb_crashing.info, thread);
     sigset_t one;
     sigemptyset(&one);

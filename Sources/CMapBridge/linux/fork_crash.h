@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
-/** All there is to know of the crash that is being handled. */
+/** All state of the crash that is being handled. */
 struct mapb_crashing {
     mapb_crash *record;
     int32_t pid; /* The worker's: a child that it forks has the handlers, but not the record. */

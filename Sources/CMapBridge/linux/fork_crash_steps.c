@@ -168,7 +168,7 @@ static void on_symbol(void *data, uintptr_t pc, const char *name, uintptr_t valu
     frame->symbol_offset = pc - value;
 }
 
-/* Called for each function that is inlined at the place, innermost first: that one is the one to tell. */
+/* Called for each function that is inlined at the place, innermost first: the record keeps the first one. */
 static int on_line(void *data, uintptr_t pc, const char *file, int line, const char *function) {
     (void)pc;
     mapb_crash_frame *frame = data;

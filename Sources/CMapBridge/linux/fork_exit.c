@@ -36,7 +36,8 @@ void mapb_purge_streams(void) {
         __fpurge(stream);
         stream->_IO_write_ptr = stream->_IO_write_base; /* The bytes of a wide stream as well. */
         stream->_IO_read_ptr =
-            stream->_IO_read_end; /* What was read ahead would be given back by moving the host's position. */
+            stream
+                ->_IO_read_end; /* Otherwise the C library would return what was read ahead by moving the host's position. */
     }
 }
 
@@ -91,7 +92,7 @@ int mapb_exit_prepare(void) {
     sigaction(SIGALRM, &action, &before);
     if (sigsetjmp(back, 1) == 0) {
         setitimer(ITIMER_REAL, &limit, NULL);
-        on_exit(on_worker_exit, NULL); /* The zygote's own: a library's constructor may exit. */
+        on_exit(on_worker_exit, NULL); /* In the zygote itself too: a library's constructor may exit. */
     } else {
         exits_hang = 1;
     }

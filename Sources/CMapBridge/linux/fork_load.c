@@ -188,7 +188,7 @@ static void *load_file(const char *path, const mapb_file *wanted, const char **w
         if (known && is_same(&known->file, wanted)) return handle;
         if (known && is_same_place(&known->file, wanted)) *why = written_over;
         if (!known) {
-            /* Loaded by somebody else: the program, or as what another library needs. */
+            /* Loaded by other code: by the program, or because another library needs it. */
             uint32_t size = build_id_of(handle, id, &base);
             if (wanted->build_id_size ? is_same_build(wanted, id, size) : dots > 0) return keep(wanted, handle);
             if (dots > 0) *why = written_over; /* The spelling is new, so it is this very file. */
@@ -221,7 +221,7 @@ static void *open_library(const char *path, const mapb_file *wanted, char *messa
     } else {
         handle = load_file(path, wanted, &why);
         if (handle && !loaded_by(handle)) {
-            /* It may have been replaced between the look and the loader's own. */
+            /* It may have been replaced between our check and the loader's. */
             look_at(path, wanted, &now);
             if (now.known && is_same(wanted, &now)) return keep(is_same_state(wanted, &now) ? wanted : &now, handle);
             why = replaced;

@@ -33,7 +33,7 @@ static void default_signals(void) {
     memset(&plain, 0, sizeof plain);
     plain.sa_handler = SIG_DFL;
     for (int s = 1; s < NSIG; s++) sigaction(s, &plain, NULL);
-    /* To a terminal these processes are in the background: who prints or reads there is not stopped (stty tostop). */
+    /* To a terminal these processes are in the background: a process that prints or reads there must not be stopped (stty tostop). */
     plain.sa_handler = SIG_IGN;
     sigaction(SIGTTOU, &plain, NULL);
     sigaction(SIGTTIN, &plain, NULL);
@@ -52,7 +52,7 @@ int mapb_zygote_signals(void) {
     return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* What the host has closed of its standard files is nothing here, rather than the next descriptor that comes. */
+/* Standard files that the host has closed become /dev/null here, so that the next descriptors do not get their numbers. */
 void mapb_fill_standard_files(void) {
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) < 0) open("/dev/null", O_RDWR); /* Takes the lowest number that is free: this one. */
@@ -61,8 +61,8 @@ void mapb_fill_standard_files(void) {
 
 static int zygote_parent;
 
-/* The kernel's, when the thread that made the zygote has ended; or anybody's. With the host gone, the zygote has this long to end
- * what is left; a timer's SIGKILL comes through whatever it is doing, in the constructor of a library for example. */
+/* The kernel sends it when the thread that made the zygote has ended; others may send it too. When the host is gone, the zygote has this
+ * long to end what is left; then a timer's SIGKILL ends it, whatever it is doing, in the constructor of a library for example. */
 static void parent_may_be_gone(int signal) {
     (void)signal;
     int saved = errno;
@@ -86,8 +86,8 @@ int mapb_zygote_process(int parent) {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "mape-zygote", 0, 0, 0);
     if (parent) {
-        /* End-of-file on the control socket is what the zygote goes by. This is for one that is stopped when the host dies, which
-         * SIGCONT sets going again, or that does not listen. */
+        /* Normally the zygote ends at end-of-file on the control socket. This is for a zygote that is stopped when the host dies, which
+         * SIGCONT continues, or that does not read the socket. */
         struct sigaction look;
         memset(&look, 0, sizeof look);
         look.sa_handler = parent_may_be_gone;
@@ -119,7 +119,7 @@ int mapb_reap(int pid) {
     int status = 0;
     kill(-pid, SIGKILL); /* Not yet reaped, so the number is still its own. */
     while (waitpid(pid, &status, 0) < 0) {
-        /* Somebody else in this process has taken it: nobody knows how it ended. */
+        /* Other code in this process has reaped it: its status is lost. */
         if (errno != EINTR) return 255 << 8;
     }
     return status;
@@ -155,7 +155,7 @@ static int nth_processor(const cpu_set_t *set, uint32_t n) {
     return -1;
 }
 
-/* Leaving the smaller set moves the process at once; it stays there when it may come back. */
+/* A set without this processor moves the process at once; it stays there when the old set is restored. */
 static void move_to(const cpu_set_t *set, const cpu_set_t *all) {
     if (sched_setaffinity(0, sizeof *set, set) == 0 && all) sched_setaffinity(0, sizeof *all, all);
 }
@@ -198,7 +198,7 @@ void mapb_worker_process(const mapb_zygote *zygote, uint32_t slot, int out, int 
     if (out >= 0) {
         dup2(out, 1);
         close(out);
-        setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* So that the host hears line by line. */
+        setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* So that the host gets output line by line. */
     }
     if (err >= 0) {
         dup2(err, 2);

@@ -11,8 +11,8 @@
  *   a seccomp filter a classic BPF program that the kernel runs for each system call (seccomp(2)); it sees the number and
  *                    the arguments, but no memory that they point to
  *
- * The filter lists what is refused, since libraries use more calls than one can know. What is newer than the list is refused as
- * unknown. The kernel keeps a bitmap of the calls that are allowed whatever their arguments (Linux 5.11), so the calls that
+ * The filter lists the calls that it refuses, because libraries use more calls than we can know. It refuses calls that are newer than the
+ * list as unknown. The kernel keeps a bitmap of the calls that are allowed whatever their arguments (Linux 5.11), so the calls that
  * workers live by, futex and write among them, do not run the program at all.
  *
  * The numbers of Landlock and of late system calls are written out: headers of older systems do not have them.

@@ -9,14 +9,14 @@
  *   the process's signal handlers, limits, standard files, ids, root, ...: what a setup makes of them is for all functions, since
  *                 handlers for example come with code that others may call as well.
  *
- * mapb_state_enter, called when a worker goes on to another function, undoes what items have changed since. What cannot be undone
- * has a name, and the worker gives up its place. Nothing here is done per item, and between ranges of one function only the
+ * mapb_state_enter, called when a worker goes on to another function, undoes what items have changed since. If something cannot be
+ * undone, the worker logs what it is and retires. Nothing here is done per item, and between ranges of one function only the
  * floating-point state is set (mapb_state_range).
  *
- * To look takes some thirty system calls, several µs. Nothing of the user's runs between a reply and the next request, so a worker
- * that has lately gone from function to function looks while it waits (mapb_state_look), one call at a time until the request is
- * there. Looking changes nothing, since the next request may be of the same function, which is to find what it has left. What has
- * not been looked at by then is looked at in mapb_state_enter; where anything has changed, all is restored.
+ * Checking takes some thirty system calls, several µs. No user code runs between a reply and the next request, so a worker that has
+ * lately gone from function to function checks while it waits (mapb_state_look), one call at a time until the request is there. Checking
+ * changes nothing, since the next request may be of the same function, which must find what it has left. mapb_state_enter makes the
+ * remaining checks; if anything has changed, it restores everything.
  *
  * fork_state_look.c has the looks, fork_state_calls.h the calls by which parts of the state are had.
  */
@@ -26,7 +26,7 @@
 #include <stdio.h>
 #include <sys/time.h>
 
-/* A worker that has gone on to another function looks ahead for so many ranges. */
+/* For how many ranges a worker checks ahead after it has gone on to another function. */
 #define LOOKS_AHEAD 16
 
 struct mapb_state mapb_state;
@@ -103,7 +103,7 @@ void mapb_state_setup_ended(mapb_own **out) {
 
 /* ---- restoring ---- */
 
-/* Those that ran out while they were blocked go by being ignored for a moment (sigaction(2)); then they can be let in. */
+/* Pending signals are discarded by ignoring them for a moment (sigaction(2)); then they can be unblocked. */
 static void drop_pending(const sigset_t *wanted) {
     sigset_t pending;
     struct sigaction ignore;
@@ -132,7 +132,7 @@ static void restore_signals(const sigset_t *mask) {
     if (is_masked) sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
-/* Off, and not away: a library may set its own again. */
+/* Stopped, and not deleted: a library may set its timer again. */
 static void stop_timers(void) {
     struct itimerspec off;
     int kept = 0, next = next_timer();
@@ -211,7 +211,7 @@ static int has_same_files(void) {
 }
 
 static const char *restore_process(const struct mapb_own *own) {
-    /* Timers first: they are not to run out any more when signals are let in again. */
+    /* Timers first: none may expire after signals are unblocked. */
     stop_alarms(1);
     stop_timers();
     restore_signals(&own->mask);

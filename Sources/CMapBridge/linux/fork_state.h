@@ -33,11 +33,11 @@ static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, 
 /** What has been noted, and seen since. */
 struct mapb_state {
     struct mapb_own birth; /* What the worker began with. */
-    /* What looks have found since the user's code ran. */
+    /* What checks have found since user code ran. */
     struct {
-        unsigned next; /* The look to come. */
+        unsigned next; /* The next check. */
         int is_changed;
-        unsigned ahead; /* Ranges for which the worker looks while it waits. */
+        unsigned ahead; /* For how many more ranges the worker checks while it waits. */
         sigset_t mask;
         char path[sizeof((struct mapb_own *)0)->path];
     } seen;
@@ -52,7 +52,7 @@ struct mapb_state {
         cpu_set_t processors;
         int priority, death_signal, subreaper;
         int is_privileged; /* It could change its ids and its root. */
-        int tells_timer;   /* A timer that cannot be made tells its number. */
+        int tells_timer;   /* 1: the kernel numbers a timer and then refuses it, so its number is known. */
         int timer;         /* Timers from this number on were made since. */
         int timers[TIMERS];
         int timer_count;

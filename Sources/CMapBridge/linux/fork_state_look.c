@@ -37,7 +37,7 @@ static int see_folder(void) {
     return 1;
 }
 
-/* Those that a function's own state is compared with, which is not known yet, are only noted. */
+/* Values of a function's own state are only noted, because the next function is not known yet. */
 enum look {
     LOOK_FOLDER,
     LOOK_MASK,
@@ -57,7 +57,7 @@ enum look {
     LOOKS
 };
 
-/** One look, one system call (two for ids). @return whether all is as it was. */
+/** Makes one check, one system call (two for ids). @return whether all is as it was. */
 static int is_unchanged(unsigned look) {
     cpu_set_t processors;
     stack_t stack;

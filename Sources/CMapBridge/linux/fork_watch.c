@@ -31,7 +31,7 @@ static int watch(int epoll, int fd, uint64_t what) {
 }
 
 int mapb_zygote_open(mapb_zygote *zygote) {
-    fcntl(zygote->control, F_SETFD, FD_CLOEXEC); /* The host takes its end for this process's. */
+    fcntl(zygote->control, F_SETFD, FD_CLOEXEC); /* The host treats its end as the end of this process. */
     zygote->poller = epoll_create1(EPOLL_CLOEXEC);
     if (zygote->poller < 0) return -1;
     return watch(zygote->poller, zygote->control, MAPB_ZYGOTE_CONTROL) |
@@ -40,11 +40,11 @@ int mapb_zygote_open(mapb_zygote *zygote) {
 
 int mapb_zygote_wait(mapb_zygote *zygote) {
     struct epoll_event event;
-    int limit = zygote->looks_left ? STRAY_LOOK_MS : zygote->unwatched ? UNWATCHED_LOOK_MS : -1;
+    int limit = zygote->checks_left ? STRAY_LOOK_MS : zygote->unwatched ? UNWATCHED_LOOK_MS : -1;
     int got = epoll_wait(zygote->poller, &event, 1, limit);
     if (got == 1) return (int)event.data.u64;
     if (got < 0) return MAPB_ZYGOTE_NOTHING;
-    if (zygote->looks_left) zygote->looks_left--;
+    if (zygote->checks_left) zygote->checks_left--;
     return MAPB_ZYGOTE_CHILD;
 }
 
@@ -144,7 +144,8 @@ void mapb_look_around(const mapb_zygote *zygote, mapb_surroundings *out) {
 int mapb_what_changed(const mapb_zygote *zygote, const mapb_surroundings *before) {
     mapb_surroundings now;
     mapb_look_around(zygote, &now);
-    /* A thread that was waited for is still counted for a moment. With several from the start nobody can tell whose is new. */
+    /* A joined thread is still counted for a moment. If there were several threads from the start, a new one cannot be told from these.
+     * */
     for (int looks = 0; before->threads == 1 && now.threads > 1 && looks < 20; looks++) {
         struct timespec moment = {0, 500000};
         clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);

@@ -79,10 +79,10 @@ static int link_of(uintptr_t start, uintptr_t end, char path[PATH_MAX]) {
     return 1;
 }
 
-/* Where the call is denied, whoever opens the file finds out. */
+/* Where the call is denied, the process that opens the file finds out. */
 static int is_file(const char *path) { return access(path, F_OK) == 0 || errno == EPERM || errno == ENOSYS; }
 
-/* A path as the kernel told it, made one that can be opened. @return an enum mapb_located: LIBRARY, or GONE with the path it had.
+/* Makes a path that can be opened of a path as the kernel writes it. @return an enum mapb_located: LIBRARY, or GONE with the path it had.
  * The word behind it may be part of the name, so a file that is there by the whole of it comes first. */
 static int settle(char *path, int has_build_id) {
     static const char deleted[] = " (deleted)";
@@ -90,7 +90,7 @@ static int settle(char *path, int has_build_id) {
     size_t length = strlen(path), tail = sizeof deleted - 1;
     if (length > tail && strcmp(path + length - tail, deleted) == 0) {
         path[length - tail] = 0;
-        /* Replaced: whoever loads it compares the build ids. Without one nobody could tell it from another. */
+        /* Replaced: the process that loads it compares the build ids. Without a build id it could not tell the files apart. */
         if (has_build_id && is_file(path)) return MAPB_LOCATED_LIBRARY;
     }
     return MAPB_LOCATED_GONE;

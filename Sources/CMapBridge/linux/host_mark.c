@@ -1,8 +1,8 @@
 /* host_mark.c - is a call of the host's function, that a thread began, still going on?
  *
- * A callback may be left by longjmp (the errors of Lua, R, Perl and Ruby are that) or by an exception, and no code of ours runs then. So a
- * frame that calls out has seals in it, and whoever finds the pool busy looks whether they are still there. What cannot be decided is
- * taken to go on: a dispatch inside a dispatch is refused, never let in by mistake.
+ * A callback may be left by longjmp (the errors of Lua, R, Perl and Ruby are that) or by an exception, and no code of ours runs then. So
+ * a frame that calls out holds seals, and a thread that finds the pool busy checks whether they are still there. In doubt the call counts
+ * as running: a dispatch inside a dispatch is refused, never allowed by mistake.
  */
 #include "CMapBridge.h"
 
@@ -58,14 +58,14 @@ struct walk {
     int found; /* 1: of a function that calls out, -1: of another one. */
 };
 
-/* Is told of each frame with the lowest address of its stack: it reaches to that of its caller. */
+/* Called for each frame with the lowest address of its stack; the frame reaches to that of its caller. */
 static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *of) {
     struct walk *walk = of;
     uintptr_t above = _Unwind_GetCFA(context);
     if (walk->below != 0 && walk->below <= walk->place && walk->place < above) {
         const void *function = _Unwind_FindEnclosingFunction((void *)(walk->code - 1));
         int calls_out = function == NULL || function == (const void *)mapb_dispatch ||
-                        function == (const void *)mapb_call_hook || function == (const void *)mapb_proxy_tell;
+                        function == (const void *)mapb_call_hook || function == (const void *)mapb_proxy_report;
         walk->found = calls_out ? 1 : -1;
         return _URC_NORMAL_STOP;
     }
@@ -76,7 +76,7 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *of) {
 
 /* (Those three are never inlined: mapb_wait.h.) */
 
-/* A frame that was left may lie untouched below frames that are newer: who called whom tells, where the tables for it are there. */
+/* An abandoned frame may lie untouched below newer frames: the chain of callers shows it, where unwind tables are there. */
 __attribute__((noinline)) static int is_called_from(mapb_mark mark) {
     struct walk walk = {(uintptr_t)mark.place, 0, 0, 0};
     _Unwind_Backtrace(look, &walk);

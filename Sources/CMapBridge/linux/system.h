@@ -9,8 +9,8 @@
 #include <link.h>
 #include <unistd.h>
 
-/** A host may have closed its standard input, output or error. What then gets their numbers is written to by whoever prints: so
- *  nothing of ours stays there. Takes a new descriptor, or -1 with errno set. @return a descriptor, or a negative errno. */
+/** A host may have closed its standard input, output or error. Code that prints would write to the descriptor that gets such a number, so
+ *  none of ours keeps one. Takes a new descriptor, or -1 with errno set. @return a descriptor, or a negative errno. */
 static inline int above_standard(int fd) {
     if (fd < 0) return -errno;
     if (fd > 2) return fd;
@@ -32,8 +32,8 @@ static inline int object_holds(const struct dl_phdr_info *info, uintptr_t addres
 uint32_t mapb_read_build_id(const struct dl_phdr_info *info, uint8_t out[MAPB_BUILD_ID]);
 /** The version of Landlock that this kernel has; 0: none. After a fork as well. */
 int mapb_landlock_version(void);
-/** A mapping without rights (mprotect(2) gives them) whose pages come as they are touched, also in a host that has locked all memory to
- *  come. flags: MAP_SHARED or MAP_PRIVATE, ... @return NULL with errno on failure. */
+/** Makes a mapping without access rights (mprotect(2) sets them) whose pages become resident as they are touched, also in a host that has
+ *  locked all future memory. flags: MAP_SHARED or MAP_PRIVATE, ... @return NULL with errno on failure. */
 void *mapb_map_unlocked(uint64_t size, int flags, int fd);
 
 #endif

@@ -17,8 +17,8 @@ public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<
     if room > 0, let buffer = unsafe buffer { unsafe buffer.pointee = 0 }
     if notHost() != nil { return 0 }
     var text = Handles.shared.getMessage()
-    if let pool = unsafe pool, let its = poolOf(UInt(bitPattern: pool), .pool) {
-        text = its.core.with { $0.life.lastMessage }
+    if let pool = unsafe pool, let live = poolOf(UInt(bitPattern: pool), .pool) {
+        text = live.core.with { $0.life.lastMessage }
     }
     let whole = CText(text)
     if room > 0, let buffer = unsafe buffer {

@@ -1,12 +1,13 @@
-// What every entry point does first and last: is this the host, is the handle alive, and what became of it. While a thread is inside, it
-// cannot be cancelled: it would leave locks behind. Calls that sleep let it happen there: host_wait.c.
+// What every entry point does first and last: it checks that this is the host and the handle is alive, and keeps the
+// error. A thread cannot be cancelled inside an entry point, because it would leave locks behind. Calls that sleep
+// allow it during the sleep: host_wait.c.
 //
 // In this folder the host's pointers come in. Whether they are good the header demands and nobody can check: where one is followed, or
 // handed further in, is marked unsafe.
 
 import CMapBridge
 
-/// The status that answers every call outside the host, or nil in the host.
+/// The status that every call outside the host returns; nil in the host.
 func notHost() -> Int32? {
     if mapb_is_worker() != 0 { return MAPE_E_IN_WORKER.rawValue }
     if mapb_is_forked_child() != 0 { return MAPE_E_FORKED.rawValue }
@@ -42,13 +43,13 @@ func enter(_ body: () throws(MapError) -> Void) -> Int32 {
 @safe func enter(
     _ handle: OpaquePointer?, _ kind: Handles.Kind, _ name: String, _ body: (Pool, UInt) throws(MapError) -> Int32
 ) -> Int32 {
-    // The thread may end in the second of these: what is held of the pool is held by the call between them.
+    // The thread may end in the second of these calls: the call between them holds the references.
     let cancel = mapb_hold_cancel()
     defer { mapb_let_cancel(cancel) }
     return enterHeld(handle, kind, name, body)
 }
 
-/// The same on a thread whose cancel requests are held back already.
+/// The same on a thread that already defers cancellation.
 @safe @inline(never) func enterHeld(
     _ handle: OpaquePointer?, _ kind: Handles.Kind, _ name: String, _ body: (Pool, UInt) throws(MapError) -> Int32
 ) -> Int32 {
@@ -89,12 +90,12 @@ extension Core {
 /// Checks a structure's size field, and reads the structure.
 func checked<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ name: String) throws(MapError) -> T {
     guard let pointer = unsafe pointer else { throw .null(name) }
-    // The size comes first: nothing else is read before it is known to be there.
-    let told = unsafe UnsafeRawPointer(pointer).loadUnaligned(as: Int.self)
-    guard told == MemoryLayout<T>.size else {
+    // The size comes first: the library reads nothing else before it knows the size.
+    let declared = unsafe UnsafeRawPointer(pointer).loadUnaligned(as: Int.self)
+    guard declared == MemoryLayout<T>.size else {
         throw MapError(
             MAPE_E_SIZE,
-            "\(name)->struct_size is \(told); this library knows \(MemoryLayout<T>.size): initialise the structure with its _INIT macro"
+            "\(name)->struct_size is \(declared); this library knows \(MemoryLayout<T>.size): initialise the structure with its _INIT macro"
         )
     }
     return unsafe pointer.pointee

@@ -1,4 +1,4 @@
-// Entry points for hearing: check, call, translate errors.
+// Entry points for events: check, call, translate errors.
 
 import CMapBridge
 

@@ -2,8 +2,8 @@
 
 import CMapBridge
 
-/// What apply, map, map_columns and stream_open have in common. `prepare` gets a place for the input, and nil when the function is not
-/// needed to do so; `make` makes a job of it under the lock.
+/// The common part of apply, map, map_columns and stream_open. `prepare` prepares the input, before the job is made
+/// under the lock.
 func submit(
     _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?,
     _ out: UnsafeMutablePointer<OpaquePointer?>?,
@@ -24,7 +24,7 @@ func submit(
         }
         let prepared: Prepared?
         do throws(MapError) { prepared = try prepare(pool, check) } catch {
-            // That the pool is closed, or has no such function, is told first.
+            // A closed pool or an unknown function is reported first.
             _ = try check()
             throw error
         }
@@ -119,7 +119,7 @@ public func mape_stream_push(
     if let out = unsafe out_accepted { unsafe out.pointee = 0 }
     return enter(stream, .job, "stream") { (pool, number) throws(MapError) in
         let job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "stream") }
-        guard let its = job.stream else {
+        guard let open = job.stream else {
             throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
         }
         guard count >= 0 else { throw MapError(MAPE_E_OVERFLOW, "count is more than memory can hold") }
@@ -129,7 +129,7 @@ public func mape_stream_push(
             throw .argument("out_accepted", "is NULL, but count is \(count)")
         }
         try checkArray(items, UInt64(count), "items: count (\(count))")
-        let (accepted, failure) = unsafe pool.push(job, its, items, count)
+        let (accepted, failure) = unsafe pool.push(job, open, items, count)
         unsafe out_accepted?.pointee = accepted
         if let failure { throw failure }
         if accepted < count {
@@ -143,10 +143,10 @@ public func mape_stream_push(
 @implementation @_cdecl("mape_stream_finish")
 public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
     unsafe enterJob(stream, "stream") { (core, job) throws(MapError) in
-        guard let its = job.stream else {
+        guard let open = job.stream else {
             throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
         }
-        its.finish()
+        open.finish()
         core.touch(job)
         return MAPE_OK.rawValue
     }
@@ -203,12 +203,13 @@ public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsafe
         guard let crash = segment.outcome?.crash else {
             throw MapError(MAPE_E_STATE, "index: item \(index) did not end by the death of its worker")
         }
-        out.pointee = crash.told
+        out.pointee = crash.publicForm
         return MAPE_OK.rawValue
     }
 }
 
-/// Runs a call that copies the results of a job that is done. They stay where they are meanwhile, whoever releases the job; no lock is held.
+/// Runs a call that copies the results of a job that is done. The results stay meanwhile, even if the job is released;
+/// no lock is held.
 func gather(
     _ handle: OpaquePointer?, check: (Job) throws(MapError) -> Void = { (_) throws(MapError) in },
     _ body: (Job, Results) throws(MapError) -> Int32
@@ -284,9 +285,9 @@ public func mape_job_release(_ job: OpaquePointer!) -> Int32 {
     if unsafe job == nil { return MAPE_OK.rawValue }
     return enter(job, .job, "job") { (pool, handle) throws(MapError) in
         try pool.core.with { (core) throws(MapError) -> Int32 in
-            let its = try core.liveJob(handle, "job")
+            let live = try core.liveJob(handle, "job")
             Handles.shared.remove(handle)
-            core.release(its)
+            core.release(live)
             core.touched.wakes = true
             return MAPE_OK.rawValue
         }

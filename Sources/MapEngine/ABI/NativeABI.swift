@@ -1,4 +1,4 @@
-// Entry points on typed functions: what they take and give, and jobs over columns.
+// Entry points on typed functions: their inputs and outputs, and jobs over columns.
 
 import CMapBridge
 
@@ -90,7 +90,7 @@ extension NativeFunction {
                 info.element_size = 1
                 info.output = 0
             }
-        } else if index == UInt32.max - 1 && prototype.tellsErrno {
+        } else if index == UInt32.max - 1 && prototype.reportsErrno {
             texts = parameterTexts[prototype.parameters.count + 1]
             info.direction = MAPE_DIRECTION_OUT.rawValue
             info.type = MAPE_TYPE_INT32.rawValue
@@ -222,8 +222,8 @@ public func mape_map_columns(
     _ pool: OpaquePointer!, _ function: mape_function_id, _ count: UInt64, _ columns: UnsafePointer<mape_column>!,
     _ column_count: Int, _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
-    unsafe submit(pool, function, config, out_job) { (pool, its) throws(MapError) in
-        let prototype = try typed(its()).prototype
+    unsafe submit(pool, function, config, out_job) { (pool, callee) throws(MapError) in
+        let prototype = try typed(callee()).prototype
         guard count <= UInt64(Int64.max) else { throw MapError(MAPE_E_OVERFLOW, "count is more than memory can hold") }
         let given = try unsafe ColumnReader.read(columns, column_count, prototype.inputs.count, "input")
         let reader = ColumnReader(prototype: prototype, count: count)

@@ -131,11 +131,11 @@ public func mape_buffer_data(
 ) -> Int32 {
     enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         guard let out = unsafe out_data else { throw .null("out_data") }
-        guard let its = pool.core.with({ $0.registry.buffers[handle] }) else {
+        guard let found = pool.core.with({ $0.registry.buffers[handle] }) else {
             throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
         }
-        unsafe out.pointee = UnsafeMutableRawPointer(pool.fixed.input.base + Int(its.block.offset))
-        if let size = unsafe out_size { unsafe size.pointee = Int(its.size) }
+        unsafe out.pointee = UnsafeMutableRawPointer(pool.fixed.input.base + Int(found.block.offset))
+        if let size = unsafe out_size { unsafe size.pointee = Int(found.size) }
         return MAPE_OK.rawValue
     }
 }

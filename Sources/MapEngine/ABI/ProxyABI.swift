@@ -21,17 +21,17 @@ public func mape_proxy(
         jobConfig.onDone = nil
         jobConfig.deliver = 0
         jobConfig.drop = false
-        let (its, native) = try pool.core.with { (core) throws(MapError) in
+        let (callee, native) = try pool.core.with { (core) throws(MapError) in
             try core.checkOpen()
             return try typed(core, function)
         }
         if case .text = native.prototype.result {
             throw MapError(
                 MAPE_E_UNSUPPORTED,
-                "function \(function), \"\(its.name)\", returns a text: whose would its memory be? Let it write to char *out [n] instead"
+                "function \(function), \"\(callee.name)\", returns a text: whose would its memory be? Let it write to char *out [n] instead"
             )
         }
-        let proxy = try unsafe Proxy(pool, its, native, jobConfig, on_error, context)
+        let proxy = try unsafe Proxy(pool, callee, native, jobConfig, on_error, context)
         let object = unsafe Unmanaged.passRetained(proxy)
         guard let made = unsafe mapb_proxy_make(proxy.prepared.memory, object.toOpaque()) else {
             unsafe object.release()
@@ -48,15 +48,15 @@ public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
     return enter { () throws(MapError) in
         let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was destroyed, or never was one")
         guard let object = unsafe mapb_proxy_claim(proxy) else { throw none }
-        let its = unsafe Unmanaged<Proxy>.fromOpaque(object)
-        if unsafe its.takeUnretainedValue().tellsHere {
+        let reference = unsafe Unmanaged<Proxy>.fromOpaque(object)
+        if unsafe reference.takeUnretainedValue().isReportingHere {
             mapb_proxy_keep(proxy)
             throw MapError(
                 MAPE_E_BUSY, "proxy cannot be destroyed from inside its on_error: its call has not returned yet")
         }
-        unsafe its.takeUnretainedValue().close()
+        unsafe reference.takeUnretainedValue().close()
         mapb_proxy_await(proxy)
         mapb_proxy_free(proxy)
-        unsafe its.release()
+        unsafe reference.release()
     }
 }

@@ -1,4 +1,4 @@
-// The steps of a wait: host_wait.c takes them between two sleeps, in frames that a cancelled thread may leave.
+// The steps of a wait: host_wait.c makes them between two sleeps, in frames that a cancelled thread may leave.
 
 import CMapBridge
 
@@ -10,7 +10,8 @@ func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableR
         (pool, number) throws(MapError) in
         var job: Job?
         switch unsafe wait.pointee.kind {
-        case MAPB_WAIT_JOB.rawValue: job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "job") }
+        case MAPB_WAIT_JOB.rawValue:
+            job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "job") }
         case MAPB_WAIT_EVENT.rawValue:
             unsafe wait.pointee.event = try unsafe checkSize(wait.pointee.event, "out").pointer
             try pool.enterEvents()
@@ -32,5 +33,5 @@ func waitStep(_ wait: UnsafeMutablePointer<mapb_wait>) -> Int32 {
 func waitLeft(_ wait: UnsafeMutablePointer<mapb_wait>) {
     let pool = unsafe Unmanaged<Pool>.fromOpaque(wait.pointee.pool).takeUnretainedValue()
     unsafe pool.leave(CFrame(wait))
-    unsafe pool.letGo(CFrame(wait))
+    unsafe pool.release(CFrame(wait))
 }

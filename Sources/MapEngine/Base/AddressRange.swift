@@ -1,7 +1,7 @@
-// Memory of the host that a call names by address, count, stride and size: could it be there at all?
+// Whether memory of the host, described by address, count, stride and size, can exist at all.
 //
-// Whether memory is mapped is known only by touching it. That it would lie past the end of the addresses that a process can have is
-// known before, and answered with MAPE_E_OVERFLOW.
+// Only touching memory shows whether it is mapped. But a range that passes the end of the addresses that a process can
+// have is MAPE_E_OVERFLOW without touching it.
 
 import CMapBridge
 
@@ -58,7 +58,7 @@ struct AddressRange: Equatable {
     }
 }
 
-/// What is said of memory that cannot be there.
+/// The error for memory that cannot exist.
 func pastTheEnd(_ what: String) -> MapError {
     MapError(MAPE_E_OVERFLOW, "\(what) would pass the end of the address space: more than memory can hold")
 }

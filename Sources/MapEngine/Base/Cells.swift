@@ -15,7 +15,7 @@ import CMapBridge
 
     deinit { unsafe pointer.deallocate() }
 
-    /// As it was at some moment.
+    /// A copy of some moment.
     var peeked: UInt32 { unsafe mapb_peek32(pointer) }
     /// What was written before it was stored is seen.
     var loaded: UInt32 { unsafe mapb_load32(pointer) }

@@ -1,7 +1,7 @@
 // What this process may use of the machine: processors and memory, cut to the limits of its cgroup. The paths of Linux stand here alone.
 //
 // Memory bounds the reserves that a pool has by default. A result that no memory could hold is then a status; without the bound the
-// kernel would end processes, one after another: what a worker wrote to shared memory is not given back by ending the worker.
+// kernel would end processes, one after another: ending a worker does not free what it wrote to shared memory.
 
 import CMapBridge
 

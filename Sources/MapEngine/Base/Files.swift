@@ -51,14 +51,14 @@ enum Files {
 
     static func enter(_ folder: UserText) -> Int32 { checked(folder.withCString { unsafe chdir($0) }) }
 
-    /// The folder that this process is in.
+    /// The working directory of this process.
     static func currentFolder() -> (path: UserText, why: Int32) {
         var folder = [CChar](repeating: 0, count: 4097)
         let isKnown = unsafe getcwd(&folder, folder.count - 1) != nil
         return (UserText(array: folder), isKnown ? 0 : errno)
     }
 
-    /// The folder that a process is in; nil when it cannot be told.
+    /// The working directory of a process; nil: unknown.
     static func folder(of process: Int32) -> UserText? {
         var path = [CChar](repeating: 0, count: 4097)
         return unsafe mapb_folder_of(process, &path, UInt64(path.count)) != 0 ? UserText(array: path) : nil

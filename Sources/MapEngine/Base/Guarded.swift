@@ -1,8 +1,8 @@
 // Locks, and what lies behind them.
 //
-// `Guarded` is the only way to the state behind a lock, so that the compiler holds the rule which a comment cannot: who has not taken the
-// lock has no name for what it guards. The types of this file, `GuardedCore`, the words and cells of Cells.swift and `SharedMemory` are those
-// whose safety between threads rests on something that the compiler cannot see.
+// `Guarded` is the only way to the state behind a lock, so that the compiler enforces the rule: code that does not hold
+// the lock has no name for what it guards. The types of this file, `GuardedCore`, the words and cells of Cells.swift
+// and `SharedMemory` are those whose safety between threads rests on something that the compiler cannot see.
 
 import CMapBridge
 
@@ -15,8 +15,8 @@ import CMapBridge
         unsafe word.initialize(to: mapb_lock(state: 0, hungry: 0))
     }
 
-    func lock() { unsafe mapb_lock_take(word) }
-    func unlock() { unsafe mapb_lock_leave(word) }
+    func lock() { unsafe mapb_lock_acquire(word) }
+    func unlock() { unsafe mapb_lock_release(word) }
 
     deinit { unsafe word.deallocate() }
 }

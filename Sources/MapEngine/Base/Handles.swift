@@ -1,5 +1,5 @@
-// Handles: numbers in the dress of pointers, so that a released one is known as such and never followed. Each leads to an owner: the pool that
-// the thing belongs to.
+// Handles: numbers that look like pointers, so that a released one is recognised and never followed. Each leads to an
+// owner: the pool that the thing belongs to.
 //
 //   bits 0-3   kind and a tag      bits 4-23  place in the table      bits 24-62  generation of the place
 

@@ -1,12 +1,12 @@
-// A heap whose elements know their places in it, so that any of them can be taken out in O(log n).
+// A heap whose elements know their places in it, so that any of them can be removed in O(log n).
 //
-// Not swift-collections' Heap: that cannot give up an element of the middle, so that jobs which are over would stay in it, and it would
-// add 65 KB to the library (see docs/architecture.md, Decisions).
+// Not swift-collections' Heap: it cannot remove an element from the middle, so jobs that are done would stay in it, and
+// it would add 65 KB to the library (see docs/architecture.md, Decisions).
 
 protocol HeapElement {
     /// Comes out before the other.
     func isBefore(_ other: Self) -> Bool
-    /// Where it stands in its heap, which alone sets it; -1: in none.
+    /// The element's place in its heap, which alone sets it; -1: it is in none.
     var place: Int { get nonmutating set }
 }
 

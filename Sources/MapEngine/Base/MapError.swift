@@ -23,7 +23,7 @@ struct MapError: Error {
             "\(call) failed: \(SystemError.text(why))" + hint(why))
     }
 
-    /// The engine's thread could not be had.
+    /// The error when the engine thread could not be made.
     static func thread(_ why: Int32) -> MapError {
         let error = system("pthread_create (mmap, mprotect, clone3)", why)
         guard why == SystemError.again else { return error }
@@ -34,7 +34,7 @@ struct MapError: Error {
         )
     }
 
-    /// A mapping that could not be had.
+    /// The error when a mapping could not be made.
     static func mapping(_ call: String, _ why: Int32) -> MapError {
         let error = system(call, why)
         guard why == SystemError.again else { return error }

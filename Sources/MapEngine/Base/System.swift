@@ -1,5 +1,5 @@
-// What Swift needs of the C library: errors, signals, lengths, memory that may be refused. With Files.swift the only place that imports
-// it. Calls of the system that POSIX has not are in CMapBridge, by neutral names: mapb_platform.h.
+// What Swift needs from the C library: errors, signals, lengths, allocations that may fail. With Files.swift the only
+// place that imports it. Calls of the system that POSIX has not are in CMapBridge, by neutral names: mapb_platform.h.
 
 import CMapBridge
 import Glibc
@@ -11,7 +11,7 @@ enum SystemError {
     static let noBuffers = ENOBUFS
     static let noMemory = ENOMEM
 
-    /// Of the C function that was called last.
+    /// errno of the C function that was called last.
     static var last: Int32 {
         get { errno }
         set { errno = newValue }
@@ -32,6 +32,6 @@ enum Signal {
 /// Bytes of a text of C, without the NUL.
 func length(of text: UnsafePointer<CChar>) -> Int { unsafe strlen(text) }
 
-/// Memory from malloc, which answers nil when there is not so much: Swift's own allocations end the process then.
+/// Memory from malloc, nil when there is not enough: Swift's own allocations would end the process.
 func memoryIfAny(_ size: Int) -> UnsafeMutableRawPointer? { unsafe malloc(max(size, 1)) }
 func freeMemory(_ memory: UnsafeMutableRawPointer) { unsafe free(memory) }

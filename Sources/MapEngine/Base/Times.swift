@@ -2,7 +2,7 @@
 
 import CMapBridge
 
-/// When a wait that begins now is over: nanoseconds of the clock; negative timeouts never.
+/// When a wait that begins now is over, in nanoseconds of the clock; never for a negative timeout.
 func deadline(after timeout: Int64) -> Int64 {
     timeout < 0 ? .max : later(mapb_clock(), by: timeout)
 }

@@ -1,7 +1,7 @@
 // A text of the host: bytes that end with a NUL in C, kept and handed on as they came.
 //
-// File names, environment variables and names of globals need not be UTF-8, and two of them that look the same need not be the same. A
-// Swift String would repair the former and take the latter for equal.
+// File names, environment variables and names of globals need not be UTF-8, and two of them that look the same need not
+// be the same. A Swift String would repair the former and treat the latter as equal.
 
 import CMapBridge
 

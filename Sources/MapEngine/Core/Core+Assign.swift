@@ -1,9 +1,9 @@
-// From jobs to workers: which job, how many items, and the request that says so.
+// From jobs to workers: which job is next, how many items a worker gets, and the request for them.
 
 import CMapBridge
 
 extension Core {
-    /// Gives ranges to every worker that has room.
+    /// Assigns ranges to every worker that has room.
     func assign() {
         guard !work.isEmpty, failure == nil, errands.goneZygote == nil else { return }
         let draining = life.stage == .closing
@@ -12,10 +12,10 @@ extension Core {
         while table.available > 0, let job = work.first() {
             spread(job, draining: draining, now: now)
             if job.waiting == 0 || job.room(draining: draining) == 0 {
-                // It comes again when it has something to give: queueForWork.
+                // It is enqueued again when it has something to assign: queueForWork.
                 work.removeFirst()
             } else if canRun(job) {
-                // What a job could still give comes before what later ones have.
+                // The items of a job are assigned before those of later jobs.
                 break
             } else {
                 work.parkFirst()
@@ -25,15 +25,15 @@ extension Core {
         if table.slowStart.holds { engineMustWake(by: table.slowStart.growsAt) }
     }
 
-    private func canRun(_ job: Job) -> Bool { table.hasAvailable { takes($0, job) } }
+    private func canRun(_ job: Job) -> Bool { table.hasAvailable { mayRun($0, job) } }
 
-    /// A worker has room again, or has learned a function: jobs that nobody could run may run.
+    /// Called when a worker has room again, or has run a setup: enqueues parked jobs that it can run.
     func unpark(for worker: Worker) {
-        guard work.hasParked, worker.takesWork, worker.backlog.isEmpty, !worker.isSpent else { return }
+        guard work.hasParked, worker.isReadyForWork, worker.backlog.isEmpty, !worker.isSpent else { return }
         work.unpark { worker.isPrepared($0) }
     }
 
-    /// Spreads a job's ranges: those who have nothing first, then round by round.
+    /// Assigns a job's ranges to workers: idle ones first, then round by round.
     private func spread(_ job: Job, draining: Bool, now: Int64) {
         let workers = table.available
         let isParallel = workers > 1 && fixed.usable > 1 && job.isLong
@@ -49,7 +49,7 @@ extension Core {
                 }
                 let worker = table[slot]
                 let gave =
-                    takes(worker, job) && giveRange(worker, job, size, isParallel, draining: draining, now: now)
+                    mayRun(worker, job) && assignRange(worker, job, size, isParallel, draining: draining, now: now)
                 if !gave && (job.waiting == 0 || job.room(draining: draining) == 0) { return }
                 next = table.nextAvailable(holding: load, after: slot)
             }
@@ -57,26 +57,26 @@ extension Core {
         }
     }
 
-    private func takes(_ worker: Worker, _ job: Job) -> Bool {
-        guard worker.takesWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty, !worker.isSpent else {
+    private func mayRun(_ worker: Worker, _ job: Job) -> Bool {
+        guard worker.isReadyForWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty, !worker.isSpent else {
             return false
         }
         return !(worker.isBusy && worker.region!.isStretched)
     }
 
-    /// False when the job has nothing more to give now.
-    private func giveRange(
+    /// Assigns one range. Returns false when the job has nothing more to assign now.
+    private func assignRange(
         _ worker: Worker, _ job: Job, _ size: UInt64, _ isParallel: Bool, draining: Bool, now: Int64
     ) -> Bool {
         var most = min(size, job.room(draining: draining))
         if config.limits.itemsPerWorker > 0 {
-            let given = min(config.limits.itemsPerWorker, worker.history.itemsGiven)
+            let given = min(config.limits.itemsPerWorker, worker.history.itemsAssigned)
             most = min(most, max(1, config.limits.itemsPerWorker - given))
         }
-        guard let range = job.take(most) else { return false }
-        worker.history.itemsGiven += range.count
+        guard let range = job.nextRange(most) else { return false }
+        worker.history.itemsAssigned += range.count
         if job.config.wants(MAPE_DELIVER_PROGRESS) { touch(job) }
-        worker.give(job, range, now: now, isSpread: isParallel)
+        worker.assign(job, range, now: now, isSpread: isParallel)
         return true
     }
 
@@ -86,13 +86,14 @@ extension Core {
         guard job.pace.itemTime > 0 else { return 1 }
         let time = max(1, job.pace.itemTime * Double(size))
         if time > Policy.longRange { return 1 }
-        // With less than a range for each worker left, what one holds waiting another could do now.
+        // With less than a range left for each worker, a range that waits at one could run at another now.
         if time > Double(Policy.queueTime) && job.waiting <= size * UInt64(workers) { return 1 }
         return max(Policy.depth, min(WorkerLink.capacity - 8, Int(Double(Policy.queueTime) / time) + 1))
     }
 
-    /// Items per request: about Policy.rangeTime, and no more than half of a worker's fair share of what is left, unless that is hardly
-    /// worth a message (Policy.shortRange). A job with a chunk gets as many whole ranges of that size in one request, and one until its time is known.
+    /// Items per request: about Policy.rangeTime, and no more than half of a worker's fair share of what is left,
+    /// unless that is too short (Policy.shortRange). For a job with a chunk, as many whole ranges of that size as fit,
+    /// and one range until the time per item is known.
     private func rangeSize(_ job: Job, workers: Int) -> UInt64 {
         let chunk = min(job.config.chunk, Policy.largestRange)
         guard job.pace.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }
@@ -108,24 +109,24 @@ extension Core {
         max(1, min(most, job.waiting / UInt64(workers * 2)))
     }
 
-    /// Gives a request that is no range; it waits when the inbox is full.
-    func tell(_ worker: Worker, _ work: Assignment.Work) {
+    /// Sends a request that is no range; it goes to the backlog when the inbox is full.
+    func send(_ worker: Worker, _ work: Assignment.Work) {
         if worker.inFlight < WorkerLink.capacity && worker.backlog.isEmpty && !worker.isTrimming {
-            worker.give(work, now: mapb_clock())
+            worker.assign(work, now: mapb_clock())
         } else {
             worker.backlog.append(work)
         }
     }
 
-    /// Gives what has waited for room in the inbox.
+    /// Sends the requests that waited for room in the inbox.
     func sendBacklog(_ worker: Worker) {
         guard !worker.backlog.isEmpty, !worker.isTrimming else { return }
         while worker.inFlight < WorkerLink.capacity, let work = worker.backlog.popFirst() {
-            worker.give(work, now: mapb_clock())
+            worker.assign(work, now: mapb_clock())
         }
     }
 
-    /// Makes what was given visible, and wakes workers that sleep.
+    /// Publishes requests that were written into inboxes, and wakes workers that sleep.
     func publish() {
         while let worker = table.nextToPublish() {
             switch worker.link?.publish() ?? .none {
@@ -139,7 +140,7 @@ extension Core {
         }
     }
 
-    /// Puts a job among those that have items to give now, if it has.
+    /// Enqueues a job if it has items to assign now.
     func queueForWork(_ job: Job) {
         guard job.waiting > 0, job.room(draining: life.stage == .closing) > 0 else { return }
         work.add(job)

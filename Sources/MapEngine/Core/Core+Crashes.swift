@@ -1,11 +1,11 @@
-// What the pool does with the account of a death: names the item, and has it saved.
+// What the pool does with the report of a death: names the item, and saves it.
 
 import CMapBridge
 
 extension Core {
     /// What a worker was doing when it died, in words.
     func whatItWasOn(_ worker: Worker) -> String {
-        guard let link = worker.link, let head = worker.given.first else { return "it had nothing to do" }
+        guard let link = worker.link, let head = worker.assigned.first else { return "it had nothing to do" }
         switch head.work {
         case .range(let job, let range):
             let function = "function \"\(job.function.name)\", "
@@ -28,8 +28,8 @@ extension Core {
 
     private func item(_ index: UInt64, _ job: Job) -> String { "item \(index) of job \(job.sequence)" }
 
-    /// The outcome of an item that is blamed for a death: with its name, and all that is known of the crash. Saves the item, if that is
-    /// wanted.
+    /// The outcome of an item that is blamed for a death, with the item's name and all that is known about the crash.
+    /// Saves the item if the pool has a crash folder.
     func named(_ outcome: Outcome, _ job: Job, _ index: UInt64) -> Outcome {
         guard job.ending == nil, let death = outcome.death else { return outcome }
         let what = "function \"\(job.function.name)\", \(item(index, job))"
@@ -47,7 +47,7 @@ extension Core {
     }
 
     private func save(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String) {
-        guard let folder = fixed.crashFolder, errands.crashFiles.takesMore else { return }
+        guard let folder = fixed.crashFolder, errands.crashFiles.hasRoom else { return }
         let file: (CrashFile, CrashBytes)
         do {
             file = try crashFile(death, outcome, job, index, lines)
@@ -59,11 +59,12 @@ extension Core {
         if errands.crashFiles.isFull {
             log(MAPE_LOG_INFO, "no more items are saved in \"\(folder.path)\": a pool saves \(Policy.crashFiles)")
         }
-        // Written by the engine thread, outside the lock; it is this one but in tests.
+        // The engine thread writes it, outside the lock; except in tests, this is the engine thread.
         engineMustWake(by: mapb_clock())
     }
 
-    /// Everything that is needed to run the item again. The bytes of the input memory are held: the job may be gone when they are written.
+    /// Everything that is needed to run the item again. The bytes of the input memory are held, because the job may be
+    /// gone when they are written.
     private func crashFile(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String)
         throws(MapError) -> (CrashFile, CrashBytes)
     {

@@ -1,11 +1,11 @@
-// Time limits. A worker is watched by what it does, not by what it says: its word `current` and its replies have to move on.
+// Time limits. The pool watches what a worker does, not what it says: its word `current` or its replies must change.
 
 import CMapBridge
 
 extension Worker {
-    /// How long what it is doing may take without a step: nanoseconds, Int64.max: no limit.
+    /// How long the worker may take for what it is doing without a step: nanoseconds; Int64.max: no limit.
     func limit(_ config: PoolConfig) -> Int64 {
-        guard state != .dying, let head = given.first else { return .max }
+        guard state != .dying, let head = assigned.first else { return .max }
         switch head.work {
         case .range(let job, _): return job.ending != nil ? config.limits.grace : job.config.itemTimeout
         case .setup, .module: return config.limits.setupTimeout
@@ -38,7 +38,7 @@ extension Core {
         touch(job)
     }
 
-    /// Sees to it that a job is looked at when its time is over, and, while its items run, in its interval of progress.
+    /// Sets the job's next deadline: when its time is over, or, while its items run, after its interval of progress.
     func watchTimes(of job: Job) {
         var time = job.ending == nil ? job.deadline : .max
         if job.config.wants(MAPE_DELIVER_PROGRESS) && job.tally.running > 0 {
@@ -51,8 +51,8 @@ extension Core {
 
     private func checkTime(_ worker: Worker, _ now: Int64) {
         let limit = worker.limit(config)
-        // One that is not forked yet has nothing to show: its zygote may be loading libraries.
-        guard limit != .max, worker.pid != 0, let link = worker.link, let head = worker.given.first else { return }
+        // A worker that is not forked yet makes no steps: the zygote may be loading libraries.
+        guard limit != .max, worker.pid != 0, let link = worker.link, let head = worker.assigned.first else { return }
         let word = link.mark.word
         if word != worker.seen.word {
             worker.seen.word = word
@@ -74,7 +74,7 @@ extension Core {
         }
     }
 
-    /// When to look again at the latest.
+    /// When to check again at the latest.
     func nextDeadline(_ now: Int64) -> Int64 {
         var next = loadDeadline
         if (life.stage == .running || life.stage == .closing) && failure == nil {
@@ -85,22 +85,22 @@ extension Core {
         for slot in table.busy {
             let limit = table[slot].limit(config)
             if limit == .max { continue }
-            // A quarter of the limit: so late is a worker's last step noticed at most.
+            // Four checks per limit: the pool notices a step at most a quarter of the limit late.
             next = min(next, later(now, by: max(1_000_000, limit / 4)))
         }
         next = min(next, max(now, clock.jobs.next), table.slowStart.growsAt)
         return next == .max ? next : min(next, now &+ Policy.longestTick)
     }
 
-    /// What running items have told of themselves, in items.
+    /// The progress that running items have reported, in items.
     func partial(of job: Job) -> Double {
         var sum = 0.0
         if job.tally.running == 0 { return 0 }
         for slot in table.busy {
             let worker = table[slot]
-            guard let link = worker.link, let head = worker.given.first,
-                case .range(let its, _) = head.work,
-                its === job
+            guard let link = worker.link, let head = worker.assigned.first,
+                case .range(let owner, _) = head.work,
+                owner === job
             else { continue }
             sum += link.progress(of: head)
         }

@@ -1,9 +1,10 @@
-// Deaths of workers, told by the zygote. Carries out what Postmortem finds of ranges, and counts deaths in starts, setups and modules.
+// Deaths of workers, reported by the zygote. Carries out what Postmortem finds for ranges, and counts deaths in starts,
+// setups and modules.
 
 import CMapBridge
 
 extension Core {
-    /// SIGKILL to a worker and its group; why decides how its item ends.
+    /// Kills a worker and its group by SIGKILL. The verdict, why it is killed, decides how its item ends.
     @inline(never) func kill(_ worker: Worker, _ verdict: Verdict) {
         guard worker.isAlive, worker.state != .dying else { return }
         worker.verdict = verdict
@@ -25,7 +26,8 @@ extension Core {
         kill(worker, .hostile(what))
     }
 
-    /// A worker is gone: takes what it had finished, blames, runs the rest elsewhere, and starts another.
+    /// Called when a worker has died: accepts what it had finished, blames the culprit, requeues the rest, and starts
+    /// another worker.
     func died(_ worker: Worker, _ loss: Loss) {
         var now = mapb_clock()
         let verdict = worker.verdict
@@ -33,8 +35,8 @@ extension Core {
         var isBelieved = true
         if case .some(.hostile) = verdict { isBelieved = false }
         if isBelieved {
-            takeReplies(worker, &now)
-            takeMessages(worker)
+            acceptReplies(worker, &now)
+            readMessages(worker)
         }
         now = mapb_clock()
         let death = Death(worker: worker.slot, pid: worker.pid, loss, record: worker.link?.crashRecord)
@@ -61,18 +63,18 @@ extension Core {
         let mark = worker.mark
         var inSetup = false
         var isHead = true
-        while let assignment = worker.given.first {
+        while let assignment = worker.assigned.first {
             worker.finish(assignment, .lost)
             switch assignment.work {
             case .range(let job, let range):
                 if isHead {
                     lostRange(assignment, job, range, worker, mark, loss, death, now)
                 } else {
-                    putBack(range, job, now)
+                    requeue(range, job, now)
                 }
                 touch(job)
             case .setup(let function, _):
-                // One zygote takes many setups with it, and none of them is to blame.
+                // The death of a zygote ends many setups, and none of them is blamed.
                 if isHead && !expected && !loss.isZygote, let stage = mark.stage(in: assignment.ticket) {
                     inSetup = true
                     lostInSetup(function, stage, verdict, loss, death, now)
@@ -103,12 +105,12 @@ extension Core {
     }
 
     private func isExiting(_ worker: Worker) -> Bool {
-        guard let head = worker.given.first else { return true }
+        guard let head = worker.assigned.first else { return true }
         if case .exit = head.work { return true }
         return false
     }
 
-    /// The range that a worker was on when it died.
+    /// Handles the range that a worker was on when it died.
     private func lostRange(
         _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ worker: Worker, _ mark: BlameMark, _ loss: Loss,
         _ death: Death, _ now: Int64
@@ -124,13 +126,14 @@ extension Core {
         }
         for part in finding.parts {
             switch part {
-            case .requeue(let range): putBack(range, job, now)
+            case .requeue(let range): requeue(range, job, now)
             case .blame(let item, let manner): blame(job, item, manner, loss, death, now)
             }
         }
     }
 
-    /// Takes the first items of a range that was lost: they had ended, and stand in the reply that was being filled. False: they do not.
+    /// Keeps the first items of a lost range, which had ended and must stand in the reply that the worker was filling.
+    /// Returns false when they do not.
     @inline(never) private func keepFinished(
         _ count: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ now: Int64
     ) -> Bool {
@@ -140,8 +143,9 @@ extension Core {
         return true
     }
 
-    /// How an item ends that is to blame for the death of its worker, if it is not run again.
-    @inline(never) private func outcome(_ manner: Finding.Manner, _ job: Job, _ loss: Loss, _ death: Death?) -> Outcome {
+    /// The outcome of a culprit that does not run again.
+    @inline(never) private func outcome(_ manner: Finding.Manner, _ job: Job, _ loss: Loss, _ death: Death?) -> Outcome
+    {
         switch manner {
         case .lost, .lostWithZygote: loss.outcome(death)
         case .timedOut:
@@ -153,7 +157,7 @@ extension Core {
         }
     }
 
-    /// An item is to blame for the death of its worker: it runs again, when it has attempts left.
+    /// Blames an item for the death of its worker: it runs again if it has attempts left.
     @inline(never) private func blame(
         _ job: Job, _ item: UInt64, _ manner: Finding.Manner, _ loss: Loss, _ death: Death?, _ now: Int64
     ) {
@@ -173,15 +177,15 @@ extension Core {
         if manner == .lostWithZygote {
             let times = job.lost.countWithZygote(item)
             if times < Policy.suspicion {
-                putBack(again, job, now)
+                requeue(again, job, now)
                 return
             }
         }
         let times = job.lost.countCrash(item)
-        if times < job.config.attempts && manner != .lostWithZygote { putBack(again, job, now) } else { end(outcome) }
+        if times < job.config.attempts && manner != .lostWithZygote { requeue(again, job, now) } else { end(outcome) }
     }
 
-    /// How a worker ended that was loading or in a setup, and whether that took too long.
+    /// How a worker ended that was loading or in a setup, and whether it was killed for its time limit.
     private func manner(_ verdict: Verdict?, _ loss: Loss, _ death: Death?) -> (isTimeout: Bool, how: String) {
         if case .timeout = verdict {
             return (true, "ran longer than the setup timeout of \(config.limits.setupTimeout / 1_000_000) ms")
@@ -199,15 +203,16 @@ extension Core {
         }
         let deaths = function.countSetupDeath()
         if deaths >= config.limits.restarts || isTimeout {
-            giveUp(
+            disable(
                 function, MAPE_CAUSE_SETUP, loss.signal ?? 0,
                 "setup of \"\(function.name)\": its worker \(what)"
                     + (isTimeout ? "" : ", \(deaths) times in a row"), now)
         }
     }
 
-    /// No worker can run this function: its items end as failed.
-    @inline(never) func giveUp(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64) {
+    /// Disables a function that no worker can run: its items end as failed.
+    @inline(never) func disable(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64)
+    {
         guard function.failure == nil else { return }
         let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
         function.fail(outcome)

@@ -1,4 +1,4 @@
-// What the host hears: which events come next, and what becomes of them once they were told.
+// Delivery of events: which come next, and what happens once they are delivered.
 
 import CMapBridge
 
@@ -16,9 +16,9 @@ extension Core {
         }
     }
 
-    /// The next events, at most `limit` items; nil when there are none. Nothing is taken yet but messages.
+    /// The next events, at most `limit` items; nil when there are none. Only texts leave the queue here.
     func nextReady(_ limit: UInt64) -> Ready? {
-        if let message = events.takeMessage() { return .message(message) }
+        if let message = events.nextMessage() { return .message(message) }
         while let job = events.firstJob {
             if job.delivery.progressIsDue {
                 job.delivery.progressIsDue = false
@@ -46,8 +46,8 @@ extension Core {
         return nil
     }
 
-    /// The first `count` items that were ready have been told.
-    private func told(_ job: Job, place: Int, _ count: UInt64, keepHeld: Bool) {
+    /// Called when the first `count` ready items are delivered.
+    private func delivered(_ job: Job, place: Int, _ count: UInt64, keepHeld: Bool) {
         if job.isReleased { return }
         if let segment = job.results[place], job.delivery.delivered(count, of: segment.count) {
             if job.drops {
@@ -65,8 +65,8 @@ extension Core {
         }
     }
 
-    /// Lets go of the segment that the host was looking at.
-    func letGoOfHeld() {
+    /// Releases the segment whose event the host has read.
+    func releaseHeld() {
         events.heldMessage = nil
         guard let held = events.held else { return }
         events.held = nil
@@ -77,16 +77,16 @@ extension Core {
         }
     }
 
-    /// What was told is done with. Returns how many events it was.
-    func finish(_ telling: EventBatch, told count: UInt64) -> Int64 {
-        switch telling.ready {
+    /// Finishes delivered events. Returns how many events that is.
+    func finish(_ delivery: EventBatch, delivered count: UInt64) -> Int64 {
+        switch delivery.ready {
         case .message, .progress: return 1
         case .done(let job, _):
             if job.owner.isItself && !job.isReleased { release(job) }
             return 1
         case .items(let job, _, let place, _, _, _):
-            told(job, place: place, count, keepHeld: false)
-            letGoOfHeld()
+            delivered(job, place: place, count, keepHeld: false)
+            releaseHeld()
             return Int64(count)
         }
     }
@@ -113,7 +113,7 @@ extension Core {
             segment.read(offset, into: &event.result)
             event.index = segment.first + offset
             event.result.attempts = job.attempts(of: event.index, event.result)
-            told(job, place: place, 1, keepHeld: true)
+            delivered(job, place: place, 1, keepHeld: true)
         }
         return event
     }

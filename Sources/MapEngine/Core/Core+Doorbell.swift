@@ -1,4 +1,5 @@
-// Whom workers wake when they have answered: the engine thread, the host's thread that leads, or nobody, because somebody looks anyway.
+// Whom workers wake after a reply: the engine thread, the leading host thread, or nobody, because a thread polls
+// anyway.
 
 import CMapBridge
 
@@ -10,69 +11,73 @@ struct Doorbell {
     fileprivate(set) var hasLeader = false
     var leaderSleeps = false
     var leaderBell: Int32 = -1
-    /// Host threads come by so often that until then nobody is woken for replies.
-    fileprivate(set) var attendedUntil: Int64 = 0
-    fileprivate var lastAttended: Int64 = 0
-    /// The leader looks at replies without the lock: memories that must not go meanwhile.
-    fileprivate(set) var isLooking = false
+    /// Until this time we assume that a host thread will poll again, and workers wake nobody.
+    fileprivate(set) var pollingUntil: Int64 = 0
+    fileprivate var lastPolled: Int64 = 0
+    /// Output memories that must stay mapped while the leader spins without the lock.
+    fileprivate(set) var isSpinning = false
     var retired: [OutputRegion] = []
-    /// A worker that slept was woken since a waiting thread last looked.
+    /// Whether the host has woken a sleeping worker since a waiting thread last spun.
     var wokeSleeper = false
 }
 
 extension Core {
     /// Whom workers wake from now on.
     func point(bellAt target: mapb_doorbell_target) {
-        // Nobody is woken twice by one epoch, so a target that is to be woken again needs a new one.
+        // A worker wakes a target once per epoch, so a target that must be woken again needs a new epoch.
         if target == MAPB_BELL_NONE && doorbell.target == MAPB_BELL_NONE { return }
         doorbell.target = target
         doorbell.epoch += 1
-        if target != MAPB_BELL_NONE { chooseRings() }
+        if target != MAPB_BELL_NONE { chooseNotifyPoints() }
         unsafe mapb_store(&input.head.pointee.doorbell, doorbell.epoch << 2 | UInt64(target.rawValue))
         mapb_fence()
     }
 
-    /// The calling thread leads from now on. Returns how many replies it looks at: see startLooking.
+    /// Makes the calling thread the leader. Returns on how many replies it spins: see startSpinning.
     func beginLead() -> Int {
         doorbell.hasLeader = true
         unsafe mapb_store32(&input.head.pointee.waiter, mapb_processor() + 1)
         point(bellAt: MAPB_BELL_NONE)
-        return startLooking()
+        return startSpinning()
     }
 
-    /// This thread no longer leads. It may have to look once more, when workers wake the engine from now on.
+    /// Ends the calling thread's lead. If workers wake the engine from now on, it pumps once more, for replies that
+    /// came before.
     func endLead(_ wait: CFrame<mapb_wait>) {
         wait.pointee.leads = 0
-        stopLooking()
+        stopSpinning()
         doorbell.hasLeader = false
         doorbell.leaderSleeps = false
-        if !attend(mapb_clock()) {
+        if !notePolling(mapb_clock()) {
             unsafe mapb_store32(&input.head.pointee.waiter, 0)
             point(bellAt: MAPB_BELL_ENGINE)
             pump()
         }
-        // Another waiting thread may lead now, and looks for itself.
+        // Another waiting thread may become the leader.
         touched.wakes = true
     }
 
-    /// A host thread has moved the data and goes. When such visits follow one another closely, the next is waited for: workers wake
-    /// nobody, and the engine thread stays out of the way. It looks itself when no visit has come for Policy.attention. True when
-    /// that is so.
-    @discardableResult func attend(_ now: Int64) -> Bool {
-        defer { doorbell.lastAttended = now }
-        guard life.stage == .running, !doorbell.hasLeader, now - doorbell.lastAttended < Policy.attention else { return false }
-        doorbell.attendedUntil = now + Policy.attention
+    /// Called when a host thread stops polling. If the last poll was less than Policy.pollingGap ago, suppresses wakeups
+    /// for that long: workers wake nobody, and the engine thread polls when the time is over. Returns whether wakeups
+    /// are suppressed.
+    @discardableResult func notePolling(_ now: Int64) -> Bool {
+        defer { doorbell.lastPolled = now }
+        guard life.stage == .running, !doorbell.hasLeader, now - doorbell.lastPolled < Policy.pollingGap else {
+            return false
+        }
+        doorbell.pollingUntil = now + Policy.pollingGap
         point(bellAt: MAPB_BELL_NONE)
-        engineMustWake(by: doorbell.attendedUntil)
+        engineMustWake(by: doorbell.pollingUntil)
         return true
     }
 
-    /// Says from which reply on each worker rings: when it has half of its ranges left and there are more to give, or none, or when
-    /// another job comes, because the one before may be done then. At once while items or progress are to be told as they come.
-    private func chooseRings() {
+    /// Sets for each worker the reply from which on it rings the bell: when it has half of its ranges left and there
+    /// are more to assign, when it has none left, or when the next range is of another job, because the job before may
+    /// be done then. The next reply, while a job delivers items or progress as they come.
+    private func chooseNotifyPoints() {
         let isPrompt = jobs.prompt > 0
         let hasMore = !work.isEmpty
-        // Those that have nothing to do have answered all up to their ticket: they ring for the next request at once.
+        // Idle workers have answered all requests up to their ticket: they ring for the next one at once.
         for slot in table.busy {
             let watch = table.watches[slot]
             guard watch.outbox != nil else { continue }
@@ -85,26 +90,26 @@ extension Core {
         }
     }
 
-    /// Notes what to look at without the lock; nothing when looking would take a processor from a worker: from one that works, or one
-    /// that was just woken, perhaps on this processor.
+    /// Notes the replies on which the leader may spin without the lock. Notes none when spinning would take a processor
+    /// from a worker: from one that works, or one that was just woken, perhaps on this processor.
     /// - Returns: how many there are in `fixed.looks`.
-    func startLooking() -> Int {
+    func startSpinning() -> Int {
         defer { doorbell.wokeSleeper = false }
         if doorbell.wokeSleeper || table.busy.count >= fixed.usable { return 0 }
         var count = 0
         for slot in table.busy {
             let watch = table.watches[slot]
-            guard let looked = LookedReply(watch) else { continue }
+            guard let looked = SpinTarget(watch) else { continue }
             if count + 1 >= fixed.usable { break }
             fixed.looks[count] = looked
             count += 1
         }
-        doorbell.isLooking = count > 0
+        doorbell.isSpinning = count > 0
         return count
     }
 
-    func stopLooking() {
-        doorbell.isLooking = false
+    func stopSpinning() {
+        doorbell.isSpinning = false
         doorbell.retired.removeAll(keepingCapacity: true)
     }
 }

@@ -1,7 +1,8 @@
-// What follows from a change, done in one place. Whoever changes a job or a worker says so (`touch`), and need not know what hangs on it:
+// What follows from a change, done in one place. Code that changes a job or a worker calls `touch`, and need not know
+// what depends on it:
 //
-//   a job   is it done? does the host hear of it? when has it to be looked at? has it items for workers? is it needed any more?
-//   a place of a worker   is a process to be started in it?
+//   a job   is it done? has it events? when is its next deadline? has it items to assign? can it be freed?
+//   a place of a worker   must a process be started in it?
 //   all of them together  ranges are assigned, requests published, waiting threads woken, the engine thread woken earlier
 //
 // `GuardedCore` does it before it leaves the lock, and `pump` for those who look at what has come of it under the same lock.
@@ -12,9 +13,9 @@ import CMapBridge
 struct Touched {
     private var jobs: [Job] = []
     private var next = 0
-    /// A worker's place is empty, or may be filled again.
+    /// Called when a worker's place is empty, or can be filled again.
     var places = false
-    /// Threads of the host that wait have to look again.
+    /// Whether waiting host threads must check again.
     var wakes = false
 
     mutating func add(_ job: Job) {
@@ -37,23 +38,23 @@ struct Touched {
 
     var hasJobs: Bool { next < jobs.count }
 
-    mutating func takePlaces() -> Bool {
+    mutating func consumePlaces() -> Bool {
         defer { places = false }
         return places
     }
 
-    mutating func takeWakes() -> Bool {
+    mutating func consumeWakes() -> Bool {
         defer { wakes = false }
         return wakes
     }
 }
 
 extension Core {
-    /// Something of a job has changed.
+    /// Called when something of a job has changed.
     func touch(_ job: Job) { touched.add(job) }
 
-    /// Has the engine thread look again at `time` at the latest.
-    func engineMustWake(by time: Int64) { clock.lookAgain(by: time) }
+    /// Makes the engine thread check again at `time` at the latest.
+    func engineMustWake(by time: Int64) { clock.checkAgain(by: time) }
 
     func followUp() {
         repeat {
@@ -61,16 +62,17 @@ extension Core {
             assign()
         } while fillPlaces() || touched.hasJobs
         publish()
-        if touched.takeWakes() {
+        if touched.consumeWakes() {
             fixed.waiters.wake()
             if doorbell.leaderSleeps { mapb_bell_ring(doorbell.leaderBell) }
         }
-        if clock.takeNotice() { mapb_notifier_notify(fixed.engineWake.number) }
+        if clock.consumeNotice() { mapb_notifier_notify(fixed.engineWake.number) }
     }
 
-    /// True when places were to be filled: one that cannot be may end the pool, and all its jobs with it.
+    /// Fills empty places. Returns whether there were any: a place that cannot be filled may fail the pool, and all its
+    /// jobs with it.
     private func fillPlaces() -> Bool {
-        let isDue = touched.takePlaces()
+        let isDue = touched.consumePlaces()
         if isDue { refill(mapb_clock()) }
         return isDue
     }

@@ -1,4 +1,4 @@
-// A job, from its submission to its release. It is born in one place: `submit`.
+// A job, from its submission to its release. It is made in one place: `submit`.
 
 import CMapBridge
 
@@ -9,7 +9,7 @@ struct Submission {
     let config: JobConfig
     /// Nil: a stream, whose items come later.
     let input: Prepared?
-    /// The host's name for it; 0: it has none, and the job releases itself.
+    /// The host's handle of the job; 0: there is none, and the job releases itself.
     let handle: UInt
 }
 
@@ -30,7 +30,7 @@ extension Core {
         return job
     }
 
-    /// Makes a job, whose items go to workers from now on. What is still to be copied of its input the caller copies: `filled`.
+    /// Makes a job, whose items can be assigned from now on. The caller copies the rest of its input: `filled`.
     func submit(_ submission: Submission) throws(MapError) -> Job {
         let function = try function(submission.function)
         let stream: Stream?
@@ -71,7 +71,7 @@ extension Core {
         var capacity: UInt64 = 2
         while capacity < window * 2 { capacity *= 2 }
         let head = JobRecord.bytes
-        let block = try input.take(head + capacity * SpanTable.line)
+        let block = try input.allocate(head + capacity * SpanTable.line)
         var record = JobRecord()
         record.spans = block.offset + head
         record.spanMask = capacity - 1
@@ -79,13 +79,13 @@ extension Core {
         return (block, Stream(input: input, record: block, capacity: capacity))
     }
 
-    /// Nothing came of what was prepared.
+    /// Frees prepared input that became no job.
     func discard(_ prepared: Prepared) {
-        input.give(prepared.block)
-        for buffer in prepared.used.list { letGo(buffer) }
+        input.free(prepared.block)
+        for buffer in prepared.used.list { release(buffer) }
     }
 
-    /// More of a job's input is in place, up to item `end`. True while there is more to copy.
+    /// Called when a job's input is copied up to item `end`. Returns whether there is more to copy.
     func filled(_ job: Job, _ copying: Copying) -> Bool {
         if !job.isEnded {
             job.unstarted.ready = copying.copied
@@ -100,7 +100,7 @@ extension Core {
         return false
     }
 
-    /// Ends a job: what has not begun ends now, what runs is told, and killed after the grace.
+    /// Ends a job: unstarted items end now; workers of running ones are asked to stop, and killed after the grace.
     func end(_ job: Job, _ outcome: Outcome, now: Int64) {
         guard !job.isDone, job.ending == nil else { return }
         job.willEnd(outcome, now: now)
@@ -124,29 +124,29 @@ extension Core {
         scheduleTrim(mapb_clock())
     }
 
-    /// The results of a released job, but for what a running callback looks at.
+    /// Drops the results of a released job, except those that a running callback uses.
     private func dropResults(_ job: Job) {
         if let held = events.held, held.job === job,
-            let segment = job.results.takeOut(held.place)
+            let segment = job.results.remove(held.place)
         {
             events.held!.orphan = segment
         }
         job.dropAll()
     }
 
-    /// Once every item has ended, its input is not needed; but by a thread that is still copying it.
+    /// Frees the input of a job whose items have all ended, unless a thread is still copying it.
     func freeInput(_ job: Job) {
         guard job.input.mayFree() else { return }
         job.stream?.close()
-        input.give(job.input.record)
-        for buffer in job.input.buffers { letGo(buffer) }
+        input.free(job.input.record)
+        for buffer in job.input.buffers { release(buffer) }
     }
 
-    /// A thread that has pinned a job's input has done with it.
+    /// Called when a thread that has pinned a job's input no longer needs it.
     func unpin(_ job: Job) { if job.input.unpin() { freeInput(job) } }
 
-    func letGo(_ buffer: Buffer) {
-        if buffer.release() { input.give(buffer.block) }
+    func release(_ buffer: Buffer) {
+        if buffer.release() { input.free(buffer.block) }
     }
 
     /// The live buffer that holds a stretch of the input memory.

@@ -1,4 +1,5 @@
-// What the pool learns of libraries: which the zygote may load, and which workers and zygotes have died in.
+// What the pool learns about libraries: which ones the zygote may load, and in which ones workers and zygotes have
+// died.
 
 import CMapBridge
 
@@ -17,12 +18,12 @@ extension Core {
             library.deaths = 0
             guard library.standing == .unproven else { continue }
             library.standing = changed ? .own : .shared
-            if changed { tellOwn(library, "leaves a thread or a process behind when it is loaded, or changes signals") }
+            if changed { logOwn(library, "leaves a thread or a process behind when it is loaded, or changes signals") }
         }
         if let zygote { preload(function, in: zygote) }
     }
 
-    private func tellOwn(_ library: Library, _ why: String) {
+    private func logOwn(_ library: Library, _ why: String) {
         log(MAPE_LOG_INFO, "library \"\(library.path)\" \(why): it is loaded in each worker, not once for all")
     }
 
@@ -38,10 +39,10 @@ extension Core {
             case MAPB_CHANGE_SIGNALS.rawValue: "changes signals when it is loaded"
             default: "closes descriptors when it is loaded"
             }
-        tellOwn(library, why)
+        logOwn(library, why)
     }
 
-    /// A zygote is gone. True when a library has ended it, which is not loaded by zygotes any more.
+    /// Called when a zygote has died. Returns whether a library has ended it; later zygotes do not load that library.
     func wasEndedByLibrary(_ gone: Zygote, _ how: String) -> Bool {
         if config.start == MAPE_START_FORK { return false }
         if gone.resigns { return true }
@@ -54,34 +55,35 @@ extension Core {
         return true
     }
 
-    /// When the zygote has to be through with the library it loads.
+    /// When the zygote must have loaded the library that it is in.
     var loadDeadline: Int64 {
         guard let zygote, !zygote.loading.isEmpty else { return .max }
         return later(zygote.loadingSince, by: config.limits.setupTimeout)
     }
 
-    /// A worker has died while it loaded one of a function's libraries: that costs all functions in it, and no others.
+    /// Called when a worker has died while it loaded one of a function's libraries. All functions of that library pay
+    /// for it, and no others.
     func lostInLoad(_ library: Library, _ isTimeout: Bool, _ how: String, _ now: Int64) {
-        let its = functions.filter { $0.placed.contains { $0 === library } }
-        let deaths = library.countDeath(its.reduce(0) { $0 + $1.itemsEnded })
+        let users = functions.filter { $0.placed.contains { $0 === library } }
+        let deaths = library.countDeath(users.reduce(0) { $0 + $1.itemsEnded })
         guard isTimeout || deaths >= config.limits.restarts else { return }
-        let why = whyGivenUp(library, isTimeout, how)
-        for function in its {
-            giveUp(function, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue, UserText(why), now)
+        let why = whyDisabled(library, isTimeout, how)
+        for function in users {
+            disable(function, MAPE_CAUSE_LOAD, MAPE_E_LOAD.rawValue, UserText(why), now)
         }
     }
 
     /// The same for a module. Workers go on without it, as without one that cannot be found.
     func lostInModule(_ module: Library, _ isTimeout: Bool, _ how: String) {
         let deaths = module.countDeath(figures.items)
-        guard !module.isGivenUp, isTimeout || deaths >= config.limits.restarts else { return }
-        module.isGivenUp = true
-        registry.moduleFailure = whyGivenUp(module, isTimeout, how)
+        guard !module.isDisabled, isTimeout || deaths >= config.limits.restarts else { return }
+        module.isDisabled = true
+        registry.moduleFailure = whyDisabled(module, isTimeout, how)
         log(MAPE_LOG_ERROR, registry.moduleFailure!)
         touched.wakes = true
     }
 
-    private func whyGivenUp(_ library: Library, _ isTimeout: Bool, _ how: String) -> String {
+    private func whyDisabled(_ library: Library, _ isTimeout: Bool, _ how: String) -> String {
         "cannot load library \"\(library.path)\": its worker \(how) while it was loaded"
             + (isTimeout ? "" : ", \(library.deaths) times in a row")
     }

@@ -1,9 +1,9 @@
-// What workers print, when config.output has it captured: two pipes per worker, read without waiting.
+// Captured output of workers (config.output): two pipes per worker, read without waiting.
 
 import CMapBridge
 
 extension Core {
-    /// Both pipes for a worker's standard output and error; returns the ends that go to it.
+    /// Makes the pipes for a worker's standard output and error; returns the ends for the worker.
     func openPipes(_ worker: Worker) throws(MapError) -> [Int32] {
         var ends: [Int32] = []
         for i in 0..<2 {
@@ -36,7 +36,7 @@ extension Core {
         return false
     }
 
-    /// Makes an event of output. What ends inside a character waits for the rest of it, unless none is to come.
+    /// Makes an event of output. A text that ends inside a character waits for the rest of it, unless it is the last.
     private func deliver(_ worker: Worker, _ which: Int, _ bytes: [UInt8], isLast: Bool) {
         let whole = isLast ? bytes.count : wholeCharacters(bytes)
         worker.output.partial[which] = Array(bytes[whole...])
@@ -52,7 +52,7 @@ extension Core {
         worker.output.pipes[which] = -1
     }
 
-    /// Takes what is still in the pipes, and closes them.
+    /// Reads what is still in the pipes, and closes them.
     func closePipes(_ worker: Worker) {
         for which in 0..<2 {
             var rounds = 0

@@ -1,39 +1,39 @@
-// From workers to jobs: replies are read once, checked against what the worker was given, and only then used.
+// From workers to jobs: the host reads a reply once, checks it against what was assigned, and only then uses it.
 
 import CMapBridge
 
 extension Core {
-    /// Takes in every reply that has been published, and gives out new ranges.
+    /// Accepts every published reply, and assigns new ranges.
     func pump() {
         guard life.stage != .created else { return }
         var now: Int64 = 0
         var next = table.listening.first
         while let slot = next {
             if table.watches[slot].hasNews {
-                takeReplies(table[slot], &now)
-                takeMessages(table[slot])
+                acceptReplies(table[slot], &now)
+                readMessages(table[slot])
             }
             next = table.listening.next(after: slot)
         }
         followUp()
-        if clock.takeBackAt == .max {
-            clock.takeBackAt = takeBackDeadline()
-            if clock.takeBackAt != .max { engineMustWake(by: clock.takeBackAt) }
+        if clock.reclaimAt == .max {
+            clock.reclaimAt = reclaimDeadline()
+            if clock.reclaimAt != .max { engineMustWake(by: clock.reclaimAt) }
         }
     }
 
-    /// Takes in texts of workers that have nothing to do: of a thread that one of their functions has left behind. Looking at all of
-    /// them takes long where there are many, so that it is not done each time. Returns when to look again; Int64.max: no need to.
-    func lookAtIdle(_ now: Int64) -> Int64 {
-        let next = clock.idleLookedAt + Policy.idleLook
+    /// Reads texts of idle workers, which come from threads that their functions have left behind. Checking all of them
+    /// takes long in a large pool, so this is not done each time. Returns when to check again; Int64.max: never.
+    func checkIdle(_ now: Int64) -> Int64 {
+        let next = clock.idleCheckedAt + Policy.idleInterval
         if table.workers.count > Policy.fewWorkers && now < next { return next }
-        clock.idleLookedAt = now
-        for slot in table.ready where table.watches[slot].hasNews { takeMessages(table[slot]) }
+        clock.idleCheckedAt = now
+        for slot in table.ready where table.watches[slot].hasNews { readMessages(table[slot]) }
         return .max
     }
 
-    /// Takes in a worker's replies. `now`: 0 until the clock was read.
-    func takeReplies(_ worker: Worker, _ now: inout Int64) {
+    /// Accepts a worker's replies. `now` is 0 until the clock was read.
+    func acceptReplies(_ worker: Worker, _ now: inout Int64) {
         guard let link = worker.link, let region = worker.region else { return }
         do throws(InvalidReply) {
             let answered = try link.answers()
@@ -41,12 +41,12 @@ extension Core {
             now = mapb_clock()
             worker.seen.progress = now
             while link.answered < answered {
-                let assignment = worker.given.first!
+                let assignment = worker.assigned.first!
                 if case .range(let job, let range) = assignment.work {
                     let reply = try link.accept(assignment.ticket, job, range)
-                    takeRange(reply, job, range, max(1, assignment.step), worker, region, now)
+                    acceptRange(reply, job, range, max(1, assignment.step), worker, region, now)
                 } else {
-                    take(try link.accept(assignment), assignment, worker, now)
+                    accept(try link.accept(assignment), assignment, worker, now)
                 }
                 worker.finish(assignment, .answered)
             }
@@ -62,17 +62,17 @@ extension Core {
         recycleIfDue(worker)
     }
 
-    /// Uses one reply that is for no range.
-    private func take(_ reply: OtherReply, _ assignment: Assignment, _ worker: Worker, _ now: Int64) {
+    /// Accepts one reply to a request that is no range.
+    private func accept(_ reply: OtherReply, _ assignment: Assignment, _ worker: Worker, _ now: Int64) {
         switch (reply, assignment.work) {
         case (.setup(let hasChanged), .setup(let function, _)):
             function.setupDeaths = 0
             worker.history.learn(function.id)
             proved(function, changed: hasChanged)
-            // A thread may wait for the start, and another one lead.
+            // One thread may wait for the start while another one leads.
             touched.wakes = true
         case (.setupFailed(let isLoad, let code, let text), .setup(let function, _)):
-            giveUp(
+            disable(
                 function, isLoad ? MAPE_CAUSE_LOAD : MAPE_CAUSE_SETUP, code,
                 isLoad
                     ? text
@@ -87,7 +87,7 @@ extension Core {
         }
     }
 
-    private func takeRange(
+    private func acceptRange(
         _ reply: RangeReply, _ job: Job, _ range: ItemRange, _ step: UInt64, _ worker: Worker, _ region: OutputRegion,
         _ now: Int64
     ) {
@@ -107,24 +107,24 @@ extension Core {
             rest.first += 1
             rest.count -= 1
         }
-        putBack(rest, job, now)
+        requeue(rest, job, now)
         figures.ranges += (done + step - 1) / step
         touch(job)
     }
 
-    /// Items of a range that did not run: again, or as their job ends.
-    @inline(never) func putBack(_ range: ItemRange, _ job: Job, _ now: Int64) {
+    /// Requeues items that did not run, or ends them if their job is being ended.
+    @inline(never) func requeue(_ range: ItemRange, _ job: Job, _ now: Int64) {
         guard range.count > 0 else { return }
         if let ending = job.ending ?? job.function.failure {
             job.end(Segment(first: range.first, count: range.count, outcome: ending), ok: 0, failed: 0, now: now)
             return
         }
-        job.giveBack(range)
+        job.requeue(range)
         touch(job)
     }
 
     /// Texts in the message ring.
-    func takeMessages(_ worker: Worker) {
+    func readMessages(_ worker: Worker) {
         guard let link = worker.link, link.hasMessages else { return }
         let (messages, isValid) = link.readMessages()
         for message in messages {

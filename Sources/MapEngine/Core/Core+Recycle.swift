@@ -1,13 +1,14 @@
-// Places of workers: a new process comes where one has ended, and one that is spent is asked to end.
+// Replacing workers: starts a new process in the place of one that has ended, and asks a spent one to end.
 
 import CMapBridge
 
 extension Core {
     /// Starts processes in the places that are empty.
     func refill(_ now: Int64) {
-        // In a shutdown only for items that are still to run: a worker that starts while others are asked to end would be missed.
+        // During a shutdown only if items are left to run: the shutdown would miss a worker that starts while it asks
+        // the others to end.
         guard life.stage == .running || (life.stage == .closing && (jobs.toRun > 0)), failure == nil else { return }
-        // The brake holds: those that are starting decide whether the pool goes on.
+        // Too many starts have failed: the workers that are starting decide whether the pool goes on.
         if table.empty.isEmpty { return }
         let isBraked = brake.failedStarts >= config.limits.restarts && table.ready.isEmpty
         if isBraked && workers.contains(where: { $0.state == .starting }) { return }
@@ -17,7 +18,7 @@ extension Core {
         }
     }
 
-    /// Asks a worker to end that is spent and has nothing left to do.
+    /// Asks a worker to end when it is spent and idle.
     func recycleIfDue(_ worker: Worker) {
         guard worker.isSpent, worker.state == .ready, !worker.isBusy,
             life.stage == .running || (life.stage == .closing && (jobs.toRun > 0))
@@ -25,18 +26,18 @@ extension Core {
         askToEnd(worker)
     }
 
-    /// Cleanups, then the end.
+    /// Sends the cleanups, then the exit.
     @inline(never) func askToEnd(_ worker: Worker) {
         guard worker.state == .ready || worker.state == .starting else { return }
-        // One whose setup did not run, or is still on its way, is told in vain or in order: the worker knows.
-        for function in functions where function.hasCleanup { tell(worker, .cleanup(function, globals)) }
-        tell(worker, .exit)
+        // A worker ignores the cleanup of a function whose setup did not run, and answers requests in order.
+        for function in functions where function.hasCleanup { send(worker, .cleanup(function, globals)) }
+        send(worker, .exit)
         worker.state = .stopping
     }
 
     @inline(never) func dropRegion(_ worker: Worker) {
-        // Results keep it alive as long as they need it.
-        if doorbell.isLooking, let region = worker.region { doorbell.retired.append(region) }
+        // Segments keep the region alive while they need it.
+        if doorbell.isSpinning, let region = worker.region { doorbell.retired.append(region) }
         worker.disconnect()
     }
 }

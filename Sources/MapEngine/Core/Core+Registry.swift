@@ -10,7 +10,7 @@ extension Core {
         }
     }
 
-    /// Takes a function in, of which the workers there are are told. Returns its number.
+    /// Registers a function, and sends its setup to the present workers. Returns its number.
     func add(_ function: Function) -> UInt32 {
         fixed.libraries.add(function.libraries)
         registry.functions.append(function)
@@ -18,7 +18,7 @@ extension Core {
             preload(function, in: zygote)
             for library in function.libraries { library.deaths = 0 }
             for worker in workers where worker.state == .ready || worker.state == .starting {
-                tell(worker, .setup(function, globals))
+                send(worker, .setup(function, globals))
             }
         }
         return function.id
@@ -41,10 +41,10 @@ extension Core {
         registry.buffers[handle] = buffer
     }
 
-    /// The host has destroyed a buffer; jobs that use it keep it. False: there is none of that handle.
+    /// Called when the host destroys a buffer; jobs that use it keep it. False: no buffer has that handle.
     func removeBuffer(_ handle: UInt) -> Bool {
         guard let buffer = registry.buffers.removeValue(forKey: handle) else { return false }
-        letGo(buffer)
+        release(buffer)
         return true
     }
 }

@@ -1,10 +1,10 @@
-// The steps of a shutdown that the lock guards: see Pool+Shutdown.
+// The steps of a shutdown under the lock: see Pool+Shutdown.
 
 import CMapBridge
 
 /// What a call of mape_pool_shutdown finds.
 enum ShutdownBegin {
-    /// The pool runs, and this call is the first that ends it.
+    /// The pool runs, and this is the first call that shuts it down.
     case begun
     /// There are no processes: the pool is closed already.
     case hasNotRun
@@ -29,7 +29,7 @@ extension Core {
         } else {
             for job in jobs.all {
                 job.stream?.finish()
-                // The limit of what the host has not taken is lifted.
+                // The limit on undelivered items no longer applies.
                 touch(job)
             }
         }
@@ -50,7 +50,7 @@ extension Core {
         return !alive.isEmpty
     }
 
-    /// Nobody runs any more: what is left ends here. False: a cleanup had to be killed.
+    /// No worker runs any more: the rest ends here. False: a cleanup had to be killed.
     func endShutdown() -> Bool {
         let now = mapb_clock()
         for worker in workers where worker.isAlive { died(worker, .status(9)) }
@@ -61,14 +61,14 @@ extension Core {
         return !life.cleanupsWereKilled
     }
 
-    /// No worker is left that could end its items.
+    /// Ends a job when no worker is left that could end its items.
     private func endByForce(_ job: Job, _ now: Int64) {
         job.endWaiting(
             job.ending ?? Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down"), now: now)
         touch(job)
     }
 
-    /// The pool is destroyed. Returns the handles that the host had for its jobs and buffers.
+    /// Called when the pool is destroyed. Returns the handles that the host had for its jobs and buffers.
     func releaseAll() -> [UInt] {
         var handles: [UInt] = []
         for job in jobs.all {
@@ -77,7 +77,7 @@ extension Core {
         }
         for buffer in registry.buffers.removeAll() {
             handles.append(buffer.handle)
-            letGo(buffer)
+            release(buffer)
         }
         return handles
     }

@@ -1,18 +1,19 @@
-// Zygotes and workers that start, and what each of them is told first.
+// Starting zygotes and workers, and the first messages and requests for each.
 
 import CMapBridge
 
 extension Core {
-    /// The first zygote is there: the pool runs.
+    /// Called when the first zygote is there: the pool runs.
     func begin(with born: Zygote) throws(MapError) {
         life.stage = .running
         fixed.libraries.begin()
         try adopt(born)
-        tellOfSandbox()
+        logSandbox()
         touched.wakes = true
     }
 
-    /// Takes a new zygote into use: tells it all it has to know. When that fails, or the pool has been shut down meanwhile, the caller ends it.
+    /// Adopts a new zygote: sends it the settings and libraries. When that fails, or the pool has been shut down
+    /// meanwhile, the caller ends it.
     func adopt(_ born: Zygote) throws(MapError) {
         if life.engineShouldEnd { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
         var hello = mapb_control()
@@ -34,15 +35,15 @@ extension Core {
         figures.zygotesStarted += 1
         for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_poller_add(fixed.poller.number, born.control, EngineTag.control.rawValue)
-        // Its end shows at the socket, but not while a process that it has started holds that as well.
+        // The socket shows the zygote's end, except while a process that it has started holds the socket too.
         if born.watch >= 0 { _ = mapb_poller_add(fixed.poller.number, born.watch, EngineTag.zygote.rawValue) }
         touched.places = true
     }
 
     var isSandboxed: Bool { config.process.sandbox != MAPE_SANDBOX_NONE }
 
-    /// Says what the sandbox of this kernel cannot hold.
-    private func tellOfSandbox() {
+    /// Logs what this kernel lacks for the sandbox.
+    private func logSandbox() {
         guard isSandboxed else { return }
         var note = [CChar](repeating: 0, count: 256)
         if unsafe mapb_sandbox_note(&note, UInt64(note.count)) != 0 {
@@ -52,7 +53,9 @@ extension Core {
 
     /// Asks for a process in a worker's place.
     func spawn(_ worker: Worker) {
-        guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life.stage != .closed else { return }
+        guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life.stage != .closed else {
+            return
+        }
         var pipes: [Int32] = []
         do {
             let region = try OutputRegion(
@@ -73,8 +76,8 @@ extension Core {
         zygote.send(message, files, owning: files)
         if zygote.hasBacklog { mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, 1) }
 
-        for module in registry.modules where !module.isGivenUp { tell(worker, .module(module)) }
-        for function in functions where function.failure == nil { tell(worker, .setup(function, globals)) }
+        for module in registry.modules where !module.isDisabled { send(worker, .module(module)) }
+        for function in functions where function.failure == nil { send(worker, .setup(function, globals)) }
         worker.history.firstRequests = worker.inFlight + worker.backlog.count
     }
 
@@ -89,12 +92,12 @@ extension Core {
         touched.wakes = true
     }
 
-    /// A worker's start has failed; after too many in a row, with no start that went well and no item that ended in between, the pool
-    /// gives up. `isFork`: there was no process yet.
+    /// Counts a failed start of a worker. The pool fails after too many in a row, with no start that went well and no
+    /// item ended in between. `isFork`: the fork failed, so there was no process.
     @inline(never) func startFailed(_ worker: Worker, _ why: String, isFork: Bool) {
         let failures = brake.startFailed(why, items: figures.items)
         log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
-        // One that is still starting may well be the one that goes on; if not, it comes here too.
+        // A worker that is still starting may become ready; if not, its failure is counted here too.
         let others = workers.contains { $0 !== worker && ($0.state == .ready || $0.state == .starting) }
         if failures >= config.limits.restarts && !others {
             fail("workers could not be started \(failures) times in a row; last: \(why)")
@@ -108,7 +111,7 @@ extension Core {
         }
     }
 
-    /// The pool cannot go on: every item that has not ended ends as abandoned.
+    /// Fails the pool: every unfinished item ends as abandoned.
     func fail(_ why: String) {
         guard failure == nil else { return }
         let outcome = Outcome(
@@ -123,13 +126,13 @@ extension Core {
 }
 
 extension Core {
-    /// How the start stands: nil while workers are still to become ready.
+    /// The outcome of the start; nil while workers are starting.
     func startOutcome() -> MapError?? {
         if let failure {
             return unsafe .some(MapError(MAPE_E_WORKERS, "the pool has failed: " + String(cString: failure.text.bytes)))
         }
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
-        // Asked each time that something has changed, and mostly too early.
+        // Called after each change, and mostly too early, so this check comes first.
         guard table.ready.count == table.workers.count else { return nil }
         let usable = functions.filter { $0.failure == nil }
         for worker in workers {

@@ -1,4 +1,4 @@
-// What the host may ask of a pool and its workers.
+// The figures of a pool and its workers for the host.
 
 import CMapBridge
 

@@ -14,7 +14,8 @@ extension Core {
         }
     }
 
-    /// Gives places to as many of the items as there is room for. Items that are not there yet count as accepted, not as ready.
+    /// Assigns places to as many of the items as there is room for. Items whose bytes are not copied yet count as
+    /// accepted, not as ready.
     func place(
         _ job: Job, _ stream: Stream, _ scratch: PushScratch, _ count: Int, _ before: Int, _ failure: inout MapError?
     ) -> Int {
@@ -53,7 +54,7 @@ extension Core {
         return taken
     }
 
-    /// Items that have their places are there.
+    /// Called when the bytes of accepted items are copied: the items are ready.
     func pushed(_ job: Job, _ count: Int) {
         guard !job.isEnded else { return }
         job.unstarted.ready += UInt64(count)

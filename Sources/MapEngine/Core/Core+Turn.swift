@@ -1,22 +1,22 @@
-// A turn of the engine thread: what has woken it, then a look at everything that has its time.
+// A turn of the engine thread: it handles what has woken it, then everything whose time has come.
 
 import CMapBridge
 
 extension Core {
     /// - tags: what has woken the thread.
-    /// - Returns: nanoseconds that it may sleep, -1: without end; nil: it is to end.
+    /// - Returns: how many nanoseconds the thread may sleep, -1: without end; nil: it must end.
     func turn(_ tags: ArraySlice<UInt64>) -> Int64? {
         clock.beginTurn()
         for tag in tags { handle(tag) }
         if life.engineShouldEnd { return nil }
         let now = mapb_clock()
-        let next = clock.endTurn(lookAtTimes(now))
+        let next = clock.endTurn(handleTimes(now))
         return next == .max ? -1 : max(0, next - now)
     }
 
     private func handle(_ tag: UInt64) {
         switch tag {
-        case EngineTag.bell.rawValue: fixed.engineBell.silence()
+        case EngineTag.bell.rawValue: fixed.engineBell.drain()
         case EngineTag.wake.rawValue: mapb_notifier_drain(fixed.engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
         case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
@@ -26,23 +26,23 @@ extension Core {
         }
     }
 
-    /// Returns when to look again at the latest.
-    private func lookAtTimes(_ now: Int64) -> Int64 {
+    /// Returns when to check again at the latest.
+    private func handleTimes(_ now: Int64) -> Int64 {
         if !doorbell.hasLeader { point(bellAt: MAPB_BELL_NONE) }
         pump()
         checkTimes(now)
         if table.slowStart.growIfDue(now) { assign() }
-        if now >= clock.takeBackAt { takeBackIfDue(now) }
+        if now >= clock.reclaimAt { reclaimIfDue(now) }
         chooseWhatToTrim(now)
-        var next = min(nextDeadline(now), clock.takeBackAt, clock.trimAt)
+        var next = min(nextDeadline(now), clock.reclaimAt, clock.trimAt)
         if !doorbell.hasLeader {
-            if life.stage == .running && now < doorbell.attendedUntil {
-                next = min(next, doorbell.attendedUntil)
+            if life.stage == .running && now < doorbell.pollingUntil {
+                next = min(next, doorbell.pollingUntil)
             } else {
                 unsafe mapb_store32(&input.head.pointee.waiter, 0)
                 point(bellAt: MAPB_BELL_ENGINE)
                 pump()
-                next = min(next, nextDeadline(now), clock.takeBackAt, lookAtIdle(now))
+                next = min(next, nextDeadline(now), clock.reclaimAt, checkIdle(now))
             }
         }
         return next
@@ -50,14 +50,15 @@ extension Core {
 
     // MARK: - Free memory
 
-    /// After memory was freed: has the engine look again, when it has not been used for a while.
+    /// Called after memory was freed: schedules a trim for when it has not been used again for a while.
     func scheduleTrim(_ now: Int64) {
         guard input.hasExcess || figures.output.hasExcess else { return }
         clock.trimAt = now + Policy.trimAfter
         engineMustWake(by: clock.trimAt)
     }
 
-    /// Chooses what the engine thread gives back without the lock. Workers whose memory it is get nothing meanwhile.
+    /// Chooses the pages that the engine thread returns to the system without the lock. The workers of that memory get
+    /// no work meanwhile.
     private func chooseWhatToTrim(_ now: Int64) {
         guard now >= clock.trimAt else { return }
         clock.trimAt = .max

@@ -1,10 +1,10 @@
-// Whether what a thread of the host waits for is there: a job, an event, the start, a proxy's call.
+// Whether the wait of a host thread is over: for a job, an event, the start, a proxied call.
 
 import CMapBridge
 
 extension Core {
     /// Whether what is waited for is there, or will not come: `status` says which.
-    func settles(_ wait: CFrame<mapb_wait>, _ event: inout mape_event?) -> Bool {
+    func resolves(_ wait: CFrame<mapb_wait>, _ event: inout mape_event?) -> Bool {
         guard let status = status(of: wait, &event) else { return false }
         wait.pointee.status = status
         return true
@@ -41,9 +41,11 @@ extension Core {
         unsafe Unmanaged<Job>.fromOpaque(wait.pointee.object).takeUnretainedValue()
     }
 
-    /// Why a thread would wait for an event for ever; nil when one may come.
+    /// Why no event can come; nil: one may.
     private func whyNoEventComes() -> MapError? {
-        if life.stage == .closed { return MapError(MAPE_E_CLOSED, "pool was shut down, and all its events were fetched") }
+        if life.stage == .closed {
+            return MapError(MAPE_E_CLOSED, "pool was shut down, and all its events were fetched")
+        }
         guard let failure, jobs.unended == 0 else { return nil }
         return unsafe MapError(
             MAPE_E_WORKERS,

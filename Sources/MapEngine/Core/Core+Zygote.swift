@@ -1,10 +1,10 @@
-// What the zygote tells, and its own death: EXEC takes another, FORK cannot.
+// Messages of the zygote, and its death: EXEC starts another one, FORK cannot.
 
 import CMapBridge
 
 extension Core {
     /// Messages of the zygote.
-    /// - isGone: it has ended, and these are the last.
+    /// - isGone: the zygote has ended, and these messages are its last.
     func receiveControl(isGone: Bool = false) {
         guard let zygote else { return }
         zygote.flush()
@@ -20,7 +20,7 @@ extension Core {
                         "the zygote is of version \(message.size), the library of version \(MAPB_VERSION): install both from one build"
                     )
                 }
-                if message.pid > 1 && config.start == MAPE_START_EXEC { tellOfThreads(message.pid) }
+                if message.pid > 1 && config.start == MAPE_START_EXEC { logThreads(message.pid) }
             case MAPB_CONTROL_LOADED.rawValue: loaded(message, zygote)
             case MAPB_CONTROL_SPAWNED.rawValue:
                 guard let worker, worker.isAlive else { break }
@@ -32,7 +32,7 @@ extension Core {
                     worker.pid = message.pid
                     worker.seen.since = mapb_clock()
                     becameReady(worker)
-                    // It was to be killed before it was known.
+                    // The pool wanted to kill it before its process id was known.
                     if worker.state == .dying { sendKill(worker) }
                 }
             case MAPB_CONTROL_DIED.rawValue:
@@ -49,7 +49,7 @@ extension Core {
         pump()
     }
 
-    /// A worker that the zygote was asked for and had not forked.
+    /// Handles a worker that the zygote was asked for and had not forked.
     private func neverBorn(_ worker: Worker) {
         closePipes(worker)
         dropRegion(worker)
@@ -58,28 +58,29 @@ extension Core {
         figures.workersStarted -= 1
     }
 
-    private func tellOfThreads(_ count: Int32) {
+    private func logThreads(_ count: Int32) {
         log(
             MAPE_LOG_WARNING,
             "the zygote (pid \(zygote?.pid ?? 0)) has \(count) threads: workers are forked from one of them, and what the others hold locked stays locked there; call mape_zygote_main before making threads"
         )
     }
 
-    /// The zygote is gone, or has to be ended because of `why`. No worker is given anything until the engine thread has ended it, which it
-    /// does without the lock: `zygoteHasEnded`.
+    /// Called when the zygote is lost, or must be ended because of `why`. No worker gets work until the engine thread
+    /// has ended it, which it does without the lock: `zygoteHasEnded`.
     @inline(never) func zygoteDied(_ why: String? = nil) {
         guard let gone = zygote else { return }
         mapb_poller_remove(fixed.poller.number, gone.control)
         if gone.watch >= 0 { mapb_poller_remove(fixed.poller.number, gone.watch) }
         zygote = nil
-        // Its workers are killed by the kernel (PR_SET_PDEATHSIG); what they left running goes with their groups.
+        // The kernel kills its workers (PR_SET_PDEATHSIG); what they left running is killed with their groups.
         for worker in workers where worker.pid > 1 { mapb_kill_rest(worker.pid) }
-        // So does what a library has started while it was loaded: nobody else knows of it.
+        // So is what a library has started while it was loaded: nobody else knows about it.
         if !gone.loading.isEmpty || gone.resigns { mapb_kill_rest(gone.pid) }
         errands.goneZygote = GoneZygote(zygote: gone, why: why)
     }
 
-    /// The zygote that was gone has ended, and its workers with it. True when another is to take its place: see `adopt`.
+    /// Called when the lost zygote has ended, and its workers with it. Returns whether another must replace it: see
+    /// `adopt`.
     /// - how: how its process ended, in words.
     func zygoteHasEnded(_ gone: GoneZygote, _ how: String) -> Bool {
         errands.goneZygote = nil
@@ -106,9 +107,9 @@ extension Core {
     }
 }
 
-/// A zygote that is gone and whose process is still to be ended.
+/// A lost zygote whose process must still be ended.
 struct GoneZygote {
     let zygote: Zygote
-    /// Why it has to be ended although it lives.
+    /// Why it must be ended although it lives.
     let why: String?
 }

@@ -7,19 +7,20 @@
 //    pipes, deadlines)                                  │ registry, clock, doorbell, brake, zygote       │
 //                                                       └── followUp() ──► unlock ──► wakeup hook ───────┘
 //
-// Nothing in here blocks, calls the host, or knows of threads: those are the pool's (Engine/). Whoever is inside may move data: the engine
-// thread when a bell or a deadline wakes it, a host thread that waits for a job or dispatches. Per range the lock is taken at most once, per
-// item never. What takes as long as the host has bytes (copying, mapping, unmapping, writing files) is done outside.
+// Nothing in the core blocks, calls the host, or knows threads: these belong to the pool (Engine/). The thread that
+// holds the lock may move data: the engine thread when a bell or a deadline wakes it, a host thread that waits for a
+// job or dispatches. Per range the lock is taken at most once, per item never. Work whose length depends on the host's
+// bytes (copying, mapping, unmapping, writing files) is done outside.
 //
 // Files:
 //   GuardedCore                        the lock, and `with`, the only way in
-//   Core+FollowUp                      what follows from each change, before the lock is left
+//   Core+FollowUp                      what follows from each change, done once before unlocking
 //   Core+Jobs, +Streams, +Delivery     a job from its submission to its release; its items; what the host hears of it
-//   Core+Assign, +Pump, +TakeBack      ranges to workers, replies from them, ranges that have to go elsewhere
-//   Core+Deaths, +Crashes, Postmortem  deaths of workers, and what is told and saved of them (CrashFolder)
+//   Core+Assign, +Pump, +TakeBack      assigning ranges, accepting replies, reclaiming unstarted items
+//   Core+Deaths, +Crashes, Postmortem  deaths of workers, and their reports (CrashFolder)
 //   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient): the first ones, those that take a place; RestartBrake
 //   Core+Registry, +Libraries          functions, globals, modules, buffers
-//   Core+Turn, +Deadlines, +Doorbell   what the engine thread does in a turn; time limits; whom workers wake
+//   Core+Turn, +Deadlines, +Doorbell   a turn of the engine thread; time limits; whom workers wake
 //   Core+Waits, Waiters                whether what a host thread waits for is there; what such threads sleep on
 //   Core+Output, +Stats, +Shutdown     what workers print; what the host may ask; the steps of a shutdown
 //   Parts, Fixtures                    the small parts; what a pool keeps as it is, used with and without the lock
@@ -48,7 +49,7 @@ final class Core {
         self.fixed = fixed
         let config = fixed.config
         table = WorkerTable(count: config.workers, itemsPerWorker: config.limits.itemsPerWorker)
-        // Modules are loaded by each worker, whatever is known of their files.
+        // Each worker loads modules, whatever their standing.
         let modules = Libraries()
         for path in config.zygote.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }
     }

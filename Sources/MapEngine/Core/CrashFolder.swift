@@ -2,10 +2,11 @@
 
 import CMapBridge
 
-/// What of the input memory goes into a crash file. It is copied without the pool's lock, and stays where it is until then.
+/// The bytes of the input memory that go into a crash file. The engine thread copies them without the pool's lock; they
+/// stay where they are until then.
 struct CrashBytes {
     let job: Job
-    /// Of a stream: the block that the item lies in, held.
+    /// For a stream, the number of the block that the item lies in, which is held.
     let block: Int?
     let input: Extent
     let data: Extent?
@@ -23,7 +24,7 @@ struct CrashBytes {
     }
 }
 
-/// Items that wait to be saved, at most `Policy.crashFiles` in a pool's life.
+/// Crashed items that wait to be saved, at most `Policy.crashFiles` in a pool's life.
 struct CrashQueue {
     struct Waiting {
         var file: CrashFile
@@ -34,24 +35,24 @@ struct CrashQueue {
     }
 
     private var waiting = Queue<Waiting>()
-    private var taken = 0
+    private var made = 0
 
-    var takesMore: Bool { taken < Policy.crashFiles }
+    var hasRoom: Bool { made < Policy.crashFiles }
     var isEmpty: Bool { waiting.isEmpty }
-    var isFull: Bool { taken == Policy.crashFiles }
+    var isFull: Bool { made == Policy.crashFiles }
 
     mutating func next() -> Waiting? { waiting.popFirst() }
 
     mutating func add(_ file: CrashFile, _ bytes: CrashBytes, item: String, worker: Int32) {
-        taken += 1
-        waiting.append(Waiting(file: file, bytes: bytes, item: item, worker: worker, number: taken))
+        made += 1
+        waiting.append(Waiting(file: file, bytes: bytes, item: item, worker: worker, number: made))
     }
 }
 
 /// Where they are saved.
 final class CrashFolder: Sendable {
     let path: UserText
-    /// Kept open: the host may change its working directory, and somebody rename the folder.
+    /// Kept open, because the host may change its working directory, and somebody may rename the folder.
     private let folder: Descriptor
     init(_ path: UserText) throws(MapError) {
         let fd = path.withCString { unsafe mapb_open_folder($0) }
@@ -64,7 +65,7 @@ final class CrashFolder: Sendable {
         folder = Descriptor(fd)
     }
 
-    /// Writes one file, without the pool's lock. What came of it, for the log.
+    /// Writes one file, without the pool's lock. Returns a line for the log that says what came of it.
     func write(_ next: CrashQueue.Waiting) -> (level: mape_log_level, text: String) {
         // A folder outlives pools and processes: a name may be there already, of a host or pool before this one.
         var number = next.number

@@ -1,6 +1,6 @@
-// When jobs have to be looked at: their time limits, and their intervals of progress.
+// When the pool must check a job next: for its time limit, or its interval of progress.
 //
-// One time per job, the earlier of both. Jobs without either are not in here, and what is done leaves.
+// It holds one time per job, the earlier of both. Jobs without either are not in it, and a job that is done leaves.
 
 struct Deadlines {
     private struct Entry: HeapElement {
@@ -18,7 +18,7 @@ struct Deadlines {
 
     var count: Int { heap.count }
 
-    /// Looks at a job at `time` at the latest: an earlier time that was set stays.
+    /// Sets the time of a job; an earlier time that is set stays.
     mutating func set(_ job: Job, by time: Int64) {
         guard time < job.places.clockTime else { return }
         remove(job)
@@ -35,7 +35,7 @@ struct Deadlines {
     /// The earliest time; Int64.max: there is none.
     var next: Int64 { heap.first?.time ?? .max }
 
-    /// Takes a job out whose time has come.
+    /// Removes and returns a job whose time has come.
     mutating func popDue(_ now: Int64) -> Job? {
         guard let entry = heap.first, entry.time <= now else { return nil }
         heap.remove(at: 0)

@@ -1,31 +1,32 @@
-// What a pool is built with, and keeps as it is from its creation to its end. Used with and without its lock.
+// What a pool gets at its creation and never changes. Used with and without its lock.
 
 import CMapBridge
 
 final class Fixtures: Sendable {
     let config: PoolConfig
     let input: InputMemory
-    /// Where items that have crashed are saved.
+    /// The folder for crash files; nil: none.
     let crashFolder: CrashFolder?
     let libraries: Libraries
-    /// What workers ring: the engine thread's bell, and that of a host thread which waits.
+    /// The bells of workers: the engine thread's, and that of the waiting host thread.
     let engineBell: Bell
     let waiterBell: Bell
-    /// Wakes the engine thread for what other threads ask of it.
+    /// Wakes the engine thread when another thread needs it.
     let engineWake: Descriptor
     /// What the engine thread sleeps in.
     let poller: Descriptor
     /// Cores that this process may use.
     let usable: Int
     let waiters = Waiters()
-    /// Memories that nobody needs any more.
+    /// Mappings that no longer have a user; see Leftovers.
     let leftovers = Leftovers()
-    /// Changes when a job is released: a dispatch that is under way looks again.
+    /// Counts released jobs: a running dispatch checks whether it has changed.
     let releases = Word32()
-    /// How many of a dispatch's items were begun to be told.
+    /// How many of a dispatch's items have been passed to the callback, the last one perhaps unfinished.
     let begun = Word64()
-    /// What the leader looks at without the lock. It alone, and who makes a thread the leader.
-    let looks: Cells<LookedReply>
+    /// The replies on which the leader spins without the lock. Only the leader uses it, and the code that makes a
+    /// thread the leader.
+    let looks: Cells<SpinTarget>
 
     init(_ config: PoolConfig) throws(MapError) {
         self.config = config
@@ -42,7 +43,7 @@ final class Fixtures: Sendable {
         if why != 0 { throw .system(MAPB_NAME_POLLER_ADD, why) }
         usable = usableCores()
         looks = Cells(unset: usable)
-        unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerLooks : 0
+        unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerSpins : 0
     }
 }
 

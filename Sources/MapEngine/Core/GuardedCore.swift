@@ -1,4 +1,4 @@
-// The pool's core behind its lock: `with` is the only way to it.
+// The pool's core behind its lock: `with` is the only access.
 
 import CMapBridge
 
@@ -26,7 +26,7 @@ final class GuardedCore: @unchecked Sendable {
     @inline(never)
     private func leave() {
         core.followUp()
-        let notifies = core.events.takeNotice()
+        let notifies = core.events.consumeNotice()
         lock.unlock()
         if !leftovers.isEmpty { leftovers.clear() }
         if notifies { hook.notify() }

@@ -5,17 +5,17 @@ struct JobRegister {
     /// Jobs without a handle, until they have released themselves.
     private var own: [ObjectIdentifier: Job] = [:]
     private var sequence: UInt64 = 0
-    /// Jobs with items that have not ended, and those of them that are not to end as they are.
+    /// How many jobs have unfinished items, and how many of these still run.
     private(set) var unended = 0
     private(set) var toRun = 0
-    /// Jobs that are not done and tell of items or progress.
+    /// How many unfinished jobs deliver items or progress as they come.
     private(set) var prompt = 0
 
     subscript(handle: UInt) -> Job? { byHandle[handle] }
 
     var isEmpty: Bool { byHandle.isEmpty && own.isEmpty }
 
-    /// Every one of them: for what ends them all.
+    /// Every job; used by what ends all jobs.
     var all: [Job] { byHandle.values + own.values }
 
     /// The number of the next job.
@@ -24,7 +24,7 @@ struct JobRegister {
         return sequence
     }
 
-    /// Takes a job in. From now on its items count.
+    /// Adds a job. From now on its items count.
     /// - handle: 0: the host has none, and the job releases itself.
     mutating func add(_ job: Job, handle: UInt) {
         job.owner.handle = handle
@@ -35,10 +35,10 @@ struct JobRegister {
         if job.ending == nil { toRun += 1 }
     }
 
-    /// A job that is not done is to end.
+    /// Ends a job that is not done.
     mutating func ends() { toRun -= 1 }
 
-    /// All items of a job have ended.
+    /// Called when all items of a job have ended.
     mutating func done(_ job: Job) {
         unended -= 1
         if job.ending == nil { toRun -= 1 }

@@ -5,7 +5,7 @@
 
 struct JobTable {
     private var pages: [[Job?]] = []
-    /// Jobs that were released while they ran, and whose place another has taken meanwhile.
+    /// Jobs that were released while they ran, and whose place another job has now.
     private var displaced: [UInt: Job] = [:]
     private(set) var count = 0
 

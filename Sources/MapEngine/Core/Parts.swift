@@ -1,4 +1,4 @@
-// The parts of the core that are little more than their fields.
+// The small parts of the core.
 
 import CMapBridge
 
@@ -6,21 +6,21 @@ import CMapBridge
 struct Life {
     enum Stage { case created, starting, running, closing, closed }
     var stage = Stage.created
-    /// Why the last start came to nothing.
+    /// The error of the last failed start.
     var startError: MapError?
     /// The engine thread, until somebody has joined it.
     var thread: UInt64 = 0
-    /// What zygotes, the first and those that take its place, have as environment.
+    /// The environment of the zygote and of its replacements.
     var environment: [UserText] = []
-    /// Set when the pool cannot go on: what its items end with.
+    /// The outcome of all unfinished items once the pool has failed; else nil.
     var failure: Outcome?
-    /// A call has asked for the pool's end without waiting for its jobs; and when they end at the latest, of all who asked.
+    /// Whether a shutdown cancels jobs; and the earliest deadline of all shutdown calls.
     var shutdownCancels = false
     var shutdownEnd = Int64.max
     /// A worker was killed in its cleanup.
     var cleanupsWereKilled = false
     var engineShouldEnd = false
-    /// What went wrong in the last call that did.
+    /// The message of the last failed call.
     var lastMessage = ""
 }
 
@@ -34,59 +34,59 @@ struct Registry {
     var buffers = BufferTable()
 }
 
-/// When the engine thread has to look at something, although nobody rings.
+/// When the engine thread must act although no bell rings.
 struct Clock {
-    /// Jobs that have a time limit, or tell of their progress.
+    /// Jobs that have a time limit, or deliver progress.
     var jobs = Deadlines()
-    /// When to look what can be taken back from workers; Int64.max: not known that there is anything.
-    var takeBackAt = Int64.max
-    /// When messages of idle workers were looked for.
-    var idleLookedAt: Int64 = 0
-    /// When free memory is given back; Int64.max: there is not enough of it.
+    /// When to check whether items can be reclaimed; Int64.max: there are none as far as known.
+    var reclaimAt = Int64.max
+    /// When the pool last checked idle workers for texts.
+    var idleCheckedAt: Int64 = 0
+    /// When the engine thread trims free memory; Int64.max: there is too little to trim.
     var trimAt = Int64.max
-    /// Until when the engine thread sleeps at most; while it is awake, the earliest time that was asked for.
+    /// Until when the engine thread sleeps at most; while it is awake, the earliest requested time.
     private var sleepsUntil = Int64.max
     private var isAwake = false
-    /// It sleeps, and has to be woken to sleep less long.
+    /// Whether the thread sleeps, so that a nearer deadline must wake it.
     private var isEarlier = false
 
-    /// Has the engine thread look again at `time` at the latest.
-    mutating func lookAgain(by time: Int64) {
+    /// Makes the engine thread check again at `time` at the latest.
+    mutating func checkAgain(by time: Int64) {
         guard time < sleepsUntil else { return }
         sleepsUntil = time
         isEarlier = !isAwake
     }
 
-    /// A turn of the engine thread begins.
+    /// Called when a turn of the engine thread begins.
     mutating func beginTurn() {
         sleepsUntil = .max
         isAwake = true
         isEarlier = false
     }
 
-    /// It ends. Returns until when the thread may sleep.
+    /// Called when a turn ends. Returns until when the thread may sleep.
     mutating func endTurn(_ next: Int64) -> Int64 {
         sleepsUntil = min(sleepsUntil, next)
         isAwake = false
         return sleepsUntil
     }
 
-    /// True once when the engine thread has to be woken.
-    mutating func takeNotice() -> Bool {
+    /// Returns true once when the engine thread must be woken.
+    mutating func consumeNotice() -> Bool {
         defer { isEarlier = false }
         return isEarlier
     }
 }
 
-/// What the engine thread does for the core without the lock, because it takes its time.
+/// What the engine thread does for the core without the lock, because it takes long.
 struct Errands {
-    /// Free pages of the input memory, and of idle workers, are to be given back.
+    /// Whether free pages of the input memory and of idle workers must be returned to the system.
     var trimsInput = false
     typealias Trim = (worker: Worker, region: OutputRegion, free: [Extent])
     var trims: [Trim] = []
-    /// Ended by the engine thread, which then starts another.
+    /// The engine thread ends it, and then starts another.
     var goneZygote: GoneZygote?
-    /// Items that have crashed are to be saved.
+    /// Whether crashed items wait to be saved.
     var crashFiles = CrashQueue()
 
     var isEmpty: Bool { !trimsInput && trims.isEmpty && goneZygote == nil && crashFiles.isEmpty }
@@ -100,6 +100,6 @@ struct Figures {
     var jobs: UInt64 = 0
     var items: UInt64 = 0
     var ranges: UInt64 = 0
-    /// What all output memories hold together.
+    /// Figures of all output memories together.
     let output = OutputFigures()
 }

@@ -1,35 +1,35 @@
-// Who is to blame when a worker has died on a range, and what of it runs again: decided from values alone. Core+Deaths carries it out.
-// Tests/model/deaths.pml is the same for the losses that it knows.
+// Which item is the culprit when a worker has died on a range, and what of the range runs again: decided from values
+// alone. Core+Deaths carries it out. Tests/model/deaths.pml models the same decision, for the losses that it knows.
 
-/// All of a death that counts for the range that the worker was on: its first request without an answer.
+/// What a death means for the range that the worker was on, its first unanswered request.
 struct RangeLoss {
     var range: ItemRange
-    /// Where in the range it was, as it says.
+    /// Where in the range the worker was, by its own account.
     var point: BlameMark.Point
     var loss: Loss
-    /// Why the pool has killed it, if it has.
+    /// Why the pool has killed the worker; nil: it has not.
     var verdict: Verdict?
-    /// It has taken a step after its time limit had passed, and before the signal came.
+    /// Whether the worker made a step after its time limit had passed and before the signal came.
     var hasMovedOn = false
-    /// It has answered more than the requests that every worker begins with.
+    /// Whether the worker had answered more than the requests that every worker begins with.
     var hasWorked = false
-    /// The job is to end: none of its items runs again.
+    /// Whether the job is being ended: none of its items runs again.
     var isJobEnding = false
 }
 
-/// What becomes of a range: each of its items is kept, or is in one of the parts.
+/// What happens to a range: each of its items is kept, or is in one of the parts.
 struct Finding: Equatable {
     enum Part: Equatable {
-        /// Nobody knows that these are to blame: they go back to the queue.
+        /// These items are not known to be culprits: they are requeued.
         case requeue(ItemRange)
-        /// This item, counted from the job's first, is to blame.
+        /// This item, by its index in the job, is the culprit.
         case blame(UInt64, Manner)
     }
 
     enum Manner {
         /// It has killed its worker.
         case lost
-        /// It ran while the zygote died, which is nobody's fault the first times.
+        /// It ran while the zygote died; the first two times it is not blamed for that.
         case lostWithZygote
         /// It has passed its time limit.
         case timedOut
@@ -37,10 +37,10 @@ struct Finding: Equatable {
         case overwrote
     }
 
-    /// So many items, the first ones, have ended. They have to stand in the reply that was being filled; if they do not, another finding
-    /// is needed.
+    /// How many of the first items have ended. They must stand in the reply that the worker was filling; if they do
+    /// not, another finding is needed.
     var keep: UInt64 = 0
-    /// In the order in which they are put back. What is put back last runs first.
+    /// In the order in which they are requeued. The part that is requeued last runs first.
     var parts: [Part] = []
 }
 
@@ -73,7 +73,8 @@ func postmortem(_ lost: RangeLoss, isRecorded: Bool = true) -> Finding {
     }
 }
 
-/// The worker was killed for something that it had left behind when the signal came: what it was on then is not to blame.
+/// Whether the pool killed the worker for an item that it had left when the signal came: the item that it was on then
+/// is not the culprit.
 private func isBystander(_ lost: RangeLoss) -> Bool {
     if case .end = lost.point { return false }
     switch lost.verdict {
@@ -83,25 +84,25 @@ private func isBystander(_ lost: RangeLoss) -> Bool {
     }
 }
 
-/// A range that is lost again and again without having begun may be what kills its workers.
+/// A range that is lost again and again without having begun may itself kill its workers.
 private func notBegun(_ lost: RangeLoss) -> [Finding.Part] {
     var range = lost.range
-    // All go with their zygote, and what has not begun has not done it.
+    // All workers die with their zygote, and an unstarted range cannot be the reason.
     if lost.loss.isZygote { return requeue(range) }
-    // A worker that had got something done has given up its place for what a function before has left behind.
+    // A worker that had done something has retired because of what an earlier function has left behind.
     if !(lost.loss.isRetirement && lost.hasWorked) { range.losses += 1 }
     return range.losses < Policy.suspicion ? requeue(range) : search(range, .lost, lost)
 }
 
-/// One of these items is to blame: one alone is known, of more both halves run again.
+/// One of these items is the culprit. A single one is blamed; of more, both halves run again.
 private func search(_ range: ItemRange, _ manner: Finding.Manner, _ lost: RangeLoss) -> [Finding.Part] {
     if range.count == 1 { return [.blame(range.first, manner)] }
     if lost.isJobEnding { return requeue(range) }
     return halves(range, losses: 0)
 }
 
-/// A range ran as a whole when the zygote died. As with an item, that is nobody's fault but by the third time; from then on the item that
-/// does it is looked for, and in the end counted by itself.
+/// A range ran as a whole when the zygote died. As with an item, it is not blamed before the third time. From then on
+/// the pool searches for the culprit by halves, and in the end counts the losses of that item alone.
 private func suspect(_ range: ItemRange, _ lost: RangeLoss) -> [Finding.Part] {
     if range.count == 1 { return [.blame(range.first, withZygote(lost))] }
     var range = range
@@ -122,7 +123,7 @@ private func withZygote(_ lost: RangeLoss) -> Finding.Manner {
 
 private func requeue(_ range: ItemRange) -> [Finding.Part] { range.count > 0 ? [.requeue(range)] : [] }
 
-/// The second half is put back first, so that the first one runs first.
+/// The second half is requeued first, so that the first one runs first.
 private func halves(_ range: ItemRange, losses: UInt32) -> [Finding.Part] {
     let half = range.count / 2
     return requeue(
@@ -131,7 +132,7 @@ private func halves(_ range: ItemRange, losses: UInt32) -> [Finding.Part] {
 }
 
 extension ItemRange {
-    /// What is left without the first items. It starts anew: that it was lost before counts no more.
+    /// The range without its first items. Its earlier losses no longer count.
     fileprivate func dropping(_ items: UInt64) -> ItemRange {
         ItemRange(first: first + items, count: count - items, searched: searched)
     }

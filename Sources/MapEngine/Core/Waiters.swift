@@ -6,10 +6,11 @@ import CMapBridge
     private let word = Word32()
     private let sleepers = Word32()
 
-    /// The counter; read it before looking whether there is anything to wait for.
+    /// The counter. Read it before checking whether there is anything to wait for.
     var changes: UInt32 { word.loaded }
 
-    /// Has every waiting thread look again. With the pool's lock held, so that one thread at a time counts.
+    /// Makes every waiting thread check again. With the pool's lock held, so that one thread at a time changes the
+    /// counter.
     func wake() {
         word.advance()
         mapb_fence()
@@ -24,7 +25,7 @@ import CMapBridge
         endSleep()
     }
 
-    /// The calling thread is about to sleep on the counter.
+    /// Announces that the calling thread is about to sleep on the counter.
     func beginSleep() -> UnsafePointer<UInt32> {
         sleepers.add(1)
         mapb_fence()

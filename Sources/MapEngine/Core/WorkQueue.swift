@@ -1,7 +1,8 @@
 // The jobs that have items for workers: highest priority first, then oldest.
 //
-// A job is in here at most once, and only its turn to be first costs anything: nobody goes through those that wait behind it. Jobs whose
-// function no worker can run yet wait beside the queue, by function, so that they are not looked at again and again.
+// A job is in the queue at most once, and only the first job costs anything: no code walks over the jobs behind it.
+// Jobs whose function no worker can run yet are parked beside the queue, by function, so that the pool does not check
+// them again and again.
 
 struct WorkQueue {
     private struct Entry: HeapElement {
@@ -18,7 +19,7 @@ struct WorkQueue {
         }
     }
 
-    /// Jobs of one function. Those that were taken out meanwhile are passed over.
+    /// Jobs of one function. Jobs that were removed meanwhile are skipped.
     private struct Parked {
         var jobs: [Job] = []
         var live = 0
@@ -33,13 +34,13 @@ struct WorkQueue {
     var count: Int { heap.count + parkedCount }
     var hasParked: Bool { parkedCount > 0 }
 
-    /// Queues a job that is not in here.
+    /// Enqueues a job that is not in the queue.
     mutating func add(_ job: Job) {
         guard !job.isQueuedForWork else { return }
         heap.insert(Entry(priority: job.config.priority, sequence: job.sequence, job: job))
     }
 
-    /// The job whose turn it is. Those that have nothing left are dropped.
+    /// The first job that has items to assign; removes the ones before it, which have none left.
     mutating func first() -> Job? {
         while let job = heap.first?.job {
             if job.waiting > 0 { return job }
@@ -48,12 +49,12 @@ struct WorkQueue {
         return nil
     }
 
-    /// Takes the first job out, when it has nothing to give now.
+    /// Removes the first job, which has nothing to assign now.
     mutating func removeFirst() {
         if !heap.isEmpty { heap.remove(at: 0) }
     }
 
-    /// Puts the first job aside until a worker can run its function.
+    /// Parks the first job until a worker can run its function.
     mutating func parkFirst() {
         guard !heap.isEmpty else { return }
         let job = heap.remove(at: 0).job
@@ -63,7 +64,7 @@ struct WorkQueue {
         parkedCount += 1
     }
 
-    /// Queues the parked jobs again whose function is one of those.
+    /// Enqueues the parked jobs whose function `canRun` accepts.
     mutating func unpark(where canRun: (UInt32) -> Bool) {
         guard parkedCount > 0 else { return }
         for function in Array(parked.keys) where canRun(function) {
@@ -75,7 +76,7 @@ struct WorkQueue {
         }
     }
 
-    /// Takes a job out, wherever it is.
+    /// Removes a job, wherever it is.
     mutating func remove(_ job: Job) {
         if job.places.work >= 0 { heap.remove(at: job.places.work) }
         guard job.places.isParked else { return }

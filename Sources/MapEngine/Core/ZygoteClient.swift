@@ -8,21 +8,22 @@ final class Zygote {
     private var outbox = Queue<Outgoing>()
     let pid: Int32
     var isConnected = true
-    /// The call by which the socket could not be used, if it is that that ended the connection.
+    /// The failed call that ended the connection, if one did.
     private(set) var failure: MapError?
-    /// It has said hello: what it needs is there.
+    /// Whether it has sent HELLO: it has all that it needs.
     var hasBegun = false
-    /// Libraries it was told to load and has not: the first is the one it is in.
+    /// Libraries that it was asked to load and has not: it is loading the first.
     private(set) var loading = Queue<Library>()
-    private var told: [Bool] = []
+    private var requested: [Bool] = []
     private(set) var loadingSince: Int64 = 0
-    /// It has said that a library makes it useless, and ends.
+    /// Whether it has reported that a library makes it unfit, and ends.
     var resigns = false
 
     var control: Int32 { socket.number }
     /// Readable once the process has ended; -1: there is none.
     var watch: Int32 { process.watch }
-    /// Asked rather than believed: an event may be about the zygote before this one, told together with the end of its socket.
+    /// The kernel is asked, because an event may be about the zygote before this one, reported together with the end of
+    /// its socket.
     var hasEnded: Bool { unsafe mapb_child_has_ended(&process) != 0 }
     var hasBacklog: Bool { !outbox.isEmpty }
 
@@ -94,9 +95,9 @@ final class Zygote {
         let folder = own[..<(own.lastIndex(of: slash) ?? own.startIndex)]
         let parent = folder[..<(folder.lastIndex(of: slash) ?? folder.startIndex)]
         let program = UserText(bytes: parent) + "/libexec/mapengine-zygote"
-        let why2 = Files.mayRun(program)
-        if why2 == 0 { return program }
-        if SystemError.isDenial(-why2) { throw .system("access to \(program)", -why2) }
+        let code = Files.mayRun(program)
+        if code == 0 { return program }
+        if SystemError.isDenial(-code) { throw .system("access to \(program)", -code) }
         throw MapError(
             MAPE_E_SYSTEM, "there is no program \(program): install it beside the library, or set config.zygote_path")
     }
@@ -107,15 +108,16 @@ final class Zygote {
         flush()
     }
 
-    /// Has it load a library. False: it has been told, or the path is too long for it, and workers load it themselves.
+    /// Asks it to load a library. Returns false when it was asked before, or when the path is too long, so that workers
+    /// load it themselves.
     func load(_ library: Library) -> Bool {
         let number = Int(library.number)
-        while told.count <= number { told.append(false) }
+        while requested.count <= number { requested.append(false) }
         let head = MemoryLayout<mapb_file>.size
         let bytes = library.path.bytes
         var message = mapb_control()
-        guard !told[number], bytes.count < MemoryLayout.size(ofValue: message.text) - head else { return false }
-        told[number] = true
+        guard !requested[number], bytes.count < MemoryLayout.size(ofValue: message.text) - head else { return false }
+        requested[number] = true
         message.kind = MAPB_CONTROL_LOAD.rawValue
         message.slot = library.number
         unsafe withUnsafeMutableBytes(of: &message.text) { buffer in
@@ -130,7 +132,8 @@ final class Zygote {
         return true
     }
 
-    /// It says that it has loaded a library: which one; nil when that is not the one it is in.
+    /// Handles its report that it has loaded a library. Returns the library; nil when it was not asked to load that one
+    /// now.
     func hasLoaded(_ number: UInt32) -> Library? {
         guard let library = loading.first, library.number == number else { return nil }
         loading.dropFirst()
@@ -143,7 +146,7 @@ final class Zygote {
             let why = unsafe mapb_control_send(
                 control, &next.message, next.descriptors, Int32(next.descriptors.count), 0)
             if why == SystemError.again || why == SystemError.noBuffers { return }
-            // A socket without its other end is told by the next receive.
+            // The next receive notices a socket without its other end.
             _ = outbox.popFirst()
             if SystemError.isDenial(why) { fail("sendmsg", why) }
         }

@@ -66,7 +66,7 @@ struct CrashFile: Equatable {
         var data: [UInt8] = []
     }
 
-    /// What the worker's process was like.
+    /// The settings of the worker's process.
     struct ProcessPart: Equatable {
         var folder: UserText = ""
         var memoryLimit: UInt64 = 0
@@ -166,7 +166,7 @@ struct CrashFile: Equatable {
     init(_ bytes: [UInt8]) throws(MapError) {
         var reader = ByteReader(bytes[...])
         guard bytes.starts(with: Self.magic) else { throw ByteReader.wrong("it does not begin as a crash file does") }
-        _ = try reader.take(8)
+        _ = try reader.read(8)
         let version = try reader.number()
         guard version == Self.version else {
             throw ByteReader.wrong("it is of version \(version); this program reads version \(Self.version)")
@@ -175,8 +175,8 @@ struct CrashFile: Equatable {
         guard size == UInt64(bytes.count) else {
             throw ByteReader.wrong("it has \(bytes.count) bytes, but says it has \(size)")
         }
-        let told = try reader.number()
-        guard told == hash(reader.rest) else {
+        let stored = try reader.number()
+        guard stored == hash(reader.rest) else {
             throw ByteReader.wrong("its contents were changed: the hash does not fit")
         }
         var seen: UInt64 = 0
@@ -188,8 +188,8 @@ struct CrashFile: Equatable {
             let repeats = [.global, .module, .environmentSet, .environmentUnset].contains(kind)
             guard repeats || seen & 1 << number == 0 else { throw ByteReader.wrong("section \(number) occurs twice") }
             seen |= 1 << number
-            let bytes = try reader.take(try reader.number())
-            _ = try reader.take(UInt64((8 - bytes.count % 8) % 8))
+            let bytes = try reader.read(try reader.number())
+            _ = try reader.read(UInt64((8 - bytes.count % 8) % 8))
             try read(kind, bytes)
         }
         for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where seen & 1 << kind.rawValue == 0 {
@@ -217,7 +217,7 @@ struct CrashFile: Equatable {
         case .input: item.bytes = Array(bytes)
         case .global:
             var reader = ByteReader(bytes)
-            let name = try ByteReader.text(try reader.take(try reader.number()))
+            let name = try ByteReader.text(try reader.read(try reader.number()))
             process.globals.append(Global(name: name, bytes: Array(reader.rest)))
         case .module: process.modules.append(try ByteReader.text(bytes))
         case .environmentSet: process.environmentSet.append(try ByteReader.text(bytes))
@@ -240,16 +240,16 @@ extension CrashFile.Code {
         case MAPB_PLACE_POINTER.rawValue:
             var found = mapb_place()
             var path = [CChar](repeating: 0, count: 4097)
-            let where_ = unsafe mapb_locate(UnsafeRawPointer(bitPattern: UInt(place.value)), &found, &path)
-            if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
+            let location = unsafe mapb_locate(UnsafeRawPointer(bitPattern: UInt(place.value)), &found, &path)
+            if location == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
                 set(found, library: UserText(array: path))
                 return
             }
             kind = .unreachable
             self.text =
-                where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue)
+                location == Int32(MAPB_LOCATED_PROGRAM.rawValue)
                 ? "lives in the host's main program, which cannot be loaded into another: move it into a shared library"
-                : where_ == Int32(MAPB_LOCATED_GONE.rawValue)
+                : location == Int32(MAPB_LOCATED_GONE.rawValue)
                     ? "came from \"\(printable(UserText(array: path).bytes))\", which was removed since the host loaded it"
                     : "lies in memory that no file backs"
         default: break
@@ -282,9 +282,9 @@ extension CrashFile.Code {
         let offset = try reader.number()
         let sizes = [try reader.number(), try reader.number(), try reader.number()]
         guard sizes[0] <= UInt64(MAPB_BUILD_ID) else { throw ByteReader.wrong("a build id has \(sizes[0]) bytes") }
-        let buildID = Array(try reader.take(sizes[0]))
-        let library = try ByteReader.text(try reader.take(sizes[1]))
-        let text = try ByteReader.text(try reader.take(sizes[2]))
+        let buildID = Array(try reader.read(sizes[0]))
+        let library = try ByteReader.text(try reader.read(sizes[1]))
+        let text = try ByteReader.text(try reader.read(sizes[2]))
         try reader.end()
         guard (kind != .offset && kind != .symbol) || !library.isEmpty, kind != .symbol || !text.isEmpty else {
             throw ByteReader.wrong("a place has no library or symbol")
@@ -293,7 +293,7 @@ extension CrashFile.Code {
     }
 }
 
-/// Takes bytes from the front, as far as there are any.
+/// Reads bytes from the front, as far as there are any.
 struct ByteReader {
     private(set) var rest: ArraySlice<UInt8>
 
@@ -301,7 +301,7 @@ struct ByteReader {
 
     static func wrong(_ what: String) -> MapError { MapError(MAPE_E_ARGUMENT, what) }
 
-    mutating func take(_ count: UInt64) throws(MapError) -> ArraySlice<UInt8> {
+    mutating func read(_ count: UInt64) throws(MapError) -> ArraySlice<UInt8> {
         guard count <= UInt64(rest.count) else { throw Self.wrong("it ends in the middle of a section") }
         let taken = rest.prefix(Int(count))
         rest = rest.dropFirst(Int(count))
@@ -310,7 +310,7 @@ struct ByteReader {
 
     mutating func number() throws(MapError) -> UInt64 {
         var number: UInt64 = 0
-        for (i, byte) in try take(8).enumerated() { number |= UInt64(byte) << UInt64(8 * i) }
+        for (i, byte) in try read(8).enumerated() { number |= UInt64(byte) << UInt64(8 * i) }
         return number
     }
 

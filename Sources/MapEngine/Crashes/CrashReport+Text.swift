@@ -32,8 +32,8 @@ extension CrashReport {
             return sender > 0 ? (sender == thread ? "raised by itself" : "sent by process \(sender)") : ""
         }
         let why = unsafe String(cString: mapb_signal_meaning(signal, code))
-        let where_ = mapb_signal_has_address(signal, code) != 0 ? "address \(hex(address))" : ""
-        var parts = [where_, why].filter { !$0.isEmpty }
+        let location = mapb_signal_has_address(signal, code) != 0 ? "address \(hex(address))" : ""
+        var parts = [location, why].filter { !$0.isEmpty }
         if isStackOverflow { parts.append("the stack was probably exhausted") }
         return parts.joined(separator: ", ")
     }

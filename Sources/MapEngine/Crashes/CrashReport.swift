@@ -2,7 +2,7 @@
 
 import CMapBridge
 
-/// What a worker wrote down before it ended.
+/// The report that a worker wrote before it ended.
 struct CrashReport: Equatable {
     struct Module: Equatable {
         var path: String

@@ -1,13 +1,13 @@
-// The death of a worker, as the items that it is blamed on tell it.
+// The death of a worker, as reported with the items that are blamed for it.
 
 import CMapBridge
 
-/// How a worker came to its end.
+/// How a worker ended.
 final class Death {
     let worker: Int
     let pid: Int32
     let loss: Loss
-    /// Its own account.
+    /// The worker's own report; nil: there is none.
     let report: CrashReport?
 
     /// - worker: its number. record: what its signal handler may have left; the process has ended, and its children with it, but those
@@ -21,7 +21,7 @@ final class Death {
             return
         }
         let report = CrashReport(record)
-        // What a worker scribbled there, or wrote before somebody else killed it, is no account of this death.
+        // Random bytes, or a report of another signal, are no report of this death.
         self.report = report?.signal == signal ? report : nil
     }
 
@@ -44,7 +44,7 @@ final class Death {
     }
 }
 
-/// What mape_job_crash tells of an item.
+/// What mape_job_crash returns for an item.
 final class Crash {
     let death: Death
     let function: UInt32
@@ -56,7 +56,7 @@ final class Crash {
         self.text = CText(text)
     }
 
-    var told: mape_crash {
+    var publicForm: mape_crash {
         var crash = mape_crash()
         crash.struct_size = MemoryLayout<mape_crash>.size
         crash.signal = death.signal

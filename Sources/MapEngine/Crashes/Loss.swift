@@ -1,4 +1,4 @@
-// How workers end, as the zygote tells it.
+// How workers end, as the zygote reports it.
 
 import CMapBridge
 
@@ -6,7 +6,7 @@ import CMapBridge
 enum Loss {
     /// A wait status, see waitpid(2).
     case status(Int32)
-    /// The zygote went, and its workers with it.
+    /// The zygote died, and its workers with it.
     case zygote
 
     var isZygote: Bool {

@@ -1,6 +1,6 @@
 // The engine thread: sleeps until a bell, a message of the zygote, output of a worker, another thread or a deadline wakes it. Then it has
 // the core look at everything, and does what the core leaves to it because it takes its time.
-// It makes no wakeup of its own while the pool is idle.
+// It does not wake by itself while the pool is idle.
 
 import CMapBridge
 
@@ -24,7 +24,7 @@ extension Pool {
             }
             return true
         } catch {
-            // The caller hears of it and may try again, with the file in place perhaps.
+            // The caller gets the error and may try again, perhaps with the file in place.
             core.with {
                 $0.life.startError = error
                 $0.life.stage = .created
@@ -55,7 +55,7 @@ extension Pool {
         }
     }
 
-    /// Gives free pages back to the system.
+    /// Returns free pages to the system.
     private func trim() {
         let (input, trims) = core.with { core in
             defer {
@@ -66,17 +66,17 @@ extension Pool {
         }
         if input { fixed.input.trim() }
         if trims.isEmpty { return }
-        for (_, region, free) in trims { region.giveBack(free) }
+        for (_, region, free) in trims { region.returnPages(free) }
         core.with { $0.trimmed(trims) }
     }
 
-    /// Saves items that have crashed: folders can be slow.
+    /// Writes crash files, without the lock because folders can be slow.
     func writeCrashFiles() {
         guard let crashFolder = fixed.crashFolder else { return }
         while var next = core.with({ $0.errands.crashFiles.next() }) {
             next.bytes.copy(into: &next.file, from: fixed.input)
             core.with { core in
-                if let block = next.bytes.block { next.bytes.job.stream?.letGo(block) }
+                if let block = next.bytes.block { next.bytes.job.stream?.release(block) }
                 core.unpin(next.bytes.job)
             }
             let told = crashFolder.write(next)
@@ -84,7 +84,7 @@ extension Pool {
         }
     }
 
-    /// Ends a zygote that is gone, and starts another where that is possible. The kernel ties a zygote to the thread that made it.
+    /// Ends a lost zygote, and starts another if possible. The kernel ties a zygote to the thread that made it.
     private func replaceZygote() {
         guard let gone = core.with({ $0.errands.goneZygote }) else { return }
         let how = gone.zygote.end(grace: 20)

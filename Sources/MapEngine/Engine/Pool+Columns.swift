@@ -39,7 +39,7 @@ extension Pool {
         var work = ColumnWork(pool: self, prototype: prototype, columns: columns, count: count)
         do throws(MapError) {
             for k in columns.indices { try work.place(k) }
-            var prepared = Prepared(block: try fixed.input.take(work.bytes), total: count)
+            var prepared = Prepared(block: try fixed.input.allocate(work.bytes), total: count)
             prepared.used = work.used
             prepared.record.columns = prepared.block.offset + JobRecord.bytes
             let copies = work.write(prepared.block.offset)
@@ -51,7 +51,7 @@ extension Pool {
             }
             return prepared
         } catch {
-            core.with { core in for buffer in work.used.list { core.letGo(buffer) } }
+            core.with { core in for buffer in work.used.list { core.release(buffer) } }
             throw error
         }
     }
@@ -88,7 +88,7 @@ private struct ColumnWork {
 
     private func parameter(_ k: Int) -> Prototype.Parameter { prototype.parameters[prototype.inputs[k]] }
 
-    private mutating func take(_ size: UInt64) throws(MapError) -> UInt64 {
+    private mutating func reserve(_ size: UInt64) throws(MapError) -> UInt64 {
         let place = bytes
         let (sum, over) = bytes.addingReportingOverflow(size)
         guard !over, sum < UInt64(Int64.max) - 64 else {
@@ -109,7 +109,7 @@ private struct ColumnWork {
         let rows = column.stride == 0 ? 1 : count
         if column.isPointers {
             let sizes = try sizesBehind(k, rows)
-            places.append(.pointers(try take(try pointersSize(k, sizes)), sizes))
+            places.append(.pointers(try reserve(try pointersSize(k, sizes)), sizes))
             return
         }
         // What is not aligned for its type is copied to where it is.
@@ -127,7 +127,7 @@ private struct ColumnWork {
         guard !over else {
             throw MapError(MAPE_E_OVERFLOW, "count (\(count)) times the bytes of columns[\(k)] is more than memory")
         }
-        places.append(.copied(try take(size), rows))
+        places.append(.copied(try reserve(size), rows))
     }
 
     private static let line = SpanTable.line

@@ -1,24 +1,26 @@
-// Fetching events: mape_dispatch runs callbacks for them, mape_next_event hands them out. Both take the same steps.
+// Fetching events: mape_dispatch calls callbacks for them, mape_next_event returns them. Both make the same steps.
 //
-// A callback may be left by a jump, an exception, or with its thread. So C calls it (host_wait.c), no frame of Swift is below it, and
-// what a dispatch holds stands in the queue: whoever comes next finds it, and sees by the mark whether the dispatch still goes on.
+// A callback may be left by a jump, an exception, or with its thread. So C calls it (host_wait.c), no Swift frame is
+// below it on the stack, and what a dispatch holds stands in the queue. The next thread finds it there, and sees by the
+// mark whether the dispatch still runs.
 
 import CMapBridge
 
 extension Pool {
     // MARK: - One thread at a time
 
-    /// The calling thread is the one that fetches events from now on: by callbacks, from a marked frame, or one by one. Without the lock.
+    /// Makes the calling thread the one that fetches events: by callbacks, from a marked frame, or one by one. Without
+    /// the lock.
     func enterEvents(_ mark: mapb_mark = unsafe mapb_mark(thread: 0, number: 1, place: nil)) throws(MapError) {
         while true {
             let other = core.with { (core) -> mapb_mark? in
                 if let other = core.events.caller { return other }
                 core.events.caller = mark
-                core.letGoOfHeld()
+                core.releaseHeld()
                 return nil
             }
             guard let other = other else { return }
-            // Outside the lock: it may take a walk over the stack.
+            // Outside the lock, because it may unwind the stack.
             guard mapb_goes_on(other) == 0 else {
                 throw MapError(
                     MAPE_E_BUSY, "events are being fetched already: inside a callback, or on another thread")
@@ -27,24 +29,24 @@ extension Pool {
         }
     }
 
-    /// A callback did not come back: longjmp, an exception, the end of its thread. What was being told counts as told; the rest is
-    /// told by whoever dispatches next.
+    /// Called when a callback did not return: longjmp, an exception, the end of its thread. Its event counts as
+    /// delivered; the next dispatch delivers the rest.
     @inline(never) private func dispatchWasLeft(_ mark: mapb_mark) {
         core.with { core in
             guard core.events.caller?.number == mark.number else { return }
             core.events.caller = nil
-            if let telling = core.events.telling {
-                core.events.telling = nil
-                _ = core.finish(telling, told: fixed.begun.peeked)
-                unsafe Unmanaged.passUnretained(telling).release()
+            if let delivery = core.events.delivery {
+                core.events.delivery = nil
+                _ = core.finish(delivery, delivered: fixed.begun.peeked)
+                unsafe Unmanaged.passUnretained(delivery).release()
             }
-            core.letGoOfHeld()
+            core.releaseHeld()
             // The reference that its frame had.
             unsafe Unmanaged.passUnretained(self).release()
         }
     }
 
-    /// Before the pool's end: a dispatch that was left holds nothing any longer.
+    /// Called before the pool ends: releases what an abandoned dispatch holds.
     func forgetDispatchThatWasLeft() {
         if let mark = core.with({ $0.events.caller }), mapb_goes_on(mark) == 0 {
             dispatchWasLeft(mark)
@@ -53,7 +55,7 @@ extension Pool {
 
     // MARK: - Dispatch
 
-    func beginTelling(_ t: CFrame<mapb_telling>, budget: Int64) throws(MapError) {
+    func beginDelivery(_ t: CFrame<mapb_delivery>, budget: Int64) throws(MapError) {
         t.pointee.end = budget > 0 ? deadline(after: budget) : .max
         try enterEvents(t.pointee.mark)
         unsafe t.pointee.pool = Unmanaged.passRetained(self).toOpaque()
@@ -62,27 +64,29 @@ extension Pool {
         t.pointee.event = emptyEvent()
         core.with { core in
             core.pump()
-            core.attend(mapb_clock())
+            core.notePolling(mapb_clock())
         }
     }
 
     /// Makes the next events ready. False: there are none.
-    func tellNext(_ t: CFrame<mapb_telling>) -> Bool {
-        let telling = core.with { (core) -> EventBatch? in
+    func deliverNext(_ t: CFrame<mapb_delivery>) -> Bool {
+        let delivery = core.with { (core) -> EventBatch? in
             guard core.events.caller?.number == t.pointee.mark.number else { return nil }
             guard let ready = core.nextReady(min(Policy.dispatchBatch, t.pointee.limit)) else { return nil }
-            if case .items(let job, _, let place, _, _, _) = ready { core.events.held = HeldSegment(job: job, place: place) }
-            let telling = EventBatch(ready)
-            core.events.telling = telling
-            return telling
+            if case .items(let job, _, let place, _, _, _) = ready {
+                core.events.held = HeldSegment(job: job, place: place)
+            }
+            let delivery = EventBatch(ready)
+            core.events.delivery = delivery
+            return delivery
         }
-        guard let telling else { return false }
+        guard let delivery else { return false }
         fixed.begun.store(0)
-        unsafe t.pointee.items = Unmanaged.passRetained(telling).toOpaque()
+        unsafe t.pointee.items = Unmanaged.passRetained(delivery).toOpaque()
         t.pointee.is_items = 0
         t.pointee.callback = nil
         t.pointee.event = emptyEvent()
-        switch telling.ready {
+        switch delivery.ready {
         case .message(let message):
             t.pointee.callback = message.isLog ? config.callbacks.onLog : config.callbacks.onOutput
             t.pointee.context = config.callbacks.context
@@ -104,40 +108,43 @@ extension Pool {
             t.pointee.event.index = segment.first + offset
             t.pointee.is_items = 1
             t.pointee.count = count
-            unsafe t.pointee.told = job.config.onItem == nil ? count : 0
+            unsafe t.pointee.delivered = job.config.onItem == nil ? count : 0
             t.pointee.released = fixed.releases.loaded
-            // What is the same for all of a range's results is written once.
+            // The fields that are equal for all results of a range are written once.
             let isPlain = segment.table == nil && segment.outcome == nil && crashes.isEmpty
             t.pointee.is_plain = isPlain ? 1 : 0
             t.pointee.size = isPlain ? segment.size : 0
-            tellItem(t)
+            deliverItem(t)
         }
         return true
     }
 
-    /// The event of an item: the first that is not told.
-    func tellItem(_ t: CFrame<mapb_telling>) {
-        let telling = unsafe Unmanaged<EventBatch>.fromOpaque(t.pointee.items).takeUnretainedValue()
-        guard case .items(_, let segment, _, let offset, let count, let crashes) = telling.ready,
-            t.pointee.told < count
+    /// Fills the event of the first item that is not delivered.
+    func deliverItem(_ t: CFrame<mapb_delivery>) {
+        let delivery = unsafe Unmanaged<EventBatch>.fromOpaque(t.pointee.items).takeUnretainedValue()
+        guard case .items(_, let segment, _, let offset, let count, let crashes) = delivery.ready,
+            t.pointee.delivered < count
         else { return }
-        segment.read(offset + t.pointee.told, into: &t.pointee.event.result)
+        segment.read(offset + t.pointee.delivered, into: &t.pointee.event.result)
         t.pointee.event.result.attempts = Job.attempts(
             of: t.pointee.event.index, t.pointee.event.result, crashes: crashes)
     }
 
-    /// What was made ready was told. How many events that is; -1: somebody took this dispatch for one that was left.
-    func told(_ t: CFrame<mapb_telling>) -> Int64 {
+    /// Called when the ready events are delivered. Returns how many events that is; -1: another thread has ended this
+    /// dispatch as abandoned.
+    func delivered(_ t: CFrame<mapb_delivery>) -> Int64 {
         let count = core.with { (core) -> Int64 in
-            guard core.events.caller?.number == t.pointee.mark.number, let telling = core.events.telling else { return -1 }
-            core.events.telling = nil
-            unsafe Unmanaged.passUnretained(telling).release()
-            return core.finish(telling, told: t.pointee.told)
+            guard core.events.caller?.number == t.pointee.mark.number, let delivery = core.events.delivery else {
+                return -1
+            }
+            core.events.delivery = nil
+            unsafe Unmanaged.passUnretained(delivery).release()
+            return core.finish(delivery, delivered: t.pointee.delivered)
         }
         return unsafe count > 0 && t.pointee.callback == nil && t.pointee.is_items == 0 ? 0 : count
     }
 
-    func endTelling(_ t: CFrame<mapb_telling>) {
+    func endDelivery(_ t: CFrame<mapb_delivery>) {
         let isMine = core.with { (core) -> Bool in
             guard core.events.caller?.number == t.pointee.mark.number else { return false }
             core.events.caller = nil

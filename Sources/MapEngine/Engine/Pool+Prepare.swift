@@ -12,14 +12,14 @@ extension Pool {
             if let base = unsafe base, size > 0, count > 0, let offset = fixed.input.offset(of: base) {
                 let buffer = try claim(offset, extent, "items.base")
                 do throws(MapError) {
-                    var prepared = Prepared(block: try fixed.input.take(head), total: count)
+                    var prepared = Prepared(block: try fixed.input.allocate(head), total: count)
                     prepared.used.add(buffer)
                     prepared.record.base = offset
                     prepared.record.stride = stride
                     prepared.record.size = size
                     return prepared
                 } catch {
-                    core.with { $0.letGo(buffer) }
+                    core.with { $0.release(buffer) }
                     throw error
                 }
             }
@@ -28,14 +28,15 @@ extension Pool {
             guard bytes < UInt64(Int64.max) - head else {
                 throw MapError(MAPE_E_OVERFLOW, "items.count * items.item_size is more than memory can hold")
             }
-            var prepared = Prepared(block: try fixed.input.take(head + bytes), total: count)
+            var prepared = Prepared(block: try fixed.input.allocate(head + bytes), total: count)
             prepared.record.base = prepared.block.offset + head
             prepared.record.stride = packed
             prepared.record.size = size
             if let base = unsafe base, bytes > 0 {
                 prepared.copy(
                     unsafe HostItems(
-                    base: base, stride: stride, packed: packed, size: size, target: prepared.record.base), into: fixed.input)
+                        base: base, stride: stride, packed: packed, size: size, target: prepared.record.base),
+                    into: fixed.input)
             }
             return prepared
         case .spans(let spans, let count): return try unsafe prepareSpans(spans, count)
@@ -62,7 +63,7 @@ extension Pool {
         return min(stride, (size + alignment - 1) & ~(alignment - 1))
     }
 
-    /// The live buffer that holds a stretch of the input memory. It is the caller's until it lets go of it.
+    /// The live buffer that holds a stretch of the input memory. The caller holds it until it releases it.
     func claim(_ offset: UInt64, _ count: UInt64, _ name: String) throws(MapError) -> Buffer {
         try core.with { (core) throws(MapError) in
             let buffer = try core.buffer(offset, count, name)
@@ -102,14 +103,14 @@ extension Pool {
                 }
                 bytes = sum
             }
-            var prepared = Prepared(block: try fixed.input.take(bytes), total: count)
+            var prepared = Prepared(block: try fixed.input.allocate(bytes), total: count)
             prepared.used = used
             prepared.record.spans = prepared.block.offset + head
             prepared.record.spanMask = UInt64.max
             unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
             return prepared
         } catch {
-            core.with { core in for buffer in used.list { core.letGo(buffer) } }
+            core.with { core in for buffer in used.list { core.release(buffer) } }
             throw error
         }
     }

@@ -1,9 +1,9 @@
-// What the host registers. Texts and bytes are put in place without the lock, then given to the core.
+// Registering functions and globals. Texts and bytes are copied without the lock, then passed to the core.
 
 import CMapBridge
 
 extension Pool {
-    /// Registers a function; a started pool's workers are told at once.
+    /// Registers a function; in a started pool its setup is sent to all workers at once.
     func register(_ description: mape_function) throws(MapError) -> UInt32 {
         let isFork = config.start == MAPE_START_FORK
         while true {
@@ -18,7 +18,7 @@ extension Pool {
                     draft.discard(fixed.input)
                     throw error
                 }
-                // The pool was started meanwhile: workers do not have what the host has had since.
+                // The pool was started meanwhile: workers do not have what the host has loaded since.
                 if snapshot != (isFork && core.life.stage == .created) {
                     draft.discard(fixed.input)
                     return nil
@@ -42,7 +42,7 @@ extension Pool {
     /// A stretch of the input memory that the host writes itself. Returns its handle.
     func makeBuffer(_ size: UInt64) throws(MapError) -> UInt {
         try core.with { (core) throws(MapError) in try core.checkOpen() }
-        let block = try fixed.input.take((size + 4095) & ~4095, alignment: 4096, zeroed: true)
+        let block = try fixed.input.allocate((size + 4095) & ~4095, alignment: 4096, zeroed: true)
         do throws(MapError) {
             let handle = try newHandle(.buffer)
             do throws(MapError) {
@@ -55,7 +55,7 @@ extension Pool {
             }
             return handle
         } catch {
-            fixed.input.give(block)
+            fixed.input.free(block)
             throw error
         }
     }

@@ -13,7 +13,7 @@ extension Pool {
         case .begun: break
         }
         var clean = true
-        let isOver = settle({ $0.life.shutdownEnd }) { core in
+        let isOver = awaitEnd({ $0.life.shutdownEnd }) { core in
             core.jobs.unended == 0 || how != MAPE_SHUTDOWN_CANCEL && core.life.shutdownCancels
         }
         if !isOver || core.with({ $0.jobs.unended > 0 }) {
@@ -21,14 +21,14 @@ extension Pool {
             core.with { $0.endAllJobs() }
             // Running items have the grace to stop; then checkTimes kills their workers.
             let grace = deadline(after: config.limits.grace)
-            if !settle({ _ in grace }, { $0.jobs.unended == 0 }) { clean = false }
+            if !awaitEnd({ _ in grace }, { $0.jobs.unended == 0 }) { clean = false }
         }
         core.with { core in
             for worker in core.workers { core.askToEnd(worker) }
             core.engineMustWake(by: mapb_clock())
         }
         let cleanupEnd = deadline(after: config.limits.grace)
-        let allGone = settle({ max($0.life.shutdownEnd, cleanupEnd) }) { core in
+        let allGone = awaitEnd({ max($0.life.shutdownEnd, cleanupEnd) }) { core in
             core.workers.allSatisfy { !$0.isAlive }
         }
         if !allGone { clean = false }
@@ -53,8 +53,8 @@ extension Pool {
         }
     }
 
-    /// Moves data until `done` or the deadline, which another call may bring nearer.
-    private func settle(_ deadline: (Core) -> Int64, _ done: (Core) -> Bool) -> Bool {
+    /// Pumps until `done` returns true or the deadline has passed, which another call may bring nearer.
+    private func awaitEnd(_ deadline: (Core) -> Int64, _ done: (Core) -> Bool) -> Bool {
         while true {
             let seen = waiters.changes
             let (isOver, end) = core.with { core in
@@ -69,7 +69,7 @@ extension Pool {
         }
     }
 
-    /// After the shutdown: handles, jobs and buffers go.
+    /// After the shutdown: releases handles, jobs and buffers.
     func dismantle() {
         forgetDispatchThatWasLeft()
         for handle in core.with({ $0.releaseAll() }) { Handles.shared.remove(handle) }

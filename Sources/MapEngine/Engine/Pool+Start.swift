@@ -1,22 +1,25 @@
-// The start of a pool. Whoever needs it first starts it, and all who come meanwhile wait for the zygote; none waits for the workers.
+// The start of a pool. The first thread that needs the pool starts it, and others wait for the zygote; none waits for
+// the workers.
 
 import CMapBridge
 
 extension Pool {
-    /// Starts the pool if that was not done. Call without the lock: with FORK the snapshot is taken in here.
+    /// Starts the pool if that was not done. Call without the lock: with FORK this takes the snapshot.
     func ensureStarted() throws(MapError) {
         let begins = try core.with { (core) throws(MapError) -> Bool in
             try core.checkOpen()
             guard core.life.stage == .created else { return false }
             core.life.stage = .starting
             core.life.startError = nil
-            // Read here and never again: elsewhere the host may be in setenv, which is not safe beside a reader.
+            // The environment is read here and never again: elsewhere the host may be in setenv, which is not safe
+            // beside a reader.
             core.life.environment = config.environment()
             return true
         }
         var mine: UInt64 = 0
         if begins {
-            // Under the lock, which the thread needs before anybody finds the pool started: so whoever does finds the thread to join.
+            // Under the lock, which the thread needs before any caller can find the pool started: so that caller finds
+            // a thread to join.
             let why = core.with { core in
                 let why = unsafe mapb_start_thread(engineMain, Unmanaged.passRetained(self).toOpaque(), &mine)
                 core.life.thread = mine
@@ -28,7 +31,7 @@ extension Pool {
                 throw .thread(why)
             }
         }
-        // The engine thread makes the zygote; this one waits for that, not for the workers.
+        // The engine thread makes the zygote; this thread waits for the zygote, not for the workers.
         let error = waitForZygote()
         if let error {
             if begins {

@@ -2,12 +2,13 @@
 //
 //   host's spans ──► read, small ones staged │ lock: places in ring and block │ bytes ──► block │ lock: items are ready
 //
-// Pushes of several threads into one stream are taken one after another, each whole. Only those threads wait for one another.
+// The stream accepts pushes of several threads one after another, each whole. Only those threads wait for one another.
 
 import CMapBridge
 
 extension Pool {
-    /// Takes as many items as fit into the window. Without the lock. Returns how many, and what was wrong with the next, if anything.
+    /// Accepts as many items as fit into the window. Without the lock. Returns how many, and what is wrong with the
+    /// next one, if anything.
     func push(_ job: Job, _ stream: Stream, _ items: UnsafePointer<mape_span>, _ count: Int) -> (Int, MapError?) {
         stream.pushing.lock()
         defer { stream.pushing.unlock() }

@@ -1,9 +1,10 @@
-// How a job gets into the pool: checked, started if need be, made by the core, and filled while workers run what is there.
+// Submitting a job: the pool checks it, starts if needed, lets the core make the job, and copies input while workers
+// run what is there.
 
 import CMapBridge
 
 extension Pool {
-    /// Submits a job. What was prepared for it is given back when nothing comes of it.
+    /// Submits a job. Frees the prepared input when that fails.
     /// - input: nil: it is a stream.
     /// - handle: the host's name for the job, or 0.
     func submit(
@@ -11,7 +12,9 @@ extension Pool {
     ) throws(MapError) -> Job {
         do throws(MapError) {
             let submission = Submission(function: function, config: config, input: input, handle: handle)
-            if let job = try core.with({ (core) throws(MapError) in try core.submitIfRunning(submission) }) { return job }
+            if let job = try core.with({ (core) throws(MapError) in try core.submitIfRunning(submission) }) {
+                return job
+            }
             try ensureStarted()
             // A pool that is closed again already says so by checkOpen.
             let job = try core.with { (core) throws(MapError) in try core.submitIfRunning(submission) }
@@ -23,8 +26,8 @@ extension Pool {
         }
     }
 
-    /// Copies the next piece of a job's input in, then gives out what is there: workers begin while the rest is copied.
-    /// By the thread that has submitted it. True while there is more.
+    /// Copies the next piece of a job's input, then assigns what is there: workers begin while the rest is copied.
+    /// Called by the thread that has submitted it. Returns whether there is more.
     func fill(_ job: Job) -> Bool {
         guard var copying = job.copying else { return false }
         copying.copyPiece(into: fixed.input)

@@ -1,29 +1,29 @@
-// The beginning and the end of a wait, and what the thread holds meanwhile. The steps between: Waiting.swift.
+// The beginning and the end of a wait, and what the thread holds meanwhile. Waiting.swift has the steps between.
 
 import CMapBridge
 
 extension Pool {
-    /// The wait is over. Always false, as `wait` answers then.
+    /// Ends a wait. Returns false, the value that `wait` returns then.
     func end(_ wait: CFrame<mapb_wait>, _ event: mape_event?) -> Bool {
         if let event = event, let out = unsafe wait.pointee.event { unsafe out.pointee = event }
-        letGo(wait)
+        release(wait)
         return false
     }
 
     func timeOut(_ wait: CFrame<mapb_wait>) -> Bool {
-        let isLook = wait.pointee.timeout == 0
+        let isPoll = wait.pointee.timeout == 0
         let error: MapError
         switch wait.pointee.kind {
         case MAPB_WAIT_EVENT.rawValue:
             error =
-                isLook
+                isPoll
                 ? MapError(MAPE_E_AGAIN, "no event is waiting")
                 : MapError(MAPE_E_TIMEOUT, "no event came within the timeout")
         case MAPB_WAIT_START.rawValue:
             error = MapError(MAPE_E_TIMEOUT, "the workers are not ready yet; the start goes on")
         default:
             error =
-                isLook
+                isPoll
                 ? MapError(MAPE_E_AGAIN, "job is not done")
                 : MapError(MAPE_E_TIMEOUT, "job was not done within the timeout")
         }
@@ -31,8 +31,8 @@ extension Pool {
         return end(wait, nil)
     }
 
-    /// Gives back what a wait holds. The pool's object may go with that.
-    func letGo(_ wait: CFrame<mapb_wait>) {
+    /// Releases what a wait holds. That may free the pool.
+    func release(_ wait: CFrame<mapb_wait>) {
         if wait.pointee.kind == MAPB_WAIT_EVENT.rawValue { core.with { $0.events.caller = nil } }
         if let object = unsafe wait.pointee.object, wait.pointee.kind != MAPB_WAIT_CALL.rawValue {
             unsafe Unmanaged<Job>.fromOpaque(object).release()
@@ -42,7 +42,7 @@ extension Pool {
         unsafe wait.pointee.pool = nil
     }
 
-    /// Begins a wait of this pool, for a job of it or for something else.
+    /// Begins a wait, for a job of this pool or for something else.
     func begin(_ wait: CFrame<mapb_wait>, _ job: Job? = nil) {
         wait.pointee.deadline = deadline(after: wait.pointee.timeout)
         unsafe wait.pointee.pool = Unmanaged.passRetained(self).toOpaque()

@@ -3,9 +3,10 @@
 //
 // Files:
 //   Pool+Start, Pool+Shutdown, EngineThread   the thread and the zygote, from their start to their end
-//   Pool+Register, Pool+Prepare, Pool+Columns what the host hands in: checked and copied without the lock, then given to the core
+//   Pool+Register, Pool+Prepare, Pool+Columns what the host submits: checked and copied without the lock, then passed
+// to the core
 //   Pool+Submit, Pool+Streams                 how that becomes a job, and more items of it
-//   Waiting, Pool+Waits                       threads of the host that wait, and for what
+//   Waiting, Pool+Waits                       host threads that wait, and what they wait for
 //   Pool+Dispatch                             callbacks of the host, and events that it fetches
 //   Proxy                                     a function pointer whose calls are jobs
 
@@ -29,7 +30,7 @@ final class Pool: Sendable {
 
     func setHook(_ function: Hook.Function?, _ context: UnsafeMutableRawPointer?) {
         unsafe hook.set(function, context)
-        // What came in before there was a hook would otherwise wait for the next event.
+        // Otherwise events that came in before there was a hook would wait for the next one.
         if core.with({ !$0.events.isEmpty }) { hook.notify() }
     }
 }

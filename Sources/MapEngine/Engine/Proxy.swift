@@ -18,11 +18,11 @@ import CMapBridge
     private let state = Guarded(State())
 
     @safe private struct State {
-        /// Calls that run, which `close` ends.
+        /// Running calls, which `close` ends.
         var isClosing = false
         var calls: [Job] = []
-        /// Threads that are inside onError, and what it was given.
-        var telling: [(mark: mapb_mark, outcome: Outcome)] = []
+        /// Calls of onError that run, by their marks, with the outcomes they were passed.
+        var reporting: [(mark: mapb_mark, outcome: Outcome)] = []
     }
 
     init(
@@ -40,7 +40,8 @@ import CMapBridge
 
     // MARK: - A call, in the steps that host_proxy.c takes
 
-    /// Submits the call whose arguments have these addresses. False: it has ended already; `tell` says how.
+    /// Submits the call whose arguments have these addresses. Returns false when it has ended already; then onError is
+    /// called with the reason.
     fileprivate func begin(_ c: CFrame<mapb_calling>, _ call: ProxyCall, refused: Int32) -> Bool {
         call.clearResult()
         if refused != 0 {
@@ -95,7 +96,7 @@ import CMapBridge
 
     private enum End { case well, badly(Outcome) }
 
-    /// The wait is over: takes the result.
+    /// Called when the wait is over: accepts the result.
     fileprivate func end(_ c: CFrame<mapb_calling>, _ call: ProxyCall, _ error: inout Int32) {
         let job = unsafe Unmanaged<Job>.fromOpaque(c.pointee.wait.object).takeUnretainedValue()
         var result = mape_result()
@@ -118,8 +119,8 @@ import CMapBridge
                 && !(result.data.map { unsafe prototype.isSound($0, UInt64(result.size)) } ?? false)
             {
                 note(c, Self.noReply)
-            } else if let told = unsafe call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)) {
-                error = told
+            } else if let number = unsafe call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)) {
+                error = number
             }
             pool.core.with { _ in job.unpinResults() }
         }
@@ -140,25 +141,26 @@ import CMapBridge
         pool.core.with { core in if !job.isReleased { core.release(job) } }
     }
 
-    /// What onError is to be told.
+    /// Notes the outcome that onError is called with.
     private func note(_ c: CFrame<mapb_calling>, _ outcome: Outcome) {
         guard let onError = onError else { return }
         unsafe c.pointee.on_error = onError
         c.pointee.context = context
-        c.pointee.told.struct_size = MemoryLayout<mape_result>.size
-        c.pointee.told.state = outcome.state.rawValue
-        c.pointee.told.cause = outcome.cause.rawValue
-        c.pointee.told.code = outcome.code
-        unsafe c.pointee.told.message = UnsafePointer(outcome.text.bytes)
+        c.pointee.failure.struct_size = MemoryLayout<mape_result>.size
+        c.pointee.failure.state = outcome.state.rawValue
+        c.pointee.failure.cause = outcome.cause.rawValue
+        c.pointee.failure.code = outcome.code
+        unsafe c.pointee.failure.message = UnsafePointer(outcome.text.bytes)
         unsafe c.pointee.outcome = Unmanaged.passRetained(outcome).toOpaque()
     }
 
-    /// onError is about to be called: what it is given belongs to the proxy from now on, should it not come back.
-    fileprivate func tells(_ c: CFrame<mapb_calling>) {
+    /// Called right before onError: the outcome it is passed belongs to the proxy from now on, because onError may not
+    /// return.
+    fileprivate func reports(_ c: CFrame<mapb_calling>) {
         guard let outcome = unsafe c.pointee.outcome else { return }
         unsafe c.pointee.outcome = nil
-        let its = unsafe Unmanaged<Outcome>.fromOpaque(outcome).takeRetainedValue()
-        state.with { $0.telling.append((c.pointee.mark, its)) }
+        let failure = unsafe Unmanaged<Outcome>.fromOpaque(outcome).takeRetainedValue()
+        state.with { $0.reporting.append((c.pointee.mark, failure)) }
     }
 
     /// The call returns, or its thread ends.
@@ -167,16 +169,17 @@ import CMapBridge
         if let outcome = unsafe c.pointee.outcome { unsafe Unmanaged<Outcome>.fromOpaque(outcome).release() }
         unsafe c.pointee.outcome = nil
         if c.pointee.mark.number != 0 && c.pointee.in_host != 0 {
-            state.with { $0.telling.removeAll { $0.mark.number == c.pointee.mark.number } }
+            state.with { $0.reporting.removeAll { $0.mark.number == c.pointee.mark.number } }
         }
     }
 
-    /// Calls whose onError was left by a jump, or with its thread: they are not waited for. Returns how many there were.
+    /// Forgets calls whose onError was left by a jump, or with its thread: `close` does not wait for them. Returns how
+    /// many there were.
     fileprivate func forgetCallsThatWereLeft() -> UInt32 {
-        let marks = state.with { $0.telling.map { $0.mark } }
+        let marks = state.with { $0.reporting.map { $0.mark } }
         let gone = marks.filter { mapb_goes_on($0) == 0 }.map { $0.number }
         if gone.isEmpty { return 0 }
-        state.with { $0.telling.removeAll { gone.contains($0.mark.number) } }
+        state.with { $0.reporting.removeAll { gone.contains($0.mark.number) } }
         return UInt32(gone.count)
     }
 
@@ -196,7 +199,7 @@ import CMapBridge
         Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "the worker's reply was not valid")
     }
 
-    /// The end of a call that reached no worker.
+    /// The outcome of a call that reached no worker.
     private static func outcome(_ status: Int32, _ text: String) -> Outcome {
         Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: status, text)
     }
@@ -204,8 +207,8 @@ import CMapBridge
     private func statusText(_ status: Int32) -> String { unsafe String(cString: mapb_status_text(status)) }
 
     /// Whether the calling thread is inside onError.
-    var tellsHere: Bool {
-        let mine = state.with { $0.telling.map { $0.mark }.filter { mapb_is_mine($0) != 0 } }
+    var isReportingHere: Bool {
+        let mine = state.with { $0.reporting.map { $0.mark }.filter { mapb_is_mine($0) != 0 } }
         return mine.contains { mapb_goes_on($0) != 0 }
     }
 }
@@ -219,9 +222,9 @@ func callBegin(
     _ c: UnsafeMutablePointer<mapb_calling>, _ result: UnsafeMutableRawPointer,
     _ arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ refused: Int32
 ) -> Int32 {
-    let its = unsafe proxy(c.pointee.proxy)
-    let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
-    return unsafe its.begin(CFrame(c), call, refused: refused) ? 1 : 0
+    let callee = unsafe proxy(c.pointee.proxy)
+    let call = unsafe ProxyCall(prototype: callee.prototype, result: result, arguments: UnsafePointer(arguments))
+    return unsafe callee.begin(CFrame(c), call, refused: refused) ? 1 : 0
 }
 
 @_cdecl("mapb_call_end")
@@ -229,13 +232,13 @@ func callEnd(
     _ c: UnsafeMutablePointer<mapb_calling>, _ result: UnsafeMutableRawPointer,
     _ arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ error: UnsafeMutablePointer<Int32>
 ) {
-    let its = unsafe proxy(c.pointee.proxy)
-    let call = unsafe ProxyCall(prototype: its.prototype, result: result, arguments: UnsafePointer(arguments))
-    unsafe its.end(CFrame(c), call, &error.pointee)
+    let callee = unsafe proxy(c.pointee.proxy)
+    let call = unsafe ProxyCall(prototype: callee.prototype, result: result, arguments: UnsafePointer(arguments))
+    unsafe callee.end(CFrame(c), call, &error.pointee)
 }
 
-@_cdecl("mapb_call_tells")
-func callTells(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).tells(CFrame(c)) }
+@_cdecl("mapb_call_reports")
+func callReports(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).reports(CFrame(c)) }
 
 @_cdecl("mapb_call_over")
 func callOver(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).over(CFrame(c)) }
@@ -244,7 +247,7 @@ func callOver(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.
 func callsLeft(_ object: UnsafeMutableRawPointer?) -> UInt32 { unsafe proxy(object).forgetCallsThatWereLeft() }
 
 extension Segment {
-    /// How call i ended, when that was not well.
+    /// The outcome of call i; nil: it ended well.
     fileprivate func badEnd(_ i: UInt64) -> Outcome? {
         if let outcome { return outcome }
         guard let table else { return nil }

@@ -1,7 +1,7 @@
 // Host threads that wait, for a job or an event or a start.
 //
-// One of them at a time is the leader: workers ring its bell instead of the engine's, and it moves the data itself, so that a round
-// trip has no extra thread in it. The others sleep on a counter that changes whenever something has ended.
+// One of them at a time is the leader: workers ring its bell instead of the engine's, and it moves the data itself, so
+// that a round trip needs no other thread. The others sleep on a counter that changes whenever something has ended.
 //
 // A thread may be cancelled while it sleeps. So it sleeps in C (host_wait.c), and this file has the steps between one sleep and the next.
 // What the thread holds meanwhile stands in its mapb_wait, and `leave` releases it. Core+Waits says what threads wait for.
@@ -9,10 +9,11 @@
 import CMapBridge
 
 extension Pool {
-    /// Takes a wait on from one sleep to the next, moving data meanwhile. True: sleep, then again; false: it is over.
+    /// Makes the steps of a wait from one sleep to the next, and moves data meanwhile. True: sleep, then call again;
+    /// false: the wait is over.
     func wait(_ wait: CFrame<mapb_wait>) -> Bool {
         var event: mape_event?
-        /// Replies that the leader looks at without the lock.
+        /// The replies on which the leader spins without the lock.
         var looks = 0
         if unsafe wait.pointee.word != nil {
             wait.pointee.word = nil
@@ -20,16 +21,16 @@ extension Pool {
         }
         if wait.pointee.leads != 0 {
             // Back from the bell.
-            fixed.waiterBell.silence()
+            fixed.waiterBell.drain()
             let isOver = core.with { core in
                 core.doorbell.leaderSleeps = false
                 core.point(bellAt: MAPB_BELL_NONE)
                 core.pump()
-                if core.settles(wait, &event) {
+                if core.resolves(wait, &event) {
                     core.endLead(wait)
                     return true
                 }
-                looks = core.startLooking()
+                looks = core.startSpinning()
                 return false
             }
             if isOver { return end(wait, event) }
@@ -39,10 +40,10 @@ extension Pool {
                 var seen: UInt32 = 0
                 let isOver = core.with { core in
                     core.pump()
-                    if core.settles(wait, &event) { return true }
+                    if core.resolves(wait, &event) { return true }
                     seen = waiters.changes
-                    let isLook = wait.pointee.kind == MAPB_WAIT_EVENT.rawValue && wait.pointee.timeout == 0
-                    if !core.doorbell.hasLeader && core.life.stage == .running && !isLook {
+                    let isPoll = wait.pointee.kind == MAPB_WAIT_EVENT.rawValue && wait.pointee.timeout == 0
+                    if !core.doorbell.hasLeader && core.life.stage == .running && !isPoll {
                         wait.pointee.leads = 1
                         looks = core.beginLead()
                     }
@@ -66,25 +67,25 @@ extension Pool {
     }
 
     private enum Lead {
-        /// What was waited for is there.
+        /// The wait has what it waited for.
         case over
-        /// Until the bell rings.
+        /// The thread must sleep until the bell rings.
         case sleeps
         /// This thread no longer leads: the time is over, or the pool no longer runs.
         case ends
     }
 
     /// Leads from one sleep to the next.
-    /// - looks: how many replies to look at before.
+    /// - looks: on how many replies to spin before.
     private func lead(
         _ wait: CFrame<mapb_wait>, _ looks: Int, _ event: inout mape_event?
     ) -> Lead {
         let deadline = wait.pointee.deadline
-        if looks > 0 { look(at: looks, until: min(deadline, mapb_clock() + Policy.waiterSpin)) }
+        if looks > 0 { spin(looks, until: min(deadline, mapb_clock() + Policy.waiterSpin)) }
         return core.with { core in
-            core.stopLooking()
+            core.stopSpinning()
             core.pump()
-            if core.settles(wait, &event) {
+            if core.resolves(wait, &event) {
                 core.endLead(wait)
                 return .over
             }
@@ -92,12 +93,12 @@ extension Pool {
                 core.endLead(wait)
                 return .ends
             }
-            // Announce, then look again: workers publish, then look at the doorbell.
+            // Announce, then check again: workers publish, then read the doorbell.
             core.point(bellAt: MAPB_BELL_WAITER)
             core.doorbell.leaderSleeps = true
             core.doorbell.leaderBell = fixed.waiterBell.writing.number
             core.pump()
-            if core.settles(wait, &event) {
+            if core.resolves(wait, &event) {
                 core.endLead(wait)
                 return .over
             }
@@ -106,11 +107,11 @@ extension Pool {
         }
     }
 
-    /// The thread was cancelled in its sleep: others go on without it.
+    /// Called when the thread was cancelled in its sleep: passes the lead on and releases what the wait holds.
     func leave(_ wait: CFrame<mapb_wait>) {
         if unsafe wait.pointee.word != nil { waiters.endSleep() }
         if wait.pointee.leads == 0 { return }
-        fixed.waiterBell.silence()
+        fixed.waiterBell.drain()
         core.with { core in
             core.doorbell.leaderSleeps = false
             core.pump()
@@ -118,8 +119,8 @@ extension Pool {
         }
     }
 
-    /// The leader looks for replies, until there are some.
-    private func look(at count: Int, until end: Int64) {
+    /// The leader spins until a reply has come or the time is over.
+    private func spin(_ count: Int, until end: Int64) {
         var rounds = 0
         while true {
             for i in 0..<count where fixed.looks[i].hasCome { return }

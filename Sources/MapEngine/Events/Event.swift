@@ -12,7 +12,7 @@ func emptyEvent() -> mape_event {
     return event
 }
 
-/// - context: of the pool's configuration.
+/// - context: the context of the pool's configuration.
 func fillEvent(_ event: inout mape_event, _ message: PoolMessage, _ context: UnsafeMutableRawPointer?) {
     event.type = (message.isLog ? MAPE_EVENT_LOG : MAPE_EVENT_OUTPUT).rawValue
     event.code = message.code

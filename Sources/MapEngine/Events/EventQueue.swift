@@ -1,5 +1,5 @@
-// What the host has still to hear. Items are not queued one by one: a job that has something to tell is queued once, and its events
-// are made when they are fetched, from the segments that exist anyway. So a host that never listens costs no memory per event.
+// The undelivered events. Items are not enqueued one by one: a job with events is enqueued once, and its events are
+// made from its segments when the host fetches them. So a host that never fetches costs no memory per event.
 
 import CMapBridge
 
@@ -12,7 +12,7 @@ struct PoolMessage {
     var lost: UInt32 = 0
 }
 
-/// Events made ready under the lock, to be told outside it.
+/// Events made ready under the lock, to be delivered outside it.
 enum Ready {
     case message(PoolMessage)
     /// Items of one segment, from `offset` on; and the job's crashes, which change under the lock as workers die.
@@ -21,13 +21,13 @@ enum Ready {
     case done(Job, mape_progress)
 }
 
-/// What a dispatch is telling: C holds it while callbacks run.
+/// What a dispatch is delivery: C holds it while callbacks run.
 final class EventBatch {
     let ready: Ready
     init(_ ready: Ready) { self.ready = ready }
 }
 
-/// A segment that the host is looking at: not to be given back before it is done.
+/// A segment whose event the host is reading: it must not be freed meanwhile.
 struct HeldSegment {
     let job: Job
     let place: Int
@@ -38,9 +38,9 @@ struct HeldSegment {
 }
 
 @safe struct EventQueue: ~Copyable {
-    /// With those that were taken out meanwhile, which are passed over.
+    /// Includes jobs that were removed meanwhile, which are skipped.
     private var jobs = Queue<Job>()
-    /// How many of them were not.
+    /// How many of them were not removed.
     private var jobCount = 0
     private var messages = Queue<PoolMessage>()
     private var messageBytes = 0
@@ -48,12 +48,13 @@ struct HeldSegment {
     private var file: Int32 = -1
     private var fileIsReadable = false
     private var notice = false
-    /// One thread at a time fetches events: where it calls the host, if it does. A mark without a place: it waits for one.
+    /// The thread that fetches events, and the frame from which it calls the host. A mark without a place: it waits for
+    /// an event.
     var caller: mapb_mark?
-    /// What it is told of just now.
-    var telling: EventBatch?
+    /// The events that it delivers now.
+    var delivery: EventBatch?
     var held: HeldSegment?
-    /// What mape_next_event gave out last: alive until the next call.
+    /// The text of the last event from mape_next_event; it lives until the next call.
     var heldMessage: PoolMessage?
 
     var isEmpty: Bool { jobCount == 0 && messages.isEmpty }
@@ -61,8 +62,8 @@ struct HeldSegment {
 
     deinit { mapb_close(file) }
 
-    /// True once after events came in when there were none.
-    mutating func takeNotice() -> Bool {
+    /// Returns true once after events came in when there were none: then the wakeup hook is due.
+    mutating func consumeNotice() -> Bool {
         defer { notice = false }
         return notice && !isEmpty
     }
@@ -111,7 +112,7 @@ struct HeldSegment {
         job.delivery.isQueued = false
         jobCount -= 1
         if jobs.first === job { _ = jobs.popFirst() }
-        // Those that are left behind never hold more memory than the others.
+        // Removed jobs never take more memory than the others.
         if jobs.count > 2 * jobCount + 32 { jobs.removeAll { !$0.delivery.isQueued } }
         drained()
     }
@@ -126,7 +127,7 @@ struct HeldSegment {
         }
     }
 
-    /// The first job was served: to the back with it, or out when it has nothing left.
+    /// Moves the first job to the back, or removes it when it has no events left.
     mutating func rotate() {
         guard let job = firstJob else { return }
         _ = jobs.popFirst()
@@ -141,7 +142,7 @@ struct HeldSegment {
 
     // MARK: - Messages
 
-    /// Adds a text. Beyond Policy.messageBytes the oldest go; how much was lost is told with the next.
+    /// Adds a text. Beyond Policy.messageBytes the oldest are dropped, and the next text says how many bytes were lost.
     mutating func add(message: PoolMessage) {
         let wasEmpty = isEmpty
         messages.append(message)
@@ -153,7 +154,7 @@ struct HeldSegment {
         if wasEmpty { filled() }
     }
 
-    mutating func takeMessage() -> PoolMessage? {
+    mutating func nextMessage() -> PoolMessage? {
         guard var message = messages.popFirst() else { return nil }
         messageBytes -= message.text.count + 64
         message.lost = message.lost &+ lostBytes

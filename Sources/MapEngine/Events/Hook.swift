@@ -1,7 +1,7 @@
-// The wakeup hook: the one function of the host that is called on any thread.
+// The wakeup hook: the only function of the host that the library calls on any thread.
 //
-// No lock is held while it runs. Who sets another waits until those that run have returned; one that was left by a jump, or whose thread
-// has ended in it, is not waited for.
+// It runs without a lock. A thread that sets another hook waits until the running calls have returned, except for calls
+// that were left by a jump or whose thread has ended in them.
 
 import CMapBridge
 
@@ -51,7 +51,7 @@ import CMapBridge
             if mapb_goes_on(other) == 0 {
                 self.ends(other)
             } else {
-                ends.wait(while: seen, Policy.lookForLeft)
+                ends.wait(while: seen, Policy.leftInterval)
             }
         }
     }
@@ -63,9 +63,9 @@ func hookBegins(
     _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 ) -> Int32 {
     let hook = unsafe Unmanaged<Hook>.fromOpaque(hook).takeUnretainedValue()
-    guard let (its, with) = unsafe hook.begins(mark) else { return 0 }
-    unsafe function.pointee = its
-    unsafe context.pointee = with
+    guard let (call, argument) = unsafe hook.begins(mark) else { return 0 }
+    unsafe function.pointee = call
+    unsafe context.pointee = argument
     return 1
 }
 

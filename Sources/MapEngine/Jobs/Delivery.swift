@@ -1,23 +1,23 @@
-// What the host has still to hear of a job: items that have ended, progress, the end.
+// The undelivered events of a job: ended items, progress, the end.
 
 struct Delivery {
-    /// Places of segments to deliver, in the order in which that is done.
+    /// The places of the segments to deliver, in order of delivery.
     private(set) var places = Queue<Int>()
-    /// Items of the first of them that were delivered.
+    /// How many items of the first of them were delivered.
     private(set) var offset: UInt64 = 0
-    /// Items that have ended and were not delivered.
+    /// How many ended items are not delivered.
     private(set) var undelivered: UInt64 = 0
     /// When items are delivered in order: segments that wait for those before, the lowest last; and where the next one begins.
     private var early: [Early] = []
     private var next: UInt64 = 0
 
-    /// When and where progress was last told, and whether it is to be told again.
+    /// When and where progress was last delivered, and whether it is due again.
     var progressIsDue = false
     var lastProgress: Int64 = 0
     var lastFraction: Double = 0
-    /// The end was told.
+    /// Whether the DONE event was delivered.
     var toldDone = false
-    /// Stands in the queue of jobs that have something to tell.
+    /// Whether it is in the queue of jobs with undelivered events.
     var isQueued = false
 
     private struct Early {
@@ -26,7 +26,7 @@ struct Delivery {
         let place: Int
     }
 
-    /// A segment has ended and is at a place.
+    /// Called when a segment has ended, with its place.
     mutating func add(_ segment: Segment, at place: Int, inOrder: Bool) {
         undelivered += segment.count
         if !inOrder || segment.first == next && early.isEmpty {
@@ -42,7 +42,7 @@ struct Delivery {
         }
     }
 
-    /// Keeps the descending order by first item; what waits is few.
+    /// Keeps the descending order by first item; few segments wait.
     private mutating func insert(_ segment: Early) {
         var low = 0
         var high = early.count
@@ -53,7 +53,8 @@ struct Delivery {
         early.insert(segment, at: low)
     }
 
-    /// So many items of the first segment, which has `size`, were delivered. True: those were the last.
+    /// Called when this many items of the first segment, of `size` items, were delivered. Returns whether these were
+    /// the last.
     mutating func delivered(_ count: UInt64, of size: UInt64) -> Bool {
         undelivered -= count
         offset += count

@@ -3,12 +3,12 @@
 import CMapBridge
 
 extension Job {
-    /// How often an item was begun, as far as the host saw.
+    /// How often workers began an item, as far as the host saw.
     func attempts(of item: UInt64, _ result: mape_result) -> UInt32 {
         Self.attempts(of: item, result, crashes: lost.crashes)
     }
 
-    /// The same, without the pool's lock: with what `crashes` was when the item had ended.
+    /// The same without the pool's lock, from the value of `crashes` when the item had ended.
     static func attempts(of item: UInt64, _ result: mape_result, crashes: [UInt64: UInt32]) -> UInt32 {
         let crashed = crashes[item] ?? 0
         let ended = result.state == MAPE_ITEM_OK.rawValue || result.state == MAPE_ITEM_FAILED.rawValue

@@ -1,9 +1,10 @@
-// A job: its items, where they stand, and what the host wants to hear of them. Guarded by its pool's lock.
+// A job: its items, their states, and which events the host wants. Guarded by its pool's lock.
 //
 //   unstarted ──take──► running ──end──► results ──► delivery ──► host
 //       ▲───────giveBack────┘
 //
-// Each part owns its fields and knows no other; the job moves items from one to the next, and keeps the count of them (tally).
+// Each part owns its fields and does not know the others; the job moves items from one to the next, and counts them
+// (tally).
 
 import CMapBridge
 
@@ -15,7 +16,7 @@ final class Job {
     /// The ring that items come through, if it is a stream.
     let stream: Stream?
     var input: JobInput
-    /// What is still to be copied in.
+    /// The input that is not copied yet.
     var copying: Copying?
     var tally: Tally
     var unstarted: Unstarted
@@ -27,39 +28,39 @@ final class Job {
     private(set) var life: Life
     var places = Places()
 
-    /// Who holds it.
+    /// Its holders.
     struct Owner {
         var handle: UInt = 0
-        /// The host gave no place for a handle: the job releases itself.
+        /// Whether the host keeps no handle: the job releases itself.
         var isItself = false
         var hasReleased = false
-        /// Whoever waits for it need not any longer: its proxy is being destroyed.
+        /// Whether its proxy is being destroyed: the caller stops waiting for it.
         var hasGivenUp = false
     }
 
     struct Life {
         let submitted: Int64
-        /// Set when the job is to end: how its items that have not ended shall.
+        /// Non-nil once the job is being ended: the outcome of its unfinished items.
         fileprivate(set) var ending: Outcome?
         fileprivate(set) var endingSince: Int64 = 0
         /// When all its items had ended; 0: they have not, or nobody has followed that up.
         fileprivate(set) var doneAt: Int64 = 0
     }
 
-    /// Where it stands in the queues of its pool, which alone set this.
+    /// The job's places in the queues of its pool, which alone set them.
     struct Places {
-        /// It has changed, and that is still to be followed up.
+        /// Whether it has changed since the last follow-up.
         var isTouched = false
         /// In the work queue; -1: it has none.
         var work = -1
-        /// It waits beside the work queue: no worker can run its function now.
+        /// Whether it is parked beside the work queue: no worker can run its function now.
         var isParked = false
         /// Among the deadlines, and its time.
         var clock = -1
         var clockTime = Int64.max
     }
 
-    /// - total: of a stream 0, to begin with.
+    /// - total: how many items there are; for a stream 0 at first.
     init(
         function: Function, config: JobConfig, sequence: UInt64, total: UInt64, input: JobInput,
         stream: Stream?, now: Int64
@@ -76,35 +77,35 @@ final class Job {
 
     var handle: UInt { owner.handle }
     var isReleased: Bool { owner.hasReleased }
-    /// How items that have not ended shall, once the job is to end.
+    /// The outcome of unfinished items once the job is being ended.
     var ending: Outcome? { life.ending }
     /// All items have ended, and no more come.
     var isDone: Bool { tally.haveAllEnded && (stream?.finished ?? true) }
 
-    /// Nothing of it that waits will run.
+    /// Whether its waiting items will not run.
     var isEnded: Bool { ending != nil || isDone || function.failure != nil }
 
     var isStream: Bool { stream != nil }
     var deadline: Int64 { later(life.submitted, by: config.jobTimeout) }
     var isQueuedForWork: Bool { places.work >= 0 || places.isParked }
 
-    /// Tells of items or progress as they come.
+    /// Whether it delivers items or progress as they come.
     var isPrompt: Bool { config.wants(MAPE_DELIVER_ITEMS) || config.wants(MAPE_DELIVER_PROGRESS) }
 
-    /// Results are dropped once delivered, or at once when nobody wants them.
+    /// Whether results are dropped once delivered, or at once when the host wants no ITEM events.
     var drops: Bool { config.drop || isStream }
 
-    /// Items that a worker could be given now.
+    /// How many items could be assigned now.
     var waiting: UInt64 { unstarted.count }
 
-    /// How many more items may be begun before the host has taken events. `draining` lifts the limit.
+    /// How many more items may begin before the host fetches events. `draining` lifts the limit.
     func room(draining: Bool) -> UInt64 {
         if draining || !drops || isStream || !config.wants(MAPE_DELIVER_ITEMS) { return .max }
         let held = delivery.undelivered + tally.running
         return held >= config.window ? 0 : config.window - held
     }
 
-    /// What waits is worth a worker's move to a processor of its own.
+    /// Whether the waiting items are worth a worker's move to a processor of its own.
     var isLong: Bool { pace.isLong(waiting) }
 
     /// Items per range of a request: the chunk, or the request as a whole.
@@ -114,17 +115,17 @@ final class Job {
 
     // MARK: - Its items
 
-    /// Takes up to `most` items to run; they count as running.
-    func take(_ most: UInt64) -> ItemRange? {
-        guard let range = unstarted.take(most) else { return nil }
+    /// Removes and returns up to `most` waiting items; they count as running.
+    func nextRange(_ most: UInt64) -> ItemRange? {
+        guard let range = unstarted.nextRange(most) else { return nil }
         tally.begin(range.count)
         return range
     }
 
-    /// Gives a range back that did not run.
-    func giveBack(_ range: ItemRange) {
+    /// Requeues a range that did not run.
+    func requeue(_ range: ItemRange) {
         tally.stop(range.count)
-        unstarted.giveBack(range)
+        unstarted.requeue(range)
     }
 
     /// Records that the items of a segment, which were running, have ended.
@@ -151,9 +152,9 @@ final class Job {
         }
     }
 
-    /// Ends everything that has not been given to a worker.
+    /// Ends all items that are not assigned to a worker.
     func endWaiting(_ outcome: Outcome, now: Int64) {
-        for range in unstarted.takeAll(of: tally.total) {
+        for range in unstarted.removeAll(of: tally.total) {
             tally.begin(range.count)
             end(Segment(first: range.first, count: range.count, outcome: outcome), ok: 0, failed: 0, now: now)
         }
@@ -161,7 +162,7 @@ final class Job {
 
     // MARK: - Its end
 
-    /// It is to end: items that have not ended shall do so with `outcome`.
+    /// Begins to end the job: its unfinished items end with `outcome`.
     func willEnd(_ outcome: Outcome, now: Int64) {
         life.ending = outcome
         life.endingSince = now
@@ -172,7 +173,7 @@ final class Job {
 
     // MARK: - What the host has to hear
 
-    /// Has the host something to hear of it?
+    /// Whether the job has undelivered events.
     var hasEvents: Bool { !isReleased && (!delivery.places.isEmpty || delivery.progressIsDue || doneIsDue) }
 
     var doneIsDue: Bool {
@@ -184,7 +185,7 @@ final class Job {
     /// The segment that holds an item, or nil when it has not ended.
     func segment(holding item: UInt64) -> Segment? { results.holding(item) }
 
-    /// What its results are now. They stay so until `unpinResults`.
+    /// Pins its results, and returns them as they are now.
     func pinResults() -> Results {
         results.pin()
         return Results(segments: results.segments, total: tally.total)
@@ -192,7 +193,7 @@ final class Job {
 
     func unpinResults() { results.unpin() }
 
-    /// Drops every result; those that somebody copies, afterwards.
+    /// Drops all results; if a thread copies them, when it is done.
     func dropAll() {
         results.drop()
         delivery.forgetItems()

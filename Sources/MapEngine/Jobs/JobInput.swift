@@ -1,15 +1,15 @@
-// A job's input, and who holds it: it is freed when all items have ended, and no thread copies into it, or out of it.
+// A job's input, and its holders: it is freed when all items have ended, and no thread copies into it or out of it.
 
 struct JobInput {
-    /// The job's record in the input memory, and with it what was copied there.
+    /// The block in the input memory: the job's record, and the copied input behind it.
     let record: Block
     /// As they were when it was submitted.
     let globals: Globals?
     /// Buffers that items lie in, each kept once.
     private var used: UsedBuffers
-    /// Threads that copy without the lock.
+    /// How many threads copy without the lock.
     private var pins = 0
-    /// It was to be freed while they did.
+    /// Whether it must be freed when they are done.
     private var isDue = false
 
     init(record: Block, globals: Globals?, used: UsedBuffers) {
@@ -30,13 +30,13 @@ struct JobInput {
 
     mutating func pin() { pins += 1 }
 
-    /// True when it may be freed now; false: `unpin` says so later.
+    /// Whether it may be freed now; if not, `unpin` returns true later.
     mutating func mayFree() -> Bool {
         isDue = pins > 0
         return !isDue
     }
 
-    /// True when it is to be freed now that could not be before.
+    /// Unpins it. Returns whether it must be freed now, because it could not be before.
     mutating func unpin() -> Bool {
         pins -= 1
         return isDue && pins == 0

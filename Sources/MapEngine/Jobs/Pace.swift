@@ -1,18 +1,18 @@
-// How long the items of a job take: for sizes of ranges alone.
+// How long the items of a job take; only the size of ranges depends on it.
 
 struct Pace {
     /// Measured nanoseconds per item; 0: not yet.
     private(set) var itemTime: Double = 0
 
-    /// Follows the time of an item, as workers tell it. A worker that had to wait for a processor tells too much, so that no single range
-    /// changes the figure much.
+    /// Updates the time per item from what workers report. A worker that had to wait for a processor reports too much,
+    /// so no single range changes the figure much.
     mutating func measure(nanoseconds: UInt32, items: UInt64) {
         guard items > 0 else { return }
         let sample = Double(max(1, nanoseconds)) / Double(items)
         itemTime = itemTime == 0 ? sample : itemTime * 0.7 + min(sample, itemTime * 8) * 0.3
     }
 
-    /// So many items are worth a worker's move to a processor of its own, which takes some 50 µs.
+    /// Whether this many items are worth a worker's move to a processor of its own, which takes some 50 µs.
     func isLong(_ items: UInt64) -> Bool {
         itemTime > 0 ? Double(items) * itemTime > Policy.worthMoving : items >= Policy.manyItems
     }

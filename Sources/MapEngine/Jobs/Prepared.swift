@@ -7,7 +7,7 @@ struct Prepared {
     var record = JobRecord()
     /// Each retained once.
     var used = UsedBuffers()
-    /// What is still to be copied in.
+    /// The input that is not copied yet.
     private(set) var copying: Copying?
     /// Items that are in place.
     private(set) var ready: UInt64

@@ -3,12 +3,12 @@
 struct ResultList {
     private(set) var segments: [Segment?] = []
     private var freePlaces: [Int] = []
-    /// Sorted places for finding an item, made when asked for.
+    /// Segments sorted by first item, made on demand, for finding an item.
     private var index: [Int] = []
     private var indexed = 0
-    /// Threads that copy out of it without the lock: it stays as it is until they have done.
+    /// How many threads copy out of it without the lock: it stays unchanged until they are done.
     private var pins = 0
-    /// It was to be dropped while they did.
+    /// Whether it must be dropped when they are done.
     private var isDue = false
 
     /// The segment at a place. Nil: it was dropped.
@@ -24,7 +24,8 @@ struct ResultList {
         return segments.count - 1
     }
 
-    /// Adds a segment to the last one when its results lie right behind: many short ranges make few segments. False: they do not.
+    /// Joins a segment to the last one if its results lie right behind: many short ranges make few segments. Returns
+    /// whether it did.
     mutating func join(_ segment: Segment) -> Bool {
         let last = segments.count - 1
         guard last >= 0, indexed <= last else { return false }
@@ -39,8 +40,8 @@ struct ResultList {
         segment.store.free()
     }
 
-    /// Takes a segment out, which is the caller's from now on. Its place is not used again.
-    mutating func takeOut(_ place: Int) -> Segment? {
+    /// Removes and returns a segment. Its place is not used again.
+    mutating func remove(_ place: Int) -> Segment? {
         guard let segment = self[place] else { return nil }
         segments[place] = nil
         return segment
@@ -55,7 +56,7 @@ struct ResultList {
         if indexed < segments.count {
             index.append(contentsOf: indexed..<segments.count)
             indexed = segments.count
-            // Nearly sorted already: ranges end about in the order they were given out.
+            // Nearly sorted already: ranges end about in the order in which they were assigned.
             let segments = segments
             index.sort { segments[$0]!.first < segments[$1]!.first }
         }
@@ -78,7 +79,7 @@ struct ResultList {
         if pins == 0 && isDue { drop() }
     }
 
-    /// Drops every segment; when somebody copies, afterwards.
+    /// Drops all segments; if a thread copies them, when it is done.
     mutating func drop() {
         isDue = pins > 0
         if isDue { return }

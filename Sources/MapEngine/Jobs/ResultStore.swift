@@ -1,10 +1,10 @@
-// Where the bytes of results are. Results of workers of this machine stay in their output memories; a worker that has none of its own
-// would be one more case here, and nobody else would know.
+// Where the bytes of results are. Results of workers of this machine stay in their output memories; a worker without an
+// output memory would be one more case here, and no other code would change.
 
 enum ResultStore {
-    /// Nowhere: what ended otherwise has no bytes.
+    /// Nowhere: only results have bytes.
     case none
-    /// In a worker's output memory, of which they use these parts.
+    /// In a worker's output memory, in these parts.
     case shared(OutputRegion, Used)
 
     /// Where a stretch is; good as long as this is. Nil: it does not lie in here.
@@ -15,21 +15,22 @@ enum ResultStore {
         }
     }
 
-    /// Nobody needs the bytes any more.
+    /// Frees the bytes.
     @inline(never) func free() {
         switch self {
         case .none: break
-        case .shared(let region, let used): region.give(used)
+        case .shared(let region, let used): region.free(used)
         }
     }
 
-    /// Takes over what the next range has used, when that lies right behind. False: it does not.
+    /// Joins the memory that the next range has used, if that lies right behind. Returns whether it does.
     mutating func join(_ next: ResultStore) -> Bool {
-        guard case .shared(let region, var used) = self, case .shared(let its, let more) = next, region === its,
+        guard case .shared(let region, var used) = self, case .shared(let following, let more) = next,
+            region === following,
             used.joins(more)
         else { return false }
         used.hole.count += more.hole.count
-        used.wild.count += more.wild.count
+        used.frontier.count += more.frontier.count
         self = .shared(region, used)
         return true
     }

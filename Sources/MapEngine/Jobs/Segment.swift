@@ -66,7 +66,7 @@ struct Segment {
         return true
     }
 
-    /// Where the i-th item's result lies, or how it ended that has none.
+    /// Where the i-th item's result lies, or its outcome if it has none.
     func entry(_ i: UInt64) -> (offset: UInt64, size: UInt64, ended: Outcome?) {
         guard let table else { return (base + i * size, size, outcome) }
         let entry = table.entries[Int(i)]

@@ -18,7 +18,7 @@ import CMapBridge
     private var blockCount = 0
     private var freeBlocks: [Int] = []
     private var current = -1
-    /// No item below has still to end.
+    /// All items below this index have ended.
     private var low: UInt64 = 0
 
     private struct Place {
@@ -37,7 +37,7 @@ import CMapBridge
     /// Blocks of which every item has ended while bytes were copied.
     private var emptied: [Int] = []
     private var isCopying = false
-    /// Held by the thread that pushes, and not while it waits for anything of the pool's but its lock.
+    /// Held by the thread that pushes. While it holds this it waits for nothing of the pool except the pool's lock.
     let pushing = Lock()
     /// Made when first used, by whoever holds `pushing`.
     private(set) lazy var scratch = PushScratch()
@@ -63,7 +63,7 @@ import CMapBridge
     /// How many items from number `index` on have a place in the ring.
     func room(from index: UInt64) -> UInt64 { index - low < capacity ? capacity - (index - low) : 0 }
 
-    /// Gives places to items as long as they need nothing but room in the current block. Returns how many.
+    /// Assigns places to items while the current block has room for them. Returns how many.
     func placePacked(_ scratch: PushScratch, _ from: Int, _ to: Int, at first: UInt64) -> Int {
         guard current >= 0 else { return 0 }
         let packed = unsafe blocks + current
@@ -99,8 +99,8 @@ import CMapBridge
         return done
     }
 
-    /// Gives a place to an item, or notes where in the input memory it lies. Returns where its bytes are to go; PushScratch.nowhere when
-    /// there are none to copy.
+    /// Assigns a place to an item, or notes where in the input memory it lies. Returns where its bytes go;
+    /// PushScratch.nowhere when there are none to copy.
     func place(_ index: UInt64, _ bytes: UnsafeRawPointer?, _ size: UInt64) throws(MapError) -> UInt64 {
         var span = Extent(offset: 0, count: size)
         var number = -1
@@ -125,7 +125,7 @@ import CMapBridge
 
     // MARK: - While bytes are copied without the lock
 
-    /// Keeps the block that an item lies in, until `letGo`. Nil: it lies in none.
+    /// Holds the block that an item lies in, until `release`. Nil: it lies in none.
     func hold(_ index: UInt64) -> Int? {
         let number = unsafe Int(places[Int(index & (capacity - 1))].block)
         guard number >= 0 else { return nil }
@@ -133,7 +133,7 @@ import CMapBridge
         return number
     }
 
-    func letGo(_ number: Int) { leave(number, 1) }
+    func release(_ number: Int) { leave(number, 1) }
 
     /// From now on no block is freed or begun anew: a thread writes into some of them.
     func beginCopying() { isCopying = true }
@@ -151,7 +151,7 @@ import CMapBridge
             let packed = unsafe blocks[current]
             if rounded <= packed.block.count - packed.used { return current }
         }
-        let fresh = try input.take(max(Policy.streamBlock, rounded))
+        let fresh = try input.allocate(max(Policy.streamBlock, rounded))
         if current >= 0, unsafe blocks[current].live == 0 { free(current) }
         current = freeBlocks.popLast() ?? blockCount
         if current == blockCount { blockCount += 1 }
@@ -160,7 +160,7 @@ import CMapBridge
     }
 
     private func free(_ number: Int) {
-        unsafe input.give(blocks[number].block)
+        unsafe input.free(blocks[number].block)
         unsafe blocks[number].block.count = 0
         freeBlocks.append(number)
     }
@@ -189,7 +189,7 @@ import CMapBridge
         }
     }
 
-    /// So many items of a block have ended.
+    /// Called when this many items of a block have ended.
     private func leave(_ number: Int, _ count: Int) {
         let packed = unsafe blocks + number
         unsafe packed.pointee.live -= count
@@ -201,10 +201,10 @@ import CMapBridge
         if number == current { unsafe blocks[number].used = 0 } else { free(number) }
     }
 
-    /// Gives back all blocks; the stream is over.
+    /// Frees all blocks; the stream is over.
     func close() {
         for number in 0..<blockCount where unsafe blocks[number].block.count > 0 {
-            unsafe input.give(blocks[number].block)
+            unsafe input.free(blocks[number].block)
         }
         blockCount = 0
         freeBlocks = []

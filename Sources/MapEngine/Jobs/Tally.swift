@@ -5,12 +5,12 @@ import CMapBridge
 struct Tally {
     /// Items of the job; of a stream, those accepted so far.
     var total: UInt64
-    /// Items that workers were given and have not answered.
+    /// How many items are assigned and not answered.
     private(set) var running: UInt64 = 0
     private(set) var ended: UInt64 = 0
     /// Ended items by state. In here, because an array would be one more allocation per job.
     private var states = InlineArray<8, UInt64>(repeating: 0)
-    /// Ended items that the pool's figures have.
+    /// How many ended items the pool's figures count already.
     private var reported: UInt64 = 0
 
     init(total: UInt64) { self.total = total }
@@ -38,7 +38,7 @@ struct Tally {
         end(failed, as: MAPE_ITEM_FAILED)
     }
 
-    /// Items that have ended since this was last asked.
+    /// How many items have ended since the last call.
     mutating func report() -> UInt64 {
         defer { reported = ended }
         return ended - reported

@@ -1,9 +1,10 @@
-// What a worker was given, and how that ends.
+// The assignments of a worker, and how they end.
 
-/// A request that a worker was given and has not answered. Replies are checked against this, not against what lies in shared memory.
+/// A request that was assigned to a worker and is not answered. The host checks replies against this, not against
+/// shared memory.
 struct Assignment {
     enum Work {
-        /// Its items become fewer when the last ones are taken back.
+        /// Its items become fewer when the last ones are reclaimed.
         case range(Job, ItemRange)
         case setup(Function, Globals?)
         case cleanup(Function, Globals?)
@@ -17,8 +18,8 @@ struct Assignment {
         case answered
         /// Its worker's process has ended, or was never forked.
         case lost
-        /// The worker keeps so many items, the first ones, and they end with the assignment, which is answered or lost later. All others
-        /// are given to another worker.
+        /// The worker keeps this many of the first items, which end with the assignment, answered or lost later. All
+        /// others are requeued.
         case takenBack(kept: UInt64)
     }
 
@@ -26,12 +27,12 @@ struct Assignment {
     var work: Work
     /// Items per range.
     var step: UInt64 = 0
-    /// What had not begun of it was taken back: there is no more to take.
-    var wasTakenBack = false
+    /// Whether its unstarted items were reclaimed: nothing is left to reclaim.
+    var wasReclaimed = false
 
     /// Where the worker is in it, if it is one for items.
     func point(_ mark: BlameMark) -> BlameMark.Point {
         guard case .range(_, let range) = work else { return .before }
-        return mark.point(in: ticket, count: range.count, step: step, wasTakenBack: wasTakenBack)
+        return mark.point(in: ticket, count: range.count, step: step, wasReclaimed: wasReclaimed)
     }
 }

@@ -1,4 +1,4 @@
-// The blame word, outbox.current: what a worker is on, as it says itself. The one place where it is decoded.
+// The blame word, outbox.current, in which a worker says what it is on. Only this file decodes it.
 //
 //   63           32 31 30            0
 //   ┌──────────────┬──┬──────────────┐   0              it is on nothing
@@ -6,8 +6,8 @@
 //   │ half         │  │              │   R = 1          the range that begins at this position, as a whole
 //   └──────────────┴──┴──────────────┘   in a setup     MAPB_AT_PLACE + n: it loads place n; MAPB_AT_SETUP: the setup runs
 //
-// The worker writes it before each of these begins, and 0 once the reply is published. The host believes it for nothing but blame: what
-// it says has ended must stand in the reply.
+// The worker writes it before each of these begins, and 0 once the reply is published. The host uses it for blame
+// alone: items that it says have ended must stand in the reply.
 
 import CMapBridge
 
@@ -18,7 +18,7 @@ struct BlameMark: Equatable {
 
     private var mark: UInt32 { UInt32(truncatingIfNeeded: word) }
 
-    /// Whether it speaks of this request. One of another request, or none, says that this one has not begun.
+    /// Whether it names this request. If it names another request, or none, this one has not begun.
     func isOn(_ ticket: UInt64) -> Bool {
         mark != 0 && UInt32(truncatingIfNeeded: word >> 32) == UInt32(truncatingIfNeeded: ticket)
     }
@@ -31,27 +31,27 @@ struct BlameMark: Equatable {
         case item(UInt64)
         /// It runs a range as a whole, and does not say at which of its items it is.
         case range(start: UInt64, count: UInt64)
-        /// It stands before the first item that was taken back, with nothing left to do.
+        /// It stands before the first reclaimed item, with nothing left to do.
         case end(UInt64)
-        /// Any item of the request may run: the range it names lies behind the last one. So says workerVouch.
+        /// Any item of the request may run: the range that it names lies behind the last one, as workerVouch writes it.
         case anywhere
-        /// It names an item behind the last one: no worker writes that whose memory is its own.
+        /// It names an item behind the last one, which only a worker with overwritten memory does.
         case nonsense
     }
 
-    /// - count: the items of the request that were not taken back. step: how many of them are one range.
-    func point(in ticket: UInt64, count: UInt64, step: UInt64, wasTakenBack: Bool) -> Point {
+    /// - count: how many items of the request were not reclaimed. step: how many items one range has.
+    func point(in ticket: UInt64, count: UInt64, step: UInt64, wasReclaimed: Bool) -> Point {
         guard isOn(ticket) else { return .before }
         let isRange = mark & MAPB_MARK_RANGE != 0
         let position = isRange ? UInt64(mark & ~MAPB_MARK_RANGE) : UInt64(mark) - 1
         if position < count {
             return isRange ? .range(start: position, count: min(step, count - position)) : .item(position)
         }
-        if wasTakenBack && position == count { return .end(count) }
+        if wasReclaimed && position == count { return .end(count) }
         return isRange ? .anywhere : .nonsense
     }
 
-    /// What a worker is at in a request for a setup.
+    /// What a worker does in a request for a setup.
     enum Stage: Equatable {
         /// Loads a library: of the function's code (0), its setup (1) or its cleanup (2).
         case loading(Int)
@@ -66,7 +66,7 @@ struct BlameMark: Equatable {
 }
 
 extension BlameMark.Point {
-    /// So many items, the first ones, have ended if the worker tells the truth.
+    /// How many of the first items have ended, if the worker tells the truth.
     var finished: UInt64 {
         switch self {
         case .before, .anywhere, .nonsense: 0
@@ -76,7 +76,7 @@ extension BlameMark.Point {
         }
     }
 
-    /// Only so many items, the first ones, can have begun. Nil: any can.
+    /// How many of the first items can have begun at most. Nil: any can.
     var begun: UInt64? {
         switch self {
         case .before: 0
@@ -87,7 +87,7 @@ extension BlameMark.Point {
         }
     }
 
-    /// So many items run now, and may tell of their progress.
+    /// How many items run now, and may report their progress.
     var running: UInt64 {
         switch self {
         case .before, .end, .anywhere, .nonsense: 0

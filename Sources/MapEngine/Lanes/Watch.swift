@@ -1,38 +1,39 @@
-// What is looked at of workers most often, in plain memory.
+// What the pool reads of workers most often, in plain memory.
 
 import CMapBridge
 
-/// What is looked at of every worker each time the pool looks for news. All of a pool's lie side by side in plain memory, so that a look at
-/// those that have none costs a few loads. Its worker's link writes it.
+/// What the pool reads of each worker when it checks for news. These lie side by side in plain memory, so a worker
+/// without news costs a few loads. Its worker's link writes it.
 @safe struct Watch {
     /// Nil: no process.
     var outbox: Outbox?
     var published: UInt64 = 0
     var answered: UInt64 = 0
-    /// Bytes of the message ring that were read.
+    /// How many bytes of the message ring the host has read.
     var messageHead: UInt64 = 0
     /// Items of the last request; 0: it is no range.
     var lastItems: UInt64 = 0
 
-    /// Bytes of messages that had no room in the ring, as far as that was told.
+    /// How many bytes of messages had no room in the ring, as far as they were reported.
     var messageLost: UInt64 = 0
-    /// Requests up to this one the worker was told to end early: only there may it say that it has.
+    /// The last request that the worker was asked to end early: only up to that one may a reply say that it did.
     var yieldedTo: UInt64 = 0
 
     var isBusy: Bool { outbox != nil && published != answered }
 
-    /// It has answered, or sent a text.
+    /// Whether it has answered a request or sent a text.
     var hasNews: Bool {
         guard let outbox else { return false }
         return outbox.tail != answered || outbox.messageTail != messageHead
     }
 
-    /// It holds more than the item it is on, if it is on one.
+    /// Whether it may hold more than the item that it is on.
     var mayHoldMore: Bool { isBusy && (published - answered > 1 || lastItems > 1) }
 }
 
-/// A busy worker's replies, as far as they were known under the lock. A host thread looks at it without the lock.
-@safe struct LookedReply {
+/// A busy worker's reply counter, and its value as last seen under the lock. A host thread looks at it without the
+/// lock.
+@safe struct SpinTarget {
     private let tail: UnsafePointer<UInt64>
     private let answered: UInt64
 

@@ -1,4 +1,4 @@
-// One place of a pool: the worker process that has it now, what that was given, and what was seen of it.
+// One place of a pool: its present worker process, the requests assigned to it, and what the host has seen of it.
 //
 //                   renew           the first requests are answered           askToEnd
 //           none ─────────► starting ─────────────────────────────► ready ─────────────► stopping
@@ -8,8 +8,8 @@
 //            ├──── the zygote says that the process has ended, in any state ────────────► dying
 //            └──────────────────────────────────────────────────────────────────────────────┘
 //
-// A link exists in every state but `none`. Each assignment is given by `give` and ends in `finish`, and neither is done anywhere else.
-// The table hears of every change that others look for.
+// A link exists in every state but `none`. Each assignment begins in `give` and ends in `finish`, and nowhere else. The
+// table is updated with every change that other code searches for.
 
 import CMapBridge
 
@@ -31,11 +31,11 @@ enum Verdict {
         case none
         /// Loads modules and runs setups.
         case starting
-        /// Takes ranges.
+        /// Can be assigned ranges.
         case ready
-        /// Was told to clean up and exit; what it holds it still does.
+        /// Was asked to clean up and exit; it still runs what it holds.
         case stopping
-        /// Was sent SIGKILL.
+        /// The zygote was asked to kill it.
         case dying
     }
 
@@ -48,28 +48,28 @@ enum Verdict {
     private(set) var link: WorkerLink?
     /// Where its results lie; nil: no process.
     private(set) var region: OutputRegion?
-    /// What it has not answered, oldest first. Their tickets follow one another.
-    private(set) var given = Queue<Assignment>() { didSet { unsafe table.refresh(self) } }
+    /// Its unanswered assignments, oldest first, with consecutive tickets.
+    private(set) var assigned = Queue<Assignment>() { didSet { unsafe table.refresh(self) } }
     /// Requests other than ranges that the inbox had no room for.
     var backlog = Queue<Assignment.Work>() { didSet { unsafe table.refresh(self) } }
     var verdict: Verdict?
     var history: History
-    /// Pages of its memory are being given back: it is given nothing that it could write for.
+    /// Whether the engine thread is returning pages of its memory to the system: no work is assigned to it meanwhile.
     var isTrimming = false { didSet { unsafe table.refresh(self) } }
     var seen = Seen()
     var tries = Tries()
     var output = CapturedOutput()
-    /// Hears of every change that matters to others.
+    /// The table, which is updated with every change of this worker.
     private unowned(unsafe) let table: WorkerTable
 
-    /// - itemsPerWorker: after so many items another process takes its place; 0: never.
+    /// - itemsPerWorker: after how many items another process replaces it; 0: never.
     init(slot: Int, table: WorkerTable, itemsPerWorker: UInt64) {
         self.slot = slot
         unsafe self.table = table
         history = History(limit: itemsPerWorker)
     }
 
-    /// A new process comes in its place.
+    /// Resets the state for a new process.
     func renew(_ region: OutputRegion, inbox: Inbox) {
         self.region = region
         link = unsafe WorkerLink(inbox: inbox, region: region, watch: table.watches.address(slot))
@@ -85,7 +85,7 @@ enum Verdict {
 
     /// Its process has ended, or was never forked.
     func disconnect() {
-        while let assignment = given.first { finish(assignment, .lost) }
+        while let assignment = assigned.first { finish(assignment, .lost) }
         link?.close()
         link = nil
         region = nil
@@ -93,57 +93,57 @@ enum Verdict {
 
     // MARK: - Assignments
 
-    /// Gives it a range, which it sees once that is published.
-    /// - isSpread: others are given work at the same time.
+    /// Assigns a range, which the worker sees once it is published.
+    /// - isSpread: other workers get work at the same time.
     @inline(__always)
-    func give(_ job: Job, _ range: ItemRange, now: Int64, isSpread: Bool) {
-        give(.range(job, range), step: job.rangeStep(range), now: now, isSpread: isSpread)
+    func assign(_ job: Job, _ range: ItemRange, now: Int64, isSpread: Bool) {
+        assign(.range(job, range), step: job.rangeStep(range), now: now, isSpread: isSpread)
     }
 
-    /// Gives it a request that is no range.
-    func give(_ work: Assignment.Work, now: Int64) { give(work, step: 0, now: now, isSpread: false) }
+    /// Assigns a request that is no range.
+    func assign(_ work: Assignment.Work, now: Int64) { assign(work, step: 0, now: now, isSpread: false) }
 
     /// Inlined, so that for a range there is no look at what else it could be.
     @inline(__always)
-    private func give(_ work: Assignment.Work, step: UInt64, now: Int64, isSpread: Bool) {
-        let isIdle = given.isEmpty
+    private func assign(_ work: Assignment.Work, step: UInt64, now: Int64, isSpread: Bool) {
+        let isIdle = assigned.isEmpty
         if isIdle {
             seen.since = now
             seen.progress = now
         }
         let assignment = Assignment(ticket: published + 1, work: work, step: step)
-        link!.give(assignment, isSpread: isSpread, isIdle: isIdle)
-        given.append(assignment)
-        unsafe table.wasGiven(self)
+        link!.assign(assignment, isSpread: isSpread, isIdle: isIdle)
+        assigned.append(assignment)
+        unsafe table.wasAssigned(self)
     }
 
-    /// The end of an assignment that was given, or of some of its items. Nothing else takes one out of `given` or makes it smaller, so
-    /// that each is seen here once as answered or as lost, and before that each time something of it is taken back: here a timeline
-    /// listens.
-    /// - assignment: as it was until now; the oldest one, unless it is taken back.
+    /// Ends an assignment, or some of its items. No other code removes one from `given` or makes it smaller. So each
+    /// passes here once as answered or as lost, and before that each time some of it is reclaimed: a timeline can
+    /// listen here.
+    /// - assignment: as it was until now; the oldest one, unless it is reclaimed.
     func finish(_ assignment: Assignment, _ end: Assignment.End) {
         if let onFinish = unsafe table.onFinish { onFinish(self, assignment, end) }
         switch end {
         case .answered:
             link!.noteAnswer(assignment.ticket)
-            given.dropFirst()
-        case .lost: given.dropFirst()
+            assigned.dropFirst()
+        case .lost: assigned.dropFirst()
         case .takenBack(let kept):
             guard case .range(let job, var range) = assignment.work else { return }
             range.count = kept
-            given[Int(assignment.ticket - given.first!.ticket)].work = .range(job, range)
+            assigned[Int(assignment.ticket - assigned.first!.ticket)].work = .range(job, range)
         }
     }
 
-    /// Takes back what it has not begun. Returns that, in the order in which it was given.
+    /// Reclaims its unstarted items. Returns their ranges, in the order in which they were assigned.
     func reclaim() -> [(Job, ItemRange)] {
         guard let link else { return [] }
         let stand = link.yield(upTo: link.published)
-        given.update { $0.wasTakenBack = true }
+        assigned.update { $0.wasReclaimed = true }
         guard let stand else { return [] }
         var back: [(Job, ItemRange)] = []
-        for place in 0..<given.count {
-            let assignment = given[place]
+        for place in 0..<assigned.count {
+            let assignment = assigned[place]
             guard assignment.ticket > stand.answered, case .range(let job, let range) = assignment.work else {
                 continue
             }
@@ -156,20 +156,20 @@ enum Verdict {
         return back
     }
 
-    /// Requests published, and those of them that were answered.
+    /// How many requests are published, and how many of them are answered.
     var published: UInt64 { link?.published ?? 0 }
     var answered: UInt64 { link?.answered ?? 0 }
 
-    var inFlight: Int { given.count }
-    /// Has something to answer.
-    var isBusy: Bool { !given.isEmpty }
+    var inFlight: Int { assigned.count }
+    /// Whether it holds requests.
+    var isBusy: Bool { !assigned.isEmpty }
 
     /// The last request in a row that is of the same job as the first.
     var lastTicketOfFirstJob: UInt64 {
-        guard let first = given.first, case .range(let job, _) = first.work else { return answered + 1 }
+        guard let first = assigned.first, case .range(let job, _) = first.work else { return answered + 1 }
         var last = first.ticket
-        given.forEach { assignment in
-            if assignment.ticket == last + 1, case .range(let its, _) = assignment.work, its === job { last += 1 }
+        assigned.forEach { assignment in
+            if assignment.ticket == last + 1, case .range(let owner, _) = assignment.work, owner === job { last += 1 }
         }
         return last
     }
@@ -177,15 +177,15 @@ enum Verdict {
     // MARK: - What it is
 
     var isAlive: Bool { state != .none }
-    /// May be given ranges.
-    var takesWork: Bool { state == .ready && !isTrimming }
-    /// It has had its items, or has grown too much: it gets no more, and another takes its place.
+    /// Whether it can be assigned ranges.
+    var isReadyForWork: Bool { state == .ready && !isTrimming }
+    /// Whether it has had its items, or has grown too much: it gets no more work, and another process replaces it.
     var isSpent: Bool { history.isSpent }
     /// What it is on, as it says.
     var mark: BlameMark { link?.mark ?? BlameMark(0) }
     func isPrepared(_ function: UInt32) -> Bool { history.knows(function) }
 
-    /// It has said that it has grown by more than config.memory_growth.
+    /// Whether it has reported that it has grown by more than config.memory_growth.
     func noteGrowth() {
         history.hasGrown = true
         unsafe table.refresh(self)

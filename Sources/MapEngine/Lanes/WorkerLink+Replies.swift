@@ -1,9 +1,9 @@
-// Replies of a worker: each is read once, checked against what the worker was given, and becomes a value. The worker may write
-// whatever it likes, at any time.
+// Replies of a worker: the host reads each once, checks it against what was assigned, and makes a value of it. The
+// worker may write anything at any time.
 
 import CMapBridge
 
-/// Why a worker is not believed: what it has written cannot be.
+/// Why a worker's reply is not valid.
 struct InvalidReply: Error {
     let what: String
 
@@ -22,11 +22,11 @@ enum OtherReply {
     case ended
 }
 
-/// What a reply says of a range. Only the results' bytes lie in shared memory still.
+/// The contents of a reply to a range. Only the bytes of results stay in shared memory.
 struct RangeReply {
-    /// So many items, the first ones, have ended.
+    /// How many of the first items have ended.
     let done: UInt64
-    /// The memory that their results lie in, to be given back with them.
+    /// The memory of their results, which is freed with them.
     let used: Used
     let results: Results
     /// Nanoseconds that it took, as the worker says.
@@ -65,13 +65,14 @@ extension Job {
 }
 
 extension WorkerLink {
-    /// Reads the reply to the worker's oldest request, once, and checks it. When it is not valid, nothing of it was used.
-    /// - Returns: what to give back of the output memory, beside the reply.
+    /// Reads the reply to the worker's oldest request, once, and checks it. Throws when it is not valid; then nothing
+    /// of it was used.
+    /// - Returns: the output memory to free, beside the reply.
     @inline(__always)
     private func read(_ ticket: UInt64, _ region: OutputRegion) throws(InvalidReply) -> (mapb_reply, Used) {
         let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, ticket))
         guard reply.ticket == ticket else { throw InvalidReply("its reply is for another request") }
-        guard let used = region.advance(ticket: ticket, holeEnd: reply.hole_end, wildEnd: reply.wild_end) else {
+        guard let used = region.advance(ticket: ticket, holeEnd: reply.hole_end, frontierEnd: reply.frontier_end) else {
             throw InvalidReply("its reply claims memory it does not have")
         }
         return (reply, used)
@@ -85,7 +86,7 @@ extension WorkerLink {
         do throws(InvalidReply) {
             return try accepted(reply, used, job, range, ticket, region)
         } catch {
-            region.give(used)
+            region.free(used)
             throw error
         }
     }
@@ -97,7 +98,7 @@ extension WorkerLink {
         let done = UInt64(reply.done)
         let isStopped = reply.flags & MAPB_REPLY_STOPPED.rawValue != 0
         let isFull = reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0
-        // One that ends items goes on; one that stops before its first, again and again, would run for ever.
+        // A worker may stop early only if it made progress; otherwise it could run for ever.
         guard !isStopped || done > 0 || job.ending != nil || ticket <= yieldedTo else {
             throw InvalidReply("its reply says it was stopped, and it was not")
         }
@@ -105,7 +106,7 @@ extension WorkerLink {
             throw InvalidReply("its reply counts \(done) of \(range.count) items")
         }
         let results = try results(of: reply, done, within: used)
-        if done == 0 { region.give(used) }
+        if done == 0 { region.free(used) }
         return RangeReply(
             done: done, used: used, results: results, time: reply.detail,
             hasGrown: reply.flags & MAPB_REPLY_GROWN.rawValue != 0, isFull: isFull)
@@ -115,7 +116,7 @@ extension WorkerLink {
     func accept(_ assignment: Assignment) throws(InvalidReply) -> OtherReply {
         let (reply, used) = try read(assignment.ticket, region)
         // Only results of items stay in the memory.
-        defer { region.give(used) }
+        defer { region.free(used) }
         switch assignment.work {
         case .setup:
             guard reply.code != 0 || reply.detail != 0 else {
@@ -128,18 +129,19 @@ extension WorkerLink {
         }
     }
 
-    /// The first items of a range that was lost, as they stand in the reply that was being filled. Nil: they do not.
+    /// The results of the first items of a lost range, from the reply that the worker was filling. Nil: they do not
+    /// stand there.
     /// - count: at least 1.
     func finished(_ count: UInt64, of assignment: Assignment) -> RangeReply? {
         let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
         guard reply.ticket == assignment.ticket else { return nil }
-        // The region takes no more ranges, so what this one used need not be known exactly, and is not given back.
+        // The region gets no more ranges, so nobody needs to know exactly what this one used, and it is not freed.
         let start = UInt64(MAPB_RESULTS_OFFSET)
         let nothing = Extent(offset: 0, count: 0)
-        let bounds = Used(hole: nothing, wild: Extent(offset: start, count: region.size - start))
+        let bounds = Used(hole: nothing, frontier: Extent(offset: start, count: region.size - start))
         guard let results = try? results(of: reply, count, within: bounds) else { return nil }
         return RangeReply(
-            done: count, used: Used(hole: nothing, wild: nothing), results: results, time: 0, hasGrown: false,
+            done: count, used: Used(hole: nothing, frontier: nothing), results: results, time: 0, hasGrown: false,
             isFull: false)
     }
 

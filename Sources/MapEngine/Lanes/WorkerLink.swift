@@ -1,7 +1,7 @@
-// Between the pool and one worker process: its inbox, its output memory, and what is known of both. Nothing else of the host's reads or
-// writes requests, replies, messages or the blame word; what it hands out are values.
+// The link between the pool and one worker process: its inbox, its output memory, and what the host knows about both.
+// No other code of the host reads or writes requests, replies, messages or the blame word; callers get values.
 //
-//   Worker.give ──request──► inbox ──publish: tail──► worker process          written by the host: requests, tail, yield, ring_at,
+//   Worker.give ──request──► inbox ──publish: tail──► worker process          written by the host: requests, tail, yield, notify_at,
 //                                                         │                    message_head
 //   accept ◄──reply, checked── output memory ◄──tail──────┤
 //   mark   ◄──────────────────────────────── current ─────┤                    written by the worker: all of its output memory, of which
@@ -46,7 +46,8 @@ struct WorkerMessage {
         inbox.storeYield(0)
     }
 
-    /// The process is gone: nobody looks for its news any more. Results keep the output memory as long as they need it.
+    /// Called when the process is gone: the host no longer checks it. Results keep the output memory as long as they
+    /// need it.
     func close() {
         unsafe watch.pointee.outbox = nil
         region.retire()
@@ -54,16 +55,16 @@ struct WorkerMessage {
 
     var region: OutputRegion { unsafe memory }
 
-    /// Requests given, and those of them that were answered.
+    /// How many requests were assigned, and how many of them are answered.
     var published: UInt64 { unsafe watch.pointee.published }
     var answered: UInt64 { unsafe watch.pointee.answered }
 
     // MARK: - Requests
 
-    /// Puts a request into the inbox. The worker sees it once it is published.
-    /// - isSpread: others are given work at the same time. isIdle: the worker has nothing else to answer.
+    /// Writes a request into the inbox. The worker sees it once it is published.
+    /// - isSpread: other workers get work at the same time. isIdle: the worker holds no other request.
     @inline(__always)
-    func give(_ assignment: Assignment, isSpread: Bool, isIdle: Bool) {
+    func assign(_ assignment: Assignment, isSpread: Bool, isIdle: Bool) {
         var request = mapb_request()
         var items: UInt64 = 0
         request.ticket = assignment.ticket
@@ -91,8 +92,8 @@ struct WorkerMessage {
         case .exit:
             request.kind = MAPB_REQUEST_EXIT.rawValue
         }
-        region.direct(&request, ticket: assignment.ticket, idle: isIdle)
-        inbox.put(request, assignment.ticket)
+        region.placeOutput(&request, ticket: assignment.ticket, idle: isIdle)
+        inbox.write(request, assignment.ticket)
         unsafe watch.pointee.published = assignment.ticket
         unsafe watch.pointee.lastItems = items
     }
@@ -100,13 +101,13 @@ struct WorkerMessage {
     enum Publishing {
         /// There was nothing new.
         case none
-        /// The worker looks for requests, or will when it is through with what it does.
+        /// The worker spins for requests, or will when it has done its present one.
         case seen
         /// The worker slept, and was woken.
         case woke
     }
 
-    /// Lets the worker see what it was given, and wakes it if it sleeps.
+    /// Publishes the worker's requests, and wakes it if it sleeps.
     func publish() -> Publishing {
         guard inbox.tail != published else { return .none }
         inbox.storeTail(published)
@@ -140,28 +141,29 @@ struct WorkerMessage {
     /// What the worker is on now, as it says.
     var mark: BlameMark { BlameMark(outbox.current) }
 
-    /// Items of a request that have ended, and what those that run have told of their progress. As the worker says.
+    /// How many items of a request have ended, with the progress that running ones have reported. By the worker's own
+    /// account.
     func progress(of assignment: Assignment) -> Double {
         let point = assignment.point(mark)
         let told = Double(bitPattern: outbox.fraction)
         return Double(point.finished) + (told > 0 && told <= 1 ? told * Double(point.running) : 0)
     }
 
-    /// Has the worker end its requests up to this one before their next item. Returns what it was on when that took effect: only that
-    /// can have begun, and what it had answered before. Nil: that cannot be known, because the worker does not look, or this kernel has
-    /// no barrier; it may stop early all the same, and its reply then says so.
+    /// Makes the worker end its requests up to this one before their next item. Returns what it was on when that took
+    /// effect: only that, and what it had answered before, can have begun. Nil: unknown, because the worker does not
+    /// read the word, or this kernel has no barrier; it may stop early all the same, and its reply then says so.
     func yield(upTo ticket: UInt64) -> (mark: BlameMark, answered: UInt64)? {
         guard outbox.yields == 1 else { return nil }
         inbox.storeYield(ticket)
         unsafe watch.pointee.yieldedTo = ticket
         guard mapb_barrier() != 0 else { return nil }
-        // In this order: the worker publishes a reply, then clears the word. The other way round, a request that ends between the two
-        // looks would be taken for one that was not begun.
+        // In this order: the worker publishes a reply, then clears the word. In the other order, a request that ends
+        // between the two loads would look like one that has not begun.
         let mark = mark
         return (mark, outbox.tail)
     }
 
-    /// The account that the worker's signal handler has left: one copy of it, so that what is checked is what is used.
+    /// The report that the worker's signal handler has left: one copy of it, so that what is checked is what is used.
     var crashRecord: [UInt8] {
         let record = unsafe UnsafeBufferPointer(
             start: region.base + Int(MAPB_CRASH_OFFSET), count: MemoryLayout<mapb_crash>.size)
@@ -172,8 +174,8 @@ struct WorkerMessage {
 
     var hasMessages: Bool { unsafe outbox.messageTail != watch.pointee.messageHead }
 
-    /// Takes the texts out of the ring. Each is copied before it is looked at. `isValid`: false when the ring cannot be as it is; then
-    /// the texts are those before that place.
+    /// Reads the texts from the ring. Each is copied before it is checked. `isValid`: false when the ring cannot be as
+    /// it is; then the texts are those before that place.
     func readMessages() -> (messages: [WorkerMessage], isValid: Bool) {
         let tail = outbox.messageTail
         let lost = outbox.messageLost

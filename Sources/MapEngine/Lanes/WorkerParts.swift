@@ -1,22 +1,23 @@
-// Parts of a worker: the history of its process, what was seen of it, how its place fares, what it prints.
+// Parts of a worker: the history of its process, what the host has seen of it, failed starts of its place, captured
+// output.
 
-/// What a worker process has learned and been through. When it is spent another takes its place.
+/// What a worker process has learned and done. When it is spent, another replaces it.
 struct History {
-    /// Requests that it was given before any other: modules and setups. It is ready when it has answered them.
+    /// How many requests it gets first, for modules and setups. It is ready when it has answered them.
     var firstRequests = 0
     /// Functions that it has run the setup of, by number.
     private var functions: [Bool] = []
-    /// After so many items it is spent; 0: never.
+    /// After how many items it is spent; 0: never.
     let limit: UInt64
-    /// Items it was given, finished or not, and those that have ended.
-    var itemsGiven: UInt64 = 0
+    /// How many items were assigned to it, and how many of them have ended.
+    var itemsAssigned: UInt64 = 0
     var itemsEnded: UInt64 = 0
     /// Its memory has grown by more than it may.
     var hasGrown = false
 
     init(limit: UInt64) { self.limit = limit }
 
-    var isSpent: Bool { hasGrown || (limit > 0 && itemsGiven >= limit) }
+    var isSpent: Bool { hasGrown || (limit > 0 && itemsAssigned >= limit) }
 
     func knows(_ function: UInt32) -> Bool { Int(function) < functions.count && functions[Int(function)] }
 
@@ -26,16 +27,16 @@ struct History {
     }
 }
 
-/// When a worker last took a step, for time limits and for taking back.
+/// When a worker last made a step, for time limits and reclaiming.
 struct Seen {
-    /// Its blame word when that was last looked at, and since when it is the same.
+    /// Its blame word when the host last read it, and since when it is unchanged.
     var word: UInt64 = 0
     var since: Int64 = 0
-    /// When it last answered, or was given something while it had nothing.
+    /// When it last answered, or was assigned something while idle.
     var progress: Int64 = 0
 }
 
-/// How often no process came to be in a worker's place.
+/// How often the start of a process in a worker's place failed.
 struct Tries {
     /// Before that no other is started.
     var retryAt: Int64 = 0

@@ -1,4 +1,4 @@
-// The words by which host and worker find out about one another: mapb_layout.h says who writes which, and in what order.
+// The words by which host and worker communicate: mapb_layout.h says who writes which, and in what order.
 
 import CMapBridge
 
@@ -14,7 +14,7 @@ import CMapBridge
     }
 
     /// Writes a request to its place in the ring. The worker sees it once the tail has reached its ticket.
-    func put(_ request: mapb_request, _ ticket: UInt64) {
+    func write(_ request: mapb_request, _ ticket: UInt64) {
         unsafe mapb_place_of_request(pointer, ticket).pointee = request
     }
 
@@ -24,10 +24,10 @@ import CMapBridge
     /// Wakes the worker that sleeps on the tail.
     func wake() { unsafe mapb_word_wake(&pointee.tail) }
 
-    /// Bytes of the message ring that were read.
+    /// How many bytes of the message ring the host has read.
     func storeMessageHead(_ head: UInt64) { unsafe mapb_store(&pointee.message_head, head) }
-    /// The doorbell is not rung for requests before this ticket.
-    func storeRingAt(_ ticket: UInt64) { unsafe mapb_store(&pointee.ring_at, ticket) }
+    /// The worker does not ring the doorbell for requests before this ticket.
+    func storeRingAt(_ ticket: UInt64) { unsafe mapb_store(&pointee.notify_at, ticket) }
     /// Requests up to this ticket end before their next item.
     func storeYield(_ ticket: UInt64) { unsafe mapb_store(&pointee.yield, ticket) }
 }
@@ -46,13 +46,13 @@ import CMapBridge
 
     /// Replies published.
     var tail: UInt64 { unsafe mapb_load(&pointee.tail) }
-    /// What it is at: see BlameMark.
+    /// What it is on: see BlameMark.
     var current: UInt64 { unsafe mapb_load(&pointee.current) }
     /// mape_task_progress, as the bits of a double.
     var fraction: UInt64 { unsafe mapb_load(&pointee.fraction) }
-    /// 1: it heeds Inbox.storeYield.
+    /// 1: it reads Inbox.yield.
     var yields: UInt32 { unsafe mapb_load32(&pointee.yields) }
-    /// 1: it has to be woken.
+    /// 1: it sleeps and must be woken.
     var sleeping: UInt32 { unsafe mapb_peek32(&pointee.sleeping) }
     /// Bytes written to the message ring, and those that had no room.
     var messageTail: UInt64 { unsafe mapb_load(&pointee.message_tail) }

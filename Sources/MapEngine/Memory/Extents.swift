@@ -7,7 +7,8 @@ struct Extent: Equatable {
     var end: UInt64 { offset + count }
 }
 
-/// Free stretches in order of offset. Taking is first fit, so that low addresses, whose pages are warm, are used first.
+/// Free stretches in order of offset. Allocation is first fit, so that low addresses, whose pages are warm, are used
+/// first.
 ///
 /// They stand in runs of some hundred. Of each run the longest stretch is known, so that a search passes over runs that have none
 /// long enough, and a stretch that comes or goes moves its own run alone: thousands of small stretches, which jobs that were released
@@ -45,8 +46,9 @@ struct Extents {
     /// All of them.
     var free: [Extent] { runs.flatMap { $0.stretches } }
 
-    /// Takes a stretch; `alignment` is a power of two.
-    mutating func take(_ count: UInt64, alignment: UInt64) -> UInt64? {
+    /// Allocates `count` bytes. Returns their offset; nil when no free stretch is large enough. `alignment` is a power
+    /// of two.
+    mutating func allocate(_ count: UInt64, alignment: UInt64) -> UInt64? {
         for r in runs.indices where runs[r].longest >= count {
             for i in runs[r].stretches.indices {
                 let whole = runs[r].stretches[i]
@@ -59,8 +61,8 @@ struct Extents {
         return nil
     }
 
-    /// Takes a certain stretch; false when not all of it is free.
-    mutating func take(_ extent: Extent) -> Bool {
+    /// Allocates a certain stretch. Returns false when not all of it is free.
+    mutating func allocate(_ extent: Extent) -> Bool {
         let r = run(of: extent.offset + 1)
         let i = place(of: extent.offset + 1, in: r) - 1
         guard i >= 0, runs[r].stretches[i].offset <= extent.offset, runs[r].stretches[i].end >= extent.end else {
@@ -70,8 +72,8 @@ struct Extents {
         return true
     }
 
-    /// Takes the whole first stretch of at least `least` bytes.
-    mutating func takeWhole(least: UInt64) -> Extent? {
+    /// Allocates the whole first stretch of at least `least` bytes.
+    mutating func allocateWhole(least: UInt64) -> Extent? {
         guard let r = runs.firstIndex(where: { $0.longest >= least }),
             let i = runs[r].stretches.firstIndex(where: { $0.count >= least })
         else { return nil }
@@ -81,8 +83,8 @@ struct Extents {
         return whole
     }
 
-    /// Takes the last stretch when it ends at `end`.
-    mutating func takeLast(endingAt end: UInt64) -> Extent? {
+    /// Removes the last stretch if it ends at `end`.
+    mutating func removeLast(endingAt end: UInt64) -> Extent? {
         let r = runs.count - 1
         guard let last = runs[r].stretches.last, last.end == end else { return nil }
         total -= last.count
@@ -90,8 +92,8 @@ struct Extents {
         return last
     }
 
-    /// Gives a stretch back.
-    mutating func give(_ extent: Extent) {
+    /// Frees a stretch.
+    mutating func free(_ extent: Extent) {
         if extent.count == 0 { return }
         total += extent.count
         let r = run(of: extent.offset)

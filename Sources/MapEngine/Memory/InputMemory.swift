@@ -15,7 +15,7 @@ typealias Block = Extent
     private let arena: Guarded<Arena>
     /// Behind the inboxes.
     private let arenaStart: UInt64
-    /// Held while a free stretch is out of the arena, and its pages are being given back.
+    /// Held while a free stretch is out of the arena and its pages are returned to the system.
     private let trimLock = Lock()
 
     private struct Arena {
@@ -45,8 +45,8 @@ typealias Block = Extent
         unsafe head.pointee.workers = workers
     }
 
-    /// Takes `count` bytes, at least 1. They are zero only when `zeroed`.
-    func take(_ count: UInt64, alignment: UInt64 = 64, zeroed: Bool = false) throws(MapError) -> Block {
+    /// Allocates `count` bytes, at least 1. They are zero only when `zeroed`.
+    func allocate(_ count: UInt64, alignment: UInt64 = 64, zeroed: Bool = false) throws(MapError) -> Block {
         let rounded = (max(count, 1) + 63) & ~63
         guard count <= memory.size, let offset = find(rounded, alignment) else {
             throw MapError(
@@ -62,7 +62,7 @@ typealias Block = Extent
     private func find(_ count: UInt64, _ alignment: UInt64) -> UInt64? {
         while true {
             let (found, mayCome) = arena.with { arena in
-                if let offset = arena.extents.take(count, alignment: alignment) {
+                if let offset = arena.extents.allocate(count, alignment: alignment) {
                     arena.used += count
                     arena.warm = arena.warm > count ? arena.warm - count : 0
                     return (offset as UInt64?, false)
@@ -80,9 +80,10 @@ typealias Block = Extent
     var used: UInt64 { arena.with { $0.used } }
 
     private func clear(_ block: Block) {
-        // Fresh pages are zero: large blocks are given back first, which costs less than writing them.
-        if block.count >= Policy.giveBackLeast {
-            memory.giveBack(block.offset, block.count)
+        // Fresh pages are zero: the pages of a large block are returned to the system first, which costs less than
+        // writing zeros.
+        if block.count >= Policy.returnLeast {
+            memory.returnPages(block.offset, block.count)
             let start = (block.offset + 4095) & ~4095
             let end = block.end & ~4095
             unsafe (base + Int(block.offset)).update(repeating: 0, count: Int(start - block.offset))
@@ -92,24 +93,24 @@ typealias Block = Extent
         }
     }
 
-    func give(_ block: Block) {
+    func free(_ block: Block) {
         arena.with { arena in
             arena.used -= block.count
-            arena.extents.give(block)
+            arena.extents.free(block)
             arena.warm += block.count
         }
     }
 
-    /// More pages lie idle than are worth keeping.
+    /// Whether more pages lie idle than are worth keeping.
     var hasExcess: Bool { arena.with { $0.warm > Policy.warmInput } }
 
-    /// Gives the pages of what is free back to the system, piece by piece. Without the pool's lock: it takes its time.
+    /// Returns the pages of free memory to the system, piece by piece. Without the pool's lock, because it takes long.
     func trim() {
         let free = arena.with { arena in
             arena.warm = 0
             return arena.extents.free
         }
-        for extent in free where extent.count >= Policy.giveBackLeast {
+        for extent in free where extent.count >= Policy.returnLeast {
             var start = extent.offset
             while start < extent.end {
                 let piece = Extent(offset: start, count: min(extent.end - start, Policy.trimPiece))
@@ -124,13 +125,13 @@ typealias Block = Extent
         trimLock.lock()
         defer { trimLock.unlock() }
         let isFree = arena.with { arena in
-            arena.isTrimming = arena.extents.take(piece)
+            arena.isTrimming = arena.extents.allocate(piece)
             return arena.isTrimming
         }
         guard isFree else { return }
-        memory.giveBack(piece.offset, piece.count)
+        memory.returnPages(piece.offset, piece.count)
         arena.with { arena in
-            arena.extents.give(piece)
+            arena.extents.free(piece)
             arena.isTrimming = false
         }
     }
@@ -158,24 +159,24 @@ typealias Block = Extent
         return unsafe Array(UnsafeBufferPointer(start: base + Int(extent.offset), count: Int(extent.count)))
     }
 
-    /// Copies host bytes in.
+    /// Copies bytes of the host into the input memory.
     func copy(_ bytes: UnsafeRawPointer, _ count: Int, to offset: UInt64) {
         unsafe UnsafeMutableRawPointer(base + Int(offset)).copyMemory(from: bytes, byteCount: count)
     }
 
     // MARK: - The head: mapb_pool_head
 
-    /// How often an idle worker looks before it sleeps.
+    /// How many times an idle worker spins before it sleeps.
     func setSpin(_ looks: UInt32) { unsafe head.pointee.spin = looks }
     /// Processor of the thread that waits for replies, plus 1; 0: none.
     func setWaiter(_ waiter: UInt32) { unsafe mapb_store32(&head.pointee.waiter, waiter) }
     /// Whom a worker wakes after a reply, and in which epoch.
     func setDoorbell(_ doorbell: UInt64) { unsafe mapb_store(&head.pointee.doorbell, doorbell) }
 
-    /// Copies a text in, ended with NUL, as a block of its own.
-    func take(text: UserText) throws(MapError) -> Block {
+    /// Allocates a block for a text, ended with NUL, and copies it.
+    func allocate(text: UserText) throws(MapError) -> Block {
         let bytes = text.bytes
-        let block = try take(UInt64(bytes.count) + 1)
+        let block = try allocate(UInt64(bytes.count) + 1)
         for (i, byte) in bytes.enumerated() { unsafe base[Int(block.offset) + i] = byte }
         unsafe base[Int(block.offset) + bytes.count] = 0
         return block

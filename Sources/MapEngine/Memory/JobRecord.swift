@@ -39,7 +39,7 @@ extension JobRecord {
         return Extent(offset: base &+ index &* stride, count: size)
     }
 
-    /// Tells workers that the items of a job are to stop soon.
+    /// Asks workers to stop the items of a job soon.
     static func cancel(_ input: InputMemory, at offset: UInt64) {
         unsafe mapb_store32(&input.at(offset, as: mapb_job.self).pointee.cancel, 1)
     }

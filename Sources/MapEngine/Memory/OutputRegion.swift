@@ -1,50 +1,52 @@
 // One worker process's output memory, as the host sees it.
 //
-// The worker bumps two cursors, in a hole and in the wild part (see Worker/WorkerOutput.swift). The host follows them from reply to
-// reply: what lies between a cursor's last place and the one a reply tells is what that range may have used, and nothing else is
-// believed. A region lives until its worker has died and no result lies in it any more.
+// The worker bumps two cursors, in a hole and at the frontier (see Worker/WorkerOutput.swift). The host follows them
+// from reply to reply: a range may have used what lies between a cursor's last place and the place in the reply; the
+// host believes nothing else. A region lives until its worker has died and no result lies in it any more.
 
 import CMapBridge
 
 /// The parts of a region that one range has used.
 struct Used {
     var hole: Extent
-    var wild: Extent
+    var frontier: Extent
 
     /// True when [offset, offset + count) lies in one of the parts.
     func contains(_ offset: UInt64, _ count: UInt64) -> Bool {
         func inside(_ part: Extent) -> Bool {
             offset >= part.offset && count <= part.count && offset - part.offset <= part.count - count
         }
-        return inside(hole) || inside(wild)
+        return inside(hole) || inside(frontier)
     }
 
     /// True when what `next` used begins where this ends.
     func joins(_ next: Used) -> Bool {
-        (next.hole.count == 0 || hole.end == next.hole.offset) && (next.wild.count == 0 || wild.end == next.wild.offset)
+        (next.hole.count == 0 || hole.end == next.hole.offset)
+            && (next.frontier.count == 0 || frontier.end == next.frontier.offset)
     }
 }
 
-/// What all output memories of a pool hold together. Guarded by the pool's lock.
+/// Figures of all output memories of a pool together. Guarded by the pool's lock.
 @safe final class OutputFigures {
-    /// Bytes that results were ever given, less those that were given back.
+    /// All bytes that results ever got, less those that were freed.
     fileprivate var held: UInt64 = 0
-    /// Bytes that went with their memory. Counted without the lock: whoever holds a memory's last result lets go of it.
-    private let gone = Word64()
+    /// Bytes that were unmapped with their memory. Counted without the lock, by the thread that releases the last
+    /// result of a memory.
+    private let released = Word64()
     /// Memories of living workers with more idle pages than are worth keeping.
     fileprivate var excesses = 0
 
     /// Bytes that results hold.
-    var live: UInt64 { held - gone.loaded }
+    var live: UInt64 { held - released.loaded }
     var hasExcess: Bool { excesses > 0 }
-    fileprivate func go(with bytes: UInt64) { gone.add(bytes) }
+    fileprivate func countReleased(_ bytes: UInt64) { released.add(bytes) }
 }
 
 @safe final class OutputRegion {
     private var memory: SharedMemory
     private var extents = Extents()
     private var hole = Extent(offset: 0, count: 0)
-    private var wild: UInt64
+    private var frontier: UInt64
     private var warm: UInt64 = 0 {
         didSet {
             let isMore = warm > Policy.warmOutput
@@ -53,7 +55,7 @@ struct Used {
     }
     private let figures: OutputFigures
     private var isRetired = false
-    /// How far the wild part was ever used since the last trim.
+    /// The highest frontier since the last trim.
     private var highest: UInt64
     /// Bytes that results hold.
     private(set) var live: UInt64 = 0
@@ -63,7 +65,8 @@ struct Used {
     /// For a worker in this process. The host reads by what is at the end of this file.
     var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
     var size: UInt64 { memory.size }
-    /// Hands the memfd over: the caller closes it. A pool of many workers would else hold a descriptor for each.
+    /// Gives up ownership of the memfd: the caller closes it. Otherwise a pool of many workers would hold a descriptor
+    /// for each.
     func releaseFile() -> Int32 { memory.releaseFile() }
     var outbox: Outbox { unsafe Outbox(UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_outbox.self)) }
 
@@ -79,38 +82,39 @@ struct Used {
         return unsafe Array(UnsafeBufferPointer(start: base + Int(offset), count: Int(count)))
     }
 
-    /// - figures: those of its pool. leftovers: who unmaps it; nil: whoever lets go of it last.
+    /// - figures: the figures of its pool. leftovers: unmaps it in the end; nil: the thread that releases it last does.
     init(reserve: UInt64, figures: OutputFigures = OutputFigures(), leftovers: Leftovers? = nil) throws(MapError) {
         self.figures = figures
         memory = try SharedMemory(
             name: "mapengine-output", size: reserve, least: Policy.leastReserve, leftovers: leftovers)
-        wild = UInt64(MAPB_RESULTS_OFFSET)
-        highest = wild
+        frontier = UInt64(MAPB_RESULTS_OFFSET)
+        highest = frontier
     }
 
-    deinit { figures.go(with: live) }
+    deinit { figures.countReleased(live) }
 
-    /// Its worker has ended: only results keep it.
+    /// Called when its worker has ended: only results keep it alive.
     func retire() {
         if hasExcess && !isRetired { figures.excesses -= 1 }
         isRetired = true
     }
 
-    /// What to tell the worker with the next request about where results go.
+    /// Sets in the next request where the worker allocates results.
     /// - idle: the worker has no request in flight, so both cursors may be moved.
-    func direct(_ request: inout mapb_request, ticket: UInt64, idle: Bool) {
-        if idle { settle() }
-        if idle && (wild > UInt64(MAPB_RESULTS_OFFSET) || hole.count > 0) {
-            // With nothing in flight, free stretches at the end are wild again.
-            extents.give(hole)
+    func placeOutput(_ request: inout mapb_request, ticket: UInt64, idle: Bool) {
+        if idle { confirmGrant() }
+        if idle && (frontier > UInt64(MAPB_RESULTS_OFFSET) || hole.count > 0) {
+            // With nothing in flight, the frontier moves back over free stretches at the end.
+            extents.free(hole)
             hole = Extent(offset: 0, count: 0)
-            if let last = extents.takeLast(endingAt: wild) { wild = last.offset }
-            request.flags |= MAPB_SET_WILD.rawValue | MAPB_SET_HOLE.rawValue
-            request.wild_base = wild
+            if let last = extents.removeLast(endingAt: frontier) { frontier = last.offset }
+            request.flags |= MAPB_SET_FRONTIER.rawValue | MAPB_SET_HOLE.rawValue
+            request.frontier_base = frontier
             request.hole_base = 0
             request.hole_limit = 0
         }
-        if granted == nil, hole.count < Policy.holeLeast / 4, let found = extents.takeWhole(least: Policy.holeLeast) {
+        if granted == nil, hole.count < Policy.holeLeast / 4, let found = extents.allocateWhole(least: Policy.holeLeast)
+        {
             request.flags |= MAPB_SET_HOLE.rawValue
             request.hole_base = found.offset
             request.hole_limit = found.end
@@ -118,67 +122,70 @@ struct Used {
         }
     }
 
-    private func settle() {
+    private func confirmGrant() {
         if let granted {
-            extents.give(hole)
+            extents.free(hole)
             hole = granted.hole
             self.granted = nil
         }
     }
 
-    /// True when ranges should be held back until the worker is idle, so that the wild part can start anew.
-    var isStretched: Bool { wild > size / 2 && extents.total > size / 4 }
+    /// Whether ranges should be held back until the worker is idle, so that the frontier can move back.
+    var isStretched: Bool { frontier > size / 2 && extents.total > size / 4 }
 
-    /// Checks and takes over the cursors that a reply tells. Nil when they cannot be.
-    func advance(ticket: UInt64, holeEnd: UInt64, wildEnd: UInt64) -> Used? {
+    /// Checks and follows the cursors of a reply. Returns what the range may have used; nil when the cursors cannot be
+    /// right.
+    func advance(ticket: UInt64, holeEnd: UInt64, frontierEnd: UInt64) -> Used? {
         var hole = self.hole
         let switches = granted?.ticket == ticket
         if switches { hole = granted!.hole }
-        // Without a hole both its ends are wherever they were told to be.
+        // Without a hole any cursor in it is right.
         let holeValid = hole.count == 0 ? true : holeEnd >= hole.offset && holeEnd <= hole.end
-        guard holeValid, wildEnd >= wild, wildEnd <= size else { return nil }
+        guard holeValid, frontierEnd >= frontier, frontierEnd <= size else { return nil }
         if switches {
-            extents.give(self.hole)
+            extents.free(self.hole)
             granted = nil
         }
         let usedHole = hole.count == 0 ? 0 : holeEnd - hole.offset
         let used = Used(
-            hole: Extent(offset: hole.offset, count: usedHole), wild: Extent(offset: wild, count: wildEnd - wild))
+            hole: Extent(offset: hole.offset, count: usedHole),
+            frontier: Extent(offset: frontier, count: frontierEnd - frontier))
         self.hole = Extent(offset: hole.offset + usedHole, count: hole.count - usedHole)
-        wild = wildEnd
-        let count = used.hole.count + used.wild.count
+        frontier = frontierEnd
+        let count = used.hole.count + used.frontier.count
         live += count
         figures.held += count
         warm = warm > count ? warm - count : 0
-        highest = max(highest, wild)
+        highest = max(highest, frontier)
         return used
     }
 
-    /// Gives back what a range has used.
-    func give(_ used: Used) {
-        let count = used.hole.count + used.wild.count
+    /// Frees what a range has used.
+    func free(_ used: Used) {
+        let count = used.hole.count + used.frontier.count
         live -= count
         figures.held -= count
-        extents.give(used.hole)
-        extents.give(used.wild)
+        extents.free(used.hole)
+        extents.free(used.frontier)
         warm += count
     }
 
-    /// More pages lie idle than are worth keeping.
+    /// Whether more pages lie idle than are worth keeping.
     var hasExcess: Bool { warm > Policy.warmOutput }
 
-    /// What is free and may have pages. Until they were given back its worker must be given nothing.
+    /// Returns the free stretches that may have pages. Until they are returned to the system its worker must get no
+    /// work.
     func beginTrim() -> [Extent] {
-        var free = extents.free.filter { $0.count >= Policy.giveBackLeast }
-        free.append(Extent(offset: wild, count: highest - wild))
-        highest = wild
+        var free = extents.free.filter { $0.count >= Policy.returnLeast }
+        free.append(Extent(offset: frontier, count: highest - frontier))
+        highest = frontier
         warm = 0
         return free
     }
 
-    /// Gives pages back to the system. Without the pool's lock.
-    func giveBack(_ free: [Extent]) {
-        for extent in free { memory.giveBack(extent.offset, extent.count) }
+    /// Returns pages to the system. Without the pool's lock.
+    func returnPages(_ free: [Extent]) {
+        for extent in free { memory.returnPages(extent.offset, extent.count) }
     }
 }
 

@@ -1,4 +1,4 @@
-// Owners of what the kernel lends us. Each is given back exactly once, when its owner ends.
+// Owners of descriptors, bells and mappings. Each is closed or unmapped exactly once, when its owner ends.
 
 import CMapBridge
 
@@ -8,13 +8,13 @@ struct Descriptor: ~Copyable {
 
     init(_ number: Int32) { self.number = number }
 
-    /// Takes what a C function returned: a descriptor, or a negative errno.
+    /// Makes an owner of what a C function returned: a descriptor, or a negative errno.
     init(checking result: Int32, _ call: String) throws(MapError) {
         if result < 0 { throw .system(call, -result) }
         number = result
     }
 
-    /// Hands it over: the caller closes it.
+    /// Gives up ownership: the caller closes the descriptor.
     consuming func release() -> Int32 {
         let number = number
         discard self
@@ -24,8 +24,8 @@ struct Descriptor: ~Copyable {
     deinit { mapb_close(number) }
 }
 
-/// What workers wake a thread of the host with: a pipe, of which they have the writing end alone. With an eventfd, a worker that went
-/// wrong could read away the ring of another, or make the host's reading block.
+/// A bell: a pipe by which workers wake a thread of the host. Workers have its writing end alone. With an eventfd, a
+/// broken worker could read what another has written, or make the host's read block.
 struct Bell: ~Copyable {
     let reading: Descriptor
     let writing: Descriptor
@@ -38,7 +38,7 @@ struct Bell: ~Copyable {
         writing = Descriptor(ends[1])
     }
 
-    borrowing func silence() { mapb_bell_drain(reading.number) }
+    borrowing func drain() { mapb_bell_drain(reading.number) }
 }
 
 /// A shared memory of the host: a sealed memfd and its mapping. Forks of the host do not inherit the mapping. Who writes which of its bytes,
@@ -92,8 +92,8 @@ struct Bell: ~Copyable {
     /// Hands the memfd over: the caller closes it. The mapping stays.
     mutating func releaseFile() -> Int32 { file.take()?.release() ?? -1 }
 
-    /// Gives the pages of a stretch back to the system, as far as they lie wholly inside.
-    borrowing func giveBack(_ offset: UInt64, _ count: UInt64) {
+    /// Returns the pages of a stretch to the system, as far as they lie wholly inside.
+    borrowing func returnPages(_ offset: UInt64, _ count: UInt64) {
         let start = (offset + 4095) & ~4095
         let end = (offset + count) & ~4095
         if start < end { unsafe mapb_shared_discard(base + Int(start), end - start) }
@@ -104,7 +104,7 @@ struct Bell: ~Copyable {
     }
 }
 
-/// Mappings that nobody needs any more. Unmapping takes the longer the more pages there are, so it is done where no lock is held.
+/// Mappings without a user. Unmapping takes longer the more pages there are, so a thread does it when it holds no lock.
 @safe final class Leftovers: Sendable {
     @safe private struct Mapping {
         let base: UnsafeMutablePointer<UInt8>

@@ -1,4 +1,5 @@
-// A mape_buffer: a stretch of the input memory that the host writes itself. Lives until the host and all jobs have let go.
+// A mape_buffer: a stretch of the input memory that the host writes itself. It lives until the host and all jobs have
+// released it.
 
 final class Buffer {
     let block: Block
@@ -13,7 +14,7 @@ final class Buffer {
 
     func retain() { users += 1 }
 
-    /// True when nobody uses it any more.
+    /// Releases one use. Returns whether that was the last.
     func release() -> Bool {
         users -= 1
         return users == 0

@@ -13,7 +13,7 @@ final class Function {
     let placed: [Library?]
     let record: Block
     fileprivate let blocks: [Block]
-    /// Set when no worker can run it: cause and code for its items.
+    /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
     var setupDeaths: UInt32 = 0
@@ -42,7 +42,7 @@ final class Function {
         return each
     }
 
-    /// A worker has died in its setup: how many since one came through, or an item ended.
+    /// Counts the death of a worker in its setup. Returns how many have died since a setup went well, or an item ended.
     func countSetupDeath() -> UInt32 {
         if itemsEnded != itemsAtSetupDeath { setupDeaths = 0 }
         itemsAtSetupDeath = itemsEnded
@@ -69,8 +69,8 @@ final class Function {
         }
 
         func discard(_ input: InputMemory) {
-            blocks.forEach(input.give)
-            libraries.letGo(named, in: input)
+            blocks.forEach(input.free)
+            libraries.release(named, in: input)
         }
     }
 
@@ -84,13 +84,13 @@ final class Function {
         do {
             return try maker.make(c)
         } catch {
-            maker.blocks.forEach(input.give)
-            libraries.letGo(maker.named, in: input)
+            maker.blocks.forEach(input.free)
+            libraries.release(maker.named, in: input)
             throw error
         }
     }
 
-    /// Collects what a function needs, so that a failure can give it back.
+    /// Collects what a function needs, so that a failure can free it.
     private final class Maker {
         let input: InputMemory
         let isFork: Bool
@@ -167,14 +167,14 @@ final class Function {
             }
             record.is_range = isRange ? 1 : 0
             if let native {
-                let plan = try take(UInt64(native.plan.count))
+                let plan = try allocate(UInt64(native.plan.count))
                 unsafe native.plan.withUnsafeBytes {
                     unsafe input.copy($0.baseAddress!, $0.count, to: plan.offset)
                 }
                 record.native = plan.offset
             }
             try bakeIn(c, &record)
-            let block = try take(UInt64(MemoryLayout<mapb_function>.size))
+            let block = try allocate(UInt64(MemoryLayout<mapb_function>.size))
             input.store(record, at: block.offset)
             let symbolName =
                 unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
@@ -214,7 +214,7 @@ final class Function {
             }
             return try unsafe NativeFunction(
                 PrototypeParser.parse(
-                    String(cString: prototype), tellsErrno: c.native_flags & MAPE_NATIVE_ERRNO.rawValue != 0))
+                    String(cString: prototype), reportsErrno: c.native_flags & MAPE_NATIVE_ERRNO.rawValue != 0))
         }
 
         func bakeIn(_ c: mape_function, _ record: inout mapb_function) throws(MapError) {
@@ -239,20 +239,20 @@ final class Function {
                 throw MapError(MAPE_E_OVERFLOW, "function.data_size is more than memory can hold")
             }
             try checkRange(data, UInt64(c.data_size), "function.data: data_size (\(c.data_size))")
-            let block = try take(UInt64(c.data_size))
+            let block = try allocate(UInt64(c.data_size))
             unsafe input.copy(data, Int(c.data_size), to: block.offset)
             record.data = block.offset
             record.data_size = UInt64(c.data_size)
         }
 
-        func take(_ count: UInt64) throws(MapError) -> Block {
-            let block = try input.take(count)
+        func allocate(_ count: UInt64) throws(MapError) -> Block {
+            let block = try input.allocate(count)
             blocks.append(block)
             return block
         }
 
         func text(_ text: UserText) throws(MapError) -> UInt64 {
-            let block = try input.take(text: text)
+            let block = try input.allocate(text: text)
             blocks.append(block)
             return block.offset
         }
@@ -302,13 +302,13 @@ final class Function {
                 return place
             }
             var path = [CChar](repeating: 0, count: 4097)
-            let where_ = unsafe mapb_locate(address, &place, &path)
+            let location = unsafe mapb_locate(address, &place, &path)
             let shown = "0x" + String(UInt(bitPattern: address), radix: 16)
-            if where_ == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
+            if location == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
                 set(&place, try self.library(UserText(array: path)))
                 return place
             }
-            if where_ == Int32(MAPB_LOCATED_PROGRAM.rawValue) {
+            if location == Int32(MAPB_LOCATED_PROGRAM.rawValue) {
                 throw MapError(
                     MAPE_E_FUNCTION,
                     "\(argument): function \(shown) lives in the main program; "
@@ -317,7 +317,7 @@ final class Function {
                             : "workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK")
                 )
             }
-            if where_ == Int32(MAPB_LOCATED_GONE.rawValue) {
+            if location == Int32(MAPB_LOCATED_GONE.rawValue) {
                 throw MapError(
                     MAPE_E_FUNCTION,
                     "\(argument): function \(shown) comes from \"\(printable(UserText(array: path).bytes))\", and there is no such file any more, so that workers cannot load it: it was removed since the host loaded it"

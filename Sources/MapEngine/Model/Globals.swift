@@ -8,7 +8,7 @@
 
 import CMapBridge
 
-/// A table of globals. What no table refers to any more is given back.
+/// A table of globals. Nodes and values are freed with the last table that refers to them.
 final class Globals {
     /// A name and its hash.
     struct Key: Equatable {
@@ -41,13 +41,13 @@ final class Globals {
                 self.block = block
                 self.input = input
             }
-            deinit { input.give(block) }
+            deinit { input.free(block) }
         }
 
         /// Copies a global in.
         convenience init(_ name: UserText, _ data: UnsafeRawPointer?, _ size: Int, input: InputMemory) throws(MapError)
         {
-            let block = try input.take(UInt64(size))
+            let block = try input.allocate(UInt64(size))
             if let data = unsafe data, size > 0 { unsafe input.copy(data, size, to: block.offset) }
             try self.init(Key(name), Bytes(block, input), UInt64(size), next: nil, input: input)
         }
@@ -57,7 +57,7 @@ final class Globals {
         {
             let text = key.name.bytes
             let head = UInt64(MemoryLayout<mapb_global>.size)
-            record = try input.take(head + UInt64(text.count) + 1)
+            record = try input.allocate(head + UInt64(text.count) + 1)
             self.key = key
             self.size = size
             self.next = next
@@ -71,7 +71,7 @@ final class Globals {
                 hash: key.hash, data: block.offset, size: size, next: next?.record.offset ?? 0)
         }
 
-        deinit { input.give(record) }
+        deinit { input.free(record) }
 
         var name: UserText { key.name }
         var hash: UInt64 { key.hash }
@@ -108,7 +108,7 @@ final class Globals {
         private let input: InputMemory
 
         init(_ children: [Child], input: InputMemory) throws(MapError) {
-            block = try input.take(UInt64(MemoryLayout<mapb_globals>.size))
+            block = try input.allocate(UInt64(MemoryLayout<mapb_globals>.size))
             self.input = input
             self.children = children
             let slots = unsafe input.at(block.offset, as: UInt64.self)
@@ -121,7 +121,7 @@ final class Globals {
             }
         }
 
-        deinit { input.give(block) }
+        deinit { input.free(block) }
     }
 
     private let root: Node

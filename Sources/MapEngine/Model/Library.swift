@@ -1,9 +1,9 @@
 // Libraries: which file each of them was when it was registered, and where it is loaded.
 //
 // A library is best loaded once, by the zygote, so that workers share its pages and its constructors' work. That must not cost anything
-// else, so each has a *standing*. Those that are registered before the start the zygote loads, and is replaced by another that does
-// without when it dies of one, or finds a thread in it that was not there before (no fork takes threads along). For those that come later
-// workers are the proof: they have to load it anyway.
+// else, so each has a *standing*. The zygote loads the libraries that are registered before the start. When it dies of
+// one, or finds a new thread in itself afterwards (which a fork would not copy), another zygote replaces it and does
+// not load that one. Workers prove libraries that come later: they have to load them anyway.
 //
 //   shared ──zygote dies in it, or it leaves something behind──► own
 //   unproven ──a worker has loaded it──► shared                unproven ──the same in a worker──► own
@@ -14,7 +14,7 @@ final class Library {
     enum Standing {
         /// The zygote loads it.
         case shared
-        /// The zygote will, once a worker has loaded it without harm.
+        /// The zygote loads it once a worker has loaded it without harm.
         case unproven
         /// Each worker loads it for itself.
         case own
@@ -27,14 +27,14 @@ final class Library {
     let file: mapb_file
     /// Input offset of the same.
     let fileOffset: UInt64
-    /// Nil: no function of the pool's lies in it yet.
+    /// Nil: no function of the pool lies in it yet.
     var standing: Standing?
     /// Workers that have died while they loaded it since one came through.
     var deaths: UInt32 = 0
     /// Items that had ended at the last of these: of its functions, for a module of the pool.
     private var itemsAtDeath: UInt64 = 0
     /// A module alone: no worker loads it any more.
-    var isGivenUp = false
+    var isDisabled = false
     fileprivate let blocks: [Block]
     /// Descriptions that have named it. Guarded by the lock of Libraries.
     fileprivate var uses = 0
@@ -50,7 +50,8 @@ final class Library {
 }
 
 extension Library {
-    /// A worker has died while it loaded it: how many since one came through, or an item ended.
+    /// Counts the death of a worker that was loading it. Returns how many have died since one loaded it, or an item of
+    /// its functions ended.
     func countDeath(_ itemsEnded: UInt64) -> UInt32 {
         if itemsEnded != itemsAtDeath { deaths = 0 }
         itemsAtDeath = itemsEnded
@@ -64,7 +65,7 @@ final class Libraries: Sendable {
     private struct Known {
         var all: [Library] = []
         var made: UInt32 = 0
-        /// What a new one begins as.
+        /// The standing of a new library.
         var standing: Library.Standing
     }
 
@@ -72,7 +73,7 @@ final class Libraries: Sendable {
 
     init(standing: Library.Standing = .own) { known = Guarded(Known(standing: standing)) }
 
-    /// The pool has started: who comes later has to be proved first.
+    /// Called when the pool has started: libraries that come later must be proved first.
     func begin() {
         known.with { known in if known.standing == .shared { known.standing = .unproven } }
     }
@@ -93,10 +94,10 @@ final class Libraries: Sendable {
                 known.uses += 1
                 return known
             }
-            let text = try input.take(text: path)
+            let text = try input.allocate(text: path)
             let record: Block
-            do throws(MapError) { record = try input.take(UInt64(MemoryLayout<mapb_file>.size)) } catch {
-                input.give(text)
+            do throws(MapError) { record = try input.allocate(UInt64(MemoryLayout<mapb_file>.size)) } catch {
+                input.free(text)
                 throw error
             }
             unsafe input.at(record.offset, as: mapb_file.self).pointee = file
@@ -108,14 +109,14 @@ final class Libraries: Sendable {
         }
     }
 
-    /// Nothing came of a description that has named these: those that none of the pool's functions lies in go.
-    func letGo(_ named: [Library], in input: InputMemory) {
+    /// Releases the libraries of a description that was not registered; a library without functions is freed.
+    func release(_ named: [Library], in input: InputMemory) {
         known.with { known in
             for library in named {
                 library.uses -= 1
                 guard library.uses == 0 else { continue }
                 known.all.removeAll { $0 === library }
-                library.blocks.forEach(input.give)
+                library.blocks.forEach(input.free)
             }
         }
     }

@@ -1,4 +1,4 @@
-// How items ended that have no result: state, cause, code and a text. Shared by all items that ended so.
+// The outcome of items without a result: state, cause, code and a text. Items that ended alike share it.
 
 import CMapBridge
 
@@ -7,7 +7,7 @@ final class Outcome {
     let cause: mape_cause
     let code: Int32
     let text: CText
-    /// The death of the worker that it is about, until an item is blamed for it; then what is known of the crash.
+    /// The death that it is about; once an item is blamed for it, the crash report.
     let death: Death?
     let crash: Crash?
 
@@ -32,7 +32,7 @@ final class Outcome {
 }
 
 extension Loss {
-    /// How an item ends that is to blame for it.
+    /// The outcome of the culprit.
     func outcome(_ death: Death?) -> Outcome {
         guard case .status(let status) = self else {
             return Outcome(

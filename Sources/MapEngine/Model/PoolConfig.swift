@@ -2,7 +2,7 @@
 
 import CMapBridge
 
-/// Its pointers are the host's: they are handed back to it, and never followed.
+/// Its pointers belong to the host: they are passed back to it, and never followed.
 @safe struct PoolConfig: @unchecked Sendable {
     var workers: Int
     var start: mape_start
@@ -27,7 +27,7 @@ import CMapBridge
         var memoryGrowth: UInt64
     }
 
-    /// What the system is told of worker processes.
+    /// Settings of worker processes for the system.
     struct Process {
         var nice: Int32
         var pin: Bool
@@ -39,7 +39,7 @@ import CMapBridge
         var sandbox: mape_sandbox
     }
 
-    /// What zygotes run and load, and in which environment.
+    /// What zygotes run and load, and their environment.
     struct ZygoteProgram {
         var path: UserText?
         var arguments: [UserText]?

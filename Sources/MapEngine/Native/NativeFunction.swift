@@ -38,7 +38,7 @@ final class NativeFunction {
         try checkWithLibffi(builder.types)
     }
 
-    /// Sees that libffi can make such a call, and takes types to be as large as we do.
+    /// Checks that libffi can make such a call, and agrees on the sizes of types.
     private func checkWithLibffi(_ types: [NativeType]) throws(MapError) {
         let prepared = try PreparedCall(plan)
         for (i, type) in types.enumerated() {
@@ -79,7 +79,7 @@ final class NativeFunction {
     }
 }
 
-/// Writes a prototype down as a plan: mapb_native.h tells its form.
+/// Writes a prototype as a plan, in the form of mapb_native.h.
 private struct PlanBuilder {
     let prototype: Prototype
     private(set) var types: [NativeType] = []
@@ -95,10 +95,10 @@ private struct PlanBuilder {
         if let known = places[ObjectIdentifier(type)] { return known }
         var record = mapb_native_type()
         record.kind = type.kind.rawValue
-        let its = type.members.map { mapb_native_member(type: number(of: $0.type), repeat: UInt32($0.count)) }
+        let records = type.members.map { mapb_native_member(type: number(of: $0.type), repeat: UInt32($0.count)) }
         record.first = UInt32(members.count)
-        record.count = UInt32(its.count)
-        members.append(contentsOf: its)
+        record.count = UInt32(records.count)
+        members.append(contentsOf: records)
         if type.kind == MAPE_TYPE_STRUCT { elements += 1 + type.members.reduce(0) { $0 + $1.count } }
         let place = UInt32(typeRecords.count)
         typeRecords.append(record)
@@ -121,7 +121,7 @@ private struct PlanBuilder {
         }
         let parameters = prototype.parameters.map { record(of: $0) }
         plan.flags =
-            (prototype.tellsErrno ? MAPB_NATIVE_ERRNO.rawValue : 0)
+            (prototype.reportsErrno ? MAPB_NATIVE_ERRNO.rawValue : 0)
             | (prototype.mustClear ? MAPB_NATIVE_CLEAR.rawValue : 0)
             | (prototype.varies ? MAPB_NATIVE_VARIES.rawValue : 0)
             | (prototype.isVariadic ? MAPB_NATIVE_VARIADIC.rawValue : 0)

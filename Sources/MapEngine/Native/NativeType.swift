@@ -1,4 +1,4 @@
-// The types that a typed function can take and give, with the sizes that C gives them on this machine.
+// The types of a typed function's inputs and outputs, with their sizes in C on this machine.
 
 import CMapBridge
 

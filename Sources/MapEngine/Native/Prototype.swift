@@ -1,7 +1,7 @@
 // A typed function's prototype, and how the inputs and outputs of a call are laid out.
 //
-//   item    what a call reads: a C structure with the inputs, then what its spans refer to
-//   result  what a call gives: a C structure with the outputs, then what its spans refer to
+//   item    the inputs of a call: a C structure with them, then what its spans refer to
+//   result  the outputs of a call: a C structure with them, then what its spans refer to
 //
 // An output's place in the result is there for its whole life; an input's place in an item is used by mape_apply, mape_map, streams
 // and proxies. Jobs over columns find inputs in columns instead.
@@ -60,7 +60,7 @@ struct Prototype: Sendable {
         let type: mape_type
         let spelling: String
         let offset: UInt64
-        /// Bytes; nil: a span tells.
+        /// Bytes; nil: a span has the size.
         let size: UInt64?
         let elementSize: UInt64
     }
@@ -73,7 +73,7 @@ struct Prototype: Sendable {
     /// Parameters before the dots.
     let fixedCount: Int
     let isVariadic: Bool
-    let tellsErrno: Bool
+    let reportsErrno: Bool
 
     private(set) var inputs: [Int] = []
     private(set) var outputs: [Output] = []
@@ -86,14 +86,14 @@ struct Prototype: Sendable {
     private(set) var mustClear = false
 
     init(
-        name: String, result: Result, parameters: [Parameter], fixedCount: Int, isVariadic: Bool, tellsErrno: Bool
+        name: String, result: Result, parameters: [Parameter], fixedCount: Int, isVariadic: Bool, reportsErrno: Bool
     ) {
         self.name = name
         self.result = result
         self.parameters = parameters
         self.fixedCount = fixedCount
         self.isVariadic = isVariadic
-        self.tellsErrno = tellsErrno
+        self.reportsErrno = reportsErrno
         layOutItem()
         layOutResult()
     }
@@ -150,7 +150,7 @@ struct Prototype: Sendable {
                     name: parameter.name, type: parameter.type.kind, spelling: parameter.spelling, offset: offset,
                     size: parameter.varies ? nil : parameter.size, elementSize: parameter.type.size))
         }
-        if tellsErrno {
+        if reportsErrno {
             errnoOffset = place(4, 4)
             written += 4
             outputs.append(

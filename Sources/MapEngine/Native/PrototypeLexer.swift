@@ -91,7 +91,7 @@ struct PrototypeLexer {
         byte == 0x5f || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a)
     }
 
-    /// An error at a place of the text, told as column (from 1) and, beyond the first line, line.
+    /// An error at a place of the text, reported as column (from 1) and, beyond the first line, line.
     static func error(in bytes: [UInt8], at offset: Int, _ what: String) -> MapError {
         let before = bytes[..<min(offset, bytes.count)]
         let line = before.count { $0 == 0x0a } + 1

@@ -43,13 +43,13 @@ extension PrototypeParser {
         var isWhole = false
         while true {
             if token.kind == .word, Self.qualifiers.contains(token.text) {
-                if take().text == "const" { found.isConst = true }
-            } else if takes("inout") {
+                if consume().text == "const" { found.isConst = true }
+            } else if consumes("inout") {
                 found.isInout = true
             } else if !isWhole, token.kind == .word, Self.basic.contains(token.text),
                 token.text != "complex" || words.contains(where: { $0 == "float" || $0 == "double" })
             {
-                words.append(take().text)
+                words.append(consume().text)
             } else if isWhole || !words.isEmpty {
                 break
             } else {
@@ -100,7 +100,7 @@ extension PrototypeParser {
         guard token.kind == .word, !Self.isKeyword(token.text) else {
             throw error("expected the tag of a structure or \"{\", found \(token.shown)")
         }
-        let tag = take()
+        let tag = consume()
         if sees("{") {
             guard tags[tag.text] == nil else { throw error("there is a struct \(tag.text) already", at: tag) }
             let type = try structure()
@@ -124,9 +124,9 @@ extension PrototypeParser {
             throw error("structures lie in one another more than \(Self.deepest) deep", at: start)
         }
         var members: [NativeType.Member] = []
-        while !takes("}") {
+        while !consumes("}") {
             let type = try valueType("the type of a member, or \"}\"")
-            repeat { members.append(try member(type, members)) } while takes(",")
+            repeat { members.append(try member(type, members)) } while consumes(",")
             // The last semicolon may be left out.
             if !sees("}") { try expect(";", "after the member") }
         }
@@ -149,14 +149,14 @@ extension PrototypeParser {
         guard token.kind == .word, !Self.isKeyword(token.text) else {
             throw error("expected the name of a member, found \(token.shown)")
         }
-        let name = take()
+        let name = consume()
         if others.contains(where: { $0.name == name.text }) {
             throw error("there are two members \(name.shown)", at: name)
         }
         if sees(":") { throw error("bit-fields cannot be passed: libffi has no type for them") }
         var count: UInt64 = 1
         let isArray = sees("[")
-        while takes("[") {
+        while consumes("[") {
             count = try product(count, "a length")
             guard count <= Self.largestStructure else {
                 throw error("the structure has more than \(Self.largestStructure) bytes", at: name)

@@ -20,9 +20,9 @@ struct PrototypeParser {
     var tags: [String: NativeType] = [:]
     var names = NativeType.named
 
-    static func parse(_ text: String, tellsErrno: Bool) throws(MapError) -> Prototype {
+    static func parse(_ text: String, reportsErrno: Bool) throws(MapError) -> Prototype {
         var parser = PrototypeParser(bytes: Array(text.utf8), tokens: try PrototypeLexer.tokens(of: text))
-        return try parser.prototype(tellsErrno: tellsErrno)
+        return try parser.prototype(reportsErrno: reportsErrno)
     }
 
     private init(bytes: [UInt8], tokens: [Token]) {
@@ -38,7 +38,7 @@ struct PrototypeParser {
         PrototypeLexer.error(in: bytes, at: (place ?? token).offset, what)
     }
 
-    mutating func take() -> Token {
+    mutating func consume() -> Token {
         let taken = tokens[at]
         if taken.kind != .end { at += 1 }
         return taken
@@ -46,19 +46,19 @@ struct PrototypeParser {
 
     func sees(_ text: String) -> Bool { token.kind != .end && token.text == text }
 
-    mutating func takes(_ text: String) -> Bool {
+    mutating func consumes(_ text: String) -> Bool {
         if !sees(text) { return false }
         at += 1
         return true
     }
 
     mutating func expect(_ text: String, _ why: String) throws(MapError) {
-        if !takes(text) { throw error("expected \"\(text)\" \(why), found \(token.shown)") }
+        if !consumes(text) { throw error("expected \"\(text)\" \(why), found \(token.shown)") }
     }
 
     // MARK: - Declarations
 
-    private mutating func prototype(tellsErrno: Bool) throws(MapError) -> Prototype {
+    private mutating func prototype(reportsErrno: Bool) throws(MapError) -> Prototype {
         while true {
             // A structure may also be what the function returns.
             let before = self
@@ -66,27 +66,27 @@ struct PrototypeParser {
             self = before
             break
         }
-        _ = takes("extern")
+        _ = consumes("extern")
         let specifiers = try specifiers("a type that the function returns")
         let result = try result(specifiers)
         guard token.kind == .word, !Self.isKeyword(token.text) else {
             throw error("expected the name of the function, found \(token.shown)")
         }
-        let name = take().text
+        let name = consume().text
         try expect("(", "before the parameters")
         var list = ParameterList()
         try parameters(&list)
-        _ = takes(";")
+        _ = consumes(";")
         guard token.kind == .end else { throw error("expected the end of the prototype, found \(token.shown)") }
         try resolveLengths(&list)
         return Prototype(
             name: name, result: result, parameters: list.parameters, fixedCount: list.dots ?? list.parameters.count,
-            isVariadic: list.dots != nil, tellsErrno: tellsErrno)
+            isVariadic: list.dots != nil, reportsErrno: reportsErrno)
     }
 
     /// `struct tag {...};` or `typedef type name;`. False when something else is there.
     private mutating func typeDeclaration() throws(MapError) -> Bool {
-        if takes("typedef") {
+        if consumes("typedef") {
             let type = try valueType("a type")
             guard token.kind == .word, !Self.isKeyword(token.text) else {
                 throw error(
@@ -94,7 +94,7 @@ struct PrototypeParser {
                         ? "typedefs of pointers are not possible: write the parameter itself with * and a length"
                         : "expected a new name for the type, found \(token.shown)")
             }
-            let place = take()
+            let place = consume()
             // As in C11, a name may be declared again for the same type.
             if let known = names[place.text], !known.isSame(as: type) {
                 throw error(
@@ -108,7 +108,7 @@ struct PrototypeParser {
         }
         guard sees("struct"), at + 2 < tokens.count, tokens[at + 2].text == "{" else { return false }
         _ = try valueType("a type")
-        return takes(";")
+        return consumes(";")
     }
 
     private mutating func result(_ specifiers: Specifiers) throws(MapError) -> Prototype.Result {
@@ -117,7 +117,7 @@ struct PrototypeParser {
             guard let type = specifiers.type else { return .none }
             return .value(type)
         }
-        let star = take()
+        let star = consume()
         skipQualifiers()
         guard let type = specifiers.type, type === NativeType.plainChar else {
             throw error(
@@ -129,7 +129,7 @@ struct PrototypeParser {
                 "how long can the returned text be? Write const char *[64] for at most 63 bytes: it is copied", at: star
             )
         }
-        _ = take()
+        _ = consume()
         let place = token
         let size = try number("the most bytes of the returned text")
         guard size >= 1, size <= 1 << 20 else {
@@ -152,14 +152,14 @@ struct PrototypeParser {
     }
 
     private mutating func parameters(_ list: inout ParameterList) throws(MapError) {
-        if takes(")") { return }
+        if consumes(")") { return }
         if sees("void"), tokens[at + 1].text == ")" {
             at += 2
             return
         }
         while true {
             if sees("...") {
-                let dots = take()
+                let dots = consume()
                 guard list.dots == nil else { throw error("the dots can stand there once", at: dots) }
                 guard !list.parameters.isEmpty else {
                     throw error("C has a parameter before the dots", at: dots)
@@ -179,8 +179,8 @@ struct PrototypeParser {
                         at: start)
                 }
             }
-            if takes(")") { return }
-            guard takes(",") else { throw error("expected \",\" or \")\", found \(token.shown)") }
+            if consumes(")") { return }
+            guard consumes(",") else { throw error("expected \",\" or \")\", found \(token.shown)") }
         }
     }
 
@@ -188,7 +188,7 @@ struct PrototypeParser {
         let specifiers = try specifiers("the type of a parameter")
         let place = token
         var stars = 0
-        while takes("*") {
+        while consumes("*") {
             stars += 1
             skipQualifiers()
         }
@@ -200,7 +200,7 @@ struct PrototypeParser {
         var name: Token?
         if token.kind == .word {
             if Self.isKeyword(token.text) { throw error("expected a name, \",\" or \")\", found \(token.shown)") }
-            name = take()
+            name = consume()
         }
         if let name, list.parameters.contains(where: { $0.name == name.text }) {
             throw error("there are two parameters \(name.shown)", at: name)
@@ -208,10 +208,10 @@ struct PrototypeParser {
         var length: UInt64 = 1
         var counter: Token?
         let hasLength = sees("[")
-        while takes("[") {
+        while consumes("[") {
             if token.kind == .word {
                 guard counter == nil else { throw error("only one length can be a parameter") }
-                counter = take()
+                counter = consume()
             } else {
                 length = try product(length, "a length: a number, or the name of a parameter")
             }

@@ -84,7 +84,7 @@ import CMapBridge
         }
     }
 
-    /// Takes the record of a call that ended well. Returns errno, if the function tells it.
+    /// Unpacks the record of a call that ended well. Returns errno, if the function reports it.
     func unpack(_ record: UnsafeRawBufferPointer) -> Int32? {
         guard let base = record.baseAddress else { return nil }
         if case .value(let type) = prototype.result { unsafe store(type, from: base) }
@@ -103,7 +103,7 @@ import CMapBridge
             else { continue }
             unsafe to.copyMemory(from: base + Int(span.offset), byteCount: Int(span.size))
         }
-        return prototype.tellsErrno
+        return prototype.reportsErrno
             ? unsafe base.loadUnaligned(fromByteOffset: Int(prototype.errnoOffset), as: Int32.self) : nil
     }
 

@@ -1,8 +1,8 @@
 // `mapengine-zygote --replay FILE`: runs the item of a crash file again, in this process, for a person with a debugger.
 //
-// What a worker would have is made here: an input memory with the item, its function and globals in it, seen through a read-only
-// mapping, and an output memory. Then the worker's own code answers three requests: setup, the item as a range of one, cleanup. Nothing
-// is forked, no signal is handled: what crashes, crashes here.
+// This makes what a worker has: an input memory with the item, its function and globals, seen through a read-only
+// mapping, and an output memory. Then the worker's own code answers three requests: setup, the item as a range of one,
+// cleanup. Nothing is forked, no signal is handled: what crashes, crashes here.
 
 import CMapBridge
 
@@ -94,7 +94,7 @@ enum Replay {
         return exit
     }
 
-    /// Says why a file cannot be run by anybody else than its host.
+    /// Throws when only the host itself could run the item, and says why.
     private static func checkReach(_ file: CrashFile) throws(Stop) {
         for (what, code) in [
             ("the function", file.function.run), ("its setup", file.function.setup),

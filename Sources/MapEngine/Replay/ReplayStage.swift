@@ -46,18 +46,18 @@ import CMapBridge
         record.setup = try ReplayStage.place(file.function.setup, input)
         record.cleanup = try ReplayStage.place(file.function.cleanup, input)
         if file.function.hasData && !file.function.data.isEmpty {
-            record.data = try ReplayStage.put(file.function.data, input).offset
+            record.data = try ReplayStage.store(file.function.data, input).offset
             record.data_size = UInt64(file.function.data.count)
         }
-        function = try input.take(UInt64(MemoryLayout<mapb_function>.size)).offset
+        function = try input.allocate(UInt64(MemoryLayout<mapb_function>.size)).offset
         input.store(record, at: function)
 
         // At the same place in its page as in the worker, and before the page's end as there.
-        let block = try input.take(UInt64(file.item.bytes.count) + 4096, alignment: 4096, zeroed: true)
+        let block = try input.allocate(UInt64(file.item.bytes.count) + 4096, alignment: 4096, zeroed: true)
         let place = block.offset + file.item.offset
         if !file.item.bytes.isEmpty { unsafe input.copy(file.item.bytes, file.item.bytes.count, to: place) }
         let head = JobRecord.bytes
-        job = try input.take(head + SpanTable.line).offset
+        job = try input.allocate(head + SpanTable.line).offset
         var items = JobRecord()
         items.function = record.id
         items.globals = globals?.block.offset ?? 0
@@ -71,7 +71,9 @@ import CMapBridge
         }
         items.write(to: input, at: job)
 
-        guard let task = unsafe mapb_worker_task(region.base, region.size) else { throw .system("madvise", SystemError.last) }
+        guard let task = unsafe mapb_worker_task(region.base, region.size) else {
+            throw .system("madvise", SystemError.last)
+        }
         self.task = unsafe WorkerTask(task)
         guard let seen = unsafe mapb_shared_map(input.file, input.size, 0),
             let functions = unsafe functionTables()
@@ -82,8 +84,8 @@ import CMapBridge
         self.task.fields.logs_here = 1
     }
 
-    private static func put(_ bytes: [UInt8], _ input: InputMemory) throws(MapError) -> Block {
-        let block = try input.take(UInt64(bytes.count))
+    private static func store(_ bytes: [UInt8], _ input: InputMemory) throws(MapError) -> Block {
+        let block = try input.allocate(UInt64(bytes.count))
         if !bytes.isEmpty { unsafe input.copy(bytes, bytes.count, to: block.offset) }
         return block
     }
@@ -92,8 +94,8 @@ import CMapBridge
         var place = mapb_place()
         place.kind = code.kind.rawValue
         if code.kind == .none { return place }
-        place.library = try input.take(text: code.library).offset
-        place.value = code.kind == .symbol ? try input.take(text: code.text).offset : code.offset
+        place.library = try input.allocate(text: code.library).offset
+        place.value = code.kind == .symbol ? try input.allocate(text: code.text).offset : code.offset
         place.build_id_size = UInt32(code.buildID.count)
         unsafe withUnsafeMutableBytes(of: &place.build_id) { unsafe $0.copyBytes(from: code.buildID) }
         return place
@@ -108,14 +110,14 @@ import CMapBridge
         request.record = record
         request.first = first
         request.count = count
-        input.inbox(0).put(request, ticket)
+        input.inbox(0).write(request, ticket)
         workerAnswer(task, ticket)
         return region.reply(ticket)
     }
 
     /// Nil, or why the module could not be loaded.
     func load(_ path: UserText) -> String? {
-        guard let block = try? input.take(text: path) else { return "out of memory" }
+        guard let block = try? input.allocate(text: path) else { return "out of memory" }
         let reply = answer(MAPB_REQUEST_MODULE, record: block.offset, first: 0)
         return reply.code == 0 ? nil : printable(region.copy(reply.base, reply.size))
     }

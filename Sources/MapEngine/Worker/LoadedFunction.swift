@@ -1,4 +1,4 @@
-// What a worker holds of the functions whose setup it was asked for: a table of tables, each made when the first of its functions comes.
+// The functions whose setup a worker was asked for: a table of tables, each made when the first of its functions comes.
 
 import CMapBridge
 
@@ -20,7 +20,7 @@ import CMapBridge
         @_noLocks @inline(__always) nonmutating set { fields.ready = newValue ? 1 : 0 }
     }
 
-    /// What its setup left of the process's state; nil: what the worker began with.
+    /// The process's state as its setup left it; nil: as the worker began.
     var own: OpaquePointer? {
         @_noLocks @inline(__always) get { unsafe fields.own }
     }

@@ -1,7 +1,7 @@
-// The mape_task_ functions: what a user's function can ask of the worker it runs in.
+// The mape_task_ functions, by which a user's function uses the worker that it runs in.
 //
-// A process that the function forks can read its task, but can neither make results nor tell the host anything: mapb_is_alone. What
-// mape_task_output gives it lies in memory that it does not have.
+// A process that the function forks can read its task, but can neither make results nor send the host anything:
+// mapb_is_alone. The memory of mape_task_output is not mapped in it.
 //
 // What is marked unsafe here are pointers of the user's function, or for it: its task, texts, and memory for inputs and results.
 
@@ -39,7 +39,7 @@ func taskOutput(_ task: WorkerTask, _ size: Int) -> UnsafeMutableRawPointer? {
     let wanted = UInt64(size)
     let place: UInt64?
     if !task.hasResult {
-        place = outputTake(task, wanted, outputAlignment(wanted))
+        place = outputAllocate(task, wanted, outputAlignment(wanted))
     } else {
         place = outputResize(task, wanted)
     }
@@ -74,7 +74,7 @@ public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ i
         by: task.partCount)
     // The results of later ranges of a request lie right behind those of the first, if they can.
     let alignment = task.part == 0 ? 64 : outputAlignment(bytes)
-    guard !overflow, bytes < 1 << 62, let place = outputTake(task, bytes, alignment) else {
+    guard !overflow, bytes < 1 << 62, let place = outputAllocate(task, bytes, alignment) else {
         task.isOutOfMemory = true
         return nil
     }
@@ -209,7 +209,7 @@ func taskLog(_ task: WorkerTask, _ level: Int32, _ message: UnsafePointer<CChar>
     task.storeMessageTail(tail &+ bytes)
     mapb_fence()
     // Without a bell the worker notices when it has published what it is on.
-    _ = workerRing(task)
+    _ = workerNotify(task)
 }
 
 /// Copies into the message ring at a position that counts on past the ring's end.

@@ -1,7 +1,8 @@
-// A worker that grows: how much private memory it has got since its first item, looked at now and then, between requests.
+// A worker's growth: how much private memory it has gained since its first item, measured now and then, between
+// requests.
 //
-// The host is told with the reply (MAPB_REPLY_GROWN), and lets another process take the place once this one has nothing left to do.
-// A look costs some 20 µs, to read /proc/self/status; between two of them pass at least 100 ms.
+// The reply says so (MAPB_REPLY_GROWN), and the host replaces the worker once it is idle. A measurement costs some 20
+// µs, to read /proc/self/status; at least 100 ms pass between two.
 
 import CMapBridge
 
@@ -18,7 +19,7 @@ func growthBegin(_ task: WorkerTask) {
 
 /// After a request's last item.
 @_noLocks
-func growthLook(_ task: WorkerTask, _ now: Int64) {
+func growthCheck(_ task: WorkerTask, _ now: Int64) {
     if now < task.grownLook { return }
     task.grownLook = now &+ growthInterval()
     let size = mapb_private_bytes()
@@ -28,7 +29,8 @@ func growthLook(_ task: WorkerTask, _ now: Int64) {
     }
 }
 
-/// What a later function's setup keeps is no growth. The size before it; 0: nothing is noted yet.
+/// Memory that a later function's setup keeps does not count as growth. Returns the size before the setup; 0: nothing
+/// is noted yet.
 @_noLocks
 func growthSetupBegins(_ task: WorkerTask) -> UInt64 {
     if task.growth == 0 || task.grownLook == 0 { return 0 }

@@ -1,4 +1,5 @@
-// That a worker stays one process, in the state that each function expects: looked at wherever user's code has run or is to run.
+// Keeps a worker one process, in the state that each function expects: checked wherever user code has run or is about
+// to run.
 
 import CMapBridge
 
@@ -8,19 +9,20 @@ func workerOnly(_ task: WorkerTask) {
     if !task.isAlone { mapb_stray_exit() }
 }
 
-/// A process takes longer to make than this, however fast the machine: where less time has passed, none was made.
+/// Making a process takes longer than this on any machine: if less time has passed, none was made.
 @_noLocks @inline(__always)
 func quickestProcess() -> Int64 { 5_000 }
 
-/// After a request's user code, which took so long: ends a process that was made there by vfork(2) and has come back. It shares the
-/// worker's memory, so all that it wrote stands, and whose item it was cannot be told: the whole request is suspected, and the host
-/// looks for the item by running parts of it. The worker goes as well, since its stack was run over.
+/// Called after a request's user code, which took `took`: ends a process that was made there by vfork(2) and has come
+/// back. That process shares the worker's memory, so all that it wrote stands, and its item is unknown: the whole
+/// request is suspected, and the host searches for the item by running parts of it. The worker ends too, because its
+/// stack is overwritten.
 @_noLocks
 func workerVouch(_ task: WorkerTask, took: Int64) {
     workerOnly(task)
     if took < quickestProcess() || mapb_process_id() == task.pid { return }
     workerMark(task, MAPB_MARK_RANGE | ~MAPB_MARK_RANGE)
-    workerTell(
+    workerLog(
         task,
         "a process that a function has made by vfork came back from the function, which ends its worker: it has to end by _exit or exec"
     )
@@ -32,24 +34,24 @@ func workerVouch(_ task: WorkerTask, took: Int64) {
 @_noLocks @inline(__always)
 func quickestCall() -> Int64 { 60 }
 
-/// Says something for the host's log.
+/// Sends a text to the host's log.
 @_noLocks
-func workerTell(_ task: WorkerTask, _ text: StaticString) {
+func workerLog(_ task: WorkerTask, _ text: StaticString) {
     unsafe taskLog(
         task, Int32(bitPattern: MAPE_LOG_WARNING.rawValue),
         UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self))
 }
 
-/// The end of a worker whose process is no longer what it has to be. What it has published counts, and nobody is blamed: nothing is
-/// marked. Its zygote tells the host, which starts another.
+/// Ends a worker whose process is no longer as it must be. What it has published counts, and no item is blamed, because
+/// nothing is marked. The zygote reports the end to the host, which starts another worker.
 @_noLocks
 func workerRetire(_ task: WorkerTask, _ why: StaticString) -> Never {
-    workerTell(task, why)
+    workerLog(task, why)
     mapb_worker_exit(Int32(bitPattern: MAPB_EXIT_RETIRED.rawValue))
 }
 
-/// Before code of a function: has the process in the state that the function's setup left. Nothing may be marked meanwhile: what a
-/// function before has left may still end the worker, and the one to come is not to blame.
+/// Called before code of a function: restores the process to the state that the function's setup left. Nothing may be
+/// marked meanwhile: what an earlier function has left may still end the worker, and the next item is not the culprit.
 @_noLocks
 func workerEnter(_ task: WorkerTask, _ own: OpaquePointer?, _ id: UInt32) {
     if unsafe !task.isSuspect && task.fields.own == own {
@@ -68,7 +70,7 @@ func workerEnter(_ task: WorkerTask, _ own: OpaquePointer?, _ id: UInt32) {
     task.entered = id &+ 1
 }
 
-/// After a setup, a cleanup or a module, which may have done anything.
+/// Called after a setup, a cleanup or a module, which may have changed anything.
 @_noLocks
 func workerSuspect(_ task: WorkerTask) {
     workerVouch(task, took: .max)

@@ -1,11 +1,11 @@
-// A worker: takes requests from its inbox, one after another, and publishes a reply for each.
+// A worker: answers the requests of its inbox one after another, and publishes a reply for each.
 //
 //   inbox.tail     host writes    requests published           worker waits for it (spin, then futex)
 //   outbox.tail    worker writes  replies published            host looks at it, or is woken by a bell
 //   outbox.current worker writes  the item it is on            read by the host when the worker has died
 //
-// Requests are answered in order. A reply is filled in its slot while the range runs, and published by outbox.tail; what stands in
-// the slot when the worker dies tells the host which items were done.
+// Requests are answered in order. A reply is filled in its slot while the range runs, and published by outbox.tail;
+// from what stands in the slot when the worker dies the host knows which items were done.
 
 import CMapBridge
 
@@ -24,7 +24,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe mapb_crash_watch(output)
     mapb_exit_watch()
     unsafe workerPrepare(task, input, output, outputSize, functions, slot)
-    task.takeBells(zygote.engineBell, zygote.waiterBell)
+    task.adoptBells(zygote.engineBell, zygote.waiterBell)
     task.growth = zygote.growth
     task.storeYields(mapb_join_barriers() != 0 ? 1 : 0)
     if zygote.flags & MAPB_INIT_SANDBOX.rawValue != 0 { workerEnterSandbox(task) }
@@ -37,14 +37,14 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         workerAnswer(task, ticket)
         workerPublish(task, ticket)
         mapb_fence()
-        if ticket >= task.ringAt && !workerRing(task) {
+        if ticket >= task.ringAt && !workerNotify(task) {
             workerRetire(
                 task, "a function has closed descriptors that are the worker's own, such as the host is woken with")
         }
     }
 }
 
-/// From here on this process computes, and can do nothing else. If that cannot be, it ends, and its exit code and the log say why.
+/// Enters the sandbox. If that fails, the worker ends, and its exit code and the log say why.
 @_noLocks
 func workerEnterSandbox(_ task: WorkerTask) {
     let code = unsafe mapb_enter_sandbox(&task.fields.bells.0, 2, task.text)
@@ -53,7 +53,7 @@ func workerEnterSandbox(_ task: WorkerTask) {
     mapb_exit(code)
 }
 
-/// Tells a task where its memory is. The mappings and the tables are its own from here on.
+/// Sets up a task with the addresses of its memory. The mappings and the tables are its own from here on.
 @_noLocks
 func workerPrepare(
     _ task: WorkerTask, _ input: UnsafeMutablePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>,
@@ -68,15 +68,15 @@ func workerPrepare(
     unsafe task.fields.functions = functions
     task.slot = slot
     task.wildCursor = UInt64(MAPB_RESULTS_OFFSET)
-    task.wildLimit = outputSize
+    task.frontierLimit = outputSize
 }
 
-/// Waits until a request has been published: looks a few times, then sleeps. True when it slept.
+/// Waits until a request has been published: spins, then sleeps. Returns whether it slept.
 @_noLocks
 func workerAwait(_ task: WorkerTask, _ ticket: UInt64) -> Bool {
     if task.published >= ticket { return false }
     var slept = false
-    var looks = workerMayLook(task) ? task.spin : 0
+    var looks = workerMaySpin(task) ? task.spin : 0
     if looks > 0 && task.isSuspect {
         while task.published < ticket && mapb_state_look() != 0 {}
     }
@@ -87,7 +87,7 @@ func workerAwait(_ task: WorkerTask, _ ticket: UInt64) -> Bool {
             continue
         }
         if !slept { mapb_state_idle() }
-        // Announce, then look again: the host publishes, then looks for the announcement.
+        // Announce, then check again: the host publishes, then checks for the announcement.
         task.storeSleeping(1)
         mapb_fence()
         let seen = task.published
@@ -98,16 +98,17 @@ func workerAwait(_ task: WorkerTask, _ ticket: UInt64) -> Bool {
     return slept
 }
 
-/// The kernel likes to wake a worker on the processor of whoever wakes it; several that are woken together would share it.
+/// The kernel tends to wake a worker on the processor of the thread that wakes it; several that are woken together
+/// would share it.
 @_noLocks
 func workerSpread(_ task: WorkerTask, _ ticket: UInt64) {
     if task.request(ticket).flags & MAPB_SPREAD.rawValue != 0 { mapb_go_home(task.slot) }
 }
 
-/// False on the processor of the host thread that waits for this worker's reply: looking would keep it from running. When that
-/// happens again and again the worker moves to another processor, where both can look.
+/// False on the processor of the host thread that waits for this worker's reply: spinning would keep that thread from
+/// running. When that happens again and again the worker moves to another processor, where both can spin.
 @_noLocks
-func workerMayLook(_ task: WorkerTask) -> Bool {
+func workerMaySpin(_ task: WorkerTask) -> Bool {
     let processor = mapb_processor()
     if task.waiter != processor &+ 1 { return true }
     let now = mapb_clock()
@@ -118,14 +119,14 @@ func workerMayLook(_ task: WorkerTask) -> Bool {
     return true
 }
 
-/// Requests that follow one another so closely are worth a move, which takes about 100 µs.
+/// How closely requests must follow one another to be worth a move, which takes about 100 µs.
 @_noLocks @inline(__always)
 func crowdedAgain() -> Int64 { 200_000 }
 
-/// Wakes whoever waits for replies, once per epoch of the doorbell. After a fence: what was published comes before the look at the doorbell.
-/// False: the bell is not there any more, and the host has to be woken by the worker's end.
+/// Wakes the thread that waits for replies, once per epoch of the doorbell. Call it after a fence, so that the reply is
+/// visible before the doorbell is read. False: the bell is gone, and only the worker's end can wake the host.
 @_noLocks
-func workerRing(_ task: WorkerTask) -> Bool {
+func workerNotify(_ task: WorkerTask) -> Bool {
     let bell = task.doorbell
     let target = UInt32(truncatingIfNeeded: bell & 3)
     if target == MAPB_BELL_NONE.rawValue || bell == task.bellEpoch { return true }
@@ -134,7 +135,7 @@ func workerRing(_ task: WorkerTask) -> Bool {
     return true
 }
 
-/// Works on one request and fills its reply.
+/// Runs one request and fills its reply.
 @_noLocks
 func workerAnswer(_ task: WorkerTask, _ ticket: UInt64) {
     let request = task.request(ticket)
@@ -144,8 +145,8 @@ func workerAnswer(_ task: WorkerTask, _ ticket: UInt64) {
         task.holeCursor = request.hole_base
         task.holeLimit = request.hole_limit
     }
-    if request.flags & MAPB_SET_WILD.rawValue != 0 {
-        task.wildCursor = request.wild_base
+    if request.flags & MAPB_SET_FRONTIER.rawValue != 0 {
+        task.wildCursor = request.frontier_base
     }
     task.reply.ticket = ticket
     task.reply.done = 0
@@ -163,23 +164,23 @@ func workerAnswer(_ task: WorkerTask, _ ticket: UInt64) {
     default: mapb_worker_exit(0)
     }
     task.reply.hole_end = task.holeCursor
-    task.reply.wild_end = task.wildCursor
+    task.reply.frontier_end = task.wildCursor
 }
 
-/// Publishes a reply. The word `current` is cleared only then: a host that finds it cleared, and looks at `tail` after that, can tell a
-/// request that is done from one that was not begun.
+/// Publishes a reply, and only then clears the word `current`: a host that finds it cleared, and reads `tail` after
+/// that, can tell a finished request from one that has not begun.
 @_noLocks
 func workerPublish(_ task: WorkerTask, _ ticket: UInt64) {
     task.storePublished(ticket)
 }
 
-/// True when the host wants the rest of this range back. Asked after workerMark, never before: see mapb_yield_after_mark.
+/// Whether the host reclaims the rest of this range. Call it after workerMark, never before: see mapb_yield_after_mark.
 @_noLocks @inline(__always)
 func workerYields(_ task: WorkerTask) -> Bool {
     task.yieldAfterMark >= task.ticket
 }
 
-/// Writes down which item runs, for the case that it kills the worker.
+/// Marks the item that runs, in case it kills the worker.
 @_noLocks @inline(__always)
 func workerMark(_ task: WorkerTask, _ index: UInt32) {
     task.storeMark(index)

@@ -1,11 +1,11 @@
 // Running the ranges of a typed function: C calls it item by item and marks each; here it is recorded how they ended.
 //
-// Results of one size lie side by side in memory that is taken for the whole range before its first item, so that nothing is
-// written per item but outbox.current and the result itself.
+// Results of one size lie side by side in memory that is allocated for the whole range before its first item, so that
+// nothing is written per item but outbox.current and the result itself.
 
 import CMapBridge
 
-/// Prepares calls by the plan of a function's record, in a setup request. False: the reply tells why.
+/// Prepares calls by the plan of a function's record, in a setup request. False: the reply says why.
 @_noLocks
 func nativeSetup(
     _ task: WorkerTask, _ record: mapb_function, _ loaded: LoadedFunction
@@ -43,10 +43,10 @@ func nativeAll(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
     var count = task.count
     var base: UInt64 = 0
     if size > 0 {
-        // Where memory is short a part of the range is run, and the host gives the rest out again.
+        // Where memory is short the worker runs a part of the range, and the host assigns the rest again.
         while true {
             let (bytes, over) = size.multipliedReportingOverflow(by: count)
-            if !over, bytes < 1 << 62, let place = outputTake(task, bytes, 64) {
+            if !over, bytes < 1 << 62, let place = outputAllocate(task, bytes, 64) {
                 base = place
                 break
             }
@@ -67,7 +67,7 @@ func nativeAll(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
         let how = unsafe mapb_native_run(task.pointer, native, task.fields.output + Int(base), &i, count)
         task.ended = i
         if how == Int32(MAPB_NATIVE_STOPPED.rawValue) {
-            outputReturn(task, base &+ size &* count, size &* (count &- i))
+            outputFree(task, base &+ size &* count, size &* (count &- i))
             _ = rangeStop(task)
             return
         }

@@ -1,7 +1,8 @@
 // Memory for results: two bump cursors in the worker's output memory.
 //
-// The hole is a stretch that was used before and is free again, so that its pages are warm; the wild part is all beyond what was
-// ever used. The host moves either with a request (MAPB_SET_HOLE, MAPB_SET_WILD) and checks what a reply says was used of them.
+// The hole is a stretch that was used before and is free again, so that its pages are warm; the frontier lies beyond
+// everything in use. The host moves either with a request (MAPB_SET_HOLE, MAPB_SET_FRONTIER) and checks what a reply says
+// was used of them.
 
 import CMapBridge
 
@@ -12,26 +13,26 @@ func outputAlignment(_ size: UInt64) -> UInt64 {
     return low < 64 ? low : 64
 }
 
-/// Takes memory from the hole, or else from the wild part. Its offset, or nil when neither has room.
+/// Allocates memory in the hole, or else at the frontier. Returns its offset; nil when neither has room.
 @_noLocks @inline(__always)
-func outputTake(_ task: WorkerTask, _ size: UInt64, _ alignment: UInt64) -> UInt64? {
+func outputAllocate(_ task: WorkerTask, _ size: UInt64, _ alignment: UInt64) -> UInt64? {
     let mask = alignment &- 1
     let hole = (task.holeCursor &+ mask) & ~mask
     if hole <= task.holeLimit && size <= task.holeLimit &- hole {
         task.holeCursor = hole &+ size
         return hole
     }
-    let wild = (task.wildCursor &+ mask) & ~mask
-    if wild <= task.wildLimit && size <= task.wildLimit &- wild {
-        task.wildCursor = wild &+ size
-        return wild
+    let frontier = (task.wildCursor &+ mask) & ~mask
+    if frontier <= task.frontierLimit && size <= task.frontierLimit &- frontier {
+        task.wildCursor = frontier &+ size
+        return frontier
     }
     return nil
 }
 
-/// Gives back what was taken last, if nothing was taken since: `size` bytes before `end`.
+/// Frees the last allocation, `size` bytes before `end`, if there was none after it.
 @_noLocks
-func outputReturn(_ task: WorkerTask, _ end: UInt64, _ size: UInt64) {
+func outputFree(_ task: WorkerTask, _ end: UInt64, _ size: UInt64) {
     if task.holeCursor == end {
         task.holeCursor = end &- size
     } else if task.wildCursor == end {
@@ -49,11 +50,11 @@ func outputResize(_ task: WorkerTask, _ size: UInt64) -> UInt64? {
         task.holeCursor = old &+ size
         return old
     }
-    if aligned && old &+ oldSize == task.wildCursor && size <= task.wildLimit &- old {
+    if aligned && old &+ oldSize == task.wildCursor && size <= task.frontierLimit &- old {
         task.wildCursor = old &+ size
         return old
     }
-    guard let place = outputTake(task, size, outputAlignment(size)) else { return nil }
+    guard let place = outputAllocate(task, size, outputAlignment(size)) else { return nil }
     unsafe mapb_copy(task.output(at: place), task.output(at: old), size < oldSize ? size : oldSize)
     return place
 }

@@ -7,7 +7,7 @@ import CMapBridge
 
 @_noLocks
 func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
-    // Taken back before it began: others have run it, its job may be over, and its record given to something else.
+    // Reclaimed before it began: other workers have run it, its job may be over, and its record freed.
     workerMark(task, 1)
     if workerYields(task) {
         _ = rangeStop(task)
@@ -45,7 +45,7 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     task.mode = MAPB_MODE_NONE.rawValue
     task.reply.done = UInt32(truncatingIfNeeded: task.ended)
     let now = mapb_clock()
-    if task.growth > 0 { growthLook(task, now) }
+    if task.growth > 0 { growthCheck(task, now) }
     let took = now &- began
     workerVouch(task, took: took)
     if took > quickestCall() { task.isSuspect = true }
@@ -119,7 +119,7 @@ func rangeCall(_ task: WorkerTask, _ function: LoadedFunction) -> Bool {
     workerOnly(task)
     let stopped = task.reply.flags & MAPB_REPLY_STOPPED.rawValue != 0
     if task.hasBegun {
-        // Told to stop: the item before had ended with that, whatever the function returns.
+        // The function was asked to stop: the item before had ended by then, whatever the function returns.
         if stopped { return false }
         // The item that was begun last ends with the call; those never begun fail with the call's code.
         let last = task.position &- 1
@@ -127,7 +127,7 @@ func rangeCall(_ task: WorkerTask, _ function: LoadedFunction) -> Bool {
         if last &+ 1 < end && task.isCancelled { return rangeStop(task) }
         return rangeFail(task, last &+ 1, end, code != 0 ? code : 1)
     }
-    // It was told to stop before its first item.
+    // It was asked to stop before its first item.
     if stopped { return false }
     if code == 0 && !task.hasFailed && !task.isOutOfMemory {
         return rangeEnd(task, start, end)
@@ -142,7 +142,7 @@ func rangeStop(_ task: WorkerTask) -> Bool {
     return false
 }
 
-/// Records the results of a whole range: what mape_task_output_range gave, or empty ones without it.
+/// Records the results of a whole range: the memory of mape_task_output_range, or empty results without it.
 @_noLocks
 func rangeEnd(_ task: WorkerTask, _ start: UInt64, _ end: UInt64) -> Bool {
     let size = task.hasRangeResult ? task.resultSize : 0
@@ -209,7 +209,7 @@ func itemBegin(_ task: WorkerTask, _ i: UInt64) {
     workerMark(task, UInt32(truncatingIfNeeded: i) &+ 1)
 }
 
-/// Records how item i ended. False: it could not be recorded, the range has to stop.
+/// Records how item i ended. False: there is no memory to record it, and the range must stop.
 @_noLocks @inline(__always)
 func itemEnd(_ task: WorkerTask, _ i: UInt64, _ code: Int32) -> Bool {
     if code == 0 && !task.hasFailed && !task.isOutOfMemory
@@ -242,9 +242,9 @@ func itemEndInTable(_ task: WorkerTask, _ i: UInt64, _ code: Int32) -> Bool {
     } else {
         let text = task.hasFailed ? UInt64(task.failSize) : 0
         let size = UInt64(MemoryLayout<mapb_failure>.size) &+ text
-        guard let place = outputTake(task, size, 8) else { return itemNoMemory(task) }
+        guard let place = outputAllocate(task, size, 8) else { return itemNoMemory(task) }
         let failure = mapb_failure(code: task.hasFailed ? task.failCode : code)
-        task.putFailure(failure, text: text, at: place)
+        task.writeFailure(failure, text: text, at: place)
         task.setLine(i, MAPB_ENTRY_FAILED, at: place, size: size)
     }
     task.ended = i &+ 1
@@ -261,7 +261,7 @@ func itemNoMemory(_ task: WorkerTask) -> Bool {
 @_noLocks
 func tableBegin(_ task: WorkerTask, _ i: UInt64) -> Bool {
     let bytes = task.count &* UInt64(MemoryLayout<mapb_entry>.stride)
-    guard let table = outputTake(task, bytes, 16) else { return false }
+    guard let table = outputAllocate(task, bytes, 16) else { return false }
     task.reply.table = table
     var k: UInt64 = 0
     while k < i {

@@ -16,7 +16,7 @@ func functionSetup(_ task: WorkerTask, _ request: mapb_request) {
     let loaded = functionLoaded(task, record.id)
     if loaded.isReady { return }
     workerEnter(task, nil, record.id)
-    // A function before may have closed them: that is not told of this one.
+    // An earlier function may have closed them: this one is not blamed for it.
     let hadBells = task.hasBells
     var before = mapb_surroundings()
     unsafe mapb_look_around(nil, &before)
@@ -71,7 +71,7 @@ func functionSetup(_ task: WorkerTask, _ request: mapb_request) {
 @_noLocks
 func functionCleanup(_ task: WorkerTask, _ request: mapb_request) {
     let record = functionRecord(task, request)
-    // Asked to clean up what it was never told of: a worker that ends while it starts.
+    // A worker that ends while it starts may be asked to clean up a function whose setup it never ran.
     guard functionHasTable(task, record.id) else { return }
     let loaded = functionLoaded(task, record.id)
     if !loaded.isReady { return }
@@ -118,7 +118,7 @@ func functionRecord(_ task: WorkerTask, _ request: mapb_request) -> mapb_functio
     unsafe task.input(at: request.record).assumingMemoryBound(to: mapb_function.self).pointee
 }
 
-/// Finds one of a function's places (0 run, 1 setup, 2 cleanup); on failure fills the reply.
+/// Finds the code of one of a function's places (0 run, 1 setup, 2 cleanup); on failure fills the reply.
 @_noLocks
 func functionFind(
     _ task: WorkerTask, _ place: mapb_place, _ which: UInt32, _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -145,7 +145,7 @@ func taskPrepare(_ task: WorkerTask, _ globals: UInt64) {
     task.failSize = 0
 }
 
-/// Makes a text the task's.
+/// Sets the task's text.
 @_noLocks
 func taskSay(_ task: WorkerTask, _ text: StaticString) {
     let size = text.utf8CodeUnitCount < Int(MAPB_TEXT) ? text.utf8CodeUnitCount : Int(MAPB_TEXT) &- 1
@@ -158,8 +158,8 @@ func replyFail(_ task: WorkerTask, _ cause: mape_cause, _ code: Int32) {
     let size = UInt64(task.failSize)
     task.reply.code = code
     task.reply.detail = cause.rawValue
-    guard let place = outputTake(task, size, 8) else { return }
-    task.putText(size, at: place)
+    guard let place = outputAllocate(task, size, 8) else { return }
+    task.writeText(size, at: place)
     task.reply.base = place
     task.reply.size = size
 }

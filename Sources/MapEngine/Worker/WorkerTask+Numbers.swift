@@ -16,12 +16,12 @@ extension WorkerTask {
         @_noLocks @inline(__always) nonmutating set { fields.hole_limit = newValue }
     }
     var wildCursor: UInt64 {
-        @_noLocks @inline(__always) get { fields.wild_cursor }
-        @_noLocks @inline(__always) nonmutating set { fields.wild_cursor = newValue }
+        @_noLocks @inline(__always) get { fields.frontier_cursor }
+        @_noLocks @inline(__always) nonmutating set { fields.frontier_cursor = newValue }
     }
-    var wildLimit: UInt64 {
-        @_noLocks @inline(__always) get { fields.wild_limit }
-        @_noLocks @inline(__always) nonmutating set { fields.wild_limit = newValue }
+    var frontierLimit: UInt64 {
+        @_noLocks @inline(__always) get { fields.frontier_limit }
+        @_noLocks @inline(__always) nonmutating set { fields.frontier_limit = newValue }
     }
     var ticket: UInt64 {
         @_noLocks @inline(__always) get { fields.ticket }

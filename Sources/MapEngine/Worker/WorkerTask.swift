@@ -8,7 +8,7 @@ import CMapBridge
 ///   one, as the header demands.
 /// - workerPrepare and workerAnswer set its pointers before anything here follows them: to the two memories, which stay mapped, to the
 ///   reply of the running request, and to its job.
-/// - Offsets into the input memory come from the host, which a worker believes. Those into the output memory come from outputTake, which
+/// - Offsets into the input memory come from the host, which a worker believes. Those into the output memory come from outputAllocate, which
 ///   keeps within it.
 @safe struct WorkerTask {
     /// For C.
@@ -17,7 +17,8 @@ import CMapBridge
     @_noLocks @inline(__always)
     init(_ pointer: UnsafeMutablePointer<mape_task>) { unsafe self.pointer = pointer }
 
-    /// What a user's function says is its task; nil for NULL. A task never lies in memory that is really const: the header says so to functions that only ask.
+    /// The task that a user's function passes; nil for NULL. A task never lies in memory that is really const: the
+    /// header says so to functions that only ask.
     @_noLocks @inline(__always)
     init?(user pointer: UnsafePointer<mape_task>?) {
         guard let pointer = unsafe pointer else { return nil }
@@ -43,7 +44,7 @@ extension WorkerTask {
     @_noLocks @inline(__always)
     func input(at offset: UInt64) -> UnsafeRawPointer { unsafe UnsafeRawPointer(fields.input + Int(offset)) }
 
-    /// This worker's own memory at an offset that outputTake gave.
+    /// This worker's own memory at an offset that outputAllocate gave.
     @_noLocks @inline(__always)
     func output(at offset: UInt64) -> UnsafeMutableRawPointer {
         unsafe UnsafeMutableRawPointer(fields.output + Int(offset))
@@ -121,7 +122,7 @@ extension WorkerTask {
     @_noLocks @inline(__always)
     func storeMark(_ mark: UInt32) { unsafe mapb_store(&fields.outbox.pointee.current, ticket << 32 | UInt64(mark)) }
 
-    /// Says that this reply is there, and that the worker is at nothing: in this order.
+    /// Publishes this reply, and then clears the blame word, in this order.
     @_noLocks @inline(__always)
     func storePublished(_ ticket: UInt64) {
         unsafe mapb_store(&fields.outbox.pointee.tail, ticket)
@@ -155,9 +156,9 @@ extension WorkerTask {
         @_noLocks @inline(__always) get { unsafe mapb_yield_after_mark(fields.inbox) }
     }
 
-    /// The doorbell is not rung for requests before this ticket.
+    /// The worker does not ring the doorbell for requests before this ticket.
     var ringAt: UInt64 {
-        @_noLocks @inline(__always) get { unsafe mapb_ring_at(fields.inbox) }
+        @_noLocks @inline(__always) get { unsafe mapb_notify_at(fields.inbox) }
     }
 
     var doorbell: UInt64 {
@@ -169,7 +170,7 @@ extension WorkerTask {
         @_noLocks @inline(__always) get { unsafe mapb_waiter(fields.head) }
     }
 
-    /// How often to look before sleeping.
+    /// How many times to spin before sleeping.
     var spin: UInt32 {
         @_noLocks @inline(__always) get { unsafe mapb_spin(fields.head) }
     }
@@ -186,7 +187,7 @@ extension WorkerTask {
     @_noLocks @inline(__always)
     func storeMessageTail(_ tail: UInt64) { unsafe mapb_store(&fields.outbox.pointee.message_tail, tail) }
 
-    /// So many more bytes had no room.
+    /// Counts more bytes that had no room.
     @_noLocks @inline(__always)
     func storeMessagesLost(_ bytes: UInt64) {
         unsafe mapb_store(&fields.outbox.pointee.message_lost, fields.outbox.pointee.message_lost &+ bytes)
@@ -222,9 +223,9 @@ extension WorkerTask {
 // MARK: - Bells
 
 extension WorkerTask {
-    /// Has bells of its own, for those of the zygote.
+    /// Opens bells of its own in place of the zygote's.
     @_noLocks
-    func takeBells(_ engine: Int32, _ waiter: Int32) {
+    func adoptBells(_ engine: Int32, _ waiter: Int32) {
         unsafe fields.bells.0 = mapb_bell_own(engine, &fields.bell_files.0)
         unsafe fields.bells.1 = mapb_bell_own(waiter, &fields.bell_files.1)
     }
@@ -267,14 +268,14 @@ extension WorkerTask {
         failSize = UInt32(truncatingIfNeeded: size)
     }
 
-    /// Copies so much of the text to where outputTake gave room for it.
+    /// Copies so much of the text to where outputAllocate gave room for it.
     @_noLocks
-    func putText(_ size: UInt64, at offset: UInt64) { unsafe mapb_copy(output(at: offset), text, size) }
+    func writeText(_ size: UInt64, at offset: UInt64) { unsafe mapb_copy(output(at: offset), text, size) }
 
     /// The same with a failure before it.
     @_noLocks
-    func putFailure(_ failure: mapb_failure, text size: UInt64, at offset: UInt64) {
+    func writeFailure(_ failure: mapb_failure, text size: UInt64, at offset: UInt64) {
         unsafe output(at: offset).assumingMemoryBound(to: mapb_failure.self).pointee = failure
-        putText(size, at: offset &+ UInt64(MemoryLayout<mapb_failure>.size))
+        writeText(size, at: offset &+ UInt64(MemoryLayout<mapb_failure>.size))
     }
 }

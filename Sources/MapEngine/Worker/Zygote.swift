@@ -34,7 +34,7 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     zygote.threads = threads
     zygoteSend(
         zygote, MAPB_CONTROL_HELLO, 0, 0, Int32(truncatingIfNeeded: threads), Int32(MAPB_PROTOCOL))
-    zygoteTellsOfDenied(zygote)
+    zygoteReportsDenied(zygote)
     if exitsHang {
         zygoteNote(
             zygote, MAPE_LOG_WARNING,
@@ -50,9 +50,9 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     }
 }
 
-/// Names the system calls that are denied here and can be done without: some setting is not in force then.
+/// Reports the denied system calls that the zygote can do without: some setting is not in force then.
 @_noLocks
-func zygoteTellsOfDenied(_ zygote: ZygoteState) {
+func zygoteReportsDenied(_ zygote: ZygoteState) {
     if unsafe mapb_denied_text(zygote.text, 4096) > 0 { zygoteSendNote(zygote, MAPE_LOG_WARNING) }
 }
 
@@ -88,7 +88,7 @@ func zygoteEnd(_ zygote: ZygoteState) -> Never {
 @_noLocks @inline(__always)
 func zygotePatience() -> Int64 { 800_000_000 }
 
-/// Takes an ended worker off the table. Its place; nil when it was none.
+/// Removes an ended worker from the table. Returns its place; nil when the process was no worker.
 @_noLocks
 func zygoteForget(_ zygote: ZygoteState, _ pid: Int32) -> UInt32? {
     var slot: UInt32 = 0
@@ -102,7 +102,7 @@ func zygoteForget(_ zygote: ZygoteState, _ pid: Int32) -> UInt32? {
     return nil
 }
 
-/// Sends a message without text. A host that does not listen is a host that is gone: the next receive tells.
+/// Sends a message without text. If the host is gone, the next receive notices it.
 @_noLocks
 func zygoteSend(
     _ zygote: ZygoteState, _ kind: mapb_control_kind, _ slot: UInt32, _ generation: UInt64, _ pid: Int32, _ code: Int32
@@ -119,11 +119,11 @@ func zygoteSend(
 
 /// Reports every child that has ended. Orphans of workers are reaped as well, and not reported; those whose worker is gone are
 /// killed. Their end comes here again, and by then what they had started are orphans: so it ends when none is left.
-/// - ofWorker: a watch has told of it.
+/// - ofWorker: a watch has reported it.
 @_noLocks
 func zygoteReap(_ zygote: ZygoteState, ofWorker: Bool) {
     mapb_notifier_drain(zygote.signals)
-    let looksAgain = zygote.looksLeft > 0
+    let checksAgain = zygote.looksLeft > 0
     var hasReaped = false
     while true {
         let pid = mapb_ended_child()
@@ -132,16 +132,16 @@ func zygoteReap(_ zygote: ZygoteState, ofWorker: Bool) {
         hasReaped = true
     }
     if ofWorker && !hasReaped { zygoteReapUnseen(zygote) }
-    if !hasReaped && !ofWorker && !looksAgain { return }
+    if !hasReaped && !ofWorker && !checksAgain { return }
     let strays = unsafe mapb_kill_strays(zygote.pointer, 0)
-    // SIGCHLD tells of their end, unless another thread of this process takes it.
+    // SIGCHLD reports their end, unless another thread of this process receives it.
     if strays == 0 { zygote.looksLeft = 0 }
-    if strays > 0 && zygote.looksLeft == 0 { zygote.looksLeft = strayLooks() }
+    if strays > 0 && zygote.looksLeft == 0 { zygote.looksLeft = strayChecks() }
 }
 
-/// A second: what lives on after SIGKILL for so long is in the kernel's hands.
+/// A second in all: a process that lives on after SIGKILL for that long is stuck in the kernel.
 @_noLocks @inline(__always)
-func strayLooks() -> UInt32 { 100 }
+func strayChecks() -> UInt32 { 100 }
 
 @_noLocks
 func zygoteReapOne(_ zygote: ZygoteState, _ pid: Int32) {
@@ -151,7 +151,8 @@ func zygoteReapOne(_ zygote: ZygoteState, _ pid: Int32) {
     zygoteSend(zygote, MAPB_CONTROL_DIED, slot, generation, pid, status)
 }
 
-/// Workers that somebody else in this process has waited for, or nobody can, since SIGCHLD is ignored: their watch tells, and only it.
+/// Reports workers that other code in this process has waited for, or that nobody can wait for because SIGCHLD is
+/// ignored: only their watch shows their end.
 @_noLocks
 func zygoteReapUnseen(_ zygote: ZygoteState) {
     var slot: UInt32 = 0
@@ -208,9 +209,9 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
     return true
 }
 
-/// Loads a library now, so that the workers forked later have it. A failure is told, and met again by the workers. A library that
-/// leaves something in this process which workers cannot have from it, or which it cannot bear, is told too, and is the end of it:
-/// another zygote will do without.
+/// Loads a library now, so that the workers forked later have it. Reports a failure, which the workers meet again.
+/// Reports as well a library that leaves in this process what workers cannot inherit, or what makes it unfit; then it
+/// ends, and another zygote does not load that library.
 @_noLocks
 func zygoteLoad(_ zygote: ZygoteState) {
     var before = mapb_surroundings()

@@ -86,8 +86,8 @@ extension ZygoteState {
         @_noLocks @inline(__always) nonmutating set { fields.oom = newValue }
     }
     var looksLeft: UInt32 {
-        @_noLocks @inline(__always) get { fields.looks_left }
-        @_noLocks @inline(__always) nonmutating set { fields.looks_left = newValue }
+        @_noLocks @inline(__always) get { fields.checks_left }
+        @_noLocks @inline(__always) nonmutating set { fields.checks_left = newValue }
     }
     var threads: UInt32 {
         @_noLocks @inline(__always) get { fields.threads }

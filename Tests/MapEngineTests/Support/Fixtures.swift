@@ -23,7 +23,7 @@ func smallInput() throws -> InputMemory { try InputMemory(reserve: 4 << 20, work
 func bareJob(_ total: UInt64, _ config: JobConfig = JobConfig(), now: Int64 = 0) throws -> Job {
     let input = try smallInput()
     let function = try Function.make(describe(run: emptyRun), id: 1, input: input, isFork: true, snapshot: true)
-    let record = try input.take(JobRecord.bytes, zeroed: true)
+    let record = try input.allocate(JobRecord.bytes, zeroed: true)
     return Job(
         function: function, config: config, sequence: 1, total: total,
         input: JobInput(record: record, globals: nil, used: UsedBuffers()), stream: nil, now: now)
@@ -60,17 +60,17 @@ extension Outcome {
     static func cancelled() -> Outcome { Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancelled") }
 }
 
-/// An output region, and how far its wild part was used.
+/// An output region, and how far its frontier part was used.
 final class Regional {
     let region: OutputRegion
-    private(set) var wildEnd = UInt64(MAPB_RESULTS_OFFSET)
+    private(set) var frontierEnd = UInt64(MAPB_RESULTS_OFFSET)
 
     init(_ size: UInt64 = 4 << 20) throws { region = try OutputRegion(reserve: size) }
 
-    /// Uses `count` bytes of the wild part, as a range with such results would have.
+    /// Uses `count` bytes of the frontier part, as a range with such results would have.
     func use(_ count: UInt64) throws -> Used {
-        wildEnd += count
-        return try #require(region.advance(ticket: 0, holeEnd: 0, wildEnd: wildEnd))
+        frontierEnd += count
+        return try #require(region.advance(ticket: 0, holeEnd: 0, frontierEnd: frontierEnd))
     }
 
     /// A segment of `count` items with results of `size` bytes; each byte of item i is i, cut to a byte.
@@ -78,10 +78,10 @@ final class Regional {
         let used = try use(count * size)
         for i in 0..<count {
             for k in 0..<size {
-                region.base[Int(used.wild.offset + i * size + k)] = UInt8(truncatingIfNeeded: first + i)
+                region.base[Int(used.frontier.offset + i * size + k)] = UInt8(truncatingIfNeeded: first + i)
             }
         }
-        return Segment(first: first, count: count, store: .shared(region, used), base: used.wild.offset, size: size)
+        return Segment(first: first, count: count, store: .shared(region, used), base: used.frontier.offset, size: size)
     }
 }
 

@@ -74,7 +74,7 @@ final class LocalPool {
         worker.renew(region, inbox: core.input.inbox(slot))
         worker.pid = 1
         let process = LocalWorker(input: core.input, slot: slot, region: region)
-        pool.core.with { $0.tell(worker, .setup(function, nil)) }
+        pool.core.with { $0.send(worker, .setup(function, nil)) }
         worker.history.firstRequests = worker.inFlight
         core.followUp()
         process.answer()

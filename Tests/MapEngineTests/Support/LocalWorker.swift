@@ -41,8 +41,8 @@ final class LocalWorker {
         task.pointee.functions = tables
         task.pointee.slot = UInt32(slot)
         task.pointee.bells = (-1, -1)
-        task.pointee.wild_cursor = UInt64(MAPB_RESULTS_OFFSET)
-        task.pointee.wild_limit = region.size
+        task.pointee.frontier_cursor = UInt64(MAPB_RESULTS_OFFSET)
+        task.pointee.frontier_limit = region.size
     }
 
     deinit {
@@ -105,7 +105,7 @@ final class Bench {
     func job<Item: BitwiseCopyable>(_ items: [Item], first: UInt64 = 0) throws {
         let head = JobRecord.bytes
         let stride = UInt64(MemoryLayout<Item>.stride)
-        let block = try input.take(head + UInt64(items.count) * stride)
+        let block = try input.allocate(head + UInt64(items.count) * stride)
         var job = mapb_job()
         job.function = 1
         job.base = block.offset + head &- first &* stride
@@ -136,13 +136,13 @@ final class Bench {
         return worker.answer()
     }
 
-    enum Told: Equatable {
+    enum Ended: Equatable {
         case ok([UInt8])
         case failed(Int32, String)
     }
 
     /// What a reply says of its items.
-    func told(_ reply: mapb_reply) -> [Told] {
+    func ended(_ reply: mapb_reply) -> [Ended] {
         func bytes(_ offset: UInt64, _ size: UInt64) -> [UInt8] {
             Array(UnsafeBufferPointer(start: region.base + Int(offset), count: Int(size)))
         }
@@ -185,7 +185,7 @@ struct Order: BitwiseCopyable, Sendable {
     static let cancel = Order(action: Action.cancel.rawValue, size: 1)
 
     /// How an item with this order is to end.
-    func wanted(_ index: UInt64) -> Bench.Told {
+    func wanted(_ index: UInt64) -> Bench.Ended {
         let byte = UInt8(truncatingIfNeeded: index)
         switch Action(rawValue: action)! {
         case .output, .cancel: return .ok([UInt8](repeating: byte, count: Int(size)))

@@ -49,7 +49,7 @@ final class FuzzPool {
         worker.pid = 1
         let inbox = core.input.inbox(slot)
         inbox.pointee = mapb_inbox()
-        pool.core.with { $0.tell(worker, .setup(function, nil)) }
+        pool.core.with { $0.send(worker, .setup(function, nil)) }
         worker.history.firstRequests = worker.inFlight
         core.followUp()
     }
@@ -110,7 +110,9 @@ final class FuzzPool {
     /// Ends everything, and sees that each item has ended once.
     func finish() throws {
         for job in jobs where !job.isDone {
-            pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_clock()) }
+            pool.core.with {
+                $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_clock())
+            }
         }
         for slot in 0..<2 { try end(slot, SIGKILL) }
         for job in jobs {

@@ -12,25 +12,25 @@ private struct Liar {
 
     /// A reply as it should be to the next request that has none, with results of `size` bytes each, or a table.
     func answer(_ input: inout Bytes) {
-        guard let region = worker.region, let given = worker.given.first else { return }
+        guard let region = worker.region, let given = worker.assigned.first else { return }
         let reply = mapb_reply_at(region.base, given.ticket)!
         var right = mapb_reply()
         right.ticket = given.ticket
         let start = cursor
-        right.wild_end = start
+        right.frontier_end = start
         if case .range(_, let range) = given.work {
             right.done = UInt32(truncatingIfNeeded: range.count)
             let size = UInt64(input.byte() % 24)
             if input.byte() & 1 == 0 {
                 right.base = start
                 right.size = size
-                right.wild_end = (start + size * range.count + 7) & ~7
+                right.frontier_end = (start + size * range.count + 7) & ~7
             } else {
                 right.flags = MAPB_REPLY_TABLE.rawValue
                 right.table = start
                 let texts = start + range.count * 16
-                right.wild_end = min(texts + 4096, region.size)
-                guard right.wild_end - start >= range.count * 16 else { return }
+                right.frontier_end = min(texts + 4096, region.size)
+                guard right.frontier_end - start >= range.count * 16 else { return }
                 write(table: start, texts: texts, range.count, region, &input)
             }
         }
@@ -42,9 +42,9 @@ private struct Liar {
     /// Where the pool believes the worker's results to begin: found as a worker knows it, from the last reply.
     private var cursor: UInt64 {
         guard let region = worker.region, worker.answered > 0 else { return UInt64(MAPB_RESULTS_OFFSET) }
-        let last = mapb_reply_at(region.base, worker.answered)!.pointee.wild_end
+        let last = mapb_reply_at(region.base, worker.answered)!.pointee.frontier_end
         let request = mapb_request_at(fuzz.core.input.inbox(slot).pointer, worker.answered + 1)!.pointee
-        if request.flags & MAPB_SET_WILD.rawValue != 0 { return request.wild_base }
+        if request.flags & MAPB_SET_FRONTIER.rawValue != 0 { return request.frontier_base }
         return last >= UInt64(MAPB_RESULTS_OFFSET) && last <= region.size ? last : UInt64(MAPB_RESULTS_OFFSET)
     }
 
@@ -55,14 +55,14 @@ private struct Liar {
         for i in 0..<Int(count) where table + UInt64(i + 1) * 16 <= region.size {
             let kind = input.byte()
             let place = texts + UInt64(input.byte())
-            let where_ = kind & 15 == 15 ? input.edge(region.size, texts) : place
-            lines[i].where = UInt64(kind & 7 == 7 ? kind : 1 + kind % 2) << 56 | where_ & (1 << 56 - 1)
+            let location = kind & 15 == 15 ? input.edge(region.size, texts) : place
+            lines[i].where = UInt64(kind & 7 == 7 ? kind : 1 + kind % 2) << 56 | location & (1 << 56 - 1)
             lines[i].size = kind & 16 == 0 ? 8 + UInt64(input.byte()) : input.edge(region.size, texts)
         }
     }
 
     private func spoil(_ reply: inout mapb_reply, _ region: OutputRegion, _ input: inout Bytes) {
-        let number = input.edge(region.size, reply.wild_end)
+        let number = input.edge(region.size, reply.frontier_end)
         switch input.byte() % 10 {
         case 0: reply.ticket = number
         case 1: reply.done = UInt32(truncatingIfNeeded: number)
@@ -71,7 +71,7 @@ private struct Liar {
         case 4: reply.size = number
         case 5: reply.table = number
         case 6: reply.hole_end = number
-        case 7: reply.wild_end = number
+        case 7: reply.frontier_end = number
         case 8: reply.code = Int32(truncatingIfNeeded: number)
         default: reply.detail = UInt32(truncatingIfNeeded: number)
         }
@@ -131,12 +131,16 @@ public func fuzzReplies(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
             case 8: try fuzz.end(liar.slot, Int32(input.byte()) << 8 | Int32(input.byte() & 1) * 11)
             case 9: if let job = fuzz.jobs.last { fuzz.read(job) }
             case 10:
-                if let job = fuzz.jobs.first { _ = job.progress(now: mapb_clock(), partial: fuzz.core.partial(of: job)) }
+                if let job = fuzz.jobs.first {
+                    _ = job.progress(now: mapb_clock(), partial: fuzz.core.partial(of: job))
+                }
             case 11: fuzz.pool.core.with { $0.checkTimes(mapb_clock() + Int64(input.byte()) * 1_000_000_000) }
-            case 12: fuzz.pool.core.with { $0.takeBackIfDue(mapb_clock() + 1_000_000_000) }
+            case 12: fuzz.pool.core.with { $0.reclaimIfDue(mapb_clock() + 1_000_000_000) }
             case 13:
                 if let job = fuzz.jobs.last {
-                    fuzz.pool.core.with { $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_clock()) }
+                    fuzz.pool.core.with {
+                        $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "cancel"), now: mapb_clock())
+                    }
                 }
             default: fuzz.core.pump()
             }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import MapEngine
 
-@Suite struct TakeBackTests {
+@Suite struct ReclaimTests {
     static func pool(_ workers: Int) throws -> LocalPool {
         let local = try LocalPool(workers: workers)
         for process in local.processes { mapb_store32(&process.region.outbox.pointee.yields, 1) }
@@ -14,7 +14,7 @@ import Testing
     }
 
     /// Long after every worker's last step.
-    static func takeBack(_ pool: Pool) { pool.core.with { $0.takeBackIfDue(mapb_clock() + 3_600_000_000_000) } }
+    static func reclaim(_ pool: Pool) { pool.core.with { $0.reclaimIfDue(mapb_clock() + 3_600_000_000_000) } }
 
     @Test func whatIsBehindASlowItemIsRunElsewhere() throws {
         let local = try Self.pool(2)
@@ -30,7 +30,7 @@ import Testing
             }
             guard index == 3 else { return }
             slow = local.processes.firstIndex { $0.task.pointee.mode == MAPB_MODE_ITEM.rawValue }
-            Self.takeBack(local.pool)
+            Self.reclaim(local.pool)
             #expect(job.tally.running == 10, "given out anew at once")
             for slot in 0..<2 where slot != slow {
                 while local.processes[slot].hasRequests { local.processes[slot].answer() }
@@ -45,7 +45,7 @@ import Testing
     }
 
     /// Others have run it meanwhile, and the job's record may hold anything.
-    @Test func aRequestThatWasTakenBackIsAnsweredWithoutALookAtItsJob() throws {
+    @Test func aReclaimedRequestIsAnsweredWithoutALookAtItsJob() throws {
         let bench = try Bench()
         try bench.job((0..<4).map { Order.output(UInt32($0)) })
         memset(bench.jobRecord, 0xff, MemoryLayout<mapb_job>.size)
@@ -56,14 +56,14 @@ import Testing
     }
 
     /// Between its last item and its reply, a worker looks much like one that has not begun.
-    @Test func whatIsDoneButNotYetPublishedIsNotTakenBack() throws {
+    @Test func whatIsDoneButNotYetPublishedIsNotReclaimed() throws {
         let local = try Self.pool(2)
         var config = JobConfig()
         config.chunk = 10
         let job = try local.submit(10, config)
         let slot = try #require(local.processes.firstIndex { $0.hasRequests })
         _ = local.processes[slot].work()
-        Self.takeBack(local.pool)
+        Self.reclaim(local.pool)
         local.processes[slot].publish()
         local.core.pump()
         #expect(local.worker(slot).state == .ready, "a worker that did as it should is not killed")
@@ -71,8 +71,8 @@ import Testing
         for i in 0..<10 as Range<UInt64> { local.expectDone(job, i) }
     }
 
-    /// A worker has ended its last item, marked the next, and is killed before it sees that this was taken back.
-    @Test func nobodyIsBlamedBetweenTheItemsThatWereTakenBack() throws {
+    /// A worker has ended its last item, marked the next, and is killed before it sees that this was reclaimed.
+    @Test func nobodyIsBlamedBetweenReclaimedItems() throws {
         let local = try Self.pool(2)
         var config = JobConfig()
         config.chunk = 10
@@ -81,7 +81,7 @@ import Testing
         local.script.during = { index in
             guard index == 3, slow == nil else { return }
             slow = local.processes.firstIndex { $0.task.pointee.mode == MAPB_MODE_ITEM.rawValue }
-            Self.takeBack(local.pool)
+            Self.reclaim(local.pool)
         }
         let first = try #require(local.processes.firstIndex { $0.hasRequests })
         _ = local.processes[first].work()
@@ -99,7 +99,7 @@ import Testing
         config.chunk = 10
         let job = try local.submit(10, config)
         let holding = local.core.workers.filter { $0.isBusy }.count
-        Self.takeBack(local.pool)
+        Self.reclaim(local.pool)
         #expect(holding == 1 && local.core.workers.filter { $0.isBusy }.count == 1)
         try local.settle()
         #expect(job.isDone)
@@ -108,7 +108,7 @@ import Testing
 
     /// At any item, from any state, also with deaths: every item ends once.
     @Test(arguments: seeds)
-    func everyItemEndsOnceWheneverSomethingIsTakenBack(seed: UInt64) throws {
+    func everyItemEndsOnceWheneverSomethingIsReclaimed(seed: UInt64) throws {
         var random = SeededRandom(seed)
         let local = try Self.pool(3)
         var depth = 0
@@ -117,7 +117,7 @@ import Testing
             guard depth == 0, random.chance(10) else { return }
             depth = 1
             defer { depth = 0 }
-            Self.takeBack(local.pool)
+            Self.reclaim(local.pool)
             takes += 1
             // Meanwhile the others work; the one in this item cannot.
             let died = local.script.died
@@ -138,7 +138,7 @@ import Testing
                 try #require(steps < 50_000, "nothing moves: \(job.tally.ended) of \(total) ended")
                 switch Int.random(in: 0..<10, using: &random) {
                 case 0..<6: try local.step(Int.random(in: 0..<3, using: &random))
-                case 6: Self.takeBack(local.pool)
+                case 6: Self.reclaim(local.pool)
                 default: local.core.pump()
                 }
                 #expect(job.waiting + job.tally.running + job.tally.ended == total)
@@ -152,7 +152,7 @@ import Testing
     }
 
     /// The job may have ended elsewhere meanwhile, and its record be used for something else.
-    @Test func ofWhatWasTakenBackNothingIsRead() throws {
+    @Test func nothingIsReadOfWhatWasReclaimed() throws {
         let bench = try Bench()
         bench.worker.load(1, run: emptyRun)
         try bench.job([UInt64](repeating: 1, count: 4))
