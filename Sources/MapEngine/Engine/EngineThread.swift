@@ -24,12 +24,7 @@ extension Pool {
             }
             return true
         } catch {
-            // The caller hears of it and may try again, with the file in place perhaps.
-            core.with {
-                $0.life.startError = error
-                $0.life.stage = .created
-                $0.touched.wakes = true
-            }
+            core.with { $0.hasNotBegun(error) }
             return false
         }
     }
