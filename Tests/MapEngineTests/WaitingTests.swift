@@ -36,6 +36,19 @@ import Testing
         #expect(local.pool.waiters.changes != seen)
     }
 
+    /// A start that comes to nothing: also threads that wait for what another has begun hear of it.
+    @Test func aStartThatComesToNothingWakesWhoWaitsForIt() throws {
+        let local = try LocalPool(workers: 1)
+        let seen = local.pool.waiters.changes
+        local.pool.core.with { core in
+            core.life.stage = .starting
+            core.hasNotBegun(.thread(11))
+        }
+        #expect(local.pool.waiters.changes != seen)
+        #expect(local.pool.waitForZygote()?.status == MAPE_E_SYSTEM.rawValue)
+        local.pool.core.with { $0.life.stage = .running }
+    }
+
     @Test func wakingChangesTheCounter() {
         let waiting = Waiters()
         let seen = waiting.changes

@@ -5,10 +5,17 @@ import CMapBridge
 extension Core {
     /// Called when the first zygote is there: the pool runs.
     func begin(with born: Zygote) throws(MapError) {
-        life.stage = .running
         fixed.libraries.begin()
         try adopt(born)
+        life.stage = .running
         logSandbox()
+        touched.wakes = true
+    }
+
+    /// The start came to nothing. All who wait for it hear why, and may try again, perhaps with the file in place.
+    func hasNotBegun(_ why: MapError) {
+        life.startError = why
+        life.stage = .created
         touched.wakes = true
     }
 

@@ -24,12 +24,7 @@ extension Pool {
             }
             return true
         } catch {
-            // The caller gets the error and may try again, perhaps with the file in place.
-            core.with {
-                $0.life.startError = error
-                $0.life.stage = .created
-                $0.touched.wakes = true
-            }
+            core.with { $0.hasNotBegun(error) }
             return false
         }
     }

@@ -27,8 +27,9 @@ extension Pool {
             }
             if why != 0 {
                 unsafe Unmanaged.passUnretained(self).release()
-                core.with { $0.life.stage = .created }
-                throw .thread(why)
+                let error = MapError.thread(why)
+                core.with { $0.hasNotBegun(error) }
+                throw error
             }
         }
         // The engine thread makes the zygote; this thread waits for the zygote, not for the workers.
