@@ -13,7 +13,7 @@ import CMapBridge
 struct Touched {
     private var jobs: [Job] = []
     private var next = 0
-    /// Called when a worker's place is empty, or can be filled again.
+    /// A place of a worker is empty, or can be filled again.
     var places = false
     /// Whether waiting host threads must check again.
     var wakes = false

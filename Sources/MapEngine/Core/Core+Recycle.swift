@@ -7,7 +7,7 @@ extension Core {
     func refill(_ now: Int64) {
         // During a shutdown only if items are left to run: the shutdown would miss a worker that starts while it asks
         // the others to end.
-        guard life.stage == .running || (life.stage == .closing && (jobs.toRun > 0)), failure == nil else { return }
+        guard life.stage == .running || (life.stage == .closing && jobs.toRun > 0), failure == nil else { return }
         // Too many starts have failed: the workers that are starting decide whether the pool goes on.
         if table.empty.isEmpty { return }
         let isBraked = brake.failedStarts >= config.limits.restarts && table.ready.isEmpty
@@ -21,7 +21,7 @@ extension Core {
     /// Asks a worker to end when it is spent and idle.
     func recycleIfDue(_ worker: Worker) {
         guard worker.isSpent, worker.state == .ready, !worker.isBusy,
-            life.stage == .running || (life.stage == .closing && (jobs.toRun > 0))
+            life.stage == .running || (life.stage == .closing && jobs.toRun > 0)
         else { return }
         askToEnd(worker)
     }
