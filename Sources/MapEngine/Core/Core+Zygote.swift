@@ -103,7 +103,7 @@ extension Core {
             fail("the zygote died \(deaths) times in a row; the last \(how)")
             return false
         }
-        return failure == nil
+        return failure == nil && !life.engineShouldEnd
     }
 }
 
