@@ -49,6 +49,23 @@ import Testing
         local.pool.core.with { $0.life.stage = .running }
     }
 
+    /// A pool that another thread is starting is not closed before there is something to close.
+    @Test func aShutdownInAStartWaitsForIt() throws {
+        let local = try LocalPool(workers: 1)
+        local.core.life.stage = .starting
+        guard case .isStarting = local.pool.core.with({ $0.beginShutdown(MAPE_SHUTDOWN_CANCEL, by: 0) }) else {
+            Issue.record("the pool was closed")
+            return
+        }
+        #expect(local.core.life.stage == .starting)
+        local.core.life.stage = .running
+        guard case .begun = local.pool.core.with({ $0.beginShutdown(MAPE_SHUTDOWN_CANCEL, by: 0) }) else {
+            Issue.record("the shutdown has not begun")
+            return
+        }
+        #expect(local.core.life.stage == .closing)
+    }
+
     @Test func wakingChangesTheCounter() {
         let waiting = Waiters()
         let seen = waiting.changes

@@ -6,6 +6,8 @@ import CMapBridge
 enum ShutdownBegin {
     /// The pool runs, and this is the first call that shuts it down.
     case begun
+    /// Another thread has begun a start meanwhile: the call waits for that, then asks again.
+    case isStarting
     /// There are no processes: the pool is closed already.
     case hasNotRun
     case isDoneByAnother
@@ -18,6 +20,7 @@ extension Core {
         life.shutdownEnd = min(life.shutdownEnd, end)
         touched.wakes = true
         guard isOpen else { return .isDoneByAnother }
+        if life.stage == .starting { return .isStarting }
         guard life.stage == .running else {
             life.stage = .closed
             endAllJobs()

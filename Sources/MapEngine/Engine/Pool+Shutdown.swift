@@ -6,11 +6,15 @@ extension Pool {
     /// True when nothing had to be killed or abandoned.
     func shutDown(_ how: mape_shutdown, timeout: Int64) -> Bool {
         let end = deadline(after: timeout)
-        _ = waitForZygote()
-        switch core.with({ $0.beginShutdown(how, by: end) }) {
+        var begin = ShutdownBegin.isStarting
+        while case .isStarting = begin {
+            _ = waitForZygote()
+            begin = core.with { $0.beginShutdown(how, by: end) }
+        }
+        switch begin {
         case .isDoneByAnother: return waitForShutdown()
         case .hasNotRun: return true
-        case .begun: break
+        case .begun, .isStarting: break
         }
         var clean = true
         let isOver = awaitEnd({ $0.life.shutdownEnd }) { core in
