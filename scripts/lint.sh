@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=scripts/sources.sh
 source scripts/sources.sh
 
-longest_file=350
+longest_file=450
 bad=()
 
 # step NAME COMMAND...

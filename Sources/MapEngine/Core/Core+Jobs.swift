@@ -116,12 +116,14 @@ extension Core {
     func release(_ job: Job) {
         job.owner.hasReleased = true
         fixed.releases.advance()
-        end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_clock())
+        if !job.isDone {
+            end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was released"), now: mapb_clock())
+        }
         events.dequeue(job)
         job.delivery.isQueued = false
         dropResults(job)
         touch(job)
-        scheduleTrim(mapb_clock())
+        scheduleTrim()
     }
 
     /// Drops the results of a released job, except those that a running callback uses.

@@ -51,9 +51,9 @@ extension Core {
     // MARK: - Free memory
 
     /// Called after memory was freed: schedules a trim for when it has not been used again for a while.
-    func scheduleTrim(_ now: Int64) {
+    func scheduleTrim() {
         guard input.hasExcess || figures.output.hasExcess else { return }
-        clock.trimAt = now + Policy.trimAfter
+        clock.trimAt = mapb_clock() + Policy.trimAfter
         engineMustWake(by: clock.trimAt)
     }
 
