@@ -37,6 +37,7 @@ struct Touched {
     }
 
     var hasJobs: Bool { next < jobs.count }
+    var isEmpty: Bool { !hasJobs && !places && !wakes }
 
     mutating func consumePlaces() -> Bool {
         defer { places = false }
@@ -56,7 +57,14 @@ extension Core {
     /// Makes the engine thread check again at `time` at the latest.
     func engineMustWake(by time: Int64) { clock.checkAgain(by: time) }
 
+    /// Most calls find nothing to do, and leave at once.
+    @inline(__always)
     func followUp() {
+        if !touched.isEmpty || !work.isEmpty || table.hasUnpublished || clock.hasNotice { followUpChanges() }
+    }
+
+    @inline(never)
+    private func followUpChanges() {
         repeat {
             while let job = touched.nextJob() { follow(job) }
             assign()

@@ -71,6 +71,8 @@ struct Clock {
         return sleepsUntil
     }
 
+    var hasNotice: Bool { isEarlier }
+
     /// Returns true once when the engine thread must be woken.
     mutating func consumeNotice() -> Bool {
         defer { isEarlier = false }

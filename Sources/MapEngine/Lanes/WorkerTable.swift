@@ -123,6 +123,8 @@ import CMapBridge
 
     // MARK: - Publishing
 
+    var hasUnpublished: Bool { !unpublished.isEmpty }
+
     func wasAssigned(_ worker: Worker) { unpublished.insert(worker.slot) }
 
     /// Removes and returns a worker with unpublished requests.
