@@ -7,7 +7,7 @@ extension Core {
     func assign() {
         guard !work.isEmpty, failure == nil, errands.goneZygote == nil else { return }
         let draining = life.stage == .closing
-        let now = mapb_clock()
+        let now = clock.now()
         if table.busy.isEmpty { table.slowStart.calm(0) }
         while table.available > 0, let job = work.first() {
             spread(job, draining: draining, now: now)

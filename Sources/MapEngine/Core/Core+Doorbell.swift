@@ -48,7 +48,7 @@ extension Core {
         stopSpinning()
         doorbell.hasLeader = false
         doorbell.leaderSleeps = false
-        if !notePolling(mapb_clock()) {
+        if !notePolling(clock.now()) {
             unsafe mapb_store32(&input.head.pointee.waiter, 0)
             point(bellAt: MAPB_BELL_ENGINE)
             pump()

@@ -75,6 +75,7 @@ extension Core {
             if doorbell.leaderSleeps { mapb_bell_ring(doorbell.leaderBell) }
         }
         if clock.consumeNotice() { mapb_notifier_notify(fixed.engineWake.number) }
+        clock.forget()
     }
 
     /// Fills empty places. Returns whether there were any: a place that cannot be filled may fail the pool, and all its
@@ -91,7 +92,7 @@ extension Core {
             watchTimes(of: job)
             queueForWork(job)
         } else if job.life.doneAt == 0 {
-            job.becomeDone(now: mapb_clock())
+            job.becomeDone(now: clock.now())
             jobs.done(job)
             clock.jobs.remove(job)
             work.remove(job)

@@ -47,7 +47,7 @@ extension Core {
             function: function, config: submission.config, sequence: jobs.next(),
             total: submission.input?.total ?? 0,
             input: JobInput(record: block, globals: globals, used: submission.input?.used ?? UsedBuffers()),
-            stream: stream, now: mapb_clock())
+            stream: stream, now: clock.now())
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying

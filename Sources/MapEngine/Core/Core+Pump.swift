@@ -38,7 +38,7 @@ extension Core {
         do throws(InvalidReply) {
             let answered = try link.answers()
             if answered == link.answered { return }
-            now = mapb_clock()
+            now = clock.now()
             worker.seen.progress = now
             while link.answered < answered {
                 let assignment = worker.assigned.first!

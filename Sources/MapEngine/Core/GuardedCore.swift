@@ -26,6 +26,7 @@ final class GuardedCore: @unchecked Sendable {
     @inline(never)
     private func leave() {
         core.followUp()
+        core.clock.forget()
         let notifies = core.events.consumeNotice()
         lock.unlock()
         if !leftovers.isEmpty { leftovers.clear() }

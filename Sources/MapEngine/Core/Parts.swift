@@ -36,6 +36,19 @@ struct Registry {
 
 /// When the engine thread must act although no bell rings.
 struct Clock {
+    /// When somebody under the lock last asked what time it is; 0: nobody has since it was taken, or since changes were followed up.
+    private var moment: Int64 = 0
+
+    /// The time, read once for what is done under the lock in one go.
+    @inline(__always)
+    mutating func now() -> Int64 {
+        if moment == 0 { moment = mapb_clock() }
+        return moment
+    }
+
+    @inline(__always)
+    mutating func forget() { moment = 0 }
+
     /// Jobs that have a time limit, or deliver progress.
     var jobs = Deadlines()
     /// When to check whether items can be reclaimed; Int64.max: there are none as far as known.

@@ -89,7 +89,7 @@ extension Pool {
                 core.endLead(wait)
                 return .over
             }
-            if mapb_clock() >= deadline || core.life.stage != .running {
+            if core.life.stage != .running || (deadline != .max && mapb_clock() >= deadline) {
                 core.endLead(wait)
                 return .ends
             }
