@@ -29,7 +29,6 @@ final class Guarded<State>: @unchecked Sendable {
     init(_ state: State) { self.state = state }
 
     /// Runs `body` with the lock held.
-    @inline(__always)
     func with<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
         lock.lock()
         defer { lock.unlock() }

@@ -52,6 +52,7 @@ struct Touched {
 
 extension Core {
     /// Called when something of a job has changed.
+    @inline(never)
     func touch(_ job: Job) { touched.add(job) }
 
     /// Makes the engine thread check again at `time` at the latest.

@@ -18,10 +18,13 @@ final class GuardedCore: @unchecked Sendable {
     /// have come in.
     @inline(__always)
     func with<Result, Failure: Error>(_ body: (Core) throws(Failure) -> Result) throws(Failure) -> Result {
-        lock.lock()
+        enter()
         defer { leave() }
         return try body(core)
     }
+
+    @inline(never)
+    private func enter() { lock.lock() }
 
     @inline(never)
     private func leave() {

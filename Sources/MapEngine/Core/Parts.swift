@@ -40,7 +40,7 @@ struct Clock {
     private var moment: Int64 = 0
 
     /// The time, read once for what is done under the lock in one go.
-    @inline(__always)
+    @inline(never)
     mutating func now() -> Int64 {
         if moment == 0 { moment = mapb_clock() }
         return moment

@@ -81,7 +81,7 @@ extension Pool {
         _ wait: CFrame<mapb_wait>, _ looks: Int, _ event: inout mape_event?
     ) -> Lead {
         let deadline = wait.pointee.deadline
-        if looks > 0 { spin(looks, until: min(deadline, mapb_clock() + Policy.waiterSpin)) }
+        if looks > 0 { spin(looks, until: deadline) }
         return core.with { core in
             core.stopSpinning()
             core.pump()
@@ -119,14 +119,19 @@ extension Pool {
         }
     }
 
-    /// The leader spins until a reply has come or the time is over.
-    private func spin(_ count: Int, until end: Int64) {
+    /// The leader spins until a reply has come, the deadline, or a time that is not worth more. Most replies are there before it reads the
+    /// clock.
+    private func spin(_ count: Int, until deadline: Int64) {
         var rounds = 0
+        var end = Int64.max
         while true {
             for i in 0..<count where fixed.looks[i].hasCome { return }
             mapb_pause()
             rounds += 1
-            if rounds & 31 == 0 && mapb_clock() >= end { return }
+            if rounds & 31 != 0 { continue }
+            let now = mapb_clock()
+            if end == .max { end = min(deadline, now + Policy.waiterSpin) }
+            if now >= end { return }
         }
     }
 }

@@ -34,21 +34,23 @@ import CMapBridge
     }
 }
 
-/// Copies items piece by piece. Only the thread that submits them touches it.
-struct Copying {
+/// Copies items piece by piece. Only the thread that submits them touches it. An object, because most jobs have none: their input is
+/// copied at once.
+final class Copying {
     private let items: HostItems
     private let total: UInt64
     /// Items that are in place, from the first on.
-    private(set) var copied: UInt64 = 0
+    private(set) var copied: UInt64
 
-    init(_ items: HostItems, total: UInt64) {
+    init(_ items: HostItems, from copied: UInt64, total: UInt64) {
         self.items = items
+        self.copied = copied
         self.total = total
     }
 
     var isOver: Bool { copied == total }
 
-    mutating func copyPiece(into input: InputMemory) {
+    func copyPiece(into input: InputMemory) {
         let end = items.pieceEnd(from: copied, of: total)
         items.copy(copied, end, into: input)
         copied = end

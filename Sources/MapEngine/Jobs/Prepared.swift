@@ -20,9 +20,8 @@ struct Prepared {
 
     /// Copies the first piece of items; `copying` is what is left.
     mutating func copy(_ items: HostItems, into input: InputMemory) {
-        var copying = Copying(items, total: total)
-        copying.copyPiece(into: input)
-        ready = copying.copied
-        self.copying = copying.isOver ? nil : copying
+        ready = items.pieceEnd(from: 0, of: total)
+        items.copy(0, ready, into: input)
+        copying = ready == total ? nil : Copying(items, from: ready, total: total)
     }
 }
