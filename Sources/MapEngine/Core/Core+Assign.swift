@@ -5,6 +5,7 @@ import CMapBridge
 extension Core {
     /// Assigns ranges to every worker that has room.
     func assign() {
+        table.consumeNewRoom()
         guard !work.isEmpty, failure == nil, errands.goneZygote == nil else { return }
         let draining = life.stage == .closing
         let now = clock.now()

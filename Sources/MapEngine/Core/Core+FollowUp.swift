@@ -58,10 +58,13 @@ extension Core {
     /// Makes the engine thread check again at `time` at the latest.
     func engineMustWake(by time: Int64) { clock.checkAgain(by: time) }
 
-    /// Most calls find nothing to do, and leave at once.
+    /// Most calls find nothing to do, and leave at once. Enqueued jobs alone are nothing to do: their ranges can be assigned when one of
+    /// them is touched, when a worker has room again, and when the slow start lets more workers work (`turn`).
     @inline(__always)
     func followUp() {
-        if !touched.isEmpty || !work.isEmpty || table.hasUnpublished || clock.hasNotice { followUpChanges() }
+        if !touched.isEmpty || table.hasUnpublished || clock.hasNotice || (table.hasNewRoom && !work.isEmpty) {
+            followUpChanges()
+        }
     }
 
     @inline(never)
