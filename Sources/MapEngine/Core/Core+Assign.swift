@@ -135,9 +135,8 @@ extension Core {
             case .seen: break
             case .woke: doorbell.wokeSleeper = true
             }
-            if worker.limit(config) != .max {
-                engineMustWake(by: later(worker.seen.since, by: worker.limit(config) / 4))
-            }
+            let limit = worker.limit(config.limits)
+            if limit != .max { engineMustWake(by: later(worker.seen.since, by: limit / 4)) }
         }
     }
 
