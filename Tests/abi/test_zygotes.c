@@ -269,6 +269,23 @@ static void handlers_and_hooks_run_around_each_fork(uint32_t birth) {
     closed(pool);
 }
 
+/** The message of an item of a pool that fails; or of the submission, if it has failed already. */
+static const char *message_of_an_item(mape_pool *pool, mape_function_id function) {
+    static char text[8192];
+    uint64_t value = 1;
+    mape_job *job = NULL;
+    int status = mape_apply(pool, function, &value, sizeof value, NULL, &job);
+    if (status != MAPE_OK) {
+        is_status(pool, MAPE_E_WORKERS, status);
+        return strcpy(text, message_of(pool));
+    }
+    wait_for(job);
+    result_ended(job, 0, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
+    snprintf(text, sizeof text, "%s", result_of(job, 0).message);
+    is_ok(pool, mape_job_release(job));
+    return text;
+}
+
 /** Hooks that fail end in the pool's failure, which names them. */
 static void a_hook_that_fails_ends_the_pool_and_is_named(uint32_t birth) {
     static const struct {
@@ -282,12 +299,8 @@ static void a_hook_that_fails_ends_the_pool_and_is_named(uint32_t birth) {
         config.restarts = 2;
         config.setup_timeout_ns = MAPE_MILLISECONDS(300);
         mape_pool *pool = pool_open_with(&config);
-        uint64_t value = 1;
-        mape_job *job = applied(pool, offered(pool, "twice"), &value, sizeof value);
-        wait_for(job);
-        result_ended(job, 0, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
-        if (strstr(result_of(job, 0).message, cases[c].hook) == NULL)
-            fail_msg("%s: \"%s\"", cases[c].mode, result_of(job, 0).message);
+        const char *message = message_of_an_item(pool, offered(pool, "twice"));
+        if (strstr(message, cases[c].hook) == NULL) fail_msg("%s: \"%s\"", cases[c].mode, message);
         is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
         closed(pool);
     }
@@ -302,12 +315,9 @@ static void cannot_start(uint32_t birth, uint32_t output, const char *mode, int 
     config.output = output;
     mape_pool *pool = pool_open_with(&config);
     mape_function_id function = registered(pool, run_square);
-    uint64_t value = 1;
-    mape_job *job = applied(pool, function, &value, sizeof value);
-    wait_for(job);
-    result_ended(job, 0, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
+    const char *item = message_of_an_item(pool, function);
     is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
-    const char *const texts[] = {message_of(pool), result_of(job, 0).message};
+    const char *const texts[] = {message_of(pool), item};
     for (size_t t = 0; t < COUNT(texts); t++) {
         assert_non_null(strstr(texts[t], OFFERING_ZYGOTE));
         for (size_t w = 0; words[w] != NULL; w++)
@@ -334,7 +344,6 @@ static void cannot_start(uint32_t birth, uint32_t output, const char *mode, int 
     assert_true(is_logged);
     assert_int_equal(is_printed, output == MAPE_OUTPUT_CAPTURE && words[1] != NULL && words[2] != NULL);
     assert_int_equal(stats_of(pool).workers_started, 0);
-    is_ok(pool, mape_job_release(job));
     closed(pool);
 }
 
@@ -363,7 +372,7 @@ static void a_zygote_that_hangs_at_its_start_has_a_time_limit(uint32_t birth) {
     assert_non_null(strstr(message_of(pool), "zygote_timeout_ns"));
     assert_non_null(strstr(message_of(pool), "importing"));
     assert_int_equal(starts(), 1);
-    closed(pool);
+    pool_close(pool);
     stage("without one it is waited for, and a shutdown does not wait for workers that never were");
     config.zygote_timeout_ns = MAPE_FOREVER;
     config.grace_ns = MAPE_SECONDS(3600);

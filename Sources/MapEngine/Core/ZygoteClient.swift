@@ -197,8 +197,9 @@ final class Zygote {
             _ = unsafe mapb_child_wait(&process, -1)
         }
         if !hasBegun { mapb_kill_rest(pid) }
-        return End(
-            how: how, byItself: mapb_ended(UInt32(process.how)) == MAPB_ENDED_BY_EXIT, printed: errors?.read() ?? [])
+        // First, as the words quote it.
+        let printed = errors?.read() ?? []
+        return End(how: how, byItself: mapb_ended(UInt32(process.how)) == MAPB_ENDED_BY_EXIT, printed: printed)
     }
 
     private var how: String {
