@@ -1119,8 +1119,8 @@ void mape_task_log(mape_task *task, int level, const char *message);
  *
  *  **Threads.** A zygote may have other threads. A worker is forked with a copy of all memory, and with the one thread that forks: what
  *  another thread was doing at that moment stays half done in the worker, and a mutex that it held stays locked for ever. The C library
- *  itself is in order in the worker: fork() waits for those who are in malloc or stdio, and makes its locks free again. All else is the
- *  program's: the locks of an interpreter, of a library, of C++ statics. Take these in a handler or hook `before`, and give them back in
+ *  itself is in order in the worker: fork() waits for those who are in malloc or stdio, and makes its locks free again; after a fork in the
+ *  middle of another thread's dlopen(3) or dlclose(3), loading may hang. All else is the program's: the locks of an interpreter, of a library, of C++ statics. Take these in a handler or hook `before`, and give them back in
  *  both after it; or have threads start work when #mape_zygote_main has no part in it. A worker that waits for a lock which nobody gives
  *  back ends by setup_timeout_ns, item_timeout_ns or the pool's grace, as any other that hangs. A #MAPE_EVENT_LOG says how many threads
  *  a zygote has: of level INFO when its program has given hooks, else WARNING. Threads that end, or that are made later, are no
