@@ -50,7 +50,8 @@ import Testing
     }
 
     @Test func aNameIsLookedForInPath() throws {
-        #expect(try PoolConfig.ZygoteProgram.inPath("sh", ["HOME=/", "PATH=/nowhere:/etc:/bin", "PATH=/"]) == "/bin/sh")
+        #expect(
+            try PoolConfig.ZygoteProgram.inPath("sh", ["HOME=/", "PATH=/nowhere:/etc:/bin", "PATH=/"]) == "/bin/sh")
         #expect(try PoolConfig.ZygoteProgram.inPath("sh", ["PATHS=/nowhere"]) == "/bin/sh")
         // A folder, and a file that cannot be run, are none.
         let error = mapError { try PoolConfig.ZygoteProgram.inPath("passwd", ["PATH=/etc"]) }

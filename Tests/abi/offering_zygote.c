@@ -188,7 +188,8 @@ int main(int argc, char **argv) {
     if (is(mode, "crashes")) raise(SIGKILL);
     if (is(mode, "hangs")) {
         fputs("importing\n", stderr);
-        if (fork() == 0) for (;;) pause(); /* Nor does this one stay. */
+        if (fork() == 0)
+            for (;;) pause(); /* Nor does this one stay. */
         for (;;) pause();
     }
     if (is(mode, "warns")) fputs("a warning at the start\n", stderr);

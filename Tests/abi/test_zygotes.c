@@ -107,8 +107,9 @@ static void a_function_that_the_zygote_does_not_bring_fails_with_what_it_does(ui
     is_ok(pool, mape_apply(pool, function, &value, sizeof value, NULL, &job));
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_LOAD, MAPE_E_LOAD);
-    assert_string_equal(result_of(job, 0).message, "the zygote offers no function \"four times\"; it offers \"twice\", \"thrice\", "
-                                                   "\"kept\", \"crash\"");
+    assert_string_equal(result_of(job, 0).message,
+                        "the zygote offers no function \"four times\"; it offers \"twice\", \"thrice\", "
+                        "\"kept\", \"crash\"");
     is_ok(pool, mape_job_release(job));
     multiplied_by(pool, offered(pool, "twice"), 2);
     stage("a range function as an item's, and the reverse");
@@ -290,9 +291,9 @@ static const char *message_of_an_item(mape_pool *pool, mape_function_id function
 static void a_hook_that_fails_ends_the_pool_and_is_named(uint32_t birth) {
     static const struct {
         const char *mode, *hook;
-    } cases[] = {{"before-crashes", "hook before"},         {"after-crashes", "hook after_in_zygote"},
+    } cases[] = {{"before-crashes", "hook before"},          {"after-crashes", "hook after_in_zygote"},
                  {"worker-crashes", "hook after_in_worker"}, {"before-hangs", "hook before"},
-                 {"after-hangs", "hook after_in_zygote"},   {"worker-hangs", "hook after_in_worker"}};
+                 {"after-hangs", "hook after_in_zygote"},    {"worker-hangs", "hook after_in_worker"}};
     for (size_t c = 0; c < COUNT(cases); c++) {
         stage("%s", cases[c].mode);
         mape_pool_config config = config_in_mode(birth, cases[c].mode);
@@ -356,7 +357,8 @@ static void a_zygote_that_exits_is_started_once_and_says_why(uint32_t birth) {
                      (const char *const[]){"exited with code 0", "has not called mape_zygote_main", NULL});
         cannot_start(birth, output, "prints-nothing", 1, (const char *const[]){"exited with code 1", NULL});
         cannot_start(birth, output, "prints-much", 1,
-                     (const char *const[]){"exited with code 1", "...\xc3\xa9", "\xef\xbf\xbd bytes that are no text\nthe very last line", NULL});
+                     (const char *const[]){"exited with code 1", "...\xc3\xa9",
+                                           "\xef\xbf\xbd bytes that are no text\nthe very last line", NULL});
     }
 }
 
@@ -432,7 +434,8 @@ static void or_copied_to_the_hosts(uint32_t birth) {
 
 static void a_name_without_a_slash_is_looked_for_in_path(uint32_t birth) {
     char set[4096];
-    snprintf(set, sizeof set, "PATH=/nowhere:/tmp:%.*s", (int)(strrchr(OFFERING_ZYGOTE, '/') - OFFERING_ZYGOTE), OFFERING_ZYGOTE);
+    snprintf(set, sizeof set, "PATH=/nowhere:/tmp:%.*s", (int)(strrchr(OFFERING_ZYGOTE, '/') - OFFERING_ZYGOTE),
+             OFFERING_ZYGOTE);
     const char *const variables[] = {set, NULL}, *const without[] = {"PATH=/nowhere", NULL};
     mape_pool_config config = config_of(birth, 1);
     config.zygote_path = "own_zygote";

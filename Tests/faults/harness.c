@@ -131,7 +131,10 @@ static void add_all_rows(void) {
             if (t == 0 || whole || fault->number == ZYGOTE_DIES) add_again(fault, f, WITH_ZYGOTE_THREADS);
         }
     for (size_t f = 0; f < death_moments_table.count && whole; f++)
-        add((struct row){.fault = &death_moments_table.faults[f], .birth = MAPE_START_EXEC, .workers = 1, .again = WITH_ZYGOTE_THREADS});
+        add((struct row){.fault = &death_moments_table.faults[f],
+                         .birth = MAPE_START_EXEC,
+                         .workers = 1,
+                         .again = WITH_ZYGOTE_THREADS});
 }
 
 static int by_number(const void *a, const void *b) {

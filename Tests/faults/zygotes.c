@@ -359,7 +359,16 @@ static void it_is_told(const struct row *row) {
 
 static char starts_path[64];
 static const char *const start_plans[] = {"x", "kkw", "kkkkk", "h", "wxxw", "wkxkw", "wxxxxx", "whw"};
-enum { START_EXITS, START_KILLED_TWICE, START_ALWAYS_KILLED, START_HANGS, LATER_EXITS_TWICE, LATER_MIXED, LATER_ALWAYS_EXITS, LATER_HANGS };
+enum {
+    START_EXITS,
+    START_KILLED_TWICE,
+    START_ALWAYS_KILLED,
+    START_HANGS,
+    LATER_EXITS_TWICE,
+    LATER_MIXED,
+    LATER_ALWAYS_EXITS,
+    LATER_HANGS
+};
 
 static void as_planned(mape_pool_config *config, const struct row *row) {
     static char setting[96];

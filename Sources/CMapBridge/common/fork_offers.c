@@ -41,7 +41,8 @@ int mapb_offer(const mape_zygote_function *function) {
 }
 
 /* Appends to a text of `used` bytes, and cuts it to fit. @return how long it would be. */
-static uint64_t append(char *text, uint64_t size, uint64_t used, const char *before, const char *name, const char *after) {
+static uint64_t append(char *text, uint64_t size, uint64_t used, const char *before, const char *name,
+                       const char *after) {
     if (used >= size) return used;
     const int more = snprintf(text + used, size - used, "%s%s%s", before, name, after);
     mapb_cut(text + used, size - used, more);
@@ -51,7 +52,8 @@ static uint64_t append(char *text, uint64_t size, uint64_t used, const char *bef
 static void say_what_there_is(const char *name, char *message, uint64_t size) {
     const uint32_t count = mapb_load32(&offer_count);
     uint64_t used = append(message, size, 0, "the zygote offers no function \"", name, "\"; it offers ");
-    if (count == 0) used = append(message, size, used, "none: its program calls mape_zygote_offer before mape_zygote_main", "", "");
+    if (count == 0)
+        used = append(message, size, used, "none: its program calls mape_zygote_offer before mape_zygote_main", "", "");
     for (uint32_t i = 0; i < count; i++) used = append(message, size, used, i ? ", \"" : "\"", offers[i].name, "\"");
 }
 

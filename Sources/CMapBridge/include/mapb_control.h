@@ -30,8 +30,8 @@ enum mapb_control_kind {
     MAPB_CONTROL_INIT = 1, /* fds: input memory, engine bell, waiter bell */
     MAPB_CONTROL_LOAD =
         2, /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
-    MAPB_CONTROL_SPAWN = 3, /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
-    MAPB_CONTROL_KILL = 4,  /* slot, generation: SIGKILL to its process group */
+    MAPB_CONTROL_SPAWN = 3,  /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
+    MAPB_CONTROL_KILL = 4,   /* slot, generation: SIGKILL to its process group */
     MAPB_CONTROL_STDERR = 5, /* fds: what its standard error is from now on */
     /* zygote to host */
     MAPB_CONTROL_HELLO =

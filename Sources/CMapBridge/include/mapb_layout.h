@@ -196,9 +196,10 @@ enum mapb_place_kind {
 typedef struct mapb_place {
     uint32_t kind;
     uint32_t build_id_size;
-    uint64_t value;   /* The address, the offset from the library's base, or the input offset of the symbol's or function's name. */
-    uint64_t library; /* Input offset of the library's path; */
-    uint64_t file;    /* of its mapb_file, or 0. */
+    uint64_t
+        value; /* The address, the offset from the library's base, or the input offset of the symbol's or function's name. */
+    uint64_t library;                /* Input offset of the library's path; */
+    uint64_t file;                   /* of its mapb_file, or 0. */
     uint8_t build_id[MAPB_BUILD_ID]; /* OFFSET: of the library as the host has it loaded. */
 } mapb_place;
 

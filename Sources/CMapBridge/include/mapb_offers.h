@@ -23,7 +23,12 @@ int mapb_is_offered(const char *name);
 MAPB_FORK_SAFE int mapb_find_offered(uint32_t kind, const char *name, void **out, char *message, uint64_t size);
 
 /** When a hook runs; the numbers that MAPB_CONTROL_HOOK carries. */
-enum mapb_hook { MAPB_HOOK_NONE = 0, MAPB_HOOK_BEFORE = 1, MAPB_HOOK_AFTER_IN_ZYGOTE = 2, MAPB_HOOK_AFTER_IN_WORKER = 3 };
+enum mapb_hook {
+    MAPB_HOOK_NONE = 0,
+    MAPB_HOOK_BEFORE = 1,
+    MAPB_HOOK_AFTER_IN_ZYGOTE = 2,
+    MAPB_HOOK_AFTER_IN_WORKER = 3
+};
 
 /** Keeps the hooks, in place of earlier ones. */
 void mapb_set_hooks(const mape_zygote_hooks *hooks);

@@ -49,7 +49,8 @@ extension Core {
         }
         let wasInHook = worker.answered == 0 && worker.mark.isInHook
         let wasStarting =
-            before == .starting || (before == .dying && worker.answered < UInt64(worker.history.firstRequests)) || wasInHook
+            before == .starting || (before == .dying && worker.answered < UInt64(worker.history.firstRequests))
+            || wasInHook
         if !expected {
             figures.workersDied += 1
             brake.lastDeath = death.text

@@ -242,7 +242,8 @@ final class Zygote {
     /// Why it must be ended when that has passed.
     func overdue(_ limits: PoolConfig.Limits) -> String {
         if !hasBegun {
-            return "did not call mape_zygote_main within \(limits.zygoteTimeout / 1_000_000) ms (config.zygote_timeout_ns)"
+            return
+                "did not call mape_zygote_main within \(limits.zygoteTimeout / 1_000_000) ms (config.zygote_timeout_ns)"
         }
         let time = "\(limits.setupTimeout / 1_000_000) ms"
         return hook == MAPB_HOOK_NONE

@@ -40,7 +40,11 @@ final class ZygoteErrors {
                 break
             }
             keep(bytes[..<got])
-            if isCaptured { text += bytes[..<got] } else { unsafe mapb_write_what_goes(screen.number, bytes, UInt64(got)) }
+            if isCaptured {
+                text += bytes[..<got]
+            } else {
+                unsafe mapb_write_what_goes(screen.number, bytes, UInt64(got))
+            }
         }
         let whole = hasEnded ? text.count : wholeCharacters(text)
         partial = Array(text[whole...])

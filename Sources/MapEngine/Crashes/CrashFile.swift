@@ -293,7 +293,8 @@ extension CrashFile.Code {
         let library = try ByteReader.text(try reader.read(sizes[1]))
         let text = try ByteReader.text(try reader.read(sizes[2]))
         try reader.end()
-        guard (kind != .offset && kind != .symbol) || !library.isEmpty, (kind != .symbol && !kind.isOffered) || !text.isEmpty
+        guard (kind != .offset && kind != .symbol) || !library.isEmpty,
+            (kind != .symbol && !kind.isOffered) || !text.isEmpty
         else { throw ByteReader.wrong("a place has no library, symbol or name") }
         self.init(kind: kind, offset: offset, buildID: buildID, library: library, text: text)
     }

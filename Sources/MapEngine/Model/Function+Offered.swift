@@ -6,11 +6,13 @@ extension Function.Maker {
     /// Whether there is such a function, and whether it has a setup and a cleanup, the worker finds out.
     func offered(_ c: mape_function, _ record: inout mapb_function) throws(MapError) {
         guard unsafe c.prototype == nil else {
-            throw .argument("function.prototype", "is given with MAPE_ZYGOTE: a zygote offers no C functions of other types")
+            throw .argument(
+                "function.prototype", "is given with MAPE_ZYGOTE: a zygote offers no C functions of other types")
         }
         guard unsafe c.setup_symbol == nil && c.cleanup_symbol == nil else {
             throw .argument(
-                "function.setup_symbol", "or cleanup_symbol is given with MAPE_ZYGOTE: they come with what the zygote offers")
+                "function.setup_symbol",
+                "or cleanup_symbol is given with MAPE_ZYGOTE: they come with what the zygote offers")
         }
         let isRange = unsafe c.run_range_symbol != nil
         let name = unsafe UserText((isRange ? c.run_range_symbol : c.run_symbol)!)
