@@ -251,7 +251,7 @@ typedef struct mape_event {
     mape_job *job;          /**< The job, or NULL for events of the pool. */
     void *context;          /**< The job's context pointer, or the pool's. */
     uint64_t index;         /**< For ITEM, the item's index. */
-    int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself. */
+    int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself and its zygote. */
     uint32_t lost;          /**< For OUTPUT and LOG, bytes of earlier events that the pool dropped because the host had not fetched them. */
     const char *text;       /**< For OUTPUT and LOG: the text, ended with NUL. Else NULL. */
     size_t text_size;       /**< Bytes of text, without the NUL. */
@@ -340,11 +340,12 @@ typedef struct mape_pool_config {
     uint32_t output;                /**< An enum #mape_output. */
     uint32_t restarts;              /**< How many worker starts in a row may fail, with no item ended in between, before
                                          the pool fails; 0: 5. */
-    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path, not
-                                         searched for in PATH; a relative one starts at the working directory of
-                                         #mape_pool_create. */
-    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path alone. A program of
-                                         your own must call #mape_zygote_main. */
+    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path; a
+                                         relative one starts at the working directory of #mape_pool_create. A name without a slash
+                                         is looked for in PATH, as execvp(3) does, in the workers' environment as of the start. */
+    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path from the root alone, as
+                                         it was found. A program of your own must call #mape_zygote_main. Many interpreters look
+                                         for their modules by [0]: give them the path from the root. */
     const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
     const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
     const char *const *modules;     /**< Shared libraries that each worker loads when it starts, ended with NULL; NULL: none. Each is a
@@ -387,11 +388,13 @@ typedef struct mape_pool_config {
                                          in it, soon after the death, at most 32 per pool. `mapengine-zygote --replay FILE` runs that
                                          item again. The file holds the item's input, the function's data and the globals. When the
                                          pool cannot write one, it says so by #MAPE_EVENT_LOG and goes on. NULL: none. */
+    int64_t zygote_timeout_ns;      /**< EXEC: limit for a zygote's start, until its program calls #mape_zygote_main; 0: 60 s;
+                                         negative: none. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-      0, 0, 0, 0, NULL }
+      0, 0, 0, 0, NULL, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
@@ -404,6 +407,12 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *
  *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
  *  With #MAPE_START_FORK this call takes the snapshot of the host.
+ *
+ *  A zygote program that exits before it calls #mape_zygote_main, or does not call it within zygote_timeout_ns, is not started again:
+ *  the pool has failed at once. #mape_message, the items and a #MAPE_EVENT_LOG say how it ended, and have the last 4096 bytes that it
+ *  wrote to its standard error, as UTF-8. (One that a signal ends there is started five times, and so is one in the place of a
+ *  zygote that had begun.) Until it calls #mape_zygote_main, a zygote's standard error is a pipe, from which the library's thread
+ *  copies to the host's; with #MAPE_OUTPUT_CAPTURE it is one as long as it lives, and the text comes as #MAPE_EVENT_OUTPUT.
  *
  *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel passes on: nice value, I/O
  *  priority, processors (affinity), timer slack, memory policy and scheduling class. They get no real-time class: SCHED_FIFO,
@@ -547,6 +556,11 @@ enum mape_native_flags {
     MAPE_NATIVE_ERRNO = 1 /**< errno, set to 0 before each call, is the last output of a call: see #mape_job_gather_columns. */
 };
 
+/** For `library` of #mape_function: the function is one that the zygote's program offers (#mape_zygote_offer). run_symbol is the name of
+ *  an offered run, run_range_symbol that of an offered run_range; setup and cleanup come with the offer, so that there are no symbols
+ *  for them. When the zygote offers no such function, items fail with #MAPE_CAUSE_LOAD, and the message lists what it offers. */
+#define MAPE_ZYGOTE "zygote:"
+
 /** Describes a function to #mape_register. Give either pointers (run or run_range), or a library and symbol names; or a
  *  prototype, with a pointer (native) or a library: see @ref native. */
 typedef struct mape_function {
@@ -556,7 +570,8 @@ typedef struct mape_function {
     mape_run_range_fn run_range; /**< Called per range, or NULL. */
     mape_setup_fn setup;         /**< NULL: none. */
     mape_cleanup_fn cleanup;     /**< NULL: none. */
-    const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
+    const char *library;         /**< #MAPE_ZYGOTE, for a function that the zygote's program brings. Else the
+                                      path or soname of a shared library, for the symbols below; the host need not have it
                                       loaded. NULL: the pointers above are used. A relative path starts at the working
                                       directory of #mape_register. A path means the file that lies there at the registration,
                                       known by its build id, or else by inode, size and time. When another file replaces it, later
@@ -1096,11 +1111,76 @@ void mape_task_log(mape_task *task, int level, const char *message);
 /** @} */
 
 /** @defgroup zygote The zygote
+ *
+ *  A program of your own, or an interpreter, can be the zygote of EXEC pools (zygote_path). It loads what all workers are to have, offers
+ *  functions, if it has any of its own, and calls #mape_zygote_main. Workers are forked in the thread that made that call, by the C
+ *  library's fork(), of whichever definition the program has: handlers of pthread_atfork(3) run, and so do the hooks of
+ *  #mape_zygote_set_hooks. The library makes no worker in another way.
+ *
+ *  **Threads.** A zygote may have other threads. A worker is forked with a copy of all memory, and with the one thread that forks: what
+ *  another thread was doing at that moment stays half done in the worker, and a mutex that it held stays locked for ever. The C library
+ *  itself is in order in the worker: fork() waits for those who are in malloc or stdio, and makes its locks free again; after a fork in the
+ *  middle of another thread's dlopen(3) or dlclose(3), loading may hang. All else is the program's: the locks of an interpreter, of a library, of C++ statics. Take these in a handler or hook `before`, and give them back in
+ *  both after it; or have threads start work when #mape_zygote_main has no part in it. A worker that waits for a lock which nobody gives
+ *  back ends by setup_timeout_ns, item_timeout_ns or the pool's grace, as any other that hangs. A #MAPE_EVENT_LOG says how many threads
+ *  a zygote has: of level INFO when its program has given hooks, else WARNING. Threads that end, or that are made later, are no
+ *  concern of the library; when one of them ends the process, the zygote has died.
  *  @{ */
 
-/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, before making any thread,
- *         and return what it returns. It works with other threads as well, but a lock that one of them holds when a worker is forked
- *         stays locked in the worker; a #MAPE_EVENT_LOG of level WARNING says how many threads there are.
+/** A function that a zygote's program offers. What `run` and the others are is said at #mape_run_fn. */
+typedef struct mape_zygote_function {
+    size_t struct_size;          /**< Set to sizeof(mape_zygote_function), as #MAPE_ZYGOTE_FUNCTION_INIT does. */
+    const char *name;            /**< 1 to 255 bytes, copied. The host registers the function by it. */
+    mape_run_fn run;             /**< Called per item; NULL: run_range is given. */
+    mape_run_range_fn run_range; /**< Called per range; NULL: run is given. */
+    mape_setup_fn setup;         /**< NULL: none. It gets the data of the host's #mape_function. */
+    mape_cleanup_fn cleanup;     /**< NULL: none. */
+} mape_zygote_function;
+/** Initialiser of #mape_zygote_function. */
+#define MAPE_ZYGOTE_FUNCTION_INIT { sizeof(mape_zygote_function), NULL, NULL, NULL, NULL, NULL }
+
+/** @brief Offers a function to the hosts of this zygote, which register it with `library` #MAPE_ZYGOTE. Call it before
+ *         #mape_zygote_main; from any thread.
+ *
+ *  The pointers may be of any code of this process that a forked child has as well: of the program itself, or made by an interpreter.
+ *  A program that replaces a zygote which has died offers again. With #MAPE_START_FORK workers have what the host itself has offered
+ *  before its start. A replay of a crash file has the function when it is run by the same program, which passes its arguments on:
+ *  `my-zygote --replay FILE`.
+ *  @param function the function, copied.
+ *  @return #MAPE_OK; #MAPE_E_ARGUMENT, also when a function of that name was offered before; #MAPE_E_SIZE; #MAPE_E_MEMORY when 1024
+ *          functions are offered; #MAPE_E_IN_WORKER once #mape_zygote_main was called, and in workers. #mape_message of NULL has the
+ *          particulars. */
+int mape_zygote_offer(const mape_zygote_function *function);
+
+/** A hook of a zygote's program. @param context that of #mape_zygote_hooks. */
+typedef void (*mape_zygote_hook_fn)(void *context);
+
+/** What a zygote's program does around each fork of a worker; each may be NULL. They run in the thread that called #mape_zygote_main:
+ *  `before` ahead of the handlers of pthread_atfork(3), the others after these. */
+typedef struct mape_zygote_hooks {
+    size_t struct_size;                   /**< Set to sizeof(mape_zygote_hooks), as #MAPE_ZYGOTE_HOOKS_INIT does. */
+    mape_zygote_hook_fn before;           /**< In the zygote, before the fork. */
+    mape_zygote_hook_fn after_in_zygote;  /**< In the zygote, after the fork, also after one that failed. */
+    mape_zygote_hook_fn after_in_worker;  /**< In the worker, before its modules and setups; standard output and error are the worker's
+                                               already, a sandbox is entered afterwards. What it leaves is as a setup's. */
+    void *context;                        /**< Passed to each. */
+} mape_zygote_hooks;
+/** Initialiser of #mape_zygote_hooks. */
+#define MAPE_ZYGOTE_HOOKS_INIT { sizeof(mape_zygote_hooks), NULL, NULL, NULL, NULL }
+
+/** @brief Sets what this program does around forks of workers. Call it before #mape_zygote_main; a second call replaces the first.
+ *
+ *  A hook may do what the program may: take and give back locks, end and make threads, reseed a generator. It returns, and makes no call of
+ *  this library. One that crashes or ends the process in the zygote is a death of the zygote; one that is there for longer than
+ *  setup_timeout_ns has its process killed. In the worker it is a start of the worker that has failed. Either ends in the pool's failure
+ *  when it comes again and again, and the messages name the hook. With #MAPE_START_FORK the hooks are those that the host itself has
+ *  set before its start.
+ *  @param hooks the hooks, copied; NULL: none.
+ *  @return #MAPE_OK; #MAPE_E_SIZE; #MAPE_E_IN_WORKER once #mape_zygote_main was called, and in workers. */
+int mape_zygote_set_hooks(const mape_zygote_hooks *hooks);
+
+/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, and return what it returns. Best
+ *         before making any thread: see above.
  *  @param argc the argc of main. @param argv the argv of main.
  *
  *  With the arguments `--replay FILE [--output RESULT]`, FILE made by `crash_dir` of #mape_pool_config, it runs that file's

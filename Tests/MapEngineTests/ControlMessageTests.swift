@@ -144,6 +144,18 @@ import Testing
         }
     }
 
+    /// The other end has closed with messages unread, which the kernel tells once, before what it had sent.
+    @Test func whatWasSentBeforeAnEndWithUnreadMessagesArrives() throws {
+        let pair = try Pair()
+        var unread = Self.message(nil)
+        try #require(mapb_control_send(pair.ours, &unread, nil, 0, 1) == 0)
+        var hello = Self.message("the last words")
+        try #require(mapb_control_send(pair.theirs, &hello, nil, 0, 1) == 0)
+        pair.hangUp()
+        #expect(pair.receive().got == 1)
+        #expect(pair.receive().got == 0)
+    }
+
     @Test func nothingThereIsNoEnd() throws {
         let pair = try Pair()
         #expect(pair.receive().got == -1)

@@ -114,5 +114,7 @@ const struct fault_case fault_cases[] = {
      "the files meant are used; one that is gone is named"},
     {73, HOST, "texts of bytes that are no UTF-8, and texts that are cut",
      "bytes arrive as they were; a cut is between characters"},
+    {74, DEATH, "a zygote program ends, or hangs, before it has begun",
+     "the first that exits or hangs is the end, which says why; a signal, and a replacement, have five tries"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

@@ -19,14 +19,14 @@ enum counts { W1 = 1, W2 = 2, W5 = 4, W13 = 8, W_MANY = W2 | W5 | W13, W_ALL = W
 enum fault_flags {
     CALLBACK = 1, /**< Once more from inside a callback of the same pool. */
     WHOLE = 2,    /**< In the whole grid alone: it is long, or large. */
-    NOT_AGAIN = 4 /**< Not among the rows of cases 61 and 62: it counts zygotes, or cannot be registered late. */
+    NOT_AGAIN = 4 /**< Not among the rows of case 61: it counts zygotes, or cannot be registered late. */
 };
 
 /** How a fault of another case is run once more, in an EXEC pool. */
 enum again {
     NOT_AT_ALL = 0,
     AFTER_A_ZYGOTE = 61,     /**< The pool's zygote was killed, and another has taken its place. */
-    WITH_ZYGOTE_THREADS = 62 /**< The pool's zygote is a program with four threads. */
+    WITH_ZYGOTE_THREADS = 62 /**< The pool's zygote is a program with four threads beside its own. */
 };
 
 #define BIRTHS (IN_EXEC | IN_FORK)

@@ -59,6 +59,10 @@ void mapb_fill_standard_files(void) {
     }
 }
 
+void mapb_print_to(int fd) {
+    if (fd >= 0) dup2(fd, 2);
+}
+
 static int zygote_parent;
 
 /* The kernel sends it when the thread that made the zygote has ended; others may send it too. When the host is gone, the zygote has this

@@ -1,6 +1,7 @@
 /* host_waiting.c - threads of the host that wait and wake: pollers, notifiers, bells, words */
 #include "system.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <poll.h>
@@ -51,6 +52,24 @@ int mapb_pipe(int out[2]) {
     if (why) return why;
     fcntl(out[0], F_SETFL, O_NONBLOCK);
     return 0;
+}
+
+int mapb_standard_error(void) {
+    const int fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+    return fd >= 0 ? fd : above_standard(open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
+
+/* A pipe that has room takes PIPE_BUF bytes at once (pipe(7)); a terminal and a file always have. Where several write, another may have
+ * filled it between the question and the write: that is the host's own writer, and as rare as it is short. */
+void mapb_write_what_goes(int fd, const uint8_t *bytes, uint64_t size) {
+    while (size > 0) {
+        struct pollfd room = {fd, POLLOUT, 0};
+        if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT)) return;
+        const ssize_t wrote = write(fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
+        if (wrote <= 0) return;
+        bytes += wrote;
+        size -= (uint64_t)wrote;
+    }
 }
 
 int mapb_poller_open(void) { return above_standard(epoll_create1(EPOLL_CLOEXEC)); }

@@ -85,6 +85,14 @@ enum Policy {
     static let suspicion: UInt32 = 3
     /// How many zygotes may die in a row, with no worker ready and no item ended in between.
     static let zygoteRestarts: UInt32 = 5
+    /// How often a zygote is started whose program ends before the zygote has begun. By itself: it would end so again. By a signal,
+    /// which may have been meant for another, or after an earlier one had begun, when the machine was short of something perhaps.
+    static let zygoteStarts: UInt32 = 1
+    static let zygoteStartsAgain: UInt32 = 5
+    /// How long its program may take before it calls mape_zygote_main: an interpreter imports meanwhile.
+    static let zygoteTimeout: Int64 = 60_000_000_000
+    /// How much of what a zygote prints to its standard error is kept for messages.
+    static let zygoteText = 4096
     /// How long a zygote has to end before it is killed.
     static let zygoteGrace: Int32 = 1000
 

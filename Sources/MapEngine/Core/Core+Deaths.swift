@@ -47,11 +47,14 @@ extension Core {
         } else {
             expected = before == .stopping && isExiting(worker)
         }
+        let wasInHook = worker.answered == 0 && worker.mark.isInHook
         let wasStarting =
             before == .starting || (before == .dying && worker.answered < UInt64(worker.history.firstRequests))
+            || wasInHook
         if !expected {
             figures.workersDied += 1
             brake.lastDeath = death.text
+            if wasInHook { brake.lastDeath += inHook(verdict) }
             if wasStarting, isSandboxed, case .status(let status) = loss, status & 0x7f == 0,
                 let step = unsafe mapb_sandbox_failed(status >> 8)
             {
@@ -102,6 +105,12 @@ extension Core {
         }
         touched.places = true
         touched.wakes = true
+    }
+
+    private func inHook(_ verdict: Verdict?) -> String {
+        let hook = " in the zygote's hook after_in_worker"
+        guard case .timeout = verdict else { return hook }
+        return hook + ", which took longer than the setup timeout of \(config.limits.setupTimeout / 1_000_000) ms"
     }
 
     private func isExiting(_ worker: Worker) -> Bool {

@@ -46,6 +46,12 @@ extension Core {
         for job in jobs.all { end(job, outcome, now: now) }
     }
 
+    /// While the zygote has not begun there are no workers to wait for.
+    func dropUnborn() {
+        guard let zygote, !zygote.hasBegun else { return }
+        for worker in workers where worker.isAlive && worker.pid == 0 { neverBorn(worker) }
+    }
+
     /// False: no worker was left.
     func killAll() -> Bool {
         let alive = workers.filter { $0.isAlive }

@@ -38,12 +38,16 @@ extension Core {
             | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
         born.send(hello, [input.file, fixed.engineBell.writing.number, fixed.waiterBell.writing.number])
         if let failure = born.failure { throw failure }
+        born.sendStandardError(isCaptured: config.output == MAPE_OUTPUT_CAPTURE)
         zygote = born
         figures.zygotesStarted += 1
         for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_poller_add(fixed.poller.number, born.control, EngineTag.control.rawValue)
         // The socket shows the zygote's end, except while a process that it has started holds the socket too.
         if born.watch >= 0 { _ = mapb_poller_add(fixed.poller.number, born.watch, EngineTag.zygote.rawValue) }
+        if let errors = born.errors {
+            _ = mapb_poller_add(fixed.poller.number, errors.file, EngineTag.errors.rawValue)
+        }
         touched.places = true
     }
 
@@ -93,7 +97,8 @@ extension Core {
             return
         }
         worker.state = .ready
-        worker.tries.failed = 0
+        // One that had nothing to answer has shown nothing yet.
+        if worker.history.firstRequests > 0 { worker.tries.failed = 0 }
         if brake.startWentWell() >= config.limits.restarts { touched.places = true }
         unpark(for: worker)
         touched.wakes = true

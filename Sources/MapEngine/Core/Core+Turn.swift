@@ -19,6 +19,7 @@ extension Core {
         case EngineTag.bell.rawValue: fixed.engineBell.drain()
         case EngineTag.wake.rawValue: mapb_notifier_drain(fixed.engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
+        case EngineTag.errors.rawValue: errands.readsErrors = true
         case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
         default:
             let slot = Int((tag & ~EngineTag.pipes) >> 1)

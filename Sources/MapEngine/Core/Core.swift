@@ -18,7 +18,7 @@
 //   Core+Jobs, +Streams, +Delivery     a job from its submission to its release; its items; what the host hears of it
 //   Core+Assign, +Pump, +TakeBack      assigning ranges, accepting replies, reclaiming unstarted items
 //   Core+Deaths, +Crashes, Postmortem  deaths of workers, and their reports (CrashFolder)
-//   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient): the first ones, those that take a place; RestartBrake
+//   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient, its ZygoteProgram and ZygoteErrors); RestartBrake
 //   Core+Registry, +Libraries          functions, globals, modules, buffers
 //   Core+Turn, +Deadlines, +Doorbell   a turn of the engine thread; time limits; whom workers wake
 //   Core+Waits, Waiters                whether what a host thread waits for is there; what such threads sleep on

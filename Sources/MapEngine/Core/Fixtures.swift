@@ -53,6 +53,7 @@ enum EngineTag: UInt64 {
     case wake = 2
     case control = 3
     case zygote = 4
+    case errors = 5
 
     static let pipes: UInt64 = 1 << 32
     static func pipe(_ slot: Int, _ which: Int) -> UInt64 { pipes | UInt64(slot) << 1 | UInt64(which) }

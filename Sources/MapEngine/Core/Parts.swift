@@ -101,10 +101,12 @@ struct Errands {
     var trims: [Trim] = []
     /// The engine thread ends it, and then starts another.
     var goneZygote: GoneZygote?
+    /// Whether the zygote has printed something.
+    var readsErrors = false
     /// Whether crashed items wait to be saved.
     var crashFiles = CrashQueue()
 
-    var isEmpty: Bool { !trimsInput && trims.isEmpty && goneZygote == nil && crashFiles.isEmpty }
+    var isEmpty: Bool { !trimsInput && trims.isEmpty && goneZygote == nil && !readsErrors && crashFiles.isEmpty }
 }
 
 struct Figures {

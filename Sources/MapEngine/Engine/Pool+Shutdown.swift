@@ -28,6 +28,7 @@ extension Pool {
             if !awaitEnd({ _ in grace }, { $0.jobs.unended == 0 }) { clean = false }
         }
         core.with { core in
+            core.dropUnborn()
             for worker in core.workers { core.askToEnd(worker) }
             core.engineMustWake(by: mapb_clock())
         }
@@ -44,7 +45,8 @@ extension Pool {
             return core.zygote
         }
         joinEngine()
-        zygote?.end(grace: Policy.zygoteGrace)
+        // A program that has not called mape_zygote_main does not see the end of its socket.
+        zygote.map { _ = $0.end(grace: $0.hasBegun ? Policy.zygoteGrace : 0) }
         return core.with { $0.endShutdown() } && clean
     }
 

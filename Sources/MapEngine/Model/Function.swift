@@ -91,7 +91,7 @@ final class Function {
     }
 
     /// Collects what a function needs, so that a failure can free it.
-    private final class Maker {
+    final class Maker {
         let input: InputMemory
         let isFork: Bool
         let snapshot: Bool
@@ -122,23 +122,28 @@ final class Function {
                     throw .argument(
                         "function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
                 }
-                // A path is the file that it names now; a name alone is looked for by the loader of each worker.
-                var file = unsafe UserText(library)
-                if file.isEmpty { throw .argument("function.library", "is an empty text") }
-                if file.hasFolder { file = try file.absolute("function.library") }
-                let path = try self.library(file)
                 isRange = unsafe c.run_range_symbol != nil
-                hasCleanup = unsafe c.cleanup_symbol != nil
-                if let native, unsafe c.run_symbol == nil {
-                    record.run = try symbol(UserText(native.prototype.name), path)
+                var file = unsafe UserText(library)
+                if file == UserText(MAPE_ZYGOTE) {
+                    try offered(c, &record)
+                    hasCleanup = true
                 } else {
-                    record.run =
-                        try unsafe isRange
-                        ? symbol(c.run_range_symbol, "function.run_range_symbol", path)
-                        : symbol(c.run_symbol, "function.run_symbol", path)
+                    // A path is the file that it names now; a name alone is looked for by the loader of each worker.
+                    if file.isEmpty { throw .argument("function.library", "is an empty text") }
+                    if file.hasFolder { file = try file.absolute("function.library") }
+                    let path = try self.library(file)
+                    hasCleanup = unsafe c.cleanup_symbol != nil
+                    if let native, unsafe c.run_symbol == nil {
+                        record.run = try symbol(UserText(native.prototype.name), path)
+                    } else {
+                        record.run =
+                            try unsafe isRange
+                            ? symbol(c.run_range_symbol, "function.run_range_symbol", path)
+                            : symbol(c.run_symbol, "function.run_symbol", path)
+                    }
+                    record.setup = try unsafe symbol(c.setup_symbol, "function.setup_symbol", path)
+                    record.cleanup = try unsafe symbol(c.cleanup_symbol, "function.cleanup_symbol", path)
                 }
-                record.setup = try unsafe symbol(c.setup_symbol, "function.setup_symbol", path)
-                record.cleanup = try unsafe symbol(c.cleanup_symbol, "function.cleanup_symbol", path)
             } else {
                 guard
                     unsafe c.run_symbol == nil && c.run_range_symbol == nil && c.setup_symbol == nil

@@ -17,6 +17,7 @@ import CMapBridge
 
     /// When workers are ended. Times in nanoseconds; Int64.max: none.
     struct Limits {
+        var zygoteTimeout: Int64
         var setupTimeout: Int64
         var cleanupTimeout: Int64
         var grace: Int64
@@ -41,6 +42,7 @@ import CMapBridge
 
     /// What zygotes run and load, and their environment.
     struct ZygoteProgram {
+        /// From the root, or a name alone, which is looked for in PATH.
         var path: UserText?
         var arguments: [UserText]?
         var environmentSet: [UserText]
@@ -102,6 +104,7 @@ import CMapBridge
 
 extension PoolConfig.Limits {
     fileprivate init(_ c: mape_pool_config) {
+        zygoteTimeout = limit(c.zygote_timeout_ns, Policy.zygoteTimeout)
         setupTimeout = limit(c.setup_timeout_ns, Policy.setupTimeout)
         cleanupTimeout = limit(c.cleanup_timeout_ns, Policy.cleanupTimeout)
         grace = limit(c.grace_ns, Policy.grace)
@@ -141,7 +144,8 @@ extension PoolConfig.Process {
 extension PoolConfig.ZygoteProgram {
     fileprivate init(_ c: mape_pool_config) throws(MapError) {
         // Files are named from the root, so that they are the same ones after a chdir of the host.
-        path = try unsafe rootPath(c.zygote_path, "config.zygote_path")
+        path = unsafe c.zygote_path.map { unsafe UserText($0) }
+        if let name = path, name.hasFolder || name.isEmpty { path = try name.absolute("config.zygote_path") }
         arguments = unsafe c.zygote_argv.map(strings)
         environmentSet = unsafe strings(c.env_set)
         environmentUnset = unsafe strings(c.env_unset)
