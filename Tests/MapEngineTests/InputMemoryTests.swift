@@ -113,7 +113,7 @@ import Testing
         #expect(throws: Never.self) { try input.allocate(3 << 20) }
     }
 
-    @Test(arguments: [4 << 20, 1 << 40, UInt64(Int64.max), UInt64(Int64.max) + 1] as [UInt64])
+    @Test(arguments: [4 << 20 + 1, 1 << 40, UInt64(Int64.max), UInt64(Int64.max) + 1] as [UInt64])
     func moreThanThereIsIsRefused(count: UInt64) throws {
         let input = try smallInput()
         #expect(mapError { try input.allocate(count) }?.status == MAPE_E_MEMORY.rawValue)

@@ -32,7 +32,7 @@ import Testing
         size.watchIdle(500)
         #expect(!size.mayWatchIdle && size.checkAt == 1500)
         // The third has been idle for too short a time; then it is looked for again.
-        #expect(size.rest([(0, 100), (1, 100), (2, 800), (3, 200)], now: 1500) == [3])
+        #expect(size.rest([(0, 1000), (1, 1000), (2, 800), (3, 200)], now: 1500) == [3])
         #expect(size.checkAt == 1800)
         #expect(size.rest([(0, 100), (1, 100), (2, 800)], now: 1800) == [2])
         // No more may rest: nothing is looked for, however long they are idle.

@@ -122,7 +122,8 @@ static void a_pool_that_has_shrunk_makes_no_wakeups(uint32_t birth) {
     mape_job *job = mapped(pool, registered(pool, run_square), values, 10000, sizeof *values, NULL);
     wait_for(job);
     squares_are_right(job, values, 10000);
-    wait_until(stats_of(pool).workers_ready == 1);
+    for (uint32_t i = 1; i < 4; i++) wait_until(worker_of(pool, i).state == MAPE_WORKER_NONE);
+    assert_int_equal(stats_of(pool).workers_ready, 1);
     nothing_wakes_up(pool, host, host_count);
     free(values);
     pool_close(pool);

@@ -114,5 +114,7 @@ const struct fault_case fault_cases[] = {
      "the files meant are used; one that is gone is named"},
     {73, HOST, "texts of bytes that are no UTF-8, and texts that are cut",
      "bytes arrive as they were; a cut is between characters"},
+    {90, RESOURCES, "a pool changes its size while something goes wrong",
+     "those that stay work on; nobody replaces one that leaves; the size is reached in the end"},
 };
 const size_t fault_case_count = COUNT(fault_cases);
