@@ -390,11 +390,17 @@ typedef struct mape_pool_config {
                                          pool cannot write one, it says so by #MAPE_EVENT_LOG and goes on. NULL: none. */
     int64_t zygote_timeout_ns;      /**< EXEC: limit for a zygote's start, until its program calls #mape_zygote_main; 0: 60 s;
                                          negative: none. */
+    uint32_t min_workers;           /**< How many workers stay however long they are idle, at most 1024; with 0 all may end. Counts with
+                                         idle_shrink_ns alone. */
+    int64_t idle_shrink_ns;         /**< A worker that is idle for longer than this runs its cleanups and ends, the highest index first, down to
+                                         min_workers; it takes up to a quarter longer. When there is work that no other worker has room
+                                         for, workers come back, at first as many as there are, then twice as many every 2 ms. 0 or
+                                         negative: workers stay. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-      0, 0, 0, 0, NULL, 0 }
+      0, 0, 0, 0, NULL, 0, 0, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
@@ -453,11 +459,28 @@ int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_pool_destroy(mape_pool *pool);
 
+/** @brief Changes how many workers the pool is to have.
+ *
+ *  Returns at once; workers come and go afterwards. New ones get the next indices. When there are to be fewer, those with the highest
+ *  indices leave: what a leaving worker has not begun runs in others, what it is on it finishes, and then it runs its cleanups. It
+ *  leaves when it has done that, within the time limits of its items and cleanups. A later call that wants it back finds it in its place
+ *  if it was not asked to end yet; otherwise another starts there once it has ended. Workers that have ended for being idle
+ *  (mape_pool_config.idle_shrink_ns) stay ended until there is work.
+ *
+ *  Before the start it sets what the start starts. When new workers cannot be started, the pool tries again after a pause, and the log
+ *  says why, as for replacements.
+ *  @param pool    the pool.
+ *  @param workers how many worker processes, 1 to 1024; 0: as many as the cores that this process may use now.
+ *  @return #MAPE_OK; #MAPE_E_ARGUMENT; #MAPE_E_HANDLE; #MAPE_E_CLOSED after a shutdown; #MAPE_E_WORKERS when the pool has failed. Any
+ *          thread, also from inside a callback. */
+int mape_pool_resize(mape_pool *pool, uint32_t workers);
+
 /** Figures of a pool. */
 typedef struct mape_pool_stats_t {
     size_t struct_size;       /**< Set to sizeof(mape_pool_stats_t), as #MAPE_POOL_STATS_INIT does. */
-    uint32_t workers;         /**< Workers the pool is to have. */
-    uint32_t workers_ready;   /**< Workers alive that have run their setups. */
+    uint32_t workers;         /**< Workers the pool is to have: as mape_pool_config.workers or the last #mape_pool_resize says, those
+                                   included that have ended for being idle. */
+    uint32_t workers_ready;   /**< Workers alive that have run their setups. More than `workers` while some are leaving. */
     uint64_t workers_started; /**< Worker processes started, replacements included. */
     uint64_t workers_died;    /**< Worker processes that the pool had not asked to end. */
     uint64_t workers_killed;  /**< Of these, the ones the pool killed (timeouts, cancels, replies that were not valid). */
@@ -500,8 +523,12 @@ typedef struct mape_worker_info_t {
 #define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info_t), 0, 0, 0, 0 }
 
 /** @brief Reads one worker's figures.
- *  @param pool the pool. @param index 0 to workers - 1. @param out receives them.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE, #MAPE_E_INDEX. */
+ *  @param pool the pool.
+ *  @param index 0 to mape_pool_stats_t.workers - 1. After the pool was made smaller, those that had higher indices can still be asked for:
+ *              they are leaving, or have no process.
+ *  @param out  receives them.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE; #MAPE_E_INDEX from the largest number of workers on that the pool
+ *          ever was to have. */
 int mape_worker_info(mape_pool *pool, uint32_t index, mape_worker_info_t *out);
 
 /** @} */
@@ -1060,7 +1087,8 @@ int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *contex
 /** @brief The index of the item in its job. @param task the task. @return the index. */
 uint64_t mape_task_index(const mape_task *task);
 
-/** @brief The index of the worker in its pool. @param task the task. @return the index, 0 to workers - 1. */
+/** @brief The index of the worker in its pool. @param task the task. @return the index, from 0; below the largest number of workers
+ *  that the pool ever was to have. */
 uint32_t mape_task_worker(const mape_task *task);
 
 /** @brief Allocates memory for the item's result, shared with the host: the library does not copy what is written there.

@@ -82,7 +82,7 @@ import Testing
         message.size = 1 << 40
         message.memory_limit = 99
         message.nice = 7
-        message.workers = 12
+        message.depth = 12
         message.flags = 3
         if let text {
             withUnsafeMutableBytes(of: &message.text) { buffer in
@@ -112,7 +112,7 @@ import Testing
         #expect(fds == [-1, -1, -1])
         #expect(message.kind == sent.kind && message.slot == 3 && message.generation == 0x1234_5678_9abc)
         #expect(message.pid == 77 && message.code == -5 && message.size == 1 << 40 && message.memory_limit == 99)
-        #expect(message.nice == 7 && message.workers == 12 && message.flags == 3)
+        #expect(message.nice == 7 && message.depth == 12 && message.flags == 3)
         #expect(message.text_size == sent.text_size)
         #expect(Self.text(message) == text ?? "")
     }

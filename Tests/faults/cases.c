@@ -116,5 +116,7 @@ const struct fault_case fault_cases[] = {
      "bytes arrive as they were; a cut is between characters"},
     {74, DEATH, "a zygote program ends, or hangs, before it has begun",
      "the first that exits or hangs is the end, which says why; a signal, and a replacement, have five tries"},
+    {90, RESOURCES, "a pool changes its size while something goes wrong",
+     "those that stay work on; nobody replaces one that leaves; the size is reached in the end"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

@@ -60,7 +60,7 @@ typedef struct mapb_control {
     uint64_t size;         /* INIT: bytes of the input memory; SPAWN: of the output memory */
     uint64_t memory_limit; /* INIT */
     int32_t nice;          /* INIT */
-    uint32_t workers;      /* INIT */
+    uint32_t depth;        /* INIT: 1 for the pool of a program, 2 for one of its workers, and so on */
     uint32_t flags;        /* INIT: enum mapb_init_flags */
     int32_t oom;           /* INIT: what is added to oom_score_adj */
     uint64_t growth;       /* INIT: bytes of growth after which a worker is replaced; 0: never */

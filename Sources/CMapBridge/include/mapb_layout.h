@@ -34,8 +34,7 @@ enum mapb_doorbell_target { MAPB_BELL_NONE = 0, MAPB_BELL_ENGINE = 1, MAPB_BELL_
 /** Start of the input memory. Written by the host. */
 typedef struct mapb_pool_head {
     uint32_t protocol;
-    uint32_t workers;
-    uint8_t pad0[56];
+    uint8_t pad0[60];
     uint64_t doorbell; /* epoch << 2 | target: whom a worker wakes after a reply. It rings once per epoch. */
     uint32_t spin;     /* How many times an idle worker looks again before it sleeps. */
     uint32_t waiter;   /* Processor of the host thread that waits for replies, plus 1; 0: none. */

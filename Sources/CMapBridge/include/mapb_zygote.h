@@ -34,7 +34,7 @@ typedef struct mapb_zygote {
     int32_t bells[2]; /* engine, waiter */
     int32_t pid;      /* The zygote's own. */
     int32_t nice;
-    uint32_t workers;
+    uint32_t workers; /* Places that have had a worker are below this. */
     uint32_t flags;
     int32_t oom;
     int32_t poller;       /* Control, signals and watches of workers. */

@@ -50,6 +50,15 @@ public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
     }
 }
 
+@implementation @_cdecl("mape_pool_resize")
+public func mape_pool_resize(_ pool: OpaquePointer!, _ workers: UInt32) -> Int32 {
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        let count = try workerCount(workers, "workers")
+        try pool.core.with { (core) throws(MapError) in try core.resize(to: count) }
+        return MAPE_OK.rawValue
+    }
+}
+
 @implementation @_cdecl("mape_pool_stats")
 public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_pool_stats_t>!) -> Int32 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -70,7 +79,8 @@ public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: Uns
         let out = try unsafe checkSize(out, "out")
         out.pointee = try pool.core.with { (core) throws(MapError) in
             guard Int(index) < core.workers.count else {
-                throw MapError(MAPE_E_INDEX, "index is \(index); the pool has \(core.workers.count) workers")
+                throw MapError(
+                    MAPE_E_INDEX, "index is \(index); the pool has had \(core.workers.count) workers at the most")
             }
             return core.info(of: core.workers[Int(index)])
         }

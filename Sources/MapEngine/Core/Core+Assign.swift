@@ -22,7 +22,11 @@ extension Core {
                 work.parkFirst()
             }
         }
-        if work.isEmpty { table.slowStart.calm(table.busy.count) }
+        if work.isEmpty {
+            table.slowStart.calm(table.busy.count)
+        } else if table.size.hasResting && !table.slowStart.holds {
+            wakeResting(items: work.first()?.waiting ?? 1, now)
+        }
         if table.slowStart.holds { engineMustWake(by: table.slowStart.growsAt) }
     }
 

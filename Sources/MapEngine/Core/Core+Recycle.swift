@@ -1,4 +1,4 @@
-// Replacing workers: starts a new process in the place of one that has ended, and asks a spent one to end.
+// Replacing workers: starts a new process in an empty place that is to have one, and asks a spent one to end.
 
 import CMapBridge
 

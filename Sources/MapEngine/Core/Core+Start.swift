@@ -26,7 +26,6 @@ extension Core {
         var hello = mapb_control()
         hello.kind = MAPB_CONTROL_INIT.rawValue
         hello.size = input.size
-        hello.workers = UInt32(workers.count)
         hello.memory_limit = config.process.memoryLimit
         hello.nice = config.process.nice
         hello.oom = config.process.oomScore
@@ -145,10 +144,10 @@ extension Core {
         }
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
         // Called after each change, and mostly too early, so this check comes first.
-        guard table.ready.count == table.workers.count else { return nil }
+        guard table.isComplete else { return nil }
         let usable = functions.filter { $0.failure == nil }
-        for worker in workers {
-            guard usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
+        for slot in table.size.wanted {
+            guard usable.allSatisfy({ table[slot].isPrepared($0.id) }) else { return nil }
         }
         for function in functions {
             guard let failure = function.failure else { continue }

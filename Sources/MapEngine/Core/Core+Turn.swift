@@ -35,7 +35,7 @@ extension Core {
         if table.slowStart.growIfDue(now) { assign() }
         if now >= clock.reclaimAt { reclaimIfDue(now) }
         chooseWhatToTrim(now)
-        var next = min(nextDeadline(now), clock.reclaimAt, clock.trimAt)
+        var next = min(restIfDue(now), nextDeadline(now), clock.reclaimAt, clock.trimAt)
         if !doorbell.hasLeader {
             if life.stage == .running && now < doorbell.pollingUntil {
                 next = min(next, doorbell.pollingUntil)

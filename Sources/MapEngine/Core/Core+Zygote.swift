@@ -38,6 +38,7 @@ extension Core {
                     worker.pid = message.pid
                     worker.seen.since = mapb_clock()
                     becameReady(worker)
+                    recycleIfDue(worker)
                     // The pool wanted to kill it before its process id was known.
                     if worker.state == .dying { sendKill(worker) }
                 }

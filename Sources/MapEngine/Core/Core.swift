@@ -19,6 +19,7 @@
 //   Core+Assign, +Pump, +TakeBack      assigning ranges, accepting replies, reclaiming unstarted items
 //   Core+Deaths, +Crashes, Postmortem  deaths of workers, and their reports (CrashFolder)
 //   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient, its ZygoteProgram and ZygoteErrors); RestartBrake
+//   Core+Resize                        more workers, and fewer
 //   Core+Registry, +Libraries          functions, globals, modules, buffers
 //   Core+Turn, +Deadlines, +Doorbell   a turn of the engine thread; time limits; whom workers wake
 //   Core+Waits, Waiters                whether what a host thread waits for is there; what such threads sleep on
@@ -48,7 +49,9 @@ final class Core {
     init(_ fixed: Fixtures) throws(MapError) {
         self.fixed = fixed
         let config = fixed.config
-        table = WorkerTable(count: config.workers, itemsPerWorker: config.limits.itemsPerWorker)
+        table = WorkerTable(
+            PoolSize(count: config.workers, idleTime: config.limits.idleTime, least: config.limits.leastWorkers),
+            itemsPerWorker: config.limits.itemsPerWorker)
         // Each worker loads modules, whatever their standing.
         let modules = Libraries()
         for path in config.zygote.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }

@@ -31,7 +31,7 @@ final class Fixtures: Sendable {
     init(_ config: PoolConfig) throws(MapError) {
         self.config = config
         if let path = config.crashFolder { crashFolder = try CrashFolder(path) } else { crashFolder = nil }
-        input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
+        input = try InputMemory(reserve: config.inputReserve)
         libraries = Libraries(
             standing: config.start == MAPE_START_EXEC && config.process.sandbox == MAPE_SANDBOX_NONE ? .shared : .own)
         engineBell = try Bell()

@@ -1,7 +1,7 @@
 // Parts of a worker: the history of its process, what the host has seen of it, failed starts of its place, captured
 // output.
 
-/// What a worker process has learned and done. When it is spent, another replaces it.
+/// What a worker process has learned and done. When it is spent, it gets no more work and ends; another replaces it, if its place is wanted.
 struct History {
     /// How many requests it gets first, for modules and setups. It is ready when it has answered them.
     var firstRequests = 0
@@ -14,10 +14,12 @@ struct History {
     var itemsEnded: UInt64 = 0
     /// Its memory has grown by more than it may.
     var hasGrown = false
+    /// Its place is not wanted any more.
+    var isDismissed = false
 
     init(limit: UInt64) { self.limit = limit }
 
-    var isSpent: Bool { hasGrown || (limit > 0 && itemsAssigned >= limit) }
+    var isSpent: Bool { hasGrown || isDismissed || (limit > 0 && itemsAssigned >= limit) }
 
     func knows(_ function: UInt32) -> Bool { Int(function) < functions.count && functions[Int(function)] }
 

@@ -26,6 +26,9 @@ import CMapBridge
         var itemsPerWorker: UInt64
         /// Bytes; 0: none.
         var memoryGrowth: UInt64
+        /// How long a worker may be idle, and how many stay all the same.
+        var idleTime: Int64
+        var leastWorkers: Int
     }
 
     /// Settings of worker processes for the system.
@@ -57,8 +60,9 @@ import CMapBridge
     }
 
     init(_ c: mape_pool_config) throws(MapError) {
-        guard c.workers <= MAPB_MAX_WORKERS else {
-            throw .argument("config.workers", "is \(c.workers); at most \(MAPB_MAX_WORKERS) are possible")
+        workers = try workerCount(c.workers, "config.workers")
+        guard c.min_workers <= MAPB_MAX_WORKERS else {
+            throw .argument("config.min_workers", "is \(c.min_workers); at most \(MAPB_MAX_WORKERS) are possible")
         }
         guard c.start <= MAPE_START_FORK.rawValue else {
             throw .argument("config.start", "is \(c.start), no enum mape_start")
@@ -66,7 +70,6 @@ import CMapBridge
         guard c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
             throw .argument("config.output", "is \(c.output), no enum mape_output")
         }
-        workers = c.workers == 0 ? usableCores() : Int(c.workers)
         start = mape_start(c.start)
         output = mape_output(c.output)
         zygote = try ZygoteProgram(c)
@@ -111,6 +114,8 @@ extension PoolConfig.Limits {
         restarts = c.restarts == 0 ? Policy.restarts : c.restarts
         itemsPerWorker = c.items_per_worker
         memoryGrowth = c.memory_growth
+        idleTime = limit(c.idle_shrink_ns, .max)
+        leastWorkers = Int(c.min_workers)
     }
 }
 
@@ -170,6 +175,14 @@ extension PoolConfig.ZygoteProgram {
             throw .argument("config.env_unset", "holds \"\(wrong)\", which is no name")
         }
     }
+}
+
+/// How many workers a pool is to have; 0: as many as the cores that this process may use.
+func workerCount(_ count: UInt32, _ name: String) throws(MapError) -> Int {
+    guard count <= MAPB_MAX_WORKERS else {
+        throw .argument(name, "is \(count); at most \(MAPB_MAX_WORKERS) are possible")
+    }
+    return count == 0 ? min(usableCores(), Int(MAPB_MAX_WORKERS)) : Int(count)
 }
 
 /// 0: the default; negative: none.

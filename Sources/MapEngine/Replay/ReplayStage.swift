@@ -28,7 +28,7 @@ import CMapBridge
         let sizes = file.process.globals.reduce(file.function.data.count + file.item.bytes.count) {
             $0 + $1.bytes.count + 4096
         }
-        input = try InputMemory(reserve: UInt64(sizes) + 16 << 20, workers: 1)
+        input = try InputMemory(reserve: UInt64(sizes) + 16 << 20)
         region = try OutputRegion(reserve: Policy.outputReserve)
         index = file.item.index
 

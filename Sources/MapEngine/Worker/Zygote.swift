@@ -183,8 +183,6 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         zygote.flags = zygote.message.flags
         zygote.oom = zygote.message.oom
         zygote.growth = zygote.message.growth
-        let workers = zygote.message.workers
-        zygote.workers = workers < MAPB_MAX_WORKERS ? workers : MAPB_MAX_WORKERS
         if unsafe mapb_kill_strays(zygote.pointer, 0) < 0 {
             zygoteNote(
                 zygote, MAPE_LOG_INFO,
@@ -256,7 +254,8 @@ func zygoteSendNote(_ zygote: ZygoteState, _ level: mape_log_level) {
 func zygoteSpawn(_ zygote: ZygoteState, _ output: Int32, _ out: Int32, _ err: Int32) {
     let slot = zygote.message.slot
     let generation = zygote.message.generation
-    if slot >= zygote.workers { return }
+    if slot >= MAPB_MAX_WORKERS { return }
+    if slot >= zygote.workers { zygote.workers = slot &+ 1 }
     mapb_zygote_mind_children()
     zygoteHook(zygote, MAPB_HOOK_BEFORE)
     let pid = mapb_fork()
