@@ -67,7 +67,7 @@ extension Core {
         do {
             let region = try OutputRegion(
                 reserve: config.outputReserve, figures: figures.output, leftovers: fixed.leftovers)
-            if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
+            if config.isCaptured { pipes = try openPipes(worker) }
             worker.renew(region, inbox: input.inbox(worker.slot))
         } catch {
             startFailed(worker, error.message, isFork: true)

@@ -17,6 +17,8 @@ struct Life {
     /// Whether a shutdown cancels jobs; and the earliest deadline of all shutdown calls.
     var shutdownCancels = false
     var shutdownEnd = Int64.max
+    /// The call that had begun the shutdown was interrupted, and nobody goes on with it yet.
+    var shutdownWasLeft = false
     /// A worker was killed in its cleanup.
     var cleanupsWereKilled = false
     var engineShouldEnd = false
