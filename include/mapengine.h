@@ -276,11 +276,24 @@ typedef struct mape_event {
  *  @param context the job's (or pool's) context pointer.
  *  @param event   valid, with all it points to, until the callback returns.
  *
- *  A callback may be left by longjmp, by a C++ exception that is caught outside of #mape_dispatch, or by pthread_exit. The event then
- *  counts as delivered, and the dispatch as over: the next dispatch delivers the remaining events, and what the event pointed to is
- *  gone when that dispatch begins. Until then the pool keeps a little memory. The next call notices that the callback was left when
- *  it comes from the same thread, or when that thread has ended or has used its stack otherwise; until then another thread gets
- *  #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the library notices it when that stack is used again. */
+ *  **What it may do.** Everything but fetch events (see @ref callbacks), for as long as it likes: no lock is held, and other threads, the
+ *  workers and other pools go on meanwhile. It runs with the caller's signal mask and cancellation state.
+ *
+ *  **How it may end.** By returning; by longjmp (the errors of Lua, R, Perl and Ruby are that); by a C++ exception that is caught outside
+ *  of #mape_dispatch, which passes through it, running destructors of the host's frames on the way; by pthread_exit or a cancelled thread.
+ *  Where nobody catches it, an exception ends the program by std::terminate, as anywhere. However it was left, the event counts as
+ *  delivered, and the dispatch as over: the next call that fetches delivers the remaining events, each once, and what the event pointed to
+ *  is gone when that call begins.
+ *
+ *  **What leaving costs.** Nothing when a callback returns but four words that each call of #mape_dispatch writes. After one that was left
+ *  the pool keeps the event's memory until the next call that fetches. That call notices that the callback was left when it comes from the same
+ *  thread, or when that thread has ended or has used its stack otherwise; it reads that thread's stack by a system call for that, or walks up
+ *  its own, some microseconds. Until then another thread gets #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the
+ *  library notices it when that stack is used again.
+ *
+ *  **Other callbacks.** `on_error` of #mape_proxy may do the same, and end in the same ways: the call of the proxy is over then, and its
+ *  job released; it may fetch events, unless the proxy was called inside a callback. The hook of #mape_set_wakeup may only notify, and has to return. Worker functions are no
+ *  callbacks: see @ref tasks. */
 typedef void (*mape_event_fn)(void *context, const mape_event *event);
 
 /** @} */
@@ -982,7 +995,9 @@ int mape_job_gather_columns(mape_job *job, const mape_column *columns, size_t co
 
 /** @brief Called when a proxied call fails, on the thread that called the proxy, before the call returns zero.
  *  @param context the context of #mape_proxy. @param result how the call ended, valid during the call; for one that reached no worker the
- *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on. */
+ *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on.
+ *
+ *  What it may do, and how it may end: see #mape_event_fn. It must not destroy its own proxy (#MAPE_E_BUSY). */
 typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
 
 /** @brief Makes a function pointer whose calls run in a worker: a function that may crash keeps its signature and leaves the

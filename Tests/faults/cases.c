@@ -114,5 +114,8 @@ const struct fault_case fault_cases[] = {
      "the files meant are used; one that is gone is named"},
     {73, HOST, "texts of bytes that are no UTF-8, and texts that are cut",
      "bytes arrive as they were; a cut is between characters"},
+    {80, DEATH, "a function is unregistered, and its cleanup goes wrong",
+     "its jobs end as they would have, its id is refused, the pool works"},
+    {81, HOST, "signals and interrupts end waits", "every thread hears in the end; others are cancelled meanwhile"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

@@ -109,6 +109,7 @@ void mapb_shared_discard(uint8_t *at, uint64_t size);
 void mapb_shared_unmap(uint8_t *at, uint64_t size);
 /** Zeroed memory of this process alone. @return NULL on failure. */
 MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);
+MAPB_FORK_SAFE void mapb_private_memory_free(void *memory, uint64_t size);
 /** Bytes of private memory that this process has, what is swapped out included. 0: not to be had. */
 MAPB_FORK_SAFE uint64_t mapb_private_bytes(void);
 

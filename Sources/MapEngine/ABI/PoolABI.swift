@@ -96,6 +96,14 @@ public func mape_register(
     }
 }
 
+@implementation @_cdecl("mape_function_unregister")
+public func mape_function_unregister(_ pool: OpaquePointer!, _ function: mape_function_id) -> Int32 {
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        try pool.core.with { (core) throws(MapError) in try core.unregister(function) }
+        return MAPE_OK.rawValue
+    }
+}
+
 @implementation @_cdecl("mape_set_global")
 public func mape_set_global(
     _ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int

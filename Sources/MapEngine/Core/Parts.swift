@@ -28,7 +28,7 @@ struct Life {
 
 /// What the host has registered.
 struct Registry {
-    var functions: [Function] = []
+    var functions = FunctionTable(most: Int(MAPB_MAX_FUNCTIONS) - 1)
     var globals: Globals?
     var modules: [Library] = []
     /// Why a module could not be loaded.

@@ -200,5 +200,5 @@ final class Job {
     }
 
     /// Drops a delivered segment. freed: its bytes as well.
-    func drop(_ place: Int, freed: Bool) { results.drop(place, freed: freed) }
+    func drop(_ place: Int, freed: Bool = true) { results.drop(place, freed: freed) }
 }
