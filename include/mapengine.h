@@ -25,14 +25,14 @@
  *
  * Every function of this header may be called from any thread of the host, unless its comment says otherwise. A fair lock
  * serialises the calls on one pool. The library does not hold it while it copies bytes of the host, so a call that copies
- * much delays no other call. Only one thread at a time may be in #mape_dispatch or #mape_next_event; a second one gets
- * #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
+ * much delays no other call. Only one thread at a time may be in #mape_dispatch, #mape_next_event or #mape_pool_next_events; a second
+ * one gets #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
  * host, except for the wakeup hook (#mape_set_wakeup), which may only notify.
  *
  * @section callbacks Callbacks
  *
  * Callbacks run inside #mape_dispatch, on the thread that called it. They may call everything in this header but
- * #mape_dispatch and #mape_next_event: submit, cancel, release, shut down, and destroy the pool they were called for.
+ * #mape_dispatch, #mape_next_event and #mape_pool_next_events: submit, cancel, release, shut down, and destroy the pool they were called for.
  * A callback may be left by longjmp, by an exception, or by the end of its thread: see #mape_event_fn.
  *
  * @section waits Waits
@@ -42,6 +42,14 @@
  * #mape_next_event, #mape_pool_start or the call of a proxy: it ends there, and other threads wait on. A thread that is cancelled
  * in any other call, also in #mape_pool_shutdown or #mape_pool_destroy, finishes the call first; it ends at its next
  * cancellation point.
+ *
+ * #mape_job_wait, #mape_next_event, #mape_pool_next_events, #mape_pool_start and #mape_pool_shutdown return #MAPE_E_INTERRUPTED
+ * before that when #mape_pool_interrupt is called; with `interruptible` of #mape_pool_config also when a signal handler of the host
+ * has run in the waiting thread, whatever its SA_RESTART says. Nothing is lost by it: call again to wait on. While such a thread moves
+ * data, for microseconds, signals are held back until it sleeps (not SIGSEGV and its like). A signal that the kernel gives to another
+ * thread interrupts no wait: block it in other threads, or call #mape_pool_interrupt in its handler. A handler must not leave a wait
+ * by longjmp. A shutdown can be interrupted as long as it waits for jobs; the pool then takes no jobs any more, and the next call goes
+ * on with the shutdown. Calls of proxies and #mape_pool_destroy are not interrupted.
  *
  * @section ownership Ownership
  *
@@ -140,7 +148,8 @@ enum mape_status {
     MAPE_E_INDEX = -16,      /**< No item, worker or entry with that index. */
     MAPE_E_IN_WORKER = -17,  /**< A worker made a call that only the host can make. */
     MAPE_E_FORKED = -18,     /**< A forked child of the host made a call that only the host can make. */
-    MAPE_E_UNSUPPORTED = -19 /**< This kernel or machine cannot do it; the message says what is missing. */
+    MAPE_E_UNSUPPORTED = -19, /**< This kernel or machine cannot do it; the message says what is missing. */
+    MAPE_E_INTERRUPTED = -20 /**< A signal, or #mape_pool_interrupt, ended the wait before what it waited for had come. */
 };
 
 /** @brief The version of the loaded library. @return it, as #MAPE_VERSION counts. Any thread, also in workers. */
@@ -245,7 +254,8 @@ enum mape_log_level { MAPE_LOG_DEBUG = 0, MAPE_LOG_INFO = 1, MAPE_LOG_WARNING = 
 
 /** An event: one thing that happened. */
 typedef struct mape_event {
-    size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. */
+    size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. Those of `result` and `progress` are not looked at:
+                                 the library sets them. */
     uint32_t type;          /**< An enum #mape_event_type. */
     int32_t code;           /**< For OUTPUT and LOG, see there; else 0. */
     mape_job *job;          /**< The job, or NULL for events of the pool. */
@@ -266,11 +276,24 @@ typedef struct mape_event {
  *  @param context the job's (or pool's) context pointer.
  *  @param event   valid, with all it points to, until the callback returns.
  *
- *  A callback may be left by longjmp, by a C++ exception that is caught outside of #mape_dispatch, or by pthread_exit. The event then
- *  counts as delivered, and the dispatch as over: the next dispatch delivers the remaining events, and what the event pointed to is
- *  gone when that dispatch begins. Until then the pool keeps a little memory. The next call notices that the callback was left when
- *  it comes from the same thread, or when that thread has ended or has used its stack otherwise; until then another thread gets
- *  #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the library notices it when that stack is used again. */
+ *  **What it may do.** Everything but fetch events (see @ref callbacks), for as long as it likes: no lock is held, and other threads, the
+ *  workers and other pools go on meanwhile. It runs with the caller's signal mask and cancellation state.
+ *
+ *  **How it may end.** By returning; by longjmp (the errors of Lua, R, Perl and Ruby are that); by a C++ exception that is caught outside
+ *  of #mape_dispatch, which passes through it, running destructors of the host's frames on the way; by pthread_exit or a cancelled thread.
+ *  Where nobody catches it, an exception ends the program by std::terminate, as anywhere. However it was left, the event counts as
+ *  delivered, and the dispatch as over: the next call that fetches delivers the remaining events, each once, and what the event pointed to
+ *  is gone when that call begins.
+ *
+ *  **What leaving costs.** Nothing when a callback returns but four words that each call of #mape_dispatch writes. After one that was left
+ *  the pool keeps the event's memory until the next call that fetches. That call notices that the callback was left when it comes from the same
+ *  thread, or when that thread has ended or has used its stack otherwise; it reads that thread's stack by a system call for that, or walks up
+ *  its own, some microseconds. Until then another thread gets #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the
+ *  library notices it when that stack is used again.
+ *
+ *  **Other callbacks.** `on_error` of #mape_proxy may do the same, and end in the same ways: the call of the proxy is over then, and its
+ *  job released; it may fetch events, unless the proxy was called inside a callback. The hook of #mape_set_wakeup may only notify, and has to return. Worker functions are no
+ *  callbacks: see @ref tasks. */
 typedef void (*mape_event_fn)(void *context, const mape_event *event);
 
 /** @} */
@@ -294,7 +317,10 @@ enum mape_start {
 enum mape_output {
     MAPE_OUTPUT_INHERIT = 0, /**< To the standard output and error of the host. */
     MAPE_OUTPUT_CAPTURE = 1, /**< To the host, as #MAPE_EVENT_OUTPUT. */
-    MAPE_OUTPUT_DISCARD = 2  /**< Nowhere. */
+    MAPE_OUTPUT_DISCARD = 2, /**< Nowhere. */
+    MAPE_OUTPUT_LINES = 3    /**< To the host, as #MAPE_EVENT_OUTPUT, in whole lines: each event has one or more of one stream of one
+                                  worker, with their line feeds. A line without a line feed is delivered when it has reached 16,384
+                                  bytes, and when its worker has ended or closed the stream. */
 };
 
 /** What the kernel denies to workers. See mape_pool_config.sandbox. */
@@ -392,6 +418,8 @@ typedef struct mape_pool_config {
                                          negative: none. */
     uint32_t min_workers;           /**< How many workers stay however long they are idle, at most 1024; with 0 all may end. Counts with
                                          idle_shrink_ns alone. */
+    uint32_t interruptible;         /**< 1: a wait returns #MAPE_E_INTERRUPTED when a signal handler of the host has run in the waiting
+                                         thread: see @ref waits. 0: it waits on. */
     int64_t idle_shrink_ns;         /**< A worker that is idle for longer than this runs its cleanups and ends, the highest index first, down to
                                          min_workers; it takes up to a quarter longer. When there is work that no other worker has room
                                          for, workers come back, at first as many as there are, then twice as many every 2 ms. 0 or
@@ -400,7 +428,7 @@ typedef struct mape_pool_config {
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-      0, 0, 0, 0, NULL, 0, 0, 0 }
+      0, 0, 0, 0, NULL, 0, 0, 0, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
@@ -430,7 +458,7 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *  @param timeout_ns how long to wait for the workers; 0: start them and do not wait.
  *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);
  *          #MAPE_E_LOAD or #MAPE_E_SETUP when a function cannot be used (the others can); #MAPE_E_WORKERS when workers or
- *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM. */
+ *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM; #MAPE_E_INTERRUPTED (the start goes on). */
 int mape_pool_start(mape_pool *pool, int64_t timeout_ns);
 
 /** What #mape_pool_shutdown does with unfinished jobs. */
@@ -448,7 +476,8 @@ enum mape_shutdown {
  *  @param pool       the pool.
  *  @param how        an enum #mape_shutdown.
  *  @param timeout_ns how long to wait for jobs and cleanups before processes are killed.
- *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same). */
+ *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same);
+ *          #MAPE_E_INTERRUPTED while it waited for jobs: they run on, new ones are refused, and the next call goes on with the shutdown. */
 int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
 
 /** @brief Shuts the pool down if that was not done (cancelling, within the grace), and frees everything.
@@ -645,6 +674,17 @@ typedef struct mape_function {
  *          #MAPE_E_SIZE; #MAPE_E_OVERFLOW; #MAPE_E_MEMORY. */
 int mape_register(mape_pool *pool, const mape_function *function, mape_function_id *out_function);
 
+/** @brief Unregisters a function, before or after the start. Does not wait.
+ *
+ *  The id is refused from now on with #MAPE_E_FUNCTION, also when a proxy is called, and is never given to another function. Jobs and
+ *  streams that were submitted before run on to their end. After the last of them each worker that has run the function's `setup` runs
+ *  its `cleanup`, before the next range that it gets, within cleanup_timeout_ns; a worker whose cleanup takes longer, or crashes, is
+ *  replaced, and a #MAPE_EVENT_LOG says so. Workers that start later do not load the function. The library then frees its copy of the
+ *  function's data. Libraries stay loaded. To register the same function again gives a new id, and runs its `setup` anew.
+ *  @param pool the pool. @param function the function's id.
+ *  @return #MAPE_OK; #MAPE_E_FUNCTION for an id that is none, or no longer; #MAPE_E_CLOSED; #MAPE_E_WORKERS; #MAPE_E_HANDLE. */
+int mape_function_unregister(mape_pool *pool, mape_function_id function);
+
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *
  *  A job sees the globals as they were when it was submitted; jobs submitted later see the new ones.
@@ -773,7 +813,7 @@ int mape_stream_finish(mape_job *stream);
  *  The calling thread moves the job's data meanwhile, so that a round trip needs no other thread. A job that drops its results
  *  ends only when its events are fetched: by another thread, or by #mape_dispatch instead of this call.
  *  @param job the job. @param timeout_ns how long to wait. @return #MAPE_OK, #MAPE_E_TIMEOUT, #MAPE_E_HANDLE; #MAPE_E_AGAIN for a timeout
- *         of 0 when it is not done. */
+ *         of 0 when it is not done; #MAPE_E_INTERRUPTED. */
 int mape_job_wait(mape_job *job, int64_t timeout_ns);
 
 /** @brief Reads how an item ended, and its result in place.
@@ -906,7 +946,7 @@ typedef struct mape_native_span {
 /** The inputs and outputs of a typed function. */
 typedef struct mape_prototype_info {
     size_t struct_size;   /**< Set to sizeof(mape_prototype_info), as #MAPE_PROTOTYPE_INFO_INIT does. */
-    const char *name;     /**< The name in the prototype; valid until the pool is destroyed. */
+    const char *name;     /**< The name in the prototype; valid until the function is unregistered or the pool destroyed. */
     uint32_t parameters;  /**< How many parameters, those behind the dots included. */
     uint32_t fixed;       /**< How many stand before the dots; `parameters` when the function is not variadic. */
     uint32_t is_variadic; /**< 1 with dots. */
@@ -926,7 +966,7 @@ typedef struct mape_prototype_info {
 typedef struct mape_parameter_info {
     size_t struct_size;       /**< Set to sizeof(mape_parameter_info), as #MAPE_PARAMETER_INFO_INIT does. */
     const char *name;         /**< Its name, "" when the prototype gives none; "return" and "errno" for these. Like type_name
-                                   valid until the pool is destroyed. */
+                                   valid until the function is unregistered or the pool destroyed. */
     const char *type_name;    /**< Its type as C has it, without length: "const double *", "{double x; double y;}". */
     uint32_t type;            /**< An enum #mape_type: its own, or that of an array's elements; NONE: nothing is returned. */
     uint32_t direction;       /**< An enum #mape_direction. */
@@ -997,7 +1037,9 @@ int mape_job_gather_columns(mape_job *job, const mape_column *columns, size_t co
 
 /** @brief Called when a proxied call fails, on the thread that called the proxy, before the call returns zero.
  *  @param context the context of #mape_proxy. @param result how the call ended, valid during the call; for one that reached no worker the
- *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on. */
+ *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on.
+ *
+ *  What it may do, and how it may end: see #mape_event_fn. It must not destroy its own proxy (#MAPE_E_BUSY). */
 typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
 
 /** @brief Makes a function pointer whose calls run in a worker: a function that may crash keeps its signature and leaves the
@@ -1040,8 +1082,30 @@ int mape_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
  *         #mape_dispatch, or until the job is released. @param timeout_ns how long to wait for one.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_CLOSED when the pool was shut
  *          down, and #MAPE_E_WORKERS when it has failed, and no event is left (with a timeout of 0 #MAPE_E_AGAIN says so);
- *          #MAPE_E_BUSY as #mape_dispatch. */
+ *          #MAPE_E_BUSY as #mape_dispatch; #MAPE_E_INTERRUPTED. */
 int mape_next_event(mape_pool *pool, mape_event *out, int64_t timeout_ns);
+
+/** @brief Fetches several events with one call: all that are there, as many as there is room for.
+ *
+ *  Waits, if there is none, until the first event comes. It is the same as calling #mape_next_event again and again with a timeout of
+ *  0 until it returns #MAPE_E_AGAIN, at a fraction of the price. Events are in order per job. All of them count as delivered when the
+ *  call returns: windows open, and a job without a handle releases itself after its DONE event.
+ *  @param out receives the events. `struct_size` of the first is checked; the library sets that of all it fills, and does not look at
+ *         nested ones. What they point to stays valid until the next call of this function, of #mape_next_event or of #mape_dispatch,
+ *         or until the job is released.
+ *  @param capacity how many events there is room for at out, at least 1. One call returns at most 4096.
+ *  @param out_count receives how many events were fetched; 0 on failure.
+ *  @param pool the pool. @param timeout_ns how long to wait for the first.
+ *  @return as #mape_next_event. With #MAPE_OK there is at least one event. */
+int mape_pool_next_events(mape_event *out, size_t capacity, size_t *out_count, mape_pool *pool, int64_t timeout_ns);
+
+/** @brief Ends the waits on a pool: each returns #MAPE_E_INTERRUPTED. May be called in a signal handler, and by any thread.
+ *
+ *  @ref waits names the calls that return for it. When no thread waits, the next wait returns at once: so a handler that runs
+ *  just before a wait begins is not too early. Several calls before a wait returns count as one.
+ *  @param pool the pool. A handle that is no pool's is refused, never followed.
+ *  @return #MAPE_OK, #MAPE_E_HANDLE, #MAPE_E_IN_WORKER, #MAPE_E_FORKED. It sets no message, and leaves errno as it is. */
+int mape_pool_interrupt(mape_pool *pool);
 
 /** @brief Gets a descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
  *

@@ -118,5 +118,8 @@ const struct fault_case fault_cases[] = {
      "the first that exits or hangs is the end, which says why; a signal, and a replacement, have five tries"},
     {90, RESOURCES, "a pool changes its size while something goes wrong",
      "those that stay work on; nobody replaces one that leaves; the size is reached in the end"},
+    {80, DEATH, "a function is unregistered, and its cleanup goes wrong",
+     "its jobs end as they would have, its id is refused, the pool works"},
+    {81, HOST, "signals and interrupts end waits", "every thread hears in the end; others are cancelled meanwhile"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

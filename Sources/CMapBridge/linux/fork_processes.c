@@ -226,6 +226,8 @@ void *mapb_private_memory(uint64_t size) {
     return at == MAP_FAILED ? NULL : at;
 }
 
+void mapb_private_memory_free(void *memory, uint64_t size) { munmap(memory, size); }
+
 /* ---- small things ---- */
 
 int64_t mapb_clock(void) {

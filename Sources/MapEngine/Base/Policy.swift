@@ -121,4 +121,8 @@ enum Policy {
     static let messageBytes = 1 << 20
     /// For how many items a dispatch makes events ready under one lock.
     static let dispatchBatch: UInt64 = 256
+    /// How many events one call of mape_pool_next_events fetches at most: each may be of a job of its own, and that is 0.1 µs under the lock.
+    static let fetchedAtOnce: UInt64 = 4096
+    /// A longer line of captured output is delivered in parts. 1,024 workers hold 32 MiB of unfinished lines at most.
+    static let longestLine = 16384
 }

@@ -88,7 +88,11 @@ extension Core {
                     let (isTimeout, how) = manner(verdict, loss, death)
                     lostInModule(module, isTimeout, how)
                 }
-            case .cleanup, .exit: break
+            case .cleanup(let function, _):
+                if isHead && !expected && !loss.isZygote && mark.isOn(assignment.ticket) {
+                    lostInCleanup(function, worker, manner(verdict, loss, death).isTimeout, death)
+                }
+            case .exit: break
             }
             isHead = false
         }
@@ -222,7 +226,7 @@ extension Core {
     /// Disables a function that no worker can run: its items end as failed.
     @inline(never) func disable(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64)
     {
-        guard function.failure == nil else { return }
+        guard function.failure == nil, function.stage != .leaving else { return }
         let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
         function.fail(outcome)
         log(MAPE_LOG_ERROR, why.description)

@@ -68,10 +68,12 @@ extension Core {
         switch (reply, assignment.work) {
         case (.setup(let hasChanged), .setup(let function, _)):
             function.setupDeaths = 0
-            worker.history.learn(function.id)
+            if function.stage == .leaving { return }
+            worker.history.learn(function)
             proved(function, changed: hasChanged)
             // One thread may wait for the start while another one leads.
             touched.wakes = true
+        case (_, .cleanup(let function, _)): cleanedUp(function, in: worker)
         case (.setupFailed(let isLoad, let code, let text), .setup(let function, _)):
             disable(
                 function, isLoad ? MAPE_CAUSE_LOAD : MAPE_CAUSE_SETUP, code,

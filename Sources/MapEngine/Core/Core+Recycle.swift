@@ -39,5 +39,6 @@ extension Core {
         // Segments keep the region alive while they need it.
         if doorbell.isSpinning, let region = worker.region { doorbell.retired.append(region) }
         worker.disconnect()
+        forgetCleanups(worker)
     }
 }

@@ -70,7 +70,7 @@ extension Core {
         do {
             let region = try OutputRegion(
                 reserve: config.outputReserve, figures: figures.output, leftovers: fixed.leftovers)
-            if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
+            if config.isCaptured { pipes = try openPipes(worker) }
             worker.renew(region, inbox: input.inbox(worker.slot))
         } catch {
             startFailed(worker, error.message, isFork: true)
@@ -145,9 +145,10 @@ extension Core {
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
         // Called after each change, and mostly too early, so this check comes first.
         guard table.isComplete else { return nil }
+        let functions = functions.filter { $0.stage == .registered }
         let usable = functions.filter { $0.failure == nil }
         for slot in table.size.wanted {
-            guard usable.allSatisfy({ table[slot].isPrepared($0.id) }) else { return nil }
+            guard usable.allSatisfy({ table[slot].isPrepared($0.line) }) else { return nil }
         }
         for function in functions {
             guard let failure = function.failure else { continue }

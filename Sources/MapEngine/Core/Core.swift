@@ -60,7 +60,8 @@ final class Core {
     var config: PoolConfig { fixed.config }
     var input: InputMemory { fixed.input }
     var workers: [Worker] { table.workers }
-    var functions: [Function] { registry.functions }
+    /// Those that workers load, or have loaded.
+    var functions: [Function] { registry.functions.loaded }
     var globals: Globals? { registry.globals }
     var failure: Outcome? { life.failure }
 

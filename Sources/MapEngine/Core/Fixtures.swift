@@ -18,6 +18,7 @@ final class Fixtures: Sendable {
     /// Cores that this process may use.
     let usable: Int
     let waiters = Waiters()
+    let interrupts: Interrupts
     /// Mappings that no longer have a user; see Leftovers.
     let leftovers = Leftovers()
     /// Counts released jobs: a running dispatch checks whether it has changed.
@@ -41,10 +42,13 @@ final class Fixtures: Sendable {
         var why = mapb_poller_add(poller.number, engineBell.reading.number, EngineTag.bell.rawValue)
         if why == 0 { why = mapb_poller_add(poller.number, engineWake.number, EngineTag.wake.rawValue) }
         if why != 0 { throw .system(MAPB_NAME_POLLER_ADD, why) }
+        interrupts = try unsafe Interrupts(counter: waiters.place, bell: waiterBell.writing.number)
         usable = usableCores()
         looks = Cells(unset: usable)
         input.setSpin(mapb_cores() > 1 ? Policy.workerSpins : 0)
     }
+
+    deinit { interrupts.close() }
 }
 
 /// What woke the engine thread.

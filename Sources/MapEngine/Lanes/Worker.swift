@@ -187,7 +187,8 @@ enum Verdict {
     var isSpent: Bool { history.isSpent }
     /// What it is on, as it says.
     var mark: BlameMark { link?.mark ?? BlameMark(0) }
-    func isPrepared(_ function: UInt32) -> Bool { history.knows(function) }
+    /// Whether it has run the setup of the function of a line.
+    func isPrepared(_ line: UInt32) -> Bool { history.knows(line) }
 
     /// Called when it has reported that it has grown by more than config.memory_growth.
     func noteGrowth() {

@@ -5,8 +5,10 @@
 struct History {
     /// How many requests it gets first, for modules and setups. It is ready when it has answered them.
     var firstRequests = 0
-    /// Functions that it has run the setup of, by number.
+    /// Functions that it has run the setup of, by line.
     private var functions: [Bool] = []
+    /// Functions that were unregistered and whose cleanup it has still to run, or to end.
+    private var owed: [Function] = []
     /// After how many items it is spent; 0: never.
     let limit: UInt64
     /// How many items were assigned to it, and how many of them have ended.
@@ -21,11 +23,29 @@ struct History {
 
     var isSpent: Bool { hasGrown || isDismissed || (limit > 0 && itemsAssigned >= limit) }
 
-    func knows(_ function: UInt32) -> Bool { Int(function) < functions.count && functions[Int(function)] }
+    func knows(_ line: UInt32) -> Bool { Int(line) < functions.count && functions[Int(line)] }
 
-    mutating func learn(_ function: UInt32) {
-        while functions.count <= Int(function) { functions.append(false) }
-        functions[Int(function)] = true
+    mutating func learn(_ function: Function) {
+        while functions.count <= Int(function.line) { functions.append(false) }
+        functions[Int(function.line)] = true
+    }
+
+    /// It gets no more of its ranges, and owes its cleanup.
+    mutating func forget(_ function: Function) {
+        if knows(function.line) { functions[Int(function.line)] = false }
+        owed.append(function)
+    }
+
+    /// False: it did not owe that function's.
+    mutating func noLongerOwes(_ function: Function) -> Bool {
+        guard let place = owed.firstIndex(where: { $0 === function }) else { return false }
+        owed.remove(at: place)
+        return true
+    }
+
+    mutating func removeOwed() -> [Function] {
+        defer { owed = [] }
+        return owed
     }
 }
 

@@ -14,6 +14,8 @@ import CMapBridge
     var zygote: ZygoteProgram
     var callbacks: Callbacks
     var crashFolder: UserText?
+    /// Whether a signal ends a wait of the host.
+    var interruptible: Bool
 
     /// When workers are ended. Times in nanoseconds; Int64.max: none.
     struct Limits {
@@ -67,7 +69,7 @@ import CMapBridge
         guard c.start <= MAPE_START_FORK.rawValue else {
             throw .argument("config.start", "is \(c.start), no enum mape_start")
         }
-        guard c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
+        guard c.output <= MAPE_OUTPUT_LINES.rawValue else {
             throw .argument("config.output", "is \(c.output), no enum mape_output")
         }
         start = mape_start(c.start)
@@ -86,10 +88,17 @@ import CMapBridge
         guard c.reserved == 0 else {
             throw .argument("config.reserved", "is \(c.reserved); it has to be 0")
         }
+        guard c.interruptible <= 1 else {
+            throw .argument("config.interruptible", "is \(c.interruptible); 0 or 1 are possible")
+        }
+        interruptible = c.interruptible == 1
         process = try Process(c)
         callbacks = unsafe Callbacks(context: c.context, onOutput: c.on_output, onLog: c.on_log)
         crashFolder = try unsafe rootPath(c.crash_dir, "config.crash_dir")
     }
+
+    /// Whether the host gets what workers write to their standard output and error.
+    var isCaptured: Bool { output == MAPE_OUTPUT_CAPTURE || output == MAPE_OUTPUT_LINES }
 
     /// What the workers' environment is to be.
     func environment() -> [UserText] {

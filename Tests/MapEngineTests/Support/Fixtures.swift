@@ -128,6 +128,6 @@ extension Function {
     static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError)
         -> Function
     {
-        try make(c, input: input, isFork: isFork, snapshot: snapshot).function(id, input)
+        try make(c, input: input, isFork: isFork, snapshot: snapshot).function(id, line: id, input)
     }
 }
