@@ -73,7 +73,8 @@ static int usage(FILE *to) {
           "  --fork            MAPE_START_FORK; no zygote is killed, as that would end the pool\n"
           "  --kill-us A,B     from A to B microseconds between two kills (1000,10000)\n"
           "  --zygote-every N  one kill in so many is the zygote's; 0: none (30)\n"
-          "  --resize-every N  in place of one kill in so many the pool gets from 1 to twice as many workers; 0: never (20)\n"
+          "  --resize-every N  in place of one kill in so many the pool gets from 1 to twice as many workers; 0: never "
+          "(20)\n"
           "  --spin-us N       what an item takes on average (10)\n"
           "  --setup-us N      what the setup of a function takes (0)\n"
           "  --restarts N      the pool's restart brake (the default one)\n"
@@ -89,14 +90,12 @@ static bool number(const char *text, uint64_t most, uint64_t *out) {
 }
 
 static int options_read(int argc, char **argv, struct soak_options *o) {
-    static const struct option known[] = {{"items", 1, NULL, 'i'},    {"workers", 1, NULL, 'w'},
-                                          {"seconds", 1, NULL, 's'},  {"seed", 1, NULL, 'r'},
-                                          {"fork", 0, NULL, 'f'},     {"kill-us", 1, NULL, 'k'},
-                                          {"quiet", 0, NULL, 'q'},    {"help", 0, NULL, 'h'},
-                                          {"restarts", 1, NULL, 'b'}, {"zygote-every", 1, NULL, 'z'},
-                                          {"spin-us", 1, NULL, 'p'},  {"setup-us", 1, NULL, 'u'},
-                                          {"resize-every", 1, NULL, 'e'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"items", 1, NULL, 'i'},        {"workers", 1, NULL, 'w'}, {"seconds", 1, NULL, 's'},
+        {"seed", 1, NULL, 'r'},         {"fork", 0, NULL, 'f'},    {"kill-us", 1, NULL, 'k'},
+        {"quiet", 0, NULL, 'q'},        {"help", 0, NULL, 'h'},    {"restarts", 1, NULL, 'b'},
+        {"zygote-every", 1, NULL, 'z'}, {"spin-us", 1, NULL, 'p'}, {"setup-us", 1, NULL, 'u'},
+        {"resize-every", 1, NULL, 'e'}, {NULL, 0, NULL, 0}};
     *o = (struct soak_options){.items = 1000000,
                                .workers = 4,
                                .kill_least_us = 1000,

@@ -34,7 +34,8 @@ extension Core {
         defer { clock.reclaimAt = reclaimDeadline() }
         guard hasIdleWorker else { return }
         var late: [Worker] = []
-        for slot in table.holders where mayReclaim(table[slot]) && now - table[slot].seen.progress >= Policy.reclaimAfter {
+        for slot in table.holders
+        where mayReclaim(table[slot]) && now - table[slot].seen.progress >= Policy.reclaimAfter {
             late.append(table[slot])
         }
         if late.isEmpty { return }
