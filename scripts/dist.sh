@@ -74,7 +74,7 @@ link "libmapengine.so.$ABI_VERSION" libmapengine.so
 # libraries need.
 # shellcheck disable=SC2016  # the loader expands $ORIGIN
 cc -std=c11 -O2 -Wall -Wextra -Iinclude -o "$stage/mapengine-zygote" Sources/mapengine-zygote/main.c \
-    "dist/lib/libmapengine.so.$ABI_VERSION" -Wl,-rpath,'$ORIGIN/../lib' -Wl,--enable-new-dtags -Wl,-s
+    "dist/lib/libmapengine.so.$ABI_VERSION" -L.build-static/glibc -Wl,-rpath-link,.build-static/glibc -Wl,-rpath,'$ORIGIN/../lib' -Wl,--enable-new-dtags -Wl,-s
 place "$stage/mapengine-zygote" libexec/mapengine-zygote 755
 
 place include/mapengine.h include/mapengine.h
