@@ -26,15 +26,17 @@ let loadsEarlier: [String] =
 
 /// icf: functions of the same code are kept once, which is two per cent of the library. Nothing in it compares their addresses.
 let shippedLinking: [LinkerSetting] = [
-    .unsafeFlags((sanitizer == nil ? loadsEarlier : []) + [
-        "-static-stdlib",
-        // A folder that holds libstdc++.a and libffi.a alone, so that the linker does not take the shared ones.
-        "-L\(root)/.build-static", "-Xclang-linker", "-static-libgcc",
-        "-Xlinker", "-soname=libmapengine.so.\(abiVersion())",
-        "-Xlinker", "--version-script=\(root)/Sources/exports.map",
-        "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all", "-Xlinker", "-Bsymbolic",
-        "-Xlinker", "-z", "-Xlinker", "nodelete",
-    ])
+    .unsafeFlags(
+        (sanitizer == nil ? loadsEarlier : []) + [
+            "-static-stdlib",
+            // A folder that holds libstdc++.a and libffi.a alone, so that the linker does not take the shared ones.
+            "-L\(root)/.build-static", "-Xclang-linker", "-static-libgcc",
+            "-Xlinker", "-soname=libmapengine.so.\(abiVersion())",
+            "-Xlinker", "--version-script=\(root)/Sources/exports.map",
+            "-Xlinker", "--wrap=_swift_stdlib_getScalarName",  // CMapBridge/linux/host_unused.c
+            "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all", "-Xlinker", "-Bsymbolic",
+            "-Xlinker", "-z", "-Xlinker", "nodelete",
+        ])
 ]
 /// Every symbol has to be found when the library is linked; but a sanitizer's are found in the program that loads it.
 let strictLinking: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"])]

@@ -46,9 +46,9 @@ mkdir -p "$stage"
 # One at a time: `make demo` and `make test` in two windows share the stage.
 exec 9>"$stage/.lock"
 flock 9
-# SwiftPM knows neither that the library depends on the list of exported symbols, nor that Package.swift reads the header:
-# hence the removal, and no caches of manifest and plan.
-if [[ -f $built && Sources/exports.map -nt $built ]]; then
+# SwiftPM knows neither that the library depends on the list of exported symbols and on what it is linked with, nor that Package.swift
+# reads the header: hence the removal, and no caches of manifest and plan.
+if [[ -f $built && -n $(find Sources/exports.map .build-static -newer "$built" -print -quit) ]]; then
     rm -f "$built"
 fi
 touch "$stage/begun"

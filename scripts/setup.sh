@@ -152,7 +152,8 @@ make_backtrace_library() {
 # processor of which there is no list it stays empty, and the machine's own is linked.
 make_glibc() {
     local folder=.build-static/glibc
-    local list=scripts/glibc/$(uname -m) work source
+    local list work source
+    list=scripts/glibc/$(uname -m)
     mkdir -p $folder
     if [[ ! -f $list ]]; then
         return
@@ -172,8 +173,9 @@ make_glibc() {
     ln -s libm.so.6 "$work/libm.so"
     ln -s libdl.so.2 "$work/libdl.so"
     ln -s libpthread.so.0 "$work/libpthread.so"
-    # As glibc's own libc.so: the rest of it is looked for where something wants it. libc_nonshared.a has atexit, for example.
-    printf 'GROUP ( libc.so.6 libfallbacks.a %s AS_NEEDED ( libpthread.so.0 libdl.so.2 %s ) )\n' \
+    # As glibc's own libc.so: archives and libraries are searched for what is wanted. Ours comes first, for __libc_start_main, which libc.so.6
+    # has as well. libc_nonshared.a has atexit, for example.
+    printf 'GROUP ( libfallbacks.a libc.so.6 %s AS_NEEDED ( libpthread.so.0 libdl.so.2 %s ) )\n' \
         "$(gcc -print-file-name=libc_nonshared.a)" "$(basename "$work"/ld-linux*)" >"$work/libc.so"
     rm -rf $folder
     mv "$work" $folder

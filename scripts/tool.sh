@@ -24,9 +24,12 @@ place() {
     fi
 }
 
-# SwiftPM does not know that the module is the header.
+# SwiftPM does not know that the module is the header, nor what the program is linked with.
 if [[ -f $built && include/mapengine.h -nt $built ]]; then
     rm -rf "$built" .build-tool/release/mapengine.build
+fi
+if [[ -f $built && -n $(find .build-static -newer "$built" -print -quit) ]]; then
+    rm -f "$built"
 fi
 if ! swift build -c release --package-path Tools/mapengine --scratch-path .build-tool --static-swift-stdlib \
     --manifest-cache none --disable-build-manifest-caching --disable-local-rpath --product mapengine >"$log" 2>&1; then

@@ -9,8 +9,8 @@
 typedef int main_function(int argc, char **argv, char **env);
 typedef void init_function(int argc, char **argv, char **env);
 
-int glibc_start_main(main_function *, int argc, char **argv, init_function *, void (*fini)(void), void (*loader_fini)(void),
-                     void *stack_end);
+int glibc_start_main(main_function *, int argc, char **argv, init_function *, void (*fini)(void),
+                     void (*loader_fini)(void), void *stack_end);
 #if defined(__x86_64__)
 __asm__(".symver glibc_start_main, __libc_start_main@GLIBC_2.2.5");
 #else

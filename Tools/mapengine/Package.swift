@@ -29,12 +29,13 @@ let package = Package(
                 .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
             ],
             linkerSettings: [
-                .unsafeFlags(loadsEarlier + [
-                    "-L\(prefix)/lib",
-                    // A folder that holds the static libstdc++, so that the linker does not take the shared one.
-                    "-L\(root)/.build-static", "-Xclang-linker", "-static-libgcc",
-                    "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib", "-Xlinker", "--gc-sections",
-                ])
+                .unsafeFlags(
+                    loadsEarlier + [
+                        "-L\(prefix)/lib",
+                        // A folder that holds the static libstdc++, so that the linker does not take the shared one.
+                        "-L\(root)/.build-static", "-Xclang-linker", "-static-libgcc",
+                        "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib", "-Xlinker", "--gc-sections",
+                    ])
             ]),
     ]
 )

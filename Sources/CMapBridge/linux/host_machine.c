@@ -81,10 +81,10 @@ int mapb_sandbox_note(char *text, uint64_t size) {
 const char *mapb_signal_name(int number) {
 #define NAME(signal) [SIG##signal] = #signal
     static const char *const names[] = {
-        NAME(HUP),  NAME(INT),  NAME(QUIT), NAME(ILL),  NAME(TRAP), NAME(ABRT),  NAME(BUS),  NAME(FPE),
-        NAME(KILL), NAME(USR1), NAME(SEGV), NAME(USR2), NAME(PIPE), NAME(ALRM),  NAME(TERM), NAME(STKFLT),
-        NAME(CHLD), NAME(CONT), NAME(STOP), NAME(TSTP), NAME(TTIN), NAME(TTOU),  NAME(URG),  NAME(XCPU),
-        NAME(XFSZ), NAME(VTALRM), NAME(PROF), NAME(WINCH), NAME(POLL), NAME(PWR), NAME(SYS),
+        NAME(HUP),  NAME(INT),    NAME(QUIT), NAME(ILL),   NAME(TRAP), NAME(ABRT), NAME(BUS),  NAME(FPE),
+        NAME(KILL), NAME(USR1),   NAME(SEGV), NAME(USR2),  NAME(PIPE), NAME(ALRM), NAME(TERM), NAME(STKFLT),
+        NAME(CHLD), NAME(CONT),   NAME(STOP), NAME(TSTP),  NAME(TTIN), NAME(TTOU), NAME(URG),  NAME(XCPU),
+        NAME(XFSZ), NAME(VTALRM), NAME(PROF), NAME(WINCH), NAME(POLL), NAME(PWR),  NAME(SYS),
     };
 #undef NAME
     return number > 0 && (size_t)number < sizeof names / sizeof names[0] ? names[number] : NULL;
