@@ -30,7 +30,7 @@ void mapb_find_address_end(void);
 
 /* ---- the zygote ---- */
 
-/** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; its standard error is `error`; default
+/** Starts the program of a zygote with the control socket as descriptor 3 and no other above 2; its standard error is `error`; default
  *  signals, own group. @return 0 or an errno, and in `call` what failed: static text. */
 int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, int error, mapb_spawned *out,
                       const char **call);
