@@ -52,6 +52,9 @@ enum Policy {
     /// returned to the system when they were not used again for trimAfter.
     static let trimAfter: Int64 = 1_000_000_000
     static let warmInput: UInt64 = 64 << 20
+    /// Free input memory keeps no more than this part of the reserve, which is the memory of the machine or cgroup unless the host says
+    /// otherwise. What is more is returned at once: the host may need that memory for itself.
+    static let warmShare: UInt64 = 8
     static let warmOutput: UInt64 = 64 << 20
     /// How often a thread that waits for a function of the host to return checks whether the function was left by a
     /// jump, or with its thread.

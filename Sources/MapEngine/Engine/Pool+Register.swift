@@ -60,6 +60,16 @@ extension Pool {
         }
     }
 
+    /// Destroys a buffer. Before the start and after the shutdown there is no engine thread that returns what is more than is kept, so
+    /// this thread does. False: no buffer has that handle.
+    func destroyBuffer(_ handle: UInt) -> Bool {
+        let (found, trimsHere) = core.with { core in
+            (core.removeBuffer(handle), core.life.stage == .created || core.life.stage == .closed)
+        }
+        if trimsHere && fixed.input.hasExcess { fixed.input.trim() }
+        return found
+    }
+
     /// A number for something of this pool, which the host sees as a pointer.
     func newHandle(_ kind: Handles.Kind) throws(MapError) -> UInt {
         let handle = Handles.shared.add(kind, self)
