@@ -456,7 +456,7 @@ typedef struct mape_pool_stats_t {
     uint64_t jobs;            /**< Jobs submitted. */
     uint64_t items;           /**< Items that have ended. */
     uint64_t ranges;          /**< Ranges that workers have completed; one that was divided among workers counts as its parts. */
-    uint64_t input_bytes;     /**< Bytes of the input memory in use. */
+    uint64_t input_bytes;     /**< Bytes of the input memory in use; free memory that keeps its pages does not count. */
     uint64_t output_bytes;    /**< Bytes of all output memory in use. */
     uint32_t is_started;      /**< 1 after the start. */
     uint32_t is_closed;       /**< 1 after the shutdown, or when the pool has failed. */
@@ -620,8 +620,15 @@ int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t 
 /** @brief Makes memory that host and workers share: the host writes, workers only read.
  *
  *  The library does not copy input that lies in it. Do not change those bytes while a job that reads them is running.
- *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is zeroed
- *         and aligned to 4096 bytes.
+ *
+ *  **Pages.** Memory of destroyed buffers, and of inputs that are no longer needed, keeps its pages for the next ones: making, filling and
+ *  destroying a buffer for each job costs no more than having the inputs copied. Pages that are kept count in the process's cgroup as
+ *  those in use do. At most 64 MiB per pool, and no more than an eighth of `input_reserve`, are kept for good. What is more goes back to
+ *  the kernel once a job or buffer was given back and no other has been for a second; at once, when it is more than an eighth of
+ *  `input_reserve`, or when the pool is not started or is shut down.
+ *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is aligned to
+ *         4096 bytes. It is not zeroed: like that of malloc it may hold what the host has put into the pool's memory before, for other
+ *         jobs too.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
 int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
 

@@ -93,23 +93,6 @@ import Testing
         #expect(!input.hasTooMuch)
     }
 
-    @Test func clearingTakesNoPagesAndReturnsNone() throws {
-        let input = try InputMemory(reserve: 64 << 20, workers: 1)
-        let dirty = try input.allocate(20 << 20, alignment: 4096)
-        // Every other MiB, and the end of a page.
-        for i in stride(from: 0, to: 20 << 20, by: 2 << 20) {
-            memset(input.base + Int(dirty.offset) + i, 0xaa, 1 << 20)
-        }
-        (input.base + Int(dirty.end) - 1).pointee = 0xaa
-        let before = pages(input)
-        input.free(dirty)
-        let clean = try input.allocate(20 << 20, alignment: 4096, zeroed: true)
-        #expect(clean == dirty)
-        #expect(pages(input) == before)
-        let bytes = UnsafeBufferPointer(start: input.base + Int(clean.offset), count: Int(clean.count))
-        #expect(bytes.allSatisfy { $0 == 0 })
-    }
-
     @Test func memoryThatIsUsedAgainIsNoExcess() throws {
         let input = try InputMemory(reserve: 4 * Policy.warmInput, workers: 1)
         for _ in 0..<5 {

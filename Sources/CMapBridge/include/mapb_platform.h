@@ -88,8 +88,6 @@ uint8_t *mapb_shared_map_host(int fd, uint64_t size);
 MAPB_FORK_SAFE uint8_t *mapb_shared_map(int fd, uint64_t size, int writable);
 /** Returns pages to the system; they read as zeros afterwards. */
 void mapb_shared_discard(uint8_t *at, uint64_t size);
-/** Makes a stretch of it zero. Pages that it has stay; it gets none. */
-void mapb_shared_clear(int fd, uint8_t *base, uint64_t offset, uint64_t size);
 void mapb_shared_unmap(uint8_t *at, uint64_t size);
 /** Zeroed memory of this process alone. @return NULL on failure. */
 MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);

@@ -2,7 +2,6 @@
 #include "system.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 /* ---- which process is this? ---- */
@@ -82,44 +81,6 @@ int mapb_shared_reader(int fd) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return above_standard(open(path, O_RDONLY | O_CLOEXEC));
-}
-
-/* Writes zeros wherever a stretch has data, in pages or swapped out; where that cannot be told, everywhere. */
-static void clear_data(int fd, uint8_t *base, off_t from, off_t end) {
-    while (from < end) {
-        off_t data = lseek(fd, from, SEEK_DATA);
-        if (data < 0 && errno == ENXIO) return;
-        if (data < 0) data = from;
-        if (data >= end) return;
-        off_t hole = lseek(fd, data, SEEK_HOLE);
-        if (hole <= data || hole > end) hole = end;
-        memset(base + data, 0, (size_t)(hole - data));
-        from = hole;
-    }
-}
-
-/* Which pages are resident is quickly told, so it is asked first, for 16 MiB at a time. Which of the others are swapped out mincore(2)
- * does not tell: lseek(2) does, and takes longer. */
-void mapb_shared_clear(int fd, uint8_t *base, uint64_t offset, uint64_t size) {
-    uint8_t resident[4096];
-    uint64_t end = offset + size;
-    for (uint64_t at = offset & ~(uint64_t)4095; at < end; at += sizeof resident * 4096) {
-        uint64_t pages = (end - at + 4095) / 4096;
-        if (pages > sizeof resident) pages = sizeof resident;
-        if (mincore(base + at, pages * 4096, resident) != 0) memset(resident, 0, pages);
-        for (uint64_t first = 0, next; first < pages; first = next) {
-            next = first + 1;
-            while (next < pages && (resident[next] & 1) == (resident[first] & 1)) next++;
-            uint64_t from = at + first * 4096, to = at + next * 4096;
-            if (from < offset) from = offset;
-            if (to > end) to = end;
-            if (resident[first] & 1) {
-                memset(base + from, 0, to - from);
-            } else {
-                clear_data(fd, base, (off_t)from, (off_t)to);
-            }
-        }
-    }
 }
 
 void mapb_shared_discard(uint8_t *at, uint64_t size) { madvise(at, size, MADV_REMOVE); }

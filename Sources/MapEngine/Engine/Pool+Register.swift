@@ -42,7 +42,7 @@ extension Pool {
     /// A stretch of the input memory that the host writes itself. Returns its handle.
     func makeBuffer(_ size: UInt64) throws(MapError) -> UInt {
         try core.with { (core) throws(MapError) in try core.checkOpen() }
-        let block = try fixed.input.allocate((size + 4095) & ~4095, alignment: 4096, zeroed: true)
+        let block = try fixed.input.allocate((size + 4095) & ~4095, alignment: 4096)
         do throws(MapError) {
             let handle = try newHandle(.buffer)
             do throws(MapError) {

@@ -57,7 +57,7 @@ typealias Block = Extent
             )
         }
         let block = Block(offset: offset, count: rounded)
-        if zeroed { clear(block) }
+        if zeroed { unsafe (base + Int(offset)).update(repeating: 0, count: Int(rounded)) }
         return block
     }
 
@@ -84,16 +84,6 @@ typealias Block = Extent
 
     /// Bytes in blocks.
     var used: UInt64 { arena.with { $0.used } }
-
-    private func clear(_ block: Block) {
-        // Zeros are written where there are pages: returning these and touching fresh ones takes many times as long. Where there are
-        // none it is zero, and stays without pages until the host writes there.
-        if block.count >= Policy.returnLeast {
-            memory.clear(block.offset, block.count)
-        } else {
-            unsafe (base + Int(block.offset)).update(repeating: 0, count: Int(block.count))
-        }
-    }
 
     func free(_ block: Block) {
         arena.with { arena in

@@ -99,9 +99,6 @@ struct Bell: ~Copyable {
         if start < end { unsafe mapb_shared_discard(base + Int(start), end - start) }
     }
 
-    /// Makes a stretch zero, in the pages that it has. It gets none.
-    borrowing func clear(_ offset: UInt64, _ count: UInt64) { unsafe mapb_shared_clear(fileNumber, base, offset, count) }
-
     deinit {
         if let leftovers { unsafe leftovers.add(base, size) } else { unsafe mapb_shared_unmap(base, size) }
     }
