@@ -20,7 +20,7 @@
 
 #include "mapb_base.h"
 
-#define MAPB_PROTOCOL            5u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            6u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -165,10 +165,13 @@ typedef struct mapb_job {
     uint64_t columns; /* A typed function's, in place of all above: offset of a mapb_column per input; or 0. */
 } mapb_job;
 
+/** In a job's table an item of several pieces has a span for each of them at `offset`, and MAPB_PIECES | their count as its size. */
 typedef struct mapb_span {
     uint64_t offset;
     uint64_t size;
 } mapb_span;
+
+#define MAPB_PIECES 0x8000000000000000ull /* No item has as many bytes. */
 
 /** Which file a library was when it was registered. Written by the host. */
 typedef struct mapb_file {

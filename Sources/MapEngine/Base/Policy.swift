@@ -110,6 +110,8 @@ enum Policy {
     /// of the host's memory, then, under the lock, into the stream's. That saves taking the lock once more.
     static let pushedAtOnce = 1024
     static let stagedBytes = 8192
+    /// The same for items of several pieces.
+    static let piecesAtOnce = 64
     /// Stream items are packed into blocks of this size.
     static let streamBlock: UInt64 = 256 << 10
     /// How many bytes of undelivered texts the pool keeps; beyond it the oldest are dropped and counted.
