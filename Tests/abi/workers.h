@@ -29,6 +29,18 @@ struct shared {
     _Atomic uint64_t order[SHARED_ORDER]; /**< The items' values in the order in which they were begun. */
 };
 
+/** A first piece that begins with this crashes run_pieces, unless the environment has PIECES_SPARED. */
+#define PIECE_CRASHES 0xee
+
+/** The output of run_pieces. */
+struct seen_piece {
+    uint64_t size, place, sum; /**< Its bytes; its address within a page; the sum of byte i * (i % 251 + 1). */
+};
+struct seen_pieces {
+    uint64_t count;
+    struct seen_piece pieces[];
+};
+
 /** How an item of run_fault ends. */
 enum way {
     WAY_WELL = 0,     /**< Result: value squared. */
@@ -197,6 +209,8 @@ struct limits {
 int run_square(mape_task *task, void *state, const void *input, size_t size);
 int run_square_all(mape_task *task, void *state, const mape_range *range);  /* output_range */
 int run_square_each(mape_task *task, void *state, const mape_range *range); /* begin */
+int run_pieces(mape_task *task, void *state, const void *input, size_t size);
+int run_pieces_each(mape_task *task, void *state, const mape_range *range); /* begin */
 int run_echo(mape_task *task, void *state, const void *input, size_t size);
 int run_sum(mape_task *task, void *state, const void *input, size_t size);
 int run_make_bytes(mape_task *task, void *state, const void *input, size_t size);

@@ -168,7 +168,7 @@ public func mape_buffer_destroy(_ buffer: OpaquePointer!) -> Int32 {
     if unsafe buffer == nil { return MAPE_OK.rawValue }
     return enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         Handles.shared.remove(handle)
-        guard pool.core.with({ $0.removeBuffer(handle) }) else {
+        guard pool.destroyBuffer(handle) else {
             throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
         }
         return MAPE_OK.rawValue
