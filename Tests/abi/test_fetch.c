@@ -217,7 +217,8 @@ static void output_comes_in_whole_lines(uint32_t birth) {
                 char *end = strchr(line, '\n');
                 assert_non_null(end);
                 *end = 0;
-                snprintf(expected, sizeof expected, "%s of worker %d: one two three four", stream ? "error" : "output", worker);
+                snprintf(expected, sizeof expected, "%s of worker %d: one two three four", stream ? "error" : "output",
+                         worker);
                 assert_string_equal(line, expected);
                 line = end + 1;
                 lines++;

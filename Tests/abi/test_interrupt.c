@@ -39,8 +39,9 @@ static int wait_drain(struct waiter *w) { return mape_pool_shutdown(w->pool, MAP
 static const struct {
     const char *name;
     int (*call)(struct waiter *);
-} calls[] = {{"job_wait", wait_job},       {"job_wait with a timeout", wait_job_long}, {"next_event", wait_event},
-             {"next_events", wait_events}, {"pool_start", wait_start},                 {"drain", wait_drain}};
+} calls[] = {{"job_wait", wait_job},     {"job_wait with a timeout", wait_job_long},
+             {"next_event", wait_event}, {"next_events", wait_events},
+             {"pool_start", wait_start}, {"drain", wait_drain}};
 
 static void *wait_in_call(void *context) {
     struct waiter *w = context;
@@ -330,9 +331,13 @@ static void ctrl_c_ends_a_wait_of_python(uint32_t birth) {
     (void)birth;
     for (int way = 0; way < 2; way++) {
         char numbers[7][24];
-        const size_t facts[7] = {sizeof(mape_pool_config),        offsetof(mape_pool_config, interruptible),
-                                 sizeof(mape_function),           offsetof(mape_function, library),
-                                 offsetof(mape_function, run_symbol), offsetof(mape_pool_config, grace_ns), WAY_SLEEP};
+        const size_t facts[7] = {sizeof(mape_pool_config),
+                                 offsetof(mape_pool_config, interruptible),
+                                 sizeof(mape_function),
+                                 offsetof(mape_function, library),
+                                 offsetof(mape_function, run_symbol),
+                                 offsetof(mape_pool_config, grace_ns),
+                                 WAY_SLEEP};
         for (int i = 0; i < 7; i++) snprintf(numbers[i], sizeof numbers[i], "%zu", facts[i]);
         stage("python, way %d", way);
         pid_t child = fork();

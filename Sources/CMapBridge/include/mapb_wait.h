@@ -105,8 +105,12 @@ mapb_interrupts *mapb_interrupts_open(uint32_t *word, int bell);
 void mapb_interrupts_name(mapb_interrupts *interrupts, void *handle);
 /** Waits until nobody is in it: word and bell may go. */
 void mapb_interrupts_close(mapb_interrupts *interrupts);
-static inline uint32_t mapb_interrupts_count(const mapb_interrupts *interrupts) { return mapb_load32(&interrupts->count); }
-static inline uint32_t mapb_interrupts_seen(const mapb_interrupts *interrupts) { return mapb_load32(&interrupts->seen); }
+static inline uint32_t mapb_interrupts_count(const mapb_interrupts *interrupts) {
+    return mapb_load32(&interrupts->count);
+}
+static inline uint32_t mapb_interrupts_seen(const mapb_interrupts *interrupts) {
+    return mapb_load32(&interrupts->seen);
+}
 /** Ends the waits on a pool. In signal handlers as well. @return a status. */
 int mapb_interrupt(void *handle);
 
@@ -124,13 +128,13 @@ typedef struct mapb_wait {
     void *object;
     mape_event *events; /* For MAPB_WAIT_EVENT: room for so many, */
     uint64_t capacity;
-    uint64_t count;    /* and how many have come. */
-    uint32_t interrupts; /* How many there were before. */
-    int32_t interruptible; /* 1: a signal ends it. */
+    uint64_t count;                             /* and how many have come. */
+    uint32_t interrupts;                        /* How many there were before. */
+    int32_t interruptible;                      /* 1: a signal ends it. */
     MAPB_HANDED_ON const mapb_signals *signals; /* What is held back then. */
-    int32_t signalled; /* 1: a handler has run in its sleep. */
-    int32_t leads;     /* 1: this thread leads, and moves the data: Waiting.swift. */
-    int32_t bell;      /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
+    int32_t signalled;                          /* 1: a handler has run in its sleep. */
+    int32_t leads;                              /* 1: this thread leads, and moves the data: Waiting.swift. */
+    int32_t bell; /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
     MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;
     int32_t cancel; /* What mapb_hold_cancel returned. */

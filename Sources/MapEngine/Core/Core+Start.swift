@@ -145,7 +145,7 @@ extension Core {
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
         // Called after each change, and mostly too early, so this check comes first.
         guard table.isComplete else { return nil }
-        let functions = functions.filter { $0.stage == .registered }
+        let functions = functions.filter { $0.life.stage == .registered }
         let usable = functions.filter { $0.failure == nil }
         for slot in table.size.wanted {
             guard usable.allSatisfy({ table[slot].isPrepared($0.line) }) else { return nil }
