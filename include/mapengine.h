@@ -82,7 +82,10 @@
  * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages become resident as they are
  * used. A host that calls mlockall with MCL_CURRENT and without MCL_ONFAULT while a pool exists makes all reserves resident: set
  * `input_reserve` and `output_reserve` small then.
- * Children that the host forks do not inherit the library's shared memory; in them every call returns #MAPE_E_FORKED. The library
+ * Children that the host forks inherit none of the library's shared memory, and libc's fork(2) closes its descriptors in them. A child may
+ * make pools of its own. The handles and proxies of its parent are refused there with #MAPE_E_FORKED. The child of vfork(2) can make
+ * no call. A worker may make pools as well, which end with it: at most three pools one inside another, 16 in a worker at once, none in a
+ * sandbox and none in a process that a function has forked. The handles of its host are refused there with #MAPE_E_IN_WORKER. The library
  * writes nothing to the file system unless `crash_dir` of #mape_pool_config is set, and none of its processes survives the host,
  * however the host dies.
  *
@@ -146,8 +149,8 @@ enum mape_status {
     MAPE_E_WORKERS = -14,    /**< The pool failed: its workers or its zygote could not be kept alive. */
     MAPE_E_STATE = -15,      /**< The call does not fit the object: pushing to a map, for example. */
     MAPE_E_INDEX = -16,      /**< No item, worker or entry with that index. */
-    MAPE_E_IN_WORKER = -17,  /**< A worker made a call that only the host can make. */
-    MAPE_E_FORKED = -18,     /**< A forked child of the host made a call that only the host can make. */
+    MAPE_E_IN_WORKER = -17,  /**< In a worker: the handle is its host's, or it may make no more pools. */
+    MAPE_E_FORKED = -18,     /**< In a forked child: the handle is its parent's. */
     MAPE_E_UNSUPPORTED = -19, /**< This kernel or machine cannot do it; the message says what is missing. */
     MAPE_E_INTERRUPTED = -20 /**< A signal, or #mape_pool_interrupt, ended the wait before what it waited for had come. */
 };
@@ -431,10 +434,14 @@ typedef struct mape_pool_config {
       0, 0, 0, 0, NULL, 0, 0, 0, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
+ *
+ *  In a program, in a forked child of one, and in a worker (see above).
  *  @param out    receives the pool; set to NULL on failure.
  *  @param config settings, copied, texts included; NULL: all defaults.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_SYSTEM; #MAPE_E_MEMORY, also when the process's limits (RLIMIT_FSIZE,
- *          RLIMIT_AS) leave no room for shared memory; #MAPE_E_UNSUPPORTED when the kernel lacks what config.sandbox needs. */
+ *          RLIMIT_AS) leave no room for shared memory; #MAPE_E_UNSUPPORTED when the kernel lacks what config.sandbox needs;
+ *          #MAPE_E_IN_WORKER in a worker that may make no pool, or no more (#mape_message says why); #MAPE_E_FORKED in the child of
+ *          vfork(2). */
 int mape_pool_create(mape_pool **out, const mape_pool_config *config);
 
 /** @brief Starts the workers, and waits until each has loaded its modules and run every registered `setup`.

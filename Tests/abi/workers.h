@@ -285,6 +285,29 @@ int setup_takes_memory(mape_task *task, const void *data, size_t size, void **ou
 int run_strays_then(mape_task *task, void *state, const void *input, size_t size); /* struct fault_item */
 int run_attempt(mape_task *task, void *state, const void *input, size_t size);
 
+/* Work that makes pools of its own: worker_nested.c */
+
+/** An item of run_nested and run_nested_waits; data of setup_pool. */
+struct nested_item {
+    uint32_t birth; /**< Of the inner pools. */
+    uint32_t depth; /**< How many pools one inside another. */
+    uint64_t count; /**< Items of the innermost, at most 64. */
+    uint32_t polls; /**< Looks whether it is cancelled. */
+    uint32_t leaves; /**< Does not destroy its pool. */
+    char path[96];  /**< Of the shared page. */
+};
+struct nested_pool {
+    mape_pool *pool;
+    mape_function_id square;
+};
+
+int run_nested(mape_task *task, void *state, const void *input, size_t size);
+int run_nested_waits(mape_task *task, void *state, const void *input, size_t size);
+int run_in_pool(mape_task *task, void *state, const void *input, size_t size);
+int run_makes_pools(mape_task *task, void *state, const void *input, size_t size);
+int setup_pool(mape_task *task, const void *data, size_t size, void **out_state);
+void cleanup_pool(mape_task *task, void *state);
+
 /* Work that crashes: worker_crash.c */
 
 /** How an item of the run_crash functions ends. Those that crash do so in a function `crash_by_...` of their own. */

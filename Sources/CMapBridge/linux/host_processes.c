@@ -44,6 +44,7 @@ int mapb_child_wait(mapb_spawned *zygote, int timeout_ms) {
                   : info.si_code == CLD_EXITED ? MAPB_ENDED_BY_EXIT
                                                : MAPB_ENDED_BY_SIGNAL;
     zygote->status = info.si_status;
+    mapb_forget_file(zygote->watch);
     close(zygote->watch);
     zygote->watch = -1;
     zygote->pid = 0;

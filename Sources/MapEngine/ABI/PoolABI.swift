@@ -9,6 +9,7 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
     enter { () throws(MapError) in
         guard let out = unsafe out else { throw .null("out") }
         unsafe out.pointee = nil
+        try becomeHost()
         var settings = mape_pool_config()
         if let config = unsafe config {
             settings = try unsafe checked(config, "config")

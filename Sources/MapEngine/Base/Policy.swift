@@ -111,6 +111,10 @@ enum Policy {
     /// The limit for input, data and globals of one crash file together: copying more would delay the pool.
     static let crashFileBytes: UInt64 = 256 << 20
 
+    /// Pools inside workers: a worker so deep makes none, and no worker has more at once. Each is a zygote, a thread and workers.
+    static let deepestWorker: UInt32 = 3
+    static let poolsInWorker = 16
+
     static let window: UInt64 = 4096
     static let largestWindow: UInt64 = 1 << 24
     static let progressInterval: Int64 = 50_000_000

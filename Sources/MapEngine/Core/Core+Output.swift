@@ -14,7 +14,7 @@ extension Core {
                 for end in ends { mapb_close(end) }
                 throw .system(MAPB_NAME_PIPE, why)
             }
-            worker.output.pipes[i] = pair[0]
+            worker.output.pipes[i] = mapb_keep_file(pair[0])
             ends.append(pair[1])
             _ = mapb_poller_add(fixed.poller.number, pair[0], EngineTag.pipe(worker.slot, i))
         }
@@ -50,6 +50,7 @@ extension Core {
     private func closePipe(_ worker: Worker, _ which: Int) {
         deliver(worker, which, worker.output.partial[which], isLast: true)
         mapb_poller_remove(fixed.poller.number, worker.output.pipes[which])
+        mapb_forget_file(worker.output.pipes[which])
         mapb_close(worker.output.pipes[which])
         worker.output.pipes[which] = -1
     }

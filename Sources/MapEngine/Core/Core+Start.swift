@@ -28,6 +28,8 @@ extension Core {
         hello.size = input.size
         hello.memory_limit = config.process.memoryLimit
         hello.nice = config.process.nice
+        hello.depth = mapb_depth() + 1
+        hello.line = mapb_process_number()
         hello.oom = config.process.oomScore
         hello.growth = config.limits.memoryGrowth
         hello.flags =
