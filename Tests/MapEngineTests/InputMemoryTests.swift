@@ -74,7 +74,7 @@ import Testing
         #expect(input.hasExcess && input.hasTooMuch)
         input.trim()
         #expect(!input.hasExcess && !input.hasTooMuch)
-        #expect(pages(input) <= 8 << 20 >> 12)
+        #expect(pages(input) <= 8 * 256 + 4)
     }
 
     @Test func whatWasNeverInUseIsNotWarm() throws {
