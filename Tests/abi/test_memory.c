@@ -64,7 +64,8 @@ static void a_buffer_has_the_pages_of_the_one_before(uint32_t birth) {
         is_ok(pool, mape_buffer_destroy(filled(pool, sizes[i], 2, &again)));
         touched = faults() - touched;
         assert_ptr_equal(first, again);
-        if (touched > 20 + (long)(sizes[i] / 4096 / 100)) fail_msg("%ld pages of %zu bytes were fresh", touched, sizes[i]);
+        if (touched > 20 + (long)(sizes[i] / 4096 / 100))
+            fail_msg("%ld pages of %zu bytes were fresh", touched, sizes[i]);
         assert_int_equal(stats_of(pool).input_bytes, before);
     }
     pool_close(pool);
@@ -140,7 +141,8 @@ static void buffers_that_come_and_go_while_pages_are_returned_keep_their_bytes(u
         size_t i = state / 65536u % COUNT(buffers);
         if (buffers[i]) {
             for (size_t k = 0; k < sizes[i]; k += 1000)
-                if (data[i][k] != (unsigned char)(i + 1)) fail_msg("buffer %zu has lost byte %zu in round %d", i, k, round);
+                if (data[i][k] != (unsigned char)(i + 1))
+                    fail_msg("buffer %zu has lost byte %zu in round %d", i, k, round);
             is_ok(pool, mape_buffer_destroy(buffers[i]));
             buffers[i] = NULL;
         } else {

@@ -57,11 +57,14 @@ static void work_done_with(struct work *work) {
     free(work->own);
 }
 
-static void pieces_are_right(const mape_result *result, const mape_pieces *item, const struct work *work, uint64_t index) {
+static void pieces_are_right(const mape_result *result, const mape_pieces *item, const struct work *work,
+                             uint64_t index) {
     const struct seen_pieces *seen = result->data;
-    if (result->state != MAPE_ITEM_OK) fail_msg("item %llu: state %u, %s", (unsigned long long)index, result->state, result->message);
+    if (result->state != MAPE_ITEM_OK)
+        fail_msg("item %llu: state %u, %s", (unsigned long long)index, result->state, result->message);
     if (result->size != sizeof *seen + item->count * sizeof seen->pieces[0] || seen->count != item->count)
-        fail_msg("item %llu has %zu bytes of result for %zu pieces", (unsigned long long)index, result->size, item->count);
+        fail_msg("item %llu has %zu bytes of result for %zu pieces", (unsigned long long)index, result->size,
+                 item->count);
     for (size_t k = 0; k < item->count; k++) {
         const mape_span *piece = item->pieces + k;
         const unsigned char *bytes = piece->data;
@@ -131,7 +134,8 @@ static void an_item_without_pieces_is_one(uint32_t birth) {
     wait_for(job);
     mape_result result = result_of(job, 0);
     pieces_are_right(&result, &item, NULL, 0);
-    mape_job *empty = pieces_mapped(pool, function, &none, 1, NULL), *nothing = pieces_mapped(pool, function, &none, 0, NULL);
+    mape_job *empty = pieces_mapped(pool, function, &none, 1, NULL),
+             *nothing = pieces_mapped(pool, function, &none, 0, NULL);
     wait_for(empty), wait_for(nothing);
     result = result_of(empty, 0);
     pieces_are_right(&result, &none, NULL, 0);
@@ -334,7 +338,8 @@ static void a_crash_file_has_the_pieces_and_a_replay_runs_them(uint32_t birth) {
         assert_int_equal(posix_spawn(&pid, PREFIX "/libexec/mapengine-zygote", &quiet, NULL, arguments, environ), 0);
         waitpid(pid, &status, 0);
         unsetenv("PIECES_SPARED");
-        if (spared ? !WIFEXITED(status) || WEXITSTATUS(status) != 0 : !WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV)
+        if (spared ? !WIFEXITED(status) || WEXITSTATUS(status) != 0
+                   : !WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV)
             fail_msg("the replay ended with status %#x", status);
     }
     posix_spawn_file_actions_destroy(&quiet);

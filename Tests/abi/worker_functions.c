@@ -39,7 +39,8 @@ int run_square(mape_task *task, void *state, const void *input, size_t size) {
 int run_pieces(mape_task *task, void *state, const void *input, size_t size) {
     (void)state;
     size_t count = mape_task_pieces(task), first_size = 99;
-    if (mape_task_piece(NULL, task, count) != NULL || mape_task_piece(&first_size, task, SIZE_MAX) != NULL || first_size != 0)
+    if (mape_task_piece(NULL, task, count) != NULL || mape_task_piece(&first_size, task, SIZE_MAX) != NULL ||
+        first_size != 0)
         return mape_task_fail(task, 1, "a piece that is not there");
     const void *first = mape_task_piece(&first_size, task, 0);
     if (count > 0 ? first != input || first_size != size : input == NULL || size != 0)
@@ -54,7 +55,8 @@ int run_pieces(mape_task *task, void *state, const void *input, size_t size) {
         seen->pieces[k] = (struct seen_piece){.size = bytes, .place = (uintptr_t)piece % 4096, .sum = 0};
         for (size_t i = 0; i < bytes; i++) seen->pieces[k].sum += (uint64_t)piece[i] * (i % 251 + 1);
     }
-    if (size > 0 && *(const unsigned char *)input == PIECE_CRASHES && getenv("PIECES_SPARED") == NULL) *(volatile int *)8 = 0;
+    if (size > 0 && *(const unsigned char *)input == PIECE_CRASHES && getenv("PIECES_SPARED") == NULL)
+        *(volatile int *)8 = 0;
     return 0;
 }
 
