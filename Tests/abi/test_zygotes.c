@@ -270,6 +270,11 @@ static void handlers_and_hooks_run_around_each_fork(uint32_t birth) {
     closed(pool);
 }
 
+static const char *whole_message(mape_pool *pool, char *text, size_t size) {
+    assert_true(mape_message(pool, text, size) < size);
+    return text;
+}
+
 /** The message of an item of a pool that fails; or of the submission, if it has failed already. */
 static const char *message_of_an_item(mape_pool *pool, mape_function_id function) {
     static char text[8192];
@@ -278,7 +283,7 @@ static const char *message_of_an_item(mape_pool *pool, mape_function_id function
     int status = mape_apply(pool, function, &value, sizeof value, NULL, &job);
     if (status != MAPE_OK) {
         is_status(pool, MAPE_E_WORKERS, status);
-        return strcpy(text, message_of(pool));
+        return whole_message(pool, text, sizeof text);
     }
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
@@ -318,7 +323,8 @@ static void cannot_start(uint32_t birth, uint32_t output, const char *mode, int 
     mape_function_id function = registered(pool, run_square);
     const char *item = message_of_an_item(pool, function);
     is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
-    const char *const texts[] = {message_of(pool), item};
+    char message[8192];
+    const char *const texts[] = {whole_message(pool, message, sizeof message), item};
     for (size_t t = 0; t < COUNT(texts); t++) {
         assert_non_null(strstr(texts[t], OFFERING_ZYGOTE));
         for (size_t w = 0; words[w] != NULL; w++)
