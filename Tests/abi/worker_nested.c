@@ -22,6 +22,7 @@ static int opened(mape_task *task, uint32_t birth, uint32_t workers, mape_pool *
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;
     config.start = birth;
     config.workers = workers;
+    config.grace_ns = MAPE_MILLISECONDS(100);
     int status = mape_pool_create(out, &config);
     return status == MAPE_OK ? 0 : fails(task, status, "mape_pool_create", NULL);
 }
