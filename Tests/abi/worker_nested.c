@@ -128,8 +128,8 @@ int run_nested_waits(mape_task *task, void *state, const void *input, size_t siz
         return mape_task_fail(task, 0, "cancelled");
     }
     bad = sum_of(task, pool, job, 2, &sum);
-    if (bad != 0) return bad;
     mape_pool_destroy(pool);
+    if (bad != 0) return bad;
     uint64_t *output = mape_task_output(task, sizeof sum);
     if (output != NULL) *output = sum;
     return 0;

@@ -89,15 +89,11 @@ static void forget_files(int closes) {
 static void in_child(void) {
     const int error = errno;
     forget_files(!becomes_zygote);
+    becomes_zygote = 0;
     errno = error;
 }
 
-int mapb_fork_host(void) {
-    becomes_zygote = 1;
-    const int pid = fork();
-    becomes_zygote = 0;
-    return pid;
-}
+void mapb_next_becomes_zygote(int does) { becomes_zygote = does; }
 
 /* ---- the page ---- */
 
