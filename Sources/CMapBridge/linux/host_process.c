@@ -7,7 +7,8 @@
  *   memory        none that is shared (MADV_DONTFORK); objects on the heap stay where they are, and nobody uses them
  *   handles       are refused: they say in which process of the line they were made (Handles.swift)
  *   descriptors   are closed in the child by a handler of pthread_atfork(3), so that no child keeps the memory of a pool that its parent has
- *                 destroyed, or the zygote's socket open. The handler closes numbers and does nothing else
+ *                 destroyed, or the zygote's socket open. The handler closes numbers and does nothing else. The one of
+ *                 mape_event_fd stays: it is in the host's hands
  *   proxies       call nobody in a child: their slots say whose they are (host_proxy.c)
  */
 #include "system.h"
@@ -88,15 +89,11 @@ static void forget_files(int closes) {
 static void in_child(void) {
     const int error = errno;
     forget_files(!becomes_zygote);
+    becomes_zygote = 0;
     errno = error;
 }
 
-int mapb_fork_host(void) {
-    becomes_zygote = 1;
-    const int pid = fork();
-    becomes_zygote = 0;
-    return pid;
-}
+void mapb_next_becomes_zygote(int does) { becomes_zygote = does; }
 
 /* ---- the page ---- */
 
