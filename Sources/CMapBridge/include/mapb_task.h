@@ -59,7 +59,9 @@ struct mape_task {
     uint32_t out_of_memory;
     uint32_t failed;
     int32_t fail_code;
-    uint32_t fail_size;  /* Bytes of fail_text. */
+    uint32_t fail_size;  /* Bytes of its text: in fail_text, */
+    uint64_t fail_place; /* or there in the output memory; 0: not there. */
+    uint64_t stopped_at; /* The blame word of the item that was told by mape_task_cancelled to stop. */
     uint32_t begun;      /* A range function has used mape_task_begin. */
     uint64_t growth;     /* Bytes of growth after which the worker reports to the host; 0: never. */
     uint64_t grown_from; /* Private memory when the first item began. */

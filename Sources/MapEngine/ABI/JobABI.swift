@@ -15,7 +15,7 @@ func submit(
         if let config = unsafe config {
             settings = try unsafe checked(config, "config")
         }
-        let jobConfig = try JobConfig(settings, isStream: isStream)
+        var jobConfig = try JobConfig(settings, isStream: isStream)
         let check = { () throws(MapError) -> Function in
             try pool.core.with { (core) throws(MapError) in
                 try core.checkOpen()
@@ -23,11 +23,16 @@ func submit(
             }
         }
         let prepared: Prepared?
-        do throws(MapError) { prepared = try prepare(pool, check) } catch {
+        do throws(MapError) {
+            jobConfig.data = try unsafe pool.jobData(settings.data, settings.data_size)
+            prepared = try prepare(pool, check)
+        } catch {
+            pool.release(jobConfig.data)
             // A closed pool or an unknown function is reported first.
             _ = try check()
             throw error
         }
+        defer { pool.release(jobConfig.data) }
         let handle: UInt
         do throws(MapError) { handle = unsafe out == nil ? 0 : try pool.newHandle(.job) } catch {
             if let prepared { pool.core.with { $0.discard(prepared) } }

@@ -38,15 +38,17 @@ extension Core {
         if let input = submission.input {
             block = input.block
             stream = nil
-            write(input.record, of: function, to: block)
+            write(input.record, of: function, submission.config.data, to: block)
         } else {
-            (block, stream) = try makeStream(function, window: submission.config.window)
+            (block, stream) = try makeStream(function, submission.config)
         }
         figures.jobs += 1
         let job = Job(
             function: function, config: submission.config, sequence: jobs.next(),
             total: submission.input?.total ?? 0,
-            input: JobInput(record: block, globals: globals, used: submission.input?.used ?? UsedBuffers()),
+            input: JobInput(
+                record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
+                data: submission.config.data),
             stream: stream, now: clock.now())
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
@@ -59,23 +61,24 @@ extension Core {
         return job
     }
 
-    private func write(_ record: JobRecord, of function: Function, to block: Block) {
+    private func write(_ record: JobRecord, of function: Function, _ data: JobData?, to block: Block) {
         var record = record
+        record.data = data?.offset ?? 0
         record.function = function.id
         record.globals = globals?.block.offset ?? 0
         record.write(to: input, at: block.offset)
     }
 
-    private func makeStream(_ function: Function, window: UInt64) throws(MapError) -> (Block, Stream) {
+    private func makeStream(_ function: Function, _ config: JobConfig) throws(MapError) -> (Block, Stream) {
         // Twice the window: one slow item does not stop the others at once.
         var capacity: UInt64 = 2
-        while capacity < window * 2 { capacity *= 2 }
+        while capacity < config.window * 2 { capacity *= 2 }
         let head = JobRecord.bytes
         let block = try input.allocate(head + capacity * SpanTable.line)
         var record = JobRecord()
         record.spans = block.offset + head
         record.spanMask = capacity - 1
-        write(record, of: function, to: block)
+        write(record, of: function, config.data, to: block)
         return (block, Stream(input: input, record: block, capacity: capacity))
     }
 
@@ -141,6 +144,7 @@ extension Core {
         guard job.input.mayFree() else { return }
         job.stream?.close()
         input.free(job.input.record)
+        job.input.forgetData()
         for buffer in job.input.buffers { release(buffer) }
     }
 

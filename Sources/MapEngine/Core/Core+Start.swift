@@ -78,7 +78,7 @@ extension Core {
         message.kind = MAPB_CONTROL_SPAWN.rawValue
         message.slot = UInt32(worker.slot)
         message.generation = worker.generation
-        message.size = worker.region!.size
+        message.size = worker.region!.mapped
         let files = [worker.region!.releaseFile()] + pipes
         zygote.send(message, files, owning: files)
         if zygote.hasBacklog { mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, 1) }

@@ -11,12 +11,15 @@ struct CrashBytes {
     let input: Extent
     let data: Extent?
     let globals: [Globals.Value]
+    /// The job's own data.
+    let own: Extent?
 
     func copy(into file: inout CrashFile, from memory: InputMemory) {
         func bytes(_ extent: Extent) -> [UInt8] {
             memory.copyBytes(extent)
         }
         if let data { file.function.data = bytes(data) }
+        if let own { file.item.jobData = bytes(own) }
         file.item.bytes = input.count > 0 ? bytes(input) : []
         file.process.globals = globals.map {
             .init(name: $0.name, bytes: bytes(Extent(offset: $0.block.offset, count: $0.size)))

@@ -43,6 +43,8 @@ struct CrashFile: Equatable {
         /// Where in its page the input began.
         var offset: UInt64 = 0
         var bytes: [UInt8] = []
+        /// Of its job.
+        var jobData: [UInt8] = []
     }
 
     struct DeathNumbers: Equatable {
@@ -82,8 +84,7 @@ struct CrashFile: Equatable {
 
     enum Section: UInt64 {
         case report = 1, numbers, functionName, folder, run, setup, cleanup, data, input, global, module,
-            environmentSet,
-            environmentUnset
+            environmentSet, environmentUnset, jobData
     }
 
     /// In the order of the file.
@@ -152,6 +153,7 @@ struct CrashFile: Equatable {
         for path in process.modules { section(.module, path) }
         for entry in process.environmentSet { section(.environmentSet, entry) }
         for name in process.environmentUnset { section(.environmentUnset, name) }
+        if !item.jobData.isEmpty { section(.jobData, item.jobData) }
         section(.input, item.bytes)
         var file = Self.magic
         file.append(number: Self.version)
@@ -215,6 +217,7 @@ struct CrashFile: Equatable {
         case .cleanup: function.cleanup = try Code(bytes)
         case .data: function.data = Array(bytes)
         case .input: item.bytes = Array(bytes)
+        case .jobData: item.jobData = Array(bytes)
         case .global:
             var reader = ByteReader(bytes)
             let name = try ByteReader.text(try reader.read(try reader.number()))

@@ -26,6 +26,29 @@ extension Pool {
         }
     }
 
+    /// Data of a job, copied unless they lie in a buffer. The caller releases it when it has submitted what is to have it. Without the lock.
+    func jobData(_ data: UnsafeRawPointer?, _ size: Int) throws(MapError) -> JobData? {
+        guard size != 0 else { return nil }
+        guard size > 0 else { throw MapError(MAPE_E_OVERFLOW, "config.data_size is more than memory can hold") }
+        guard let data = unsafe data else { throw .argument("config.data", "is NULL, but config.data_size is \(size)") }
+        try checkRange(data, UInt64(size), "config.data: config.data_size (\(size))")
+        guard let offset = fixed.input.offset(of: data) else {
+            return try unsafe JobData(copying: data, UInt64(size), to: fixed.input)
+        }
+        let buffer = try claim(offset, UInt64(size), "config.data")
+        do throws(MapError) {
+            return try JobData(Extent(offset: offset, count: UInt64(size)), in: buffer, fixed.input)
+        } catch {
+            core.with { $0.release(buffer) }
+            throw error
+        }
+    }
+
+    /// Called by whoever made it, and no longer needs it.
+    func release(_ data: JobData?) {
+        if let buffer = data?.buffer { core.with { $0.release(buffer) } }
+    }
+
     /// Copies the next piece of a job's input, then assigns what is there: workers begin while the rest is copied.
     /// Called by the thread that has submitted it. Returns whether there is more.
     func fill(_ job: Job) -> Bool {

@@ -38,6 +38,8 @@ import CMapBridge
         prepared = try PreparedCall(native.plan)
     }
 
+    deinit { pool.release(config.data) }
+
     // MARK: - A call, in the steps that host_proxy.c takes
 
     /// Submits the call whose arguments have these addresses. Returns false when it has ended already; then onError is

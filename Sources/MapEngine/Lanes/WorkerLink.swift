@@ -141,6 +141,13 @@ struct WorkerMessage {
     /// What the worker is on now, as it says.
     var mark: BlameMark { BlameMark(outbox.current) }
 
+    /// How far the item that the worker is on was, as it said last: mape_task_mark. Nil: it has said nothing. Read once its process has
+    /// ended.
+    var progressMark: UInt64? {
+        let (word, number) = (outbox.current, outbox.progressMark)
+        return word != 0 && outbox.marked == word ? number : nil
+    }
+
     /// How many items of a request have ended, with the progress that running ones have reported. By the worker's own
     /// account.
     func progress(of assignment: Assignment) -> Double {
@@ -169,6 +176,9 @@ struct WorkerMessage {
             start: region.base + Int(MAPB_CRASH_OFFSET), count: MemoryLayout<mapb_crash>.size)
         return unsafe Array(record)
     }
+
+    /// What a function has written to the descriptor of mape_task_report_fd since its range began.
+    var report: [UInt8] { outbox.reports == 0 ? [] : region.report }
 
     // MARK: - Messages: texts that functions send with mape_task_log
 

@@ -50,6 +50,11 @@ import CMapBridge
     var current: UInt64 { unsafe mapb_load(&pointee.current) }
     /// mape_task_progress, as the bits of a double.
     var fraction: UInt64 { unsafe mapb_load(&pointee.fraction) }
+    /// Not 0: a function may have written to the report.
+    var reports: UInt32 { unsafe mapb_load32(&pointee.reports) }
+    /// mape_task_mark: how far it is, and the word `current` of the item that said so.
+    var progressMark: UInt64 { unsafe mapb_load(&pointee.mark) }
+    var marked: UInt64 { unsafe mapb_load(&pointee.marked) }
     /// 1: it reads Inbox.yield.
     var yields: UInt32 { unsafe mapb_load32(&pointee.yields) }
     /// 1: it sleeps and must be woken.

@@ -68,7 +68,7 @@ func workerPrepare(
     unsafe task.fields.functions = functions
     task.slot = slot
     task.wildCursor = UInt64(MAPB_RESULTS_OFFSET)
-    task.frontierLimit = outputSize
+    task.frontierLimit = outputSize &- UInt64(MAPB_REPORT_BYTES)
 }
 
 /// Waits until a request has been published: spins, then sleeps. Returns whether it slept.

@@ -195,7 +195,7 @@ func itemInput(_ task: WorkerTask, _ i: UInt64, _ size: inout UInt64) -> UnsafeR
         size = job.fields.size
         return unsafe task.input(at: job.fields.base &+ index &* job.fields.stride)
     }
-    let span = task.span(at: job.fields.spans, index & job.fields.span_mask)
+    let span = task.span(at: job.fields.spans, index & job.fields.stride)
     size = span.size
     return unsafe task.input(at: span.offset)
 }
@@ -239,17 +239,33 @@ func itemEndInTable(_ task: WorkerTask, _ i: UInt64, _ code: Int32) -> Bool {
         if task.isOutOfMemory { return itemNoMemory(task) }
         let size = task.hasResult ? task.resultSize : 0
         task.setLine(i, MAPB_ENTRY_OK, at: size > 0 ? task.result : 0, size: size)
+    } else if !task.hasFailed && wasStopped(task) {
+        task.setLine(i, MAPB_ENTRY_STOPPED, at: 0, size: 0)
     } else {
-        let text = task.hasFailed ? UInt64(task.failSize) : 0
-        let size = UInt64(MemoryLayout<mapb_failure>.size) &+ text
+        let size = UInt64(MemoryLayout<mapb_failure>.size)
+        var failure = mapb_failure()
+        failure.code = code
+        if task.hasFailed {
+            if !taskPlaceText(task) { return itemNoMemory(task) }
+            failure.code = task.failCode
+            failure.text = task.failPlace
+            failure.text_size = task.failSize
+        }
+        if task.hasResult {
+            failure.data = task.result
+            failure.data_size = task.resultSize
+        }
         guard let place = outputAllocate(task, size, 8) else { return itemNoMemory(task) }
-        let failure = mapb_failure(code: task.hasFailed ? task.failCode : code)
-        task.writeFailure(failure, text: text, at: place)
+        task.writeFailure(failure, at: place)
         task.setLine(i, MAPB_ENTRY_FAILED, at: place, size: size)
     }
     task.ended = i &+ 1
     return true
 }
+
+/// Whether the item that ends was asked to stop, and knew.
+@_noLocks
+func wasStopped(_ task: WorkerTask) -> Bool { task.stoppedAt != 0 && task.stoppedAt == task.mark }
 
 @_noLocks
 func itemNoMemory(_ task: WorkerTask) -> Bool {
