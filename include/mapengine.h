@@ -391,11 +391,21 @@ typedef struct mape_pool_config {
                                          in it, soon after the death, at most 32 per pool. `mapengine-zygote --replay FILE` runs that
                                          item again. The file holds the item's input, the function's data and the globals. When the
                                          pool cannot write one, it says so by #MAPE_EVENT_LOG and goes on. NULL: none. */
+    int32_t cancel_signal;          /**< A signal (signal(7)) that is raised in an item, on the thread it runs on, when its job is
+                                         cancelled, released or over its time, or when the item passes its item timeout. The
+                                         function handles it, by a handler that its setup installs, and returns as after
+                                         #mape_task_cancelled; if it has not returned after the grace, the pool kills its worker.
+                                         The signal never comes outside of that item. Typed functions are not interrupted, nor
+                                         is a #mape_run_range_fn that has several items and passes the item timeout without
+                                         #mape_task_begin. Not possible: SIGKILL, SIGSTOP, what the library uses itself (SIGSEGV,
+                                         SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGALRM, 61) or the C library does (32,
+                                         33). 0: none. */
+    uint32_t reserved2;             /**< 0. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-      0, 0, 0, 0, NULL }
+      0, 0, 0, 0, NULL, 0, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
@@ -1107,8 +1117,11 @@ const void *mape_task_job_data(size_t *out_size, const mape_task *task);
 
 /** @brief Whether the job was cancelled or is over its time, and the function should return soon. Cheap.
  *
- *  A function that was told so has three ways to end its item. It returns 0: the item has ended well. It calls #mape_task_fail: the item
- *  has failed. It returns another number without #mape_task_fail: the item ends as its job does, mostly as #MAPE_ITEM_CANCELLED.
+ *  With `cancel_signal` of #mape_pool_config also whether the item is over its item timeout.
+ *
+ *  A function that was told so, or was interrupted by that signal, has three ways to end its item. It returns 0: the item has ended well. It calls #mape_task_fail: the item
+ *  has failed. It returns another number without #mape_task_fail: the item ends as its job does, mostly as #MAPE_ITEM_CANCELLED, or as
+ *  #MAPE_ITEM_TIMED_OUT when it was over its own time.
  *  @param task the task. @return 1 when it should; else 0. */
 int mape_task_cancelled(const mape_task *task);
 
@@ -1119,6 +1132,15 @@ int mape_task_cancelled(const mape_task *task);
  *  #mape_run_range_fn that does not use #mape_task_begin the mark is that of the range.
  *  @param task the task. @param n any number: how many elements are done, a line, an address. */
 void mape_task_mark(mape_task *task, uint64_t n);
+
+/** @brief A descriptor whose bytes become part of the report when the worker dies: for what a language knows of its own stack.
+ *
+ *  Give it to Python's `faulthandler.enable(file=fd)` in setup, or write to it in a signal handler. What was written since the range of the
+ *  dead item began, at most 64 KiB, stands in `text` of #mape_crash and in the log: made printable, each line after "> ". After 64 KiB
+ *  writing fails with EPERM. Writes of ranges that end well are dropped. The descriptor stays the same as long as the worker lives, is
+ *  there in the sandbox, and is not inherited by programs. Do not close it, and do not move its position.
+ *  @param task the task; also in setup. @return the descriptor; -1 when a function has closed it, or in a process that was forked. */
+int mape_task_report_fd(const mape_task *task);
 
 /** @brief Reports how far this item is, for the job's progress. Cheap. @param task the task. @param fraction the done part, 0 to 1. */
 void mape_task_progress(mape_task *task, double fraction);

@@ -114,5 +114,7 @@ const struct fault_case fault_cases[] = {
      "the files meant are used; one that is gone is named"},
     {73, HOST, "texts of bytes that are no UTF-8, and texts that are cut",
      "bytes arrive as they were; a cut is between characters"},
+    {80, HANGS, "items that a cancel signal is sent to, and that do not handle it",
+     "the limit is to blame, no other item is hit; the shutdown ends"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

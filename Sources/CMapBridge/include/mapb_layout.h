@@ -80,7 +80,8 @@ typedef struct mapb_inbox {
     uint8_t pad0[40];
     uint64_t
         yield; /* The worker ends requests up to this ticket before their next item: the host has reclaimed the rest. */
-    uint8_t pad1[56];
+    uint64_t interrupt; /* The blame word of the item that is asked to stop by a signal: fork_interrupt.c; 0: none. */
+    uint8_t pad1[48];
     mapb_request requests[MAPB_RING];
 } mapb_inbox;
 
@@ -139,7 +140,8 @@ typedef struct mapb_outbox {
     uint32_t reports;  /* 1: a function may write to the report, at MAPB_REPORT_BYTES before the memory's end. */
     uint64_t mark;     /* mape_task_mark: how far the item is, */
     uint64_t marked;   /* and the blame word of that item. Written after it. */
-    uint8_t pad1[24];
+    uint64_t leaving;  /* The last request of items that has ended: no signal is sent for it any more. */
+    uint8_t pad1[16];
     uint32_t sleeping; /* 1: it sleeps on the futex inbox.tail and must be woken. */
     uint8_t pad2[60];
     uint64_t message_tail; /* Bytes written to the message ring. */
@@ -284,6 +286,12 @@ MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inb
     return mapb_load(&inbox->message_head);
 }
 MAPB_FORK_SAFE static inline uint64_t mapb_notify_at(const mapb_inbox *inbox) { return mapb_peek(&inbox->notify_at); }
+/** Reads inbox.interrupt after outbox.leaving was written: the same barrier as for inbox.yield. */
+MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_after_leaving(const mapb_inbox *inbox) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return mapb_peek(&inbox->interrupt);
+}
+MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_of(const mapb_inbox *inbox) { return mapb_peek(&inbox->interrupt); }
 MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
 
 #endif

@@ -31,6 +31,19 @@ MAPB_FORK_SAFE void mapb_crash_prepare(void);
 /** Marks this process as a worker, so that the host's entry points refuse. */
 MAPB_FORK_SAFE void mapb_become_worker(void);
 
+/* ---- what reaches a running item: fork_interrupt.c ---- */
+
+/** The signal by which a worker is told to look at inbox.interrupt. */
+#define MAPB_SIGNAL_INTERRUPT 61
+/** Raises `signal` in items that are to stop. Before any code of the user. */
+MAPB_FORK_SAFE void mapb_interrupt_watch(mape_task *task, int signal);
+/** Called when a request of items has ended: after it no signal comes that was sent for it. */
+MAPB_FORK_SAFE void mapb_interrupt_absorb(mape_task *task);
+/** Opens the report, at a place of the output memory whose file this is; closes that. @return the descriptor, or -1. */
+MAPB_FORK_SAFE int mapb_report_open(int output, uint64_t at, mapb_inode *out);
+/** Empties it. */
+MAPB_FORK_SAFE void mapb_report_clear(int file, uint8_t *output, uint64_t at);
+
 /* ---- loading code ---- */
 
 /** Finds which file lies at a path. Leaves `out->known` 0 when there is no regular file. */

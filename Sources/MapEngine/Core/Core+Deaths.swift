@@ -118,7 +118,7 @@ extension Core {
         _ death: Death, _ now: Int64
     ) {
         let lost = RangeLoss(
-            range: range, point: assignment.point(mark), loss: loss, verdict: worker.verdict,
+            range: range, point: assignment.point(mark), loss: loss, verdict: verdict(of: worker, loss, mark),
             hasMovedOn: mark.word != worker.seen.word,
             hasWorked: worker.answered > UInt64(worker.history.firstRequests),
             isJobEnding: job.ending != nil)

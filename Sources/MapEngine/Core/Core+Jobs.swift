@@ -113,7 +113,10 @@ extension Core {
         job.endWaiting(outcome, now: now)
         work.remove(job)
         touch(job)
-        if job.tally.running > 0 { engineMustWake(by: later(now, by: config.limits.grace / 4)) }
+        if job.tally.running > 0 {
+            engineMustWake(by: later(now, by: config.limits.grace / 4))
+            interruptRunning(job)
+        }
     }
 
     func release(_ job: Job) {

@@ -47,7 +47,8 @@ extension Core {
         return worker.assigned.count > 1 || range.count > 1
     }
 
-    private func reclaim(_ worker: Worker) {
+    /// Requeues a worker's unstarted items.
+    func reclaim(_ worker: Worker) {
         let back = worker.reclaim()
         let now = mapb_clock()
         for (job, range) in back.reversed() {

@@ -31,6 +31,7 @@ extension Core {
         hello.nice = config.process.nice
         hello.oom = config.process.oomScore
         hello.growth = config.limits.memoryGrowth
+        hello.cancel_signal = config.process.cancelSignal
         hello.flags =
             (config.process.pin ? MAPB_INIT_PIN.rawValue : 0)
             | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)

@@ -113,7 +113,12 @@ extension WorkerLink {
     }
 
     /// The outcome of items that were asked to stop. Nil: none was.
-    private func stop(_ ticket: UInt64, _ job: Job) -> Outcome? { job.ending }
+    private func stop(_ ticket: UInt64, _ job: Job) -> Outcome? {
+        guard wasLate(ticket) else { return job.ending }
+        return Outcome(
+            MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
+            "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms, and stopped when it was asked to")
+    }
 
     /// The reply to anything else.
     func accept(_ assignment: Assignment) throws(InvalidReply) -> OtherReply {

@@ -44,6 +44,7 @@ struct WorkerMessage {
         inbox.storeMessageHead(0)
         inbox.storeRingAt(0)
         inbox.storeYield(0)
+        inbox.storeInterrupt(0)
     }
 
     /// Called when the process is gone: the host no longer checks it. Results keep the output memory as long as they
@@ -168,6 +169,31 @@ struct WorkerMessage {
         // between the two loads would look like one that has not begun.
         let mark = mark
         return (mark, outbox.tail)
+    }
+
+    /// Asks the item with this blame word to stop. What is to begin after it is reclaimed before `isStill` is asked.
+    /// - isLate: it has passed its own time limit.
+    func ask(_ word: BlameMark, isLate: Bool) {
+        unsafe watch.pointee.asked = word.word
+        unsafe watch.pointee.wasLate = isLate
+        inbox.storeInterrupt(word.word)
+    }
+
+    /// Whether the item that was asked still runs, so that a signal can be sent for it: the worker does not leave its request before
+    /// that has come. If not, the worker need not wait for a signal.
+    func isStill(on ticket: UInt64) -> Bool {
+        guard outbox.yields == 1, mapb_barrier() != 0, unsafe outbox.current == watch.pointee.asked,
+            outbox.leaving < ticket
+        else {
+            inbox.storeInterrupt(0)
+            return false
+        }
+        return true
+    }
+
+    /// Whether this is the item that was asked to stop for its own time limit.
+    func wasLate(_ ticket: UInt64) -> Bool {
+        unsafe watch.pointee.wasLate && BlameMark(watch.pointee.asked).isOn(ticket)
     }
 
     /// The report that the worker's signal handler has left: one copy of it, so that what is checked is what is used.

@@ -180,9 +180,15 @@ public func mape_task_job_data(
 
 @_noLocks @implementation @_cdecl("mape_task_cancelled")
 public func mape_task_cancelled(_ task: UnsafePointer<mape_task>!) -> Int32 {
-    guard let task = unsafe WorkerTask(user: task), task.isCancelled else { return 0 }
-    task.stoppedAt = task.mark
+    guard let task = unsafe WorkerTask(user: task), task.isCancelled || task.isInterrupted else { return 0 }
+    if task.isAlone { task.stoppedAt = task.mark }
     return 1
+}
+
+@_noLocks @implementation @_cdecl("mape_task_report_fd")
+public func mape_task_report_fd(_ task: UnsafePointer<mape_task>!) -> Int32 {
+    guard let task = unsafe WorkerTask(user: task) else { return -1 }
+    return task.askForReport()
 }
 
 @_noLocks @implementation @_cdecl("mape_task_mark")

@@ -18,7 +18,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         let pointer = unsafe mapb_worker_task(output, outputSize)
     else { mapb_exit(Int32(bitPattern: MAPB_EXIT_NO_MEMORY.rawValue)) }
     let task = unsafe WorkerTask(pointer)
-    mapb_close(outputFile)
+    task.openReport(outputFile, outputSize)
     mapb_close(zygote.input)
     mapb_become_worker()
     unsafe mapb_crash_watch(output)
@@ -26,6 +26,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe workerPrepare(task, input, output, outputSize, functions, slot)
     task.adoptBells(zygote.engineBell, zygote.waiterBell)
     task.growth = zygote.growth
+    if zygote.cancelSignal != 0 { unsafe mapb_interrupt_watch(task.pointer, zygote.cancelSignal) }
     task.storeYields(mapb_join_barriers() != 0 ? 1 : 0)
     if zygote.flags & MAPB_INIT_SANDBOX.rawValue != 0 { workerEnterSandbox(task) }
     mapb_state_begin()
@@ -47,7 +48,8 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
 /// Enters the sandbox. If that fails, the worker ends, and its exit code and the log say why.
 @_noLocks
 func workerEnterSandbox(_ task: WorkerTask) {
-    let code = unsafe mapb_enter_sandbox(&task.fields.bells.0, 2, task.text)
+    var kept = (task.fields.bells.0, task.fields.bells.1, task.fields.report_file)
+    let code = unsafe mapb_enter_sandbox(&kept.0, 3, task.text)
     if code == 0 { return }
     unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_ERROR.rawValue), task.text)
     mapb_exit(code)

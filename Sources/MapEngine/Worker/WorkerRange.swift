@@ -33,6 +33,7 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     task.ended = 0
     task.failSize = 0
     if task.growth > 0 { growthBegin(task) }
+    if task.fields.reports != 0 { task.clearReport() }
     let began = mapb_clock()
     if let native = unsafe function.fields.native {
         unsafe nativeRun(task, native)
@@ -49,6 +50,7 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     let took = now &- began
     workerVouch(task, took: took)
     if took > quickestCall() { task.isSuspect = true }
+    if task.fields.cancel_signal != 0 { unsafe mapb_interrupt_absorb(task.pointer) }
     task.reply.detail = took < Int64(UInt32.max) ? UInt32(truncatingIfNeeded: took) : UInt32.max
 }
 
@@ -60,6 +62,7 @@ func rangeLoop(_ task: WorkerTask, _ function: LoadedFunction) {
     let job = task.job
     let count = task.count
     let alone = unsafe task.fields.alone!
+    let isArmed = task.fields.cancel_signal != 0
     task.mode = MAPB_MODE_ITEM.rawValue
     var i: UInt64 = 0
     while i < count {
@@ -70,7 +73,10 @@ func rangeLoop(_ task: WorkerTask, _ function: LoadedFunction) {
         }
         var size: UInt64 = 0
         let input = unsafe itemInput(task, i, &size)
-        let code = unsafe mapb_call_run(run, task.pointer, state, input, Int(size))
+        let code =
+            unsafe isArmed
+            ? mapb_call_run_armed(run, task.pointer, state, input, Int(size))
+            : mapb_call_run(run, task.pointer, state, input, Int(size))
         if unsafe mapb_peek32(alone) == 0 { mapb_stray_exit() }
         if !itemEnd(task, i, code) { return }
         i &+= 1
@@ -115,7 +121,10 @@ func rangeCall(_ task: WorkerTask, _ function: LoadedFunction) -> Bool {
     task.isOutOfMemory = false
     workerMark(task, MAPB_MARK_RANGE | UInt32(truncatingIfNeeded: start))
     if workerYields(task) || task.isCancelled { return rangeStop(task) }
-    let code = unsafe mapb_call_range(function.fields.run, task.pointer, function.fields.state, &range)
+    let code =
+        unsafe task.fields.cancel_signal != 0
+        ? mapb_call_range_armed(function.fields.run, task.pointer, function.fields.state, &range)
+        : mapb_call_range(function.fields.run, task.pointer, function.fields.state, &range)
     workerOnly(task)
     let stopped = task.reply.flags & MAPB_REPLY_STOPPED.rawValue != 0
     if task.hasBegun {

@@ -102,6 +102,15 @@ extension WorkerTask {
         return unsafe input(at: data.at)
     }
 
+    /// Whether the item that runs was asked to stop, by itself.
+    var isInterrupted: Bool {
+        @_noLocks @inline(__always) get {
+            guard mode != MAPB_MODE_SETUP.rawValue, unsafe fields.job != nil else { return false }
+            let word = unsafe mapb_interrupt_of(fields.inbox)
+            return word != 0 && word == mark
+        }
+    }
+
     /// Whether the job of a running range was cancelled.
     var isCancelled: Bool {
         @_noLocks @inline(__always) get {
@@ -270,6 +279,35 @@ extension WorkerTask {
             ? mapb_bell_ring_own(fields.bells.0, &fields.bell_files.0) != 0
             : mapb_bell_ring_own(fields.bells.1, &fields.bell_files.1) != 0
     }
+}
+
+// MARK: - The report
+
+extension WorkerTask {
+    /// Where it begins: behind all results.
+    private var reportPlace: UInt64 {
+        @_noLocks get { frontierLimit }
+    }
+
+    @_noLocks
+    func openReport(_ outputFile: Int32, _ outputSize: UInt64) {
+        unsafe fields.report_file = mapb_report_open(
+            outputFile, outputSize &- UInt64(MAPB_REPORT_BYTES), &fields.report_inode)
+    }
+
+    /// What a function may write to; -1: it is not there any more.
+    @_noLocks
+    func askForReport() -> Int32 {
+        if logsHere { return 2 }
+        guard isAlone, unsafe mapb_bell_is_there(fields.report_file, &fields.report_inode) != 0 else { return -1 }
+        fields.reports = 1
+        unsafe mapb_store32(&fields.outbox.pointee.reports, 1)
+        return fields.report_file
+    }
+
+    /// What was written before has led to no death.
+    @_noLocks
+    func clearReport() { unsafe mapb_report_clear(fields.report_file, fields.output, reportPlace) }
 }
 
 // MARK: - The text

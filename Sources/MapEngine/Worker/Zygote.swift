@@ -1,6 +1,6 @@
 // The zygote: a process with one thread that forks workers, reaps them, and reports.
 //
-//   host ──INIT, LOAD, SPAWN, KILL──► zygote ──fork──► workers
+//   host ──INIT, LOAD, SPAWN, KILL, INTERRUPT──► zygote ──fork──► workers
 //   host ◄──HELLO, LOADED, SPAWNED, DIED, NOTE── zygote ◄──pidfds, SIGCHLD── workers
 //
 // It runs after a fork of the host (MAPE_START_FORK) or as a program of its own (MAPE_START_EXEC); the code is the same. Every
@@ -182,6 +182,7 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         zygote.flags = zygote.message.flags
         zygote.oom = zygote.message.oom
         zygote.growth = zygote.message.growth
+        zygote.cancelSignal = zygote.message.cancel_signal
         let workers = zygote.message.workers
         zygote.workers = workers < MAPB_MAX_WORKERS ? workers : MAPB_MAX_WORKERS
         if unsafe mapb_kill_strays(zygote.pointer, 0) < 0 {
@@ -199,6 +200,11 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         let slot = zygote.message.slot
         if slot < zygote.workers && zygote[slot].generation == zygote.message.generation {
             mapb_kill_group(zygote[slot].pid)
+        }
+    case MAPB_CONTROL_INTERRUPT.rawValue:
+        let slot = zygote.message.slot
+        if slot < zygote.workers && zygote[slot].generation == zygote.message.generation {
+            mapb_interrupt(zygote[slot].pid)
         }
     default:
         break
