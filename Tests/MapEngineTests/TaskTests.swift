@@ -71,7 +71,8 @@ import Testing
         bench.worker.task.pointee.functions[0]![1].state = UnsafeMutableRawPointer(bitPattern: size == 10 ? 0 : 1)
         try bench.job([Int](repeating: 0, count: 100))
         let reply = bench.run(count: 100)
-        #expect(bench.ended(reply) == [Bench.Ended](repeating: .failed(5, String(repeating: "z", count: size)), count: 100))
+        #expect(
+            bench.ended(reply) == [Bench.Ended](repeating: .failed(5, String(repeating: "z", count: size)), count: 100))
         #expect(Set((0..<100).map { bench.failure(reply, $0).text }).count == 1)
     }
 

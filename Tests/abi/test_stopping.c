@@ -20,7 +20,8 @@ static mape_function_id registered_obeys(mape_pool *pool, bool is_range) {
     return function;
 }
 
-static mape_job *obeying(mape_pool *pool, mape_function_id function, struct obeying item, const mape_job_config *config) {
+static mape_job *obeying(mape_pool *pool, mape_function_id function, struct obeying item,
+                         const mape_job_config *config) {
     struct shared *shared = shared_page();
     atomic_store(&shared->entered, 0);
     mape_job *job = mapped(pool, function, &item, 1, sizeof item, config);
@@ -202,7 +203,8 @@ static void no_signal_reaches_an_item_of_another_job(uint32_t birth) {
         /* Ends by itself about when the cancel comes. */
         struct signalled items[2];
         for (int i = 0; i < 2; i++)
-            items[i] = (struct signalled){round % 2 ? SIGNALLED_FLAG : SIGNALLED_JUMPS, 1 + (int64_t)(seed >> (8 * i) & 0x3ffff)};
+            items[i] = (struct signalled){round % 2 ? SIGNALLED_FLAG : SIGNALLED_JUMPS,
+                                          1 + (int64_t)(seed >> (8 * i) & 0x3ffff)};
         mape_job_config config = MAPE_JOB_CONFIG_INIT;
         config.chunk = 1;
         mape_job *victims = mapped(pool, victim, items, 2, sizeof items[0], &config);
@@ -225,8 +227,8 @@ static void no_signal_reaches_an_item_of_another_job(uint32_t birth) {
 
 static void only_signals_that_a_function_can_have_are_taken(uint32_t birth) {
     (void)birth;
-    static const int refused[] = {-1, 65, INT32_MAX, INT32_MIN, SIGKILL, SIGSTOP, SIGSEGV, SIGBUS,
-                                  SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGALRM, 32, 33, 61};
+    static const int refused[] = {-1,     65,      INT32_MAX, INT32_MIN, SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE,
+                                  SIGILL, SIGABRT, SIGSYS,    SIGTRAP,   SIGALRM, 32,      33,      61};
     static const int taken[] = {0, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPROF, 34, 64};
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;
     mape_pool *pool = NULL;

@@ -100,7 +100,8 @@ int run_fail_bytes_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         const void *input = mape_task_begin(task, i, NULL);
         if (input == NULL) return 0;
-        run_fail_bytes(task, state, input, 0);
+        int code = run_fail_bytes(task, state, input, 0);
+        if (code != 0 && ((const struct failing *)input)->text == 0) mape_task_fail(task, code, NULL);
     }
     return 0;
 }
@@ -207,17 +208,14 @@ int run_reported(mape_task *task, void *state, const void *input, size_t size) {
 
 /* ---- the cancel signal ---- */
 
-static volatile sig_atomic_t hits, strays, inside, jumps;
+static volatile sig_atomic_t hits, strays, inside, innocent, jumps;
 static sigjmp_buf out_of_it;
 
 static void on_cancel(int signal) {
     (void)signal;
-    if (!inside) {
-        strays++;
-        return;
-    }
+    if (innocent) strays++;
     hits++;
-    if (jumps) siglongjmp(out_of_it, 1);
+    if (inside && jumps) siglongjmp(out_of_it, 1);
 }
 
 int setup_cancel_signal(mape_task *task, const void *data, size_t size, void **out_state) {
@@ -267,8 +265,9 @@ int run_innocent(mape_task *task, void *state, const void *input, size_t size) {
     const uint64_t *ns = input;
     uint32_t *out = mape_task_output(task, 2 * sizeof *out);
     struct timespec time = {0, (long)*ns};
-    out[0] = (uint32_t)strays;
+    innocent = 1;
     out[1] = nanosleep(&time, NULL) != 0 ? 1 : 0;
-    out[0] += (uint32_t)strays;
+    innocent = 0;
+    out[0] = (uint32_t)strays;
     return 0;
 }

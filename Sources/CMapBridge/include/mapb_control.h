@@ -27,8 +27,8 @@ enum mapb_control_kind {
     MAPB_CONTROL_INIT = 1, /* fds: input memory, engine bell, waiter bell */
     MAPB_CONTROL_LOAD =
         2, /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
-    MAPB_CONTROL_SPAWN = 3, /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
-    MAPB_CONTROL_KILL = 4,  /* slot, generation: SIGKILL to its process group */
+    MAPB_CONTROL_SPAWN = 3,     /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
+    MAPB_CONTROL_KILL = 4,      /* slot, generation: SIGKILL to its process group */
     MAPB_CONTROL_INTERRUPT = 5, /* slot, generation: the worker looks at inbox.interrupt */
     /* zygote to host */
     MAPB_CONTROL_HELLO = 16,   /* code: MAPB_PROTOCOL, size: MAPB_VERSION, pid: how many threads the zygote has */
@@ -60,7 +60,7 @@ typedef struct mapb_control {
     int32_t oom;           /* INIT: what is added to oom_score_adj */
     uint64_t growth;       /* INIT: bytes of growth after which a worker is replaced; 0: never */
     int32_t cancel_signal; /* INIT: raised in items that are to stop; 0: none */
-    uint32_t text_size; /* bytes of text, the NUL included */
+    uint32_t text_size;    /* bytes of text, the NUL included */
     char text[4096];
 } mapb_control;
 

@@ -24,11 +24,12 @@
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
-#define MAPB_FUNCTIONS_PER_TABLE 1024u  /* A worker makes a table when the first of so many functions comes. */
-#define MAPB_BUILD_ID            32u    /* Longest build id. */
-#define MAPB_TEXT                1024u  /* Longest short message of a function, NUL included. */
-#define MAPB_LONG_TEXT           (1u << 20) /* Longest of one that fails, without NUL: the host copies it under the pool's lock. */
-#define MAPB_MESSAGES            16384u /* Bytes of a worker's message ring: a power of two. */
+#define MAPB_FUNCTIONS_PER_TABLE 1024u /* A worker makes a table when the first of so many functions comes. */
+#define MAPB_BUILD_ID            32u   /* Longest build id. */
+#define MAPB_TEXT                1024u /* Longest short message of a function, NUL included. */
+#define MAPB_LONG_TEXT                                                                                                 \
+    (1u << 20)               /* Longest of one that fails, without NUL: the host copies it under the pool's lock. */
+#define MAPB_MESSAGES 16384u /* Bytes of a worker's message ring: a power of two. */
 
 enum mapb_doorbell_target { MAPB_BELL_NONE = 0, MAPB_BELL_ENGINE = 1, MAPB_BELL_WAITER = 2 };
 
@@ -159,7 +160,8 @@ typedef struct mapb_message_head {
 #define MAPB_MESSAGES_OFFSET 8192u
 #define MAPB_CRASH_OFFSET    24576u
 #define MAPB_RESULTS_OFFSET  32768u
-#define MAPB_REPORT_BYTES    65536u /* At the end of an output memory, behind all results: what mape_task_report_fd writes to. */
+#define MAPB_REPORT_BYTES                                                                                              \
+    65536u /* At the end of an output memory, behind all results: what mape_task_report_fd writes to. */
 
 /** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
@@ -291,7 +293,9 @@ MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_after_leaving(const mapb_in
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return mapb_peek(&inbox->interrupt);
 }
-MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_of(const mapb_inbox *inbox) { return mapb_peek(&inbox->interrupt); }
+MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_of(const mapb_inbox *inbox) {
+    return mapb_peek(&inbox->interrupt);
+}
 MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
 
 #endif

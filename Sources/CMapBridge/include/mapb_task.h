@@ -64,15 +64,16 @@ struct mape_task {
     int32_t fail_code;
     uint32_t fail_size;  /* Bytes of its text: in fail_text, */
     uint64_t fail_place; /* or there in the output memory; 0: not there. */
-    uint64_t stopped_at; /* The blame word of the item that was told to stop, by mape_task_cancelled or by the cancel signal. */
-    uint64_t interrupted; /* The inbox.interrupt for which the engine's signal has come: written by its handler. */
+    uint64_t
+        stopped_at; /* The blame word of the item that was told to stop, by mape_task_cancelled or by the cancel signal. */
+    uint64_t interrupted;  /* The inbox.interrupt for which the engine's signal has come: written by its handler. */
     int32_t cancel_signal; /* Raised in an item that is to stop; 0: none. */
-    uint32_t in_call;    /* 1: a user's function runs an item. Read by the handler. */
-    uint32_t begun;      /* A range function has used mape_task_begin. */
-    uint64_t growth;     /* Bytes of growth after which the worker reports to the host; 0: never. */
-    uint64_t grown_from; /* Private memory when the first item began. */
-    int64_t grown_look;  /* When to check again. */
-    uint32_t logs_here;  /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
+    uint32_t in_call;      /* 1: a user's function runs an item. Read by the handler. */
+    uint32_t begun;        /* A range function has used mape_task_begin. */
+    uint64_t growth;       /* Bytes of growth after which the worker reports to the host; 0: never. */
+    uint64_t grown_from;   /* Private memory when the first item began. */
+    int64_t grown_look;    /* When to check again. */
+    uint32_t logs_here;    /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
     char fail_text[MAPB_TEXT];
 };
 

@@ -19,6 +19,11 @@ MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
 MAPB_FORK_SAFE int mapb_close_others(const int *keep, int count, int marked_only);
 /** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else the code to exit with, and a text of at most 128 bytes in `message`. */
 MAPB_FORK_SAFE int mapb_enter_sandbox(const int *keep, int count, char message[128]);
+/** The same for a worker, which keeps its bells and its report. */
+MAPB_FORK_SAFE static inline int mapb_task_enters_sandbox(const mape_task *task, char message[128]) {
+    const int keep[] = {task->bells[0], task->bells[1], task->report_file};
+    return mapb_enter_sandbox(keep, 3, message);
+}
 /** What has failed in a worker that exited with that code. NULL: not the sandbox. */
 MAPB_FORK_SAFE const char *mapb_sandbox_failed(int code);
 /** Whether this kernel can do it: NULL, or what is missing. */

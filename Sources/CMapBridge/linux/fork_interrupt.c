@@ -62,8 +62,7 @@ void mapb_interrupt_absorb(mape_task *task) {
     sigaddset(&one, MAPB_SIGNAL_INTERRUPT);
     const struct timespec millisecond = {0, 1000000};
     /* The host takes the word back when it sends nothing. If the signal never comes, it kills this worker after the grace. */
-    while (mapb_interrupt_of(task->inbox) == wanted &&
-           *(volatile uint64_t *)&task->interrupted != wanted) {
+    while (mapb_interrupt_of(task->inbox) == wanted && *(volatile uint64_t *)&task->interrupted != wanted) {
         siginfo_t info;
         if (syscall(SYS_rt_sigtimedwait, &one, &info, &millisecond, (size_t)(_NSIG / 8)) == MAPB_SIGNAL_INTERRUPT)
             task->interrupted = wanted; /* A function has blocked it. */

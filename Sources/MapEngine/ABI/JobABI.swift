@@ -15,24 +15,24 @@ func submit(
         if let config = unsafe config {
             settings = try unsafe checked(config, "config")
         }
-        var jobConfig = try JobConfig(settings, isStream: isStream)
+        let jobConfig = try JobConfig(settings, isStream: isStream)
         let check = { () throws(MapError) -> Function in
             try pool.core.with { (core) throws(MapError) in
                 try core.checkOpen()
                 return try core.function(function)
             }
         }
+        var data: JobData?
+        defer { if let data { pool.release(data) } }
         let prepared: Prepared?
         do throws(MapError) {
-            jobConfig.data = try unsafe pool.jobData(settings.data, settings.data_size)
+            if settings.data_size != 0 { data = try unsafe pool.jobData(settings.data, settings.data_size) }
             prepared = try prepare(pool, check)
         } catch {
-            pool.release(jobConfig.data)
             // A closed pool or an unknown function is reported first.
             _ = try check()
             throw error
         }
-        defer { pool.release(jobConfig.data) }
         let handle: UInt
         do throws(MapError) { handle = unsafe out == nil ? 0 : try pool.newHandle(.job) } catch {
             if let prepared { pool.core.with { $0.discard(prepared) } }
@@ -41,7 +41,7 @@ func submit(
         // Before any event can name it.
         unsafe out?.pointee = OpaquePointer(bitPattern: handle)
         let job: Job
-        do throws(MapError) { job = try pool.submit(function, jobConfig, prepared, handle: handle) } catch {
+        do throws(MapError) { job = try pool.submit(function, jobConfig, data, prepared, handle: handle) } catch {
             unsafe out?.pointee = nil
             Handles.shared.remove(handle)
             throw error

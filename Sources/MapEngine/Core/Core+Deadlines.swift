@@ -68,7 +68,9 @@ extension Core {
             since = worker.seen.askedSince
         }
         if now - since >= limit {
-            if interrupts && verdict.isTimeout && !worker.wasAsked && interrupt(worker, isLate: true, { _ in true }) { return }
+            if interrupts && verdict.isTimeout && !worker.wasAsked && interrupt(worker, isLate: true, { _ in true }) {
+                return
+            }
             log(
                 MAPE_LOG_WARNING,
                 "worker \(worker.slot) (pid \(worker.pid)) is killed: no progress for \((now - since) / 1_000_000) ms")

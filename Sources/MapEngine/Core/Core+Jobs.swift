@@ -7,6 +7,8 @@ struct Submission {
     /// Its number.
     let function: UInt32
     let config: JobConfig
+    /// The job's own; nil: none.
+    let data: JobData?
     /// Nil: a stream, whose items come later.
     let input: Prepared?
     /// The host's handle of the job; 0: there is none, and the job releases itself.
@@ -38,9 +40,9 @@ extension Core {
         if let input = submission.input {
             block = input.block
             stream = nil
-            write(input.record, of: function, submission.config.data, to: block)
+            write(input.record, of: function, submission.data, to: block)
         } else {
-            (block, stream) = try makeStream(function, submission.config)
+            (block, stream) = try makeStream(function, submission)
         }
         figures.jobs += 1
         let job = Job(
@@ -48,7 +50,7 @@ extension Core {
             total: submission.input?.total ?? 0,
             input: JobInput(
                 record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
-                data: submission.config.data),
+                data: submission.data),
             stream: stream, now: clock.now())
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
@@ -69,16 +71,16 @@ extension Core {
         record.write(to: input, at: block.offset)
     }
 
-    private func makeStream(_ function: Function, _ config: JobConfig) throws(MapError) -> (Block, Stream) {
+    private func makeStream(_ function: Function, _ submission: Submission) throws(MapError) -> (Block, Stream) {
         // Twice the window: one slow item does not stop the others at once.
         var capacity: UInt64 = 2
-        while capacity < config.window * 2 { capacity *= 2 }
+        while capacity < submission.config.window * 2 { capacity *= 2 }
         let head = JobRecord.bytes
         let block = try input.allocate(head + capacity * SpanTable.line)
         var record = JobRecord()
         record.spans = block.offset + head
         record.spanMask = capacity - 1
-        write(record, of: function, config.data, to: block)
+        write(record, of: function, submission.data, to: block)
         return (block, Stream(input: input, record: block, capacity: capacity))
     }
 

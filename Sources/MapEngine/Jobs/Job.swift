@@ -66,8 +66,6 @@ final class Job {
         stream: Stream?, now: Int64
     ) {
         self.function = function
-        var config = config
-        config.data = nil
         self.config = config
         self.sequence = sequence
         self.stream = stream

@@ -89,14 +89,14 @@ struct Segment {
             out.cause = ended.cause.rawValue
             out.code = ended.code
             unsafe out.message = UnsafePointer(ended.text.bytes)
-            out.mark = ended.mark ?? 0
-            out.has_mark = ended.mark == nil ? 0 : 1
         } else {
             out.state = MAPE_ITEM_OK.rawValue
             out.cause = MAPE_CAUSE_NONE.rawValue
             out.code = 0
             unsafe out.message = emptyText
         }
+        out.mark = entry.ended?.mark ?? 0
+        out.has_mark = entry.ended?.mark == nil ? 0 : 1
         out.size = Int(entry.size)
         unsafe out.data = entry.size > 0 ? unsafe store.bytes(entry.offset, entry.size) : nil
     }

@@ -117,7 +117,8 @@ extension WorkerLink {
         guard wasLate(ticket) else { return job.ending }
         return Outcome(
             MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
-            "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms, and stopped when it was asked to")
+            "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms, and stopped when it was asked to"
+        )
     }
 
     /// The reply to anything else.

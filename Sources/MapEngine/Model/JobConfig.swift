@@ -18,8 +18,6 @@ import CMapBridge
     @safe var onItem: mape_event_fn?
     @safe var onProgress: mape_event_fn?
     @safe var onDone: mape_event_fn?
-    /// Nil once the job has it.
-    var data: JobData?
 
     func wants(_ kind: mape_deliver) -> Bool { deliver & kind.rawValue != 0 }
 }

@@ -52,7 +52,10 @@ extension Loss {
                 "the zygote died each time while this item ran" + (death?.afterMark ?? ""), mark: death?.mark)
         }
         let what = death?.text ?? "its worker \(text)"
-        if let signal { return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death, mark: death?.mark) }
-        return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, what, death: death, mark: death?.mark)
+        if let signal {
+            return Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: signal, what, death: death, mark: death?.mark)
+        }
+        return Outcome(
+            MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, code: status >> 8 & 0xff, what, death: death, mark: death?.mark)
     }
 }

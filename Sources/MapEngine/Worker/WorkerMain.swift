@@ -48,8 +48,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
 /// Enters the sandbox. If that fails, the worker ends, and its exit code and the log say why.
 @_noLocks
 func workerEnterSandbox(_ task: WorkerTask) {
-    var kept = (task.fields.bells.0, task.fields.bells.1, task.fields.report_file)
-    let code = unsafe mapb_enter_sandbox(&kept.0, 3, task.text)
+    let code = unsafe mapb_task_enters_sandbox(task.pointer, task.text)
     if code == 0 { return }
     unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_ERROR.rawValue), task.text)
     mapb_exit(code)
