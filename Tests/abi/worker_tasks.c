@@ -29,6 +29,14 @@ int run_job_data(mape_task *task, void *state, const void *input, size_t size) {
     return 0;
 }
 
+int run_crashes_by_data(mape_task *task, void *state, const void *input, size_t size) {
+    (void)state, (void)input, (void)size;
+    size_t bytes = 0;
+    const void *data = mape_task_job_data(&bytes, task);
+    if (bytes == 13 && memcmp(data, "crash by this", 13) == 0) *(volatile int *)8 = 1;
+    return 1;
+}
+
 int run_job_data_alignment(mape_task *task, void *state, const void *input, size_t size) {
     (void)state, (void)input, (void)size;
     return (int)((uintptr_t)mape_task_job_data(NULL, task) % 64);

@@ -272,6 +272,7 @@ int setup_reads_global(mape_task *task, const void *data, size_t size, void **ou
 
 /* What a task offers: worker_tasks.c */
 int run_job_data(mape_task *task, void *state, const void *input, size_t size);
+int run_crashes_by_data(mape_task *task, void *state, const void *input, size_t size);
 int run_job_data_alignment(mape_task *task, void *state, const void *input, size_t size);
 int run_job_data_each(mape_task *task, void *state, const mape_range *range);
 int run_job_data_all(mape_task *task, void *state, const mape_range *range);

@@ -52,7 +52,7 @@ extension Core {
         guard let signal = loss.signal, signal == config.process.cancelSignal, worker.seen.asked == mark.word,
             mark.word != 0
         else { return nil }
-        return .timeout
+        return worker.link?.askedForTime == true ? .timeout : .cancel
     }
 }
 

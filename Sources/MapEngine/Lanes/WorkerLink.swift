@@ -195,10 +195,11 @@ struct WorkerMessage {
         return true
     }
 
-    /// Whether this is the item that was asked to stop for its own time limit.
-    func wasLate(_ ticket: UInt64) -> Bool {
-        unsafe watch.pointee.wasLate && BlameMark(watch.pointee.asked).isOn(ticket)
-    }
+    /// Whether the item that was asked to stop last has passed its own time limit.
+    var askedForTime: Bool { unsafe watch.pointee.wasLate }
+
+    /// Whether that item is of this request.
+    func wasLate(_ ticket: UInt64) -> Bool { unsafe askedForTime && BlameMark(watch.pointee.asked).isOn(ticket) }
 
     /// The report that the worker's signal handler has left: one copy of it, so that what is checked is what is used.
     var crashRecord: [UInt8] {
