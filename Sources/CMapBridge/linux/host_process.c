@@ -25,8 +25,9 @@ enum { UNKNOWN, BEING_MADE, READY };
 struct here {
     uint32_t state;
     int32_t pid;
-    uint32_t number; /* Which in the line of processes that had pools: 1 for the first, one more in a child that has pools as well. */
-    void *handles;   /* In Swift. */
+    uint32_t
+        number; /* Which in the line of processes that had pools: 1 for the first, one more in a child that has pools as well. */
+    void *handles; /* In Swift. */
 };
 
 static struct here nowhere; /* Where there is no page, and so no pool. */
@@ -58,7 +59,8 @@ int mapb_keep_file(int fd) {
         if (!next) {
             struct files *made = calloc(1, sizeof *made);
             if (!made) return fd; /* A child has it as well. */
-            if (__atomic_compare_exchange_n(&files->next, &next, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) next = made;
+            if (__atomic_compare_exchange_n(&files->next, &next, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+                next = made;
             else free(made);
         }
         files = next;
@@ -128,7 +130,8 @@ int mapb_remember_host(const char **call) {
     }
     /* A child that was made without libc's fork() still has the parent's list. What the numbers are by now is not known. */
     if (line > 0) forget_files(0);
-    if (line < mapb_zygote_state()->line) line = mapb_zygote_state()->line; /* A worker: the host has handles as well. */
+    if (line < mapb_zygote_state()->line)
+        line = mapb_zygote_state()->line; /* A worker: the host has handles as well. */
     now->pid = getpid();
     now->number = ++line;
     mapb_find_address_end();
