@@ -338,12 +338,12 @@ int run_attempt(mape_task *task, void *state, const void *input, size_t size);
 
 /** An item of run_nested and run_nested_waits; data of setup_pool. */
 struct nested_item {
-    uint32_t birth; /**< Of the inner pools. */
-    uint32_t depth; /**< How many pools one inside another. */
-    uint64_t count; /**< Items of the innermost, at most 64. */
-    uint32_t polls; /**< Looks whether it is cancelled. */
+    uint32_t birth;  /**< Of the inner pools. */
+    uint32_t depth;  /**< How many pools one inside another. */
+    uint64_t count;  /**< Items of the innermost, at most 64. */
+    uint32_t polls;  /**< Looks whether it is cancelled. */
     uint32_t leaves; /**< Does not destroy its pool. */
-    char path[96];  /**< Of the shared page. */
+    char path[96];   /**< Of the shared page. */
 };
 struct nested_pool {
     mape_pool *pool;

@@ -35,9 +35,7 @@ mape_task *mapb_worker_task(uint8_t *output, uint64_t size) {
     return &the_task;
 }
 
-int mapb_is_worker_itself(void) {
-    return the_task.alone && *the_task.alone != 0 && the_task.pid == getpid();
-}
+int mapb_is_worker_itself(void) { return the_task.alone && *the_task.alone != 0 && the_task.pid == getpid(); }
 
 void mapb_stray_exit(void) { _exit(MAPB_EXIT_STRAY); }
 

@@ -11,6 +11,7 @@
  *                 mape_event_fd stays: it is in the host's hands
  *   proxies       call nobody in a child: their slots say whose they are (host_proxy.c)
  */
+#include "../common/process.h"
 #include "system.h"
 
 #include <pthread.h>
@@ -24,8 +25,9 @@ enum { UNKNOWN, BEING_MADE, READY };
 struct here {
     uint32_t state;
     int32_t pid;
-    uint32_t number; /* Which in the line of processes that had pools: 1 for the first, one more in a child that has pools as well. */
-    void *handles;   /* In Swift. */
+    uint32_t
+        number; /* Which in the line of processes that had pools: 1 for the first, one more in a child that has pools as well. */
+    void *handles; /* In Swift. */
 };
 
 static struct here nowhere; /* Where there is no page, and so no pool. */
@@ -57,7 +59,8 @@ int mapb_keep_file(int fd) {
         if (!next) {
             struct files *made = calloc(1, sizeof *made);
             if (!made) return fd; /* A child has it as well. */
-            if (__atomic_compare_exchange_n(&files->next, &next, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) next = made;
+            if (__atomic_compare_exchange_n(&files->next, &next, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+                next = made;
             else free(made);
         }
         files = next;
@@ -127,7 +130,8 @@ int mapb_remember_host(const char **call) {
     }
     /* A child that was made without libc's fork() still has the parent's list. What the numbers are by now is not known. */
     if (line > 0) forget_files(0);
-    if (line < mapb_zygote_state()->line) line = mapb_zygote_state()->line; /* A worker: the host has handles as well. */
+    if (line < mapb_zygote_state()->line)
+        line = mapb_zygote_state()->line; /* A worker: the host has handles as well. */
     now->pid = getpid();
     now->number = ++line;
     mapb_find_address_end();
@@ -139,6 +143,8 @@ uint32_t mapb_process_number(void) {
     const struct here *now = this_process();
     return __atomic_load_n(&now->state, __ATOMIC_ACQUIRE) == READY ? now->number : 0;
 }
+
+const uint32_t *mapb_process_word(void) { return &this_process()->number; }
 
 int mapb_is_forked_child(void) { return this_process() != &nowhere && mapb_process_number() == 0; }
 
