@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func everyStatusHasATextOfItsOwn() {
-        let texts = (-19...0).map { String(cString: mapb_status_text(Int32($0))) }
+        let texts = (-20...0).map { String(cString: mapb_status_text(Int32($0))) }
         #expect(Set(texts).count == 21)
         #expect(!texts.contains("unknown status"))
         #expect(!texts.contains(""))
