@@ -25,22 +25,22 @@
  *
  * Every function of this header may be called from any thread of the host, unless its comment says otherwise. A fair lock
  * serialises the calls on one pool. The library does not hold it while it copies bytes of the host, so a call that copies
- * much delays no other call. Only one thread at a time may be in #mape_dispatch or #mape_next_event; a second one gets
+ * much delays no other call. Only one thread at a time may be in #mape_pool_dispatch or #mape_pool_next_event; a second one gets
  * #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
- * host, except for the wakeup hook (#mape_set_wakeup), which may only notify.
+ * host, except for the wakeup hook (#mape_pool_set_wakeup), which may only notify.
  *
  * @section callbacks Callbacks
  *
- * Callbacks run inside #mape_dispatch, on the thread that called it. They may call everything in this header but
- * #mape_dispatch and #mape_next_event: submit, cancel, release, shut down, and destroy the pool they were called for.
+ * Callbacks run inside #mape_pool_dispatch, on the thread that called it. They may call everything in this header but
+ * #mape_pool_dispatch and #mape_pool_next_event: submit, cancel, release, shut down, and destroy the pool they were called for.
  * A callback may be left by longjmp, by an exception, or by the end of its thread: see #mape_event_fn.
  *
  * @section waits Waits
  *
  * A call that waits returns when what it waits for has come, when its timeout is over, and when the pool is shut down,
  * fails or is destroyed by another thread. A thread may be cancelled (pthread_cancel) while it waits in #mape_job_wait,
- * #mape_next_event, #mape_pool_start or the call of a proxy: it ends there, and other threads wait on. A thread that is cancelled
- * in any other call, also in #mape_pool_shutdown or #mape_pool_destroy, finishes the call first; it ends at its next
+ * #mape_pool_next_event, #mape_pool_start or the call of a proxy: it ends there, and other threads wait on. A thread that is cancelled
+ * in any other call, also in #mape_pool_shutdown or #mape_pool_release, finishes the call first; it ends at its next
  * cancellation point.
  *
  * @section ownership Ownership
@@ -160,7 +160,7 @@ const char *mape_status_string(int status);
  *  @param buffer receives the text, cut between characters to fit, and always ended with NUL; may be NULL when size is 0.
  *  @param size   bytes in buffer.
  *  @return the length of the whole message in bytes, without the NUL; 0 when there is none. */
-size_t mape_message(const mape_pool *pool, char *buffer, size_t size);
+size_t mape_message(char *buffer, size_t size, const mape_pool *pool);
 
 /** @} */
 
@@ -190,7 +190,7 @@ enum mape_cause {
     MAPE_CAUSE_ITEM_TIMEOUT = 7, /**< `item_timeout_ns` passed. */
     MAPE_CAUSE_JOB_TIMEOUT = 8,  /**< `job_timeout_ns` passed. */
     MAPE_CAUSE_CANCEL = 9,       /**< #mape_job_cancel or #mape_job_release. */
-    MAPE_CAUSE_SHUTDOWN = 10,    /**< #mape_pool_shutdown or #mape_pool_destroy. */
+    MAPE_CAUSE_SHUTDOWN = 10,    /**< #mape_pool_shutdown or #mape_pool_release. */
     MAPE_CAUSE_POOL = 11,        /**< The pool failed; `code` is #MAPE_E_WORKERS. */
     MAPE_CAUSE_MEMORY = 12       /**< The worker's output memory had no room for the result. */
 };
@@ -262,11 +262,11 @@ typedef struct mape_event {
 #define MAPE_EVENT_INIT                                                                                                  \
     { sizeof(mape_event), 0, 0, NULL, NULL, 0, 0, 0, NULL, 0, MAPE_RESULT_INIT, MAPE_PROGRESS_INIT }
 
-/** @brief A callback of the host. #mape_dispatch calls it, on the thread that called #mape_dispatch.
+/** @brief A callback of the host. #mape_pool_dispatch calls it, on the thread that called #mape_pool_dispatch.
  *  @param context the job's (or pool's) context pointer.
  *  @param event   valid, with all it points to, until the callback returns.
  *
- *  A callback may be left by longjmp, by a C++ exception that is caught outside of #mape_dispatch, or by pthread_exit. The event then
+ *  A callback may be left by longjmp, by a C++ exception that is caught outside of #mape_pool_dispatch, or by pthread_exit. The event then
  *  counts as delivered, and the dispatch as over: the next dispatch delivers the remaining events, and what the event pointed to is
  *  gone when that dispatch begins. Until then the pool keeps a little memory. The next call notices that the callback was left when
  *  it comes from the same thread, or when that thread has ended or has used its stack otherwise; until then another thread gets
@@ -367,8 +367,8 @@ typedef struct mape_pool_config {
                                          all workers hold of results is to fit into memory: the kernel does not get it back
                                          by ending a worker. */
     void *context;                  /**< The first argument of on_output and on_log. */
-    mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_dispatch drops these. */
-    mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_dispatch drops these. */
+    mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_pool_dispatch drops these. */
+    mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_pool_dispatch drops these. */
     uint32_t core_dumps;            /**< 0: the kernel writes no core file of a worker that crashes, and passes none to a program (the
                                          worker's soft RLIMIT_CORE is 1 byte, see core(5)); debuggers work as ever. 1: the host's limit
                                          decides. */
@@ -442,11 +442,11 @@ int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
  *  callback, what the running event points to stays valid until the callback returns.
  *  @param pool the pool; NULL is ignored.
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */
-int mape_pool_destroy(mape_pool *pool);
+int mape_pool_release(mape_pool *pool);
 
 /** Figures of a pool. */
-typedef struct mape_pool_stats_t {
-    size_t struct_size;       /**< Set to sizeof(mape_pool_stats_t), as #MAPE_POOL_STATS_INIT does. */
+typedef struct mape_stats {
+    size_t struct_size;       /**< Set to sizeof(mape_stats), as #MAPE_STATS_INIT does. */
     uint32_t workers;         /**< Workers the pool is to have. */
     uint32_t workers_ready;   /**< Workers alive that have run their setups. */
     uint64_t workers_started; /**< Worker processes started, replacements included. */
@@ -462,13 +462,13 @@ typedef struct mape_pool_stats_t {
     uint32_t is_closed;       /**< 1 after the shutdown, or when the pool has failed. */
     int32_t zygote_pid;       /**< Process id of the zygote; 0 when there is none. */
     uint32_t reserved;        /**< 0. */
-} mape_pool_stats_t;
-/** Initialiser of #mape_pool_stats_t. */
-#define MAPE_POOL_STATS_INIT { sizeof(mape_pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+} mape_stats;
+/** Initialiser of #mape_stats. */
+#define MAPE_STATS_INIT { sizeof(mape_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** @brief Reads a pool's figures.
  *  @param pool the pool. @param out receives them. @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE. */
-int mape_pool_stats(mape_pool *pool, mape_pool_stats_t *out);
+int mape_pool_stats(mape_stats *out, mape_pool *pool);
 
 /** The state of a worker. */
 enum mape_worker_state {
@@ -480,20 +480,20 @@ enum mape_worker_state {
 };
 
 /** Figures of one worker. */
-typedef struct mape_worker_info_t {
-    size_t struct_size; /**< Set to sizeof(mape_worker_info_t), as #MAPE_WORKER_INFO_INIT does. */
+typedef struct mape_worker_info {
+    size_t struct_size; /**< Set to sizeof(mape_worker_info), as #MAPE_WORKER_INFO_INIT does. */
     int32_t pid;        /**< Process id, 0 when there is none. */
     uint32_t state;     /**< An enum #mape_worker_state. */
     uint64_t items;     /**< Items this process has completed. */
     uint64_t starts;    /**< Processes this worker has had, this one included. */
-} mape_worker_info_t;
-/** Initialiser of #mape_worker_info_t. */
-#define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info_t), 0, 0, 0, 0 }
+} mape_worker_info;
+/** Initialiser of #mape_worker_info. */
+#define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info), 0, 0, 0, 0 }
 
 /** @brief Reads one worker's figures.
  *  @param pool the pool. @param index 0 to workers - 1. @param out receives them.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE, #MAPE_E_INDEX. */
-int mape_worker_info(mape_pool *pool, uint32_t index, mape_worker_info_t *out);
+int mape_pool_worker(mape_worker_info *out, mape_pool *pool, uint32_t index);
 
 /** @} */
 
@@ -547,7 +547,7 @@ enum mape_native_flags {
     MAPE_NATIVE_ERRNO = 1 /**< errno, set to 0 before each call, is the last output of a call: see #mape_job_gather_columns. */
 };
 
-/** Describes a function to #mape_register. Give either pointers (run or run_range), or a library and symbol names; or a
+/** Describes a function to #mape_function_register. Give either pointers (run or run_range), or a library and symbol names; or a
  *  prototype, with a pointer (native) or a library: see @ref native. */
 typedef struct mape_function {
     size_t struct_size;          /**< Set to sizeof(mape_function), as #MAPE_FUNCTION_INIT does. */
@@ -558,7 +558,7 @@ typedef struct mape_function {
     mape_cleanup_fn cleanup;     /**< NULL: none. */
     const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
                                       loaded. NULL: the pointers above are used. A relative path starts at the working
-                                      directory of #mape_register. A path means the file that lies there at the registration,
+                                      directory of #mape_function_register. A path means the file that lies there at the registration,
                                       known by its build id, or else by inode, size and time. When another file replaces it, later
                                       registrations get the new file. This registration keeps the old code as long as the zygote
                                       or a worker that has loaded it lives; afterwards its items fail with #MAPE_CAUSE_LOAD. A
@@ -588,7 +588,7 @@ typedef struct mape_function {
  *  In a started pool workers load it, and run its `setup`, before anything submitted later; failures then show in its
  *  items. Pointers given to an EXEC pool (or to a FORK pool after its start) must lie in a shared library; it is found
  *  by file and offset, so the function need not be exported. The kernel says which file that is, whatever name it was loaded
- *  by; #mape_register returns #MAPE_E_FUNCTION when the file was removed since.
+ *  by; #mape_function_register returns #MAPE_E_FUNCTION when the file was removed since.
  *
  *  The zygote of an EXEC pool loads libraries once for all workers. Each worker loads a library itself, as always with FORK and in a
  *  sandbox, when the library starts a thread or a process as it is loaded, changes the signals SIGCHLD, SIGCONT or the signal mask,
@@ -601,7 +601,7 @@ typedef struct mape_function {
  *  @return #MAPE_OK; #MAPE_E_FUNCTION when workers cannot reach the pointer; #MAPE_E_ARGUMENT, for a prototype with the column
  *          of what is wrong in it; #MAPE_E_UNSUPPORTED for a prototype that this machine's calls cannot do; #MAPE_E_CLOSED;
  *          #MAPE_E_SIZE; #MAPE_E_OVERFLOW; #MAPE_E_MEMORY. */
-int mape_register(mape_pool *pool, const mape_function *function, mape_function_id *out_function);
+int mape_function_register(mape_function_id *out_function, mape_pool *pool, const mape_function *function);
 
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *
@@ -610,7 +610,7 @@ int mape_register(mape_pool *pool, const mape_function *function, mape_function_
  *              the global.
  *  @param size bytes at data.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_CLOSED, #MAPE_E_MEMORY. */
-int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t size);
+int mape_pool_set_global(mape_pool *pool, const char *name, const void *data, size_t size);
 
 /** @} */
 
@@ -626,14 +626,14 @@ int mape_set_global(mape_pool *pool, const char *name, const void *data, size_t 
 int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
 
 /** @brief Where a buffer lies in the host.
- *  @param buffer the buffer. @param out_data receives its address, valid until #mape_buffer_destroy. @param out_size receives its
+ *  @param buffer the buffer. @param out_data receives its address, valid until #mape_buffer_release. @param out_size receives its
  *         size in bytes; may be NULL.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE. */
-int mape_buffer_data(mape_buffer *buffer, void **out_data, size_t *out_size);
+int mape_buffer_data(void **out_data, size_t *out_size, mape_buffer *buffer);
 
 /** @brief Destroys a buffer. Jobs that still read it keep its memory until they are done; the host must not use it any more.
  *  @param buffer the buffer; NULL is ignored. @return #MAPE_OK, #MAPE_E_HANDLE. */
-int mape_buffer_destroy(mape_buffer *buffer);
+int mape_buffer_release(mape_buffer *buffer);
 
 /** @} */
 
@@ -660,7 +660,7 @@ typedef struct mape_job_config {
     uint32_t ordered;             /**< 1: ITEM events come in order of index; 0: as items end. */
     uint32_t drop;                /**< 1: the pool drops each result after its ITEM event, and at most `window` ended items wait for
                                        their event; 0: results stay until the job is released. Streams always drop. */
-    uint32_t deliver;             /**< Bits of enum #mape_deliver, for hosts that pull with #mape_next_event. */
+    uint32_t deliver;             /**< Bits of enum #mape_deliver, for hosts that pull with #mape_pool_next_event. */
     uint32_t reserved;            /**< 0. */
     uint64_t window;              /**< Streams and drop: items accepted (or ended) and not yet delivered, at most; 0: 4096. */
     int64_t progress_interval_ns; /**< At least this long between two PROGRESS events; 0: 50 ms. */
@@ -696,15 +696,15 @@ typedef struct mape_items {
  *         on failure. With out_job NULL you keep no handle: the job then releases itself after its DONE event.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_OVERFLOW, #MAPE_E_FUNCTION, #MAPE_E_CLOSED, #MAPE_E_MEMORY,
  *          #MAPE_E_WORKERS. */
-int mape_apply(mape_pool *pool, mape_function_id function, const void *input, size_t size, const mape_job_config *config,
-               mape_job **out_job);
+int mape_apply(mape_job **out_job, mape_pool *pool, mape_function_id function, const void *input, size_t size,
+               const mape_job_config *config);
 
 /** @brief Submits a call per item.
  *  @param pool the pool. @param function a registered function. @param items the items; their bytes are copied, unless in a
  *         #mape_buffer. @param config settings; NULL: defaults. @param out_job as for #mape_apply.
  *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space. */
-int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items, const mape_job_config *config,
-             mape_job **out_job);
+int mape_map(mape_job **out_job, mape_pool *pool, mape_function_id function, const mape_items *items,
+             const mape_job_config *config);
 
 /** @brief Opens a stream: a map whose items come one by one and may never end.
  *
@@ -712,7 +712,7 @@ int mape_map(mape_pool *pool, mape_function_id function, const mape_items *items
  *  ITEM events.
  *  @param pool the pool. @param function a registered function. @param config settings; NULL: defaults. @param out_job receives the
  *         stream, for the job functions and the two below. @return as #mape_apply. */
-int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_job **out_job);
+int mape_stream_open(mape_job **out_job, mape_pool *pool, mape_function_id function, const mape_job_config *config);
 
 /** @brief Adds items to a stream. Never waits for room. The stream accepts pushes of several threads one after another, each whole.
  *  @param stream the stream. @param items count items, copied unless in a #mape_buffer. @param count how many.
@@ -720,7 +720,7 @@ int mape_stream_open(mape_pool *pool, mape_function_id function, const mape_job_
  *  @return #MAPE_OK when all were accepted; #MAPE_E_AGAIN when the window is full: fetch events, or wait for some, then push the
  *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT,
  *          #MAPE_E_OVERFLOW or #MAPE_E_MEMORY for the first item that was not accepted. */
-int mape_stream_push(mape_job *stream, const mape_span *items, size_t count, size_t *out_accepted);
+int mape_stream_push(size_t *out_accepted, mape_job *stream, const mape_span *items, size_t count);
 
 /** @brief Marks a stream as complete: no more items come. The stream is done when its last item has ended. A second call changes nothing.
  *  @param stream the stream. @return #MAPE_OK; #MAPE_E_STATE when it is no stream; #MAPE_E_HANDLE. */
@@ -729,7 +729,7 @@ int mape_stream_finish(mape_job *stream);
 /** @brief Waits until every item of a job has ended.
  *
  *  The calling thread moves the job's data meanwhile, so that a round trip needs no other thread. A job that drops its results
- *  ends only when its events are fetched: by another thread, or by #mape_dispatch instead of this call.
+ *  ends only when its events are fetched: by another thread, or by #mape_pool_dispatch instead of this call.
  *  @param job the job. @param timeout_ns how long to wait. @return #MAPE_OK, #MAPE_E_TIMEOUT, #MAPE_E_HANDLE; #MAPE_E_AGAIN for a timeout
  *         of 0 when it is not done. */
 int mape_job_wait(mape_job *job, int64_t timeout_ns);
@@ -739,7 +739,7 @@ int mape_job_wait(mape_job *job, int64_t timeout_ns);
  *  @param out   receives the item's state and result; data and message stay valid until the job is released or the pool destroyed.
  *  @return #MAPE_OK for an item that has ended; #MAPE_E_AGAIN for one that has not (out says pending); #MAPE_E_INDEX;
  *          #MAPE_E_STATE when the job drops its results; #MAPE_E_HANDLE. */
-int mape_job_result(mape_job *job, uint64_t index, mape_result *out);
+int mape_job_result(mape_result *out, mape_job *job, uint64_t index);
 
 /** What is known about the death of a worker, for the item that caused it. */
 typedef struct mape_crash {
@@ -765,7 +765,7 @@ typedef struct mape_crash {
  *  @return #MAPE_OK for an item that ended as crashed, or timed out by its own limit; #MAPE_E_AGAIN for one that has not ended;
  *          #MAPE_E_STATE for one that ended otherwise, or when the job drops its results; #MAPE_E_INDEX; #MAPE_E_HANDLE;
  *          #MAPE_E_ARGUMENT; #MAPE_E_SIZE. */
-int mape_job_crash(mape_job *job, uint64_t index, mape_crash *out);
+int mape_job_crash(mape_crash *out, mape_job *job, uint64_t index);
 
 /** @brief Copies the results of a job that is done into an array of the host.
  *
@@ -775,11 +775,11 @@ int mape_job_crash(mape_job *job, uint64_t index, mape_crash *out);
  *  @param out_missing receives how many items did not end well; may be NULL.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when the array is too small for the items, or the
  *          stride for a result, or its size passes the end of the address space; #MAPE_E_STATE; #MAPE_E_HANDLE; #MAPE_E_ARGUMENT. */
-int mape_job_gather(mape_job *job, void *dst, size_t dst_size, size_t stride, uint64_t *out_missing);
+int mape_job_gather(void *dst, size_t dst_size, size_t stride, uint64_t *out_missing, mape_job *job);
 
 /** @brief Reads the state of a job.
  *  @param job the job. @param out receives the state. @return #MAPE_OK, #MAPE_E_HANDLE, #MAPE_E_ARGUMENT, #MAPE_E_SIZE. */
-int mape_job_progress(mape_job *job, mape_progress *out);
+int mape_job_progress(mape_progress *out, mape_job *job);
 
 /** @brief Cancels a job: items not begun end as cancelled at once; running ones see #mape_task_cancelled, and after the pool's
  *         grace the pool kills their worker. What a running item returns before that is its result or failure.
@@ -816,7 +816,7 @@ int mape_job_release(mape_job *job);
  *
  *  The *inputs* of a call are the parameters that are read, in their order. Its *outputs* are what the function returns, the
  *  parameters that are written, in their order, and errno if #MAPE_NATIVE_ERRNO asks for it. The host makes calls over columns
- *  (#mape_map_columns), by a function pointer (#mape_proxy), or by #mape_apply, #mape_map and streams. For the last three an item is the
+ *  (#mape_map_columns), by a function pointer (#mape_proxy_create), or by #mape_apply, #mape_map and streams. For the last three an item is the
  *  inputs and a result the outputs, each laid out as a C structure that has them as members; a #mape_native_span replaces a
  *  text or an array whose length is a parameter.
  *
@@ -877,8 +877,8 @@ typedef struct mape_prototype_info {
 /** Initialiser of #mape_prototype_info. */
 #define MAPE_PROTOTYPE_INFO_INIT { sizeof(mape_prototype_info), NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-#define MAPE_PARAMETER_RETURN UINT32_MAX       /**< For #mape_parameter_of: what the function returns. */
-#define MAPE_PARAMETER_ERRNO  (UINT32_MAX - 1) /**< For #mape_parameter_of: errno. */
+#define MAPE_PARAMETER_RETURN UINT32_MAX       /**< For #mape_function_parameter: what the function returns. */
+#define MAPE_PARAMETER_ERRNO  (UINT32_MAX - 1) /**< For #mape_function_parameter: errno. */
 
 /** One parameter of a typed function. */
 typedef struct mape_parameter_info {
@@ -905,13 +905,13 @@ typedef struct mape_parameter_info {
  *  @param pool the pool. @param function a typed function. @param out receives the description.
  *  @return #MAPE_OK; #MAPE_E_FUNCTION for an id that is none; #MAPE_E_STATE when it has no prototype; #MAPE_E_ARGUMENT;
  *          #MAPE_E_SIZE; #MAPE_E_HANDLE. */
-int mape_prototype_of(mape_pool *pool, mape_function_id function, mape_prototype_info *out);
+int mape_function_prototype(mape_prototype_info *out, mape_pool *pool, mape_function_id function);
 
 /** @brief Describes one parameter of a typed function.
  *  @param pool the pool. @param function a typed function. @param index 0 to parameters - 1, #MAPE_PARAMETER_RETURN or
  *         #MAPE_PARAMETER_ERRNO. @param out receives the description.
- *  @return as #mape_prototype_of, and #MAPE_E_INDEX when there is no such parameter (or errno was not asked for). */
-int mape_parameter_of(mape_pool *pool, mape_function_id function, uint32_t index, mape_parameter_info *out);
+ *  @return as #mape_function_prototype, and #MAPE_E_INDEX when there is no such parameter (or errno was not asked for). */
+int mape_function_parameter(mape_parameter_info *out, mape_pool *pool, mape_function_id function, uint32_t index);
 
 /** The values of one input, or the places for one output, of all calls. */
 typedef struct mape_column {
@@ -937,8 +937,8 @@ typedef struct mape_column {
  *  @param config settings; NULL: defaults. @param out_job as for #mape_apply.
  *  @return as #mape_map; #MAPE_E_ARGUMENT names the parameter whose column is missing, NULL or of another type or size;
  *          #MAPE_E_STATE when the function has no prototype. */
-int mape_map_columns(mape_pool *pool, mape_function_id function, uint64_t count, const mape_column *columns, size_t column_count,
-                     const mape_job_config *config, mape_job **out_job);
+int mape_map_columns(mape_job **out_job, mape_pool *pool, mape_function_id function, uint64_t count, const mape_column *columns,
+                     size_t column_count, const mape_job_config *config);
 
 /** @brief Copies the outputs of a typed function's job that is done into columns of the host.
  *
@@ -951,10 +951,10 @@ int mape_map_columns(mape_pool *pool, mape_function_id function, uint64_t count,
  *          the end of the address space;
  *          #MAPE_E_ARGUMENT as #mape_map_columns; #MAPE_E_STATE when the job drops its results or its function has no prototype;
  *          #MAPE_E_HANDLE. */
-int mape_job_gather_columns(mape_job *job, const mape_column *columns, size_t column_count, uint64_t *out_missing);
+int mape_job_gather_columns(const mape_column *columns, size_t column_count, uint64_t *out_missing, mape_job *job);
 
 /** @brief Called when a proxied call fails, on the thread that called the proxy, before the call returns zero.
- *  @param context the context of #mape_proxy. @param result how the call ended, valid during the call; for one that reached no worker the
+ *  @param context the context of #mape_proxy_create. @param result how the call ended, valid during the call; for one that reached no worker the
  *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on. */
 typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
 
@@ -968,18 +968,18 @@ typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
  *  @param pool the pool. @param function a typed function that returns no text. @param config time limits, priority and attempts of each
  *         call; its callbacks and `deliver` are ignored; NULL: defaults. @param on_error the function to call when a call fails; NULL: none.
  *  @param context the first argument of on_error.
- *  @param out_proxy receives the pointer, valid until #mape_proxy_destroy; NULL on failure.
+ *  @param out_proxy receives the pointer, valid until #mape_proxy_release; NULL on failure.
  *  @return #MAPE_OK; #MAPE_E_STATE when the function has no prototype; #MAPE_E_UNSUPPORTED when it returns a text;
  *          #MAPE_E_MEMORY when there are too many; #MAPE_E_FUNCTION; #MAPE_E_ARGUMENT; #MAPE_E_SIZE; #MAPE_E_CLOSED. */
-int mape_proxy(mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_proxy_error_fn on_error, void *context,
-               mape_native_fn *out_proxy);
+int mape_proxy_create(mape_native_fn *out_proxy, mape_pool *pool, mape_function_id function, const mape_job_config *config, mape_proxy_error_fn on_error,
+               void *context);
 
 /** @brief Destroys a proxy. Calls that are running end as cancelled, and this function waits until they have returned; inside the
  *         proxy's `on_error` it returns #MAPE_E_BUSY instead. It does not wait for an `on_error` that was left by a jump, or with its
  *         thread. Calling the pointer afterwards is an error of the caller that the library cannot notice. Destroy proxies also after
  *         the pool was destroyed.
- *  @param proxy the pointer that #mape_proxy made; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy; #MAPE_E_BUSY. */
-int mape_proxy_destroy(mape_native_fn proxy);
+ *  @param proxy the pointer that #mape_proxy_create made; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy; #MAPE_E_BUSY. */
+int mape_proxy_release(mape_native_fn proxy);
 
 /** @} */
 
@@ -991,22 +991,22 @@ int mape_proxy_destroy(mape_native_fn proxy);
  *         callback that passes this time; 0 or negative: no limit.
  *  @return how many events were delivered, or a negative status: #MAPE_E_BUSY inside a callback or while another thread
  *          dispatches, #MAPE_E_HANDLE. Events are in order per job; DONE is a job's last. */
-int mape_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
+int mape_pool_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
 
 /** @brief Fetches one event instead of a callback, for hosts that cannot be called back.
  *  @param pool the pool. @param out receives the event; what it points to stays valid until the next call of this function or of
- *         #mape_dispatch, or until the job is released. @param timeout_ns how long to wait for one.
+ *         #mape_pool_dispatch, or until the job is released. @param timeout_ns how long to wait for one.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_CLOSED when the pool was shut
  *          down, and #MAPE_E_WORKERS when it has failed, and no event is left (with a timeout of 0 #MAPE_E_AGAIN says so);
- *          #MAPE_E_BUSY as #mape_dispatch. */
-int mape_next_event(mape_pool *pool, mape_event *out, int64_t timeout_ns);
+ *          #MAPE_E_BUSY as #mape_pool_dispatch. */
+int mape_pool_next_event(mape_event *out, mape_pool *pool, int64_t timeout_ns);
 
 /** @brief Gets a descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
  *
  *  It is level-triggered, made on first use, and owned by the pool. Do not read from it or close it.
  *  @param pool the pool. @param out_fd receives the descriptor; -1 on failure.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SYSTEM. */
-int mape_event_fd(mape_pool *pool, int *out_fd);
+int mape_pool_event_fd(int *out_fd, mape_pool *pool);
 
 /** @brief Sets a function that is called when events come in after there were none.
  *
@@ -1017,7 +1017,7 @@ int mape_event_fd(mape_pool *pool, int *out_fd);
  *  not be called any more.
  *  @param pool the pool. @param wakeup the function; NULL: none. @param context the argument of wakeup.
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */
-int mape_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *context);
+int mape_pool_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *context);
 
 /** @} */
 
@@ -1066,11 +1066,11 @@ void *mape_task_output_range(mape_task *task, size_t item_size);
  *  @param out_size receives the item's size in bytes; may be NULL. @return the item's bytes; NULL when i is not the next one,
  *         or when the worker is to stop (the job was cancelled, or another worker runs the rest): return then. When the worker is to
  *         stop, the item before has ended with what it has, whatever the function returns. */
-const void *mape_task_begin(mape_task *task, size_t i, size_t *out_size);
+const void *mape_task_begin(size_t *out_size, mape_task *task, size_t i);
 
 /** @brief In a #mape_run_range_fn: the bytes of item i, without beginning it. @param task the task. @param i index in the range.
  *  @param out_size receives its size in bytes; may be NULL. @return the bytes; NULL when i is not in the range. */
-const void *mape_task_item(const mape_task *task, size_t i, size_t *out_size);
+const void *mape_task_item(size_t *out_size, const mape_task *task, size_t i);
 
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
  *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
@@ -1080,7 +1080,7 @@ int mape_task_fail(mape_task *task, int code, const char *message);
 /** @brief Reads a global as it was when the job was submitted.
  *  @param task the task. @param name the global's name. @param out_size receives the global's size in bytes; may be NULL.
  *  @return the global's bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
-const void *mape_task_global(const mape_task *task, const char *name, size_t *out_size);
+const void *mape_task_global(size_t *out_size, const mape_task *task, const char *name);
 
 /** @brief Whether the job was cancelled or is over its time, and the function should return soon. Cheap.
  *  @param task the task. @return 1 when it should; else 0. */

@@ -135,7 +135,7 @@ ROWS = [
     ),
     growth("growth_jobs", "`mape_apply` in a loop, before any is waited for", "4,000 jobs", "128,000 jobs"),
     growth("growth_buffers", "a span of a map that lies in one of many buffers", "1,000 buffers", "40,000 buffers"),
-    growth("growth_globals", "`mape_set_global`", "100 names", "16,000 names"),
+    growth("growth_globals", "`mape_pool_set_global`", "100 names", "16,000 names"),
     growth("growth_streams", "a stream of one item while others are open", "1,000 streams", "16,000 streams"),
     growth("growth_workers_apply", "one call and its result", "16 workers", "1,024 workers"),
     growth("growth_workers_map", "an item of `map_small`", "4 workers", "1,024 workers", "ns/item"),

@@ -17,12 +17,12 @@ struct copy {
     mape_pool *pool;
     mape_function_id square, fault;
     __typeof__(&mape_pool_create) create;
-    __typeof__(&mape_register) register_function;
+    __typeof__(&mape_function_register) register_function;
     __typeof__(&mape_pool_start) start;
     __typeof__(&mape_map) map;
     __typeof__(&mape_job_wait) wait;
     __typeof__(&mape_job_result) result;
-    __typeof__(&mape_pool_destroy) destroy;
+    __typeof__(&mape_pool_release) destroy;
 };
 
 /** An item of run_fault: workers.h. */
@@ -51,12 +51,12 @@ static int opened(struct copy *copy, const char *prefix, uint32_t birth, const c
     copy->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (copy->library == NULL) return failed(path, 0);
     FIND(copy, create, mape_pool_create);
-    FIND(copy, register_function, mape_register);
+    FIND(copy, register_function, mape_function_register);
     FIND(copy, start, mape_pool_start);
     FIND(copy, map, mape_map);
     FIND(copy, wait, mape_job_wait);
     FIND(copy, result, mape_job_result);
-    FIND(copy, destroy, mape_pool_destroy);
+    FIND(copy, destroy, mape_pool_release);
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;
     config.workers = 2;
     config.start = birth;

@@ -111,7 +111,7 @@ static int used(uint32_t birth, void *square, int is_gone) {
     if (status != MAPE_OK) return failed(text, status);
     TRY(squares(pool, function));
     if (birth == MAPE_START_EXEC) {
-        mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+        mape_stats stats = MAPE_STATS_INIT;
         TRY(api.call_pool_stats(pool, &stats));
         if (stats.zygote_pid > 0) kill(stats.zygote_pid, SIGKILL);
         for (int i = 0; i < 4000 && stats.zygotes_started < 2; i++, usleep(10000)) api.call_pool_stats(pool, &stats);

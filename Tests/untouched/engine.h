@@ -58,7 +58,7 @@ struct functions {
 };
 
 mape_pool *engine_pool(const struct engine *self, uint32_t birth, uint32_t workers, struct functions *out);
-mape_pool_stats_t engine_stats(const struct engine *self, mape_pool *pool);
+mape_stats engine_stats(const struct engine *self, mape_pool *pool);
 /** Maps so many numbers and checks their squares. */
 void engine_maps(const struct engine *self, mape_pool *pool, const struct functions *functions, uint64_t count);
 /** Maps items of which some kill, abort or exit their worker, and checks that these alone are lost. */

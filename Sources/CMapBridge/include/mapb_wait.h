@@ -114,7 +114,7 @@ void mapb_wait_left(mapb_wait *wait);
 /** In Swift: begins a wait. @return 1, or 0 when there is nothing to wait for: `status` says why. */
 int mapb_wait_begin(mapb_wait *wait, void *handle);
 
-/** mape_job_wait, mape_pool_start and mape_next_event. */
+/** mape_job_wait, mape_pool_start and mape_pool_next_event. */
 int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns, mape_event *event);
 
 /* ---- dispatch ---- */

@@ -38,8 +38,8 @@ public func mape_pool_shutdown(_ pool: OpaquePointer!, _ how: Int32, _ timeout_n
     }
 }
 
-@implementation @_cdecl("mape_pool_destroy")
-public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
+@implementation @_cdecl("mape_pool_release")
+public func mape_pool_release(_ pool: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe pool == nil { return MAPE_OK.rawValue }
     return enter(pool, .pool, "pool") { (pool, handle) throws(MapError) in
@@ -51,7 +51,7 @@ public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
 }
 
 @implementation @_cdecl("mape_pool_stats")
-public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_pool_stats_t>!) -> Int32 {
+public func mape_pool_stats(_ out: UnsafeMutablePointer<mape_stats>!, _ pool: OpaquePointer!) -> Int32 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         out.pointee = pool.core.with { core in
@@ -62,8 +62,8 @@ public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<
     }
 }
 
-@implementation @_cdecl("mape_worker_info")
-public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: UnsafeMutablePointer<mape_worker_info_t>!)
+@implementation @_cdecl("mape_pool_worker")
+public func mape_pool_worker(_ out: UnsafeMutablePointer<mape_worker_info>!, _ pool: OpaquePointer!, _ index: UInt32)
     -> Int32
 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -78,10 +78,10 @@ public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: Uns
     }
 }
 
-@implementation @_cdecl("mape_register")
-public func mape_register(
-    _ pool: OpaquePointer!, _ function: UnsafePointer<mape_function>!,
-    _ out_function: UnsafeMutablePointer<mape_function_id>!
+@implementation @_cdecl("mape_function_register")
+public func mape_function_register(
+    _ out_function: UnsafeMutablePointer<mape_function_id>!, _ pool: OpaquePointer!,
+    _ function: UnsafePointer<mape_function>!
 ) -> Int32 {
     unsafe out_function?.pointee = 0
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -92,8 +92,8 @@ public func mape_register(
     }
 }
 
-@implementation @_cdecl("mape_set_global")
-public func mape_set_global(
+@implementation @_cdecl("mape_pool_set_global")
+public func mape_pool_set_global(
     _ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int
 ) -> Int32 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -126,8 +126,8 @@ public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ p
 
 @implementation @_cdecl("mape_buffer_data")
 public func mape_buffer_data(
-    _ buffer: OpaquePointer!, _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!,
-    _ out_size: UnsafeMutablePointer<Int>!
+    _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!, _ out_size: UnsafeMutablePointer<Int>!,
+    _ buffer: OpaquePointer!
 ) -> Int32 {
     enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         guard let out = unsafe out_data else { throw .null("out_data") }
@@ -140,8 +140,8 @@ public func mape_buffer_data(
     }
 }
 
-@implementation @_cdecl("mape_buffer_destroy")
-public func mape_buffer_destroy(_ buffer: OpaquePointer!) -> Int32 {
+@implementation @_cdecl("mape_buffer_release")
+public func mape_buffer_release(_ buffer: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe buffer == nil { return MAPE_OK.rawValue }
     return enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in

@@ -2,11 +2,11 @@
 
 import CMapBridge
 
-@implementation @_cdecl("mape_proxy")
-public func mape_proxy(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ config: UnsafePointer<mape_job_config>!,
-    _ on_error: mape_proxy_error_fn!, _ context: UnsafeMutableRawPointer!,
-    _ out_proxy: UnsafeMutablePointer<mape_native_fn?>!
+@implementation @_cdecl("mape_proxy_create")
+public func mape_proxy_create(
+    _ out_proxy: UnsafeMutablePointer<mape_native_fn?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ config: UnsafePointer<mape_job_config>!, _ on_error: mape_proxy_error_fn!,
+    _ context: UnsafeMutableRawPointer!
 ) -> Int32 {
     unsafe out_proxy?.pointee = nil
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -42,8 +42,8 @@ public func mape_proxy(
     }
 }
 
-@implementation @_cdecl("mape_proxy_destroy")
-public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
+@implementation @_cdecl("mape_proxy_release")
+public func mape_proxy_release(_ proxy: mape_native_fn!) -> Int32 {
     guard let proxy, notHost() == nil else { return notHost() ?? MAPE_OK.rawValue }
     return enter { () throws(MapError) in
         let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was destroyed, or never was one")

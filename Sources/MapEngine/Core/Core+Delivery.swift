@@ -93,7 +93,7 @@ extension Core {
 
     // MARK: - Pull
 
-    /// The next event, for mape_next_event.
+    /// The next event, for mape_pool_next_event.
     func fetch() -> mape_event? {
         var event = emptyEvent()
         guard let ready = nextReady(1) else { return nil }

@@ -54,7 +54,7 @@ struct HeldSegment {
     /// The events that it delivers now.
     var delivery: EventBatch?
     var held: HeldSegment?
-    /// The text of the last event from mape_next_event; it lives until the next call.
+    /// The text of the last event from mape_pool_next_event; it lives until the next call.
     var heldMessage: PoolMessage?
 
     var isEmpty: Bool { jobCount == 0 && messages.isEmpty }

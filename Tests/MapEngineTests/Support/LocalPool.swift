@@ -180,7 +180,7 @@ final class LocalPool {
 }
 
 extension Pool {
-    /// mape_next_event, as its entry point makes it of its steps.
+    /// mape_pool_next_event, as its entry point makes it of its steps.
     func nextEvent(timeout: Int64) throws -> mape_event? {
         var event = mape_event()
         event.struct_size = MemoryLayout<mape_event>.size
