@@ -24,8 +24,8 @@ place() {
     fi
 }
 
-# SwiftPM does not know that the module is the header.
-if [[ -f $built && include/mapengine.h -nt $built ]]; then
+# SwiftPM does not know that the module is the headers.
+if [[ -f $built && -n $(find include -name '*.h' -newer "$built" -print -quit) ]]; then
     rm -rf "$built" .build-tool/release/mapengine.build
 fi
 if ! swift build -c release --package-path Tools/mapengine --scratch-path .build-tool --static-swift-stdlib \

@@ -285,7 +285,7 @@ static void null_outputs_and_contradicting_arguments_are_refused(uint32_t birth)
     refused(pool, MAPE_E_ARGUMENT, "run_symbol|run_range_symbol|symbol", mape_function_register(&id, pool, &no_symbol));
     refused(pool, MAPE_E_ARGUMENT, "data", mape_function_register(&id, pool, &no_data));
     empty.run = run_square;
-    refused(pool, MAPE_E_ARGUMENT, "out_function", mape_function_register(NULL, pool, &empty));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_function_register(NULL, pool, &empty));
     refused(pool, MAPE_E_ARGUMENT, "how", mape_pool_shutdown(pool, 2, 0));
     refused(pool, MAPE_E_ARGUMENT, "how", mape_pool_shutdown(pool, -1, 0));
     refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_stats(NULL, pool));
@@ -307,7 +307,7 @@ static void null_outputs_and_contradicting_arguments_are_refused(uint32_t birth)
     refused(pool, MAPE_E_ARGUMENT, "dst", mape_job_gather(NULL, 8, 8, NULL, job));
     refused(pool, MAPE_E_ARGUMENT, "out", mape_job_progress(NULL, job));
     refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_next_event(NULL, pool, 0));
-    refused(pool, MAPE_E_ARGUMENT, "out_fd", mape_pool_event_fd(NULL, pool));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_event_fd(NULL, pool));
     pool_works(pool);
     pool_close(pool);
 }

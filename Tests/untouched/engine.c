@@ -18,7 +18,7 @@
 
 #include "../abi/workers.h"
 
-const char *library_path = PREFIX "/lib/libmapengine.so.1", *workers_path = WORKERS_LIBRARY;
+const char *library_path = PREFIX "/lib/libmapengine.so", *workers_path = WORKERS_LIBRARY;
 
 /* ---- telling ---- */
 

@@ -15,10 +15,10 @@ public func mape_pool_next_event(_ out: UnsafeMutablePointer<mape_event>!, _ poo
 }
 
 @implementation @_cdecl("mape_pool_event_fd")
-public func mape_pool_event_fd(_ out_fd: UnsafeMutablePointer<Int32>!, _ pool: OpaquePointer!) -> Int32 {
-    unsafe out_fd?.pointee = -1
+public func mape_pool_event_fd(_ out: UnsafeMutablePointer<Int32>!, _ pool: OpaquePointer!) -> Int32 {
+    unsafe out?.pointee = -1
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        guard let out = unsafe out_fd else { throw .null("out_fd") }
+        guard let out = unsafe out else { throw .null("out") }
         unsafe out.pointee = try pool.core.with { (core) throws(MapError) in try core.events.descriptor() }
         return MAPE_OK.rawValue
     }

@@ -103,13 +103,13 @@ public func mape_map(
 
 @implementation @_cdecl("mape_stream_open")
 public func mape_stream_open(
-    _ out_job: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ out: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
     _ config: UnsafePointer<mape_job_config>!
 ) -> Int32 {
-    if notHost() == nil, unsafe out_job == nil && pool != nil {
-        return enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out_job") }
+    if notHost() == nil, unsafe out == nil && pool != nil {
+        return enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out") }
     }
-    return unsafe submit(pool, function, config, out_job, isStream: true) { (_, _) throws(MapError) in nil }
+    return unsafe submit(pool, function, config, out, isStream: true) { (_, _) throws(MapError) in nil }
 }
 
 @implementation @_cdecl("mape_stream_push")

@@ -80,12 +80,12 @@ public func mape_pool_worker(_ out: UnsafeMutablePointer<mape_worker_info>!, _ p
 
 @implementation @_cdecl("mape_function_register")
 public func mape_function_register(
-    _ out_function: UnsafeMutablePointer<mape_function_id>!, _ pool: OpaquePointer!,
+    _ out: UnsafeMutablePointer<mape_function_id>!, _ pool: OpaquePointer!,
     _ function: UnsafePointer<mape_function>!
 ) -> Int32 {
-    unsafe out_function?.pointee = 0
+    unsafe out?.pointee = 0
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        guard let out = unsafe out_function else { throw .null("out_function") }
+        guard let out = unsafe out else { throw .null("out") }
         let description = try unsafe checked(function, "function")
         unsafe out.pointee = try pool.register(description)
         return MAPE_OK.rawValue

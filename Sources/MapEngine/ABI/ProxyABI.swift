@@ -4,13 +4,13 @@ import CMapBridge
 
 @implementation @_cdecl("mape_proxy_create")
 public func mape_proxy_create(
-    _ out_proxy: UnsafeMutablePointer<mape_native_fn?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ out: UnsafeMutablePointer<mape_native_fn?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
     _ config: UnsafePointer<mape_job_config>!, _ on_error: mape_proxy_error_fn!,
     _ context: UnsafeMutableRawPointer!
 ) -> Int32 {
-    unsafe out_proxy?.pointee = nil
+    unsafe out?.pointee = nil
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        guard let out = unsafe out_proxy else { throw .null("out_proxy") }
+        guard let out = unsafe out else { throw .null("out") }
         var settings = mape_job_config()
         if let config = unsafe config {
             settings = try unsafe checked(config, "config")

@@ -1,0 +1,160 @@
+/* mapengine/worker.h - what runs inside workers, and the zygote
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MAPENGINE_WORKER_H
+#define MAPENGINE_WORKER_H
+
+#include "base.h"
+
+/** @file worker.h
+ *  @brief What a library of worker functions, or a zygote program, needs: the types of functions that run in workers, what they may call,
+ *         and the zygote's main function. */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @defgroup worker_functions Functions that run in workers
+ *  @{ */
+
+/** @brief Runs one item, in a worker process, on its only thread.
+ *  @param task  for the mape_task_ functions; valid during the call.
+ *  @param state what `setup` made, or NULL.
+ *  @param input the item's bytes, read-only; aligned as in the host's array for a map over base and stride, and to
+ *               16 bytes for apply, spans and streams. Never NULL.
+ *  @param size  bytes at input.
+ *  @return 0: done, the result is what the function wrote to #mape_task_output (empty without it); else the item failed with this
+ *          code. */
+typedef int (*mape_run_fn)(mape_task *task, void *state, const void *input, size_t size);
+
+/** A range of items, for #mape_run_range_fn. */
+typedef struct mape_range {
+    uint64_t first;    /**< Index of the first item in the job. */
+    size_t count;      /**< Items in the range. */
+    const void *base;  /**< The first item's bytes when the items lie at a fixed stride; else NULL: use #mape_task_item. */
+    size_t stride;     /**< Bytes from one item to the next. */
+    size_t item_size;  /**< Bytes per item. */
+} mape_range;
+
+/** @brief Runs a range of items, for functions that vectorise.
+ *
+ *  The function makes its results with #mape_task_output_range, all of one size; or it goes item by item with #mape_task_begin and
+ *  then #mape_task_output and #mape_task_fail, as a #mape_run_fn would. When a worker dies inside a range and the function does not
+ *  use #mape_task_begin, the pool halves the range and runs the halves again until it has found the item: such a function must have
+ *  no side effects.
+ *  @param task as for #mape_run_fn. @param state what `setup` made, or NULL. @param range the items.
+ *  @return 0, or a code with which every item of the range that has no result yet failed. */
+typedef int (*mape_run_range_fn)(mape_task *task, void *state, const mape_range *range);
+
+/** @brief Runs once in each worker before the function's first item.
+ *  @param task for #mape_task_global, #mape_task_fail and #mape_task_log. @param data the descriptor's data, read-only.
+ *  @param size bytes at data. @param out_state receives the state that `run` and `cleanup` get; NULL before the call.
+ *  @return 0; or a code, with which the items of this function then fail, and #mape_pool_start returns #MAPE_E_SETUP. */
+typedef int (*mape_setup_fn)(mape_task *task, const void *data, size_t size, void **out_state);
+
+/** @brief Runs once in each worker that the pool asks to end, after its last item; not in one that dies or is killed.
+ *  @param task as for #mape_setup_fn. @param state what `setup` made. */
+typedef void (*mape_cleanup_fn)(mape_task *task, void *state);
+
+/** @} */
+
+/** @defgroup tasks Inside a worker
+ *
+ *  For worker functions only, on the thread they were called on.
+ *
+ *  **Processes.** A function may start processes. A process that it forks can read the function's inputs, task and globals, and pass on
+ *  what it computes, by a pipe for example; it has to end by `_exit` or `exec`. It has no memory for results: writing to what
+ *  #mape_task_output returned before the fork, or returns in it, is a SIGSEGV. The library drops what it reports by #mape_task_log and
+ *  #mape_task_progress. When it returns from the function instead, the library ends it with exit code 70, and the item goes on as
+ *  if it had ended by itself. A child of vfork(2) that returns has overwritten its parent's stack, so the worker ends with it, as
+ *  crashed by signal 9; the pool finds the item by running parts of its range again.
+ *
+ *  **What a function leaves behind** in its process does not reach other functions, except for what the guide lists (docs/guide.md): a
+ *  function finds rounding, signals, timers, limits, working directory, umask and locale as its own setup left them. A worker that
+ *  cannot restore these, or whose doorbells a function has closed, ends between two requests, and a new one replaces it. No item is
+ *  blamed for that, and a #MAPE_EVENT_LOG says why.
+ *
+ *  **Exits.** exit(3), quick_exit(3) and pthread_exit(3) in a worker run the handlers that were registered in it, write out the streams
+ *  of its functions, and end it: the item has crashed, with that exit code (pthread_exit: 0). Handlers of the host and of a zygote
+ *  program do not run. The streams that these have open are empty in workers: fflush(NULL) writes nothing of theirs.
+ *  @{ */
+
+/** @brief The index of the item in its job. @param task the task. @return the index. */
+uint64_t mape_task_index(const mape_task *task);
+
+/** @brief The index of the worker in its pool. @param task the task. @return the index, 0 to workers - 1. */
+uint32_t mape_task_worker(const mape_task *task);
+
+/** @brief Allocates memory for the item's result, shared with the host: the library does not copy what is written there.
+ *
+ *  The memory's start is aligned to the largest power of two, at most 64, that divides size. A second call changes the size: what was
+ *  written before stays, the address may change. The memory is not zeroed.
+ *  @param task the task. @param size bytes of the result. @return the memory, or NULL when size is 0 or the output memory
+ *         is full; an item that goes on to return 0 then ends as failed, with #MAPE_CAUSE_MEMORY. Processes that the function
+ *         forks do not have this memory. */
+void *mape_task_output(mape_task *task, size_t size);
+
+/** @brief In a #mape_run_range_fn: allocates memory for the results of all items of the range, side by side.
+ *  @param task the task. @param item_size bytes per result. @return count * item_size bytes, or NULL as #mape_task_output. */
+void *mape_task_output_range(mape_task *task, size_t item_size);
+
+/** @brief In a #mape_run_range_fn: begins item i, ending the one before.
+ *  @param out_size receives the item's size in bytes; may be NULL. @param task the task. @param i index in the range, each one more
+ *         than the last; the first is 0.
+ *  @return the item's bytes; NULL when i is not the next one,
+ *         or when the worker is to stop (the job was cancelled, or another worker runs the rest): return then. When the worker is to
+ *         stop, the item before has ended with what it has, whatever the function returns. */
+const void *mape_task_begin(size_t *out_size, mape_task *task, size_t i);
+
+/** @brief In a #mape_run_range_fn: the bytes of item i, without beginning it.
+ *  @param out_size receives its size in bytes; may be NULL. @param task the task. @param i index in the range.
+ *  @return the bytes; NULL when i is not in the range. */
+const void *mape_task_item(size_t *out_size, const mape_task *task, size_t i);
+
+/** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
+ *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
+ *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */
+int mape_task_fail(mape_task *task, int code, const char *message);
+
+/** @brief Reads a global as it was when the job was submitted.
+ *  @param out_size receives the global's size in bytes; may be NULL. @param task the task. @param name the global's name.
+ *  @return the global's bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
+const void *mape_task_global(size_t *out_size, const mape_task *task, const char *name);
+
+/** @brief Whether the job was cancelled or is over its time, and the function should return soon. Cheap.
+ *  @param task the task. @return 1 when it should; else 0. */
+int mape_task_cancelled(const mape_task *task);
+
+/** @brief Reports how far this item is, for the job's progress. Cheap. @param task the task. @param fraction the done part, 0 to 1. */
+void mape_task_progress(mape_task *task, double fraction);
+
+/** @brief Sends a text to the host, where it is an #MAPE_EVENT_LOG. Never blocks; the worker drops and counts texts that
+ *         the host has no room for. @param task the task. @param level an enum #mape_log_level. @param message text, cut to at most 1023 bytes. */
+void mape_task_log(mape_task *task, int level, const char *message);
+
+/** @} */
+
+/** @defgroup zygote The zygote
+ *  @{ */
+
+/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, before making any thread,
+ *         and return what it returns. It works with other threads as well, but a lock that one of them holds when a worker is forked
+ *         stays locked in the worker; a #MAPE_EVENT_LOG of level WARNING says how many threads there are.
+ *  @param argc the argc of main. @param argv the argv of main.
+ *
+ *  With the arguments `--replay FILE [--output RESULT]`, FILE made by `crash_dir` of #mape_pool_config, it runs that file's
+ *  setup, item and cleanup in this process instead, and prints how the item ended.
+ *  @return an exit code; does not return before the pool ends. Returns 64 at once, with a message on standard error, when the
+ *          process was not started as a zygote. After a replay: 0 the item ended well, 1 the item or its setup failed, 65 FILE is
+ *          no valid crash file, 66 FILE cannot be read, 69 the item cannot run here, 73 RESULT cannot be written; a crash ends the
+ *          process by its signal. */
+int mape_zygote_main(int argc, char **argv);
+
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MAPENGINE_WORKER_H */
