@@ -68,7 +68,7 @@ if check "build.sh builds" bash -e build.sh; then
     prints nearest.c ./nearest
     prints stream.c ./stream
     prints typed.c ./typed
-    prints pull.py "$python" pull.py
+    prints pull.py env PYTHONPATH="$root/dist/share/mapengine" "$python" pull.py
     check "zygote.c serves" env MAPENGINE_ZYGOTE_PATH="$folder/zygote" ./stream
     # The path that it is given is the venv's own: a link to another Python's program.
     check "a virtual environment" "$python" -m venv --without-pip "$folder/venv" &&

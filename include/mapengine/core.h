@@ -29,7 +29,7 @@
  *         if (!status) status = mape_map(&job, pool, id, &items, NULL);         // A call per item, in the workers.
  *         if (!status) status = mape_job_wait(job, MAPE_FOREVER);
  *         if (!status) status = mape_job_gather(out, sizeof out, sizeof *out, NULL, job);
- *         printf("%s, %g\n", mape_status_string(status), status ? 0 : out[27]); // "ok, 3"
+ *         printf("%s, %g\n", mape_status_string(status), status ? 0 : out[27]); // "done, 3"
  *         return mape_pool_release(pool) || status;
  *     }
  *
