@@ -99,7 +99,7 @@ ROWS = [
         native("compute", "mapengine", "openmp", "tbb") | python("compute"), share=2.2, rounds=5,
     ),
     Row(
-        "start", "ms", "create, first result, destroy",
+        "start", "ms", "create, first result, release",
         {
             "mapengine EXEC": Native("mapengine", "start_exec"),
             "mapengine EXEC, host of 4 GiB": Native("mapengine", "start_exec_large"),

@@ -88,7 +88,7 @@ void mapb_remove_file(int folder, const char *name);
 
 /** A function pointer of a prepared call's type, whose calls go to `object`, a Proxy. @return NULL when all are in use. */
 mape_native_fn mapb_proxy_make(void *prepared, void *object);
-/** Begins to destroy a proxy. @return its object; NULL: it is no proxy, or another thread destroys it. */
+/** Begins to release a proxy. @return its object; NULL: it is no proxy, or another thread releases it. */
 void *mapb_proxy_claim(mape_native_fn proxy);
 /** Cancels mapb_proxy_claim. */
 void mapb_proxy_keep(mape_native_fn proxy);

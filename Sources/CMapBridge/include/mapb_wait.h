@@ -184,7 +184,7 @@ MAPB_CALLS_OUT void mapb_proxy_report(mapb_calling *calling);
 int mapb_call_begin(mapb_calling *calling, void *result, void **arguments, int32_t refused);
 /** The wait is over: writes result and outputs, or notes the failure. error: the calling thread's errno, in and out. */
 void mapb_call_end(mapb_calling *calling, void *result, void **arguments, int *error);
-/** on_error begins: its proxy must not be destroyed meanwhile. */
+/** on_error begins: its proxy must not be released meanwhile. */
 void mapb_call_reports(mapb_calling *calling);
 /** The call returns, or its thread ends. */
 void mapb_call_over(mapb_calling *calling);
