@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The rest of header.sh, which sources it: docs/abi.json is what the headers say, and a change that would break programs does not get
 # past it; what bindings are made of works; core.h's example runs.
+# shellcheck disable=SC2154  # what header.sh has set
 
 python=${PYTHON:-python3}
 abi=scripts/abi.py
 
-check "docs/abi.json is what the headers say (scripts/abi.py write makes it so)" "$python" $abi check
+check "docs/abi.json is what the headers say (scripts/abi.py write makes it so)" "$python" "$abi" check
 check "names and arguments are even, structures without holes" "$python" Tests/checks/even.py docs/abi.json
 
 # planted NAME EXPRESSION FILE: a copy of the headers, changed by sed.
@@ -19,7 +20,7 @@ planted() {
         return 1
     fi
 }
-says=("$python" $abi --include "$work/planted" --file "$work/planted/abi.json")
+says=("$python" "$abi" --include "$work/planted" --file "$work/planted/abi.json")
 # breaks WHAT PATTERN EXPRESSION FILE: refused by check, and by write, until the version is another.
 breaks() {
     planted "$1" "$3" "$4" || return
@@ -43,7 +44,7 @@ if planted "an addition" 's/^int mape_job_cancel(/int mape_job_more(mape_job *jo
 fi
 
 # Bindings.
-"$python" $abi python >"$work/mapengine_abi.py"
+"$python" "$abi" python >"$work/mapengine_abi.py"
 check "Python: sizes, offsets and values are those of docs/abi.json" env PYTHONPATH="$work" "$python" Tests/checks/bindings.py docs/abi.json
 if command -v luajit >/dev/null; then
     check "LuaJIT reads the headers, and finds what docs/abi.json says" luajit Tests/checks/cdef.lua include docs/abi.json
