@@ -336,7 +336,7 @@ static void submissions_that_cannot_be_are_refused(uint32_t birth) {
     items.count = 1;
     items.item_size = 8;
     refused(pool, MAPE_E_ARGUMENT, "base|spans", mape_map(&job, pool, function, &items, NULL));
-    refused(pool, MAPE_E_ARGUMENT, "out_job", mape_stream_open(NULL, pool, function, NULL));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_stream_open(NULL, pool, function, NULL));
     const struct {
         uint64_t count;
         size_t stride, size;
