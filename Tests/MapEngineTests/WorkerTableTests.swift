@@ -118,12 +118,39 @@ import Testing
         #expect(core.nextDeadline(due - 1000) <= due)
         let grows = core.table.slowStart.growIfDue(due)
         #expect(grows)
-        core.followUp()
+        core.assign()
         #expect(core.table.busy.count == Policy.workersAtOnce * 2)
         try local.settle()
         #expect(core.table.busy.isEmpty && !core.table.slowStart.holds)
         core.followUp()
         _ = try local.submit(1)
         #expect(core.table.slowStart.limit == Policy.workersAtOnce)
+    }
+
+    /// What followUp goes by: enqueued jobs are looked at again when one could be assigned more, and then only.
+    @Test func roomIsNewWhenAWorkerCanBeAssignedMore() throws {
+        let local = try LocalPool(workers: 2)
+        let core = local.core
+        var config = JobConfig()
+        config.chunk = 1
+        let job = try local.submit(1000, config)
+        // Assigning fills workers, which makes no room.
+        #expect(!core.table.hasNewRoom && !core.work.isEmpty && job.waiting > 0)
+        core.table[0].isTrimming = true
+        #expect(!core.table.hasNewRoom)
+        core.table[0].isTrimming = false
+        #expect(core.table.hasNewRoom)
+        let before = job.waiting
+        core.followUp()
+        #expect(!core.table.hasNewRoom)
+        // A second look finds nothing, and asks for nothing.
+        core.followUp()
+        #expect(job.waiting <= before)
+        local.processes[0].answer()
+        let given = job.waiting
+        core.pump()
+        #expect(job.waiting < given)
+        try local.settle()
+        #expect(job.isDone)
     }
 }

@@ -55,6 +55,3 @@ struct MapError: Error {
             "; a filter of system calls (seccomp), such as a container's or a service's, denies here: \(text). Allow that there; `mapengine doctor` looks for more"
     }
 }
-
-/// What the system calls an errno.
-func errorText(_ why: Int32) -> String { SystemError.text(why) }

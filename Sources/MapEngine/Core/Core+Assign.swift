@@ -5,6 +5,7 @@ import CMapBridge
 extension Core {
     /// Assigns ranges to every worker that has room.
     func assign() {
+        table.consumeNewRoom()
         guard !work.isEmpty, failure == nil, errands.goneZygote == nil else { return }
         let draining = life.stage == .closing
         let now = clock.now()
@@ -134,9 +135,8 @@ extension Core {
             case .seen: break
             case .woke: doorbell.wokeSleeper = true
             }
-            if worker.limit(config) != .max {
-                engineMustWake(by: later(worker.seen.since, by: worker.limit(config) / 4))
-            }
+            let limit = worker.limit(config.limits)
+            if limit != .max { engineMustWake(by: later(worker.seen.since, by: limit / 4)) }
         }
     }
 

@@ -4,12 +4,12 @@ import CMapBridge
 
 extension Worker {
     /// How long the worker may take for what it is doing without a step: nanoseconds; Int64.max: no limit.
-    func limit(_ config: PoolConfig) -> Int64 {
+    func limit(_ limits: PoolConfig.Limits) -> Int64 {
         guard state != .dying, let head = assigned.first else { return .max }
         switch head.work {
-        case .range(let job, _): return job.ending != nil ? config.limits.grace : job.config.itemTimeout
-        case .setup, .module: return config.limits.setupTimeout
-        case .cleanup, .exit: return config.limits.cleanupTimeout
+        case .range(let job, _): return job.ending != nil ? limits.grace : job.config.itemTimeout
+        case .setup, .module: return limits.setupTimeout
+        case .cleanup, .exit: return limits.cleanupTimeout
         }
     }
 }
@@ -50,7 +50,7 @@ extension Core {
     }
 
     private func checkTime(_ worker: Worker, _ now: Int64) {
-        let limit = worker.limit(config)
+        let limit = worker.limit(config.limits)
         // A worker that is not forked yet makes no steps: the zygote may be loading libraries.
         guard limit != .max, worker.pid != 0, let link = worker.link, let head = worker.assigned.first else { return }
         let word = link.mark.word
@@ -83,7 +83,7 @@ extension Core {
             }
         }
         for slot in table.busy {
-            let limit = table[slot].limit(config)
+            let limit = table[slot].limit(config.limits)
             if limit == .max { continue }
             // Four checks per limit: the pool notices a step at most a quarter of the limit late.
             next = min(next, later(now, by: max(1_000_000, limit / 4)))

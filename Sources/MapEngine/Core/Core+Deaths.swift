@@ -64,7 +64,7 @@ extension Core {
         var inSetup = false
         var isHead = true
         while let assignment = worker.assigned.first {
-            worker.finish(assignment, .lost)
+            worker.finish(0, .lost)
             switch assignment.work {
             case .range(let job, let range):
                 if isHead {

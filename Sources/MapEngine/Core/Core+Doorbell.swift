@@ -29,14 +29,14 @@ extension Core {
         doorbell.target = target
         doorbell.epoch += 1
         if target != MAPB_BELL_NONE { chooseNotifyPoints() }
-        unsafe mapb_store(&input.head.pointee.doorbell, doorbell.epoch << 2 | UInt64(target.rawValue))
+        input.setDoorbell(doorbell.epoch << 2 | UInt64(target.rawValue))
         mapb_fence()
     }
 
     /// Makes the calling thread the leader. Returns on how many replies it spins: see startSpinning.
     func beginLead() -> Int {
         doorbell.hasLeader = true
-        unsafe mapb_store32(&input.head.pointee.waiter, mapb_processor() + 1)
+        input.setWaiter(mapb_processor() + 1)
         point(bellAt: MAPB_BELL_NONE)
         return startSpinning()
     }
@@ -49,7 +49,7 @@ extension Core {
         doorbell.hasLeader = false
         doorbell.leaderSleeps = false
         if !notePolling(clock.now()) {
-            unsafe mapb_store32(&input.head.pointee.waiter, 0)
+            input.setWaiter(0)
             point(bellAt: MAPB_BELL_ENGINE)
             pump()
         }

@@ -11,7 +11,10 @@ import CMapBridge
 
 /// What has changed since it was last followed up.
 struct Touched {
-    private var jobs: [Job] = []
+    /// The first job: mostly the only one, so that a change costs no array.
+    private var first: Job?
+    /// The jobs behind it, those before `next` already handed out.
+    private var others: [Job] = []
     private var next = 0
     /// A place of a worker is empty, or can be filled again.
     var places = false
@@ -21,22 +24,33 @@ struct Touched {
     mutating func add(_ job: Job) {
         if job.places.isTouched { return }
         job.places.isTouched = true
-        jobs.append(job)
+        if first == nil && others.isEmpty { first = job } else { others.append(job) }
     }
 
     /// The jobs, each once, in the order in which they were touched.
     mutating func nextJob() -> Job? {
-        guard next < jobs.count else {
-            if next > 0 { jobs.removeAll(keepingCapacity: true) }
+        if let job = first {
+            first = nil
+            job.places.isTouched = false
+            return job
+        }
+        if others.isEmpty { return nil }
+        return nextOther()
+    }
+
+    @inline(never)
+    private mutating func nextOther() -> Job? {
+        guard next < others.count else {
+            others.removeAll(keepingCapacity: true)
             next = 0
             return nil
         }
         defer { next += 1 }
-        jobs[next].places.isTouched = false
-        return jobs[next]
+        others[next].places.isTouched = false
+        return others[next]
     }
 
-    var hasJobs: Bool { next < jobs.count }
+    var hasJobs: Bool { first != nil || next < others.count }
     var isEmpty: Bool { !hasJobs && !places && !wakes }
 
     mutating func consumePlaces() -> Bool {
@@ -58,10 +72,13 @@ extension Core {
     /// Makes the engine thread check again at `time` at the latest.
     func engineMustWake(by time: Int64) { clock.checkAgain(by: time) }
 
-    /// Most calls find nothing to do, and leave at once.
+    /// Most calls find nothing to do, and leave at once. Enqueued jobs alone are nothing to do: their ranges can be assigned when one of
+    /// them is touched, when a worker has room again, and when the slow start lets more workers work (`turn`).
     @inline(__always)
     func followUp() {
-        if !touched.isEmpty || !work.isEmpty || table.hasUnpublished || clock.hasNotice { followUpChanges() }
+        if !touched.isEmpty || table.hasUnpublished || clock.hasNotice || (table.hasNewRoom && !work.isEmpty) {
+            followUpChanges()
+        }
     }
 
     @inline(never)

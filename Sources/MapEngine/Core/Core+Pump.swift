@@ -34,21 +34,21 @@ extension Core {
 
     /// Accepts a worker's replies. `now` is 0 until the clock was read.
     func acceptReplies(_ worker: Worker, _ now: inout Int64) {
-        guard let link = worker.link, let region = worker.region else { return }
+        guard let link = worker.link else { return }
         do throws(InvalidReply) {
             let answered = try link.answers()
             if answered == link.answered { return }
             now = clock.now()
             worker.seen.progress = now
             while link.answered < answered {
-                let assignment = worker.assigned.first!
+                let assignment = worker.assigned[0]
                 if case .range(let job, let range) = assignment.work {
                     let reply = try link.accept(assignment.ticket, job, range)
-                    acceptRange(reply, job, range, max(1, assignment.step), worker, region, now)
+                    acceptRange(reply, job, range, max(1, assignment.step), worker, link, now)
                 } else {
                     accept(try link.accept(assignment), assignment, worker, now)
                 }
-                worker.finish(assignment, .answered)
+                worker.finish(0, .answered)
             }
         } catch {
             hostile(worker, error.what)
@@ -88,11 +88,11 @@ extension Core {
     }
 
     private func acceptRange(
-        _ reply: RangeReply, _ job: Job, _ range: ItemRange, _ step: UInt64, _ worker: Worker, _ region: OutputRegion,
+        _ reply: RangeReply, _ job: Job, _ range: ItemRange, _ step: UInt64, _ worker: Worker, _ link: WorkerLink,
         _ now: Int64
     ) {
         let done = reply.done
-        job.end(reply, first: range.first, in: region, now: now)
+        job.end(reply, first: range.first, in: link.region, now: now)
         worker.history.itemsEnded += done
         job.function.itemsEnded += done
         if reply.hasGrown && config.limits.memoryGrowth > 0 { worker.noteGrowth() }
@@ -101,7 +101,7 @@ extension Core {
         if rest.count > 0 && reply.isFull {
             let outcome = Outcome(
                 MAPE_ITEM_FAILED, MAPE_CAUSE_MEMORY, code: MAPE_E_MEMORY.rawValue,
-                "the result does not fit into the worker's output memory (\(region.size) bytes, \(region.live) in use): release jobs, or set config.output_reserve higher"
+                "the result does not fit into the worker's output memory (\(link.region.size) bytes, \(link.region.live) in use): release jobs, or set config.output_reserve higher"
             )
             job.end(Segment(first: rest.first, count: 1, outcome: outcome), ok: 0, failed: 0, now: now)
             rest.first += 1

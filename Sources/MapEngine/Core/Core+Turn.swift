@@ -39,7 +39,7 @@ extension Core {
             if life.stage == .running && now < doorbell.pollingUntil {
                 next = min(next, doorbell.pollingUntil)
             } else {
-                unsafe mapb_store32(&input.head.pointee.waiter, 0)
+                input.setWaiter(0)
                 point(bellAt: MAPB_BELL_ENGINE)
                 pump()
                 next = min(next, nextDeadline(now), clock.reclaimAt, checkIdle(now))

@@ -43,7 +43,7 @@ final class Fixtures: Sendable {
         if why != 0 { throw .system(MAPB_NAME_POLLER_ADD, why) }
         usable = usableCores()
         looks = Cells(unset: usable)
-        unsafe input.head.pointee.spin = mapb_cores() > 1 ? Policy.workerSpins : 0
+        input.setSpin(mapb_cores() > 1 ? Policy.workerSpins : 0)
     }
 }
 

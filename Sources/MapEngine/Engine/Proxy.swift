@@ -112,7 +112,9 @@ import CMapBridge
             return .well
         }
         switch end {
-        case .badly(let outcome): note(c, outcome)
+        case .badly(let outcome):
+            note(c, outcome)
+            drop(c)
         case .well:
             // The caller's memory is written without the lock.
             if unsafe prototype.resultSize > 0
@@ -122,23 +124,26 @@ import CMapBridge
             } else if let number = unsafe call.unpack(UnsafeRawBufferPointer(start: result.data, count: result.size)) {
                 error = number
             }
-            pool.core.with { _ in job.unpinResults() }
+            drop(c, unpins: true)
         }
-        drop(c)
     }
 
     /// Releases the call's job.
-    private func drop(_ c: CFrame<mapb_calling>) {
+    private func drop(_ c: CFrame<mapb_calling>, unpins: Bool = false) {
         guard let object = unsafe c.pointee.wait.object else { return }
         unsafe c.pointee.wait.object = nil
         let job = unsafe Unmanaged<Job>.fromOpaque(object).takeRetainedValue()
-        release(job)
+        release(job, unpins: unpins)
     }
 
-    private func release(_ job: Job) {
+    /// - unpins: its results are pinned, and no longer read.
+    private func release(_ job: Job, unpins: Bool = false) {
         state.with { $0.calls.removeAll { $0 === job } }
         Handles.shared.remove(job.handle)
-        pool.core.with { core in if !job.isReleased { core.release(job) } }
+        pool.core.with { core in
+            if unpins { job.unpinResults() }
+            if !job.isReleased { core.release(job) }
+        }
     }
 
     /// Notes the outcome that onError is called with.

@@ -15,7 +15,7 @@ struct ResultList {
     subscript(place: Int) -> Segment? { segments.indices.contains(place) ? segments[place] : nil }
 
     /// Returns the segment's place.
-    mutating func keep(_ segment: Segment) -> Int {
+    mutating func keep(_ segment: consuming Segment) -> Int {
         if let place = freePlaces.popLast() {
             segments[place] = segment
             return place
@@ -83,7 +83,8 @@ struct ResultList {
     mutating func drop() {
         isDue = pins > 0
         if isDue { return }
-        for case let segment? in segments { segment.store.free() }
+        // Moved out, not copied.
+        while let segment = segments.popLast() { segment?.store.free() }
         self = ResultList()
     }
 }

@@ -85,7 +85,7 @@ enum Verdict {
 
     /// Its process has ended, or was never forked.
     func disconnect() {
-        while let assignment = assigned.first { finish(assignment, .lost) }
+        while !assigned.isEmpty { finish(0, .lost) }
         link?.close()
         link = nil
         region = nil
@@ -120,18 +120,18 @@ enum Verdict {
     /// Ends an assignment, or some of its items. No other code removes one from `given` or makes it smaller. So each
     /// passes here once as answered or as lost, and before that each time some of it is reclaimed: a timeline can
     /// listen here.
-    /// - assignment: as it was until now; the oldest one, unless it is reclaimed.
-    func finish(_ assignment: Assignment, _ end: Assignment.End) {
-        if let onFinish = unsafe table.onFinish { onFinish(self, assignment, end) }
+    /// - place: which of `assigned`: 0, the oldest one, unless it is reclaimed.
+    func finish(_ place: Int, _ end: Assignment.End) {
+        if let onFinish = unsafe table.onFinish { onFinish(self, assigned[place], end) }
         switch end {
         case .answered:
-            link!.noteAnswer(assignment.ticket)
+            link!.noteAnswer(assigned[place].ticket)
             assigned.dropFirst()
         case .lost: assigned.dropFirst()
         case .takenBack(let kept):
-            guard case .range(let job, var range) = assignment.work else { return }
+            guard case .range(let job, var range) = assigned[place].work else { return }
             range.count = kept
-            assigned[Int(assignment.ticket - assigned.first!.ticket)].work = .range(job, range)
+            assigned[place].work = .range(job, range)
         }
     }
 
@@ -149,7 +149,7 @@ enum Verdict {
             }
             let kept = assignment.point(stand.mark).begun ?? range.count
             if kept == range.count { continue }
-            finish(assignment, .takenBack(kept: kept))
+            finish(place, .takenBack(kept: kept))
             back.append(
                 (job, ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)))
         }

@@ -165,9 +165,7 @@ struct WorkerMessage {
 
     /// The report that the worker's signal handler has left: one copy of it, so that what is checked is what is used.
     var crashRecord: [UInt8] {
-        let record = unsafe UnsafeBufferPointer(
-            start: region.base + Int(MAPB_CRASH_OFFSET), count: MemoryLayout<mapb_crash>.size)
-        return unsafe Array(record)
+        region.copyBytes(at: UInt64(MAPB_CRASH_OFFSET), count: UInt64(MemoryLayout<mapb_crash>.size))
     }
 
     // MARK: - Messages: texts that functions send with mape_task_log
@@ -204,7 +202,9 @@ struct WorkerMessage {
     }
 
     private func bytes(_ position: UInt64, _ count: UInt64) -> [UInt8] {
-        let ring = unsafe region.base + Int(MAPB_MESSAGES_OFFSET)
-        return (0..<count).map { unsafe ring[Int((position + $0) & UInt64(MAPB_MESSAGES - 1))] }
+        let start = position & UInt64(MAPB_MESSAGES - 1)
+        let first = min(count, UInt64(MAPB_MESSAGES) - start)
+        let ring = UInt64(MAPB_MESSAGES_OFFSET)
+        return region.copyBytes(at: ring + start, count: first) + region.copyBytes(at: ring, count: count - first)
     }
 }

@@ -26,6 +26,8 @@ import CMapBridge
     private(set) var unpublished = SlotSet()
     /// How many workers can be assigned ranges now.
     private(set) var available = 0
+    /// Whether a worker can be assigned more than when this was last consumed.
+    private(set) var hasNewRoom = false
     /// How many of them may be busy at once.
     var slowStart = SlowStart()
     /// Called when an assignment ends: Worker.finish.
@@ -79,6 +81,7 @@ import CMapBridge
         let load = hasRoom ? held : -1
         let before = loadOf[slot]
         if load == before { return }
+        if load >= 0 && (before < 0 || load < before) { hasNewRoom = true }
         loadOf[slot] = load
         if before >= 0 {
             byLoad[before].remove(slot)
@@ -91,6 +94,9 @@ import CMapBridge
             available += 1
         }
     }
+
+    /// Called before ranges are assigned to whoever has room.
+    func consumeNewRoom() { hasNewRoom = false }
 
     /// The smallest number of requests, `load` or more, that an available worker holds; nil: there is none.
     func lowestLoad(from load: Int) -> Int? {

@@ -203,10 +203,6 @@ extension OutputRegion {
         return unsafe UnsafeRawPointer(base + Int(offset))
     }
 
-    func withBytes<R>(at offset: UInt64, count: UInt64, _ body: (RawSpan) -> R) -> R {
-        body(unsafe RawSpan(_unsafeStart: address(of: offset, count), byteCount: Int(count)))
-    }
-
     func copyBytes(at offset: UInt64, count: UInt64) -> [UInt8] {
         unsafe Array(UnsafeRawBufferPointer(start: address(of: offset, count), count: Int(count)))
     }
