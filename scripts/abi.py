@@ -103,12 +103,14 @@ class Tree:
 
 
 def constants(include):
-    """The names of the macros that stand for a number."""
+    """The macros that stand for a number, as names, and those that stand for a text, with it."""
     listed = subprocess.run([clang(), "-x", "c", "-std=c11", "-dM", "-E", str(include / "mapengine.h")], check=True,
                             stdout=subprocess.PIPE).stdout.decode()
     order = [m[1] for p in sorted(include.rglob("*.h")) for m in re.finditer(r"^#define (MAPE_\w+)", p.read_text("utf-8"), re.MULTILINE)]
-    return sorted((name for name in re.findall(r"^#define (MAPE_\w+) ", listed, re.MULTILINE) if not name.endswith("_INIT")),
-                  key=order.index)
+    found = {name: text for name, text in re.findall(r"^#define (MAPE_\w+) (.*)$", listed, re.MULTILINE) if not name.endswith("_INIT")}
+    names = sorted(found, key=order.index)
+    return ([name for name in names if not found[name].startswith('"')],
+            {name: json.loads(found[name]) for name in names if found[name].startswith('"')})
 
 
 def measure(tree, include, numbers):
@@ -132,7 +134,8 @@ def measure(tree, include, numbers):
 
 def interface(include):
     """The headers as data."""
-    tree, numbers = Tree(include), constants(include)
+    tree = Tree(include)
+    numbers, texts = constants(include)
     values = measure(tree, include, numbers)
     structures = {}
     for name, fields in tree.structures.items():
@@ -142,6 +145,7 @@ def interface(include):
     enums = {name: {value: next(values)[0] for value in names} for name, names in tree.enums.items()}
     kinds = {1: "int", 2: "uint32_t", 3: "int64_t", 4: "uint64_t"}
     found = {name: dict(zip(("type", "value"), (lambda v: (kinds[v[1]], v[0]))(next(values)))) for name in numbers}
+    found |= {name: {"type": "const char *", "value": text} for name, text in texts.items()}
     scales = {name: next(values)[0] for name in SCALES}
     version = [found[f"MAPE_VERSION_{part}"]["value"] for part in ("MAJOR", "MINOR", "PATCH")]
 

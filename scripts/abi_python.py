@@ -72,7 +72,8 @@ def module(interface):
     """The text of the module."""
     out = [HEAD.format(**interface)]
     for name, one in interface["constants"].items():
-        out.append(f"{name} = {one['value']}\n")
+        value = one["value"]
+        out.append(f"{name} = {value.encode() if isinstance(value, str) else value}\n")
     for name, values in interface["enums"].items():
         out.append(f"\n# {name}\n")
         out += [f"{value} = {number}\n" for value, number in values.items()]

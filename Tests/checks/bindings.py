@@ -26,7 +26,8 @@ def main():
         for name, value in values.items():
             assert getattr(abi, name) == value, name
     for name, one in interface["constants"].items():
-        assert getattr(abi, name) == one["value"], name
+        value = one["value"]
+        assert getattr(abi, name) == (value.encode() if isinstance(value, str) else value), name
     assert abi.MAPE_SECONDS(1.5) == 1_500_000_000
     assert abi.mape_event().result.struct_size == ctypes.sizeof(abi.mape_result)
     assert list(abi.FUNCTIONS) == list(interface["functions"])
