@@ -25,14 +25,14 @@
  *
  * Every function of this header may be called from any thread of the host, unless its comment says otherwise. A fair lock
  * serialises the calls on one pool. The library does not hold it while it copies bytes of the host, so a call that copies
- * much delays no other call. Only one thread at a time may be in #mape_pool_dispatch or #mape_pool_next_event; a second one gets
- * #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
+ * much delays no other call. Only one thread at a time may be in #mape_pool_dispatch, #mape_pool_next_event or #mape_pool_next_events; a second
+ * one gets #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
  * host, except for the wakeup hook (#mape_pool_set_wakeup), which may only notify.
  *
  * @section callbacks Callbacks
  *
  * Callbacks run inside #mape_pool_dispatch, on the thread that called it. They may call everything in this header but
- * #mape_pool_dispatch and #mape_pool_next_event: submit, cancel, release, shut down, and destroy the pool they were called for.
+ * #mape_pool_dispatch, #mape_pool_next_event and #mape_pool_next_events: submit, cancel, release, shut down, and destroy the pool they were called for.
  * A callback may be left by longjmp, by an exception, or by the end of its thread: see #mape_event_fn.
  *
  * @section waits Waits
@@ -42,6 +42,14 @@
  * #mape_pool_next_event, #mape_pool_start or the call of a proxy: it ends there, and other threads wait on. A thread that is cancelled
  * in any other call, also in #mape_pool_shutdown or #mape_pool_release, finishes the call first; it ends at its next
  * cancellation point.
+ *
+ * #mape_job_wait, #mape_pool_next_event, #mape_pool_next_events, #mape_pool_start and #mape_pool_shutdown return #MAPE_E_INTERRUPTED
+ * before that when #mape_pool_interrupt is called; with `interruptible` of #mape_pool_config also when a signal handler of the host
+ * has run in the waiting thread, whatever its SA_RESTART says. Nothing is lost by it: call again to wait on. While such a thread moves
+ * data, for microseconds, signals are held back until it sleeps (not SIGSEGV and its like). A signal that the kernel gives to another
+ * thread interrupts no wait: block it in other threads, or call #mape_pool_interrupt in its handler. A handler must not leave a wait
+ * by longjmp. A shutdown can be interrupted as long as it waits for jobs; the pool then takes no jobs any more, and the next call goes
+ * on with the shutdown. Calls of proxies and #mape_pool_release are not interrupted.
  *
  * @section ownership Ownership
  *
@@ -140,7 +148,8 @@ enum mape_status {
     MAPE_E_INDEX = -16,      /**< No item, worker or entry with that index. */
     MAPE_E_IN_WORKER = -17,  /**< A worker made a call that only the host can make. */
     MAPE_E_FORKED = -18,     /**< A forked child of the host made a call that only the host can make. */
-    MAPE_E_UNSUPPORTED = -19 /**< This kernel or machine cannot do it; the message says what is missing. */
+    MAPE_E_UNSUPPORTED = -19, /**< This kernel or machine cannot do it; the message says what is missing. */
+    MAPE_E_INTERRUPTED = -20 /**< A signal, or #mape_pool_interrupt, ended the wait before what it waited for had come. */
 };
 
 /** @brief The version of the loaded library. @return it, as #MAPE_VERSION counts. Any thread, also in workers. */
@@ -245,13 +254,14 @@ enum mape_log_level { MAPE_LOG_DEBUG = 0, MAPE_LOG_INFO = 1, MAPE_LOG_WARNING = 
 
 /** An event: one thing that happened. */
 typedef struct mape_event {
-    size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. */
+    size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. Those of `result` and `progress` are not looked at:
+                                 the library sets them. */
     uint32_t type;          /**< An enum #mape_event_type. */
     int32_t code;           /**< For OUTPUT and LOG, see there; else 0. */
     mape_job *job;          /**< The job, or NULL for events of the pool. */
     void *context;          /**< The job's context pointer, or the pool's. */
     uint64_t index;         /**< For ITEM, the item's index. */
-    int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself. */
+    int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself and its zygote. */
     uint32_t lost;          /**< For OUTPUT and LOG, bytes of earlier events that the pool dropped because the host had not fetched them. */
     const char *text;       /**< For OUTPUT and LOG: the text, ended with NUL. Else NULL. */
     size_t text_size;       /**< Bytes of text, without the NUL. */
@@ -266,11 +276,24 @@ typedef struct mape_event {
  *  @param context the job's (or pool's) context pointer.
  *  @param event   valid, with all it points to, until the callback returns.
  *
- *  A callback may be left by longjmp, by a C++ exception that is caught outside of #mape_pool_dispatch, or by pthread_exit. The event then
- *  counts as delivered, and the dispatch as over: the next dispatch delivers the remaining events, and what the event pointed to is
- *  gone when that dispatch begins. Until then the pool keeps a little memory. The next call notices that the callback was left when
- *  it comes from the same thread, or when that thread has ended or has used its stack otherwise; until then another thread gets
- *  #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the library notices it when that stack is used again. */
+ *  **What it may do.** Everything but fetch events (see @ref callbacks), for as long as it likes: no lock is held, and other threads, the
+ *  workers and other pools go on meanwhile. It runs with the caller's signal mask and cancellation state.
+ *
+ *  **How it may end.** By returning; by longjmp (the errors of Lua, R, Perl and Ruby are that); by a C++ exception that is caught outside
+ *  of #mape_pool_dispatch, which passes through it, running destructors of the host's frames on the way; by pthread_exit or a cancelled thread.
+ *  Where nobody catches it, an exception ends the program by std::terminate, as anywhere. However it was left, the event counts as
+ *  delivered, and the dispatch as over: the next call that fetches delivers the remaining events, each once, and what the event pointed to
+ *  is gone when that call begins.
+ *
+ *  **What leaving costs.** Nothing when a callback returns but four words that each call of #mape_pool_dispatch writes. After one that was left
+ *  the pool keeps the event's memory until the next call that fetches. That call notices that the callback was left when it comes from the same
+ *  thread, or when that thread has ended or has used its stack otherwise; it reads that thread's stack by a system call for that, or walks up
+ *  its own, some microseconds. Until then another thread gets #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the
+ *  library notices it when that stack is used again.
+ *
+ *  **Other callbacks.** `on_error` of #mape_proxy_create may do the same, and end in the same ways: the call of the proxy is over then, and its
+ *  job released; it may fetch events, unless the proxy was called inside a callback. The hook of #mape_pool_set_wakeup may only notify, and has to return. Worker functions are no
+ *  callbacks: see @ref tasks. */
 typedef void (*mape_event_fn)(void *context, const mape_event *event);
 
 /** @} */
@@ -294,7 +317,10 @@ enum mape_start {
 enum mape_output {
     MAPE_OUTPUT_INHERIT = 0, /**< To the standard output and error of the host. */
     MAPE_OUTPUT_CAPTURE = 1, /**< To the host, as #MAPE_EVENT_OUTPUT. */
-    MAPE_OUTPUT_DISCARD = 2  /**< Nowhere. */
+    MAPE_OUTPUT_DISCARD = 2, /**< Nowhere. */
+    MAPE_OUTPUT_LINES = 3    /**< To the host, as #MAPE_EVENT_OUTPUT, in whole lines: each event has one or more of one stream of one
+                                  worker, with their line feeds. A line without a line feed is delivered when it has reached 16,384
+                                  bytes, and when its worker has ended or closed the stream. */
 };
 
 /** What the kernel denies to workers. See mape_pool_config.sandbox. */
@@ -340,11 +366,12 @@ typedef struct mape_pool_config {
     uint32_t output;                /**< An enum #mape_output. */
     uint32_t restarts;              /**< How many worker starts in a row may fail, with no item ended in between, before
                                          the pool fails; 0: 5. */
-    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path, not
-                                         searched for in PATH; a relative one starts at the working directory of
-                                         #mape_pool_create. */
-    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path alone. A program of
-                                         your own must call #mape_zygote_main. */
+    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path; a
+                                         relative one starts at the working directory of #mape_pool_create. A name without a slash
+                                         is looked for in PATH, as execvp(3) does, in the workers' environment as of the start. */
+    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path from the root alone, as
+                                         it was found. A program of your own must call #mape_zygote_main. Many interpreters look
+                                         for their modules by [0]: give them the path from the root. */
     const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
     const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
     const char *const *modules;     /**< Shared libraries that each worker loads when it starts, ended with NULL; NULL: none. Each is a
@@ -387,11 +414,21 @@ typedef struct mape_pool_config {
                                          in it, soon after the death, at most 32 per pool. `mapengine-zygote --replay FILE` runs that
                                          item again. The file holds the item's input, the function's data and the globals. When the
                                          pool cannot write one, it says so by #MAPE_EVENT_LOG and goes on. NULL: none. */
+    int64_t zygote_timeout_ns;      /**< EXEC: limit for a zygote's start, until its program calls #mape_zygote_main; 0: 60 s;
+                                         negative: none. */
+    uint32_t min_workers;           /**< How many workers stay however long they are idle, at most 1024; with 0 all may end. Counts with
+                                         idle_shrink_ns alone. */
+    uint32_t interruptible;         /**< 1: a wait returns #MAPE_E_INTERRUPTED when a signal handler of the host has run in the waiting
+                                         thread: see @ref waits. 0: it waits on. */
+    int64_t idle_shrink_ns;         /**< A worker that is idle for longer than this runs its cleanups and ends, the highest index first, down to
+                                         min_workers; it takes up to a quarter longer. When there is work that no other worker has room
+                                         for, workers come back, at first as many as there are, then twice as many every 2 ms. 0 or
+                                         negative: workers stay. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-      0, 0, 0, 0, NULL }
+      0, 0, 0, 0, NULL, 0, 0, 0, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *  @param out    receives the pool; set to NULL on failure.
@@ -405,6 +442,12 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
  *  With #MAPE_START_FORK this call takes the snapshot of the host.
  *
+ *  A zygote program that exits before it calls #mape_zygote_main, or does not call it within zygote_timeout_ns, is not started again:
+ *  the pool has failed at once. #mape_message, the items and a #MAPE_EVENT_LOG say how it ended, and have the last 4096 bytes that it
+ *  wrote to its standard error, as UTF-8. (One that a signal ends there is started five times, and so is one in the place of a
+ *  zygote that had begun.) Until it calls #mape_zygote_main, a zygote's standard error is a pipe, from which the library's thread
+ *  copies to the host's; with #MAPE_OUTPUT_CAPTURE it is one as long as it lives, and the text comes as #MAPE_EVENT_OUTPUT.
+ *
  *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel passes on: nice value, I/O
  *  priority, processors (affinity), timer slack, memory policy and scheduling class. They get no real-time class: SCHED_FIFO,
  *  SCHED_RR and SCHED_DEADLINE become SCHED_OTHER. A thread of SCHED_DEADLINE can start a pool only with SCHED_FLAG_RESET_ON_FORK.
@@ -415,7 +458,7 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *  @param timeout_ns how long to wait for the workers; 0: start them and do not wait.
  *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);
  *          #MAPE_E_LOAD or #MAPE_E_SETUP when a function cannot be used (the others can); #MAPE_E_WORKERS when workers or
- *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM. */
+ *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM; #MAPE_E_INTERRUPTED (the start goes on). */
 int mape_pool_start(mape_pool *pool, int64_t timeout_ns);
 
 /** What #mape_pool_shutdown does with unfinished jobs. */
@@ -433,7 +476,8 @@ enum mape_shutdown {
  *  @param pool       the pool.
  *  @param how        an enum #mape_shutdown.
  *  @param timeout_ns how long to wait for jobs and cleanups before processes are killed.
- *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same). */
+ *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same);
+ *          #MAPE_E_INTERRUPTED while it waited for jobs: they run on, new ones are refused, and the next call goes on with the shutdown. */
 int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
 
 /** @brief Shuts the pool down if that was not done (cancelling, within the grace), and frees everything.
@@ -444,11 +488,28 @@ int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_pool_release(mape_pool *pool);
 
+/** @brief Changes how many workers the pool is to have.
+ *
+ *  Returns at once; workers come and go afterwards. New ones get the next indices. When there are to be fewer, those with the highest
+ *  indices leave: what a leaving worker has not begun runs in others, what it is on it finishes, and then it runs its cleanups. It
+ *  leaves when it has done that, within the time limits of its items and cleanups. A later call that wants it back finds it in its place
+ *  if it was not asked to end yet; otherwise another starts there once it has ended. Workers that have ended for being idle
+ *  (mape_pool_config.idle_shrink_ns) stay ended until there is work.
+ *
+ *  Before the start it sets what the start starts. When new workers cannot be started, the pool tries again after a pause, and the log
+ *  says why, as for replacements.
+ *  @param pool    the pool.
+ *  @param workers how many worker processes, 1 to 1024; 0: as many as the cores that this process may use now.
+ *  @return #MAPE_OK; #MAPE_E_ARGUMENT; #MAPE_E_HANDLE; #MAPE_E_CLOSED after a shutdown; #MAPE_E_WORKERS when the pool has failed. Any
+ *          thread, also from inside a callback. */
+int mape_pool_resize(mape_pool *pool, uint32_t workers);
+
 /** Figures of a pool. */
 typedef struct mape_stats {
     size_t struct_size;       /**< Set to sizeof(mape_stats), as #MAPE_STATS_INIT does. */
-    uint32_t workers;         /**< Workers the pool is to have. */
-    uint32_t workers_ready;   /**< Workers alive that have run their setups. */
+    uint32_t workers;         /**< Workers the pool is to have: as mape_pool_config.workers or the last #mape_pool_resize says, those
+                                   included that have ended for being idle. */
+    uint32_t workers_ready;   /**< Workers alive that have run their setups. More than `workers` while some are leaving. */
     uint64_t workers_started; /**< Worker processes started, replacements included. */
     uint64_t workers_died;    /**< Worker processes that the pool had not asked to end. */
     uint64_t workers_killed;  /**< Of these, the ones the pool killed (timeouts, cancels, replies that were not valid). */
@@ -491,8 +552,12 @@ typedef struct mape_worker_info {
 #define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info), 0, 0, 0, 0 }
 
 /** @brief Reads one worker's figures.
- *  @param pool the pool. @param index 0 to workers - 1. @param out receives them.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE, #MAPE_E_INDEX. */
+ *  @param pool the pool.
+ *  @param index 0 to mape_stats.workers - 1. After the pool was made smaller, those that had higher indices can still be asked for:
+ *              they are leaving, or have no process.
+ *  @param out  receives them.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE; #MAPE_E_INDEX from the largest number of workers on that the pool
+ *          ever was to have. */
 int mape_pool_worker(mape_worker_info *out, mape_pool *pool, uint32_t index);
 
 /** @} */
@@ -547,6 +612,11 @@ enum mape_native_flags {
     MAPE_NATIVE_ERRNO = 1 /**< errno, set to 0 before each call, is the last output of a call: see #mape_job_gather_columns. */
 };
 
+/** For `library` of #mape_function: the function is one that the zygote's program offers (#mape_zygote_offer). run_symbol is the name of
+ *  an offered run, run_range_symbol that of an offered run_range; setup and cleanup come with the offer, so that there are no symbols
+ *  for them. When the zygote offers no such function, items fail with #MAPE_CAUSE_LOAD, and the message lists what it offers. */
+#define MAPE_ZYGOTE "zygote:"
+
 /** Describes a function to #mape_function_register. Give either pointers (run or run_range), or a library and symbol names; or a
  *  prototype, with a pointer (native) or a library: see @ref native. */
 typedef struct mape_function {
@@ -556,7 +626,8 @@ typedef struct mape_function {
     mape_run_range_fn run_range; /**< Called per range, or NULL. */
     mape_setup_fn setup;         /**< NULL: none. */
     mape_cleanup_fn cleanup;     /**< NULL: none. */
-    const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
+    const char *library;         /**< #MAPE_ZYGOTE, for a function that the zygote's program brings. Else the
+                                      path or soname of a shared library, for the symbols below; the host need not have it
                                       loaded. NULL: the pointers above are used. A relative path starts at the working
                                       directory of #mape_function_register. A path means the file that lies there at the registration,
                                       known by its build id, or else by inode, size and time. When another file replaces it, later
@@ -602,6 +673,17 @@ typedef struct mape_function {
  *          of what is wrong in it; #MAPE_E_UNSUPPORTED for a prototype that this machine's calls cannot do; #MAPE_E_CLOSED;
  *          #MAPE_E_SIZE; #MAPE_E_OVERFLOW; #MAPE_E_MEMORY. */
 int mape_function_register(mape_function_id *out_function, mape_pool *pool, const mape_function *function);
+
+/** @brief Unregisters a function, before or after the start. Does not wait.
+ *
+ *  The id is refused from now on with #MAPE_E_FUNCTION, also when a proxy is called, and is never given to another function. Jobs and
+ *  streams that were submitted before run on to their end. After the last of them each worker that has run the function's `setup` runs
+ *  its `cleanup`, before the next range that it gets, within cleanup_timeout_ns; a worker whose cleanup takes longer, or crashes, is
+ *  replaced, and a #MAPE_EVENT_LOG says so. Workers that start later do not load the function. The library then frees its copy of the
+ *  function's data. Libraries stay loaded. To register the same function again gives a new id, and runs its `setup` anew.
+ *  @param pool the pool. @param function the function's id.
+ *  @return #MAPE_OK; #MAPE_E_FUNCTION for an id that is none, or no longer; #MAPE_E_CLOSED; #MAPE_E_WORKERS; #MAPE_E_HANDLE. */
+int mape_function_unregister(mape_pool *pool, mape_function_id function);
 
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *
@@ -731,7 +813,7 @@ int mape_stream_finish(mape_job *stream);
  *  The calling thread moves the job's data meanwhile, so that a round trip needs no other thread. A job that drops its results
  *  ends only when its events are fetched: by another thread, or by #mape_pool_dispatch instead of this call.
  *  @param job the job. @param timeout_ns how long to wait. @return #MAPE_OK, #MAPE_E_TIMEOUT, #MAPE_E_HANDLE; #MAPE_E_AGAIN for a timeout
- *         of 0 when it is not done. */
+ *         of 0 when it is not done; #MAPE_E_INTERRUPTED. */
 int mape_job_wait(mape_job *job, int64_t timeout_ns);
 
 /** @brief Reads how an item ended, and its result in place.
@@ -864,7 +946,7 @@ typedef struct mape_native_span {
 /** The inputs and outputs of a typed function. */
 typedef struct mape_prototype_info {
     size_t struct_size;   /**< Set to sizeof(mape_prototype_info), as #MAPE_PROTOTYPE_INFO_INIT does. */
-    const char *name;     /**< The name in the prototype; valid until the pool is destroyed. */
+    const char *name;     /**< The name in the prototype; valid until the function is unregistered or the pool destroyed. */
     uint32_t parameters;  /**< How many parameters, those behind the dots included. */
     uint32_t fixed;       /**< How many stand before the dots; `parameters` when the function is not variadic. */
     uint32_t is_variadic; /**< 1 with dots. */
@@ -884,7 +966,7 @@ typedef struct mape_prototype_info {
 typedef struct mape_parameter_info {
     size_t struct_size;       /**< Set to sizeof(mape_parameter_info), as #MAPE_PARAMETER_INFO_INIT does. */
     const char *name;         /**< Its name, "" when the prototype gives none; "return" and "errno" for these. Like type_name
-                                   valid until the pool is destroyed. */
+                                   valid until the function is unregistered or the pool destroyed. */
     const char *type_name;    /**< Its type as C has it, without length: "const double *", "{double x; double y;}". */
     uint32_t type;            /**< An enum #mape_type: its own, or that of an array's elements; NONE: nothing is returned. */
     uint32_t direction;       /**< An enum #mape_direction. */
@@ -955,7 +1037,9 @@ int mape_job_gather_columns(const mape_column *columns, size_t column_count, uin
 
 /** @brief Called when a proxied call fails, on the thread that called the proxy, before the call returns zero.
  *  @param context the context of #mape_proxy_create. @param result how the call ended, valid during the call; for one that reached no worker the
- *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on. */
+ *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on.
+ *
+ *  What it may do, and how it may end: see #mape_event_fn. It must not destroy its own proxy (#MAPE_E_BUSY). */
 typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
 
 /** @brief Makes a function pointer whose calls run in a worker: a function that may crash keeps its signature and leaves the
@@ -998,8 +1082,30 @@ int mape_pool_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
  *         #mape_pool_dispatch, or until the job is released. @param timeout_ns how long to wait for one.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_CLOSED when the pool was shut
  *          down, and #MAPE_E_WORKERS when it has failed, and no event is left (with a timeout of 0 #MAPE_E_AGAIN says so);
- *          #MAPE_E_BUSY as #mape_pool_dispatch. */
+ *          #MAPE_E_BUSY as #mape_pool_dispatch; #MAPE_E_INTERRUPTED. */
 int mape_pool_next_event(mape_event *out, mape_pool *pool, int64_t timeout_ns);
+
+/** @brief Fetches several events with one call: all that are there, as many as there is room for.
+ *
+ *  Waits, if there is none, until the first event comes. It is the same as calling #mape_pool_next_event again and again with a timeout of
+ *  0 until it returns #MAPE_E_AGAIN, at a fraction of the price. Events are in order per job. All of them count as delivered when the
+ *  call returns: windows open, and a job without a handle releases itself after its DONE event.
+ *  @param out receives the events. `struct_size` of the first is checked; the library sets that of all it fills, and does not look at
+ *         nested ones. What they point to stays valid until the next call of this function, of #mape_pool_next_event or of #mape_pool_dispatch,
+ *         or until the job is released.
+ *  @param capacity how many events there is room for at out, at least 1. One call returns at most 4096.
+ *  @param out_count receives how many events were fetched; 0 on failure.
+ *  @param pool the pool. @param timeout_ns how long to wait for the first.
+ *  @return as #mape_pool_next_event. With #MAPE_OK there is at least one event. */
+int mape_pool_next_events(mape_event *out, size_t capacity, size_t *out_count, mape_pool *pool, int64_t timeout_ns);
+
+/** @brief Ends the waits on a pool: each returns #MAPE_E_INTERRUPTED. May be called in a signal handler, and by any thread.
+ *
+ *  @ref waits names the calls that return for it. When no thread waits, the next wait returns at once: so a handler that runs
+ *  just before a wait begins is not too early. Several calls before a wait returns count as one.
+ *  @param pool the pool. A handle that is no pool's is refused, never followed.
+ *  @return #MAPE_OK, #MAPE_E_HANDLE, #MAPE_E_IN_WORKER, #MAPE_E_FORKED. It sets no message, and leaves errno as it is. */
+int mape_pool_interrupt(mape_pool *pool);
 
 /** @brief Gets a descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
  *
@@ -1045,7 +1151,8 @@ int mape_pool_set_wakeup(mape_pool *pool, void (*wakeup)(void *context), void *c
 /** @brief The index of the item in its job. @param task the task. @return the index. */
 uint64_t mape_task_index(const mape_task *task);
 
-/** @brief The index of the worker in its pool. @param task the task. @return the index, 0 to workers - 1. */
+/** @brief The index of the worker in its pool. @param task the task. @return the index, from 0; below the largest number of workers
+ *  that the pool ever was to have. */
 uint32_t mape_task_worker(const mape_task *task);
 
 /** @brief Allocates memory for the item's result, shared with the host: the library does not copy what is written there.
@@ -1096,11 +1203,76 @@ void mape_task_log(mape_task *task, int level, const char *message);
 /** @} */
 
 /** @defgroup zygote The zygote
+ *
+ *  A program of your own, or an interpreter, can be the zygote of EXEC pools (zygote_path). It loads what all workers are to have, offers
+ *  functions, if it has any of its own, and calls #mape_zygote_main. Workers are forked in the thread that made that call, by the C
+ *  library's fork(), of whichever definition the program has: handlers of pthread_atfork(3) run, and so do the hooks of
+ *  #mape_zygote_set_hooks. The library makes no worker in another way.
+ *
+ *  **Threads.** A zygote may have other threads. A worker is forked with a copy of all memory, and with the one thread that forks: what
+ *  another thread was doing at that moment stays half done in the worker, and a mutex that it held stays locked for ever. The C library
+ *  itself is in order in the worker: fork() waits for those who are in malloc or stdio, and makes its locks free again; after a fork in the
+ *  middle of another thread's dlopen(3) or dlclose(3), loading may hang. All else is the program's: the locks of an interpreter, of a library, of C++ statics. Take these in a handler or hook `before`, and give them back in
+ *  both after it; or have threads start work when #mape_zygote_main has no part in it. A worker that waits for a lock which nobody gives
+ *  back ends by setup_timeout_ns, item_timeout_ns or the pool's grace, as any other that hangs. A #MAPE_EVENT_LOG says how many threads
+ *  a zygote has: of level INFO when its program has given hooks, else WARNING. Threads that end, or that are made later, are no
+ *  concern of the library; when one of them ends the process, the zygote has died.
  *  @{ */
 
-/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, before making any thread,
- *         and return what it returns. It works with other threads as well, but a lock that one of them holds when a worker is forked
- *         stays locked in the worker; a #MAPE_EVENT_LOG of level WARNING says how many threads there are.
+/** A function that a zygote's program offers. What `run` and the others are is said at #mape_run_fn. */
+typedef struct mape_zygote_function {
+    size_t struct_size;          /**< Set to sizeof(mape_zygote_function), as #MAPE_ZYGOTE_FUNCTION_INIT does. */
+    const char *name;            /**< 1 to 255 bytes, copied. The host registers the function by it. */
+    mape_run_fn run;             /**< Called per item; NULL: run_range is given. */
+    mape_run_range_fn run_range; /**< Called per range; NULL: run is given. */
+    mape_setup_fn setup;         /**< NULL: none. It gets the data of the host's #mape_function. */
+    mape_cleanup_fn cleanup;     /**< NULL: none. */
+} mape_zygote_function;
+/** Initialiser of #mape_zygote_function. */
+#define MAPE_ZYGOTE_FUNCTION_INIT { sizeof(mape_zygote_function), NULL, NULL, NULL, NULL, NULL }
+
+/** @brief Offers a function to the hosts of this zygote, which register it with `library` #MAPE_ZYGOTE. Call it before
+ *         #mape_zygote_main; from any thread.
+ *
+ *  The pointers may be of any code of this process that a forked child has as well: of the program itself, or made by an interpreter.
+ *  A program that replaces a zygote which has died offers again. With #MAPE_START_FORK workers have what the host itself has offered
+ *  before its start. A replay of a crash file has the function when it is run by the same program, which passes its arguments on:
+ *  `my-zygote --replay FILE`.
+ *  @param function the function, copied.
+ *  @return #MAPE_OK; #MAPE_E_ARGUMENT, also when a function of that name was offered before; #MAPE_E_SIZE; #MAPE_E_MEMORY when 1024
+ *          functions are offered; #MAPE_E_IN_WORKER once #mape_zygote_main was called, and in workers. #mape_message of NULL has the
+ *          particulars. */
+int mape_zygote_offer(const mape_zygote_function *function);
+
+/** A hook of a zygote's program. @param context that of #mape_zygote_hooks. */
+typedef void (*mape_zygote_hook_fn)(void *context);
+
+/** What a zygote's program does around each fork of a worker; each may be NULL. They run in the thread that called #mape_zygote_main:
+ *  `before` ahead of the handlers of pthread_atfork(3), the others after these. */
+typedef struct mape_zygote_hooks {
+    size_t struct_size;                   /**< Set to sizeof(mape_zygote_hooks), as #MAPE_ZYGOTE_HOOKS_INIT does. */
+    mape_zygote_hook_fn before;           /**< In the zygote, before the fork. */
+    mape_zygote_hook_fn after_in_zygote;  /**< In the zygote, after the fork, also after one that failed. */
+    mape_zygote_hook_fn after_in_worker;  /**< In the worker, before its modules and setups; standard output and error are the worker's
+                                               already, a sandbox is entered afterwards. What it leaves is as a setup's. */
+    void *context;                        /**< Passed to each. */
+} mape_zygote_hooks;
+/** Initialiser of #mape_zygote_hooks. */
+#define MAPE_ZYGOTE_HOOKS_INIT { sizeof(mape_zygote_hooks), NULL, NULL, NULL, NULL }
+
+/** @brief Sets what this program does around forks of workers. Call it before #mape_zygote_main; a second call replaces the first.
+ *
+ *  A hook may do what the program may: take and give back locks, end and make threads, reseed a generator. It returns, and makes no call of
+ *  this library. One that crashes or ends the process in the zygote is a death of the zygote; one that is there for longer than
+ *  setup_timeout_ns has its process killed. In the worker it is a start of the worker that has failed. Either ends in the pool's failure
+ *  when it comes again and again, and the messages name the hook. With #MAPE_START_FORK the hooks are those that the host itself has
+ *  set before its start.
+ *  @param hooks the hooks, copied; NULL: none.
+ *  @return #MAPE_OK; #MAPE_E_SIZE; #MAPE_E_IN_WORKER once #mape_zygote_main was called, and in workers. */
+int mape_zygote_set_hooks(const mape_zygote_hooks *hooks);
+
+/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, and return what it returns. Best
+ *         before making any thread: see above.
  *  @param argc the argc of main. @param argv the argv of main.
  *
  *  With the arguments `--replay FILE [--output RESULT]`, FILE made by `crash_dir` of #mape_pool_config, it runs that file's
