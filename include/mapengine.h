@@ -32,14 +32,15 @@
  *
  * Every function may be called from any thread of the host, unless its comment says otherwise. A fair lock
  * serialises the calls on one pool. The library does not hold it while it copies bytes of the host, so a call that copies
- * much delays no other call. Only one thread at a time may be in #mape_pool_dispatch or #mape_pool_next_event; a second one gets
- * #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
+ * much delays no other call. Only one thread at a time may be in #mape_pool_dispatch, #mape_pool_next_event or #mape_pool_next_events;
+ * a second one gets #MAPE_E_BUSY. The library runs one thread of its own per started pool; it blocks all signals and never calls into the
  * host, except for the wakeup hook (#mape_pool_set_wakeup), which may only notify.
  *
  * @section callbacks Callbacks
  *
  * Callbacks run inside #mape_pool_dispatch, on the thread that called it. They may call everything but
- * #mape_pool_dispatch and #mape_pool_next_event: submit, cancel, shut down, and release, the pool they were called for as well.
+ * #mape_pool_dispatch, #mape_pool_next_event and #mape_pool_next_events: submit, cancel, shut down, and release, the pool they were
+ * called for as well.
  * A callback may be left by longjmp, by an exception, or by the end of its thread: see #mape_event_fn.
  *
  * @section waits Waits
@@ -49,6 +50,14 @@
  * #mape_pool_next_event, #mape_pool_start or the call of a proxy: it ends there, and other threads wait on. A thread that is cancelled
  * in any other call, also in #mape_pool_shutdown or #mape_pool_release, finishes the call first; it ends at its next
  * cancellation point.
+ *
+ * #mape_job_wait, #mape_pool_next_event, #mape_pool_next_events, #mape_pool_start and #mape_pool_shutdown return #MAPE_E_INTERRUPTED
+ * before that when #mape_pool_interrupt is called; with `interruptible` of #mape_pool_config also when a signal handler of the host
+ * has run in the waiting thread, whatever its SA_RESTART says. Nothing is lost by it: call again to wait on. While such a thread moves
+ * data, for microseconds, signals are held back until it sleeps (not SIGSEGV and its like). A signal that the kernel gives to another
+ * thread interrupts no wait: block it in other threads, or call #mape_pool_interrupt in its handler. A handler must not leave a wait
+ * by longjmp. A shutdown can be interrupted as long as it waits for jobs; the pool then takes no jobs any more, and the next call goes
+ * on with the shutdown. Calls of proxies and #mape_pool_release are not interrupted.
  *
  * @section ownership Ownership
  *

@@ -92,6 +92,8 @@ place() {
     cmp -s "$1" "$prefix/lib/$library" || cp "$1" "$prefix/lib/$library"
     ln -sfn "$library" "$prefix/lib/libmapengine.so"
     cp -R include "$prefix/"
+    mkdir -p "$prefix/share/mapengine"
+    "${PYTHON:-python3}" scripts/abi.py python >"$prefix/share/mapengine/mapengine_abi.py"
     # shellcheck disable=SC2016  # the loader expands $ORIGIN
     "$clang" -std=c11 -O1 -g "${compile[@]}" -Iinclude -o "$prefix/libexec/mapengine-zygote" Sources/mapengine-zygote/main.c \
         "$prefix/lib/$library" -Wl,-rpath,'$ORIGIN/../lib'

@@ -82,7 +82,7 @@ import Testing
         message.size = 1 << 40
         message.memory_limit = 99
         message.nice = 7
-        message.workers = 12
+        message.depth = 12
         message.flags = 3
         if let text {
             withUnsafeMutableBytes(of: &message.text) { buffer in
@@ -112,7 +112,7 @@ import Testing
         #expect(fds == [-1, -1, -1])
         #expect(message.kind == sent.kind && message.slot == 3 && message.generation == 0x1234_5678_9abc)
         #expect(message.pid == 77 && message.code == -5 && message.size == 1 << 40 && message.memory_limit == 99)
-        #expect(message.nice == 7 && message.workers == 12 && message.flags == 3)
+        #expect(message.nice == 7 && message.depth == 12 && message.flags == 3)
         #expect(message.text_size == sent.text_size)
         #expect(Self.text(message) == text ?? "")
     }
@@ -142,6 +142,18 @@ import Testing
             #expect(isReadable(pipes[i][0]))
             close(fds[i])
         }
+    }
+
+    /// The other end has closed with messages unread, which the kernel tells once, before what it had sent.
+    @Test func whatWasSentBeforeAnEndWithUnreadMessagesArrives() throws {
+        let pair = try Pair()
+        var unread = Self.message(nil)
+        try #require(mapb_control_send(pair.ours, &unread, nil, 0, 1) == 0)
+        var hello = Self.message("the last words")
+        try #require(mapb_control_send(pair.theirs, &hello, nil, 0, 1) == 0)
+        pair.hangUp()
+        #expect(pair.receive().got == 1)
+        #expect(pair.receive().got == 0)
     }
 
     @Test func nothingThereIsNoEnd() throws {

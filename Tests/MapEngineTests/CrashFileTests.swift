@@ -43,6 +43,13 @@ import Testing
 
     @Test func whatIsWrittenIsReadAgain() throws {
         #expect(try CrashFile(Self.sample().encoded()) == Self.sample())
+        var offered = Self.sample()
+        offered.function.run = .init(kind: .offeredRange, text: "shade")
+        offered.function.setup = .init(kind: .offeredSetup, text: "shade")
+        offered.function.cleanup = .init(kind: .offeredCleanup, text: "shade")
+        #expect(try CrashFile(offered.encoded()) == offered)
+        offered.function.run.text = ""
+        #expect(Self.message(offered.encoded()) == "a place has no library, symbol or name")
         var plain = CrashFile()
         plain.function.number = 1
         #expect(try CrashFile(plain.encoded()) == plain)
@@ -112,8 +119,8 @@ import Testing
         #expect(changed { $0.death.worker = 1024 } == wrong)
         #expect(changed { $0.item.offset = 4096 } == wrong)
         #expect(changed { $0.function.run.buildID = [UInt8](repeating: 1, count: 33) } == "a build id has 33 bytes")
-        #expect(changed { $0.function.run.library = "" } == "a place has no library or symbol")
-        #expect(changed { $0.function.setup.text = "" } == "a place has no library or symbol")
+        #expect(changed { $0.function.run.library = "" } == "a place has no library, symbol or name")
+        #expect(changed { $0.function.setup.text = "" } == "a place has no library, symbol or name")
         #expect(changed { $0.process.folder = "a\0b" } == "a text in it is no text")
         #expect(
             changed { $0.process.modules = [UserText(String(repeating: "x", count: 65536))] }

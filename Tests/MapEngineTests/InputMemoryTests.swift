@@ -5,17 +5,16 @@ import Testing
 @testable import MapEngine
 
 @Suite struct InputMemoryTests {
-    @Test func theHeadTellsProtocolAndWorkers() throws {
-        let input = try InputMemory(reserve: 0, workers: 3)
+    @Test func theHeadTellsTheProtocol() throws {
+        let input = try InputMemory(reserve: 0)
         #expect(input.head.pointee.protocol == MAPB_PROTOCOL)
-        #expect(input.head.pointee.workers == 3)
         #expect(input.used == 0)
     }
 
     @Test(arguments: [1, 3, 1024] as [UInt32])
     func theArenaLiesBehindTheInboxesHoweverLittleWasAskedFor(workers: UInt32) throws {
-        let input = try InputMemory(reserve: 1, workers: workers)
-        let inboxes = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
+        let input = try InputMemory(reserve: 1)
+        let inboxes = InputMemory.arenaStart
         let first = try input.allocate(1)
         #expect(first.offset >= inboxes)
         #expect(input.size - inboxes >= Policy.leastReserve)
@@ -44,7 +43,7 @@ import Testing
     }
 
     @Test func pagesOfWhatIsFreeAreGivenBackByATrim() throws {
-        let input = try InputMemory(reserve: 4 * Policy.warmInput, workers: 1)
+        let input = try InputMemory(reserve: 4 * Policy.warmInput)
         #expect(!input.hasExcess)
         let block = try input.allocate(2 * Policy.warmInput)
         (input.base + Int(block.offset)).update(repeating: 7, count: Int(block.count))
@@ -57,7 +56,7 @@ import Testing
     }
 
     @Test func memoryThatIsUsedAgainIsNoExcess() throws {
-        let input = try InputMemory(reserve: 4 * Policy.warmInput, workers: 1)
+        let input = try InputMemory(reserve: 4 * Policy.warmInput)
         for _ in 0..<5 {
             let block = try input.allocate(Policy.warmInput / 2)
             input.free(block)
@@ -83,7 +82,7 @@ import Testing
 
     @Test(arguments: [200, 4096, 1 << 20] as [UInt64])
     func zeroedMemoryIsZeroWhereOthersHaveWritten(count: UInt64) throws {
-        let input = try InputMemory(reserve: 8 << 20, workers: 1)
+        let input = try InputMemory(reserve: 8 << 20)
         // Unaligned to pages, so that parts of pages have to be cleared as well.
         let before = try input.allocate(64)
         let dirty = try input.allocate(count)
@@ -114,7 +113,7 @@ import Testing
         #expect(throws: Never.self) { try input.allocate(3 << 20) }
     }
 
-    @Test(arguments: [4 << 20, 1 << 40, UInt64(Int64.max), UInt64(Int64.max) + 1] as [UInt64])
+    @Test(arguments: [4 << 20 + 1, 1 << 40, UInt64(Int64.max), UInt64(Int64.max) + 1] as [UInt64])
     func moreThanThereIsIsRefused(count: UInt64) throws {
         let input = try smallInput()
         #expect(mapError { try input.allocate(count) }?.status == MAPE_E_MEMORY.rawValue)
@@ -146,7 +145,7 @@ import Testing
     @Test(arguments: seeds)
     func blocksNeverOverlapAndKeepTheirBytes(seed: UInt64) throws {
         var random = SeededRandom(seed)
-        let input = try InputMemory(reserve: 256 << 20, workers: 2)
+        let input = try InputMemory(reserve: 256 << 20)
         var live: [(Block, UInt64)] = []
         var sum: UInt64 = 0
         func words(_ block: Block) -> [UnsafeMutablePointer<UInt64>] {

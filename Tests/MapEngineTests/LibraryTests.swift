@@ -54,7 +54,7 @@ import Testing
 
     @Test func aPathIsOneLibraryUntilAnotherFileLiesThere() throws {
         let folder = Folder()
-        let input = try InputMemory(reserve: 4 << 20, workers: 1)
+        let input = try InputMemory(reserve: 4 << 20)
         let libraries = Libraries()
         let path = folder.put([1, 2, 3])
         let first = try libraries.at(UserText(path), in: input)
@@ -100,7 +100,7 @@ import Testing
 
     /// Deaths count while nothing else gets done.
     @Test func deathsAreCountedInARowWithNoItemBetween() throws {
-        let input = try InputMemory(reserve: 4 << 20, workers: 1)
+        let input = try InputMemory(reserve: 4 << 20)
         let library = try Libraries().at("libm.so.6", in: input)
         #expect(library.countDeath(0) == 1)
         #expect(library.countDeath(0) == 2)

@@ -13,7 +13,7 @@ import Testing
         let usedBefore: UInt64
 
         init(capacity: UInt64, reserve: UInt64 = 16 << 20) throws {
-            input = try InputMemory(reserve: reserve, workers: 1)
+            input = try InputMemory(reserve: reserve)
             record = try input.allocate(JobRecord.bytes + capacity * 16)
             stream = Stream(input: input, record: record, capacity: capacity)
             usedBefore = input.used

@@ -11,7 +11,7 @@ import Testing
         let input: InputMemory
         private var sequence: UInt64 = 0
 
-        init() throws { input = try InputMemory(reserve: 64 << 20, workers: 1) }
+        init() throws { input = try InputMemory(reserve: 64 << 20) }
 
         func job(priority: Int32 = 0, function: UInt32 = 1, items: UInt64 = 1) throws -> Job {
             sequence += 1

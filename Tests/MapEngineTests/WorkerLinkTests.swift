@@ -213,7 +213,10 @@ import Testing
         lane.reply(assignment).pointee.done = done
         lane.reply(assignment).pointee.flags |= MAPB_REPLY_STOPPED.rawValue
         lane.outbox.pointee.yields = 1
-        if told { _ = lane.link.yield(upTo: assignment.ticket) }
+        if told {
+            lane.outbox.pointee.yields = 1
+            _ = lane.link.askToYield()
+        }
         if ends { lane.job.willEnd(.cancelled(), now: 0) }
         #expect(lane.wrong(assignment) == (isValid ? nil : "its reply says it was stopped, and it was not"))
         #expect(lane.region.live == 0)
@@ -295,12 +298,12 @@ import Testing
         let second = lane.assign(1, 2)
         lane.work()
         lane.outbox.pointee.current = second.ticket << 32 | 1
-        #expect(lane.link.yield(upTo: 2) == nil, "the worker does not look")
+        #expect(!lane.link.askToYield(), "the worker does not look")
         #expect(lane.inbox.pointee.yield == 0)
         lane.outbox.pointee.yields = 1
-        let stand = lane.link.yield(upTo: 2)
-        if let stand { #expect(stand.mark == BlameMark(second.ticket << 32 | 1) && stand.answered == 1) }
-        #expect((stand != nil) == (mapb_barrier() != 0))
+        #expect(lane.link.askToYield())
+        let stand = lane.link.stand
+        #expect(stand.mark == BlameMark(second.ticket << 32 | 1) && stand.answered == 1)
         #expect(lane.inbox.pointee.yield == 2)
     }
 
@@ -310,7 +313,7 @@ import Testing
         let lane = try Lane([.nothing])
         _ = lane.assign(0, 1)
         lane.work()
-        _ = lane.link.yield(upTo: 1)
+        _ = lane.link.askToYield()
         lane.link.ring(from: 9)
         lane.watch.pointee.messageHead = 64
         let region = try OutputRegion(reserve: 4 << 20)

@@ -13,7 +13,7 @@ import Testing
             let slot = worker.slot
             #expect(table.busy.contains(slot) == worker.isBusy)
             #expect(table.ready.contains(slot) == (worker.state == .ready))
-            #expect(table.empty.contains(slot) == (worker.state == .none))
+            #expect(table.empty.contains(slot) == (worker.state == .none && table.size.wanted.contains(slot)))
             let isHeard =
                 worker.state == .starting || (worker.isBusy && worker.state != .dying && worker.state != .none)
             #expect(table.listening.contains(slot) == isHeard)

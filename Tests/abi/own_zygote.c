@@ -20,5 +20,6 @@ static void have_child(void) {
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--with-child") == 0) have_child();
     setenv("OWN_ZYGOTE", argc > 1 ? argv[1] : "no argument", 1);
+    setenv("ZYGOTE_NAME", argv[0], 1);
     return mape_zygote_main(argc, argv);
 }

@@ -110,8 +110,28 @@ static void a_pool_that_had_timeouts_deaths_and_cancels_comes_to_rest(uint32_t b
     pool_close(pool);
 }
 
+static void a_pool_that_has_shrunk_makes_no_wakeups(uint32_t birth) {
+    pid_t host[THREADS];
+    int host_count = thread_ids(getpid(), host, THREADS);
+    mape_pool_config config = config_of(birth, 4);
+    config.min_workers = 1;
+    config.idle_shrink_ns = MAPE_SECONDS(1) / 5;
+    mape_pool *pool = pool_open_with(&config);
+    is_ok(pool, mape_pool_start(pool, PATIENCE));
+    uint64_t *values = numbers(10000);
+    mape_job *job = mapped(pool, registered(pool, run_square), values, 10000, sizeof *values, NULL);
+    wait_for(job);
+    squares_are_right(job, values, 10000);
+    for (uint32_t i = 1; i < 4; i++) wait_until(worker_of(pool, i).state == MAPE_WORKER_NONE);
+    assert_int_equal(stats_of(pool).workers_ready, 1);
+    nothing_wakes_up(pool, host, host_count);
+    free(values);
+    pool_close(pool);
+}
+
 int main(void) {
     const struct abi_test tests[] = {
+        BOTH(a_pool_that_has_shrunk_makes_no_wakeups),
         BOTH(an_idle_pool_makes_no_wakeups),
         BOTH(a_pool_that_had_timeouts_deaths_and_cancels_comes_to_rest),
     };

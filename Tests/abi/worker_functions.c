@@ -263,6 +263,32 @@ int run_print(mape_task *task, void *state, const void *input, size_t size) {
     return 0;
 }
 
+/** Says a line on each stream, a word at a time. */
+int run_talks(mape_task *task, void *state, const void *input, size_t size) {
+    (void)state, (void)input, (void)size;
+    static const char *const names[] = {"output", "error"}, *const words[] = {" one", " two", " three", " four", "\n"};
+    for (int i = 0; i < 2; i++) {
+        char start[64];
+        int count = snprintf(start, sizeof start, "%s of worker %u:", names[i], mape_task_worker(task));
+        if (write(i + 1, start, (size_t)count) != count) return 1;
+    }
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+        for (int i = 1; i <= 2; i++)
+            if (write(i, words[w], strlen(words[w])) < 0) return 1;
+    return 0;
+}
+
+/** Writes its input to standard output, as it is. */
+int run_writes(mape_task *task, void *state, const void *input, size_t size) {
+    (void)task, (void)state;
+    for (size_t done = 0; done < size;) {
+        ssize_t got = write(1, (const char *)input + done, size - done);
+        if (got < 0) return 1;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
 int run_fail_text(mape_task *task, void *state, const void *input, size_t size) {
     (void)state;
     char text[64];

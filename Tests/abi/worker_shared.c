@@ -68,6 +68,14 @@ int run_gated(mape_task *task, void *state, const void *input, size_t size) {
     return answer(task, value * value);
 }
 
+/** How many cleanups there were. */
+int run_echo_cleanups(mape_task *task, void *state, const void *input, size_t size) {
+    (void)input, (void)size;
+    uint32_t *output = mape_task_output(task, sizeof *output);
+    if (output != NULL) *output = atomic_load(&((struct shared *)state)->cleanups);
+    return 0;
+}
+
 /** Item 0 waits for the gate; the others do not. */
 int run_gated_first(mape_task *task, void *state, const void *input, size_t size) {
     uint64_t value = note(state, input, size);

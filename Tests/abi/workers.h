@@ -214,6 +214,8 @@ int run_allocate(mape_task *task, void *state, const void *input, size_t size);
 int run_log(mape_task *task, void *state, const void *input, size_t size);
 int run_log_flood(mape_task *task, void *state, const void *input, size_t size);
 int run_print(mape_task *task, void *state, const void *input, size_t size);
+int run_talks(mape_task *task, void *state, const void *input, size_t size);
+int run_writes(mape_task *task, void *state, const void *input, size_t size);
 int run_fail_text(mape_task *task, void *state, const void *input, size_t size);
 int run_fail_then_zero(mape_task *task, void *state, const void *input, size_t size);
 int run_fail_code_zero(mape_task *task, void *state, const void *input, size_t size);
@@ -231,6 +233,7 @@ int setup_shared(mape_task *task, const void *data, size_t size, void **out_stat
 void cleanup_shared(mape_task *task, void *state);
 int run_noted(mape_task *task, void *state, const void *input, size_t size);
 int run_gated(mape_task *task, void *state, const void *input, size_t size);
+int run_echo_cleanups(mape_task *task, void *state, const void *input, size_t size); /* uint32_t */
 int run_gated_first(mape_task *task, void *state, const void *input, size_t size);
 int run_gated_progress(mape_task *task, void *state, const void *input, size_t size);
 int run_polls_cancel(mape_task *task, void *state, const void *input, size_t size);

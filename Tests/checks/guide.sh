@@ -69,7 +69,9 @@ if check "build.sh builds" bash -e build.sh; then
     prints stream.c ./stream
     prints typed.c ./typed
     prints pull.py env PYTHONPATH="$root/dist/share/mapengine" "$python" pull.py
-    check "zygote.c serves" env MAPENGINE_ZYGOTE_PATH="$folder/zygote" ./stream
+    prints lookup.c ./lookup "$folder/zygote"
+    check "forks.c serves, and brings no function" ./lookup "$folder/forks" && cp "$work/check.log" forks.printed &&
+        check "lookup.c says so" grep -qF 'the zygote offers no function "look up"' forks.printed
     # The path that it is given is the venv's own: a link to another Python's program.
     check "a virtual environment" "$python" -m venv --without-pip "$folder/venv" &&
         printf '%s\n' "$folder/venv" >interpreter.c.expected && prints interpreter.c ./interpreter "$folder/venv/bin/python3"

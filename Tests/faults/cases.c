@@ -113,5 +113,12 @@ const struct fault_case fault_cases[] = {
      "the files meant are used; one that is gone is named"},
     {73, HOST, "texts of bytes that are no UTF-8, and texts that are cut",
      "bytes arrive as they were; a cut is between characters"},
+    {74, DEATH, "a zygote program ends, or hangs, before it has begun",
+     "the first that exits or hangs is the end, which says why; a signal, and a replacement, have five tries"},
+    {90, RESOURCES, "a pool changes its size while something goes wrong",
+     "those that stay work on; nobody replaces one that leaves; the size is reached in the end"},
+    {80, DEATH, "a function is unregistered, and its cleanup goes wrong",
+     "its jobs end as they would have, its id is refused, the pool works"},
+    {81, HOST, "signals and interrupts end waits", "every thread hears in the end; others are cancelled meanwhile"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

@@ -19,14 +19,14 @@ enum counts { W1 = 1, W2 = 2, W5 = 4, W13 = 8, W_MANY = W2 | W5 | W13, W_ALL = W
 enum fault_flags {
     CALLBACK = 1, /**< Once more from inside a callback of the same pool. */
     WHOLE = 2,    /**< In the whole grid alone: it is long, or large. */
-    NOT_AGAIN = 4 /**< Not among the rows of cases 61 and 62: it counts zygotes, or cannot be registered late. */
+    NOT_AGAIN = 4 /**< Not among the rows of case 61: it counts zygotes, or cannot be registered late. */
 };
 
 /** How a fault of another case is run once more, in an EXEC pool. */
 enum again {
     NOT_AT_ALL = 0,
     AFTER_A_ZYGOTE = 61,     /**< The pool's zygote was killed, and another has taken its place. */
-    WITH_ZYGOTE_THREADS = 62 /**< The pool's zygote is a program with four threads. */
+    WITH_ZYGOTE_THREADS = 62 /**< The pool's zygote is a program with four threads beside its own. */
 };
 
 #define BIRTHS (IN_EXEC | IN_FORK)
@@ -57,7 +57,8 @@ struct fault_table {
 #define TABLE(name) const struct fault_table name##_table = {name, COUNT(name)}
 extern const struct fault_table death_ways_table, death_moments_table, death_pool_table, hangs_table, resources_table,
     limits_table, host_table, host_ends_table, hostile_table, scale_table, identity_table, loading_table, zygotes_table,
-    waits_table, surroundings_table, denials_table, extents_table, paths_table, texts_table;
+    waits_table, surroundings_table, denials_table, extents_table, paths_table, texts_table,
+    resizes_table, unregister_table;
 
 /** A case of the catalogue. */
 struct fault_case {

@@ -64,9 +64,12 @@ static const struct fault_table *const tables[] = {
     &limits_table,     &host_table,          &host_ends_table,  &hostile_table, &scale_table,
     &identity_table,   &loading_table,       &zygotes_table,    &waits_table,   &surroundings_table,
     &denials_table,    &extents_table,       &paths_table,      &texts_table,
+    &resizes_table,    &unregister_table,
 };
-/* Whose faults are run once more after a zygote was replaced, and those of the first under a zygote with threads. */
+/* Whose faults are run once more after a zygote was replaced; and under a zygote with threads: all in the whole grid, in the small one those
+ * of the first, and those in which the zygote itself dies. */
 static const struct fault_table *const again_tables[] = {&death_ways_table, &death_pool_table, &hangs_table};
+#define ZYGOTE_DIES 18
 static const uint32_t worker_counts[] = {1, 2, 5, 13};
 
 static const struct fault_case *case_of(int number) {
@@ -93,7 +96,8 @@ static int number_of(const struct row *row) { return row->again != 0 ? row->agai
 
 /** A fault once more, under two workers, or five in turns. */
 static void add_again(const struct fault *fault, size_t turn, int how) {
-    if ((fault->births & IN_EXEC) == 0 || (fault->flags & (WHOLE | NOT_AGAIN)) != 0) return;
+    if ((fault->births & IN_EXEC) == 0 || (fault->flags & WHOLE) != 0) return;
+    if (how == AFTER_A_ZYGOTE && (fault->flags & NOT_AGAIN) != 0) return;
     add((struct row){.fault = fault, .birth = MAPE_START_EXEC, .workers = turn % 2 == 0 ? 2 : 5, .again = how});
 }
 
@@ -123,9 +127,15 @@ static void add_all_rows(void) {
         for (size_t f = 0; f < tables[t]->count; f++) add_rows(&tables[t]->faults[f], f);
     for (size_t t = 0; t < COUNT(again_tables); t++)
         for (size_t f = 0; f < again_tables[t]->count; f++) {
-            add_again(&again_tables[t]->faults[f], f, AFTER_A_ZYGOTE);
-            if (t == 0 || whole) add_again(&again_tables[t]->faults[f], f, WITH_ZYGOTE_THREADS);
+            const struct fault *fault = &again_tables[t]->faults[f];
+            add_again(fault, f, AFTER_A_ZYGOTE);
+            if (t == 0 || whole || fault->number == ZYGOTE_DIES) add_again(fault, f, WITH_ZYGOTE_THREADS);
         }
+    for (size_t f = 0; f < death_moments_table.count && whole; f++)
+        add((struct row){.fault = &death_moments_table.faults[f],
+                         .birth = MAPE_START_EXEC,
+                         .workers = 1,
+                         .again = WITH_ZYGOTE_THREADS});
 }
 
 static int by_number(const void *a, const void *b) {

@@ -29,7 +29,7 @@ static void with_threads(mape_pool_config *config) {
     size_t count = 0;
     for (; config->env_set != NULL && config->env_set[count] != NULL && count < 14; count++)
         settings[count] = config->env_set[count];
-    settings[count] = "FAULT_THREADS=3";
+    settings[count] = "FAULT_THREADS=4";
     config->env_set = settings;
     config->zygote_path = FAULT_ZYGOTE;
 }

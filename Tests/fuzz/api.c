@@ -121,7 +121,7 @@ static mape_function_id a_function(void) {
 }
 
 static int checked(int status) {
-    demand(status <= 0 && status >= MAPE_E_UNSUPPORTED);
+    demand(status <= 0 && status >= MAPE_E_INTERRUPTED);
     demand(strcmp(mape_status_string(status), "unknown status") != 0);
     return status;
 }
@@ -330,7 +330,7 @@ static void hear(void) {
     case 1: {
         depth++;
         int handled = mape_pool_dispatch(A_POOL, byte() % 4 ? byte() : (uint32_t)number(), (int64_t)number());
-        demand(handled >= MAPE_E_UNSUPPORTED);
+        demand(handled >= MAPE_E_INTERRUPTED);
         depth--;
         break;
     }

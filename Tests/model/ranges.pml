@@ -94,7 +94,7 @@ inline give(w, most) {
     (published[w] - answered[w] > 1 || assignedCount[LAST(w)] > 1))
 #define IS_IDLE(w) (WORKERS == 1 || (state[w] == READY && !WORKS(w)))
 
-/* Worker.reclaim and BlameMark.begun, after WorkerLink.yield has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
+/* Worker.reclaim and BlameMark.begun, after WorkerLink.stand has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
 inline reclaimFrom(w, ticket) {
     reclaimed[SLOT(w, ticket)] = 1;
     if
@@ -154,7 +154,7 @@ inline checkTime(w) {
     fi
 }
 
-/* Core+Reclaim.reclaim, WorkerLink.yield */
+/* Core+Reclaim.reclaim, WorkerLink.askToYield, WorkerLink.stand */
 inline reclaim(w) {
     yield[w] = published[w];
 #ifndef BUG_NO_BARRIER

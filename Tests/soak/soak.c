@@ -73,6 +73,8 @@ static int usage(FILE *to) {
           "  --fork            MAPE_START_FORK; no zygote is killed, as that would end the pool\n"
           "  --kill-us A,B     from A to B microseconds between two kills (1000,10000)\n"
           "  --zygote-every N  one kill in so many is the zygote's; 0: none (30)\n"
+          "  --resize-every N  in place of one kill in so many the pool gets from 1 to twice as many workers; 0: never "
+          "(20)\n"
           "  --spin-us N       what an item takes on average (10)\n"
           "  --setup-us N      what the setup of a function takes (0)\n"
           "  --restarts N      the pool's restart brake (the default one)\n"
@@ -88,18 +90,18 @@ static bool number(const char *text, uint64_t most, uint64_t *out) {
 }
 
 static int options_read(int argc, char **argv, struct soak_options *o) {
-    static const struct option known[] = {{"items", 1, NULL, 'i'},    {"workers", 1, NULL, 'w'},
-                                          {"seconds", 1, NULL, 's'},  {"seed", 1, NULL, 'r'},
-                                          {"fork", 0, NULL, 'f'},     {"kill-us", 1, NULL, 'k'},
-                                          {"quiet", 0, NULL, 'q'},    {"help", 0, NULL, 'h'},
-                                          {"restarts", 1, NULL, 'b'}, {"zygote-every", 1, NULL, 'z'},
-                                          {"spin-us", 1, NULL, 'p'},  {"setup-us", 1, NULL, 'u'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"items", 1, NULL, 'i'},        {"workers", 1, NULL, 'w'}, {"seconds", 1, NULL, 's'},
+        {"seed", 1, NULL, 'r'},         {"fork", 0, NULL, 'f'},    {"kill-us", 1, NULL, 'k'},
+        {"quiet", 0, NULL, 'q'},        {"help", 0, NULL, 'h'},    {"restarts", 1, NULL, 'b'},
+        {"zygote-every", 1, NULL, 'z'}, {"spin-us", 1, NULL, 'p'}, {"setup-us", 1, NULL, 'u'},
+        {"resize-every", 1, NULL, 'e'}, {NULL, 0, NULL, 0}};
     *o = (struct soak_options){.items = 1000000,
                                .workers = 4,
                                .kill_least_us = 1000,
                                .kill_most_us = 10000,
                                .zygote_every = 30,
+                               .resize_every = 20,
                                .spin_us = 10,
                                .seed = (uint32_t)(soak_now() / 1000)};
     uint64_t value = 0;
@@ -112,6 +114,7 @@ static int options_read(int argc, char **argv, struct soak_options *o) {
         case 'r': good = number(optarg, UINT32_MAX, &value), o->seed = (uint32_t)value; break;
         case 'b': good = number(optarg, UINT32_MAX, &value), o->restarts = (uint32_t)value; break;
         case 'z': good = number(optarg, UINT32_MAX, &value), o->zygote_every = (uint32_t)value; break;
+        case 'e': good = number(optarg, UINT32_MAX, &value), o->resize_every = (uint32_t)value; break;
         case 'p': good = number(optarg, 100000, &value), o->spin_us = (uint32_t)value; break;
         case 'u': good = number(optarg, 10000000, &value), o->setup_us = (uint32_t)value; break;
         case 'k':

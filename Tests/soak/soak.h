@@ -26,9 +26,10 @@ struct soak_options {
     uint32_t restarts; /**< mape_pool_config.restarts. */
     uint32_t kill_least_us, kill_most_us; /**< Time from one kill to the next, at least and at most. */
     uint32_t zygote_every;                /**< One kill in so many is the zygote's; 0: none. */
-    uint32_t spin_us;                     /**< What an item takes on average. */
-    uint32_t setup_us;                    /**< What a setup takes. */
-    bool quiet;                           /**< No line of progress. */
+    uint32_t resize_every; /**< In place of one kill in so many the pool is made larger or smaller; 0: never. */
+    uint32_t spin_us;      /**< What an item takes on average. */
+    uint32_t setup_us;     /**< What a setup takes. */
+    bool quiet;            /**< No line of progress. */
 };
 
 /** What has happened. Written by the main thread, or where said by the killer; read by the watchdog. */

@@ -29,6 +29,11 @@ void *soak_killer(void *context) {
     if (last == NULL) abort();
     while (atomic_load(&soak->stop) == 0) {
         usleep(options->kill_least_us + soak_random(&random, options->kill_most_us - options->kill_least_us + 1));
+        if (options->resize_every > 0 && soak_random(&random, options->resize_every) == 0) {
+            uint32_t most = options->workers * 2 <= 1024 ? options->workers * 2 : 1024;
+            mape_pool_resize(soak->pool, 1 + soak_random(&random, most));
+            continue;
+        }
         if (options->zygote_every > 0 && soak_random(&random, options->zygote_every) == 0) {
             /* Not before it has brought up a worker: zygotes that are killed while they start are given up, and rightly; how long a start
              * takes depends on the machine. */

@@ -23,11 +23,25 @@ typedef struct mape_event mape_event; /**< One thing that happened: core.h. */
  *  @param context the job's (or pool's) context pointer.
  *  @param event   valid, with all it points to, until the callback returns.
  *
- *  A callback may be left by longjmp, by a C++ exception that is caught outside of #mape_pool_dispatch, or by pthread_exit. The event then
- *  counts as delivered, and the dispatch as over: the next dispatch delivers the remaining events, and what the event pointed to is
- *  gone when that dispatch begins. Until then the pool keeps a little memory. The next call notices that the callback was left when
- *  it comes from the same thread, or when that thread has ended or has used its stack otherwise; until then another thread gets
- *  #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the library notices it when that stack is used again. */
+ *  **What it may do.** Everything but fetch events (see @ref callbacks), for as long as it likes: no lock is held, and other threads, the
+ *  workers and other pools go on meanwhile. It runs with the caller's signal mask and cancellation state.
+ *
+ *  **How it may end.** By returning; by longjmp (the errors of Lua, R, Perl and Ruby are that); by a C++ exception that is caught outside
+ *  of #mape_pool_dispatch, which passes through it, running destructors of the host's frames on the way; by pthread_exit or a cancelled thread.
+ *  Where nobody catches it, an exception ends the program by std::terminate, as anywhere. However it was left, the event counts as
+ *  delivered, and the dispatch as over: the next call that fetches delivers the remaining events, each once, and what the event pointed to
+ *  is gone when that call begins.
+ *
+ *  **What leaving costs.** Nothing when a callback returns but four words that each call of #mape_pool_dispatch writes. After one that was left
+ *  the pool keeps the event's memory until the next call that fetches. That call notices that the callback was left when it comes from the same
+ *  thread, or when that thread has ended or has used its stack otherwise; it reads that thread's stack by a system call for that, or walks up
+ *  its own, some microseconds. Until then another thread gets #MAPE_E_BUSY. On a stack that the host made itself (a coroutine's) the
+ *  library notices it when that stack is used again.
+ *
+ *  **Other callbacks.** `on_error` of #mape_proxy_create may do the same, and end in the same ways: the call of the proxy is over then, and its
+ *  job released; it may fetch events, unless the proxy was called inside a callback. The hook of #mape_pool_set_wakeup may only notify,
+ *  and has to return. Worker functions are no
+ *  callbacks: see @ref tasks. */
 typedef void (*mape_event_fn)(void *context, const mape_event *event);
 
 /** @} */
@@ -51,7 +65,10 @@ enum mape_start {
 enum mape_output {
     MAPE_OUTPUT_INHERIT = 0, /**< To the standard output and error of the host. */
     MAPE_OUTPUT_CAPTURE = 1, /**< To the host, as #MAPE_EVENT_OUTPUT. */
-    MAPE_OUTPUT_DISCARD = 2  /**< Nowhere. */
+    MAPE_OUTPUT_DISCARD = 2, /**< Nowhere. */
+    MAPE_OUTPUT_LINES = 3    /**< To the host, as #MAPE_EVENT_OUTPUT, in whole lines: each event has one or more of one stream of one
+                                  worker, with their line feeds. A line without a line feed is delivered when it has reached 16,384
+                                  bytes, and when its worker has ended or closed the stream. */
 };
 
 /** What the kernel denies to workers. See mape_pool_config.sandbox. */
@@ -95,22 +112,26 @@ typedef struct mape_pool_config {
     /* Processes. */
     uint32_t workers;               /**< How many worker processes, at most 1024; 0: as many as the cores that this process
                                          may use (by affinity and cgroup quota). */
+    uint32_t min_workers;           /**< How many workers stay however long they are idle, at most 1024; with 0 all may end. Counts with
+                                         idle_shrink_ns alone. */
+    int64_t idle_shrink_ns;         /**< A worker that is idle for longer than this runs its cleanups and ends, the highest index first, down to
+                                         min_workers; it takes up to a quarter longer. When there is work that no other worker has room
+                                         for, workers come back, at first as many as there are, then twice as many every 2 ms. 0 or
+                                         negative: workers stay. */
     uint32_t start;                 /**< An enum #mape_start. */
     uint32_t restarts;              /**< How many worker starts in a row may fail, with no item ended in between, before
                                          the pool fails; 0: 5. */
-    uint32_t pin;                   /**< 1: worker k runs on the k-th of the cores this process may use. */
     uint64_t items_per_worker;      /**< The pool replaces a worker after it assigned this many items to it; 0: never. */
     int32_t nice;                   /**< Added to the workers' nice value, 0 to 19. */
-    int32_t oom_score_adj;          /**< Added to the host's /proc/self/oom_score_adj for its workers, at most 1000 in all, so that
-                                         the kernel ends them before the host when memory runs out (proc(5)). 0: 500; negative:
-                                         nothing. */
+    uint32_t pin;                   /**< 1: worker k runs on the k-th of the cores this process may use. */
 
     /* What they start with. */
-    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path, not
-                                         searched for in PATH; a relative one starts at the working directory of
-                                         #mape_pool_create. */
-    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path alone. A program of
-                                         your own must call #mape_zygote_main. */
+    const char *zygote_path;        /**< EXEC: the program to start as zygote; NULL: the one installed with the library. A path; a
+                                         relative one starts at the working directory of #mape_pool_create. A name without a slash
+                                         is looked for in PATH, as execvp(3) does, in the workers' environment as of the start. */
+    const char *const *zygote_argv; /**< EXEC: its arguments, [0] included, ended with NULL; NULL: its path from the root alone, as
+                                         it was found. A program of your own must call #mape_zygote_main. Many interpreters look
+                                         for their modules by [0]: give them the path from the root. */
     const char *const *env_set;     /**< "NAME=value" texts to set in workers, ended with NULL; NULL: none. */
     const char *const *env_unset;   /**< Names to unset in workers, ended with NULL; NULL: none. */
     const char *const *modules;     /**< Shared libraries that each worker loads when it starts, ended with NULL; NULL: none. Each is a
@@ -120,16 +141,16 @@ typedef struct mape_pool_config {
                                          without it. */
 
     /* Time limits. */
+    int64_t zygote_timeout_ns;      /**< EXEC: limit for a zygote's start, until its program calls #mape_zygote_main; 0: 60 s;
+                                         negative: none. */
     int64_t setup_timeout_ns;       /**< Limit for one module load or `setup` in a worker; 0: 60 s; negative: none. */
     int64_t cleanup_timeout_ns;     /**< Limit for one `cleanup` in a worker; 0: 5 s; negative: none. */
     int64_t grace_ns;               /**< How long a cancelled item may run on before the pool kills its worker; 0: 2 s. Also how
                                          long, at most, a shutdown goes on after its timeout to end the processes. */
 
-    /* Containment, and what is kept of a crash. */
+    /* Containment, how items are stopped, and what is kept of a crash. */
     uint32_t sandbox;               /**< An enum #mape_sandbox. */
-    uint32_t core_dumps;            /**< 0: the kernel writes no core file of a worker that crashes, and passes none to a program (the
-                                         worker's soft RLIMIT_CORE is 1 byte, see core(5)); debuggers work as ever. 1: the host's limit
-                                         decides. */
+    uint32_t reserved;              /**< 0. */
     uint64_t memory_limit;          /**< Bytes of private data memory per worker (RLIMIT_DATA, see setrlimit(2)); an
                                          allocation above it fails in the worker. 0: none. */
     uint64_t memory_growth;         /**< Bytes. The pool replaces a worker whose private memory (RssAnon and VmSwap of
@@ -137,6 +158,12 @@ typedef struct mape_pool_config {
                                          has done what was assigned to it. The worker measures after a range, at most ten times a
                                          second; growth within a `setup` does not count. The kernel's figures may be off by some 100
                                          KiB per core. 0: never. */
+    int32_t oom_score_adj;          /**< Added to the host's /proc/self/oom_score_adj for its workers, at most 1000 in all, so that
+                                         the kernel ends them before the host when memory runs out (proc(5)). 0: 500; negative:
+                                         nothing. */
+    uint32_t core_dumps;            /**< 0: the kernel writes no core file of a worker that crashes, and passes none to a program (the
+                                         worker's soft RLIMIT_CORE is 1 byte, see core(5)); debuggers work as ever. 1: the host's limit
+                                         decides. */
     const char *crash_dir;          /**< An existing folder, which the pool keeps open. For each item whose worker crashes, or is killed
                                          for its item timeout, the pool makes a file `mapengine-<host pid>-<worker pid>-<n>.crash`
                                          in it, soon after the death, at most 32 per pool. `mapengine-zygote --replay FILE` runs that
@@ -152,7 +179,8 @@ typedef struct mape_pool_config {
 
     /* Output and events. */
     uint32_t output;                /**< An enum #mape_output. */
-    uint32_t reserved;              /**< 0. */
+    uint32_t interruptible;         /**< 1: a wait returns #MAPE_E_INTERRUPTED when a signal handler of the host has run in the waiting
+                                         thread: see @ref waits. 0: it waits on. */
     void *context;                  /**< The first argument of on_output and on_log. */
     mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_pool_dispatch drops these. */
     mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_pool_dispatch drops these. */
@@ -160,10 +188,10 @@ typedef struct mape_pool_config {
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                           \
     { sizeof(mape_pool_config),                                                                                         \
-      0, 0, 0, 0, 0, 0, 0,                                                                                              \
+      0, 0, 0, 0, 0, 0, 0, 0,                                                                                           \
       NULL, NULL, NULL, NULL, NULL,                                                                                     \
-      0, 0, 0,                                                                                                          \
-      0, 0, 0, 0, NULL,                                                                                                 \
+      0, 0, 0, 0,                                                                                                       \
+      0, 0, 0, 0, 0, 0, NULL,                                                                                           \
       0, 0,                                                                                                             \
       0, 0, NULL, NULL, NULL }
 
@@ -174,6 +202,11 @@ typedef void (*mape_native_fn)(void);
 enum mape_native_flags {
     MAPE_NATIVE_ERRNO = 1 /**< errno, set to 0 before each call, is the last output of a call: see #mape_job_gather_columns. */
 };
+
+/** For `library` of #mape_function: the function is one that the zygote's program offers (#mape_zygote_offer). run_symbol is the name of
+ *  an offered run, run_range_symbol that of an offered run_range; setup and cleanup come with the offer, so that there are no symbols
+ *  for them. When the zygote offers no such function, items fail with #MAPE_CAUSE_LOAD, and the message lists what it offers. */
+#define MAPE_ZYGOTE "zygote:"
 
 /** Describes a function to #mape_function_register. Give either pointers (run or run_range), or a library and symbol names; or a
  *  prototype, with a pointer (native) or a library: see @ref native. */
@@ -188,7 +221,8 @@ typedef struct mape_function {
     mape_cleanup_fn cleanup;     /**< NULL: none. */
 
     /* By library and symbols. */
-    const char *library;         /**< Path or soname of a shared library, for the symbols below; the host need not have it
+    const char *library;         /**< #MAPE_ZYGOTE, for a function that the zygote's program brings. Else the
+                                      path or soname of a shared library, for the symbols below; the host need not have it
                                       loaded. NULL: the pointers above are used. A relative path starts at the working
                                       directory of #mape_function_register. A path means the file that lies there at the registration,
                                       known by its build id, or else by inode, size and time. When another file replaces it, later

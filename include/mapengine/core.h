@@ -135,13 +135,14 @@ enum mape_event_type {
 
 /** An event: one thing that happened. */
 struct mape_event {
-    size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. */
+    size_t struct_size;     /**< Set to sizeof(mape_event), as #MAPE_EVENT_INIT does. Those of `result` and `progress` are not looked at:
+                                 the library sets them. */
     uint32_t type;          /**< An enum #mape_event_type. */
     int32_t code;           /**< For OUTPUT and LOG, see there; else 0. */
     mape_job *job;          /**< The job, or NULL for events of the pool. */
     void *context;          /**< The job's context pointer, or the pool's. */
     uint64_t index;         /**< For ITEM, the item's index. */
-    int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself. */
+    int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself and its zygote. */
     uint32_t lost;          /**< For OUTPUT and LOG, bytes of earlier events that the pool dropped because the host had not fetched them. */
     const char *text;       /**< For OUTPUT and LOG: the text, ended with NUL. Else NULL. */
     size_t text_size;       /**< Bytes of text, without the NUL. */
@@ -168,6 +169,12 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *  The first submission starts the pool by itself, without waiting. Starting a started pool only waits.
  *  With #MAPE_START_FORK this call takes the snapshot of the host.
  *
+ *  A zygote program that exits before it calls #mape_zygote_main, or does not call it within zygote_timeout_ns, is not started again:
+ *  the pool has failed at once. #mape_message, the items and a #MAPE_EVENT_LOG say how it ended, and have the last 4096 bytes that it
+ *  wrote to its standard error, as UTF-8. (One that a signal ends there is started five times, and so is one in the place of a
+ *  zygote that had begun.) Until it calls #mape_zygote_main, a zygote's standard error is a pipe, from which the library's thread
+ *  copies to the host's; with #MAPE_OUTPUT_CAPTURE it is one as long as it lives, and the text comes as #MAPE_EVENT_OUTPUT.
+ *
  *  Workers, and the library's thread, inherit from the thread that makes this call what the kernel passes on: nice value, I/O
  *  priority, processors (affinity), timer slack, memory policy and scheduling class. They get no real-time class: SCHED_FIFO,
  *  SCHED_RR and SCHED_DEADLINE become SCHED_OTHER. A thread of SCHED_DEADLINE can start a pool only with SCHED_FLAG_RESET_ON_FORK.
@@ -178,7 +185,7 @@ int mape_pool_create(mape_pool **out, const mape_pool_config *config);
  *  @param timeout_ns how long to wait for the workers; 0: start them and do not wait.
  *  @return #MAPE_OK when all are ready; #MAPE_E_TIMEOUT when the time was over first (the start goes on);
  *          #MAPE_E_LOAD or #MAPE_E_SETUP when a function cannot be used (the others can); #MAPE_E_WORKERS when workers or
- *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM. */
+ *          zygote cannot be kept alive; #MAPE_E_CLOSED; #MAPE_E_SYSTEM; #MAPE_E_INTERRUPTED (the start goes on). */
 int mape_pool_start(mape_pool *pool, int64_t timeout_ns);
 
 /** What #mape_pool_shutdown does with unfinished jobs. */
@@ -196,7 +203,8 @@ enum mape_shutdown {
  *  @param pool       the pool.
  *  @param how        an enum #mape_shutdown.
  *  @param timeout_ns how long to wait for jobs and cleanups before processes are killed.
- *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same). */
+ *  @return #MAPE_OK; #MAPE_E_TIMEOUT when something had to be killed or abandoned (the pool is shut down all the same);
+ *          #MAPE_E_INTERRUPTED while it waited for jobs: they run on, new ones are refused, and the next call goes on with the shutdown. */
 int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
 
 /** @brief Shuts the pool down if that was not done (cancelling, within the grace), and frees everything.
@@ -207,11 +215,28 @@ int mape_pool_shutdown(mape_pool *pool, int how, int64_t timeout_ns);
  *  @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_pool_release(mape_pool *pool);
 
+/** @brief Changes how many workers the pool is to have.
+ *
+ *  Returns at once; workers come and go afterwards. New ones get the next indices. When there are to be fewer, those with the highest
+ *  indices leave: what a leaving worker has not begun runs in others, what it is on it finishes, and then it runs its cleanups. It
+ *  leaves when it has done that, within the time limits of its items and cleanups. A later call that wants it back finds it in its place
+ *  if it was not asked to end yet; otherwise another starts there once it has ended. Workers that have ended for being idle
+ *  (mape_pool_config.idle_shrink_ns) stay ended until there is work.
+ *
+ *  Before the start it sets what the start starts. When new workers cannot be started, the pool tries again after a pause, and the log
+ *  says why, as for replacements.
+ *  @param pool    the pool.
+ *  @param workers how many worker processes, 1 to 1024; 0: as many as the cores that this process may use now.
+ *  @return #MAPE_OK; #MAPE_E_ARGUMENT; #MAPE_E_HANDLE; #MAPE_E_CLOSED after a shutdown; #MAPE_E_WORKERS when the pool has failed. Any
+ *          thread, also from inside a callback. */
+int mape_pool_resize(mape_pool *pool, uint32_t workers);
+
 /** Figures of a pool. */
 typedef struct mape_stats {
     size_t struct_size;       /**< Set to sizeof(mape_stats), as #MAPE_STATS_INIT does. */
-    uint32_t workers;         /**< Workers the pool is to have. */
-    uint32_t workers_ready;   /**< Workers alive that have run their setups. */
+    uint32_t workers;         /**< Workers the pool is to have: as mape_pool_config.workers or the last #mape_pool_resize says, those
+                                   included that have ended for being idle. */
+    uint32_t workers_ready;   /**< Workers alive that have run their setups. More than `workers` while some are leaving. */
     uint64_t workers_started; /**< Worker processes started, replacements included. */
     uint64_t workers_died;    /**< Worker processes that the pool had not asked to end. */
     uint64_t workers_killed;  /**< Of these, the ones the pool killed (timeouts, cancels, replies that were not valid). */
@@ -255,8 +280,10 @@ typedef struct mape_worker_info {
 #define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info), 0, 0, 0, 0 }
 
 /** @brief Reads one worker's figures.
- *  @param out receives them. @param pool the pool. @param index 0 to workers - 1.
- *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE, #MAPE_E_INDEX. */
+ *  @param out receives them. @param pool the pool. @param index 0 to mape_stats.workers - 1. After the pool was made smaller, those that
+ *         had higher indices can still be asked for: they are leaving, or have no process.
+ *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE; #MAPE_E_INDEX from the largest number of workers on that the pool
+ *          ever was to have. */
 int mape_pool_worker(mape_worker_info *out, mape_pool *pool, uint32_t index);
 
 /** @} */
@@ -282,6 +309,17 @@ int mape_pool_worker(mape_worker_info *out, mape_pool *pool, uint32_t index);
  *          of what is wrong in it; #MAPE_E_UNSUPPORTED for a prototype that this machine's calls cannot do; #MAPE_E_CLOSED;
  *          #MAPE_E_SIZE; #MAPE_E_OVERFLOW; #MAPE_E_MEMORY. */
 int mape_function_register(mape_function_id *out, mape_pool *pool, const mape_function *function);
+
+/** @brief Unregisters a function, before or after the start. Does not wait.
+ *
+ *  The id is refused from now on with #MAPE_E_FUNCTION, also when a proxy is called, and is never given to another function. Jobs and
+ *  streams that were submitted before run on to their end. After the last of them each worker that has run the function's `setup` runs
+ *  its `cleanup`, before the next range that it gets, within cleanup_timeout_ns; a worker whose cleanup takes longer, or crashes, is
+ *  replaced, and a #MAPE_EVENT_LOG says so. Workers that start later do not load the function. The library then frees its copy of the
+ *  function's data. Libraries stay loaded. To register the same function again gives a new id, and runs its `setup` anew.
+ *  @param pool the pool. @param function the function's id.
+ *  @return #MAPE_OK; #MAPE_E_FUNCTION for an id that is none, or no longer; #MAPE_E_CLOSED; #MAPE_E_WORKERS; #MAPE_E_HANDLE. */
+int mape_function_unregister(mape_pool *pool, mape_function_id function);
 
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *
@@ -380,7 +418,7 @@ int mape_stream_finish(mape_job *stream);
  *  The calling thread moves the job's data meanwhile, so that a round trip needs no other thread. A job that drops its results
  *  ends only when its events are fetched: by another thread, or by #mape_pool_dispatch instead of this call.
  *  @param job the job. @param timeout_ns how long to wait. @return #MAPE_OK, #MAPE_E_TIMEOUT, #MAPE_E_HANDLE; #MAPE_E_AGAIN for a timeout
- *         of 0 when it is not done. */
+ *         of 0 when it is not done; #MAPE_E_INTERRUPTED. */
 int mape_job_wait(mape_job *job, int64_t timeout_ns);
 
 /** @brief Reads how an item ended, and its result in place.
@@ -458,8 +496,30 @@ int mape_pool_dispatch(mape_pool *pool, uint32_t max_events, int64_t budget_ns);
  *         until the job is released. @param pool the pool. @param timeout_ns how long to wait for one.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when there is none and the timeout is 0; #MAPE_E_TIMEOUT; #MAPE_E_CLOSED when the pool was shut
  *          down, and #MAPE_E_WORKERS when it has failed, and no event is left (with a timeout of 0 #MAPE_E_AGAIN says so);
- *          #MAPE_E_BUSY as #mape_pool_dispatch. */
+ *          #MAPE_E_BUSY as #mape_pool_dispatch; #MAPE_E_INTERRUPTED. */
 int mape_pool_next_event(mape_event *out, mape_pool *pool, int64_t timeout_ns);
+
+/** @brief Fetches several events with one call: all that are there, as many as there is room for.
+ *
+ *  Waits, if there is none, until the first event comes. It is the same as calling #mape_pool_next_event again and again with a timeout of
+ *  0 until it returns #MAPE_E_AGAIN, at a fraction of the price. Events are in order per job. All of them count as delivered when the
+ *  call returns: windows open, and a job without a handle releases itself after its DONE event.
+ *  @param out receives the events. `struct_size` of the first is checked; the library sets that of all it fills, and does not look at
+ *         nested ones. What they point to stays valid until the next call of this function, of #mape_pool_next_event or of #mape_pool_dispatch,
+ *         or until the job is released.
+ *  @param capacity how many events there is room for at out, at least 1. One call returns at most 4096.
+ *  @param out_count receives how many events were fetched; 0 on failure.
+ *  @param pool the pool. @param timeout_ns how long to wait for the first.
+ *  @return as #mape_pool_next_event. With #MAPE_OK there is at least one event. */
+int mape_pool_next_events(mape_event *out, size_t capacity, size_t *out_count, mape_pool *pool, int64_t timeout_ns);
+
+/** @brief Ends the waits on a pool: each returns #MAPE_E_INTERRUPTED. May be called in a signal handler, and by any thread.
+ *
+ *  @ref waits names the calls that return for it. When no thread waits, the next wait returns at once: so a handler that runs
+ *  just before a wait begins is not too early. Several calls before a wait returns count as one.
+ *  @param pool the pool. A handle that is no pool's is refused, never followed.
+ *  @return #MAPE_OK, #MAPE_E_HANDLE, #MAPE_E_IN_WORKER, #MAPE_E_FORKED. It sets no message, and leaves errno as it is. */
+int mape_pool_interrupt(mape_pool *pool);
 
 /** @brief Gets a descriptor that is readable while there are events, for poll, epoll, Qt, GLib, libuv.
  *

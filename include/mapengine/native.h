@@ -84,7 +84,7 @@ typedef struct mape_native_span {
 /** The inputs and outputs of a typed function. */
 typedef struct mape_prototype_info {
     size_t struct_size;   /**< Set to sizeof(mape_prototype_info), as #MAPE_PROTOTYPE_INFO_INIT does. */
-    const char *name;     /**< The name in the prototype; valid until the pool is released. */
+    const char *name;     /**< The name in the prototype; valid until the function is unregistered or the pool released. */
     uint32_t parameters;  /**< How many parameters, those behind the dots included. */
     uint32_t fixed;       /**< How many stand before the dots; `parameters` when the function is not variadic. */
     uint32_t is_variadic; /**< 1 with dots. */
@@ -104,7 +104,7 @@ typedef struct mape_prototype_info {
 typedef struct mape_parameter_info {
     size_t struct_size;       /**< Set to sizeof(mape_parameter_info), as #MAPE_PARAMETER_INFO_INIT does. */
     const char *name;         /**< Its name, "" when the prototype gives none; "return" and "errno" for these. Like type_name
-                                   valid until the pool is released. */
+                                   valid until the function is unregistered or the pool released. */
     const char *type_name;    /**< Its type as C has it, without length: "const double *", "{double x; double y;}". */
     uint32_t type;            /**< An enum #mape_type: its own, or that of an array's elements; NONE: nothing is returned. */
     uint32_t direction;       /**< An enum #mape_direction. */
@@ -175,7 +175,9 @@ int mape_job_gather_columns(const mape_column *columns, size_t column_count, uin
 
 /** @brief Called when a proxied call fails, on the thread that called the proxy, before the call returns zero.
  *  @param context the context of #mape_proxy_create. @param result how the call ended, valid during the call; for one that reached no worker the
- *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on. */
+ *         state is #MAPE_ITEM_ABANDONED, the cause #MAPE_CAUSE_POOL and the code a status: #MAPE_E_CLOSED, #MAPE_E_FORKED and so on.
+ *
+ *  What it may do, and how it may end: see #mape_event_fn. It must not release its own proxy (#MAPE_E_BUSY). */
 typedef void (*mape_proxy_error_fn)(void *context, const mape_result *result);
 
 /** @brief Makes a function pointer whose calls run in a worker: a function that may crash keeps its signature and leaves the
@@ -198,7 +200,8 @@ int mape_proxy_create(mape_native_fn *out, mape_pool *pool, mape_function_id fun
  *         proxy's `on_error` it returns #MAPE_E_BUSY instead. It does not wait for an `on_error` that was left by a jump, or with its
  *         thread. Calling the pointer afterwards is an error of the caller that the library cannot notice. Release proxies also after
  *         their pool was released.
- *  @param proxy the pointer that #mape_proxy_create made; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy; #MAPE_E_BUSY. */
+ *  @param proxy the pointer that #mape_proxy_create made; NULL is ignored. @return #MAPE_OK; #MAPE_E_HANDLE when it is no proxy;
+ *  #MAPE_E_BUSY. */
 int mape_proxy_release(mape_native_fn proxy);
 
 /** @} */

@@ -83,7 +83,8 @@ typedef void (*mape_cleanup_fn)(mape_task *task, void *state);
 /** @brief The index of the item in its job. @param task the task. @return the index. */
 uint64_t mape_task_index(const mape_task *task);
 
-/** @brief The index of the worker in its pool. @param task the task. @return the index, 0 to workers - 1. */
+/** @brief The index of the worker in its pool. @param task the task. @return the index, from 0; below the largest number of workers
+ *  that the pool ever was to have. */
 uint32_t mape_task_worker(const mape_task *task);
 
 /** @brief Allocates memory for the item's result, shared with the host: the library does not copy what is written there.
@@ -130,17 +131,84 @@ int mape_task_cancelled(const mape_task *task);
 void mape_task_progress(mape_task *task, double fraction);
 
 /** @brief Sends a text to the host, where it is an #MAPE_EVENT_LOG. Never blocks; the worker drops and counts texts that
- *         the host has no room for. @param task the task. @param level an enum #mape_log_level. @param message text, cut to at most 1023 bytes. */
+ *         the host has no room for. @param task the task. @param level an enum #mape_log_level. @param message text, cut to at most 1023
+ *         bytes. */
 void mape_task_log(mape_task *task, int level, const char *message);
 
 /** @} */
 
 /** @defgroup zygote The zygote
+ *
+ *  A program of your own, or an interpreter, can be the zygote of EXEC pools (zygote_path). It loads what all workers are to have, offers
+ *  functions, if it has any of its own, and calls #mape_zygote_main. Workers are forked in the thread that made that call, by the C
+ *  library's fork(), of whichever definition the program has: handlers of pthread_atfork(3) run, and so do the hooks of
+ *  #mape_zygote_set_hooks. The library makes no worker in another way.
+ *
+ *  **Threads.** A zygote may have other threads. A worker is forked with a copy of all memory, and with the one thread that forks: what
+ *  another thread was doing at that moment stays half done in the worker, and a mutex that it held stays locked for ever. The C library
+ *  itself is in order in the worker: fork() waits for those who are in malloc or stdio, and makes its locks free again; after a fork in the
+ *  middle of another thread's dlopen(3) or dlclose(3), loading may hang. All else is the program's: the locks of an interpreter, of a
+ *  library, of C++ statics. Take these in a handler or hook `before`, and give them back in
+ *  both after it; or have threads start work when #mape_zygote_main has no part in it. A worker that waits for a lock which nobody gives
+ *  back ends by setup_timeout_ns, item_timeout_ns or the pool's grace, as any other that hangs. A #MAPE_EVENT_LOG says how many threads
+ *  a zygote has: of level INFO when its program has given hooks, else WARNING. Threads that end, or that are made later, are no
+ *  concern of the library; when one of them ends the process, the zygote has died.
  *  @{ */
 
-/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, before making any thread,
- *         and return what it returns. It works with other threads as well, but a lock that one of them holds when a worker is forked
- *         stays locked in the worker; a #MAPE_EVENT_LOG of level WARNING says how many threads there are.
+/** A function that a zygote's program offers. What `run` and the others are is said at #mape_run_fn. */
+typedef struct mape_zygote_function {
+    size_t struct_size;          /**< Set to sizeof(mape_zygote_function), as #MAPE_ZYGOTE_FUNCTION_INIT does. */
+    const char *name;            /**< 1 to 255 bytes, copied. The host registers the function by it. */
+    mape_run_fn run;             /**< Called per item; NULL: run_range is given. */
+    mape_run_range_fn run_range; /**< Called per range; NULL: run is given. */
+    mape_setup_fn setup;         /**< NULL: none. It gets the data of the host's #mape_function. */
+    mape_cleanup_fn cleanup;     /**< NULL: none. */
+} mape_zygote_function;
+/** Initialiser of #mape_zygote_function. */
+#define MAPE_ZYGOTE_FUNCTION_INIT { sizeof(mape_zygote_function), NULL, NULL, NULL, NULL, NULL }
+
+/** @brief Offers a function to the hosts of this zygote, which register it with `library` #MAPE_ZYGOTE. Call it before
+ *         #mape_zygote_main; from any thread.
+ *
+ *  The pointers may be of any code of this process that a forked child has as well: of the program itself, or made by an interpreter.
+ *  A program that replaces a zygote which has died offers again. With #MAPE_START_FORK workers have what the host itself has offered
+ *  before its start. A replay of a crash file has the function when it is run by the same program, which passes its arguments on:
+ *  `my-zygote --replay FILE`.
+ *  @param function the function, copied.
+ *  @return #MAPE_OK; #MAPE_E_ARGUMENT, also when a function of that name was offered before; #MAPE_E_SIZE; #MAPE_E_MEMORY when 1024
+ *          functions are offered; #MAPE_E_IN_WORKER once #mape_zygote_main was called, and in workers. #mape_message of NULL has the
+ *          particulars. */
+int mape_zygote_offer(const mape_zygote_function *function);
+
+/** A hook of a zygote's program. @param context that of #mape_zygote_hooks. */
+typedef void (*mape_zygote_hook_fn)(void *context);
+
+/** What a zygote's program does around each fork of a worker; each may be NULL. They run in the thread that called #mape_zygote_main:
+ *  `before` ahead of the handlers of pthread_atfork(3), the others after these. */
+typedef struct mape_zygote_hooks {
+    size_t struct_size;                   /**< Set to sizeof(mape_zygote_hooks), as #MAPE_ZYGOTE_HOOKS_INIT does. */
+    mape_zygote_hook_fn before;           /**< In the zygote, before the fork. */
+    mape_zygote_hook_fn after_in_zygote;  /**< In the zygote, after the fork, also after one that failed. */
+    mape_zygote_hook_fn after_in_worker;  /**< In the worker, before its modules and setups; standard output and error are the worker's
+                                               already, a sandbox is entered afterwards. What it leaves is as a setup's. */
+    void *context;                        /**< Passed to each. */
+} mape_zygote_hooks;
+/** Initialiser of #mape_zygote_hooks. */
+#define MAPE_ZYGOTE_HOOKS_INIT { sizeof(mape_zygote_hooks), NULL, NULL, NULL, NULL }
+
+/** @brief Sets what this program does around forks of workers. Call it before #mape_zygote_main; a second call replaces the first.
+ *
+ *  A hook may do what the program may: take and give back locks, end and make threads, reseed a generator. It returns, and makes no call of
+ *  this library. One that crashes or ends the process in the zygote is a death of the zygote; one that is there for longer than
+ *  setup_timeout_ns has its process killed. In the worker it is a start of the worker that has failed. Either ends in the pool's failure
+ *  when it comes again and again, and the messages name the hook. With #MAPE_START_FORK the hooks are those that the host itself has
+ *  set before its start.
+ *  @param hooks the hooks, copied; NULL: none.
+ *  @return #MAPE_OK; #MAPE_E_SIZE; #MAPE_E_IN_WORKER once #mape_zygote_main was called, and in workers. */
+int mape_zygote_set_hooks(const mape_zygote_hooks *hooks);
+
+/** @brief The main function of a zygote, for a program named by `zygote_path`: call it from `main`, and return what it returns. Best
+ *         before making any thread: see above.
  *  @param argc the argc of main. @param argv the argv of main.
  *
  *  With the arguments `--replay FILE [--output RESULT]`, FILE made by `crash_dir` of #mape_pool_config, it runs that file's

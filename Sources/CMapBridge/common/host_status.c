@@ -23,6 +23,7 @@ const char *mapb_status_text(int status) {
     case MAPE_E_IN_WORKER: return "host calls are not possible inside a worker";
     case MAPE_E_FORKED: return "host calls are not possible in a forked child of the host";
     case MAPE_E_UNSUPPORTED: return "this kernel or machine cannot do it";
+    case MAPE_E_INTERRUPTED: return "a signal or mape_pool_interrupt ended the wait";
     default: return "unknown status";
     }
 }

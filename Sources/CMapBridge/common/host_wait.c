@@ -33,7 +33,18 @@ void mapb_lock_wake(mapb_lock *lock) { mapb_word_wake_local_one(&lock->state); }
 
 /* ---- sleep ---- */
 
-static void left(void *wait) { mapb_wait_left(wait); }
+static void left(void *of) {
+    mapb_wait *wait = of;
+    if (wait->signals) mapb_signals_let(wait->signals);
+    mapb_wait_left(wait);
+}
+
+/* The same, until a signal's handler has run. */
+static void sleep_lightly(mapb_wait *wait, int64_t rest) {
+    int has_run = wait->bell >= 0 ? mapb_signals_wait_readable(wait->signals, wait->bell, rest)
+                                  : mapb_signals_wait_local(wait->signals, wait->word, wait->seen, rest);
+    if (has_run) wait->signalled = 1;
+}
 
 /* Waits for the bell or the counter. */
 static void sleep_once(mapb_wait *wait) {
@@ -47,7 +58,8 @@ static void sleep_once(mapb_wait *wait) {
     /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens. */
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
     pthread_setcancelstate(mapb_cancel_state(wait->cancel), NULL);
-    if (wait->bell >= 0) mapb_wait_readable(wait->bell, rest);
+    if (wait->signals) sleep_lightly(wait, rest);
+    else if (wait->bell >= 0) mapb_wait_readable(wait->bell, rest);
     else mapb_word_wait_local(wait->word, wait->seen, rest);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_setcanceltype(type, NULL);
@@ -59,15 +71,38 @@ int mapb_wait_run(mapb_wait *wait) {
     return wait->status;
 }
 
-int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns, mape_event *event) {
+static int wait_for(mapb_wait *wait, void *handle) {
+    mapb_signals signals;
+    wait->cancel = mapb_hold_cancel();
+    if (mapb_wait_begin(wait, handle)) {
+        if (wait->interruptible) {
+            mapb_signals_hold(&signals);
+            wait->signals = &signals;
+        }
+        mapb_wait_run(wait);
+        if (wait->signals) mapb_signals_let(&signals);
+    }
+    mapb_let_cancel(wait->cancel);
+    return wait->status;
+}
+
+int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns) {
     mapb_wait wait;
     memset(&wait, 0, sizeof wait);
     wait.kind = kind;
     wait.timeout = timeout_ns;
-    wait.event = event;
-    wait.cancel = mapb_hold_cancel();
-    int status = mapb_wait_begin(&wait, handle) ? mapb_wait_run(&wait) : wait.status;
-    mapb_let_cancel(wait.cancel);
+    return wait_for(&wait, handle);
+}
+
+int mapb_wait_events(void *pool, int64_t timeout_ns, mape_event *out, uint64_t capacity, size_t *out_count) {
+    mapb_wait wait;
+    memset(&wait, 0, sizeof wait);
+    wait.kind = MAPB_WAIT_EVENT;
+    wait.timeout = timeout_ns;
+    wait.events = out;
+    wait.capacity = capacity;
+    int status = wait_for(&wait, pool);
+    if (out_count) *out_count = (size_t)wait.count;
     return status;
 }
 

@@ -6,7 +6,7 @@
  *                       mapb_native.h    typed functions: plans, and calls by them
  *                       mapb_text.h, mapb_floating.h
  *   of the system       mapb_platform.h  by neutral names: linux/ implements them
- *   after the fork      mapb_zygote.h, mapb_worker.h, mapb_task.h (fork_*.c)
+ *   after the fork      mapb_zygote.h, mapb_worker.h, mapb_task.h (fork_*.c); mapb_offers.h: what a zygote's program brings
  *   in the host         mapb_host.h; mapb_wait.h: its threads' lock, sleep and callbacks (host_*.c)
  */
 #ifndef CMAPBRIDGE_H
@@ -25,6 +25,7 @@
 #include "mapb_text.h"
 #include "mapb_floating.h"
 #include "mapb_native.h"
+#include "mapb_offers.h"
 #include "mapb_zygote.h"
 #include "mapb_task.h"
 #include "mapb_worker.h"

@@ -5,10 +5,13 @@
  *
  *   host                                zygote
  *    │── INIT (memory, bells) ───────────►│
+ *    │── STDERR (where to print) ────────►│
  *    │◄─────────────────────────── HELLO ─│
  *    │── LOAD (a library) ───────────────►│
  *    │◄────────────────────────── LOADED ─│
- *    │── SPAWN (output memory, pipes) ───►│── fork ──► worker
+ *    │── SPAWN (output memory, pipes) ───►│
+ *    │◄──────────────────────────── HOOK ─│   where its program has hooks, before each
+ *    │                                    │── fork ──► worker
  *    │◄───────────────────────── SPAWNED ─│
  *    │── KILL ───────────────────────────►│
  *    │◄──────────────────────────── DIED ─│
@@ -27,15 +30,18 @@ enum mapb_control_kind {
     MAPB_CONTROL_INIT = 1, /* fds: input memory, engine bell, waiter bell */
     MAPB_CONTROL_LOAD =
         2, /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
-    MAPB_CONTROL_SPAWN = 3, /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
-    MAPB_CONTROL_KILL = 4,  /* slot, generation: SIGKILL to its process group */
+    MAPB_CONTROL_SPAWN = 3,  /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
+    MAPB_CONTROL_KILL = 4,   /* slot, generation: SIGKILL to its process group */
+    MAPB_CONTROL_STDERR = 5, /* fds: what its standard error is from now on */
     /* zygote to host */
-    MAPB_CONTROL_HELLO = 16,   /* code: MAPB_PROTOCOL, size: MAPB_VERSION, pid: how many threads the zygote has */
-    MAPB_CONTROL_SPAWNED = 17, /* slot, generation, pid; or code: an errno */
+    MAPB_CONTROL_HELLO =
+        16, /* code: MAPB_PROTOCOL, size: MAPB_VERSION, pid: how many threads the zygote has, slot: 1 if it has hooks */
+    MAPB_CONTROL_SPAWNED = 17, /* slot, generation, pid; or code: an errno. No hook runs any more. */
     MAPB_CONTROL_DIED = 18,    /* slot, generation, code: a wait status */
     MAPB_CONTROL_NOTE = 19,    /* code: an enum mape_log_level; text */
     MAPB_CONTROL_LOADED =
-        20 /* slot: a library's number; code: an enum mapb_change, other than 0 the zygote ends with it */
+        20, /* slot: a library's number; code: an enum mapb_change, other than 0 the zygote ends with it */
+    MAPB_CONTROL_HOOK = 21 /* code: an enum mapb_hook, which begins now */
 };
 
 enum mapb_init_flags {
@@ -54,7 +60,7 @@ typedef struct mapb_control {
     uint64_t size;         /* INIT: bytes of the input memory; SPAWN: of the output memory */
     uint64_t memory_limit; /* INIT */
     int32_t nice;          /* INIT */
-    uint32_t workers;      /* INIT */
+    uint32_t depth;        /* INIT: 1 for the pool of a program, 2 for one of its workers, and so on */
     uint32_t flags;        /* INIT: enum mapb_init_flags */
     int32_t oom;           /* INIT: what is added to oom_score_adj */
     uint64_t growth;       /* INIT: bytes of growth after which a worker is replaced; 0: never */

@@ -30,10 +30,14 @@ void mapb_find_address_end(void);
 
 /* ---- the zygote ---- */
 
-/** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; default signals, own group.
- *  @return 0 or an errno, and in `call` what failed: static text. */
-int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out,
+/** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; its standard error is `error`; default
+ *  signals, own group. @return 0 or an errno, and in `call` what failed: static text. */
+int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, int error, mapb_spawned *out,
                       const char **call);
+/** A descriptor of the host's standard error, or of /dev/null where that is closed. @return it, or a negative errno. */
+int mapb_standard_error(void);
+/** Writes as much as goes without waiting, to what may be a pipe that nobody reads; the rest is dropped. */
+void mapb_write_what_goes(int fd, const uint8_t *bytes, uint64_t size);
 /** fork(2); the child never returns: it becomes a zygote. env: its environment, or NULL. @return 0 or an errno. */
 int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call);
 /** In Swift: the zygote's loop. */

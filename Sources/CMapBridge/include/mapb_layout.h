@@ -20,7 +20,7 @@
 
 #include "mapb_base.h"
 
-#define MAPB_PROTOCOL            5u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            6u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -34,8 +34,7 @@ enum mapb_doorbell_target { MAPB_BELL_NONE = 0, MAPB_BELL_ENGINE = 1, MAPB_BELL_
 /** Start of the input memory. Written by the host. */
 typedef struct mapb_pool_head {
     uint32_t protocol;
-    uint32_t workers;
-    uint8_t pad0[56];
+    uint8_t pad0[60];
     uint64_t doorbell; /* epoch << 2 | target: whom a worker wakes after a reply. It rings once per epoch. */
     uint32_t spin;     /* How many times an idle worker looks again before it sleeps. */
     uint32_t waiter;   /* Processor of the host thread that waits for replies, plus 1; 0: none. */
@@ -180,21 +179,34 @@ typedef struct mapb_file {
         build_id[MAPB_BUILD_ID]; /* Decides alone when it is there: files with the same build id hold the same code. */
 } mapb_file;
 
-enum mapb_place_kind { MAPB_PLACE_NONE = 0, MAPB_PLACE_POINTER = 1, MAPB_PLACE_OFFSET = 2, MAPB_PLACE_SYMBOL = 3 };
+/** OFFERED: a part of a function that the zygote's program brings (mapb_offers.h); what it is the crash file says as well. */
+enum mapb_place_kind {
+    MAPB_PLACE_NONE = 0,
+    MAPB_PLACE_POINTER = 1,
+    MAPB_PLACE_OFFSET = 2,
+    MAPB_PLACE_SYMBOL = 3,
+    MAPB_PLACE_OFFERED_RUN = 5,
+    MAPB_PLACE_OFFERED_RANGE = 6,
+    MAPB_PLACE_OFFERED_SETUP = 7,
+    MAPB_PLACE_OFFERED_CLEANUP = 8
+};
 
 /** Where a worker finds a piece of code. */
 typedef struct mapb_place {
     uint32_t kind;
     uint32_t build_id_size;
-    uint64_t value;   /* The address, the offset from the library's base, or the input offset of the symbol's name. */
-    uint64_t library; /* Input offset of the library's path; */
-    uint64_t file;    /* of its mapb_file, or 0. */
+    uint64_t
+        value; /* The address, the offset from the library's base, or the input offset of the symbol's or function's name. */
+    uint64_t library;                /* Input offset of the library's path; */
+    uint64_t file;                   /* of its mapb_file, or 0. */
     uint8_t build_id[MAPB_BUILD_ID]; /* OFFSET: of the library as the host has it loaded. */
 } mapb_place;
 
 /** In outbox.current, what a setup request does: it loads one of the function's places (0 run, 1 setup, 2 cleanup), or runs its setup. */
 #define MAPB_AT_PLACE 1u
 #define MAPB_AT_SETUP 4u
+/** In outbox.current, beside ticket 0, before the first request: the worker is in the zygote's hook after_in_worker. */
+#define MAPB_AT_HOOK 1u
 
 typedef struct mapb_function {
     uint32_t id;

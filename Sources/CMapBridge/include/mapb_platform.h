@@ -21,6 +21,8 @@
 
 #include "mapb_base.h"
 
+#include <signal.h>
+
 /* What they are named by in messages, for who looks for the call that is denied. */
 #if defined(__linux__)
 #define MAPB_NAME_POLLER_OPEN   "epoll_create1"
@@ -45,6 +47,22 @@ void mapb_poller_remove(int poller, int fd);
 int mapb_poller_wait(int poller, uint64_t *tags, int count, int64_t timeout_ns);
 /** Waits until a descriptor is readable; timeout in ns, negative: for ever. */
 void mapb_wait_readable(int fd, int64_t timeout_ns);
+
+/* ---- sleeps that a signal ends ---- */
+
+/** What a thread that waits has held back: while it does not sleep, its signals wait for its sleep, which they end. */
+typedef struct mapb_signals {
+    sigset_t before; /* Its mask. */
+} mapb_signals;
+
+/** Holds back all signals of the calling thread but those that a fault raises. */
+void mapb_signals_hold(mapb_signals *signals);
+/** Ends that: handlers run now. */
+void mapb_signals_let(const mapb_signals *signals);
+/** mapb_wait_readable with the signals let in. @return 1 when a handler has run. */
+int mapb_signals_wait_readable(const mapb_signals *signals, int fd, int64_t timeout_ns);
+/** mapb_word_wait_local with the signals let in. @return 1 when a handler has run. */
+int mapb_signals_wait_local(const mapb_signals *signals, const uint32_t *word, uint32_t expected, int64_t timeout_ns);
 
 /* ---- notifiers ---- */
 
@@ -91,6 +109,7 @@ void mapb_shared_discard(uint8_t *at, uint64_t size);
 void mapb_shared_unmap(uint8_t *at, uint64_t size);
 /** Zeroed memory of this process alone. @return NULL on failure. */
 MAPB_FORK_SAFE void *mapb_private_memory(uint64_t size);
+MAPB_FORK_SAFE void mapb_private_memory_free(void *memory, uint64_t size);
 /** Bytes of private memory that this process has, what is swapped out included. 0: not to be had. */
 MAPB_FORK_SAFE uint64_t mapb_private_bytes(void);
 

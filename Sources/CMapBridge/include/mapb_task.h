@@ -14,6 +14,7 @@ typedef struct mapb_loaded {
     void *cleanup;
     void *state;
     void *native;  /* A typed function, prepared; or NULL. */
+    uint64_t native_size;
     mapb_own *own; /* What its setup left of the process's state; NULL: what the worker began with. */
     uint32_t is_range;
     uint32_t ready;

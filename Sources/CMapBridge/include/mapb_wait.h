@@ -12,6 +12,7 @@
 #define MAPB_WAIT_H
 
 #include "mapb_layout.h"
+#include "mapb_platform.h"
 
 #include <pthread.h>
 
@@ -85,6 +86,34 @@ int mapb_goes_on(mapb_mark mark);
 /** Whether the calling thread made the mark. */
 int mapb_is_mine(mapb_mark mark);
 
+/* ---- interrupts ---- */
+
+/** A pool as a signal handler finds it. */
+typedef struct mapb_interrupts {
+    struct mapb_interrupts *next;
+    void *handle;   /* The pool's, by which it is found; NULL: no pool's. */
+    uint32_t calls; /* Threads that are in mapb_interrupt with it. */
+    uint32_t count; /* How many interrupts there were; */
+    uint32_t seen;  /* and for how many of them waits have returned. */
+    int32_t bell;   /* The bell of the thread that leads, */
+    uint32_t *word; /* and the counter on which the others sleep. */
+} mapb_interrupts;
+
+/** @return NULL: there is no memory. */
+mapb_interrupts *mapb_interrupts_open(uint32_t *word, int bell);
+/** handle: NULL: it is not found any more. */
+void mapb_interrupts_name(mapb_interrupts *interrupts, void *handle);
+/** Waits until nobody is in it: word and bell may go. */
+void mapb_interrupts_close(mapb_interrupts *interrupts);
+static inline uint32_t mapb_interrupts_count(const mapb_interrupts *interrupts) {
+    return mapb_load32(&interrupts->count);
+}
+static inline uint32_t mapb_interrupts_seen(const mapb_interrupts *interrupts) {
+    return mapb_load32(&interrupts->seen);
+}
+/** Ends the waits on a pool. In signal handlers as well. @return a status. */
+int mapb_interrupt(void *handle);
+
 /* ---- waiting ---- */
 
 enum mapb_wait_kind { MAPB_WAIT_JOB = 1, MAPB_WAIT_EVENT = 2, MAPB_WAIT_START = 3, MAPB_WAIT_CALL = 4 };
@@ -97,9 +126,15 @@ typedef struct mapb_wait {
     int64_t deadline; /* and when that is over. */
     void *pool;       /* References: to the pool, and to the job or proxied call that it waits for. */
     void *object;
-    mape_event *event; /* For MAPB_WAIT_EVENT. */
-    int32_t leads;     /* 1: this thread leads, and moves the data: Waiting.swift. */
-    int32_t bell;      /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
+    mape_event *events; /* For MAPB_WAIT_EVENT: room for so many, */
+    uint64_t capacity;
+    uint64_t count;                             /* and how many have come. */
+    uint32_t interrupts;                        /* How many there were before. */
+    int32_t interruptible;                      /* 1: a signal ends it. */
+    MAPB_HANDED_ON const mapb_signals *signals; /* What is held back then. */
+    int32_t signalled;                          /* 1: a handler has run in its sleep. */
+    int32_t leads;                              /* 1: this thread leads, and moves the data: Waiting.swift. */
+    int32_t bell; /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
     MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;
     int32_t cancel; /* What mapb_hold_cancel returned. */
@@ -114,8 +149,10 @@ void mapb_wait_left(mapb_wait *wait);
 /** In Swift: begins a wait. @return 1, or 0 when there is nothing to wait for: `status` says why. */
 int mapb_wait_begin(mapb_wait *wait, void *handle);
 
-/** mape_job_wait, mape_pool_start and mape_pool_next_event. */
-int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns, mape_event *event);
+/** mape_job_wait and mape_pool_start. */
+int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns);
+/** mape_pool_next_event and mape_pool_next_events. out_count: may be NULL. */
+int mapb_wait_events(void *pool, int64_t timeout_ns, mape_event *out, uint64_t capacity, size_t *out_count);
 
 /* ---- dispatch ---- */
 

@@ -55,6 +55,8 @@ MAPB_FORK_SAFE void mapb_state_begin(void);
 MAPB_FORK_SAFE void mapb_state_again(void);
 /** Called after a setup: *out is the state that it left to its function alone; NULL: none. The rest is for all functions from now on. */
 MAPB_FORK_SAFE void mapb_state_setup_ended(mapb_own **out);
+/** Frees that, when the function is forgotten. */
+MAPB_FORK_SAFE void mapb_state_forget(mapb_own **own);
 /** Called while a worker waits, after a function has run: makes one check of state that the function may have changed. @return whether
  *  there was one to make. */
 MAPB_FORK_SAFE int mapb_state_look(void);

@@ -34,7 +34,7 @@ typedef struct mapb_zygote {
     int32_t bells[2]; /* engine, waiter */
     int32_t pid;      /* The zygote's own. */
     int32_t nice;
-    uint32_t workers;
+    uint32_t workers; /* Places that have had a worker are below this. */
     uint32_t flags;
     int32_t oom;
     int32_t poller;       /* Control, signals and watches of workers. */
@@ -64,6 +64,8 @@ MAPB_FORK_SAFE static inline mapb_control *mapb_zygote_answer(mapb_zygote *z) { 
 MAPB_FORK_SAFE int mapb_zygote_signals(void);
 /** Opens /dev/null for each standard file that is closed: otherwise code that prints would write to the next descriptors. */
 MAPB_FORK_SAFE void mapb_fill_standard_files(void);
+/** Makes a descriptor this process's standard error. */
+MAPB_FORK_SAFE void mapb_print_to(int fd);
 /** Marks the process: its own group, a reaper of orphans, and one that ends soon after `parent` whatever it does. 0: do not look
  *  at the parent. @return 0, or -1 when the parent is gone already. */
 MAPB_FORK_SAFE int mapb_zygote_process(int parent);

@@ -128,10 +128,11 @@ static int marked_by(int pid) {
     return (limit.rlim_cur & ~(rlim_t)UINT32_MAX) == MARK ? (int)(uint32_t)limit.rlim_cur : 0;
 }
 
-/* Reads the list as proc(5) gives it. It is exact here, because only this thread takes processes off it, by reaping them. */
-int mapb_kill_strays(const mapb_zygote *zygote, int with_all) {
+/* Reads a list as proc(5) gives it. It is exact, because only this thread takes processes off it, by reaping them; where another thread of
+ * a zygote's program does so as well, what was missed is found after the next death. */
+static int kill_listed(const mapb_zygote *zygote, const char *path, int with_all) {
     char bytes[4096];
-    int list = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC), count = 0, pid = 0;
+    int list = open(path, O_RDONLY | O_CLOEXEC), count = 0, pid = 0;
     if (list < 0) return -1;
     for (long got; (got = read(list, bytes, sizeof bytes)) > 0;) {
         for (long i = 0; i < got; i++) {
@@ -149,6 +150,17 @@ int mapb_kill_strays(const mapb_zygote *zygote, int with_all) {
     }
     close(list);
     return count;
+}
+
+/* An orphan becomes the child of the process's first thread, which need not be the one that runs the zygote. */
+int mapb_kill_strays(const mapb_zygote *zygote, int with_all) {
+    int count = kill_listed(zygote, "/proc/thread-self/children", with_all);
+    const int first = getpid();
+    if (count < 0 || syscall(SYS_gettid) == first) return count;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", first);
+    const int more = kill_listed(zygote, path, with_all);
+    return more > 0 ? count + more : count;
 }
 
 int mapb_wait_children(int signals) {

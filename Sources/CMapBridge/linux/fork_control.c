@@ -21,6 +21,8 @@ int mapb_control_receive(int socket, mapb_control *message, int fds[MAPB_CONTROL
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.bytes, .msg_controllen = sizeof space.bytes};
     for (int i = 0; i < MAPB_CONTROL_FDS; i++) fds[i] = -1;
     ssize_t got = recvmsg(socket, &head, MSG_CMSG_CLOEXEC | (block ? 0 : MSG_DONTWAIT));
+    /* The other end has closed with messages unread. That is told once, before what it had sent itself, which may still be here. */
+    if (got < 0 && errno == ECONNRESET) got = recvmsg(socket, &head, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (got < 0) return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK ? -1 : 0;
     int count = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&head); c; c = CMSG_NXTHDR(&head, c)) {

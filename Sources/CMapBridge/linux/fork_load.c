@@ -276,6 +276,11 @@ int mapb_find_code(const uint8_t *input, const mapb_place *place, void **out, ch
         say(message, size, "cannot find symbol", (const char *)input + place->value, dlerror());
         return MAPE_E_LOAD;
     }
+    case MAPB_PLACE_OFFERED_RUN:
+    case MAPB_PLACE_OFFERED_RANGE:
+    case MAPB_PLACE_OFFERED_SETUP:
+    case MAPB_PLACE_OFFERED_CLEANUP:
+        return mapb_find_offered(place->kind, (const char *)input + place->value, out, message, size);
     default: say(message, size, "cannot find", "function", "unknown kind of place"); return MAPE_E_LOAD;
     }
 }

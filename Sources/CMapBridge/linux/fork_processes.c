@@ -59,6 +59,10 @@ void mapb_fill_standard_files(void) {
     }
 }
 
+void mapb_print_to(int fd) {
+    if (fd >= 0) dup2(fd, 2);
+}
+
 static int zygote_parent;
 
 /* The kernel sends it when the thread that made the zygote has ended; others may send it too. When the host is gone, the zygote has this
@@ -221,6 +225,8 @@ void *mapb_private_memory(uint64_t size) {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return at == MAP_FAILED ? NULL : at;
 }
+
+void mapb_private_memory_free(void *memory, uint64_t size) { munmap(memory, size); }
 
 /* ---- small things ---- */
 

@@ -101,6 +101,11 @@ void mapb_state_setup_ended(mapb_own **out) {
     if (*out) **out = own;
 }
 
+void mapb_state_forget(mapb_own **own) {
+    if (*own) mapb_private_memory_free(*own, sizeof **own);
+    *own = NULL;
+}
+
 /* ---- restoring ---- */
 
 /* Pending signals are discarded by ignoring them for a moment (sigaction(2)); then they can be unblocked. */

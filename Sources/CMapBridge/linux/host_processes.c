@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, mapb_spawned *out,
+int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, int error, mapb_spawned *out,
                       const char **call) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -29,6 +29,7 @@ int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int
     sigemptyset(&none);
     sigfillset(&all);
     /* dup2 onto itself would leave close-on-exec set; posix_spawn clears it then (POSIX.1-2017 TC2, glibc 2.29). */
+    if (!why) why = posix_spawn_file_actions_adddup2(&actions, error, 2);
     if (!why) why = posix_spawn_file_actions_adddup2(&actions, control, 3);
     if (!why) why = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
     if (!why) why = posix_spawnattr_setsigmask(&attributes, &none);

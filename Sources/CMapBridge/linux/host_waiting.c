@@ -1,6 +1,7 @@
 /* host_waiting.c - threads of the host that wait and wake: pollers, notifiers, bells, words */
 #include "system.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <poll.h>
@@ -53,6 +54,24 @@ int mapb_pipe(int out[2]) {
     return 0;
 }
 
+int mapb_standard_error(void) {
+    const int fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+    return fd >= 0 ? fd : above_standard(open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
+
+/* A pipe that has room takes PIPE_BUF bytes at once (pipe(7)); a terminal and a file always have. Where several write, another may have
+ * filled it between the question and the write: that is the host's own writer, and as rare as it is short. */
+void mapb_write_what_goes(int fd, const uint8_t *bytes, uint64_t size) {
+    while (size > 0) {
+        struct pollfd room = {fd, POLLOUT, 0};
+        if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT)) return;
+        const ssize_t wrote = write(fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
+        if (wrote <= 0) return;
+        bytes += wrote;
+        size -= (uint64_t)wrote;
+    }
+}
+
 int mapb_poller_open(void) { return above_standard(epoll_create1(EPOLL_CLOEXEC)); }
 
 int mapb_poller_add(int poller, int fd, uint64_t tag) {
@@ -94,6 +113,51 @@ void mapb_wait_readable(int fd, int64_t timeout_ns) {
     struct pollfd one = {fd, POLLIN, 0};
     struct timespec time;
     ppoll(&one, 1, to_timespec(timeout_ns, &time), NULL);
+}
+
+/* ---- sleeps that a signal ends ---- */
+
+void mapb_signals_hold(mapb_signals *signals) {
+    sigset_t most;
+    sigfillset(&most);
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&most, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &most, &signals->before);
+}
+
+void mapb_signals_let(const mapb_signals *signals) { pthread_sigmask(SIG_SETMASK, &signals->before, NULL); }
+
+/* ppoll lets them in and sleeps in one step, and no SA_RESTART starts it again. */
+int mapb_signals_wait_readable(const mapb_signals *signals, int fd, int64_t timeout_ns) {
+    struct pollfd one = {fd, POLLIN, 0};
+    struct timespec time;
+    return ppoll(&one, 1, to_timespec(timeout_ns, &time), &signals->before) < 0 && errno == EINTR;
+}
+
+/** Whether a handler will run as soon as the signals are let in. */
+static int is_pending(const mapb_signals *signals) {
+    sigset_t pending;
+    if (sigpending(&pending) != 0) return 0;
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        struct sigaction action;
+        if (sigismember(&pending, number) != 1 || sigismember(&signals->before, number) == 1) continue;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN && action.sa_handler != SIG_DFL)
+            return 1;
+    }
+    return 0;
+}
+
+/* A futex has no mask: what comes between the look and the sleep is a window of some instructions. With a timeout its sleep is not
+ * started again. */
+int mapb_signals_wait_local(const mapb_signals *signals, const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
+    struct timespec time;
+    mapb_signals held;
+    if (is_pending(signals)) return 1;
+    mapb_signals_let(signals);
+    to_timespec(timeout_ns < 0 ? 3600 * (int64_t)1000000000 : timeout_ns, &time);
+    int interrupted = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &time, NULL, 0) != 0 && errno == EINTR;
+    mapb_signals_hold(&held);
+    return interrupted;
 }
 
 int mapb_barrier(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }

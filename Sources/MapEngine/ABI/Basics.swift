@@ -1,4 +1,4 @@
-// mape_version, mape_status_string, mape_message, mape_zygote_main.
+// mape_version, mape_status_string, mape_message.
 
 import CMapBridge
 
@@ -27,18 +27,4 @@ public func mape_message(_ buffer: UnsafeMutablePointer<CChar>!, _ size: Int, _ 
         unsafe buffer[count] = 0
     }
     return whole.count
-}
-
-@implementation @_cdecl("mape_zygote_main")
-public func mape_zygote_main(_ argc: Int32, _ argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>!) -> Int32 {
-    guard mapb_is_zygote_program() != 0 else {
-        let arguments = (0..<Int(argc)).compactMap { unsafe argv?[$0].map { unsafe String(cString: $0) } }
-        if arguments.count > 1, arguments[1] == "--replay" { return Replay.main(Array(arguments.dropFirst())) }
-        let text =
-            "mapengine-zygote is started by libmapengine, for its own use; by hand it runs an item that has crashed again: mapengine-zygote --replay FILE [--output RESULT]"
-        unsafe mapb_say(text, UInt64(text.utf8.count))
-        return 64
-    }
-    mapb_become_worker()
-    zygoteRun(3, mapb_parent_id())
 }

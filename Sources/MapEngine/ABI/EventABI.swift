@@ -11,7 +11,29 @@ public func mape_pool_dispatch(_ pool: OpaquePointer!, _ max_events: UInt32, _ b
 public func mape_pool_next_event(_ out: UnsafeMutablePointer<mape_event>!, _ pool: OpaquePointer!, _ timeout_ns: Int64)
     -> Int32
 {
-    unsafe mapb_wait_for(MAPB_WAIT_EVENT.rawValue, UnsafeMutableRawPointer(pool), timeout_ns, out)
+    unsafe mapb_wait_events(UnsafeMutableRawPointer(pool), timeout_ns, out, 1, nil)
+}
+
+@implementation @_cdecl("mape_pool_next_events")
+public func mape_pool_next_events(
+    _ out: UnsafeMutablePointer<mape_event>!, _ capacity: Int, _ out_count: UnsafeMutablePointer<Int>!,
+    _ pool: OpaquePointer!, _ timeout_ns: Int64
+) -> Int32 {
+    unsafe out_count?.pointee = 0
+    let room = UInt64(UInt(bitPattern: capacity))
+    guard unsafe out_count != nil, room > 0 else {
+        return enter(pool, .pool, "pool") { (_, _) throws(MapError) in
+            if unsafe out_count == nil { throw .null("out_count") }
+            throw .argument("capacity", "is 0")
+        }
+    }
+    return unsafe mapb_wait_events(UnsafeMutableRawPointer(pool), timeout_ns, out, room, out_count)
+}
+
+/// In signal handlers as well: it goes to C at once, where there is no lock and nothing is allocated.
+@implementation @_cdecl("mape_pool_interrupt")
+public func mape_pool_interrupt(_ pool: OpaquePointer!) -> Int32 {
+    unsafe mapb_interrupt(UnsafeMutableRawPointer(pool))
 }
 
 @implementation @_cdecl("mape_pool_event_fd")

@@ -155,7 +155,7 @@ public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
 
 @implementation @_cdecl("mape_job_wait")
 public func mape_job_wait(_ job: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
-    unsafe mapb_wait_for(MAPB_WAIT_JOB.rawValue, UnsafeMutableRawPointer(job), timeout_ns, nil)
+    unsafe mapb_wait_for(MAPB_WAIT_JOB.rawValue, UnsafeMutableRawPointer(job), timeout_ns)
 }
 
 @implementation @_cdecl("mape_job_result")

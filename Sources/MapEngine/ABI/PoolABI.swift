@@ -16,13 +16,14 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
         let pool = try Pool(try PoolConfig(settings))
         let handle = Handles.shared.add(.pool, pool)
         guard handle != 0 else { throw MapError(MAPE_E_MEMORY, "out of handles: a million are in use") }
+        pool.fixed.interrupts.name(handle)
         unsafe out.pointee = OpaquePointer(bitPattern: handle)
     }
 }
 
 @implementation @_cdecl("mape_pool_start")
 public func mape_pool_start(_ pool: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
-    unsafe mapb_wait_for(MAPB_WAIT_START.rawValue, UnsafeMutableRawPointer(pool), timeout_ns, nil)
+    unsafe mapb_wait_for(MAPB_WAIT_START.rawValue, UnsafeMutableRawPointer(pool), timeout_ns)
 }
 
 @implementation @_cdecl("mape_pool_shutdown")
@@ -31,10 +32,12 @@ public func mape_pool_shutdown(_ pool: OpaquePointer!, _ how: Int32, _ timeout_n
         guard how == Int32(MAPE_SHUTDOWN_DRAIN.rawValue) || how == Int32(MAPE_SHUTDOWN_CANCEL.rawValue) else {
             throw .argument("how", "is \(how), no enum mape_shutdown")
         }
-        if !pool.shutDown(mape_shutdown(UInt32(how)), timeout: timeout_ns) {
+        switch pool.shutDown(mape_shutdown(UInt32(how)), timeout: timeout_ns, isInterruptible: true) {
+        case .well: return MAPE_OK.rawValue
+        case .byForce:
             throw MapError(MAPE_E_TIMEOUT, "the pool is shut down, but something had to be killed or abandoned")
+        case .interrupted: throw .interrupted
         }
-        return MAPE_OK.rawValue
     }
 }
 
@@ -44,8 +47,18 @@ public func mape_pool_release(_ pool: OpaquePointer!) -> Int32 {
     if unsafe pool == nil { return MAPE_OK.rawValue }
     return enter(pool, .pool, "pool") { (pool, handle) throws(MapError) in
         Handles.shared.remove(handle)
-        _ = pool.shutDown(MAPE_SHUTDOWN_CANCEL, timeout: 0)
+        pool.fixed.interrupts.name(0)
+        _ = pool.shutDown(MAPE_SHUTDOWN_CANCEL, timeout: 0, isInterruptible: false)
         pool.dismantle()
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_pool_resize")
+public func mape_pool_resize(_ pool: OpaquePointer!, _ workers: UInt32) -> Int32 {
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        let count = try workerCount(workers, "workers")
+        try pool.core.with { (core) throws(MapError) in try core.resize(to: count) }
         return MAPE_OK.rawValue
     }
 }
@@ -70,7 +83,8 @@ public func mape_pool_worker(_ out: UnsafeMutablePointer<mape_worker_info>!, _ p
         let out = try unsafe checkSize(out, "out")
         out.pointee = try pool.core.with { (core) throws(MapError) in
             guard Int(index) < core.workers.count else {
-                throw MapError(MAPE_E_INDEX, "index is \(index); the pool has \(core.workers.count) workers")
+                throw MapError(
+                    MAPE_E_INDEX, "index is \(index); the pool has had \(core.workers.count) workers at the most")
             }
             return core.info(of: core.workers[Int(index)])
         }
@@ -88,6 +102,14 @@ public func mape_function_register(
         guard let out = unsafe out else { throw .null("out") }
         let description = try unsafe checked(function, "function")
         unsafe out.pointee = try pool.register(description)
+        return MAPE_OK.rawValue
+    }
+}
+
+@implementation @_cdecl("mape_function_unregister")
+public func mape_function_unregister(_ pool: OpaquePointer!, _ function: mape_function_id) -> Int32 {
+    enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        try pool.core.with { (core) throws(MapError) in try core.unregister(function) }
         return MAPE_OK.rawValue
     }
 }

@@ -13,7 +13,7 @@ func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableR
         case MAPB_WAIT_JOB.rawValue:
             job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "job") }
         case MAPB_WAIT_EVENT.rawValue:
-            unsafe wait.pointee.event = try unsafe checkSize(wait.pointee.event, "out").pointer
+            try unsafe pool.checkRoom(CFrame(wait))
             try pool.enterEvents()
         default: try pool.ensureStarted()
         }
@@ -33,5 +33,6 @@ func waitStep(_ wait: UnsafeMutablePointer<mapb_wait>) -> Int32 {
 func waitLeft(_ wait: UnsafeMutablePointer<mapb_wait>) {
     let pool = unsafe Unmanaged<Pool>.fromOpaque(wait.pointee.pool).takeUnretainedValue()
     unsafe pool.leave(CFrame(wait))
-    unsafe pool.release(CFrame(wait))
+    var none: [Ready] = []
+    unsafe pool.release(CFrame(wait), &none)
 }

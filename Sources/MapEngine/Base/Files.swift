@@ -49,6 +49,9 @@ enum Files {
     /// 0 where this process may run the file.
     static func mayRun(_ path: UserText) -> Int32 { checked(path.withCString { unsafe access($0, X_OK) }) }
 
+    /// Whether this process may run the file at a path. A folder can be entered, which is the same right.
+    static func isProgram(_ path: UserText) -> Bool { mayRun(path) == 0 && mayRun(path + "/") != 0 }
+
     static func enter(_ folder: UserText) -> Int32 { checked(folder.withCString { unsafe chdir($0) }) }
 
     /// The working directory of this process.

@@ -15,6 +15,7 @@ struct MapError: Error {
     static func released(_ name: String) -> MapError {
         MapError(MAPE_E_HANDLE, "\(name) is no live handle of a job: it was released")
     }
+    static var interrupted: MapError { MapError(MAPE_E_INTERRUPTED, "a signal or mape_pool_interrupt ended the wait") }
     static func null(_ name: String) -> MapError { .argument(name, "is NULL") }
 
     static func system(_ call: String, _ why: Int32) -> MapError {

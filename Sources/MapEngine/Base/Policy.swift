@@ -85,6 +85,14 @@ enum Policy {
     static let suspicion: UInt32 = 3
     /// How many zygotes may die in a row, with no worker ready and no item ended in between.
     static let zygoteRestarts: UInt32 = 5
+    /// How often a zygote is started whose program ends before the zygote has begun. By itself: it would end so again. By a signal,
+    /// which may have been meant for another, or after an earlier one had begun, when the machine was short of something perhaps.
+    static let zygoteStarts: UInt32 = 1
+    static let zygoteStartsAgain: UInt32 = 5
+    /// How long its program may take before it calls mape_zygote_main: an interpreter imports meanwhile.
+    static let zygoteTimeout: Int64 = 60_000_000_000
+    /// How much of what a zygote prints to its standard error is kept for messages.
+    static let zygoteText = 4096
     /// How long a zygote has to end before it is killed.
     static let zygoteGrace: Int32 = 1000
 
@@ -113,4 +121,8 @@ enum Policy {
     static let messageBytes = 1 << 20
     /// For how many items a dispatch makes events ready under one lock.
     static let dispatchBatch: UInt64 = 256
+    /// How many events one call of mape_pool_next_events fetches at most: each may be of a job of its own, and that is 0.1 µs under the lock.
+    static let fetchedAtOnce: UInt64 = 4096
+    /// A longer line of captured output is delivered in parts. 1,024 workers hold 32 MiB of unfinished lines at most.
+    static let longestLine = 16384
 }

@@ -22,7 +22,11 @@ extension Core {
                 work.parkFirst()
             }
         }
-        if work.isEmpty { table.slowStart.calm(table.busy.count) }
+        if work.isEmpty {
+            table.slowStart.calm(table.busy.count)
+        } else if table.size.hasResting && !table.slowStart.holds {
+            wakeResting(items: work.first()?.waiting ?? 1, now)
+        }
         if table.slowStart.holds { engineMustWake(by: table.slowStart.growsAt) }
     }
 
@@ -59,7 +63,7 @@ extension Core {
     }
 
     private func mayRun(_ worker: Worker, _ job: Job) -> Bool {
-        guard worker.isReadyForWork, worker.isPrepared(job.function.id), worker.backlog.isEmpty, !worker.isSpent else {
+        guard worker.isReadyForWork, worker.isPrepared(job.function.line), worker.backlog.isEmpty, !worker.isSpent else {
             return false
         }
         return !(worker.isBusy && worker.region!.isStretched)

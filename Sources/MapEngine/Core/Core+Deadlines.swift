@@ -17,7 +17,7 @@ extension Worker {
 extension Core {
     /// Acts on every limit that has passed.
     func checkTimes(_ now: Int64) {
-        if now >= loadDeadline { zygoteDied("took more than \(config.limits.setupTimeout / 1_000_000) ms") }
+        if now >= zygoteDeadline, let zygote { zygoteDied(zygote.overdue(config.limits)) }
         for slot in table.busy where table[slot].isAlive { checkTime(table[slot], now) }
         while let job = clock.jobs.popDue(now) { checkTime(job, now) }
         refill(now)
@@ -74,9 +74,12 @@ extension Core {
         }
     }
 
+    /// When the zygote must have done what it does.
+    private var zygoteDeadline: Int64 { zygote?.deadline(config.limits) ?? .max }
+
     /// When to check again at the latest.
     func nextDeadline(_ now: Int64) -> Int64 {
-        var next = loadDeadline
+        var next = zygoteDeadline
         if (life.stage == .running || life.stage == .closing) && failure == nil {
             for slot in table.empty where table[slot].tries.retryAt > now {
                 next = min(next, table[slot].tries.retryAt)

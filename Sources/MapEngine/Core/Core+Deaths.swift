@@ -47,11 +47,14 @@ extension Core {
         } else {
             expected = before == .stopping && isExiting(worker)
         }
+        let wasInHook = worker.answered == 0 && worker.mark.isInHook
         let wasStarting =
             before == .starting || (before == .dying && worker.answered < UInt64(worker.history.firstRequests))
+            || wasInHook
         if !expected {
             figures.workersDied += 1
             brake.lastDeath = death.text
+            if wasInHook { brake.lastDeath += inHook(verdict) }
             if wasStarting, isSandboxed, case .status(let status) = loss, status & 0x7f == 0,
                 let step = unsafe mapb_sandbox_failed(status >> 8)
             {
@@ -85,7 +88,11 @@ extension Core {
                     let (isTimeout, how) = manner(verdict, loss, death)
                     lostInModule(module, isTimeout, how)
                 }
-            case .cleanup, .exit: break
+            case .cleanup(let function, _):
+                if isHead && !expected && !loss.isZygote && mark.isOn(assignment.ticket) {
+                    lostInCleanup(function, worker, manner(verdict, loss, death).isTimeout, death)
+                }
+            case .exit: break
             }
             isHead = false
         }
@@ -102,6 +109,12 @@ extension Core {
         }
         touched.places = true
         touched.wakes = true
+    }
+
+    private func inHook(_ verdict: Verdict?) -> String {
+        let hook = " in the zygote's hook after_in_worker"
+        guard case .timeout = verdict else { return hook }
+        return hook + ", which took longer than the setup timeout of \(config.limits.setupTimeout / 1_000_000) ms"
     }
 
     private func isExiting(_ worker: Worker) -> Bool {
@@ -213,7 +226,7 @@ extension Core {
     /// Disables a function that no worker can run: its items end as failed.
     @inline(never) func disable(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64)
     {
-        guard function.failure == nil else { return }
+        guard function.failure == nil, function.stage != .leaving else { return }
         let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
         function.fail(outcome)
         log(MAPE_LOG_ERROR, why.description)

@@ -47,16 +47,12 @@ extension Core {
     }
 
     /// Called when the first `count` ready items are delivered.
-    private func delivered(_ job: Job, place: Int, _ count: UInt64, keepHeld: Bool) {
+    /// - isFetched: the host goes on reading them.
+    private func delivered(_ job: Job, place: Int, _ count: UInt64, isFetched: Bool) {
         if job.isReleased { return }
-        if let segment = job.results[place], job.delivery.delivered(count, of: segment.count) {
-            if job.drops {
-                if keepHeld {
-                    events.held = HeldSegment(job: job, place: place, dropsAfter: true)
-                } else {
-                    job.drop(place)
-                }
-            }
+        if let segment = job.results[place], job.delivery.delivered(count, of: segment.count), job.drops {
+            if isFetched { events.fetched.segments.append(segment) }
+            job.drop(place, freed: !isFetched)
         }
         events.rotate()
         // The window may be open again.
@@ -65,16 +61,18 @@ extension Core {
         }
     }
 
-    /// Releases the segment whose event the host has read.
+    /// Releases what the host has read.
     func releaseHeld() {
-        events.heldMessage = nil
-        guard let held = events.held else { return }
-        events.held = nil
-        if let orphan = held.orphan {
-            orphan.store.free()
-        } else if held.dropsAfter && !held.job.isReleased {
-            held.job.drop(held.place)
+        if let held = events.held {
+            events.held = nil
+            held.orphan?.store.free()
         }
+        if events.fetched.isEmpty { return }
+        for segment in events.fetched.segments { segment.store.free() }
+        for job in events.fetched.jobs where !job.isReleased { release(job) }
+        events.fetched.segments.removeAll(keepingCapacity: true)
+        events.fetched.texts.removeAll(keepingCapacity: true)
+        events.fetched.jobs.removeAll(keepingCapacity: true)
     }
 
     /// Finishes delivered events. Returns how many events that is.
@@ -85,7 +83,7 @@ extension Core {
             if job.owner.isItself && !job.isReleased { release(job) }
             return 1
         case .items(let job, _, let place, _, _, _):
-            delivered(job, place: place, count, keepHeld: false)
+            delivered(job, place: place, count, isFetched: false)
             releaseHeld()
             return Int64(count)
         }
@@ -93,28 +91,29 @@ extension Core {
 
     // MARK: - Pull
 
-    /// The next event, for mape_pool_next_event.
-    func fetch() -> mape_event? {
-        var event = emptyEvent()
-        guard let ready = nextReady(1) else { return nil }
-        switch ready {
-        case .message(let message):
-            events.heldMessage = message
-            unsafe fillEvent(&event, message, config.callbacks.context)
-        case .progress(let job, let progress):
-            fillEvent(&event, job, MAPE_EVENT_PROGRESS)
-            event.progress = progress
-        case .done(let job, let progress):
-            fillEvent(&event, job, MAPE_EVENT_DONE)
-            event.progress = progress
-            if job.owner.isItself { release(job) }
-        case .items(let job, let segment, let place, let offset, _, _):
-            fillEvent(&event, job, MAPE_EVENT_ITEM)
-            segment.read(offset, into: &event.result)
-            event.index = segment.first + offset
-            event.result.attempts = job.attempts(of: event.index, event.result)
-            delivered(job, place: place, 1, keepHeld: true)
+    /// The next events, at most `room`, as they count as delivered from now on. Returns how many there are. Those of a segment are one
+    /// entry of the list: what the lock is held for does not depend on how many items it has.
+    func fetch(into list: inout [Ready], _ room: UInt64) -> UInt64 {
+        var count: UInt64 = 0
+        while count < room, let ready = nextReady(room - count) {
+            if list.capacity == 0 { swap(&list, &events.spare) }
+            list.append(ready)
+            switch ready {
+            case .message(let message):
+                events.fetched.texts.append(message)
+                count += 1
+            case .progress: count += 1
+            case .done(let job, _):
+                if job.owner.isItself {
+                    // Events before this one may be of its items.
+                    if count == 0 { release(job) } else { events.fetched.jobs.append(job) }
+                }
+                count += 1
+            case .items(let job, _, let place, _, let items, _):
+                delivered(job, place: place, items, isFetched: true)
+                count += items
+            }
         }
-        return event
+        return count
     }
 }

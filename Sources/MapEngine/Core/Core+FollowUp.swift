@@ -115,6 +115,7 @@ extension Core {
             clock.jobs.remove(job)
             work.remove(job)
             freeInput(job)
+            jobEnded(of: job.function)
             touched.wakes = true
         }
         queueForDelivery(job)

@@ -15,10 +15,10 @@ struct Submission {
 
 extension Core {
     func function(_ id: UInt32) throws(MapError) -> Function {
-        guard id > 0, Int(id) <= functions.count else {
-            throw MapError(MAPE_E_FUNCTION, "function \(id) is not registered with this pool")
+        guard let function = registry.functions[id] else {
+            throw MapError(MAPE_E_FUNCTION, "function \(id) is not registered with this pool, or no longer")
         }
-        return functions[Int(id) - 1]
+        return function
     }
 
     /// Nil: the pool has to be started first.
@@ -48,6 +48,7 @@ extension Core {
             total: submission.input?.total ?? 0,
             input: JobInput(record: block, globals: globals, used: submission.input?.used ?? UsedBuffers()),
             stream: stream, now: clock.now())
+        function.unended += 1
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying
@@ -61,7 +62,7 @@ extension Core {
 
     private func write(_ record: JobRecord, of function: Function, to block: Block) {
         var record = record
-        record.function = function.id
+        record.function = function.line
         record.globals = globals?.block.offset ?? 0
         record.write(to: input, at: block.offset)
     }

@@ -46,19 +46,14 @@ extension Core {
     func wasEndedByLibrary(_ gone: Zygote, _ how: String) -> Bool {
         if config.start == MAPE_START_FORK { return false }
         if gone.resigns { return true }
-        guard let library = gone.loading.first else { return false }
+        // Libraries are loaded by a zygote that has begun, and between its forks.
+        guard gone.hasBegun, gone.hook == MAPB_HOOK_NONE, let library = gone.loading.first else { return false }
         library.standing = .own
         log(
             MAPE_LOG_WARNING,
             "the zygote (pid \(gone.pid)) \(how) while it loaded library \"\(library.path)\": workers load it themselves from now on"
         )
         return true
-    }
-
-    /// When the zygote must have loaded the library that it is in.
-    var loadDeadline: Int64 {
-        guard let zygote, !zygote.loading.isEmpty else { return .max }
-        return later(zygote.loadingSince, by: config.limits.setupTimeout)
     }
 
     /// Called when a worker has died while it loaded one of a function's libraries. All functions of that library pay

@@ -36,9 +36,10 @@ extension Core {
         return false
     }
 
-    /// Makes an event of output. A text that ends inside a character waits for the rest of it, unless it is the last.
+    /// Makes an event of output. What ends inside a character, or inside a line if lines are wanted, waits for the rest of it, unless it
+    /// is the last.
     private func deliver(_ worker: Worker, _ which: Int, _ bytes: [UInt8], isLast: Bool) {
-        let whole = isLast ? bytes.count : wholeCharacters(bytes)
+        let whole = isLast ? bytes.count : config.output == MAPE_OUTPUT_LINES ? wholeLines(bytes) : wholeCharacters(bytes)
         worker.output.partial[which] = Array(bytes[whole...])
         guard whole > 0 else { return }
         let text = CText(array: Array(bytes[..<whole]))

@@ -20,13 +20,14 @@ extension Core {
             clock.reclaimAt = reclaimDeadline()
             if clock.reclaimAt != .max { engineMustWake(by: clock.reclaimAt) }
         }
+        if table.size.mayWatchIdle { watchIdle() }
     }
 
     /// Reads texts of idle workers, which come from threads that their functions have left behind. Checking all of them
     /// takes long in a large pool, so this is not done each time. Returns when to check again; Int64.max: never.
     func checkIdle(_ now: Int64) -> Int64 {
         let next = clock.idleCheckedAt + Policy.idleInterval
-        if table.workers.count > Policy.fewWorkers && now < next { return next }
+        if table.ready.count > Policy.fewWorkers && now < next { return next }
         clock.idleCheckedAt = now
         for slot in table.ready where table.watches[slot].hasNews { readMessages(table[slot]) }
         return .max
@@ -67,10 +68,12 @@ extension Core {
         switch (reply, assignment.work) {
         case (.setup(let hasChanged), .setup(let function, _)):
             function.setupDeaths = 0
-            worker.history.learn(function.id)
+            if function.stage == .leaving { return }
+            worker.history.learn(function)
             proved(function, changed: hasChanged)
             // One thread may wait for the start while another one leads.
             touched.wakes = true
+        case (_, .cleanup(let function, _)): cleanedUp(function, in: worker)
         case (.setupFailed(let isLoad, let code, let text), .setup(let function, _)):
             disable(
                 function, isLoad ? MAPE_CAUSE_LOAD : MAPE_CAUSE_SETUP, code,

@@ -13,8 +13,11 @@
 import CMapBridge
 
 extension Core {
-    /// Whether an idle worker could run reclaimed items.
-    private var hasIdleWorker: Bool { table.hasIdle && !table.slowStart.holds }
+    /// Whether a worker could run reclaimed items: one that is idle, or one whose place rests. Places are woken when all others are ready,
+    /// so that this is not asked in vain while they start.
+    private var hasIdleWorker: Bool {
+        !table.slowStart.holds && (table.hasIdle || (table.size.hasResting && table.isComplete))
+    }
 
     /// When to check whether items should be reclaimed; Int64.max: there is nothing to reclaim.
     func reclaimDeadline() -> Int64 {
@@ -30,11 +33,14 @@ extension Core {
     func reclaimIfDue(_ now: Int64) {
         defer { clock.reclaimAt = reclaimDeadline() }
         guard hasIdleWorker else { return }
-        for slot in table.holders {
-            let worker = table[slot]
-            guard mayReclaim(worker), now - worker.seen.progress >= Policy.reclaimAfter else { continue }
-            reclaim(worker)
+        var late: [Worker] = []
+        for slot in table.holders
+        where mayReclaim(table[slot]) && now - table[slot].seen.progress >= Policy.reclaimAfter {
+            late.append(table[slot])
         }
+        if late.isEmpty { return }
+        // Once the woken ones are ready, there is an idle worker to reclaim for.
+        if table.hasIdle { reclaim(from: late) } else { wakeResting(items: UInt64(late.count), now) }
     }
 
     /// Whether a worker holds items that may not have begun.
@@ -47,12 +53,16 @@ extension Core {
         return worker.assigned.count > 1 || range.count > 1
     }
 
-    private func reclaim(_ worker: Worker) {
-        let back = worker.reclaim()
+    /// Requeues what has not begun at these workers. One barrier serves them all.
+    func reclaim(from workers: [Worker]) {
+        let asked = workers.filter { $0.askToYield() }
+        guard !asked.isEmpty, mapb_barrier() != 0 else { return }
         let now = mapb_clock()
-        for (job, range) in back.reversed() {
-            requeue(range, job, now)
-            touch(job)
+        for worker in asked {
+            for (job, range) in worker.reclaim().reversed() {
+                requeue(range, job, now)
+                touch(job)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-// Replacing workers: starts a new process in the place of one that has ended, and asks a spent one to end.
+// Replacing workers: starts a new process in an empty place that is to have one, and asks a spent one to end.
 
 import CMapBridge
 
@@ -39,5 +39,6 @@ extension Core {
         // Segments keep the region alive while they need it.
         if doorbell.isSpinning, let region = worker.region { doorbell.retired.append(region) }
         worker.disconnect()
+        forgetCleanups(worker)
     }
 }

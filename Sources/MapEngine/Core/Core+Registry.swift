@@ -5,15 +5,17 @@ import CMapBridge
 extension Core {
     func checkRegister() throws(MapError) {
         try checkOpen()
-        guard functions.count + 1 < Int(MAPB_MAX_FUNCTIONS) else {
+        guard registry.functions.hasRoom else {
             throw MapError(MAPE_E_MEMORY, "a pool can hold \(MAPB_MAX_FUNCTIONS - 1) functions")
         }
     }
 
     /// Registers a function, and sends its setup to the present workers. Returns its number.
-    func add(_ function: Function) -> UInt32 {
+    func add(_ draft: Function.Draft) -> UInt32 {
+        let (id, line) = registry.functions.next
+        let function = draft.function(id, line: line, input)
         fixed.libraries.add(function.libraries)
-        registry.functions.append(function)
+        registry.functions.add(function)
         if let zygote {
             preload(function, in: zygote)
             for library in function.libraries { library.deaths = 0 }

@@ -4,7 +4,7 @@ import CMapBridge
 
 /// What a call of mape_pool_shutdown finds.
 enum ShutdownBegin {
-    /// The pool runs, and this is the first call that shuts it down.
+    /// The pool runs, and this is the first call that shuts it down; or the call before was interrupted.
     case begun
     /// Another thread has begun a start meanwhile: the call waits for that, then asks again.
     case isStarting
@@ -19,7 +19,12 @@ extension Core {
         if how == MAPE_SHUTDOWN_CANCEL { life.shutdownCancels = true }
         life.shutdownEnd = min(life.shutdownEnd, end)
         touched.wakes = true
-        guard isOpen else { return .isDoneByAnother }
+        guard isOpen else {
+            if !life.shutdownWasLeft { return .isDoneByAnother }
+            life.shutdownWasLeft = false
+            if how == MAPE_SHUTDOWN_CANCEL { endAllJobs() }
+            return .begun
+        }
         if life.stage == .starting { return .isStarting }
         guard life.stage == .running else {
             life.stage = .closed
@@ -39,11 +44,24 @@ extension Core {
         return .begun
     }
 
+    /// Called when the thread that shuts the pool down was interrupted: the next call goes on.
+    func leaveShutdown() {
+        life.shutdownWasLeft = true
+        life.shutdownEnd = .max
+        touched.wakes = true
+    }
+
     /// Every item that has not ended ends as abandoned.
     func endAllJobs() {
         let outcome = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_SHUTDOWN, "the pool was shut down")
         let now = mapb_clock()
         for job in jobs.all { end(job, outcome, now: now) }
+    }
+
+    /// While the zygote has not begun there are no workers to wait for.
+    func dropUnborn() {
+        guard let zygote, !zygote.hasBegun else { return }
+        for worker in workers where worker.isAlive && worker.pid == 0 { neverBorn(worker) }
     }
 
     /// False: no worker was left.

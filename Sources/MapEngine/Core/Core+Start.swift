@@ -26,7 +26,6 @@ extension Core {
         var hello = mapb_control()
         hello.kind = MAPB_CONTROL_INIT.rawValue
         hello.size = input.size
-        hello.workers = UInt32(workers.count)
         hello.memory_limit = config.process.memoryLimit
         hello.nice = config.process.nice
         hello.oom = config.process.oomScore
@@ -38,12 +37,16 @@ extension Core {
             | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
         born.send(hello, [input.file, fixed.engineBell.writing.number, fixed.waiterBell.writing.number])
         if let failure = born.failure { throw failure }
+        born.sendStandardError(isCaptured: config.output == MAPE_OUTPUT_CAPTURE)
         zygote = born
         figures.zygotesStarted += 1
         for function in functions where function.failure == nil { preload(function, in: born) }
         _ = mapb_poller_add(fixed.poller.number, born.control, EngineTag.control.rawValue)
         // The socket shows the zygote's end, except while a process that it has started holds the socket too.
         if born.watch >= 0 { _ = mapb_poller_add(fixed.poller.number, born.watch, EngineTag.zygote.rawValue) }
+        if let errors = born.errors {
+            _ = mapb_poller_add(fixed.poller.number, errors.file, EngineTag.errors.rawValue)
+        }
         touched.places = true
     }
 
@@ -67,7 +70,7 @@ extension Core {
         do {
             let region = try OutputRegion(
                 reserve: config.outputReserve, figures: figures.output, leftovers: fixed.leftovers)
-            if config.output == MAPE_OUTPUT_CAPTURE { pipes = try openPipes(worker) }
+            if config.isCaptured { pipes = try openPipes(worker) }
             worker.renew(region, inbox: input.inbox(worker.slot))
         } catch {
             startFailed(worker, error.message, isFork: true)
@@ -93,7 +96,8 @@ extension Core {
             return
         }
         worker.state = .ready
-        worker.tries.failed = 0
+        // One that had nothing to answer has shown nothing yet.
+        if worker.history.firstRequests > 0 { worker.tries.failed = 0 }
         if brake.startWentWell() >= config.limits.restarts { touched.places = true }
         unpark(for: worker)
         touched.wakes = true
@@ -140,10 +144,11 @@ extension Core {
         }
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
         // Called after each change, and mostly too early, so this check comes first.
-        guard table.ready.count == table.workers.count else { return nil }
+        guard table.isComplete else { return nil }
+        let functions = functions.filter { $0.stage == .registered }
         let usable = functions.filter { $0.failure == nil }
-        for worker in workers {
-            guard usable.allSatisfy({ worker.isPrepared($0.id) }) else { return nil }
+        for slot in table.size.wanted {
+            guard usable.allSatisfy({ table[slot].isPrepared($0.line) }) else { return nil }
         }
         for function in functions {
             guard let failure = function.failure else { continue }

@@ -6,7 +6,7 @@ extension Core {
     func stats() -> mape_stats {
         var s = mape_stats()
         s.struct_size = MemoryLayout<mape_stats>.size
-        s.workers = UInt32(table.workers.count)
+        s.workers = UInt32(table.size.count)
         s.workers_ready = UInt32(table.ready.count)
         s.workers_started = figures.workersStarted
         s.workers_died = figures.workersDied

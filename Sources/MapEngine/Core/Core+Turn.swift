@@ -19,6 +19,7 @@ extension Core {
         case EngineTag.bell.rawValue: fixed.engineBell.drain()
         case EngineTag.wake.rawValue: mapb_notifier_drain(fixed.engineWake.number)
         case EngineTag.control.rawValue: receiveControl()
+        case EngineTag.errors.rawValue: errands.readsErrors = true
         case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
         default:
             let slot = Int((tag & ~EngineTag.pipes) >> 1)
@@ -34,7 +35,7 @@ extension Core {
         if table.slowStart.growIfDue(now) { assign() }
         if now >= clock.reclaimAt { reclaimIfDue(now) }
         chooseWhatToTrim(now)
-        var next = min(nextDeadline(now), clock.reclaimAt, clock.trimAt)
+        var next = min(restIfDue(now), nextDeadline(now), clock.reclaimAt, clock.trimAt)
         if !doorbell.hasLeader {
             if life.stage == .running && now < doorbell.pollingUntil {
                 next = min(next, doorbell.pollingUntil)

@@ -4,17 +4,24 @@ import CMapBridge
 
 extension Core {
     /// Whether what is waited for is there, or will not come: `status` says which.
-    func resolves(_ wait: CFrame<mapb_wait>, _ event: inout mape_event?) -> Bool {
-        guard let status = status(of: wait, &event) else { return false }
+    func resolves(_ wait: CFrame<mapb_wait>, _ events: inout [Ready]) -> Bool {
+        guard let status = status(of: wait, &events) ?? interruption(of: wait) else { return false }
         wait.pointee.status = status
         return true
     }
 
-    private func status(of wait: CFrame<mapb_wait>, _ event: inout mape_event?) -> Int32? {
+    /// Whether an interrupt or a signal has ended the wait. A look with a timeout of 0 is no wait, and calls of proxies go on.
+    private func interruption(of wait: CFrame<mapb_wait>) -> Int32? {
+        guard wait.pointee.timeout != 0, wait.pointee.kind != MAPB_WAIT_CALL.rawValue else { return nil }
+        let came = fixed.interrupts.came(since: wait.pointee.interrupts)
+        return came || wait.pointee.signalled != 0 ? fails(.interrupted) : nil
+    }
+
+    private func status(of wait: CFrame<mapb_wait>, _ events: inout [Ready]) -> Int32? {
         switch wait.pointee.kind {
         case MAPB_WAIT_EVENT.rawValue:
-            event = fetch()
-            if event != nil { return MAPE_OK.rawValue }
+            wait.pointee.count = fetch(into: &events, wait.pointee.capacity)
+            if wait.pointee.count > 0 { return MAPE_OK.rawValue }
             guard wait.pointee.timeout != 0, let why = whyNoEventComes() else { return nil }
             return fails(why)
         case MAPB_WAIT_START.rawValue:

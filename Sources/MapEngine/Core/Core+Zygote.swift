@@ -10,19 +10,25 @@ extension Core {
         zygote.flush()
         mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, zygote.hasBacklog ? 1 : 0)
         while let message = zygote.receive() {
+            zygote.since = mapb_clock()
             let slot = Int(message.slot)
             let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
                 zygote.hasBegun = true
+                brake.zygoteHasBegun()
                 if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(MAPB_VERSION) {
                     fail(
                         "the zygote is of version \(message.size), the library of version \(MAPB_VERSION): install both from one build"
                     )
                 }
-                if message.pid > 1 && config.start == MAPE_START_EXEC { logThreads(message.pid) }
+                if message.pid > 1 && config.start == MAPE_START_EXEC {
+                    logThreads(message.pid, hasHooks: message.slot != 0)
+                }
             case MAPB_CONTROL_LOADED.rawValue: loaded(message, zygote)
+            case MAPB_CONTROL_HOOK.rawValue: zygote.hook = mapb_hook(UInt32(bitPattern: message.code))
             case MAPB_CONTROL_SPAWNED.rawValue:
+                zygote.hook = MAPB_HOOK_NONE
                 guard let worker, worker.isAlive else { break }
                 if message.code != 0 {
                     dropRegion(worker)
@@ -32,6 +38,7 @@ extension Core {
                     worker.pid = message.pid
                     worker.seen.since = mapb_clock()
                     becameReady(worker)
+                    recycleIfDue(worker)
                     // The pool wanted to kill it before its process id was known.
                     if worker.state == .dying { sendKill(worker) }
                 }
@@ -50,7 +57,7 @@ extension Core {
     }
 
     /// Handles a worker that the zygote was asked for and had not forked.
-    private func neverBorn(_ worker: Worker) {
+    func neverBorn(_ worker: Worker) {
         closePipes(worker)
         dropRegion(worker)
         worker.state = .none
@@ -58,11 +65,12 @@ extension Core {
         figures.workersStarted -= 1
     }
 
-    private func logThreads(_ count: Int32) {
-        log(
-            MAPE_LOG_WARNING,
-            "the zygote (pid \(zygote?.pid ?? 0)) has \(count) threads: workers are forked from one of them, and what the others hold locked stays locked there; call mape_zygote_main before making threads"
-        )
+    private func logThreads(_ count: Int32, hasHooks: Bool) {
+        let what =
+            "the zygote (pid \(zygote?.pid ?? 0)) has \(count) threads: workers are forked from one of them, and what the others hold locked stays locked there"
+        // A program with hooks knows.
+        if hasHooks { return log(MAPE_LOG_INFO, what) }
+        log(MAPE_LOG_WARNING, what + "; call mape_zygote_main before making threads, or see mape_zygote_set_hooks")
     }
 
     /// Called when the zygote is lost, or must be ended because of `why`. No worker gets work until the engine thread
@@ -71,6 +79,7 @@ extension Core {
         guard let gone = zygote else { return }
         mapb_poller_remove(fixed.poller.number, gone.control)
         if gone.watch >= 0 { mapb_poller_remove(fixed.poller.number, gone.watch) }
+        if let errors = gone.errors { mapb_poller_remove(fixed.poller.number, errors.file) }
         zygote = nil
         // The kernel kills its workers (PR_SET_PDEATHSIG); what they left running is killed with their groups.
         for worker in workers where worker.pid > 1 { mapb_kill_rest(worker.pid) }
@@ -81,16 +90,25 @@ extension Core {
 
     /// Called when the lost zygote has ended, and its workers with it. Returns whether another must replace it: see
     /// `adopt`.
-    /// - how: how its process ended, in words.
-    func zygoteHasEnded(_ gone: GoneZygote, _ how: String) -> Bool {
+    func zygoteHasEnded(_ lost: GoneZygote, _ end: Zygote.End) -> Bool {
         errands.goneZygote = nil
+        addErrors(end.printed)
         guard life.stage == .running || life.stage == .closing else { return false }
-        let how = gone.why ?? how
-        let gone = gone.zygote
+        let gone = lost.zygote
+        let how = lost.why.map { $0 + (gone.hasBegun ? "" : gone.errors?.quoted ?? "") } ?? end.how
         let isOfLibrary = wasEndedByLibrary(gone, how)
-        if !isOfLibrary { log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) \(how)") }
         for worker in workers where worker.isAlive {
             if worker.pid == 0 { neverBorn(worker) } else { died(worker, .zygote) }
+        }
+        if config.start == MAPE_START_EXEC && !gone.hasBegun {
+            let told = "the zygote \"\(gone.program)\" \(how)"
+            if !brake.zygoteHasNotBegun(byItself: end.byItself || lost.why != nil) {
+                fail(told)
+                return false
+            }
+            log(MAPE_LOG_ERROR, told)
+        } else if !isOfLibrary {
+            log(MAPE_LOG_ERROR, "the zygote (pid \(gone.pid)) \(how)")
         }
         if config.start == MAPE_START_FORK {
             fail(
@@ -98,12 +116,29 @@ extension Core {
             )
             return false
         }
-        let deaths = isOfLibrary ? brake.zygoteDeaths : brake.zygoteDied(items: figures.items)
+        let deaths = isOfLibrary || !gone.hasBegun ? brake.zygoteDeaths : brake.zygoteDied(items: figures.items)
         if deaths >= Policy.zygoteRestarts {
             fail("the zygote died \(deaths) times in a row; the last \(how)")
             return false
         }
         return failure == nil && !life.engineShouldEnd
+    }
+
+    // MARK: - What it prints
+
+    /// What a zygote has printed to its standard error, where output is captured.
+    func addErrors(_ bytes: [UInt8]) {
+        guard config.output == MAPE_OUTPUT_CAPTURE, !bytes.isEmpty else { return }
+        add(PoolMessage(isLog: false, code: 2, worker: -1, text: CText(array: bytes)))
+    }
+
+    /// Called when the engine thread has read what it printed. At the end of that there is nothing left to wait for.
+    func readErrors(of reader: Zygote, _ bytes: [UInt8]) {
+        addErrors(bytes)
+        guard reader === zygote, let errors = reader.errors, errors.hasEnded else { return }
+        mapb_poller_remove(fixed.poller.number, errors.file)
+        // A program may have closed it long before it calls mape_zygote_main: its last words stay.
+        if reader.hasBegun { reader.errors = nil }
     }
 }
 

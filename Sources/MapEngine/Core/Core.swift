@@ -18,7 +18,8 @@
 //   Core+Jobs, +Streams, +Delivery     a job from its submission to its release; its items; what the host hears of it
 //   Core+Assign, +Pump, +TakeBack      assigning ranges, accepting replies, reclaiming unstarted items
 //   Core+Deaths, +Crashes, Postmortem  deaths of workers, and their reports (CrashFolder)
-//   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient): the first ones, those that take a place; RestartBrake
+//   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient, its ZygoteProgram and ZygoteErrors); RestartBrake
+//   Core+Resize                        more workers, and fewer
 //   Core+Registry, +Libraries          functions, globals, modules, buffers
 //   Core+Turn, +Deadlines, +Doorbell   a turn of the engine thread; time limits; whom workers wake
 //   Core+Waits, Waiters                whether what a host thread waits for is there; what such threads sleep on
@@ -48,7 +49,9 @@ final class Core {
     init(_ fixed: Fixtures) throws(MapError) {
         self.fixed = fixed
         let config = fixed.config
-        table = WorkerTable(count: config.workers, itemsPerWorker: config.limits.itemsPerWorker)
+        table = WorkerTable(
+            PoolSize(count: config.workers, idleTime: config.limits.idleTime, least: config.limits.leastWorkers),
+            itemsPerWorker: config.limits.itemsPerWorker)
         // Each worker loads modules, whatever their standing.
         let modules = Libraries()
         for path in config.zygote.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }
@@ -57,7 +60,8 @@ final class Core {
     var config: PoolConfig { fixed.config }
     var input: InputMemory { fixed.input }
     var workers: [Worker] { table.workers }
-    var functions: [Function] { registry.functions }
+    /// Those that workers load, or have loaded.
+    var functions: [Function] { registry.functions.loaded }
     var globals: Globals? { registry.globals }
     var failure: Outcome? { life.failure }
 

@@ -18,6 +18,7 @@ final class Fixtures: Sendable {
     /// Cores that this process may use.
     let usable: Int
     let waiters = Waiters()
+    let interrupts: Interrupts
     /// Mappings that no longer have a user; see Leftovers.
     let leftovers = Leftovers()
     /// Counts released jobs: a running dispatch checks whether it has changed.
@@ -31,7 +32,7 @@ final class Fixtures: Sendable {
     init(_ config: PoolConfig) throws(MapError) {
         self.config = config
         if let path = config.crashFolder { crashFolder = try CrashFolder(path) } else { crashFolder = nil }
-        input = try InputMemory(reserve: config.inputReserve, workers: UInt32(config.workers))
+        input = try InputMemory(reserve: config.inputReserve)
         libraries = Libraries(
             standing: config.start == MAPE_START_EXEC && config.process.sandbox == MAPE_SANDBOX_NONE ? .shared : .own)
         engineBell = try Bell()
@@ -41,10 +42,13 @@ final class Fixtures: Sendable {
         var why = mapb_poller_add(poller.number, engineBell.reading.number, EngineTag.bell.rawValue)
         if why == 0 { why = mapb_poller_add(poller.number, engineWake.number, EngineTag.wake.rawValue) }
         if why != 0 { throw .system(MAPB_NAME_POLLER_ADD, why) }
+        interrupts = try unsafe Interrupts(counter: waiters.place, bell: waiterBell.writing.number)
         usable = usableCores()
         looks = Cells(unset: usable)
         input.setSpin(mapb_cores() > 1 ? Policy.workerSpins : 0)
     }
+
+    deinit { interrupts.close() }
 }
 
 /// What woke the engine thread.
@@ -53,6 +57,7 @@ enum EngineTag: UInt64 {
     case wake = 2
     case control = 3
     case zygote = 4
+    case errors = 5
 
     static let pipes: UInt64 = 1 << 32
     static func pipe(_ slot: Int, _ which: Int) -> UInt64 { pipes | UInt64(slot) << 1 | UInt64(which) }

@@ -17,6 +17,8 @@ struct Life {
     /// Whether a shutdown cancels jobs; and the earliest deadline of all shutdown calls.
     var shutdownCancels = false
     var shutdownEnd = Int64.max
+    /// The call that had begun the shutdown was interrupted, and nobody goes on with it yet.
+    var shutdownWasLeft = false
     /// A worker was killed in its cleanup.
     var cleanupsWereKilled = false
     var engineShouldEnd = false
@@ -26,7 +28,7 @@ struct Life {
 
 /// What the host has registered.
 struct Registry {
-    var functions: [Function] = []
+    var functions = FunctionTable(most: Int(MAPB_MAX_FUNCTIONS) - 1)
     var globals: Globals?
     var modules: [Library] = []
     /// Why a module could not be loaded.
@@ -101,10 +103,12 @@ struct Errands {
     var trims: [Trim] = []
     /// The engine thread ends it, and then starts another.
     var goneZygote: GoneZygote?
+    /// Whether the zygote has printed something.
+    var readsErrors = false
     /// Whether crashed items wait to be saved.
     var crashFiles = CrashQueue()
 
-    var isEmpty: Bool { !trimsInput && trims.isEmpty && goneZygote == nil && crashFiles.isEmpty }
+    var isEmpty: Bool { !trimsInput && trims.isEmpty && goneZygote == nil && !readsErrors && crashFiles.isEmpty }
 }
 
 struct Figures {

@@ -8,6 +8,9 @@ struct RestartBrake {
     /// Zygotes that have died in a row.
     private(set) var zygoteDeaths: UInt32 = 0
     private var itemsAtZygoteDeath: UInt64 = 0
+    /// Zygotes that have ended in a row before they had begun; whether there was one that had.
+    private var zygotesNotBegun: UInt32 = 0
+    private var hasHadZygote = false
     /// How the last worker died.
     var lastDeath = ""
 
@@ -33,5 +36,17 @@ struct RestartBrake {
         if items == itemsAtZygoteDeath { zygoteDeaths += 1 } else { zygoteDeaths = 1 }
         itemsAtZygoteDeath = items
         return zygoteDeaths
+    }
+
+    mutating func zygoteHasBegun() {
+        hasHadZygote = true
+        zygotesNotBegun = 0
+    }
+
+    /// Counts a zygote that has ended before it had begun. Returns whether another is to be tried.
+    /// - byItself: its program has exited, or taken too long: it would do so again.
+    mutating func zygoteHasNotBegun(byItself: Bool) -> Bool {
+        zygotesNotBegun += 1
+        return zygotesNotBegun < (byItself && !hasHadZygote ? Policy.zygoteStarts : Policy.zygoteStartsAgain)
     }
 }

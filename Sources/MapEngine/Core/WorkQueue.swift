@@ -26,7 +26,7 @@ struct WorkQueue {
     }
 
     private var heap = IndexedHeap<Entry>()
-    /// Jobs that no worker can run, by their function's number.
+    /// Jobs that no worker can run, by their function's line.
     private var parked: [UInt32: Parked] = [:]
     private var parkedCount = 0
 
@@ -59,8 +59,8 @@ struct WorkQueue {
         guard !heap.isEmpty else { return }
         let job = heap.remove(at: 0).job
         job.places.isParked = true
-        parked[job.function.id, default: Parked()].jobs.append(job)
-        parked[job.function.id]!.live += 1
+        parked[job.function.line, default: Parked()].jobs.append(job)
+        parked[job.function.line]!.live += 1
         parkedCount += 1
     }
 
@@ -82,7 +82,7 @@ struct WorkQueue {
         guard job.places.isParked else { return }
         job.places.isParked = false
         parkedCount -= 1
-        let function = job.function.id
+        let function = job.function.line
         parked[function]!.live -= 1
         let live = parked[function]!.live
         if live == 0 {

@@ -10,12 +10,19 @@ final class Zygote {
     var isConnected = true
     /// The failed call that ended the connection, if one did.
     private(set) var failure: MapError?
+    /// Its program, for messages.
+    let program: UserText
+    /// What it prints to standard error; nil: that is not ours to read, or any more.
+    var errors: ZygoteErrors?
     /// Whether it has sent HELLO: it has all that it needs.
     var hasBegun = false
     /// Libraries that it was asked to load and has not: it is loading the first.
     private(set) var loading = Queue<Library>()
     private var requested: [Bool] = []
-    private(set) var loadingSince: Int64 = 0
+    /// The hook of its program that it is in: an enum mapb_hook.
+    var hook = MAPB_HOOK_NONE
+    /// Since when it does what it does: it starts, loads a library, or is in a hook.
+    var since = mapb_clock()
     /// Whether it has reported that a library makes it unfit, and ends.
     var resigns = false
 
@@ -42,9 +49,11 @@ final class Zygote {
         deinit { for fd in owned { mapb_close(fd) } }
     }
 
-    init(socket: consuming Descriptor, process: mapb_spawned) {
+    init(socket: consuming Descriptor, process: mapb_spawned, program: UserText = "", errors: ZygoteErrors? = nil) {
         self.socket = socket
         self.process = process
+        self.program = program
+        self.errors = errors
         pid = process.pid
     }
 
@@ -62,20 +71,24 @@ final class Zygote {
             let environment = changes ? CTextArray(variables) : nil
             let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process, &call)
             if why != 0 { throw unsafe .system(String(cString: call!), why) }
-        } else {
-            let path: UserText
-            if let named = config.zygote.path { path = named } else { path = try bundledZygote() }
-            let arguments = CTextArray(config.zygote.arguments ?? [path])
-            let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
-            let why = path.withCString { path in
-                unsafe mapb_spawn_zygote(
-                    path, arguments.pointers, environment.pointers, theirs.number, &process, &call)
-            }
-            if why != 0 {
-                throw unsafe notStarted(path, String(cString: call!), why)
-            }
+            return Zygote(socket: ours, process: process)
         }
-        return Zygote(socket: ours, process: process)
+        let path = try config.zygote.located(variables)
+        let arguments = CTextArray(config.zygote.arguments ?? [path])
+        let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
+        let screen = try Descriptor(checking: mapb_standard_error(), "fcntl(F_DUPFD_CLOEXEC) of standard error")
+        var ends: [Int32] = [-1, -1]
+        let noPipe = unsafe mapb_pipe(&ends)
+        if noPipe != 0 { throw .system(MAPB_NAME_PIPE, noPipe) }
+        let reading = Descriptor(ends[0])
+        let writing = Descriptor(ends[1])
+        let failed = path.withCString { path in
+            unsafe mapb_spawn_zygote(
+                path, arguments.pointers, environment.pointers, theirs.number, writing.number, &process, &call)
+        }
+        if failed != 0 { throw unsafe notStarted(path, String(cString: call!), failed) }
+        let errors = ZygoteErrors(pipe: reading, screen: screen, isCaptured: config.output == MAPE_OUTPUT_CAPTURE)
+        return Zygote(socket: ours, process: process, program: path, errors: errors)
     }
 
     /// posix_spawn does not say which of its steps has failed.
@@ -85,27 +98,20 @@ final class Zygote {
             MAPE_E_SYSTEM, "cannot start the zygote \"\(path)\": \(MapError.system(call, why).message)\(advice)")
     }
 
-    /// The helper program, in the folder libexec beside the library's own.
-    private static func bundledZygote() throws(MapError) -> UserText {
-        var path = [CChar](repeating: 0, count: 4097)
-        let why = unsafe mapb_own_path(&path, UInt64(path.count))
-        if why != 0 { throw .system("finding the library's own path", why) }
-        let slash = UInt8(ascii: "/")
-        let own = UserText(array: path).bytes
-        let folder = own[..<(own.lastIndex(of: slash) ?? own.startIndex)]
-        let parent = folder[..<(folder.lastIndex(of: slash) ?? folder.startIndex)]
-        let program = UserText(bytes: parent) + "/libexec/mapengine-zygote"
-        let code = Files.mayRun(program)
-        if code == 0 { return program }
-        if SystemError.isDenial(-code) { throw .system("access to \(program)", -code) }
-        throw MapError(
-            MAPE_E_SYSTEM, "there is no program \(program): install it beside the library, or set config.zygote_path")
-    }
-
     /// Sends a message, or keeps it until the socket takes it.
     func send(_ message: mapb_control, _ descriptors: [Int32] = [], owning owned: [Int32] = []) {
         outbox.append(Outgoing(message, descriptors, owned))
         flush()
+    }
+
+    /// Has it print to the host's standard error from now on.
+    func sendStandardError(isCaptured: Bool) {
+        guard errors != nil, !isCaptured else { return }
+        let file = mapb_standard_error()
+        guard file >= 0 else { return }
+        var message = mapb_control()
+        message.kind = MAPB_CONTROL_STDERR.rawValue
+        send(message, [file], owning: [file])
     }
 
     /// Asks it to load a library. Returns false when it was asked before, or when the path is too long, so that workers
@@ -126,7 +132,7 @@ final class Zygote {
             unsafe buffer[head + bytes.count] = 0
         }
         message.text_size = UInt32(head + bytes.count + 1)
-        if loading.isEmpty { loadingSince = mapb_clock() }
+        if loading.isEmpty && hasBegun { since = mapb_clock() }
         loading.append(library)
         send(message)
         return true
@@ -137,7 +143,6 @@ final class Zygote {
     func hasLoaded(_ number: UInt32) -> Library? {
         guard let library = loading.first, library.number == number else { return nil }
         loading.dropFirst()
-        loadingSince = mapb_clock()
         return library
     }
 
@@ -170,10 +175,20 @@ final class Zygote {
         return got == 1 ? message : nil
     }
 
-    /// Ends the process: shuts the socket down, which it takes as its end, then waits, then kills.
-    /// - Returns: how it ended, in words.
+    /// How its process has ended.
+    struct End {
+        /// In words.
+        let how: String
+        /// By an exit of its own, and not by a signal.
+        let byItself: Bool
+        /// The last that it printed, where that is captured.
+        let printed: [UInt8]
+    }
+
+    /// Ends the process: shuts the socket down, which it takes as its end, then waits, then kills. What its program has left when the
+    /// zygote had not begun is killed as well: nobody else knows about it.
     @discardableResult
-    func end(grace: Int32) -> String {
+    func end(grace: Int32) -> End {
         outbox = Queue()
         mapb_hang_up(control)
         isConnected = false
@@ -181,16 +196,58 @@ final class Zygote {
             unsafe mapb_child_kill(&process)
             _ = unsafe mapb_child_wait(&process, -1)
         }
+        if !hasBegun { mapb_kill_rest(pid) }
+        // First, as the words quote it.
+        let printed = errors?.read() ?? []
+        return End(how: how, byItself: mapb_ended(UInt32(process.how)) == MAPB_ENDED_BY_EXIT, printed: printed)
+    }
+
+    private var how: String {
         if let failure { return "cannot be talked to: \(failure.message)" }
         switch mapb_ended(UInt32(process.how)) {
         case MAPB_ENDED_UNKNOWN: return "ended, nobody knows how" + (hasBegun ? "" : MapError.deniedCalls())
-        case MAPB_ENDED_BY_EXIT:
-            return "exited with code \(process.status)" + (hasBegun ? "" : MapError.deniedCalls())
+        case MAPB_ENDED_BY_EXIT: return "exited with code \(process.status)" + (hasBegun ? hookText : notBegun)
         case _ where process.status == Signal.deniedCall:
             return
                 "was ended by signal \(Signal.deniedCall): a filter of system calls (seccomp) ends who makes one that it denies"
-        default: return "was ended by signal \(process.status)"
+        default: return "was ended by signal \(process.status)" + (hasBegun ? hookText : before)
         }
+    }
+
+    private var before: String {
+        program.isEmpty ? "" : " before it called mape_zygote_main" + (errors?.quoted ?? "")
+    }
+
+    private var notBegun: String {
+        let denied = MapError.deniedCalls()
+        if !denied.isEmpty || process.status == Int32(bitPattern: MAPB_EXIT_DENIED.rawValue) { return denied }
+        if process.status != 0 || program.isEmpty { return before }
+        return
+            " and has not called mape_zygote_main: the program of a zygote calls that in its main, and returns what it returns"
+            + (errors?.quoted ?? "")
+    }
+
+    private var hookText: String { hook == MAPB_HOOK_NONE ? "" : " in its program's hook \(hookName)" }
+
+    private var hookName: String { hook == MAPB_HOOK_BEFORE ? "before" : "after_in_zygote" }
+
+    // MARK: - Time
+
+    /// When what it does must be done; Int64.max: it does nothing that has a limit.
+    func deadline(_ limits: PoolConfig.Limits) -> Int64 {
+        if !hasBegun { return later(since, by: limits.zygoteTimeout) }
+        return loading.isEmpty && hook == MAPB_HOOK_NONE ? .max : later(since, by: limits.setupTimeout)
+    }
+
+    /// Why it must be ended when that has passed.
+    func overdue(_ limits: PoolConfig.Limits) -> String {
+        if !hasBegun {
+            return
+                "did not call mape_zygote_main within \(limits.zygoteTimeout / 1_000_000) ms (config.zygote_timeout_ns)"
+        }
+        let time = "\(limits.setupTimeout / 1_000_000) ms"
+        return hook == MAPB_HOOK_NONE
+            ? "took more than \(time)" : "stayed in its program's hook \(hookName) for more than \(time)"
     }
 }
 

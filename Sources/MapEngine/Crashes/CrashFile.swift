@@ -10,12 +10,17 @@ import CMapBridge
 struct CrashFile: Equatable {
     /// A piece of code, as another process finds it.
     struct Code: Equatable {
-        enum Kind: UInt32 { case none = 0, offset = 2, symbol = 3, unreachable = 4 }
+        enum Kind: UInt32 {
+            case none = 0, offset = 2, symbol = 3, unreachable = 4
+            case offeredRun = 5, offeredRange, offeredSetup, offeredCleanup
+            /// The zygote's program brings it.
+            var isOffered: Bool { rawValue >= Kind.offeredRun.rawValue }
+        }
         var kind = Kind.none
         var offset: UInt64 = 0
         var buildID: [UInt8] = []
         var library: UserText = ""
-        /// The symbol; why it cannot be reached, for `unreachable`.
+        /// The symbol, or the name by which it is offered; why it cannot be reached, for `unreachable`.
         var text: UserText = ""
     }
 
@@ -252,7 +257,9 @@ extension CrashFile.Code {
                 : location == Int32(MAPB_LOCATED_GONE.rawValue)
                     ? "came from \"\(printable(UserText(array: path).bytes))\", which was removed since the host loaded it"
                     : "lies in memory that no file backs"
-        default: break
+        default:
+            kind = Kind(rawValue: place.kind) ?? .none
+            if kind.isOffered { self.text = text(place.value) }
         }
     }
 
@@ -286,9 +293,9 @@ extension CrashFile.Code {
         let library = try ByteReader.text(try reader.read(sizes[1]))
         let text = try ByteReader.text(try reader.read(sizes[2]))
         try reader.end()
-        guard (kind != .offset && kind != .symbol) || !library.isEmpty, kind != .symbol || !text.isEmpty else {
-            throw ByteReader.wrong("a place has no library or symbol")
-        }
+        guard (kind != .offset && kind != .symbol) || !library.isEmpty,
+            (kind != .symbol && !kind.isOffered) || !text.isEmpty
+        else { throw ByteReader.wrong("a place has no library, symbol or name") }
         self.init(kind: kind, offset: offset, buildID: buildID, library: library, text: text)
     }
 }

@@ -37,6 +37,7 @@ extension Pool {
             if hasErrands {
                 writeCrashFiles()
                 trim()
+                readErrors()
                 replaceZygote()
             }
             guard let sleep else { return }
@@ -79,11 +80,22 @@ extension Pool {
         }
     }
 
+    /// Reads what the zygote has printed, and copies it, which can take as long as who reads that.
+    private func readErrors() {
+        let zygote = core.with { core in
+            defer { core.errands.readsErrors = false }
+            return core.errands.readsErrors ? core.zygote : nil
+        }
+        guard let zygote, let errors = zygote.errors else { return }
+        let bytes = errors.read()
+        core.with { $0.readErrors(of: zygote, bytes) }
+    }
+
     /// Ends a lost zygote, and starts another if possible. The kernel ties a zygote to the thread that made it.
     private func replaceZygote() {
         guard let gone = core.with({ $0.errands.goneZygote }) else { return }
-        let how = gone.zygote.end(grace: 20)
-        guard core.with({ $0.zygoteHasEnded(gone, how) }) else { return }
+        let end = gone.zygote.end(grace: 20)
+        guard core.with({ $0.zygoteHasEnded(gone, end) }) else { return }
         do throws(MapError) {
             let born = try Zygote.start(config, core.with { $0.life.environment })
             do throws(MapError) {

@@ -23,7 +23,7 @@ extension Pool {
                     draft.discard(fixed.input)
                     return nil
                 }
-                return core.add(draft.function(UInt32(core.functions.count + 1), fixed.input))
+                return core.add(draft)
             }
             if let made { return made }
         }

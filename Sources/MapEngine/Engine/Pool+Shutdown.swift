@@ -2,32 +2,50 @@
 
 import CMapBridge
 
+enum ShutdownEnd {
+    case well
+    /// Something had to be killed or abandoned.
+    case byForce
+    /// The pool still waits for jobs.
+    case interrupted
+}
+
 extension Pool {
-    /// True when nothing had to be killed or abandoned.
-    func shutDown(_ how: mape_shutdown, timeout: Int64) -> Bool {
+    func shutDown(_ how: mape_shutdown, timeout: Int64, isInterruptible: Bool) -> ShutdownEnd {
         let end = deadline(after: timeout)
-        var begin = ShutdownBegin.isStarting
-        while case .isStarting = begin {
-            _ = waitForZygote()
-            begin = core.with { $0.beginShutdown(how, by: end) }
+        let sleep = InterruptibleSleep(self, isInterruptible: isInterruptible)
+        while true {
+            switch core.with({ $0.beginShutdown(how, by: end) }) {
+            case .isStarting: _ = waitForZygote()
+            case .hasNotRun: return .well
+            case .begun:
+                let isOver = awaitEnd(sleep, { $0.life.shutdownEnd }) { core in
+                    core.jobs.unended == 0 || how != MAPE_SHUTDOWN_CANCEL && core.life.shutdownCancels
+                }
+                guard let isOver else {
+                    core.with { $0.leaveShutdown() }
+                    return .interrupted
+                }
+                return endAll(how, isOver: isOver) ? .well : .byForce
+            case .isDoneByAnother:
+                guard let isClosed = waitForShutdown(sleep) else { return .interrupted }
+                if isClosed { return .well }
+            }
         }
-        switch begin {
-        case .isDoneByAnother: return waitForShutdown()
-        case .hasNotRun: return true
-        case .begun, .isStarting: break
-        }
+    }
+
+    /// Called when the jobs are done, or the time for them is over. True: nothing had to be killed or abandoned.
+    private func endAll(_ how: mape_shutdown, isOver: Bool) -> Bool {
         var clean = true
-        let isOver = awaitEnd({ $0.life.shutdownEnd }) { core in
-            core.jobs.unended == 0 || how != MAPE_SHUTDOWN_CANCEL && core.life.shutdownCancels
-        }
         if !isOver || core.with({ $0.jobs.unended > 0 }) {
             clean = how == MAPE_SHUTDOWN_CANCEL
             core.with { $0.endAllJobs() }
             // Running items have the grace to stop; then checkTimes kills their workers.
             let grace = deadline(after: config.limits.grace)
-            if !awaitEnd({ _ in grace }, { $0.jobs.unended == 0 }) { clean = false }
+            if awaitEnd({ _ in grace }, { $0.jobs.unended == 0 }) != true { clean = false }
         }
         core.with { core in
+            core.dropUnborn()
             for worker in core.workers { core.askToEnd(worker) }
             core.engineMustWake(by: mapb_clock())
         }
@@ -35,7 +53,7 @@ extension Pool {
         let allGone = awaitEnd({ max($0.life.shutdownEnd, cleanupEnd) }) { core in
             core.workers.allSatisfy { !$0.isAlive }
         }
-        if !allGone { clean = false }
+        if allGone != true { clean = false }
         let zygote = core.with { core -> Zygote? in
             if core.killAll() { clean = false }
             core.life.engineShouldEnd = true
@@ -44,21 +62,27 @@ extension Pool {
             return core.zygote
         }
         joinEngine()
-        zygote?.end(grace: Policy.zygoteGrace)
+        // A program that has not called mape_zygote_main does not see the end of its socket.
+        zygote.map { _ = $0.end(grace: $0.hasBegun ? Policy.zygoteGrace : 0) }
         return core.with { $0.endShutdown() } && clean
     }
 
-    /// Another call shuts the pool down, within the limits of both.
-    private func waitForShutdown() -> Bool {
+    /// Another call shuts the pool down, within the limits of both. False: it was interrupted; nil: this one was.
+    private func waitForShutdown(_ sleep: borrowing InterruptibleSleep) -> Bool? {
         while true {
             let seen = waiters.changes
-            if core.with({ $0.life.stage == .closed }) { return true }
-            waiters.sleep(seen, .max)
+            let (isClosed, wasLeft) = core.with { ($0.life.stage == .closed, $0.life.shutdownWasLeft) }
+            if isClosed { return true }
+            if sleep.isInterrupted { return nil }
+            if wasLeft { return false }
+            sleep.sleep(seen, .max)
         }
     }
 
-    /// Pumps until `done` returns true or the deadline has passed, which another call may bring nearer.
-    private func awaitEnd(_ deadline: (Core) -> Int64, _ done: (Core) -> Bool) -> Bool {
+    /// Pumps until `done` returns true or the deadline has passed, which another call may bring nearer: false. Nil: it was interrupted.
+    private func awaitEnd(
+        _ sleep: borrowing InterruptibleSleep, _ deadline: (Core) -> Int64, _ done: (Core) -> Bool
+    ) -> Bool? {
         while true {
             let seen = waiters.changes
             let (isOver, end) = core.with { core in
@@ -69,8 +93,13 @@ extension Pool {
             }
             if isOver { return true }
             if mapb_clock() >= end { return false }
-            waiters.sleep(seen, end)
+            if sleep.isInterrupted { return nil }
+            sleep.sleep(seen, end)
         }
+    }
+
+    private func awaitEnd(_ deadline: (Core) -> Int64, _ done: (Core) -> Bool) -> Bool? {
+        awaitEnd(InterruptibleSleep(self, isInterruptible: false), deadline, done)
     }
 
     /// After the shutdown: releases handles, jobs and buffers.

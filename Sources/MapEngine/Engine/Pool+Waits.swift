@@ -4,10 +4,41 @@ import CMapBridge
 
 extension Pool {
     /// Ends a wait. Returns false, the value that `wait` returns then.
-    func end(_ wait: CFrame<mapb_wait>, _ event: mape_event?) -> Bool {
-        if let event = event, let out = unsafe wait.pointee.event { unsafe out.pointee = event }
-        release(wait)
+    func end(_ wait: CFrame<mapb_wait>, _ events: inout [Ready]) -> Bool {
+        if !events.isEmpty, let out = unsafe wait.pointee.events {
+            unsafe write(events, to: out)
+            events.removeAll(keepingCapacity: true)
+        }
+        release(wait, &events)
         return false
+    }
+
+    /// Writes fetched events where the host wants them. Without the lock: the memory is the host's.
+    private func write(_ events: [Ready], to out: UnsafeMutablePointer<mape_event>) {
+        var next = unsafe out
+        for ready in events {
+            unsafe next.initialize(to: emptyEvent())
+            switch ready {
+            case .message(let message): unsafe fillEvent(&next.pointee, message, config.callbacks.context)
+            case .progress(let job, let progress):
+                unsafe fillEvent(&next.pointee, job, MAPE_EVENT_PROGRESS)
+                unsafe next.pointee.progress = progress
+            case .done(let job, let progress):
+                unsafe fillEvent(&next.pointee, job, MAPE_EVENT_DONE)
+                unsafe next.pointee.progress = progress
+            case .items(let job, let segment, _, let offset, let count, let crashes):
+                for i in offset..<offset + count {
+                    if i > offset { unsafe next.initialize(to: emptyEvent()) }
+                    unsafe fillEvent(&next.pointee, job, MAPE_EVENT_ITEM)
+                    unsafe segment.read(i, into: &next.pointee.result)
+                    unsafe next.pointee.index = segment.first + i
+                    unsafe next.pointee.result.attempts = Job.attempts(
+                        of: segment.first + i, next.pointee.result, crashes: crashes)
+                    if i + 1 < offset + count { unsafe next += 1 }
+                }
+            }
+            unsafe next += 1
+        }
     }
 
     func timeOut(_ wait: CFrame<mapb_wait>) -> Bool {
@@ -28,12 +59,19 @@ extension Pool {
                 : MapError(MAPE_E_TIMEOUT, "job was not done within the timeout")
         }
         wait.pointee.status = core.with { $0.fails(error) }
-        return end(wait, nil)
+        var none: [Ready] = []
+        return end(wait, &none)
     }
 
     /// Releases what a wait holds. That may free the pool.
-    func release(_ wait: CFrame<mapb_wait>) {
-        if wait.pointee.kind == MAPB_WAIT_EVENT.rawValue { core.with { $0.events.caller = nil } }
+    /// - list: an empty list of events, whose memory the next fetch uses.
+    func release(_ wait: CFrame<mapb_wait>, _ list: inout [Ready]) {
+        if wait.pointee.kind == MAPB_WAIT_EVENT.rawValue {
+            core.with { core in
+                core.events.caller = nil
+                if list.capacity > 0 { swap(&core.events.spare, &list) }
+            }
+        }
         if let object = unsafe wait.pointee.object, wait.pointee.kind != MAPB_WAIT_CALL.rawValue {
             unsafe Unmanaged<Job>.fromOpaque(object).release()
             unsafe wait.pointee.object = nil
@@ -42,9 +80,18 @@ extension Pool {
         unsafe wait.pointee.pool = nil
     }
 
+    /// Checks where fetched events are to go.
+    func checkRoom(_ wait: CFrame<mapb_wait>) throws(MapError) {
+        _ = try unsafe checkSize(wait.pointee.events, "out")
+        try unsafe checkArray(UnsafePointer(wait.pointee.events), wait.pointee.capacity, "out")
+        wait.pointee.capacity = min(wait.pointee.capacity, Policy.fetchedAtOnce)
+    }
+
     /// Begins a wait, for a job of this pool or for something else.
     func begin(_ wait: CFrame<mapb_wait>, _ job: Job? = nil) {
         wait.pointee.deadline = deadline(after: wait.pointee.timeout)
+        wait.pointee.interruptible = config.interruptible && wait.pointee.timeout != 0 ? 1 : 0
+        wait.pointee.interrupts = fixed.interrupts.seen
         unsafe wait.pointee.pool = Unmanaged.passRetained(self).toOpaque()
         if let job { unsafe wait.pointee.object = Unmanaged.passRetained(job).toOpaque() }
     }

@@ -12,7 +12,7 @@ extension Pool {
     /// Makes the steps of a wait from one sleep to the next, and moves data meanwhile. True: sleep, then call again;
     /// false: the wait is over.
     func wait(_ wait: CFrame<mapb_wait>) -> Bool {
-        var event: mape_event?
+        var events: [Ready] = []
         /// The replies on which the leader spins without the lock.
         var looks = 0
         if unsafe wait.pointee.word != nil {
@@ -26,22 +26,23 @@ extension Pool {
                 core.doorbell.leaderSleeps = false
                 core.point(bellAt: MAPB_BELL_NONE)
                 core.pump()
-                if core.resolves(wait, &event) {
+                if core.resolves(wait, &events) {
                     core.endLead(wait)
                     return true
                 }
                 looks = core.startSpinning()
                 return false
             }
-            if isOver { return end(wait, event) }
+            if isOver { return end(wait, &events) }
         }
         while true {
             if wait.pointee.leads == 0 {
                 var seen: UInt32 = 0
                 let isOver = core.with { core in
                     core.pump()
-                    if core.resolves(wait, &event) { return true }
+                    // First, because an interrupt changes the counter without the lock.
                     seen = waiters.changes
+                    if core.resolves(wait, &events) { return true }
                     let isPoll = wait.pointee.kind == MAPB_WAIT_EVENT.rawValue && wait.pointee.timeout == 0
                     if !core.doorbell.hasLeader && core.life.stage == .running && !isPoll {
                         wait.pointee.leads = 1
@@ -49,7 +50,7 @@ extension Pool {
                     }
                     return false
                 }
-                if isOver { return end(wait, event) }
+                if isOver { return end(wait, &events) }
                 if wait.pointee.leads == 0 {
                     if mapb_clock() >= wait.pointee.deadline { return timeOut(wait) }
                     wait.pointee.bell = -1
@@ -58,8 +59,8 @@ extension Pool {
                     return true
                 }
             }
-            switch lead(wait, looks, &event) {
-            case .over: return end(wait, event)
+            switch lead(wait, looks, &events) {
+            case .over: return end(wait, &events)
             case .sleeps: return true
             case .ends: if mapb_clock() >= wait.pointee.deadline { return timeOut(wait) }
             }
@@ -78,14 +79,14 @@ extension Pool {
     /// Leads from one sleep to the next.
     /// - looks: on how many replies to spin before.
     private func lead(
-        _ wait: CFrame<mapb_wait>, _ looks: Int, _ event: inout mape_event?
+        _ wait: CFrame<mapb_wait>, _ looks: Int, _ events: inout [Ready]
     ) -> Lead {
         let deadline = wait.pointee.deadline
         if looks > 0 { spin(looks, until: deadline) }
         return core.with { core in
             core.stopSpinning()
             core.pump()
-            if core.resolves(wait, &event) {
+            if core.resolves(wait, &events) {
                 core.endLead(wait)
                 return .over
             }
@@ -98,7 +99,7 @@ extension Pool {
             core.doorbell.leaderSleeps = true
             core.doorbell.leaderBell = fixed.waiterBell.writing.number
             core.pump()
-            if core.resolves(wait, &event) {
+            if core.resolves(wait, &events) {
                 core.endLead(wait)
                 return .over
             }

@@ -27,14 +27,23 @@ final class EventBatch {
     init(_ ready: Ready) { self.ready = ready }
 }
 
-/// A segment whose event the host is reading: it must not be freed meanwhile.
+/// A segment whose event a callback is reading: it must not be freed meanwhile.
 struct HeldSegment {
     let job: Job
     let place: Int
     /// The segment itself, when its job was released meanwhile.
     var orphan: Segment?
-    /// Drop it when it is no longer held.
-    var dropsAfter = false
+}
+
+/// What fetched events point to and nothing else holds: it lives until the next call that fetches.
+struct FetchedEvents {
+    /// Of jobs that drop their results.
+    var segments: [Segment] = []
+    var texts: [PoolMessage] = []
+    /// Done jobs without a handle, whose results the host may be reading.
+    var jobs: [Job] = []
+
+    var isEmpty: Bool { segments.isEmpty && texts.isEmpty && jobs.isEmpty }
 }
 
 @safe struct EventQueue: ~Copyable {
@@ -54,8 +63,9 @@ struct HeldSegment {
     /// The events that it delivers now.
     var delivery: EventBatch?
     var held: HeldSegment?
-    /// The text of the last event from mape_pool_next_event; it lives until the next call.
-    var heldMessage: PoolMessage?
+    var fetched = FetchedEvents()
+    /// Empty, with room for the next fetched events.
+    var spare: [Ready] = []
 
     var isEmpty: Bool { jobCount == 0 && messages.isEmpty }
     var messageCount: Int { messages.count }

@@ -199,6 +199,6 @@ final class Job {
         delivery.forgetItems()
     }
 
-    /// Drops a delivered segment.
-    func drop(_ place: Int) { results.drop(place) }
+    /// Drops a delivered segment. freed: its bytes as well.
+    func drop(_ place: Int, freed: Bool = true) { results.drop(place, freed: freed) }
 }

@@ -32,12 +32,12 @@ struct ResultList {
         return segments[last]?.join(segment) ?? false
     }
 
-    /// Drops a segment.
-    mutating func drop(_ place: Int) {
+    /// Drops a segment. freed: its bytes as well; else the caller frees them.
+    mutating func drop(_ place: Int, freed: Bool = true) {
         guard let segment = segments[place] else { return }
         segments[place] = nil
         freePlaces.append(place)
-        segment.store.free()
+        if freed { segment.store.free() }
     }
 
     /// Removes and returns a segment. Its place is not used again.

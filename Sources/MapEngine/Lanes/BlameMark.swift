@@ -5,6 +5,7 @@
 //   │ ticket, low  │R │ position     │   R = 0          the item at position - 1 of the request
 //   │ half         │  │              │   R = 1          the range that begins at this position, as a whole
 //   └──────────────┴──┴──────────────┘   in a setup     MAPB_AT_PLACE + n: it loads place n; MAPB_AT_SETUP: the setup runs
+//                                        ticket 0       MAPB_AT_HOOK: before the first request, in the zygote's hook after_in_worker
 //
 // The worker writes it before each of these begins, and 0 once the reply is published. The host uses it for blame
 // alone: items that it says have ended must stand in the reply.
@@ -50,6 +51,9 @@ struct BlameMark: Equatable {
         if wasReclaimed && position == count { return .end(count) }
         return isRange ? .anywhere : .nonsense
     }
+
+    /// Whether a worker that has begun no request yet is in the zygote's hook after_in_worker.
+    var isInHook: Bool { word == UInt64(MAPB_AT_HOOK) }
 
     /// What a worker does in a request for a setup.
     enum Stage: Equatable {

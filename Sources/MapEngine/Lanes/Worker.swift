@@ -135,12 +135,16 @@ enum Verdict {
         }
     }
 
-    /// Reclaims its unstarted items. Returns their ranges, in the order in which they were assigned.
-    func reclaim() -> [(Job, ItemRange)] {
-        guard let link else { return [] }
-        let stand = link.yield(upTo: link.published)
+    /// Asks the process to end what is assigned to it before its next item. After a barrier, `reclaim` sees what came of it.
+    /// - Returns: whether it will be known what has not begun; if not, its replies say so.
+    func askToYield() -> Bool {
         assigned.update { $0.wasReclaimed = true }
-        guard let stand else { return [] }
+        return link?.askToYield() ?? false
+    }
+
+    /// Reclaims the unstarted items of one that was asked to yield. Returns their ranges, in the order in which they were assigned.
+    func reclaim() -> [(Job, ItemRange)] {
+        guard let stand = link?.stand else { return [] }
         var back: [(Job, ItemRange)] = []
         for place in 0..<assigned.count {
             let assignment = assigned[place]
@@ -179,15 +183,22 @@ enum Verdict {
     var isAlive: Bool { state != .none }
     /// Whether it can be assigned ranges.
     var isReadyForWork: Bool { state == .ready && !isTrimming }
-    /// Whether it has had its items, or has grown too much: it gets no more work, and another process replaces it.
+    /// Whether it has had its items, has grown too much, or is dismissed: it gets no more work, and ends once it is idle.
     var isSpent: Bool { history.isSpent }
     /// What it is on, as it says.
     var mark: BlameMark { link?.mark ?? BlameMark(0) }
-    func isPrepared(_ function: UInt32) -> Bool { history.knows(function) }
+    /// Whether it has run the setup of the function of a line.
+    func isPrepared(_ line: UInt32) -> Bool { history.knows(line) }
 
-    /// Whether it has reported that it has grown by more than config.memory_growth.
+    /// Called when it has reported that it has grown by more than config.memory_growth.
     func noteGrowth() {
         history.hasGrown = true
         unsafe table.refresh(self)
+    }
+
+    /// Called when its place is no longer wanted, or is wanted again.
+    func dismiss(_ isDismissed: Bool) {
+        history.isDismissed = isDismissed
+        unsafe table.stateChanged(self)
     }
 }

@@ -149,14 +149,18 @@ struct WorkerMessage {
         return Double(point.finished) + (told > 0 && told <= 1 ? told * Double(point.running) : 0)
     }
 
-    /// Makes the worker end its requests up to this one before their next item. Returns what it was on when that took
-    /// effect: only that, and what it had answered before, can have begun. Nil: unknown, because the worker does not
-    /// read the word, or this kernel has no barrier; it may stop early all the same, and its reply then says so.
-    func yield(upTo ticket: UInt64) -> (mark: BlameMark, answered: UInt64)? {
-        guard outbox.yields == 1 else { return nil }
-        inbox.storeYield(ticket)
-        unsafe watch.pointee.yieldedTo = ticket
-        guard mapb_barrier() != 0 else { return nil }
+    /// Makes the worker end its requests before their next item. Returns false when it does not read the word: it may stop early all
+    /// the same, and its reply then says so.
+    func askToYield() -> Bool {
+        guard outbox.yields == 1 else { return false }
+        inbox.storeYield(published)
+        unsafe watch.pointee.yieldedTo = published
+        return true
+    }
+
+    /// What the worker is on, once it was asked to yield and a barrier was made (mapb_barrier): only that, and what it has
+    /// answered before, can have begun.
+    var stand: (mark: BlameMark, answered: UInt64) {
         // In this order: the worker publishes a reply, then clears the word. In the other order, a request that ends
         // between the two loads would look like one that has not begun.
         let mark = mark

@@ -1,12 +1,14 @@
 // Parts of a worker: the history of its process, what the host has seen of it, failed starts of its place, captured
 // output.
 
-/// What a worker process has learned and done. When it is spent, another replaces it.
+/// What a worker process has learned and done. When it is spent, it gets no more work and ends; another replaces it, if its place is wanted.
 struct History {
     /// How many requests it gets first, for modules and setups. It is ready when it has answered them.
     var firstRequests = 0
-    /// Functions that it has run the setup of, by number.
+    /// Functions that it has run the setup of, by line.
     private var functions: [Bool] = []
+    /// Functions that were unregistered and whose cleanup it has still to run, or to end.
+    private var owed: [Function] = []
     /// After how many items it is spent; 0: never.
     let limit: UInt64
     /// How many items were assigned to it, and how many of them have ended.
@@ -14,16 +16,36 @@ struct History {
     var itemsEnded: UInt64 = 0
     /// Its memory has grown by more than it may.
     var hasGrown = false
+    /// Its place is not wanted any more.
+    var isDismissed = false
 
     init(limit: UInt64) { self.limit = limit }
 
-    var isSpent: Bool { hasGrown || (limit > 0 && itemsAssigned >= limit) }
+    var isSpent: Bool { hasGrown || isDismissed || (limit > 0 && itemsAssigned >= limit) }
 
-    func knows(_ function: UInt32) -> Bool { Int(function) < functions.count && functions[Int(function)] }
+    func knows(_ line: UInt32) -> Bool { Int(line) < functions.count && functions[Int(line)] }
 
-    mutating func learn(_ function: UInt32) {
-        while functions.count <= Int(function) { functions.append(false) }
-        functions[Int(function)] = true
+    mutating func learn(_ function: Function) {
+        while functions.count <= Int(function.line) { functions.append(false) }
+        functions[Int(function.line)] = true
+    }
+
+    /// It gets no more of its ranges, and owes its cleanup.
+    mutating func forget(_ function: Function) {
+        if knows(function.line) { functions[Int(function.line)] = false }
+        owed.append(function)
+    }
+
+    /// False: it did not owe that function's.
+    mutating func noLongerOwes(_ function: Function) -> Bool {
+        guard let place = owed.firstIndex(where: { $0 === function }) else { return false }
+        owed.remove(at: place)
+        return true
+    }
+
+    mutating func removeOwed() -> [Function] {
+        defer { owed = [] }
+        return owed
     }
 }
 

@@ -7,10 +7,12 @@
 import CMapBridge
 
 @safe final class WorkerTable {
-    /// By slot. Never changes.
+    /// By slot. None is ever removed: a place that is no longer wanted has no process in the end.
     private(set) var workers: [Worker] = []
-    /// A line per worker.
+    /// A line per worker. There is room for the most that a pool may ever have, so that none moves; it has pages as far as it is used.
     let watches: Cells<Watch>
+    /// How many workers there are to be, and in which places.
+    var size: PoolSize
 
     /// Those that have requests to answer.
     private(set) var busy = SlotSet()
@@ -20,7 +22,7 @@ import CMapBridge
     private(set) var holders = SlotSet()
     /// Workers that can be assigned ranges.
     private(set) var ready = SlotSet()
-    /// The places without a process.
+    /// The places without a process that are to have one.
     private(set) var empty = SlotSet()
     /// Workers with requests that are not yet published.
     private(set) var unpublished = SlotSet()
@@ -38,20 +40,27 @@ import CMapBridge
     /// Bit i: byLoad[i] is not empty.
     private var usedLoads: UInt64 = 0
     /// Per worker: where in byLoad it is; -1: nowhere.
-    private var loadOf: [Int]
+    private var loadOf: [Int] = []
 
     /// A worker with this many requests has no room for another.
     private static var loads: Int { WorkerLink.capacity }
 
-    /// - itemsPerWorker: after how many items a worker is replaced; 0: never.
-    init(count: Int, itemsPerWorker: UInt64) {
-        watches = Cells(repeating: Watch(), count: count)
+    init(_ size: PoolSize, itemsPerWorker: UInt64) {
+        self.size = size
+        watches = Cells(unset: Int(MAPB_MAX_WORKERS))
         byLoad = Cells(repeating: SlotSet(), count: Self.loads)
-        loadOf = [Int](repeating: -1, count: count)
-        workers = (0..<count).map { slot in
-            Worker(slot: slot, table: self, itemsPerWorker: itemsPerWorker)
+        add(upTo: size.count, itemsPerWorker: itemsPerWorker)
+    }
+
+    /// Adds places, unless there have been so many before.
+    /// - itemsPerWorker: after how many items a worker is replaced; 0: never.
+    func add(upTo count: Int, itemsPerWorker: UInt64) {
+        for slot in workers.count..<max(count, workers.count) {
+            watches[slot] = Watch()
+            loadOf.append(-1)
+            workers.append(Worker(slot: slot, table: self, itemsPerWorker: itemsPerWorker))
+            stateChanged(workers[slot])
         }
-        for slot in 0..<count { empty.insert(slot) }
     }
 
     deinit {
@@ -60,10 +69,10 @@ import CMapBridge
 
     subscript(slot: Int) -> Worker { workers[slot] }
 
-    /// Called when a worker's state has changed.
+    /// Called when a worker's state has changed, or whether its place is wanted.
     func stateChanged(_ worker: Worker) {
         ready.set(worker.slot, worker.state == .ready)
-        empty.set(worker.slot, worker.state == .none)
+        empty.set(worker.slot, worker.state == .none && size.wanted.contains(worker.slot))
         refresh(worker)
     }
 
@@ -126,6 +135,8 @@ import CMapBridge
 
     /// Whether a worker that can be assigned ranges is idle.
     var hasIdle: Bool { ready.hasMember(notIn: busy) }
+    /// Whether all workers that there are to be are ready.
+    var isComplete: Bool { !size.wanted.hasMember(notIn: ready) }
 
     // MARK: - Publishing
 

@@ -13,8 +13,6 @@ typealias Block = Extent
     /// For the workers: read-only.
     private let readOnly: Descriptor
     private let arena: Guarded<Arena>
-    /// Behind the inboxes.
-    private let arenaStart: UInt64
     /// Held while a free stretch is out of the arena and its pages are returned to the system.
     private let trimLock = Lock()
 
@@ -33,16 +31,19 @@ typealias Block = Extent
         unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
     }
 
-    init(reserve: UInt64, workers: UInt32) throws(MapError) {
-        arenaStart = 4096 + UInt64(workers) * UInt64(MAPB_INBOX_BYTES)
+    /// Behind the inboxes of all workers that a pool may ever have: those that it never has are address space, and no memory.
+    static let arenaStart = 4096 + UInt64(MAPB_MAX_WORKERS) * UInt64(MAPB_INBOX_BYTES)
+
+    /// - reserve: for the arena.
+    init(reserve: UInt64) throws(MapError) {
+        let arenaStart = Self.arenaStart
         memory = try SharedMemory(
-            name: "mapengine-input", size: max(reserve, arenaStart + Policy.leastReserve),
+            name: "mapengine-input", size: arenaStart + max(reserve, Policy.leastReserve),
             least: arenaStart + Policy.leastReserve)
         readOnly = try Descriptor(
             checking: mapb_shared_reader(memory.fileNumber), MAPB_NAME_SHARED_READER)
         arena = Guarded(Arena(extents: Extents(Extent(offset: arenaStart, count: memory.size - arenaStart))))
         unsafe head.pointee.protocol = MAPB_PROTOCOL
-        unsafe head.pointee.workers = workers
     }
 
     /// Allocates `count` bytes, at least 1. They are zero only when `zeroed`.
@@ -149,7 +150,7 @@ typealias Block = Extent
     }
 
     func inbox(_ worker: Int) -> Inbox {
-        precondition(arenaStart >= 4096 + UInt64(worker + 1) * UInt64(MAPB_INBOX_BYTES))
+        precondition(worker >= 0 && worker < Int(MAPB_MAX_WORKERS))
         return unsafe Inbox(mapb_inbox_of(base, UInt32(worker)))
     }
 

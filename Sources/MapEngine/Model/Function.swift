@@ -3,7 +3,10 @@
 import CMapBridge
 
 final class Function {
+    /// What the host knows it by.
     let id: UInt32
+    /// What workers know it by.
+    let line: UInt32
     let name: String
     let isRange: Bool
     let hasCleanup: Bool
@@ -13,6 +16,10 @@ final class Function {
     let placed: [Library?]
     let record: Block
     fileprivate let blocks: [Block]
+    var stage = Stage.registered
+    /// How many of its jobs are not done, and how many workers have still to run its cleanup.
+    var unended = 0
+    var owed = 0
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
@@ -22,10 +29,11 @@ final class Function {
     private var itemsAtSetupDeath: UInt64 = 0
 
     private init(
-        id: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, placed: [Library?],
+        id: UInt32, line: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, placed: [Library?],
         record: Block, blocks: [Block]
     ) {
         self.id = id
+        self.line = line
         self.name = name
         self.isRange = isRange
         self.hasCleanup = hasCleanup
@@ -54,18 +62,21 @@ final class Function {
         if failure == nil { failure = outcome }
     }
 
+    /// Called when no worker has it any more, and none will.
+    func free(_ input: InputMemory) { blocks.forEach(input.free) }
+
     /// A function that has no number yet.
     struct Draft {
-        fileprivate let make: (UInt32) -> Function
+        fileprivate let make: (UInt32, UInt32) -> Function
         fileprivate let record: Block
         fileprivate let blocks: [Block]
         fileprivate let named: [Library]
         fileprivate let libraries: Libraries
 
         /// Under the pool's lock.
-        func function(_ id: UInt32, _ input: InputMemory) -> Function {
-            unsafe input.at(record.offset, as: mapb_function.self).pointee.id = id
-            return make(id)
+        func function(_ id: UInt32, line: UInt32, _ input: InputMemory) -> Function {
+            unsafe input.at(record.offset, as: mapb_function.self).pointee.id = line
+            return make(id, line)
         }
 
         func discard(_ input: InputMemory) {
@@ -91,7 +102,7 @@ final class Function {
     }
 
     /// Collects what a function needs, so that a failure can free it.
-    private final class Maker {
+    final class Maker {
         let input: InputMemory
         let isFork: Bool
         let snapshot: Bool
@@ -122,23 +133,28 @@ final class Function {
                     throw .argument(
                         "function.run_symbol", "or run_range_symbol: exactly one of them must be given with library")
                 }
-                // A path is the file that it names now; a name alone is looked for by the loader of each worker.
-                var file = unsafe UserText(library)
-                if file.isEmpty { throw .argument("function.library", "is an empty text") }
-                if file.hasFolder { file = try file.absolute("function.library") }
-                let path = try self.library(file)
                 isRange = unsafe c.run_range_symbol != nil
-                hasCleanup = unsafe c.cleanup_symbol != nil
-                if let native, unsafe c.run_symbol == nil {
-                    record.run = try symbol(UserText(native.prototype.name), path)
+                var file = unsafe UserText(library)
+                if file == UserText(MAPE_ZYGOTE) {
+                    try offered(c, &record)
+                    hasCleanup = true
                 } else {
-                    record.run =
-                        try unsafe isRange
-                        ? symbol(c.run_range_symbol, "function.run_range_symbol", path)
-                        : symbol(c.run_symbol, "function.run_symbol", path)
+                    // A path is the file that it names now; a name alone is looked for by the loader of each worker.
+                    if file.isEmpty { throw .argument("function.library", "is an empty text") }
+                    if file.hasFolder { file = try file.absolute("function.library") }
+                    let path = try self.library(file)
+                    hasCleanup = unsafe c.cleanup_symbol != nil
+                    if let native, unsafe c.run_symbol == nil {
+                        record.run = try symbol(UserText(native.prototype.name), path)
+                    } else {
+                        record.run =
+                            try unsafe isRange
+                            ? symbol(c.run_range_symbol, "function.run_range_symbol", path)
+                            : symbol(c.run_symbol, "function.run_symbol", path)
+                    }
+                    record.setup = try unsafe symbol(c.setup_symbol, "function.setup_symbol", path)
+                    record.cleanup = try unsafe symbol(c.cleanup_symbol, "function.cleanup_symbol", path)
                 }
-                record.setup = try unsafe symbol(c.setup_symbol, "function.setup_symbol", path)
-                record.cleanup = try unsafe symbol(c.cleanup_symbol, "function.cleanup_symbol", path)
             } else {
                 guard
                     unsafe c.run_symbol == nil && c.run_range_symbol == nil && c.setup_symbol == nil
@@ -181,9 +197,9 @@ final class Function {
             let name = unsafe c.name.map { unsafe String(cString: $0) } ?? symbolName
             let (placed, blocks) = (placed, blocks)
             return Draft(
-                make: { id in
+                make: { id, line in
                     Function(
-                        id: id, name: name ?? "function \(id)", isRange: isRange, hasCleanup: hasCleanup,
+                        id: id, line: line, name: name ?? "function \(id)", isRange: isRange, hasCleanup: hasCleanup,
                         native: native, placed: placed, record: block, blocks: blocks)
                 }, record: block, blocks: blocks, named: named, libraries: libraries)
         }

@@ -14,9 +14,12 @@ import CMapBridge
     var zygote: ZygoteProgram
     var callbacks: Callbacks
     var crashFolder: UserText?
+    /// Whether a signal ends a wait of the host.
+    var interruptible: Bool
 
     /// When workers are ended. Times in nanoseconds; Int64.max: none.
     struct Limits {
+        var zygoteTimeout: Int64
         var setupTimeout: Int64
         var cleanupTimeout: Int64
         var grace: Int64
@@ -25,6 +28,9 @@ import CMapBridge
         var itemsPerWorker: UInt64
         /// Bytes; 0: none.
         var memoryGrowth: UInt64
+        /// How long a worker may be idle, and how many stay all the same.
+        var idleTime: Int64
+        var leastWorkers: Int
     }
 
     /// Settings of worker processes for the system.
@@ -41,6 +47,7 @@ import CMapBridge
 
     /// What zygotes run and load, and their environment.
     struct ZygoteProgram {
+        /// From the root, or a name alone, which is looked for in PATH.
         var path: UserText?
         var arguments: [UserText]?
         var environmentSet: [UserText]
@@ -55,16 +62,16 @@ import CMapBridge
     }
 
     init(_ c: mape_pool_config) throws(MapError) {
-        guard c.workers <= MAPB_MAX_WORKERS else {
-            throw .argument("config.workers", "is \(c.workers); at most \(MAPB_MAX_WORKERS) are possible")
+        workers = try workerCount(c.workers, "config.workers")
+        guard c.min_workers <= MAPB_MAX_WORKERS else {
+            throw .argument("config.min_workers", "is \(c.min_workers); at most \(MAPB_MAX_WORKERS) are possible")
         }
         guard c.start <= MAPE_START_FORK.rawValue else {
             throw .argument("config.start", "is \(c.start), no enum mape_start")
         }
-        guard c.output <= MAPE_OUTPUT_DISCARD.rawValue else {
+        guard c.output <= MAPE_OUTPUT_LINES.rawValue else {
             throw .argument("config.output", "is \(c.output), no enum mape_output")
         }
-        workers = c.workers == 0 ? usableCores() : Int(c.workers)
         start = mape_start(c.start)
         output = mape_output(c.output)
         zygote = try ZygoteProgram(c)
@@ -81,10 +88,17 @@ import CMapBridge
         guard c.reserved == 0 else {
             throw .argument("config.reserved", "is \(c.reserved); it has to be 0")
         }
+        guard c.interruptible <= 1 else {
+            throw .argument("config.interruptible", "is \(c.interruptible); 0 or 1 are possible")
+        }
+        interruptible = c.interruptible == 1
         process = try Process(c)
         callbacks = unsafe Callbacks(context: c.context, onOutput: c.on_output, onLog: c.on_log)
         crashFolder = try unsafe rootPath(c.crash_dir, "config.crash_dir")
     }
+
+    /// Whether the host gets what workers write to their standard output and error.
+    var isCaptured: Bool { output == MAPE_OUTPUT_CAPTURE || output == MAPE_OUTPUT_LINES }
 
     /// What the workers' environment is to be.
     func environment() -> [UserText] {
@@ -102,12 +116,15 @@ import CMapBridge
 
 extension PoolConfig.Limits {
     fileprivate init(_ c: mape_pool_config) {
+        zygoteTimeout = limit(c.zygote_timeout_ns, Policy.zygoteTimeout)
         setupTimeout = limit(c.setup_timeout_ns, Policy.setupTimeout)
         cleanupTimeout = limit(c.cleanup_timeout_ns, Policy.cleanupTimeout)
         grace = limit(c.grace_ns, Policy.grace)
         restarts = c.restarts == 0 ? Policy.restarts : c.restarts
         itemsPerWorker = c.items_per_worker
         memoryGrowth = c.memory_growth
+        idleTime = limit(c.idle_shrink_ns, .max)
+        leastWorkers = Int(c.min_workers)
     }
 }
 
@@ -141,7 +158,8 @@ extension PoolConfig.Process {
 extension PoolConfig.ZygoteProgram {
     fileprivate init(_ c: mape_pool_config) throws(MapError) {
         // Files are named from the root, so that they are the same ones after a chdir of the host.
-        path = try unsafe rootPath(c.zygote_path, "config.zygote_path")
+        path = unsafe c.zygote_path.map { unsafe UserText($0) }
+        if let name = path, name.hasFolder || name.isEmpty { path = try name.absolute("config.zygote_path") }
         arguments = unsafe c.zygote_argv.map(strings)
         environmentSet = unsafe strings(c.env_set)
         environmentUnset = unsafe strings(c.env_unset)
@@ -166,6 +184,14 @@ extension PoolConfig.ZygoteProgram {
             throw .argument("config.env_unset", "holds \"\(wrong)\", which is no name")
         }
     }
+}
+
+/// How many workers a pool is to have; 0: as many as the cores that this process may use.
+func workerCount(_ count: UInt32, _ name: String) throws(MapError) -> Int {
+    guard count <= MAPB_MAX_WORKERS else {
+        throw .argument(name, "is \(count); at most \(MAPB_MAX_WORKERS) are possible")
+    }
+    return count == 0 ? min(usableCores(), Int(MAPB_MAX_WORKERS)) : Int(count)
 }
 
 /// 0: the default; negative: none.

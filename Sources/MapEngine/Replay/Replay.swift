@@ -103,6 +103,14 @@ enum Replay {
         where code.kind == .unreachable {
             throw Stop(exit: .cannotRun, text: "this item cannot be run again here: \(what) \(code.text)")
         }
+        let name = file.function.run.text
+        if file.function.run.kind.isOffered && name.withCString({ unsafe mapb_is_offered($0) }) == 0 {
+            throw Stop(
+                exit: .cannotRun,
+                text:
+                    "this item cannot be run again here: its function \"\(printable(name.bytes))\" is one that the pool's zygote program offers, and this program does not: run that program with --replay FILE"
+            )
+        }
         if file.function.run.kind == .none {
             throw Stop(exit: .cannotRun, text: "this item cannot be run again: the file names no function")
         }

@@ -28,7 +28,7 @@ import CMapBridge
         let sizes = file.process.globals.reduce(file.function.data.count + file.item.bytes.count) {
             $0 + $1.bytes.count + 4096
         }
-        input = try InputMemory(reserve: UInt64(sizes) + 16 << 20, workers: 1)
+        input = try InputMemory(reserve: UInt64(sizes) + 16 << 20)
         region = try OutputRegion(reserve: Policy.outputReserve)
         index = file.item.index
 
@@ -94,6 +94,10 @@ import CMapBridge
         var place = mapb_place()
         place.kind = code.kind.rawValue
         if code.kind == .none { return place }
+        if code.kind.isOffered {
+            place.value = try input.allocate(text: code.text).offset
+            return place
+        }
         place.library = try input.allocate(text: code.library).offset
         place.value = code.kind == .symbol ? try input.allocate(text: code.text).offset : code.offset
         place.build_id_size = UInt32(code.buildID.count)

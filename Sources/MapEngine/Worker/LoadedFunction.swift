@@ -55,3 +55,22 @@ func functionLoaded(_ task: WorkerTask, _ id: UInt32) -> LoadedFunction {
     let table = unsafe task.fields.functions[Int(id / MAPB_FUNCTIONS_PER_TABLE)]!
     return unsafe LoadedFunction(table + Int(id % MAPB_FUNCTIONS_PER_TABLE))
 }
+
+/// Frees what a worker has of a function: its line is another's from now on.
+@_noLocks
+func functionForget(_ task: WorkerTask, _ id: UInt32) {
+    let loaded = functionLoaded(task, id)
+    if let native = unsafe loaded.fields.native {
+        unsafe mapb_private_memory_free(native, loaded.fields.native_size)
+    }
+    if unsafe loaded.own != nil {
+        // The next function's state may lie at the same address.
+        if unsafe task.fields.own == loaded.own {
+            workerSuspect(task)
+            unsafe task.fields.own = nil
+        }
+        unsafe mapb_state_forget(&loaded.fields.own)
+    }
+    if task.entered == id &+ 1 { task.entered = 0 }
+    loaded.fields = mapb_loaded()
+}

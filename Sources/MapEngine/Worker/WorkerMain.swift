@@ -27,6 +27,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     task.adoptBells(zygote.engineBell, zygote.waiterBell)
     task.growth = zygote.growth
     task.storeYields(mapb_join_barriers() != 0 ? 1 : 0)
+    workerHook(task)
     if zygote.flags & MAPB_INIT_SANDBOX.rawValue != 0 { workerEnterSandbox(task) }
     mapb_state_begin()
     var ticket: UInt64 = 0
@@ -42,6 +43,16 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
                 task, "a function has closed descriptors that are the worker's own, such as the host is woken with")
         }
     }
+}
+
+/// Runs the hook of the zygote's program, if there is one, under a mark that says so.
+@_noLocks
+func workerHook(_ task: WorkerTask) {
+    if mapb_has_hook(MAPB_HOOK_AFTER_IN_WORKER.rawValue) == 0 { return }
+    workerMark(task, MAPB_AT_HOOK)
+    mapb_run_hook(MAPB_HOOK_AFTER_IN_WORKER.rawValue)
+    workerOnly(task)
+    workerMark(task, 0)
 }
 
 /// Enters the sandbox. If that fails, the worker ends, and its exit code and the log say why.

@@ -11,18 +11,20 @@ func nativeSetup(
     _ task: WorkerTask, _ record: mapb_function, _ loaded: LoadedFunction
 ) -> Bool {
     let plan = unsafe task.input(at: record.native).assumingMemoryBound(to: mapb_native.self)
-    guard let memory = unsafe mapb_private_memory(mapb_native_memory(plan)) else {
+    let size = unsafe mapb_native_memory(plan)
+    guard let memory = unsafe mapb_private_memory(size) else {
         task.failSize = 0
         replyFail(task, MAPE_CAUSE_LOAD, MAPE_E_MEMORY.rawValue)
         return false
     }
+    unsafe loaded.fields.native = memory
+    loaded.fields.native_size = size
     let status = unsafe mapb_native_prepare(plan, mapb_native_code(loaded.fields.run), memory)
     if status != 0 {
         task.failSize = 0
         replyFail(task, MAPE_CAUSE_LOAD, status)
         return false
     }
-    unsafe loaded.fields.native = memory
     return true
 }
 

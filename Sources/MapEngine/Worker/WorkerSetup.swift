@@ -15,6 +15,7 @@ func functionSetup(_ task: WorkerTask, _ request: mapb_request) {
     }
     let loaded = functionLoaded(task, record.id)
     if loaded.isReady { return }
+    functionForget(task, record.id)
     workerEnter(task, nil, record.id)
     // An earlier function may have closed them: this one is not blamed for it.
     let hadBells = task.hasBells
@@ -74,8 +75,12 @@ func functionCleanup(_ task: WorkerTask, _ request: mapb_request) {
     // A worker that ends while it starts may be asked to clean up a function whose setup it never ran.
     guard functionHasTable(task, record.id) else { return }
     let loaded = functionLoaded(task, record.id)
-    if !loaded.isReady { return }
-    loaded.isReady = false
+    if loaded.isReady { functionCleanUp(task, request, record, loaded) }
+    functionForget(task, record.id)
+}
+
+@_noLocks
+func functionCleanUp(_ task: WorkerTask, _ request: mapb_request, _ record: mapb_function, _ loaded: LoadedFunction) {
     guard let cleanup = unsafe loaded.fields.cleanup else { return }
     unsafe workerEnter(task, loaded.own, record.id)
     unsafe mapb_state_range(loaded.own)

@@ -1,7 +1,7 @@
 // The zygote: a process with one thread that forks workers, reaps them, and reports.
 //
-//   host ──INIT, LOAD, SPAWN, KILL──► zygote ──fork──► workers
-//   host ◄──HELLO, LOADED, SPAWNED, DIED, NOTE── zygote ◄──pidfds, SIGCHLD── workers
+//   host ──INIT, STDERR, LOAD, SPAWN, KILL──► zygote ──fork──► workers
+//   host ◄──HELLO, LOADED, HOOK, SPAWNED, DIED, NOTE── zygote ◄──pidfds, SIGCHLD── workers
 //
 // It runs after a fork of the host (MAPE_START_FORK) or as a program of its own (MAPE_START_EXEC); the code is the same. Every
 // function here is @_noLocks: the compiler proves that none touches the Swift runtime, whose locks a fork may have left taken. What is
@@ -33,7 +33,8 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     let threads = mapb_thread_count()
     zygote.threads = threads
     zygoteSend(
-        zygote, MAPB_CONTROL_HELLO, 0, 0, Int32(truncatingIfNeeded: threads), Int32(MAPB_PROTOCOL))
+        zygote, MAPB_CONTROL_HELLO, mapb_has_hooks() != 0 ? 1 : 0, 0, Int32(truncatingIfNeeded: threads),
+        Int32(MAPB_PROTOCOL))
     zygoteReportsDenied(zygote)
     if exitsHang {
         zygoteNote(
@@ -182,8 +183,6 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         zygote.flags = zygote.message.flags
         zygote.oom = zygote.message.oom
         zygote.growth = zygote.message.growth
-        let workers = zygote.message.workers
-        zygote.workers = workers < MAPB_MAX_WORKERS ? workers : MAPB_MAX_WORKERS
         if unsafe mapb_kill_strays(zygote.pointer, 0) < 0 {
             zygoteNote(
                 zygote, MAPE_LOG_INFO,
@@ -200,6 +199,8 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         if slot < zygote.workers && zygote[slot].generation == zygote.message.generation {
             mapb_kill_group(zygote[slot].pid)
         }
+    case MAPB_CONTROL_STDERR.rawValue:
+        mapb_print_to(first)
     default:
         break
     }
@@ -253,19 +254,33 @@ func zygoteSendNote(_ zygote: ZygoteState, _ level: mape_log_level) {
 func zygoteSpawn(_ zygote: ZygoteState, _ output: Int32, _ out: Int32, _ err: Int32) {
     let slot = zygote.message.slot
     let generation = zygote.message.generation
-    if slot >= zygote.workers { return }
+    if slot >= MAPB_MAX_WORKERS { return }
+    if slot >= zygote.workers { zygote.workers = slot &+ 1 }
     mapb_zygote_mind_children()
+    zygoteHook(zygote, MAPB_HOOK_BEFORE)
     let pid = mapb_fork()
     if pid == 0 {
         unsafe mapb_zygote_leave(zygote.pointer)
         unsafe mapb_worker_process(zygote.pointer, slot, out, err)
         workerRun(zygote, slot, output, zygote.message.size)
     }
+    if pid > 0 {
+        unsafe mapb_zygote_watch(zygote.pointer, &zygote[slot], pid)
+        zygote[slot].generation = generation
+    }
+    zygoteHook(zygote, MAPB_HOOK_AFTER_IN_ZYGOTE)
     if pid < 0 {
         zygoteSend(zygote, MAPB_CONTROL_SPAWNED, slot, generation, 0, -pid)
         return
     }
-    unsafe mapb_zygote_watch(zygote.pointer, &zygote[slot], pid)
-    zygote[slot].generation = generation
     zygoteSend(zygote, MAPB_CONTROL_SPAWNED, slot, generation, pid, 0)
+}
+
+/// Runs a hook of the program, if there is one. The host hears of it first: it names the hook when the zygote dies there, and ends a
+/// zygote that stays there. SPAWNED tells that it is over.
+@_noLocks
+func zygoteHook(_ zygote: ZygoteState, _ which: mapb_hook) {
+    if mapb_has_hook(which.rawValue) == 0 { return }
+    zygoteSend(zygote, MAPB_CONTROL_HOOK, 0, 0, 0, Int32(bitPattern: which.rawValue))
+    mapb_run_hook(which.rawValue)
 }

@@ -17,7 +17,7 @@ func describe(run: mape_run_fn? = nil, range: mape_run_range_fn? = nil) -> mape_
     return description
 }
 
-func smallInput() throws -> InputMemory { try InputMemory(reserve: 4 << 20, workers: 1) }
+func smallInput() throws -> InputMemory { try InputMemory(reserve: 4 << 20) }
 
 /// A job whose items are nowhere, and the memory its record lies in.
 func bareJob(_ total: UInt64, _ config: JobConfig = JobConfig(), now: Int64 = 0) throws -> Job {
@@ -128,6 +128,6 @@ extension Function {
     static func make(_ c: mape_function, id: UInt32, input: InputMemory, isFork: Bool, snapshot: Bool) throws(MapError)
         -> Function
     {
-        try make(c, input: input, isFork: isFork, snapshot: snapshot).function(id, input)
+        try make(c, input: input, isFork: isFork, snapshot: snapshot).function(id, line: id, input)
     }
 }

@@ -181,20 +181,25 @@ final class LocalPool {
 
 extension Pool {
     /// mape_pool_next_event, as its entry point makes it of its steps.
-    func nextEvent(timeout: Int64) throws -> mape_event? {
-        var event = mape_event()
-        event.struct_size = MemoryLayout<mape_event>.size
-        return try withUnsafeMutablePointer(to: &event) { place in
+    func nextEvent(timeout: Int64) throws -> mape_event? { try nextEvents(1, timeout: timeout).first }
+
+    /// mape_pool_next_events.
+    func nextEvents(_ capacity: Int, timeout: Int64) throws -> [mape_event] {
+        var events = [mape_event](repeating: mape_event(), count: capacity)
+        events[0].struct_size = MemoryLayout<mape_event>.size
+        return try events.withUnsafeMutableBufferPointer { places in
             var wait = mapb_wait()
             wait.kind = MAPB_WAIT_EVENT.rawValue
             wait.timeout = timeout
-            wait.event = place
+            wait.events = places.baseAddress
+            wait.capacity = UInt64(capacity)
             wait.cancel = mapb_hold_cancel()
             defer { mapb_let_cancel(wait.cancel) }
+            try withUnsafeMutablePointer(to: &wait) { try checkRoom(CFrame($0)) }
             try enterEvents()
             withUnsafeMutablePointer(to: &wait) { begin(CFrame($0)) }
             let status = mapb_wait_run(&wait)
-            return status == MAPE_OK.rawValue ? place.pointee : nil
+            return status == MAPE_OK.rawValue ? Array(places[..<Int(wait.count)]) : []
         }
     }
 }

@@ -96,7 +96,7 @@ final class Bench {
     private(set) var record: Block?
 
     init(output: UInt64 = 4 << 20) throws {
-        input = try InputMemory(reserve: 16 << 20, workers: 1)
+        input = try InputMemory(reserve: 16 << 20)
         region = try OutputRegion(reserve: output)
         worker = LocalWorker(input: input, slot: 0, region: region)
     }

@@ -16,7 +16,7 @@ private func packet(_ input: inout Bytes, kinds: ClosedRange<UInt32>) -> [UInt8]
     message.generation = shape & 4 == 0 ? UInt64(input.byte() % 4) : input.word()
     message.code = shape & 8 == 0 ? Int32(input.byte()) : Int32(truncatingIfNeeded: input.word())
     message.size = shape & 16 == 0 ? UInt64(MAPB_VERSION) : input.word()
-    message.workers = UInt32(truncatingIfNeeded: input.word())
+    message.depth = UInt32(truncatingIfNeeded: input.word())
     let text = input.take(Int(input.byte() % 160))
     message.text_size = shape & 32 == 0 ? UInt32(text.count + 1) : UInt32(truncatingIfNeeded: input.word())
     // Never the number of a process that there is: both ends may send it signals.
