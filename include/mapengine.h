@@ -82,7 +82,10 @@
  * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages become resident as they are
  * used. A host that calls mlockall with MCL_CURRENT and without MCL_ONFAULT while a pool exists makes all reserves resident: set
  * `input_reserve` and `output_reserve` small then.
- * Children that the host forks do not inherit the library's shared memory; in them every call returns #MAPE_E_FORKED. The library
+ * Children that the host forks inherit none of the library's shared memory, and libc's fork(2) closes its descriptors in them. A child may
+ * make pools of its own. The handles and proxies of its parent are refused there with #MAPE_E_FORKED. The child of vfork(2) can make
+ * no call. A worker may make pools as well, which end with it: at most three pools one inside another, 16 in a worker at once, none in a
+ * sandbox and none in a process that a function has forked. The handles of its host are refused there with #MAPE_E_IN_WORKER. The library
  * writes nothing to the file system unless `crash_dir` of #mape_pool_config is set, and none of its processes survives the host,
  * however the host dies.
  *
@@ -146,8 +149,8 @@ enum mape_status {
     MAPE_E_WORKERS = -14,    /**< The pool failed: its workers or its zygote could not be kept alive. */
     MAPE_E_STATE = -15,      /**< The call does not fit the object: pushing to a map, for example. */
     MAPE_E_INDEX = -16,      /**< No item, worker or entry with that index. */
-    MAPE_E_IN_WORKER = -17,  /**< A worker made a call that only the host can make. */
-    MAPE_E_FORKED = -18,     /**< A forked child of the host made a call that only the host can make. */
+    MAPE_E_IN_WORKER = -17,  /**< In a worker: the handle is its host's, or it may make no more pools. */
+    MAPE_E_FORKED = -18,     /**< In a forked child: the handle is its parent's. */
     MAPE_E_UNSUPPORTED = -19, /**< This kernel or machine cannot do it; the message says what is missing. */
     MAPE_E_INTERRUPTED = -20 /**< A signal, or #mape_pool_interrupt, ended the wait before what it waited for had come. */
 };
@@ -431,10 +434,14 @@ typedef struct mape_pool_config {
       0, 0, 0, 0, NULL, 0, 0, 0, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
+ *
+ *  In a program, in a forked child of one, and in a worker (see above).
  *  @param out    receives the pool; set to NULL on failure.
  *  @param config settings, copied, texts included; NULL: all defaults.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_SYSTEM; #MAPE_E_MEMORY, also when the process's limits (RLIMIT_FSIZE,
- *          RLIMIT_AS) leave no room for shared memory; #MAPE_E_UNSUPPORTED when the kernel lacks what config.sandbox needs. */
+ *          RLIMIT_AS) leave no room for shared memory; #MAPE_E_UNSUPPORTED when the kernel lacks what config.sandbox needs;
+ *          #MAPE_E_IN_WORKER in a worker that may make no pool, or no more (#mape_message says why); #MAPE_E_FORKED in the child of
+ *          vfork(2). */
 int mape_pool_create(mape_pool **out, const mape_pool_config *config);
 
 /** @brief Starts the workers, and waits until each has loaded its modules and run every registered `setup`.
@@ -517,7 +524,7 @@ typedef struct mape_stats {
     uint64_t jobs;            /**< Jobs submitted. */
     uint64_t items;           /**< Items that have ended. */
     uint64_t ranges;          /**< Ranges that workers have completed; one that was divided among workers counts as its parts. */
-    uint64_t input_bytes;     /**< Bytes of the input memory in use. */
+    uint64_t input_bytes;     /**< Bytes of the input memory in use; free memory that keeps its pages does not count. */
     uint64_t output_bytes;    /**< Bytes of all output memory in use. */
     uint32_t is_started;      /**< 1 after the start. */
     uint32_t is_closed;       /**< 1 after the shutdown, or when the pool has failed. */
@@ -702,8 +709,15 @@ int mape_pool_set_global(mape_pool *pool, const char *name, const void *data, si
 /** @brief Makes memory that host and workers share: the host writes, workers only read.
  *
  *  The library does not copy input that lies in it. Do not change those bytes while a job that reads them is running.
- *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is zeroed
- *         and aligned to 4096 bytes.
+ *
+ *  **Pages.** Memory of destroyed buffers, and of inputs that are no longer needed, keeps its pages for the next ones: making, filling and
+ *  destroying a buffer for each job costs no more than having the inputs copied. Pages that are kept count in the process's cgroup as
+ *  those in use do. At most 64 MiB per pool, and no more than an eighth of `input_reserve`, are kept for good. What is more goes back to
+ *  the kernel once a job or buffer was given back and no other has been for a second; at once, when it is more than an eighth of
+ *  `input_reserve`, or when the pool is not started or is shut down.
+ *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is aligned to
+ *         4096 bytes. It is not zeroed: like that of malloc it may hold what the host has put into the pool's memory before, for other
+ *         jobs too.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
 int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
 
@@ -760,7 +774,14 @@ typedef struct mape_span {
     size_t size;      /**< Bytes at data. */
 } mape_span;
 
-/** The items of a map: an array with a stride, or spans. */
+/** One item of several pieces, of a header and arrays for example, which need not lie side by side. */
+typedef struct mape_pieces {
+    const mape_span *pieces; /**< Its pieces; NULL only when count is 0. A piece is copied to a multiple of 64 bytes, or read where it lies
+                                  in a #mape_buffer; its size may be 0. */
+    size_t count;            /**< How many. Of an item with none the function gets an empty input. */
+} mape_pieces;
+
+/** The items of a map: an array with a stride, or spans, or items of several pieces. */
 typedef struct mape_items {
     size_t struct_size;     /**< Set to sizeof(mape_items), as #MAPE_ITEMS_INIT does. */
     uint64_t count;         /**< Items. 0 is allowed: the job is done at once. */
@@ -768,11 +789,13 @@ typedef struct mape_items {
     size_t stride;          /**< Bytes from one item to the next; 0: item_size. */
     size_t item_size;       /**< Bytes per item. */
     const mape_span *spans; /**< count spans, when base is NULL. */
+    const mape_pieces *pieces; /**< count items of several pieces each, when base and spans are NULL. The function gets the first piece as
+                                    its input, and all by #mape_task_piece. Not for typed functions. */
 } mape_items;
 /** Initialiser of #mape_items. */
-#define MAPE_ITEMS_INIT { sizeof(mape_items), 0, NULL, 0, 0, NULL }
+#define MAPE_ITEMS_INIT { sizeof(mape_items), 0, NULL, 0, 0, NULL, NULL }
 
-/** @brief Submits one call.
+/** @brief Submits one call. An item of several pieces is submitted by a map of one.
  *  @param pool the pool. @param function a registered function. @param input the item's bytes, copied unless in a #mape_buffer;
  *         NULL only with size 0. @param size bytes at input. @param config settings; NULL: defaults. @param out_job receives the job; NULL
  *         on failure. With out_job NULL you keep no handle: the job then releases itself after its DONE event.
@@ -784,7 +807,8 @@ int mape_apply(mape_job **out_job, mape_pool *pool, mape_function_id function, c
 /** @brief Submits a call per item.
  *  @param pool the pool. @param function a registered function. @param items the items; their bytes are copied, unless in a
  *         #mape_buffer. @param config settings; NULL: defaults. @param out_job as for #mape_apply.
- *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space. */
+ *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space; #MAPE_E_STATE for items of
+ *          pieces and a typed function. */
 int mape_map(mape_job **out_job, mape_pool *pool, mape_function_id function, const mape_items *items,
              const mape_job_config *config);
 
@@ -803,6 +827,12 @@ int mape_stream_open(mape_job **out_job, mape_pool *pool, mape_function_id funct
  *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT,
  *          #MAPE_E_OVERFLOW or #MAPE_E_MEMORY for the first item that was not accepted. */
 int mape_stream_push(size_t *out_accepted, mape_job *stream, const mape_span *items, size_t count);
+
+/** @brief Adds items of several pieces to a stream. One stream may have such items and others.
+ *  @param out_accepted as for #mape_stream_push.
+ *  @param stream the stream. @param items count items; their pieces are copied unless in a #mape_buffer. @param count how many.
+ *  @return as #mape_stream_push; #MAPE_E_STATE also for a typed function. */
+int mape_stream_push_pieces(size_t *out_accepted, mape_job *stream, const mape_pieces *items, size_t count);
 
 /** @brief Marks a stream as complete: no more items come. The stream is done when its last item has ended. A second call changes nothing.
  *  @param stream the stream. @return #MAPE_OK; #MAPE_E_STATE when it is no stream; #MAPE_E_HANDLE. */
@@ -1178,6 +1208,17 @@ const void *mape_task_begin(size_t *out_size, mape_task *task, size_t i);
 /** @brief In a #mape_run_range_fn: the bytes of item i, without beginning it. @param task the task. @param i index in the range.
  *  @param out_size receives its size in bytes; may be NULL. @return the bytes; NULL when i is not in the range. */
 const void *mape_task_item(size_t *out_size, const mape_task *task, size_t i);
+
+/** @brief How many pieces the running item has, in a #mape_run_range_fn the one that was begun last.
+ *  @param task the task. @return the count given in #mape_pieces; 1 for an item that was given without pieces; 0 when no item runs. */
+size_t mape_task_pieces(const mape_task *task);
+
+/** @brief A piece of the running item, in a #mape_run_range_fn of the one that was begun last.
+ *  @param out_size receives the piece's size in bytes, 0 without one; may be NULL. @param task the task. @param k which piece, from 0. Of an
+ *         item that was given without pieces, 0 is its input.
+ *  @return the piece's bytes, read-only, aligned to 64 when the library copied it; not NULL for an empty piece. NULL when there is no such
+ *          piece, or no item runs. */
+const void *mape_task_piece(size_t *out_size, const mape_task *task, size_t k);
 
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
  *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
