@@ -14,17 +14,29 @@ func abiVersion() -> String {
     return line.map { String($0.split(separator: " ")[2]) } ?? "0"
 }
 
+/// Set by scripts/sanitize.sh, which says --sanitize to SwiftPM where the sanitizer is one that Swift has as well.
+let sanitizer = Context.environment["MAPENGINE_SANITIZER"]
+
+/// In place of the machine's C library: one whose symbols glibc 2.28 has (scripts/setup.sh makes it, where it can). --wrap: see
+/// Sources/glibc/fallbacks.c.
+let olderGlibc = root + "/.build-static/glibc"
+let loadsEarlier: [String] =
+    FileManager.default.fileExists(atPath: olderGlibc + "/libc.so")
+    ? ["-L\(olderGlibc)", "-Xlinker", "--wrap=_dl_find_object"] : []
+
 /// icf: functions of the same code are kept once, which is two per cent of the library. Nothing in it compares their addresses.
 let shippedLinking: [LinkerSetting] = [
-    .unsafeFlags([
-        "-static-stdlib",
-        // A folder that holds libstdc++.a and libffi.a alone, so that the linker does not take the shared ones.
-        "-L\(root)/.build-static", "-Xclang-linker", "-static-libgcc",
-        "-Xlinker", "-soname=libmapengine.so.\(abiVersion())",
-        "-Xlinker", "--version-script=\(root)/Sources/exports.map",
-        "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all", "-Xlinker", "-Bsymbolic",
-        "-Xlinker", "-z", "-Xlinker", "nodelete",
-    ])
+    .unsafeFlags(
+        (sanitizer == nil ? loadsEarlier : []) + [
+            "-static-stdlib",
+            // A folder that holds libstdc++.a and libffi.a alone, so that the linker does not take the shared ones.
+            "-L\(root)/.build-static", "-Xclang-linker", "-static-libgcc",
+            "-Xlinker", "-soname=libmapengine.so.\(abiVersion())",
+            "-Xlinker", "--version-script=\(root)/Sources/exports.map",
+            "-Xlinker", "--wrap=_swift_stdlib_getScalarName",  // CMapBridge/linux/host_unused.c
+            "-Xlinker", "--gc-sections", "-Xlinker", "--icf=all", "-Xlinker", "-Bsymbolic",
+            "-Xlinker", "-z", "-Xlinker", "nodelete",
+        ])
 ]
 /// Every symbol has to be found when the library is linked; but a sanitizer's are found in the program that loads it.
 let strictLinking: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"])]
@@ -37,8 +49,6 @@ let shippedCompiling: [SwiftSetting] = [
 
 let isShipped = Context.environment["MAPENGINE_DIST"] == "1"
 
-/// Set by scripts/sanitize.sh, which says --sanitize to SwiftPM where the sanitizer is one that Swift has as well.
-let sanitizer = Context.environment["MAPENGINE_SANITIZER"]
 let checksOfC: [CSetting] =
     switch sanitizer {
     case "undefined": [.unsafeFlags(["-fsanitize=undefined", "-fno-sanitize-recover=all"])]

@@ -46,9 +46,9 @@ mkdir -p "$stage"
 # One at a time: `make demo` and `make test` in two windows share the stage.
 exec 9>"$stage/.lock"
 flock 9
-# SwiftPM knows neither that the library depends on the list of exported symbols, nor that Package.swift reads the header:
-# hence the removal, and no caches of manifest and plan.
-if [[ -f $built && Sources/exports.map -nt $built ]]; then
+# SwiftPM knows neither that the library depends on the list of exported symbols and on what it is linked with, nor that Package.swift
+# reads the header: hence the removal, and no caches of manifest and plan.
+if [[ -f $built && -n $(find Sources/exports.map .build-static -newer "$built" -print -quit) ]]; then
     rm -f "$built"
 fi
 touch "$stage/begun"
@@ -74,7 +74,7 @@ link "libmapengine.so.$ABI_VERSION" libmapengine.so
 # libraries need.
 # shellcheck disable=SC2016  # the loader expands $ORIGIN
 cc -std=c11 -O2 -Wall -Wextra -Iinclude -o "$stage/mapengine-zygote" Sources/mapengine-zygote/main.c \
-    "dist/lib/libmapengine.so.$ABI_VERSION" -Wl,-rpath,'$ORIGIN/../lib' -Wl,--enable-new-dtags -Wl,-s
+    "dist/lib/libmapengine.so.$ABI_VERSION" -L.build-static/glibc -Wl,-rpath-link,.build-static/glibc -Wl,-rpath,'$ORIGIN/../lib' -Wl,--enable-new-dtags -Wl,-s
 place "$stage/mapengine-zygote" libexec/mapengine-zygote 755
 
 (cd include && find . -name '*.h' -printf '%P\n') | while read -r header; do

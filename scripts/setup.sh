@@ -127,6 +127,7 @@ link_static_libraries() {
     link_static "$standard" .build-static/libstdc++.a
     link_static "$ffi" .build-static/libffi.a
     make_backtrace_library
+    make_glibc
 }
 
 link_static() {
@@ -145,6 +146,40 @@ make_backtrace_library() {
         objcopy --redefine-sym dl_iterate_phdr=mapb_crash_objects "$archive" $made.new
         mv -f $made.new $made
     fi
+}
+
+# .build-static/glibc holds what library, zygote and command line are linked with in place of the machine's C library, so that they load
+# where glibc is older (docs/architecture.md): libraries without code, and the few functions that only a later glibc has. On a
+# processor of which there is no list it stays empty, and the machine's own is linked.
+make_glibc() {
+    local folder=.build-static/glibc
+    local list work source
+    list=scripts/glibc/$(uname -m)
+    mkdir -p $folder
+    if [[ ! -f $list ]]; then
+        return
+    fi
+    # Written last.
+    if [[ -f $folder/libc.so && -z $(find "$list" scripts/glibc.py scripts/setup.sh Sources/glibc -newer $folder/libc.so -print -quit) ]]; then
+        return
+    fi
+    work=$folder.new
+    rm -rf "$work"
+    python3 scripts/glibc.py stubs "$list" "$work"
+    for source in Sources/glibc/*.c; do
+        gcc -std=gnu11 -D_GNU_SOURCE -O2 -g -fPIC -fvisibility=hidden -ffunction-sections -Wall -Wextra -Werror \
+            -c "$source" -o "$work/$(basename "$source" .c).o"
+    done
+    ar rcs "$work/libfallbacks.a" "$work"/*.o
+    ln -s libm.so.6 "$work/libm.so"
+    ln -s libdl.so.2 "$work/libdl.so"
+    ln -s libpthread.so.0 "$work/libpthread.so"
+    # As glibc's own libc.so: archives and libraries are searched for what is wanted. Ours comes first, for __libc_start_main, which libc.so.6
+    # has as well. libc_nonshared.a has atexit, for example.
+    printf 'GROUP ( libfallbacks.a libc.so.6 %s AS_NEEDED ( libpthread.so.0 libdl.so.2 %s ) )\n' \
+        "$(gcc -print-file-name=libc_nonshared.a)" "$(basename "$work"/ld-linux*)" >"$work/libc.so"
+    rm -rf $folder
+    mv "$work" $folder
 }
 
 groups=("$@")

@@ -24,12 +24,15 @@ place() {
     fi
 }
 
-# SwiftPM does not know that the module is the headers.
+# SwiftPM does not know that the module is the headers, nor what the program is linked with.
 if [[ -f $built && -n $(find include -name '*.h' -newer "$built" -print -quit) ]]; then
     rm -rf "$built" .build-tool/release/mapengine.build
 fi
+if [[ -f $built && -n $(find .build-static -newer "$built" -print -quit) ]]; then
+    rm -f "$built"
+fi
 if ! swift build -c release --package-path Tools/mapengine --scratch-path .build-tool --static-swift-stdlib \
-    --disable-build-manifest-caching --disable-local-rpath --product mapengine >"$log" 2>&1; then
+    --manifest-cache none --disable-build-manifest-caching --disable-local-rpath --product mapengine >"$log" 2>&1; then
     cat "$log" >&2
     echo "tool: the build of the command line failed, see above; MAPENGINE_TOOL=0 leaves it out" >&2
     exit 1

@@ -95,6 +95,11 @@ ROWS = [
         share=0.6, rounds=9, higher_is_better=True,
     ),
     Row(
+        "buffer_anew", "µs", "a `mape_buffer` made, filled and released; a map that copies as much",
+        {OURS: Native("mapengine", "buffer_anew"), "mapengine, mape_map": Native("mapengine", "buffer_anew_map")},
+        rounds=7, parameter="KiB",
+    ),
+    Row(
         "compute", "ms", "2,000 items of about 1 ms, uneven (1:20)",
         native("compute", "mapengine", "openmp", "tbb") | python("compute"), share=2.2, rounds=5,
     ),

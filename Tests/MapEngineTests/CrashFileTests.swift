@@ -53,6 +53,12 @@ import Testing
         var plain = CrashFile()
         plain.function.number = 1
         #expect(try CrashFile(plain.encoded()) == plain)
+        for pieces in [[], [CrashFile.Piece(offset: 4095, bytes: [1, 2, 3]), .init()]] {
+            plain.item.pieces = pieces
+            #expect(try CrashFile(plain.encoded()) == plain)
+        }
+        plain.item.pieces = [.init(offset: 4096, bytes: [])]
+        #expect(Self.message(plain.encoded()) != nil)
     }
 
     @Test func theFileIsOfWholeWordsAndBeginsAsDocumented() {

@@ -207,4 +207,13 @@ struct Record {
         }
         #expect(reports > 500)
     }
+
+    /// The library has a table of its own, because glibc tells these names since 2.32 alone.
+    @Test func signalsHaveTheNamesThatTheCLibraryGivesThem() {
+        for signal in Int32(-1)...70 {
+            let theirs = sigabbrev_np(signal).map { "SIG" + String(cString: $0) }
+            let ours = mapb_signal_name(signal).map { "SIG" + String(cString: $0) }
+            #expect(ours == theirs, "signal \(signal)")
+        }
+    }
 }

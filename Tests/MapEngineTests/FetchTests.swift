@@ -91,6 +91,19 @@ import Testing
         #expect(job.isReleased)
     }
 
+    /// The same when it has no DONE event.
+    @Test func aJobWithoutAHandleAndADoneEventEndsWithItsItems() throws {
+        let local = try LocalPool(workers: 1)
+        let input = try local.pool.prepare(.strided(nil, count: 5, stride: 0, size: 0))
+        let job = try local.pool.submit(local.function.id, config(done: false), input, handle: 0)
+        try local.settle()
+        let events = try local.pool.nextEvents(64, timeout: 0)
+        #expect(events.count == 5 && !job.isReleased)
+        #expect(bytes(events[0].result) == Script.bytes(0))
+        _ = try local.pool.nextEvents(64, timeout: 0)
+        #expect(job.isReleased && local.core.jobs.all.isEmpty)
+    }
+
     @Test func oneCallHasALimit() throws {
         let local = try LocalPool(workers: 1)
         _ = try local.submit(10_000, config())

@@ -38,9 +38,9 @@ import Testing
     @Test func aFunctionThatTakesNoMoreJobsIsNotFoundAndStillLoaded() throws {
         var table = FunctionTable(most: 10)
         let function = try added(&table)
-        function.stage = .closed
+        function.life.stage = .closed
         #expect(table[function.id] == nil && table.loaded.count == 1)
-        function.stage = .leaving
+        function.life.stage = .leaving
         #expect(table[function.id] == nil && table.loaded.isEmpty)
     }
 

@@ -53,6 +53,43 @@ import Testing
         #expect(!input.hasExcess)
         // Given back means that it reads as zeros.
         #expect(input.base[Int(block.offset) + Int(block.count) / 2] == 0)
+        // The lowest stay.
+        #expect(input.base[Int(block.offset)] == 7)
+        let resident = pages(input)
+        #expect(resident > 0 && resident * 4096 <= Int(input.size / Policy.warmShare))
+    }
+
+    /// How many pages it has, of the memory and not only of this mapping.
+    private func pages(_ input: InputMemory) -> Int {
+        var status = stat()
+        return fstat(input.file, &status) == 0 ? Int(status.st_blocks) / 8 : -1
+    }
+
+    @Test func freeMemoryKeepsNoMoreThanAPartOfASmallReserve() throws {
+        let input = try InputMemory(reserve: 64 << 20, workers: 1)
+        let block = try input.allocate(16 << 20)
+        (input.base + Int(block.offset)).update(repeating: 7, count: Int(block.count))
+        input.free(block)
+        #expect(input.hasExcess && input.hasTooMuch)
+        input.trim()
+        #expect(!input.hasExcess && !input.hasTooMuch)
+        #expect(pages(input) <= 8 << 20 >> 12)
+    }
+
+    @Test func whatWasNeverInUseIsNotWarm() throws {
+        let input = try InputMemory(reserve: 64 << 20, workers: 1)
+        let first = try input.allocate(7 << 20)
+        input.free(first)
+        // Half of this one lies behind what was used; when it is freed, all of it was.
+        let second = try input.allocate(14 << 20)
+        #expect(!input.hasTooMuch)
+        input.free(second)
+        #expect(input.hasTooMuch)
+        input.trim()
+        // What was returned counts again only when it is used again.
+        let third = try input.allocate(8 << 20)
+        input.free(third)
+        #expect(!input.hasTooMuch)
     }
 
     @Test func memoryThatIsUsedAgainIsNoExcess() throws {

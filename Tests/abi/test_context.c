@@ -61,7 +61,9 @@ static void host_calls_inside_a_worker_are_refused(uint32_t birth) {
     assert_int_equal(result.state, MAPE_ITEM_OK);
     assert_int_equal(result.size, HOST_CALLS * sizeof(int32_t));
     const int32_t *statuses = result.data;
-    for (int i = 0; i < HOST_CALLS; i++)
+    /* The first makes a pool, which a worker may. */
+    assert_int_equal(statuses[0], MAPE_OK);
+    for (int i = 1; i < HOST_CALLS; i++)
         if (statuses[i] != MAPE_E_IN_WORKER) fail_msg("call %d of run_call_host answered %d", i, statuses[i]);
     wait_for(host.job);
     result_is(host.job, 0, &(uint64_t){9}, sizeof value);
@@ -123,8 +125,10 @@ static int calls_not_refused(mape_pool *pool, mape_job *job, mape_job *stream, m
     };
     int wrong = 0;
     for (size_t i = 0; i < COUNT(calls); i++)
-        if (calls[i].status != MAPE_E_FORKED && wrong++ == 0)
+        /* A pool of its own it may make; then it is told the same of its parent's. */
+        if (calls[i].status != (i == 0 ? MAPE_OK : MAPE_E_FORKED) && wrong++ == 0)
             fprintf(stderr, "in a forked child %s answered %d\n", calls[i].name, calls[i].status);
+    if (mape_pool_release(other) != MAPE_OK) wrong++;
     if (mape_version() != MAPE_VERSION || mape_status_string(0) == NULL) wrong++;
     return wrong;
 }

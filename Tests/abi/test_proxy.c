@@ -248,6 +248,15 @@ static void a_forked_child_of_the_host_hears_so(uint32_t birth) {
     pid_t child = fork();
     if (child == 0) {
         double zero = ((double (*)(double))proxy)(1);
+        if (heard.count != 1 || heard.code != MAPE_E_FORKED) _exit(2);
+        /* Nor does it reach a pool of the child's. */
+        mape_pool *own = pool_started(birth, 1);
+        struct heard of_own = {0};
+        mape_native_fn another = proxied(own, "double native_half(double x)", native_half, 0, &of_own);
+        if (another == proxy || ((double (*)(double))another)(3) != 1.5) _exit(3);
+        heard.count = 0;
+        zero = ((double (*)(double))proxy)(1);
+        if (mape_proxy_release(another) != MAPE_OK || mape_pool_release(own) != MAPE_OK) _exit(4);
         _exit(zero == 0 && heard.count == 1 && heard.code == MAPE_E_FORKED && mape_proxy_release(proxy) == MAPE_E_FORKED
                   ? 0
                   : 1);

@@ -231,7 +231,7 @@ static void a_result_beyond_the_output_memory_fails_with_the_cause_memory(uint32
     pool_close(pool);
 }
 
-static void buffers_are_zeroed_aligned_and_read_by_workers(uint32_t birth) {
+static void buffers_are_aligned_and_read_by_workers(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 2);
     mape_function_id square = registered(pool, run_square), sum = registered(pool, run_sum);
     for (int round = 0; round < 3; round++) {
@@ -242,7 +242,6 @@ static void buffers_are_zeroed_aligned_and_read_by_workers(uint32_t birth) {
         is_ok(pool, mape_buffer_data(&data, &size, buffer));
         assert_int_equal(size, 800000);
         assert_int_equal((uintptr_t)data % 4096, 0);
-        for (size_t i = 0; i < size; i++) assert_int_equal(((char *)data)[i], 0);
         uint64_t *values = data, total = 0;
         for (uint64_t i = 0; i < 100000; i++) values[i] = i + (uint64_t)round;
         mape_job *job = mapped(pool, square, values, 100000, sizeof *values, NULL);
@@ -327,7 +326,7 @@ int main(void) {
         BOTH(task_fail_counts_in_each_of_its_forms),
         BOTH(a_range_that_returns_a_code_fails_only_what_has_no_result),
         BOTH(a_result_beyond_the_output_memory_fails_with_the_cause_memory),
-        BOTH(buffers_are_zeroed_aligned_and_read_by_workers),
+        BOTH(buffers_are_aligned_and_read_by_workers),
         BOTH(a_buffer_destroyed_under_a_running_job_is_read_to_the_end),
         BOTH(unfinished_and_unfitting_results_are_refused_without_harm),
     };

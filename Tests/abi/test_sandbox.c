@@ -364,6 +364,29 @@ static int be_without_landlock(uint32_t birth) {
     return told ? LACKING : NOT_LACKING;
 }
 
+/** How many descriptors a worker of a program of its own has beyond those of the pool, when the host has some that exec would keep. */
+static int inherited_by_a_program(void) {
+    mape_pool_config config = MAPE_POOL_CONFIG_INIT;
+    config.workers = 1;
+    config.start = MAPE_START_EXEC;
+    mape_pool *pool = pool_open_with(&config);
+    const int before = limits_in(pool).foreign_descriptors;
+    pool_close(pool);
+    int file = open("/etc/passwd", O_RDONLY), far = fcntl(file, F_DUPFD, 900);
+    assert_true(file >= 0 && far >= 900);
+    pool = pool_open_with(&config);
+    const int after = limits_in(pool).foreign_descriptors;
+    pool_close(pool);
+    close(file);
+    close(far);
+    return after - before;
+}
+
+static int be_without_close_range(void) {
+    if (!without_call(436, ENOSYS)) return WENT_WRONG;
+    return inherited_by_a_program() == 0 ? LACKING : NOT_LACKING;
+}
+
 static int as_child(const char *what, uint32_t birth) {
     char text[8];
     snprintf(text, sizeof text, "%u", birth);
@@ -389,13 +412,21 @@ static void a_kernel_without_landlock_is_told_in_the_log_and_no_error(uint32_t b
     assert_int_equal(as_child("--without-landlock", birth), LACKING);
 }
 
+static void a_zygote_program_inherits_no_descriptor(uint32_t birth) {
+    (void)birth;
+    assert_int_equal(inherited_by_a_program(), 0);
+    assert_int_equal(as_child("--without-close-range", birth), LACKING); /* Before Linux 5.9. */
+}
+
 int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "--without-close-range") == 0) return be_without_close_range();
     if (argc == 3 && strcmp(argv[1], "--without-seccomp") == 0) return be_without_seccomp((uint32_t)atoi(argv[2]));
     if (argc == 3 && strcmp(argv[1], "--without-landlock") == 0) return be_without_landlock((uint32_t)atoi(argv[2]));
     const struct abi_test tests[] = {
         BOTH(everything_but_computing_is_refused_with_the_errno_of_the_header),
         BOTH(without_it_those_that_anybody_may_are_not_refused),
         BOTH(a_worker_holds_no_descriptor_of_others_and_the_host_is_as_before),
+        EXEC_ONLY(a_zygote_program_inherits_no_descriptor),
         EXEC_ONLY(libraries_are_loaded_within_it),
         BOTH(crashes_modules_late_functions_and_captured_output_are_as_ever),
         BOTH(functions_in_turn_keep_their_workers),

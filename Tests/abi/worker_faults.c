@@ -245,6 +245,7 @@ int run_call_host(mape_task *task, void *state, const void *input, size_t size) 
         mape_pool_event_fd(&fd, host.pool),
         mape_pool_set_wakeup(host.pool, do_nothing, NULL),
     };
+    if (mape_pool_release(pool) != MAPE_OK) return 3;
     if (mape_version() != MAPE_VERSION || mape_status_string(MAPE_OK) == NULL) return 2;
     void *output = mape_task_output(task, sizeof statuses);
     if (output != NULL) memcpy(output, statuses, sizeof statuses);

@@ -35,6 +35,45 @@ int run_square(mape_task *task, void *state, const void *input, size_t size) {
     return answer(task, &value, sizeof value);
 }
 
+/* What it sees of an item of several pieces: struct seen_pieces. The first byte of the first piece says what to do then. */
+int run_pieces(mape_task *task, void *state, const void *input, size_t size) {
+    (void)state;
+    size_t count = mape_task_pieces(task), first_size = 99;
+    if (mape_task_piece(NULL, task, count) != NULL || mape_task_piece(&first_size, task, SIZE_MAX) != NULL ||
+        first_size != 0)
+        return mape_task_fail(task, 1, "a piece that is not there");
+    const void *first = mape_task_piece(&first_size, task, 0);
+    if (count > 0 ? first != input || first_size != size : input == NULL || size != 0)
+        return mape_task_fail(task, 2, "the input is not the first piece");
+    struct seen_pieces *seen = mape_task_output(task, sizeof *seen + count * sizeof seen->pieces[0]);
+    if (seen == NULL) return 3;
+    seen->count = count;
+    for (size_t k = 0; k < count; k++) {
+        size_t bytes = 0;
+        const unsigned char *piece = mape_task_piece(&bytes, task, k);
+        if (piece == NULL) return mape_task_fail(task, 4, "no piece");
+        seen->pieces[k] = (struct seen_piece){.size = bytes, .place = (uintptr_t)piece % 4096, .sum = 0};
+        for (size_t i = 0; i < bytes; i++) seen->pieces[k].sum += (uint64_t)piece[i] * (i % 251 + 1);
+    }
+    if (size > 0 && *(const unsigned char *)input == PIECE_CRASHES && getenv("PIECES_SPARED") == NULL)
+        *(volatile int *)8 = 0;
+    return 0;
+}
+
+int run_pieces_each(mape_task *task, void *state, const mape_range *range) {
+    if (range->base != NULL && mape_task_pieces(task) != 0) return 1;
+    if (mape_task_pieces(task) != 0 || mape_task_piece(NULL, task, 0) != NULL) return 2;
+    for (size_t i = 0; i < range->count; i++) {
+        size_t size = 0, same = 0;
+        const void *ahead = mape_task_item(&same, task, i);
+        const void *item = mape_task_begin(&size, task, i);
+        if (item == NULL || ahead != item || same != size) return 3;
+        int code = run_pieces(task, state, item, size);
+        if (code != 0) return code;
+    }
+    return 0;
+}
+
 int run_square_all(mape_task *task, void *state, const mape_range *range) {
     (void)state;
     uint64_t *output = mape_task_output_range(task, sizeof *output);

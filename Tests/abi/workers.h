@@ -29,6 +29,18 @@ struct shared {
     _Atomic uint64_t order[SHARED_ORDER]; /**< The items' values in the order in which they were begun. */
 };
 
+/** A first piece that begins with this crashes run_pieces, unless the environment has PIECES_SPARED. */
+#define PIECE_CRASHES 0xee
+
+/** The output of run_pieces. */
+struct seen_piece {
+    uint64_t size, place, sum; /**< Its bytes; its address within a page; the sum of byte i * (i % 251 + 1). */
+};
+struct seen_pieces {
+    uint64_t count;
+    struct seen_piece pieces[];
+};
+
 /** How an item of run_fault ends. */
 enum way {
     WAY_WELL = 0,     /**< Result: value squared. */
@@ -197,6 +209,8 @@ struct limits {
 int run_square(mape_task *task, void *state, const void *input, size_t size);
 int run_square_all(mape_task *task, void *state, const mape_range *range);  /* output_range */
 int run_square_each(mape_task *task, void *state, const mape_range *range); /* begin */
+int run_pieces(mape_task *task, void *state, const void *input, size_t size);
+int run_pieces_each(mape_task *task, void *state, const mape_range *range); /* begin */
 int run_echo(mape_task *task, void *state, const void *input, size_t size);
 int run_sum(mape_task *task, void *state, const void *input, size_t size);
 int run_make_bytes(mape_task *task, void *state, const void *input, size_t size);
@@ -270,6 +284,29 @@ int run_leak(mape_task *task, void *state, const void *input, size_t size); /* u
 int setup_takes_memory(mape_task *task, const void *data, size_t size, void **out_state);
 int run_strays_then(mape_task *task, void *state, const void *input, size_t size); /* struct fault_item */
 int run_attempt(mape_task *task, void *state, const void *input, size_t size);
+
+/* Work that makes pools of its own: worker_nested.c */
+
+/** An item of run_nested and run_nested_waits; data of setup_pool. */
+struct nested_item {
+    uint32_t birth; /**< Of the inner pools. */
+    uint32_t depth; /**< How many pools one inside another. */
+    uint64_t count; /**< Items of the innermost, at most 64. */
+    uint32_t polls; /**< Looks whether it is cancelled. */
+    uint32_t leaves; /**< Does not destroy its pool. */
+    char path[96];  /**< Of the shared page. */
+};
+struct nested_pool {
+    mape_pool *pool;
+    mape_function_id square;
+};
+
+int run_nested(mape_task *task, void *state, const void *input, size_t size);
+int run_nested_waits(mape_task *task, void *state, const void *input, size_t size);
+int run_in_pool(mape_task *task, void *state, const void *input, size_t size);
+int run_makes_pools(mape_task *task, void *state, const void *input, size_t size);
+int setup_pool(mape_task *task, const void *data, size_t size, void **out_state);
+void cleanup_pool(mape_task *task, void *state);
 
 /* Work that crashes: worker_crash.c */
 

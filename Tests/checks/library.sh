@@ -25,8 +25,8 @@ case $(uname -m) in
     aarch64) loader=ld-linux-aarch64.so.1 ;;
     *) loader=ld-linux.so.unknown ;;
 esac
-same "needs libc, libm and the loader only" \
-    "$(printf '%s\n' $loader libc.so.6 libm.so.6)" \
+same "needs the C library's own files only" \
+    "$(printf '%s\n' $loader libc.so.6 libdl.so.2 libm.so.6 libpthread.so.0)" \
     "$(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic" | sort)"
 same "is called libmapengine.so.$ABI_VERSION" "libmapengine.so.$ABI_VERSION" "$(sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p' <<<"$dynamic")"
 same "has no run path" "" "$(grep -E 'RPATH|RUNPATH' <<<"$dynamic")"
@@ -54,6 +54,34 @@ fi
 same "links lead to the library" "libmapengine.so.$VERSION" "$(basename "$(readlink -f $library)")"
 same "its debug file is the one of this build" "$(readelf -n $library | sed -n 's/.*Build ID: //p')" \
     "$(readelf -n "dist/lib/.debug/libmapengine.so.$VERSION.debug" | sed -n 's/.*Build ID: //p')"
+
+# It loads where glibc is as old as 2.28 (docs/architecture.md, "An old C library").
+older=.build-static/glibc
+if [[ -f $older/libc.so ]]; then
+    versions=("${PYTHON:-python3}" Tests/checks/glibc_versions.py)
+    for file in $library dist/libexec/mapengine-zygote dist/bin/mapengine; do
+        [[ ! -f $file ]] || check "$(basename "$file") needs nothing newer than glibc 2.28" "${versions[@]}" "$file"
+    done
+    linked=("-L$older" "-Wl,-rpath-link,$older")
+    check "a program with all kinds of it is linked as they are" cc -o "$work/start" Tests/checks/glibc_start.c "${linked[@]}"
+    check "and needs nothing newer" "${versions[@]}" "$work/start"
+    same "its constructors and destructors run once" $'exit\ndestructed' "$("$work/start" one)"
+    # The check bites: the same program, linked with this machine's C library.
+    check "a program is linked with this machine's C library" cc -o "$work/newer" Tests/checks/glibc_start.c
+    if ldd --version | awk 'NR == 1 { exit $NF >= 2.34 ? 0 : 1 }'; then
+        check_fails "that it needs a newer one is noticed" 'newer: needs GLIBC_2\.[0-9]+ \(.*__libc_start_main' "${versions[@]}" "$work/newer"
+    fi
+    printf 'int main(void) { return 0; }\n' >"$work/none.c"
+    check "a program without a C library" cc -static -o "$work/none" "$work/none.c"
+    check_fails "a file that is not read is noticed" "asks for no version" "${versions[@]}" "$work/none"
+
+    # What a newer glibc has, and the runtimes that are linked in want.
+    check "the fallbacks are compiled for a test" cc -std=gnu11 -D_GNU_SOURCE -D'FALLBACK(name)=old_##name' -O2 -g -c -o "$work/fallbacks.o" \
+        Sources/glibc/fallbacks.c
+    check "the test is linked with them and an unwinder that calls them" c++ -std=c++17 -O1 -g -static-libgcc -static-libstdc++ -o "$work/fallbacks" \
+        Tests/checks/glibc_fallbacks.cpp "$work/fallbacks.o" -Wl,--defsym=_dl_find_object=old___wrap__dl_find_object
+    check "each fallback does what the newer glibc does" "$work/fallbacks"
+fi
 
 # Loading it must not make the host's stacks executable, or its code writable.
 same "does not ask for an executable stack" "RW" "$(readelf -lW $library | awk '$1 == "GNU_STACK" { print $7 }')"

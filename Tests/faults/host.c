@@ -126,6 +126,16 @@ static void be_child(mape_pool *pool, mape_job *job, mape_function_id function, 
     bad |= mape_pool_next_event(&event, pool, MAPE_FOREVER) != MAPE_E_FORKED ? 8 : 0;
     bad |= mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, MAPE_FOREVER) != MAPE_E_FORKED ? 16 : 0;
     bad |= mape_pool_release(pool) != MAPE_E_FORKED ? 32 : 0;
+    mape_pool *own = NULL;
+    mape_job *own_job = NULL;
+    mape_function description = MAPE_FUNCTION_INIT;
+    mape_function_id square = 0;
+    description.run = run_square;
+    bool is_well = mape_pool_create(&own, NULL) == MAPE_OK &&
+                   mape_function_register(&square, own, &description) == MAPE_OK &&
+                   mape_apply(&own_job, own, square, &value, sizeof value, NULL) == MAPE_OK &&
+                   mape_job_wait(own_job, PATIENCE) == MAPE_OK && mape_pool_release(own) == MAPE_OK;
+    bad |= !is_well || mape_pool_stats(&stats, pool) != MAPE_E_FORKED ? 64 : 0;
     if (bad != 0) _exit(bad);
     if (way == CHILD_EXEC) execl("/bin/true", "true", (char *)NULL);
     if (way == CHILD_EXIT) exit(0);

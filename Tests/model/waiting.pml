@@ -10,7 +10,7 @@
  * is left (Core+FollowUp.followUp).
  *
  * Two workers with replies for two jobs, a host thread that waits for each, and the engine. A thread may also give up, its deadline
- * having passed, or because it is cancelled in its sleep (Waiting.leave), which ends its lead in the same way. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
+ * having passed, because it is interrupted (Core+Waits.interruption), or because it is cancelled in its sleep (Waiting.leave), which ends its lead in the same way. What is done under the pool's lock is not one step: workers and sleepers go on meanwhile. Stores go through store
  * buffers; unlocking is taken to empty the host's (a later lock of it would). Which replies are rung for is any choice that includes
  * the last one; the code's choice (Core+Doorbell.chooseNotifyPoints) is among them. A leader that goes may be expected back (Core+Doorbell.notePolling): then
  * workers wake nobody, and the engine looks by itself after a while.

@@ -156,7 +156,9 @@ static void *fork_again_and_again(void *context) {
             mape_stats stats = MAPE_STATS_INIT;
             mape_pool *other = NULL;
             int wrong = self->engine->mape_pool_stats(&stats, self->pool) != MAPE_E_FORKED;
-            wrong += self->engine->mape_pool_create(&other, NULL) != MAPE_E_FORKED;
+            wrong += self->engine->mape_pool_create(&other, NULL) != MAPE_OK;
+            wrong += self->engine->mape_pool_stats(&stats, self->pool) != MAPE_E_FORKED;
+            wrong += self->engine->mape_pool_release(other) != MAPE_OK;
             wrong += self->engine->mape_pool_release(self->pool) != MAPE_E_FORKED;
             exit(wrong);
         }

@@ -63,8 +63,8 @@ enum mape_status {
     MAPE_E_WORKERS = -14,    /**< The pool failed: its workers or its zygote could not be kept alive. */
     MAPE_E_STATE = -15,      /**< The call does not fit the object: pushing to a map, for example. */
     MAPE_E_INDEX = -16,      /**< No item, worker or entry with that index. */
-    MAPE_E_IN_WORKER = -17,  /**< A worker made a call that only the host can make. */
-    MAPE_E_FORKED = -18,     /**< A forked child of the host made a call that only the host can make. */
+    MAPE_E_IN_WORKER = -17,  /**< In a worker: the handle is its host's, or it may make no more pools. */
+    MAPE_E_FORKED = -18,     /**< In a forked child: the handle is its parent's. */
     MAPE_E_UNSUPPORTED = -19, /**< This kernel or machine cannot do it; the message says what is missing. */
     MAPE_E_INTERRUPTED = -20 /**< A signal, or #mape_pool_interrupt, ended the wait before what it waited for had come. */
 };

@@ -158,10 +158,14 @@ struct mape_event {
  *  @{ */
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
+ *
+ *  In a program, in a forked child of one, and in a worker (see above).
  *  @param out    receives the pool; set to NULL on failure.
  *  @param config settings, copied, texts included; NULL: all defaults.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_SYSTEM; #MAPE_E_MEMORY, also when the process's limits (RLIMIT_FSIZE,
- *          RLIMIT_AS) leave no room for shared memory; #MAPE_E_UNSUPPORTED when the kernel lacks what config.sandbox needs. */
+ *          RLIMIT_AS) leave no room for shared memory; #MAPE_E_UNSUPPORTED when the kernel lacks what config.sandbox needs;
+ *          #MAPE_E_IN_WORKER in a worker that may make no pool, or no more (#mape_message says why); #MAPE_E_FORKED in the child of
+ *          vfork(2). */
 int mape_pool_create(mape_pool **out, const mape_pool_config *config);
 
 /** @brief Starts the workers, and waits until each has loaded its modules and run every registered `setup`.
@@ -244,7 +248,7 @@ typedef struct mape_stats {
     uint64_t jobs;            /**< Jobs submitted. */
     uint64_t items;           /**< Items that have ended. */
     uint64_t ranges;          /**< Ranges that workers have completed; one that was divided among workers counts as its parts. */
-    uint64_t input_bytes;     /**< Bytes of the input memory in use. */
+    uint64_t input_bytes;     /**< Bytes of the input memory in use; free memory that keeps its pages does not count. */
     uint64_t output_bytes;    /**< Bytes of all output memory in use. */
     uint32_t is_started;      /**< 1 after the start. */
     uint32_t is_closed;       /**< 1 after the shutdown, or when the pool has failed. */
@@ -338,8 +342,15 @@ int mape_pool_set_global(mape_pool *pool, const char *name, const void *data, si
 /** @brief Makes memory that host and workers share: the host writes, workers only read.
  *
  *  The library does not copy input that lies in it. Do not change those bytes while a job that reads them is running.
- *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is zeroed
- *         and aligned to 4096 bytes.
+ *
+ *  **Pages.** Memory of released buffers, and of inputs that are no longer needed, keeps its pages for the next ones: making, filling and
+ *  releasing a buffer for each job costs no more than having the inputs copied. Pages that are kept count in the process's cgroup as
+ *  those in use do. At most 64 MiB per pool, and no more than an eighth of `input_reserve`, are kept for good. What is more goes back to
+ *  the kernel once a job or buffer was given back and no other has been for a second; at once, when it is more than an eighth of
+ *  `input_reserve`, or when the pool is not started or is shut down.
+ *  @param out receives the buffer; NULL on failure. @param pool the pool. @param size bytes, at least 1. The memory is aligned to
+ *         4096 bytes. It is not zeroed: like that of malloc it may hold what the host has put into the pool's memory before, for other
+ *         jobs too.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_OVERFLOW, #MAPE_E_MEMORY, #MAPE_E_CLOSED. */
 int mape_buffer_create(mape_buffer **out, mape_pool *pool, size_t size);
 
@@ -364,7 +375,14 @@ typedef struct mape_span {
     size_t size;      /**< Bytes at data. */
 } mape_span;
 
-/** The items of a map: an array with a stride, or spans. */
+/** One item of several pieces, of a header and arrays for example, which need not lie side by side. */
+typedef struct mape_pieces {
+    const mape_span *pieces; /**< Its pieces; NULL only when count is 0. A piece is copied to a multiple of 64 bytes, or read where it lies
+                                  in a #mape_buffer; its size may be 0. */
+    size_t count;            /**< How many. Of an item with none the function gets an empty input. */
+} mape_pieces;
+
+/** The items of a map: an array with a stride, or spans, or items of several pieces. */
 typedef struct mape_items {
     size_t struct_size;     /**< Set to sizeof(mape_items), as #MAPE_ITEMS_INIT does. */
     uint64_t count;         /**< Items. 0 is allowed: the job is done at once. */
@@ -372,11 +390,13 @@ typedef struct mape_items {
     size_t stride;          /**< Bytes from one item to the next; 0: item_size. */
     size_t item_size;       /**< Bytes per item. */
     const mape_span *spans; /**< count spans, when base is NULL. */
+    const mape_pieces *pieces; /**< count items of several pieces each, when base and spans are NULL. The function gets the first piece as
+                                    its input, and all by #mape_task_piece. Not for typed functions. */
 } mape_items;
 /** Initialiser of #mape_items. */
-#define MAPE_ITEMS_INIT { sizeof(mape_items), 0, NULL, 0, 0, NULL }
+#define MAPE_ITEMS_INIT { sizeof(mape_items), 0, NULL, 0, 0, NULL, NULL }
 
-/** @brief Submits one call.
+/** @brief Submits one call. An item of several pieces is submitted by a map of one.
  *  @param out_job receives the job; NULL on failure. With out_job NULL you keep no handle: the job then releases itself after its
  *         DONE event. @param pool the pool. @param function a registered function. @param input the item's bytes, copied unless
  *         in a #mape_buffer; NULL only with size 0. @param size bytes at input. @param config settings; NULL: defaults.
@@ -388,7 +408,8 @@ int mape_apply(mape_job **out_job, mape_pool *pool, mape_function_id function, c
 /** @brief Submits a call per item.
  *  @param out_job as for #mape_apply. @param pool the pool. @param function a registered function. @param items the items; their
  *         bytes are copied, unless in a #mape_buffer. @param config settings; NULL: defaults.
- *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space. */
+ *  @return as #mape_apply; #MAPE_E_OVERFLOW when count, stride and sizes pass the end of the address space; #MAPE_E_STATE for items of
+ *          pieces and a typed function. */
 int mape_map(mape_job **out_job, mape_pool *pool, mape_function_id function, const mape_items *items,
              const mape_job_config *config);
 
@@ -408,6 +429,12 @@ int mape_stream_open(mape_job **out, mape_pool *pool, mape_function_id function,
  *          rest; #MAPE_E_CLOSED after finish, cancel or shutdown; #MAPE_E_STATE when it is no stream; #MAPE_E_ARGUMENT,
  *          #MAPE_E_OVERFLOW or #MAPE_E_MEMORY for the first item that was not accepted. */
 int mape_stream_push(size_t *out_accepted, mape_job *stream, const mape_span *items, size_t count);
+
+/** @brief Adds items of several pieces to a stream. One stream may have such items and others.
+ *  @param out_accepted as for #mape_stream_push.
+ *  @param stream the stream. @param items count items; their pieces are copied unless in a #mape_buffer. @param count how many.
+ *  @return as #mape_stream_push; #MAPE_E_STATE also for a typed function. */
+int mape_stream_push_pieces(size_t *out_accepted, mape_job *stream, const mape_pieces *items, size_t count);
 
 /** @brief Marks a stream as complete: no more items come. The stream is done when its last item has ended. A second call changes nothing.
  *  @param stream the stream. @return #MAPE_OK; #MAPE_E_STATE when it is no stream; #MAPE_E_HANDLE. */

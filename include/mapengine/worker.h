@@ -113,6 +113,17 @@ const void *mape_task_begin(size_t *out_size, mape_task *task, size_t i);
  *  @return the bytes; NULL when i is not in the range. */
 const void *mape_task_item(size_t *out_size, const mape_task *task, size_t i);
 
+/** @brief How many pieces the running item has, in a #mape_run_range_fn the one that was begun last.
+ *  @param task the task. @return the count given in #mape_pieces; 1 for an item that was given without pieces; 0 when no item runs. */
+size_t mape_task_pieces(const mape_task *task);
+
+/** @brief A piece of the running item, in a #mape_run_range_fn of the one that was begun last.
+ *  @param out_size receives the piece's size in bytes, 0 without one; may be NULL. @param task the task. @param k which piece, from 0. Of an
+ *         item that was given without pieces, 0 is its input.
+ *  @return the piece's bytes, read-only, aligned to 64 when the library copied it; not NULL for an empty piece. NULL when there is no such
+ *          piece, or no item runs. */
+const void *mape_task_piece(size_t *out_size, const mape_task *task, size_t k);
+
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
  *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
  *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */

@@ -88,9 +88,43 @@ void run_sweep(benchmark::State &state, bool in_place) {
 void sweep_payload(benchmark::State &state) { run_sweep(state, true); }
 void sweep_payload_copy(benchmark::State &state) { run_sweep(state, false); }
 
+/// A buffer for one job: made, filled, destroyed.
+void buffer_anew(benchmark::State &state) {
+    const auto size = static_cast<std::size_t>(state.range(0)) << 10;
+    Pool pool;
+    const std::vector<char> source(size, 1);
+    const auto run = [&] {
+        mape_buffer *buffer = nullptr;
+        void *data = nullptr;
+        pool.expect(mape_buffer_create(&buffer, pool.handle, size), "mape_buffer_create");
+        pool.expect(mape_buffer_data(&data, nullptr, buffer), "mape_buffer_data");
+        std::memcpy(data, source.data(), size);
+        pool.expect(mape_buffer_release(buffer), "mape_buffer_release");
+    };
+    measure::warm_up(run);
+    measure::Samples samples(state);
+    for (auto _ : state) samples.time(run);
+    samples.report_microseconds();
+}
+
+/// The same bytes in a map that copies them; the function does nothing.
+void buffer_anew_map(benchmark::State &state) {
+    const auto size = static_cast<std::size_t>(state.range(0)) << 10;
+    Pool pool;
+    const auto function = pool.function("bench_nothing");
+    const std::vector<char> source(size, 1);
+    const auto run = [&] { Job(pool.map(function, source.data(), work::payloads, size / work::payloads)).wait(); };
+    measure::warm_up(run);
+    measure::Samples samples(state);
+    for (auto _ : state) samples.time(run);
+    samples.report_microseconds();
+}
+
 BENCH_ROW(payload_in);
 BENCH_ROW(payload_copy);
 BENCH_ROW(payload_out);
+BENCH_ROW(buffer_anew)->Arg(64)->Arg(1 << 10)->Arg(64 << 10)->Arg(256 << 10);
+BENCH_ROW(buffer_anew_map)->Arg(64)->Arg(1 << 10)->Arg(64 << 10)->Arg(256 << 10);
 BENCH_ROW(sweep_payload)->RangeMultiplier(8)->Range(8, 2 << 20);
 BENCH_ROW(sweep_payload_copy)->RangeMultiplier(8)->Range(8, 2 << 20);
 

@@ -22,7 +22,8 @@ struct slot {
     void *object;   /* The proxy. */
     uint32_t state; /* 0: free, 1: in use, 2: being taken away. */
     uint32_t calls; /* Running ones: a futex while it is taken away. */
-    uint64_t pad[3];
+    uint64_t number; /* The process whose it is: mapb_process_number. */
+    uint64_t pad[2];
 };
 _Static_assert(sizeof(struct slot) == 64, "trampolines are assembled for slots of 64 bytes");
 _Static_assert(offsetof(ffi_go_closure, tramp) == 0, "trampolines jump to what a slot begins with");
@@ -111,7 +112,7 @@ static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) 
     int cancel = call.calling.wait.cancel = mapb_hold_cancel();
     __atomic_fetch_add(&call.slot->calls, 1, __ATOMIC_SEQ_CST);
     call.calling.proxy = call.slot->object;
-    int refused = mapb_is_worker() ? MAPE_E_IN_WORKER : mapb_is_forked_child() ? MAPE_E_FORKED : 0;
+    int refused = call.slot->number == mapb_process_number() ? 0 : mapb_is_worker() ? MAPE_E_IN_WORKER : MAPE_E_FORKED;
     call.calling.in_host = refused == 0;
     pthread_cleanup_push(call_over, &call);
     if (mapb_call_begin(&call.calling, result, arguments, refused)) {
@@ -131,6 +132,7 @@ mape_native_fn mapb_proxy_make(void *prepared, void *object) {
         uint32_t none = 0;
         if (!__atomic_compare_exchange_n(&slot->state, &none, 2, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) continue;
         slot->object = object;
+        slot->number = mapb_process_number();
         slot->calls = 0;
         if (ffi_prep_go_closure(&slot->closure, &n->cif, answer) != FFI_OK) {
             __atomic_store_n(&slot->state, 0, __ATOMIC_RELEASE);
@@ -146,6 +148,11 @@ static struct slot *slot_of(mape_native_fn proxy) {
     uintptr_t distance = (uintptr_t)proxy - (uintptr_t)mapb_trampolines;
     if (distance >= MAPB_PROXIES * TRAMPOLINE_BYTES || distance % TRAMPOLINE_BYTES) return NULL;
     return &mapb_proxy_slots[distance / TRAMPOLINE_BYTES];
+}
+
+int mapb_proxy_is_foreign(mape_native_fn proxy) {
+    const struct slot *slot = slot_of(proxy);
+    return slot && __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != 0 && slot->number != mapb_process_number();
 }
 
 void *mapb_proxy_claim(mape_native_fn proxy) {

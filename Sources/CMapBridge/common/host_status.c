@@ -20,8 +20,8 @@ const char *mapb_status_text(int status) {
     case MAPE_E_WORKERS: return "the pool failed: its workers or its zygote could not be kept alive";
     case MAPE_E_STATE: return "the call does not fit the object";
     case MAPE_E_INDEX: return "no item, worker or entry with that index";
-    case MAPE_E_IN_WORKER: return "host calls are not possible inside a worker";
-    case MAPE_E_FORKED: return "host calls are not possible in a forked child of the host";
+    case MAPE_E_IN_WORKER: return "in a worker: the handle is its host's, or it may make no more pools";
+    case MAPE_E_FORKED: return "in a forked child: the handle is its parent's";
     case MAPE_E_UNSUPPORTED: return "this kernel or machine cannot do it";
     case MAPE_E_INTERRUPTED: return "a signal or mape_pool_interrupt ended the wait";
     default: return "unknown status";

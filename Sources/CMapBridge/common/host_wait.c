@@ -113,6 +113,7 @@ static void deliver_items(mapb_delivery *t) {
     for (;;) {
         __atomic_store_n(t->begun, t->delivered + 1, __ATOMIC_RELAXED);
         t->callback(t->context, &t->event);
+        if (mapb_process_number() != t->process) return; /* The child of a fork in the callback. */
         t->delivered++;
         /* A callback may have released the job: the engine looks, under its lock. */
         if (t->delivered == t->count || __atomic_load_n(t->releases, __ATOMIC_ACQUIRE) != t->released) return;
@@ -128,6 +129,7 @@ int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns) {
     int64_t handled = 0;
     delivery.cancel = mapb_hold_cancel();
     delivery.limit = max_events == 0 || max_events > INT32_MAX ? INT32_MAX : max_events;
+    delivery.process = mapb_process_number();
     delivery.mark = mapb_mark_frame(&delivery.seal);
     int status = mapb_deliver_begin(&delivery, handle, budget_ns);
     if (status == MAPE_OK) {
@@ -137,6 +139,11 @@ int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns) {
                 if (delivery.is_items) deliver_items(&delivery);
                 else delivery.callback(delivery.context, &delivery.event);
                 mapb_hold_cancel();
+                /* This is a child, which the callback has forked: the pool is not its own, and somebody may have held its lock. */
+                if (mapb_process_number() != delivery.process) {
+                    status = mapb_is_worker() ? MAPE_E_IN_WORKER : MAPE_E_FORKED;
+                    break;
+                }
             }
             int64_t delivered = mapb_delivered(&delivery);
             if (delivered < 0) break;
@@ -144,8 +151,10 @@ int mapb_dispatch(void *handle, uint32_t max_events, int64_t budget_ns) {
             delivery.limit -= (uint64_t)delivered;
             if (delivery.end != INT64_MAX && mapb_clock() >= delivery.end) break;
         }
-        mapb_deliver_end(&delivery);
-        status = (int)handled;
+        if (status == MAPE_OK) {
+            mapb_deliver_end(&delivery);
+            status = (int)handled;
+        }
     }
     mapb_unmark_frame(&delivery.seal);
     mapb_let_cancel(delivery.cancel);

@@ -64,7 +64,7 @@ typedef struct mapb_control {
     uint32_t flags;        /* INIT: enum mapb_init_flags */
     int32_t oom;           /* INIT: what is added to oom_score_adj */
     uint64_t growth;       /* INIT: bytes of growth after which a worker is replaced; 0: never */
-    uint32_t reserved;
+    uint32_t line;         /* INIT: mapb_process_number of the host */
     uint32_t text_size; /* bytes of text, the NUL included */
     char text[4096];
 } mapb_control;

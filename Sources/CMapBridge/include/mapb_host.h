@@ -13,11 +13,35 @@
 enum mapb_role { MAPB_ROLE_HOST = 0, MAPB_ROLE_WORKER = 1 };
 extern int mapb_process_role;
 static inline int mapb_is_worker(void) { return mapb_process_role == MAPB_ROLE_WORKER; }
-/** Remembers this process as the host, in a page that children of it find empty (MADV_WIPEONFORK), and where its addresses end.
- *  @return 0 or an errno, and in `call` what failed: static text. */
+/** Makes this process one that may have pools: finds where its addresses end, and notes it in a page that children of it find empty
+ *  (MADV_WIPEONFORK). Nothing to do when it is one already. @return 0 or an errno, and in `call` what failed: static text. */
 int mapb_remember_host(const char **call);
-/** Whether this process is a forked child of the remembered one. */
+/** 0: this process has not been made one that may have pools. Else which of the line it is: 1 for one that has no such ancestor, and one
+ *  more in a child of it that is one as well. */
+uint32_t mapb_process_number(void);
+/** Whether a process that may have pools has forked this one, which has none. */
 int mapb_is_forked_child(void);
+/** Whether this is a process that shares the memory of the one that may have pools: vfork(2). */
+int mapb_shares_host(void);
+/** In Swift: all handles of this process. NULL: there are none yet. */
+void *mapb_handles(void);
+/** Keeps them, unless another thread was first. @return those that are kept. */
+void *mapb_keep_handles(void *handles);
+/** Notes a descriptor of this process: children that it forks close it at once. @return the descriptor. */
+int mapb_keep_file(int fd);
+/** Before it is closed, or handed over. */
+void mapb_forget_file(int fd);
+/** fork(2) of a process whose child becomes a zygote, and closes what it does not need by itself. */
+int mapb_fork_host(void);
+
+/* ---- workers as hosts ---- */
+
+/** How deep this process is: 0: a program, 1: a worker of a program's pool, 2: a worker of a worker's. */
+uint32_t mapb_depth(void);
+/** Whether this process is a worker itself: no zygote, and no process that a function has forked. */
+int mapb_is_worker_itself(void);
+/** Whether this worker is in a sandbox. */
+int mapb_is_sandboxed(void);
 
 /* ---- addresses ---- */
 
@@ -30,7 +54,7 @@ void mapb_find_address_end(void);
 
 /* ---- the zygote ---- */
 
-/** posix_spawn of a zygote with the control socket as descriptor 3 and no other above 2; its standard error is `error`; default
+/** Starts the program of a zygote with the control socket as descriptor 3 and no other above 2; its standard error is `error`; default
  *  signals, own group. @return 0 or an errno, and in `call` what failed: static text. */
 int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, int error, mapb_spawned *out,
                       const char **call);
@@ -92,6 +116,8 @@ void mapb_remove_file(int folder, const char *name);
 
 /** A function pointer of a prepared call's type, whose calls go to `object`, a Proxy. @return NULL when all are in use. */
 mape_native_fn mapb_proxy_make(void *prepared, void *object);
+/** Whether it is a proxy of another process, which this one was forked from. */
+int mapb_proxy_is_foreign(mape_native_fn proxy);
 /** Begins to release a proxy. @return its object; NULL: it is no proxy, or another thread releases it. */
 void *mapb_proxy_claim(mape_native_fn proxy);
 /** Cancels mapb_proxy_claim. */

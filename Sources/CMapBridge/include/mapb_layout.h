@@ -164,10 +164,13 @@ typedef struct mapb_job {
     uint64_t columns; /* A typed function's, in place of all above: offset of a mapb_column per input; or 0. */
 } mapb_job;
 
+/** In a job's table an item of several pieces has a span for each of them at `offset`, and MAPB_PIECES | their count as its size. */
 typedef struct mapb_span {
     uint64_t offset;
     uint64_t size;
 } mapb_span;
+
+#define MAPB_PIECES 0x8000000000000000ull /* No item has as many bytes. */
 
 /** Which file a library was when it was registered. Written by the host. */
 typedef struct mapb_file {

@@ -13,7 +13,7 @@ typedef struct mapb_loaded {
     void *run;
     void *cleanup;
     void *state;
-    void *native;  /* A typed function, prepared; or NULL. */
+    void *native; /* A typed function, prepared; or NULL. */
     uint64_t native_size;
     mapb_own *own; /* What its setup left of the process's state; NULL: what the worker began with. */
     uint32_t is_range;

@@ -174,6 +174,7 @@ typedef struct mapb_delivery {
     int32_t is_items;
     int32_t is_plain; /* 1: all results have one size, and the next lies behind this one. */
     uint64_t size;
+    uint32_t process;         /* mapb_process_number when it began. */
     const uint32_t *releases; /* Changes when a job is released. */
     uint32_t released;
 } mapb_delivery;

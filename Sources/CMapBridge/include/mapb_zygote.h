@@ -41,6 +41,9 @@ typedef struct mapb_zygote {
     uint32_t checks_left; /* How often to look for strays again, whether or not a signal comes. */
     uint32_t unwatched;   /* Workers without a watch. */
     uint32_t threads;     /* When it was started. */
+    uint32_t depth;       /* Of its pool: 1 for the pool of a program. */
+    uint32_t line;        /* mapb_process_number of the host. */
+    int32_t mark;         /* The worker that has started it, by the mark that it carries; 0: none. */
     uint64_t input_size;
     uint64_t memory_limit;
     uint64_t growth;
@@ -51,6 +54,8 @@ typedef struct mapb_zygote {
 } mapb_zygote;
 
 MAPB_FORK_SAFE mapb_zygote *mapb_zygote_state(void);
+/** In the zygote of a worker's pool, which was forked from that worker: forgets the zygote that the worker was forked from. */
+MAPB_FORK_SAFE void mapb_zygote_afresh(void);
 MAPB_FORK_SAFE static inline mapb_child *mapb_zygote_child(mapb_zygote *z, uint32_t slot) { return &z->children[slot]; }
 /* Swift cannot tell where they are without having it all. */
 MAPB_FORK_SAFE static inline mapb_control *mapb_zygote_message(mapb_zygote *z) { return &z->message; }
@@ -122,6 +127,8 @@ MAPB_FORK_SAFE int mapb_ended_child(void);
 MAPB_FORK_SAFE int mapb_reap(int pid);
 /** SIGKILL to every child of the zygote that comes from a worker which is gone. with_all: from any worker, and to the workers. @return how many there were; -1 when the kernel does not list children. */
 MAPB_FORK_SAFE int mapb_kill_strays(const mapb_zygote *zygote, int with_all);
+/** The worker whose mark this process carries; 0: none. */
+MAPB_FORK_SAFE int mapb_own_mark(void);
 /** Waits for a signal that a child has ended, at most 10 ms. @return 1 while there are children; else 0. */
 MAPB_FORK_SAFE int mapb_wait_children(int signals);
 

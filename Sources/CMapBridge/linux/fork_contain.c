@@ -7,6 +7,8 @@
  * none is left. But orphans of workers that live are its children, too. Therefore each worker carries a mark that all its
  * descendants inherit, through fork, exec and setsid: the soft limit RLIMIT_LOCKS, which the kernel keeps, hands down, and
  * has not looked at since 2.4.25 (getrlimit(2)). The zygote kills processes that carry the mark of a worker that is gone, and no others.
+ * The zygote of a worker's pool carries that worker's mark, and so does what it has started besides its workers; when the worker is gone, the
+ * worker's zygote kills it.
  */
 #include "CMapBridge.h"
 
@@ -128,6 +130,8 @@ static int marked_by(int pid) {
     return (limit.rlim_cur & ~(rlim_t)UINT32_MAX) == MARK ? (int)(uint32_t)limit.rlim_cur : 0;
 }
 
+int mapb_own_mark(void) { return marked_by(0); }
+
 /* Reads a list as proc(5) gives it. It is exact, because only this thread takes processes off it, by reaping them; where another thread of
  * a zygote's program does so as well, what was missed is found after the next death. */
 static int kill_listed(const mapb_zygote *zygote, const char *path, int with_all) {
@@ -141,7 +145,7 @@ static int kill_listed(const mapb_zygote *zygote, const char *path, int with_all
                 continue;
             }
             const int worker = pid > 1 ? marked_by(pid) : 0;
-            if (worker && (with_all || !is_worker(zygote, worker))) {
+            if (worker && worker != zygote->mark && (with_all || !is_worker(zygote, worker))) {
                 mapb_kill_group(pid);
                 count++;
             }

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -27,9 +28,15 @@ mape_task *mapb_worker_task(uint8_t *output, uint64_t size) {
     if (!word || madvise(word, sizeof *word, MADV_WIPEONFORK) != 0) return NULL;
     if (madvise(output, size, MADV_DONTFORK) != 0) return NULL;
     *word = 1;
+    /* The zygote of a worker's pool may be a copy of that worker. */
+    memset(&the_task, 0, sizeof the_task);
     the_task.alone = word;
     the_task.pid = getpid();
     return &the_task;
+}
+
+int mapb_is_worker_itself(void) {
+    return the_task.alone && *the_task.alone != 0 && the_task.pid == getpid();
 }
 
 void mapb_stray_exit(void) { _exit(MAPB_EXIT_STRAY); }

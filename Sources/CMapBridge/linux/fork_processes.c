@@ -26,6 +26,13 @@ static mapb_zygote the_zygote;
 
 mapb_zygote *mapb_zygote_state(void) { return &the_zygote; }
 
+void mapb_zygote_afresh(void) {
+    if (the_zygote.pid != 0) memset(&the_zygote, 0, sizeof the_zygote);
+}
+
+uint32_t mapb_depth(void) { return the_zygote.depth; }
+int mapb_is_sandboxed(void) { return (the_zygote.flags & MAPB_INIT_SANDBOX) != 0; }
+
 /* ---- the zygote ---- */
 
 static void default_signals(void) {

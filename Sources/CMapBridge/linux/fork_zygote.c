@@ -13,12 +13,13 @@ int mapb_child_watch(mapb_spawned *out, const char **call) {
     int why = 0;
     *call = "pidfd_open";
     const int watch = above_standard((int)syscall(SYS_pidfd_open, out->pid, 0)); /* Close-on-exec by itself. */
-    out->watch = watch < 0 ? -1 : watch;
+    out->watch = watch < 0 ? -1 : mapb_keep_file(watch);
     if (watch < 0) return -watch;
     /* What it is to be killed by one day: flags that there are none of are invalid, or the call is denied. */
     *call = "pidfd_send_signal";
     if (syscall(SYS_pidfd_send_signal, out->watch, 0, NULL, -1) != 0 && (errno == EPERM || errno == ENOSYS)) {
         why = errno;
+        mapb_forget_file(out->watch);
         close(out->watch);
         out->watch = -1;
     }
@@ -62,10 +63,11 @@ int mapb_close_others(const int *keep, int count, int marked_only) {
 int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call) {
     int parent = getpid();
     *call = "fork";
-    pid_t pid = fork();
+    pid_t pid = mapb_fork_host();
     if (pid < 0) return errno;
     if (pid == 0) {
         mapb_become_worker();
+        mapb_zygote_afresh();
         /* What the host has not written yet is the host's to write. */
         mapb_purge_streams();
         if (mapb_close_others(&control, 1, 1) != 0) _exit(MAPB_EXIT_DENIED); /* What exec would have done. */

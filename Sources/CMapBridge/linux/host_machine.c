@@ -77,7 +77,18 @@ int mapb_sandbox_note(char *text, uint64_t size) {
 
 /* ---- signals in words ---- */
 
-const char *mapb_signal_name(int number) { return sigabbrev_np(number); }
+/* The C library has this since 2.32 alone. */
+const char *mapb_signal_name(int number) {
+#define NAME(signal) [SIG##signal] = #signal
+    static const char *const names[] = {
+        NAME(HUP),  NAME(INT),    NAME(QUIT), NAME(ILL),   NAME(TRAP), NAME(ABRT), NAME(BUS),  NAME(FPE),
+        NAME(KILL), NAME(USR1),   NAME(SEGV), NAME(USR2),  NAME(PIPE), NAME(ALRM), NAME(TERM), NAME(STKFLT),
+        NAME(CHLD), NAME(CONT),   NAME(STOP), NAME(TSTP),  NAME(TTIN), NAME(TTOU), NAME(URG),  NAME(XCPU),
+        NAME(XFSZ), NAME(VTALRM), NAME(PROF), NAME(WINCH), NAME(POLL), NAME(PWR),  NAME(SYS),
+    };
+#undef NAME
+    return number > 0 && (size_t)number < sizeof names / sizeof names[0] ? names[number] : NULL;
+}
 
 int mapb_signal_has_address(int signal, int code) {
     return (signal == SIGSEGV || signal == SIGBUS) && code > 0 && code != SI_KERNEL;

@@ -15,9 +15,14 @@
 #include <unwind.h>
 
 static __thread int own_thread;
+static __thread uint32_t own_process; /* A child has the number of the thread that forked it. */
 
 static int32_t this_thread(void) {
-    if (own_thread == 0) own_thread = (int)syscall(SYS_gettid);
+    const uint32_t process = mapb_process_number();
+    if (own_thread == 0 || own_process != process) {
+        own_thread = (int)syscall(SYS_gettid);
+        own_process = process;
+    }
     return own_thread;
 }
 

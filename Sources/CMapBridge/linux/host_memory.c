@@ -1,38 +1,8 @@
-/* host_memory.c - which process is the host, and the memory that it shares */
+/* host_memory.c - the memory that the host shares */
 #include "system.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
-
-/* ---- which process is this? ---- */
-
-static uint64_t *host_mark; /* A page that a fork finds zeroed. */
-
-int mapb_remember_host(const char **call) {
-    if (__atomic_load_n(&host_mark, __ATOMIC_ACQUIRE)) return 0;
-    uint64_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    *call = "mmap";
-    if (page == MAP_FAILED) return errno;
-    *call = "madvise(MADV_WIPEONFORK)";
-    if (madvise(page, 4096, MADV_WIPEONFORK) != 0) {
-        int why = errno;
-        munmap(page, 4096);
-        return why;
-    }
-    *page = 1;
-    mapb_find_address_end();
-    uint64_t *none = NULL;
-    if (!__atomic_compare_exchange_n(&host_mark, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-        munmap(page, 4096);
-    return 0;
-}
-
-int mapb_is_forked_child(void) {
-    const uint64_t *mark = __atomic_load_n(&host_mark, __ATOMIC_ACQUIRE);
-    return mark && *mark == 0;
-}
-
-/* ---- memory ---- */
 
 int mapb_shared_create(const char *name, uint64_t size, const char **call) {
     *call = "memfd_create";

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,46 +11,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
-
-int mapb_spawn_zygote(const char *path, char *const *argv, char *const *env, int control, int error, mapb_spawned *out,
-                      const char **call) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    *call = "posix_spawn";
-    int why = posix_spawn_file_actions_init(&actions);
-    if (why) return why;
-    why = posix_spawnattr_init(&attributes);
-    if (why) {
-        posix_spawn_file_actions_destroy(&actions);
-        return why;
-    }
-    sigemptyset(&none);
-    sigfillset(&all);
-    /* dup2 onto itself would leave close-on-exec set; posix_spawn clears it then (POSIX.1-2017 TC2, glibc 2.29). */
-    if (!why) why = posix_spawn_file_actions_adddup2(&actions, error, 2);
-    if (!why) why = posix_spawn_file_actions_adddup2(&actions, control, 3);
-    if (!why) why = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-    if (!why) why = posix_spawnattr_setsigmask(&attributes, &none);
-    if (!why) why = posix_spawnattr_setsigdefault(&attributes, &all);
-    if (!why) why = posix_spawnattr_setpgroup(&attributes, 0);
-    if (!why)
-        why = posix_spawnattr_setflags(&attributes,
-                                       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    pid_t pid = 0;
-    if (!why) why = posix_spawn(&pid, path, &actions, &attributes, argv, env);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (why) return why;
-    out->pid = pid;
-    why = mapb_child_watch(out, call);
-    if (why) {
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        out->pid = 0;
-    }
-    return why;
-}
 
 /* Whether it has ended, waited for by looking again and again: where poll is denied. */
 static int has_ended_within(const mapb_spawned *zygote, int timeout_ms) {
@@ -85,6 +44,7 @@ int mapb_child_wait(mapb_spawned *zygote, int timeout_ms) {
                   : info.si_code == CLD_EXITED ? MAPB_ENDED_BY_EXIT
                                                : MAPB_ENDED_BY_SIGNAL;
     zygote->status = info.si_status;
+    mapb_forget_file(zygote->watch);
     close(zygote->watch);
     zygote->watch = -1;
     zygote->pid = 0;

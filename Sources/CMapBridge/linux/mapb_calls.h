@@ -42,7 +42,8 @@ struct mapb_call {
         SYS_##name, use, #name, { __VA_ARGS__ }                                                                        \
     }
 
-/* Not here: close, exit, exit_group, futex of the C library, rt_sigreturn, rseq, set_robust_list. Without them no program lives. */
+/* Not here: close, exit, exit_group, futex of the C library, rt_sigreturn, rseq, set_robust_list: without them no program lives. Nor vfork, which
+ * cannot be tried without a child. */
 static const struct mapb_call mapb_calls[] = {
     /* memory and files */
     MAPB_CALL_BY(mmap, MAPB_CALL_NEEDED, 0, 0, 0, 0, -1, 0),

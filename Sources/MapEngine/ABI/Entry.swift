@@ -7,11 +7,37 @@
 
 import CMapBridge
 
-/// The status that every call outside the host returns; nil in the host.
+/// The status that every call returns in a process that has made no pool, although one that it was forked from may have; else nil.
 func notHost() -> Int32? {
-    if mapb_is_worker() != 0 { return MAPE_E_IN_WORKER.rawValue }
-    if mapb_is_forked_child() != 0 { return MAPE_E_FORKED.rawValue }
-    return nil
+    if mapb_process_number() != 0 || (mapb_is_worker() == 0 && mapb_is_forked_child() == 0) { return nil }
+    return foreign
+}
+
+/// What is refused because it is another process's.
+var foreign: Int32 { mapb_is_worker() != 0 ? MAPE_E_IN_WORKER.rawValue : MAPE_E_FORKED.rawValue }
+
+/// Makes this process one that may have pools, or throws. A worker may have some; a process that shares the memory of another none.
+func becomeHost() throws(MapError) {
+    if mapb_shares_host() != 0 {
+        throw MapError(MAPE_E_FORKED, "a child of vfork uses the memory of its parent: only a child of fork can make pools")
+    }
+    var call: UnsafePointer<CChar>?
+    let why = unsafe mapb_remember_host(&call)
+    if why != 0 { throw unsafe .system(call.map { unsafe String(cString: $0) } ?? "", why) }
+    guard mapb_is_worker() != 0 else { return }
+    let refusal: String? =
+        if mapb_is_worker_itself() == 0 {
+            "this process is no worker, but a zygote, or was forked by a worker's function: it can make no pool"
+        } else if mapb_is_sandboxed() != 0 {
+            "a worker in a sandbox (config.sandbox) can make no processes, and so no pool"
+        } else if mapb_depth() >= Policy.deepestWorker {
+            "this worker is \(mapb_depth()) pools deep: at most \(Policy.deepestWorker) pools can be one inside another"
+        } else if Handles.shared.pools >= Policy.poolsInWorker {
+            "this worker has \(Policy.poolsInWorker) pools, which is the most"
+        } else {
+            nil
+        }
+    if let refusal { throw MapError(MAPE_E_IN_WORKER, refusal) }
 }
 
 /// The pool that a live handle belongs to.
@@ -20,7 +46,7 @@ func poolOf(_ handle: UInt, _ kind: Handles.Kind) -> Pool? {
     Handles.shared.owner(of: handle, kind).map { unsafe unsafeDowncast($0, to: Pool.self) }
 }
 
-/// Runs a call that has no pool yet.
+/// Runs a call that is not on something of a pool.
 func enter(_ body: () throws(MapError) -> Void) -> Int32 {
     let cancel = mapb_hold_cancel()
     defer { mapb_let_cancel(cancel) }
@@ -28,7 +54,6 @@ func enter(_ body: () throws(MapError) -> Void) -> Int32 {
 }
 
 @inline(never) private func enterHeld(_ body: () throws(MapError) -> Void) -> Int32 {
-    if let status = notHost() { return status }
     do {
         try body()
         return MAPE_OK.rawValue
@@ -60,6 +85,10 @@ func enter(_ body: () throws(MapError) -> Void) -> Int32 {
     }
     let number = UInt(bitPattern: handle)
     guard let pool = poolOf(number, kind) else {
+        if Handles.shared.isForeign(number) {
+            Handles.shared.setMessage("\(name) is a handle of the process that this one was forked from: it has to make its own")
+            return foreign
+        }
         Handles.shared.setMessage("\(name) is no live handle of a \(kind.name): it was released, or never was one")
         return MAPE_E_HANDLE.rawValue
     }

@@ -1,4 +1,4 @@
-// Entry points on jobs and streams: check, call, translate errors.
+// Entry points on jobs: check, call, translate errors.
 
 import CMapBridge
 
@@ -65,7 +65,7 @@ public func mape_map(
     _ out_job: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
     _ items: UnsafePointer<mape_items>!, _ config: UnsafePointer<mape_job_config>!
 ) -> Int32 {
-    unsafe submit(pool, function, config, out_job) { (pool, _) throws(MapError) in
+    unsafe submit(pool, function, config, out_job) { (pool, check) throws(MapError) in
         let items = try unsafe checked(items, "items")
         guard items.count <= UInt64(Int64.max) else {
             throw MapError(MAPE_E_OVERFLOW, "items.count is more than memory can hold")
@@ -77,8 +77,19 @@ public func mape_map(
             guard unsafe items.base == nil else {
                 throw .argument("items.base", "and items.spans are both given; one of them must be NULL")
             }
+            guard unsafe items.pieces == nil else {
+                throw .argument("items.pieces", "and items.spans are both given; one of them must be NULL")
+            }
             try checkArray(spans, items.count, "items.count (spans)")
             return try unsafe pool.prepare(.spans(spans, count: items.count))
+        }
+        if let pieces = unsafe items.pieces {
+            guard unsafe items.base == nil else {
+                throw .argument("items.base", "and items.pieces are both given; one of them must be NULL")
+            }
+            try checkTakesPieces(try check())
+            try checkArray(pieces, items.count, "items.count (pieces)")
+            return try unsafe pool.prepare(pieces, items.count)
         }
         guard unsafe items.base != nil || items.item_size == 0 || items.count == 0 else {
             throw .argument(
@@ -110,47 +121,6 @@ public func mape_stream_open(
         return enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out") }
     }
     return unsafe submit(pool, function, config, out, isStream: true) { (_, _) throws(MapError) in nil }
-}
-
-@implementation @_cdecl("mape_stream_push")
-public func mape_stream_push(
-    _ out_accepted: UnsafeMutablePointer<Int>!, _ stream: OpaquePointer!, _ items: UnsafePointer<mape_span>!,
-    _ count: Int
-) -> Int32 {
-    if let out = unsafe out_accepted { unsafe out.pointee = 0 }
-    return enter(stream, .job, "stream") { (pool, number) throws(MapError) in
-        let job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "stream") }
-        guard let open = job.stream else {
-            throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
-        }
-        guard count >= 0 else { throw MapError(MAPE_E_OVERFLOW, "count is more than memory can hold") }
-        guard count > 0 else { return MAPE_OK.rawValue }
-        guard let items = unsafe items else { throw .null("items") }
-        guard unsafe out_accepted != nil || count == 1 else {
-            throw .argument("out_accepted", "is NULL, but count is \(count)")
-        }
-        try checkArray(items, UInt64(count), "items: count (\(count))")
-        let (accepted, failure) = unsafe pool.push(job, open, items, count)
-        unsafe out_accepted?.pointee = accepted
-        if let failure { throw failure }
-        if accepted < count {
-            throw MapError(
-                MAPE_E_AGAIN, "stream's window is full: fetch events, then push the rest")
-        }
-        return MAPE_OK.rawValue
-    }
-}
-
-@implementation @_cdecl("mape_stream_finish")
-public func mape_stream_finish(_ stream: OpaquePointer!) -> Int32 {
-    unsafe enterJob(stream, "stream") { (core, job) throws(MapError) in
-        guard let open = job.stream else {
-            throw MapError(MAPE_E_STATE, "stream is the handle of a job that is no stream")
-        }
-        open.finish()
-        core.touch(job)
-        return MAPE_OK.rawValue
-    }
 }
 
 @implementation @_cdecl("mape_job_wait")

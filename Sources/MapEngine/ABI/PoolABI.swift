@@ -9,6 +9,7 @@ public func mape_pool_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ con
     enter { () throws(MapError) in
         guard let out = unsafe out else { throw .null("out") }
         unsafe out.pointee = nil
+        try becomeHost()
         var settings = mape_pool_config()
         if let config = unsafe config {
             settings = try unsafe checked(config, "config")
@@ -168,7 +169,7 @@ public func mape_buffer_release(_ buffer: OpaquePointer!) -> Int32 {
     if unsafe buffer == nil { return MAPE_OK.rawValue }
     return enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         Handles.shared.remove(handle)
-        guard pool.core.with({ $0.removeBuffer(handle) }) else {
+        guard pool.destroyBuffer(handle) else {
             throw MapError(MAPE_E_HANDLE, "buffer was released")
         }
         return MAPE_OK.rawValue

@@ -45,6 +45,7 @@ public func mape_proxy_create(
 @implementation @_cdecl("mape_proxy_release")
 public func mape_proxy_release(_ proxy: mape_native_fn!) -> Int32 {
     guard let proxy, notHost() == nil else { return notHost() ?? MAPE_OK.rawValue }
+    if mapb_proxy_is_foreign(proxy) != 0 { return foreign }
     return enter { () throws(MapError) in
         let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was released, or never was one")
         guard let object = unsafe mapb_proxy_claim(proxy) else { throw none }

@@ -13,7 +13,7 @@ func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableR
         case MAPB_WAIT_JOB.rawValue:
             job = try pool.core.with { (core) throws(MapError) in try core.liveJob(number, "job") }
         case MAPB_WAIT_EVENT.rawValue:
-            try unsafe pool.checkRoom(CFrame(wait))
+            try unsafe checkRoom(CFrame(wait))
             try pool.enterEvents()
         default: try pool.ensureStarted()
         }
@@ -22,6 +22,13 @@ func waitBegin(_ wait: UnsafeMutablePointer<mapb_wait>, _ handle: UnsafeMutableR
     }
     unsafe wait.pointee.status = status
     return status == MAPE_OK.rawValue ? 1 : 0
+}
+
+/// Checks where fetched events are to go.
+func checkRoom(_ wait: CFrame<mapb_wait>) throws(MapError) {
+    _ = try unsafe checkSize(wait.pointee.events, "out")
+    try unsafe checkArray(UnsafePointer(wait.pointee.events), wait.pointee.capacity, "out")
+    wait.pointee.capacity = min(wait.pointee.capacity, Policy.fetchedAtOnce)
 }
 
 @_cdecl("mapb_wait_step")

@@ -52,6 +52,9 @@ enum Policy {
     /// returned to the system when they were not used again for trimAfter.
     static let trimAfter: Int64 = 1_000_000_000
     static let warmInput: UInt64 = 64 << 20
+    /// Free input memory keeps no more than this part of the reserve, which is the memory of the machine or cgroup unless the host says
+    /// otherwise. What is more is returned at once: the host may need that memory for itself.
+    static let warmShare: UInt64 = 8
     static let warmOutput: UInt64 = 64 << 20
     /// How often a thread that waits for a function of the host to return checks whether the function was left by a
     /// jump, or with its thread.
@@ -108,6 +111,10 @@ enum Policy {
     /// The limit for input, data and globals of one crash file together: copying more would delay the pool.
     static let crashFileBytes: UInt64 = 256 << 20
 
+    /// Pools inside workers: a worker so deep makes none, and no worker has more at once. Each is a zygote, a thread and workers.
+    static let deepestWorker: UInt32 = 3
+    static let poolsInWorker = 16
+
     static let window: UInt64 = 4096
     static let largestWindow: UInt64 = 1 << 24
     static let progressInterval: Int64 = 50_000_000
@@ -115,6 +122,8 @@ enum Policy {
     /// of the host's memory, then, under the lock, into the stream's. That saves taking the lock once more.
     static let pushedAtOnce = 1024
     static let stagedBytes = 8192
+    /// The same for items of several pieces.
+    static let piecesAtOnce = 64
     /// Stream items are packed into blocks of this size.
     static let streamBlock: UInt64 = 256 << 10
     /// How many bytes of undelivered texts the pool keeps; beyond it the oldest are dropped and counted.

@@ -63,7 +63,8 @@ extension Core {
     }
 
     private func mayRun(_ worker: Worker, _ job: Job) -> Bool {
-        guard worker.isReadyForWork, worker.isPrepared(job.function.line), worker.backlog.isEmpty, !worker.isSpent else {
+        guard worker.isReadyForWork, worker.isPrepared(job.function.line), worker.backlog.isEmpty, !worker.isSpent
+        else {
             return false
         }
         return !(worker.isBusy && worker.region!.isStretched)

@@ -71,7 +71,8 @@ extension Core {
         let record = JobRecord(reading: input, at: job.input.record.offset)
         let function = input.load(mapb_function.self, at: job.function.record.offset)
         let span = record.item(index, in: input)
-        let sizes = span.count + function.data_size + (job.input.globals?.bytes ?? 0)
+        let pieces = JobRecord.pieces(span, in: input)
+        let sizes = (pieces ?? [span]).reduce(function.data_size + (job.input.globals?.bytes ?? 0)) { $0 + $1.count }
         guard sizes <= Policy.crashFileBytes else {
             throw MapError(
                 MAPE_E_OVERFLOW,
@@ -100,6 +101,7 @@ extension Core {
         file.item.stride = record.stride
         file.process.memoryLimit = config.process.memoryLimit
         file.item.offset = span.offset & 4095
+        file.item.pieces = pieces.map { _ in [] }
         file.function.run = code(function.run)
         file.function.setup = code(function.setup)
         file.function.cleanup = code(function.cleanup)
@@ -111,7 +113,7 @@ extension Core {
         let hasData = !file.function.dataIsPointer && function.data_size > 0
         job.input.pin()
         let bytes = CrashBytes(
-            job: job, block: job.stream?.hold(index), input: span,
+            job: job, block: job.stream?.hold(index), input: pieces ?? [span],
             data: hasData ? Extent(offset: function.data, count: function.data_size) : nil,
             globals: job.input.globals?.values ?? [])
         return (file, bytes)

@@ -226,7 +226,7 @@ extension Core {
     /// Disables a function that no worker can run: its items end as failed.
     @inline(never) func disable(_ function: Function, _ cause: mape_cause, _ code: Int32, _ why: UserText, _ now: Int64)
     {
-        guard function.failure == nil, function.stage != .leaving else { return }
+        guard function.failure == nil, function.life.stage != .leaving else { return }
         let outcome = Outcome(MAPE_ITEM_FAILED, cause, code: code, CText(array: why.bytes))
         function.fail(outcome)
         log(MAPE_LOG_ERROR, why.description)

@@ -4,9 +4,7 @@ import CMapBridge
 
 extension Core {
     func queueForDelivery(_ job: Job) {
-        if job.isDone && job.owner.isItself && !job.isReleased && !job.config.wants(MAPE_DELIVER_DONE)
-            && job.delivery.undelivered == 0
-        {
+        if job.endsWithItems {
             release(job)
             return
         }
@@ -55,8 +53,8 @@ extension Core {
             job.drop(place, freed: !isFetched)
         }
         events.rotate()
-        // The window may be open again.
-        if job.drops {
+        // The window may be open again; a job without a handle may be over.
+        if job.drops || job.owner.isItself && !isFetched {
             touch(job)
         }
     }
@@ -111,6 +109,7 @@ extension Core {
                 count += 1
             case .items(let job, _, let place, _, let items, _):
                 delivered(job, place: place, items, isFetched: true)
+                if job.endsWithItems { events.fetched.jobs.append(job) }
                 count += items
             }
         }

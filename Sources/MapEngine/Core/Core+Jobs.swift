@@ -48,7 +48,7 @@ extension Core {
             total: submission.input?.total ?? 0,
             input: JobInput(record: block, globals: globals, used: submission.input?.used ?? UsedBuffers()),
             stream: stream, now: clock.now())
-        function.unended += 1
+        function.life.unended += 1
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying

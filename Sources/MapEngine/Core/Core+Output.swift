@@ -14,7 +14,7 @@ extension Core {
                 for end in ends { mapb_close(end) }
                 throw .system(MAPB_NAME_PIPE, why)
             }
-            worker.output.pipes[i] = pair[0]
+            worker.output.pipes[i] = mapb_keep_file(pair[0])
             ends.append(pair[1])
             _ = mapb_poller_add(fixed.poller.number, pair[0], EngineTag.pipe(worker.slot, i))
         }
@@ -39,7 +39,8 @@ extension Core {
     /// Makes an event of output. What ends inside a character, or inside a line if lines are wanted, waits for the rest of it, unless it
     /// is the last.
     private func deliver(_ worker: Worker, _ which: Int, _ bytes: [UInt8], isLast: Bool) {
-        let whole = isLast ? bytes.count : config.output == MAPE_OUTPUT_LINES ? wholeLines(bytes) : wholeCharacters(bytes)
+        let whole =
+            isLast ? bytes.count : config.output == MAPE_OUTPUT_LINES ? wholeLines(bytes) : wholeCharacters(bytes)
         worker.output.partial[which] = Array(bytes[whole...])
         guard whole > 0 else { return }
         let text = CText(array: Array(bytes[..<whole]))
@@ -49,6 +50,7 @@ extension Core {
     private func closePipe(_ worker: Worker, _ which: Int) {
         deliver(worker, which, worker.output.partial[which], isLast: true)
         mapb_poller_remove(fixed.poller.number, worker.output.pipes[which])
+        mapb_forget_file(worker.output.pipes[which])
         mapb_close(worker.output.pipes[which])
         worker.output.pipes[which] = -1
     }

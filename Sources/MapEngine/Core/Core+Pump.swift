@@ -68,7 +68,7 @@ extension Core {
         switch (reply, assignment.work) {
         case (.setup(let hasChanged), .setup(let function, _)):
             function.setupDeaths = 0
-            if function.stage == .leaving { return }
+            if function.life.stage == .leaving { return }
             worker.history.learn(function)
             proved(function, changed: hasChanged)
             // One thread may wait for the start while another one leads.

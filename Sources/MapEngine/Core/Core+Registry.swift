@@ -47,6 +47,7 @@ extension Core {
     func removeBuffer(_ handle: UInt) -> Bool {
         guard let buffer = registry.buffers.removeValue(forKey: handle) else { return false }
         release(buffer)
+        scheduleTrim()
         return true
     }
 }

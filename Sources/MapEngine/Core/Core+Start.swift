@@ -28,6 +28,8 @@ extension Core {
         hello.size = input.size
         hello.memory_limit = config.process.memoryLimit
         hello.nice = config.process.nice
+        hello.depth = mapb_depth() + 1
+        hello.line = mapb_process_number()
         hello.oom = config.process.oomScore
         hello.growth = config.limits.memoryGrowth
         hello.flags =
@@ -145,7 +147,7 @@ extension Core {
         if !isOpen { return .some(MapError(MAPE_E_CLOSED, "pool was shut down")) }
         // Called after each change, and mostly too early, so this check comes first.
         guard table.isComplete else { return nil }
-        let functions = functions.filter { $0.stage == .registered }
+        let functions = functions.filter { $0.life.stage == .registered }
         let usable = functions.filter { $0.failure == nil }
         for slot in table.size.wanted {
             guard usable.allSatisfy({ table[slot].isPrepared($0.line) }) else { return nil }

@@ -54,6 +54,31 @@ extension Core {
         return taken
     }
 
+    /// The same for items of several pieces. Returns where their lines and bytes go.
+    func place(
+        _ job: Job, _ stream: Stream, _ pieces: HostPieces, _ before: Int, _ failure: inout MapError?
+    ) -> [UInt64] {
+        let held = job.tally.total - job.tally.ended + job.delivery.undelivered
+        guard held < job.config.window else { return [] }
+        let most = Int(
+            min(UInt64(pieces.items.count), job.config.window - held, stream.room(from: job.tally.total)))
+        var places: [UInt64] = []
+        do throws(MapError) {
+            for item in pieces.items.prefix(most) {
+                let number = before + places.count
+                try pieces.eachInside(item) { (k, offset, size) throws(MapError) in
+                    if job.input.buffer(holding: offset, size) != nil { return }
+                    job.input.keep(try buffer(offset, size, "items[\(number)].pieces[\(k)].data"))
+                }
+                places.append(try stream.place(job.tally.total, item))
+                job.tally.total += 1
+            }
+        } catch {
+            failure = error
+        }
+        return places
+    }
+
     /// Called when the bytes of accepted items are copied: the items are ready.
     func pushed(_ job: Job, _ count: Int) {
         guard !job.isEnded else { return }

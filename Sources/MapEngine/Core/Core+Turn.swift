@@ -51,10 +51,10 @@ extension Core {
 
     // MARK: - Free memory
 
-    /// Called after memory was freed: schedules a trim for when it has not been used again for a while.
+    /// Called after memory was freed: schedules a trim for when it has not been used again for a while, or for now when it is too much.
     func scheduleTrim() {
         guard input.hasExcess || figures.output.hasExcess else { return }
-        clock.trimAt = mapb_clock() + Policy.trimAfter
+        clock.trimAt = clock.now() + (input.hasTooMuch ? 0 : Policy.trimAfter)
         engineMustWake(by: clock.trimAt)
     }
 

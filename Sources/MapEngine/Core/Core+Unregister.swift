@@ -10,26 +10,26 @@ extension Core {
     func unregister(_ id: UInt32) throws(MapError) {
         try checkOpen()
         let function = try function(id)
-        function.stage = .closed
-        if function.unended == 0 { leave(function) }
+        function.life.stage = .closed
+        if function.life.unended == 0 { leave(function) }
     }
 
     /// Called when a job is done.
     func jobEnded(of function: Function) {
-        function.unended -= 1
-        if function.unended == 0 && function.stage == .closed { leave(function) }
+        function.life.unended -= 1
+        if function.life.unended == 0 && function.life.stage == .closed { leave(function) }
     }
 
     /// Has the workers that may have loaded a function run its cleanup. The requests stand behind all that was assigned before, and no
     /// range of the function comes after them.
     private func leave(_ function: Function) {
-        function.stage = .leaving
+        function.life.stage = .leaving
         for worker in workers where worker.isAlive {
             // One that starts counts the requests that it begins with.
             if worker.state == .ready { worker.backlog.removeAll { $0.isSetup(of: function) } }
             guard worker.mayHaveLoaded(function) else { continue }
             worker.history.forget(function)
-            function.owed += 1
+            function.life.owed += 1
             // One that ends has been sent the cleanup of every function.
             if worker.state == .ready || worker.state == .starting { send(worker, .cleanup(function, globals)) }
         }
@@ -39,27 +39,27 @@ extension Core {
     /// Called when a worker has answered the request for a cleanup.
     func cleanedUp(_ function: Function, in worker: Worker) {
         guard worker.history.noLongerOwes(function) else { return }
-        function.owed -= 1
+        function.life.owed -= 1
         removeIfGone(function)
     }
 
     /// Called when a worker's process is gone, and all that it has loaded with it.
     func forgetCleanups(_ worker: Worker) {
         for function in worker.history.removeOwed() {
-            function.owed -= 1
+            function.life.owed -= 1
             removeIfGone(function)
         }
     }
 
     private func removeIfGone(_ function: Function) {
-        guard function.owed == 0 else { return }
+        guard function.life.owed == 0 else { return }
         registry.functions.remove(function)
         function.free(input)
     }
 
     /// A worker has died in the cleanup of a function that was unregistered, and is replaced.
     func lostInCleanup(_ function: Function, _ worker: Worker, _ isTimeout: Bool, _ death: Death) {
-        guard function.stage == .leaving else { return }
+        guard function.life.stage == .leaving else { return }
         let how =
             isTimeout
             ? "ran longer than the cleanup timeout of \(config.limits.cleanupTimeout / 1_000_000) ms"

@@ -8,7 +8,8 @@ struct CrashBytes {
     let job: Job
     /// For a stream, the number of the block that the item lies in, which is held.
     let block: Int?
-    let input: Extent
+    /// One, but of an item of several pieces.
+    let input: [Extent]
     let data: Extent?
     let globals: [Globals.Value]
 
@@ -17,7 +18,11 @@ struct CrashBytes {
             memory.copyBytes(extent)
         }
         if let data { file.function.data = bytes(data) }
-        file.item.bytes = input.count > 0 ? bytes(input) : []
+        if file.item.pieces != nil {
+            file.item.pieces = input.map { .init(offset: $0.offset & 4095, bytes: bytes($0)) }
+        } else if let input = input.first {
+            file.item.bytes = input.count > 0 ? bytes(input) : []
+        }
         file.process.globals = globals.map {
             .init(name: $0.name, bytes: bytes(Extent(offset: $0.block.offset, count: $0.size)))
         }

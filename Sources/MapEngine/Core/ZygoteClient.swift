@@ -91,9 +91,8 @@ final class Zygote {
         return Zygote(socket: ours, process: process, program: path, errors: errors)
     }
 
-    /// posix_spawn does not say which of its steps has failed.
     private static func notStarted(_ path: UserText, _ call: String, _ why: Int32) -> MapError {
-        let advice = call == "posix_spawn" ? "; config.zygote_path can name another" : ""
+        let advice = call == "execve" ? "; config.zygote_path can name another" : ""
         return MapError(
             MAPE_E_SYSTEM, "cannot start the zygote \"\(path)\": \(MapError.system(call, why).message)\(advice)")
     }

@@ -48,6 +48,14 @@ struct CrashFile: Equatable {
         /// Where in its page the input began.
         var offset: UInt64 = 0
         var bytes: [UInt8] = []
+        /// Of an item of several pieces, in place of the above; nil: it is one.
+        var pieces: [Piece]?
+    }
+
+    struct Piece: Equatable {
+        /// Where in its page it began.
+        var offset: UInt64 = 0
+        var bytes: [UInt8] = []
     }
 
     struct DeathNumbers: Equatable {
@@ -89,13 +97,14 @@ struct CrashFile: Equatable {
         case report = 1, numbers, functionName, folder, run, setup, cleanup, data, input, global, module,
             environmentSet,
             environmentUnset
+        case piece = 15
     }
 
     /// In the order of the file.
     private var numbers: [UInt64] {
         let flags: UInt64 =
             (function.isRange ? 1 : 0) | (item.hasSpans ? 2 : 0) | (function.hasData ? 4 : 0)
-            | (function.dataIsPointer ? 8 : 0)
+            | (function.dataIsPointer ? 8 : 0) | (item.pieces != nil ? 16 : 0)
         return [
             item.index, item.job, item.items, item.chunk, death.worker, death.workerPid, death.hostPid, death.signal,
             item.state, function.number, item.stride, process.memoryLimit, item.offset, flags,
@@ -122,6 +131,7 @@ struct CrashFile: Equatable {
         item.hasSpans = flags & 2 != 0
         function.hasData = flags & 4 != 0
         function.dataIsPointer = flags & 8 != 0
+        if flags & 16 != 0 && item.pieces == nil { item.pieces = [] }
         try reader.end()
     }
 
@@ -157,6 +167,11 @@ struct CrashFile: Equatable {
         for path in process.modules { section(.module, path) }
         for entry in process.environmentSet { section(.environmentSet, entry) }
         for name in process.environmentUnset { section(.environmentUnset, name) }
+        for piece in item.pieces ?? [] {
+            var bytes: [UInt8] = []
+            bytes.append(number: piece.offset)
+            section(.piece, bytes + piece.bytes)
+        }
         section(.input, item.bytes)
         var file = Self.magic
         file.append(number: Self.version)
@@ -190,7 +205,7 @@ struct CrashFile: Equatable {
             guard let kind = Section(rawValue: number) else {
                 throw ByteReader.wrong("it has a section of kind \(number)")
             }
-            let repeats = [.global, .module, .environmentSet, .environmentUnset].contains(kind)
+            let repeats = [.global, .module, .environmentSet, .environmentUnset, .piece].contains(kind)
             guard repeats || seen & 1 << number == 0 else { throw ByteReader.wrong("section \(number) occurs twice") }
             seen |= 1 << number
             let bytes = try reader.read(try reader.number())
@@ -200,7 +215,7 @@ struct CrashFile: Equatable {
         for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where seen & 1 << kind.rawValue == 0 {
             throw ByteReader.wrong("section \(kind.rawValue) is missing")
         }
-        guard item.offset < 4096, death.worker < UInt64(MAPB_MAX_WORKERS), function.number > 0,
+        guard item.offset < 4096, item.pieces?.allSatisfy({ $0.offset < 4096 }) ?? true, death.worker < UInt64(MAPB_MAX_WORKERS), function.number > 0,
             function.number < UInt64(MAPB_MAX_FUNCTIONS)
         else {
             throw ByteReader.wrong("a number in it is out of its range")
@@ -220,6 +235,10 @@ struct CrashFile: Equatable {
         case .cleanup: function.cleanup = try Code(bytes)
         case .data: function.data = Array(bytes)
         case .input: item.bytes = Array(bytes)
+        case .piece:
+            var reader = ByteReader(bytes)
+            let offset = try reader.number()
+            item.pieces = (item.pieces ?? []) + [Piece(offset: offset, bytes: Array(reader.rest))]
         case .global:
             var reader = ByteReader(bytes)
             let name = try ByteReader.text(try reader.read(try reader.number()))
@@ -297,38 +316,6 @@ extension CrashFile.Code {
             (kind != .symbol && !kind.isOffered) || !text.isEmpty
         else { throw ByteReader.wrong("a place has no library, symbol or name") }
         self.init(kind: kind, offset: offset, buildID: buildID, library: library, text: text)
-    }
-}
-
-/// Reads bytes from the front, as far as there are any.
-struct ByteReader {
-    private(set) var rest: ArraySlice<UInt8>
-
-    init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
-
-    static func wrong(_ what: String) -> MapError { MapError(MAPE_E_ARGUMENT, what) }
-
-    mutating func read(_ count: UInt64) throws(MapError) -> ArraySlice<UInt8> {
-        guard count <= UInt64(rest.count) else { throw Self.wrong("it ends in the middle of a section") }
-        let taken = rest.prefix(Int(count))
-        rest = rest.dropFirst(Int(count))
-        return taken
-    }
-
-    mutating func number() throws(MapError) -> UInt64 {
-        var number: UInt64 = 0
-        for (i, byte) in try read(8).enumerated() { number |= UInt64(byte) << UInt64(8 * i) }
-        return number
-    }
-
-    func end() throws(MapError) {
-        guard rest.isEmpty else { throw Self.wrong("a section is longer than what it holds") }
-    }
-
-    /// A text that C will read: no NUL inside.
-    static func text(_ bytes: ArraySlice<UInt8>) throws(MapError) -> UserText {
-        guard !bytes.contains(0), bytes.count < 65536 else { throw wrong("a text in it is no text") }
-        return UserText(bytes: bytes)
     }
 }
 

@@ -42,7 +42,7 @@ extension Pool {
     /// A stretch of the input memory that the host writes itself. Returns its handle.
     func makeBuffer(_ size: UInt64) throws(MapError) -> UInt {
         try core.with { (core) throws(MapError) in try core.checkOpen() }
-        let block = try fixed.input.allocate((size + 4095) & ~4095, alignment: 4096, zeroed: true)
+        let block = try fixed.input.allocate((size + 4095) & ~4095, alignment: 4096)
         do throws(MapError) {
             let handle = try newHandle(.buffer)
             do throws(MapError) {
@@ -58,6 +58,16 @@ extension Pool {
             fixed.input.free(block)
             throw error
         }
+    }
+
+    /// Releases a buffer. Before the start and after the shutdown there is no engine thread that returns what is more than is kept, so
+    /// this thread does. False: no buffer has that handle.
+    func destroyBuffer(_ handle: UInt) -> Bool {
+        let (found, trimsHere) = core.with { core in
+            (core.removeBuffer(handle), core.life.stage == .created || core.life.stage == .closed)
+        }
+        if trimsHere && fixed.input.hasExcess { fixed.input.trim() }
+        return found
     }
 
     /// A number for something of this pool, which the host sees as a pointer.

@@ -80,13 +80,6 @@ extension Pool {
         unsafe wait.pointee.pool = nil
     }
 
-    /// Checks where fetched events are to go.
-    func checkRoom(_ wait: CFrame<mapb_wait>) throws(MapError) {
-        _ = try unsafe checkSize(wait.pointee.events, "out")
-        try unsafe checkArray(UnsafePointer(wait.pointee.events), wait.pointee.capacity, "out")
-        wait.pointee.capacity = min(wait.pointee.capacity, Policy.fetchedAtOnce)
-    }
-
     /// Begins a wait, for a job of this pool or for something else.
     func begin(_ wait: CFrame<mapb_wait>, _ job: Job? = nil) {
         wait.pointee.deadline = deadline(after: wait.pointee.timeout)

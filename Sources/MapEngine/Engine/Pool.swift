@@ -21,9 +21,6 @@ final class Pool: Sendable {
     var waiters: Waiters { fixed.waiters }
 
     init(_ config: PoolConfig) throws(MapError) {
-        var call: UnsafePointer<CChar>?
-        let why = unsafe mapb_remember_host(&call)
-        if why != 0 { throw unsafe .system(call.map { unsafe String(cString: $0) } ?? "", why) }
         fixed = try Fixtures(config)
         core = GuardedCore(try Core(fixed), hook)
     }

@@ -176,6 +176,11 @@ final class Job {
     /// Whether the job has undelivered events.
     var hasEvents: Bool { !isReleased && (!delivery.places.isEmpty || delivery.progressIsDue || doneIsDue) }
 
+    /// Whether it has no handle, and nothing more to deliver although no DONE event will say so.
+    var endsWithItems: Bool {
+        owner.isItself && isDone && !isReleased && !config.wants(MAPE_DELIVER_DONE) && delivery.undelivered == 0
+    }
+
     var doneIsDue: Bool {
         isDone && !delivery.toldDone && config.wants(MAPE_DELIVER_DONE) && delivery.undelivered == 0
     }

@@ -123,6 +123,20 @@ import CMapBridge
         return target
     }
 
+    /// Assigns a place to an item of several pieces. Returns where its lines go, and behind them its bytes.
+    func place(_ index: UInt64, _ item: HostPieces.Item) throws(MapError) -> UInt64 {
+        // Blocks are packed by 16 bytes, lines and pieces by 64.
+        let number = try block(for: item.bytes + 48)
+        let packed = unsafe blocks + number
+        let offset = unsafe HostPieces.rounded(packed.pointee.block.offset + packed.pointee.used)
+        unsafe packed.pointee.used = offset + item.bytes - packed.pointee.block.offset
+        unsafe packed.pointee.live += 1
+        let at = Int(index & (capacity - 1))
+        spans[UInt64(at)] = HostPieces.span(item, at: offset)
+        unsafe places[at] = Place(block: Int32(number), hasEnded: false)
+        return offset
+    }
+
     // MARK: - While bytes are copied without the lock
 
     /// Holds the block that an item lies in, until `release`. Nil: it lies in none.

@@ -20,6 +20,8 @@ typealias Block = Extent
         var extents: Extents
         /// Bytes that are free but may still have pages.
         var warm: UInt64 = 0
+        /// What lies behind was never in use, or has been returned: it has no pages.
+        var touched: UInt64 = 0
         var used: UInt64 = 0
         var isTrimming = false
     }
@@ -56,7 +58,7 @@ typealias Block = Extent
             )
         }
         let block = Block(offset: offset, count: rounded)
-        if zeroed { clear(block) }
+        if zeroed { unsafe (base + Int(offset)).update(repeating: 0, count: Int(rounded)) }
         return block
     }
 
@@ -65,7 +67,11 @@ typealias Block = Extent
             let (found, mayCome) = arena.with { arena in
                 if let offset = arena.extents.allocate(count, alignment: alignment) {
                     arena.used += count
-                    arena.warm = arena.warm > count ? arena.warm - count : 0
+                    // The part that lies behind `touched` was not warm.
+                    let end = offset + count
+                    let reused = end <= arena.touched ? count : arena.touched > offset ? arena.touched - offset : 0
+                    arena.touched = max(arena.touched, end)
+                    arena.warm = arena.warm > reused ? arena.warm - reused : 0
                     return (offset as UInt64?, false)
                 }
                 return (nil, arena.isTrimming)
@@ -80,20 +86,6 @@ typealias Block = Extent
     /// Bytes in blocks.
     var used: UInt64 { arena.with { $0.used } }
 
-    private func clear(_ block: Block) {
-        // Fresh pages are zero: the pages of a large block are returned to the system first, which costs less than
-        // writing zeros.
-        if block.count >= Policy.returnLeast {
-            memory.returnPages(block.offset, block.count)
-            let start = (block.offset + 4095) & ~4095
-            let end = block.end & ~4095
-            unsafe (base + Int(block.offset)).update(repeating: 0, count: Int(start - block.offset))
-            unsafe (base + Int(end)).update(repeating: 0, count: Int(block.end - end))
-        } else {
-            unsafe (base + Int(block.offset)).update(repeating: 0, count: Int(block.count))
-        }
-    }
-
     func free(_ block: Block) {
         arena.with { arena in
             arena.used -= block.count
@@ -102,21 +94,39 @@ typealias Block = Extent
         }
     }
 
-    /// Whether more pages lie idle than are worth keeping.
-    var hasExcess: Bool { arena.with { $0.warm > Policy.warmInput } }
+    /// How much free memory keeps its pages for good.
+    private var kept: UInt64 { min(Policy.warmInput, mostWarm) }
+    /// How much of it has pages at any time.
+    private var mostWarm: UInt64 { size / Policy.warmShare }
 
-    /// Returns the pages of free memory to the system, piece by piece. Without the pool's lock, because it takes long.
+    /// Whether more pages lie idle than are worth keeping.
+    var hasExcess: Bool { arena.with { $0.warm } > kept }
+
+    /// Whether more lie idle than may, be it for a second.
+    var hasTooMuch: Bool { arena.with { $0.warm } > mostWarm }
+
+    /// Returns pages of free memory to the system, piece by piece, and keeps the lowest, which are used first. Without the pool's lock,
+    /// because it takes long.
     func trim() {
-        let free = arena.with { arena in
-            arena.warm = 0
-            return arena.extents.free
+        let (free, touched) = arena.with { arena in
+            arena.warm = min(arena.warm, kept)
+            return (arena.extents.free, arena.touched)
         }
-        for extent in free where extent.count >= Policy.returnLeast {
-            var start = extent.offset
-            while start < extent.end {
-                let piece = Extent(offset: start, count: min(extent.end - start, Policy.trimPiece))
-                trim(piece)
-                start = piece.end
+        var left = kept
+        var excess: [Extent] = []
+        for extent in free where extent.offset < touched {
+            let count = min(extent.end, touched) - extent.offset
+            let staying = count < Policy.returnLeast ? count : min(count, left)
+            left -= min(left, staying)
+            if staying < count { excess.append(Extent(offset: extent.offset + staying, count: count - staying)) }
+        }
+        // From the end, so that `touched` moves back.
+        for extent in excess.reversed() {
+            var end = extent.end
+            while end > extent.offset {
+                let count = min(end - extent.offset, Policy.trimPiece)
+                trim(Extent(offset: end - count, count: count))
+                end -= count
             }
         }
     }
@@ -132,6 +142,7 @@ typealias Block = Extent
         guard isFree else { return }
         memory.returnPages(piece.offset, piece.count)
         arena.with { arena in
+            if arena.touched == piece.end { arena.touched = piece.offset }
             arena.extents.free(piece)
             arena.isTrimming = false
         }

@@ -33,6 +33,13 @@ extension JobRecord {
             size: record.size, spans: record.spans, spanMask: record.span_mask, columns: record.columns)
     }
 
+    /// The pieces of an item that has several, by its span; nil: it is one.
+    static func pieces(_ item: Extent, in input: InputMemory) -> [Extent]? {
+        guard item.count & MAPB_PIECES != 0 else { return nil }
+        let table = SpanTable(input, at: item.offset)
+        return (0..<item.count & ~MAPB_PIECES).map { table[$0] }
+    }
+
     /// Where an item lies that is in no columns.
     func item(_ index: UInt64, in input: InputMemory) -> Extent {
         if spans != 0 { return SpanTable(input, at: spans)[index & spanMask] }

@@ -2,26 +2,30 @@
 
 import CMapBridge
 
-/// A file descriptor.
+/// A file descriptor. Children that this process forks do not keep it: mapb_keep_file.
 struct Descriptor: ~Copyable {
     let number: Int32
 
-    init(_ number: Int32) { self.number = number }
+    init(_ number: Int32) { self.number = mapb_keep_file(number) }
 
     /// Makes an owner of what a C function returned: a descriptor, or a negative errno.
     init(checking result: Int32, _ call: String) throws(MapError) {
         if result < 0 { throw .system(call, -result) }
-        number = result
+        number = mapb_keep_file(result)
     }
 
     /// Gives up ownership: the caller closes the descriptor.
     consuming func release() -> Int32 {
         let number = number
+        mapb_forget_file(number)
         discard self
         return number
     }
 
-    deinit { mapb_close(number) }
+    deinit {
+        mapb_forget_file(number)
+        mapb_close(number)
+    }
 }
 
 /// A bell: a pipe by which workers wake a thread of the host. Workers have its writing end alone. With an eventfd, a

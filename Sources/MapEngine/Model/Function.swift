@@ -16,10 +16,7 @@ final class Function {
     let placed: [Library?]
     let record: Block
     fileprivate let blocks: [Block]
-    var stage = Stage.registered
-    /// How many of its jobs are not done, and how many workers have still to run its cleanup.
-    var unended = 0
-    var owed = 0
+    var life = Life()
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
@@ -29,7 +26,8 @@ final class Function {
     private var itemsAtSetupDeath: UInt64 = 0
 
     private init(
-        id: UInt32, line: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?, placed: [Library?],
+        id: UInt32, line: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?,
+        placed: [Library?],
         record: Block, blocks: [Block]
     ) {
         self.id = id

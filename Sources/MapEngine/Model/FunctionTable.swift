@@ -24,7 +24,9 @@ struct FunctionTable {
     /// Those that workers load, or have loaded.
     var loaded: [Function] {
         var result: [Function] = []
-        for line in lines { if let function = line.function, function.stage != .leaving { result.append(function) } }
+        for line in lines {
+            if let function = line.function, function.life.stage != .leaving { result.append(function) }
+        }
         return result
     }
 
@@ -32,7 +34,7 @@ struct FunctionTable {
     subscript(id: UInt32) -> Function? {
         let line = Int(id & (1 << Self.bits - 1)) - 1
         guard line >= 0, line < lines.count, let function = lines[line].function, function.id == id,
-            function.stage == .registered
+            function.life.stage == .registered
         else { return nil }
         return function
     }
@@ -65,11 +67,18 @@ struct FunctionTable {
 }
 
 extension Function {
-    enum Stage {
-        case registered
-        /// Unregistered; jobs from before go on.
-        case closed
-        /// Workers forget it.
-        case leaving
+    struct Life {
+        enum Stage {
+            case registered
+            /// Unregistered; jobs from before go on.
+            case closed
+            /// Workers forget it.
+            case leaving
+        }
+        var stage = Stage.registered
+        /// How many of its jobs are not done.
+        var unended = 0
+        /// How many workers have still to run its cleanup.
+        var owed = 0
     }
 }

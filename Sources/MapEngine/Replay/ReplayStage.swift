@@ -25,9 +25,9 @@ import CMapBridge
     private var ticket: UInt64 = 0
 
     init(_ file: CrashFile) throws(MapError) {
-        let sizes = file.process.globals.reduce(file.function.data.count + file.item.bytes.count) {
-            $0 + $1.bytes.count + 4096
-        }
+        let pieces = file.item.pieces ?? []
+        let own = pieces.reduce(file.function.data.count + file.item.bytes.count) { $0 + $1.bytes.count + 12288 }
+        let sizes = file.process.globals.reduce(own) { $0 + $1.bytes.count + 4096 }
         input = try InputMemory(reserve: UInt64(sizes) + 16 << 20)
         region = try OutputRegion(reserve: Policy.outputReserve)
         index = file.item.index
@@ -52,10 +52,7 @@ import CMapBridge
         function = try input.allocate(UInt64(MemoryLayout<mapb_function>.size)).offset
         input.store(record, at: function)
 
-        // At the same place in its page as in the worker, and before the page's end as there.
-        let block = try input.allocate(UInt64(file.item.bytes.count) + 4096, alignment: 4096, zeroed: true)
-        let place = block.offset + file.item.offset
-        if !file.item.bytes.isEmpty { unsafe input.copy(file.item.bytes, file.item.bytes.count, to: place) }
+        let place = try ReplayStage.store(file.item.bytes, in: file.item.offset, input)
         let head = JobRecord.bytes
         job = try input.allocate(head + SpanTable.line).offset
         var items = JobRecord()
@@ -68,6 +65,15 @@ import CMapBridge
             // A ring of one span: it is every item's.
             items.spans = job + head
             SpanTable(input, at: items.spans)[0] = Extent(offset: place, count: UInt64(file.item.bytes.count))
+        }
+        if file.item.pieces != nil {
+            let table = try input.allocate(UInt64(pieces.count) * SpanTable.line).offset
+            for (k, piece) in pieces.enumerated() {
+                let place = try ReplayStage.store(piece.bytes, in: piece.offset, input)
+                SpanTable(input, at: table)[UInt64(k)] = Extent(offset: place, count: UInt64(piece.bytes.count))
+            }
+            items.spans = job + head
+            SpanTable(input, at: items.spans)[0] = Extent(offset: table, count: MAPB_PIECES | UInt64(pieces.count))
         }
         items.write(to: input, at: job)
 
@@ -88,6 +94,13 @@ import CMapBridge
         let block = try input.allocate(UInt64(bytes.count))
         if !bytes.isEmpty { unsafe input.copy(bytes, bytes.count, to: block.offset) }
         return block
+    }
+
+    /// At the same place in its page as in the worker, and before the page's end as there. Returns where.
+    private static func store(_ bytes: [UInt8], in page: UInt64, _ input: InputMemory) throws(MapError) -> UInt64 {
+        let place = try input.allocate(UInt64(bytes.count) + 4096, alignment: 4096).offset + page
+        if !bytes.isEmpty { unsafe input.copy(bytes, bytes.count, to: place) }
+        return place
     }
 
     private static func place(_ code: CrashFile.Code, _ input: InputMemory) throws(MapError) -> mapb_place {

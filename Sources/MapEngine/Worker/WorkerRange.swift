@@ -196,6 +196,7 @@ func itemInput(_ task: WorkerTask, _ i: UInt64, _ size: inout UInt64) -> UnsafeR
         return unsafe task.input(at: job.fields.base &+ index &* job.fields.stride)
     }
     let span = task.span(at: job.fields.spans, index & job.fields.span_mask)
+    if span.size & MAPB_PIECES != 0 { return unsafe firstPiece(task, span, &size) }
     size = span.size
     return unsafe task.input(at: span.offset)
 }

@@ -23,6 +23,7 @@ func zygoteRun(_ control: Int32, _ parent: Int32) -> Never {
     zygote.signals = mapb_zygote_signals()
     zygote.input = -1
     zygote.pid = mapb_process_id()
+    zygote.mark = mapb_own_mark()
     if zygote.signals < 0 || mapb_zygote_process(parent) != 0 { mapb_exit(1) }
     if unsafe mapb_zygote_open(zygote.pointer) != 0 { mapb_exit(1) }
     mapb_crash_prepare()
@@ -180,6 +181,8 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         zygote.inputSize = zygote.message.size
         zygote.memoryLimit = zygote.message.memory_limit
         zygote.nice = zygote.message.nice
+        zygote.depth = zygote.message.depth
+        zygote.line = zygote.message.line
         zygote.flags = zygote.message.flags
         zygote.oom = zygote.message.oom
         zygote.growth = zygote.message.growth

@@ -65,6 +65,18 @@ extension ZygoteState {
         @_noLocks @inline(__always) get { fields.bells.1 }
         @_noLocks @inline(__always) nonmutating set { fields.bells.1 = newValue }
     }
+    var depth: UInt32 {
+        @_noLocks @inline(__always) get { fields.depth }
+        @_noLocks @inline(__always) nonmutating set { fields.depth = newValue }
+    }
+    var line: UInt32 {
+        @_noLocks @inline(__always) get { fields.line }
+        @_noLocks @inline(__always) nonmutating set { fields.line = newValue }
+    }
+    var mark: Int32 {
+        @_noLocks @inline(__always) get { fields.mark }
+        @_noLocks @inline(__always) nonmutating set { fields.mark = newValue }
+    }
     var pid: Int32 {
         @_noLocks @inline(__always) get { fields.pid }
         @_noLocks @inline(__always) nonmutating set { fields.pid = newValue }

@@ -195,7 +195,7 @@ extension Pool {
             wait.capacity = UInt64(capacity)
             wait.cancel = mapb_hold_cancel()
             defer { mapb_let_cancel(wait.cancel) }
-            try withUnsafeMutablePointer(to: &wait) { try checkRoom(CFrame($0)) }
+            try withUnsafeMutablePointer(to: &wait) { try MapEngine.checkRoom(CFrame($0)) }
             try enterEvents()
             withUnsafeMutablePointer(to: &wait) { begin(CFrame($0)) }
             let status = mapb_wait_run(&wait)
