@@ -159,7 +159,7 @@ struct mape_event {
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *
- *  In a program, in a forked child of one, and in a worker (see above).
+ *  In a program, in a forked child of one, and in a worker: see @ref process.
  *  @param out    receives the pool; set to NULL on failure.
  *  @param config settings, copied, texts included; NULL: all defaults.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_SIZE, #MAPE_E_SYSTEM; #MAPE_E_MEMORY, also when the process's limits (RLIMIT_FSIZE,
