@@ -95,7 +95,7 @@ ROWS = [
         share=0.6, rounds=9, higher_is_better=True,
     ),
     Row(
-        "buffer_anew", "µs", "a `mape_buffer` made, filled and destroyed; a map that copies as much",
+        "buffer_anew", "µs", "a `mape_buffer` made, filled and released; a map that copies as much",
         {OURS: Native("mapengine", "buffer_anew"), "mapengine, mape_map": Native("mapengine", "buffer_anew_map")},
         rounds=7, parameter="KiB",
     ),
@@ -104,7 +104,7 @@ ROWS = [
         native("compute", "mapengine", "openmp", "tbb") | python("compute"), share=2.2, rounds=5,
     ),
     Row(
-        "start", "ms", "create, first result, destroy",
+        "start", "ms", "create, first result, release",
         {
             "mapengine EXEC": Native("mapengine", "start_exec"),
             "mapengine EXEC, host of 4 GiB": Native("mapengine", "start_exec_large"),

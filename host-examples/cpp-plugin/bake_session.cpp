@@ -59,7 +59,7 @@ bake_session::bake_session(const bake_mesh &mesh, const bake_options &options) :
 }
 
 bake_session::~bake_session() {
-    // Lets cleanup run in each worker; destroy alone would do, and also end those that hang.
+    // Lets cleanup run in each worker; release alone would do, and also end those that hang.
     mape_pool_shutdown(pool, MAPE_SHUTDOWN_CANCEL, MAPE_SECONDS(2));
     mape_pool_release(pool);
 }

@@ -1,4 +1,4 @@
-// Create, first result, destroy; by a host with nothing in memory, and by one with 4 GiB.
+// Create, first result, release; by a host with nothing in memory, and by one with 4 GiB.
 #include <cstdlib>
 #include <memory>
 

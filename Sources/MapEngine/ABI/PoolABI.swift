@@ -155,7 +155,7 @@ public func mape_buffer_data(
     enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         guard let out = unsafe out_data else { throw .null("out_data") }
         guard let found = pool.core.with({ $0.registry.buffers[handle] }) else {
-            throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
+            throw MapError(MAPE_E_HANDLE, "buffer was released")
         }
         unsafe out.pointee = UnsafeMutableRawPointer(pool.fixed.input.base + Int(found.block.offset))
         if let size = unsafe out_size { unsafe size.pointee = Int(found.size) }
@@ -170,7 +170,7 @@ public func mape_buffer_release(_ buffer: OpaquePointer!) -> Int32 {
     return enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         Handles.shared.remove(handle)
         guard pool.destroyBuffer(handle) else {
-            throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
+            throw MapError(MAPE_E_HANDLE, "buffer was released")
         }
         return MAPE_OK.rawValue
     }

@@ -4,7 +4,7 @@ import CMapEngine
 /// The signal that asked this program to end, or 0.
 var interruption: Int32 { interrupts_noted() }
 
-/// A pool; destroyed with the value.
+/// A pool; released with the value.
 @safe
 struct Pool: ~Copyable {
     let handle: OpaquePointer
