@@ -48,7 +48,7 @@ import Testing
         let found = JobRecord.pieces(HostPieces.span(pieces.items[0], at: block.offset), in: input)
         #expect(found == [Extent(offset: buffer.offset + 100, count: 100)])
         var seen: [UInt64] = []
-        pieces.eachInside(pieces.items[0]) { k, offset, size in seen += [UInt64(k), offset, size] }
+        try pieces.eachInside(pieces.items[0]) { k, offset, size in seen += [UInt64(k), offset, size] }
         #expect(seen == [0, buffer.offset + 100, 100])
     }
 

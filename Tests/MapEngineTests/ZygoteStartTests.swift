@@ -25,7 +25,10 @@ import Testing
     @Test func aZygoteThatBeginsResetsTheCount() {
         var brake = RestartBrake()
         for _ in 0..<20 {
-            for _ in 0..<4 { #expect(brake.zygoteHasNotBegun(byItself: false)) }
+            for _ in 0..<4 {
+                let isTriedAgain = brake.zygoteHasNotBegun(byItself: false)
+                #expect(isTriedAgain)
+            }
             brake.zygoteHasBegun()
         }
     }

@@ -160,8 +160,11 @@ static void time_limits_and_cancels_end_it(uint32_t birth) {
     wait_for(job);
     assert_int_equal(result_of(job, 0).state, MAPE_ITEM_CANCELLED);
     wait_gone(pids, 3);
+    pool_close(pool);
     /* One that looks ends its own pool, and its worker goes on. */
-    wait_until(stats_of(pool).workers_ready == 1);
+    pool_config.grace_ns = 2 * PATIENCE;
+    pool = pool_open_with(&pool_config);
+    is_ok(pool, mape_pool_start(pool, PATIENCE));
     pid_t worker = pid_of_worker(pool, 0);
     uint64_t killed = stats_of(pool).workers_killed;
     job = waiting_inside(pool, birth, true, NULL, pids);

@@ -22,6 +22,7 @@ static int opened(mape_task *task, uint32_t birth, uint32_t workers, mape_pool *
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;
     config.start = birth;
     config.workers = workers;
+    config.grace_ns = MAPE_MILLISECONDS(100);
     int status = mape_pool_create(out, &config);
     return status == MAPE_OK ? 0 : fails(task, status, "mape_pool_create", NULL);
 }
@@ -127,8 +128,8 @@ int run_nested_waits(mape_task *task, void *state, const void *input, size_t siz
         return mape_task_fail(task, 0, "cancelled");
     }
     bad = sum_of(task, pool, job, 2, &sum);
-    if (bad != 0) return bad;
     mape_pool_release(pool);
+    if (bad != 0) return bad;
     uint64_t *output = mape_task_output(task, sizeof sum);
     if (output != NULL) *output = sum;
     return 0;

@@ -88,6 +88,14 @@ static void other_calls(const struct row *row) {
         mape_span two[2] = {{&value, sizes[i]}, {&value, sizes[i]}};
         items.spans = two, items.count = 2;
         one_is_refused(pool, mape_map(&job, pool, function, &items, NULL), "spans");
+        mape_pieces pieces[2] = {{two, 2}, {two, sizes[i]}};
+        items.spans = NULL, items.pieces = pieces;
+        one_is_refused(pool, mape_map(&job, pool, function, &items, NULL), "pieces");
+        two[0].size = two[1].size = 8;
+        one_is_refused(pool, mape_map(&job, pool, function, &items, NULL), "a count of pieces");
+        accepted = 77;
+        one_is_refused(pool, mape_stream_push_pieces(&accepted, stream, pieces + 1, 1), "push of pieces");
+        assert_int_equal(accepted, 0);
         is_ok(pool, mape_job_release(stream));
     }
     pool_works(pool);
@@ -130,7 +138,8 @@ static void outputs(const struct row *row) {
 
 static const struct fault limits[] = {
     {31, "in maps", maps, BIRTHS, W2, CALLBACK, 0, NULL, 0},
-    {31, "in applies, buffers, globals, data, streams and spans", other_calls, BIRTHS, W2, CALLBACK, 0, NULL, 0},
+    {31, "in applies, buffers, globals, data, streams, spans and pieces", other_calls, BIRTHS, W2, CALLBACK, 0, NULL,
+     0},
     {31, "in gathering and reading", gathering, BIRTHS, W2, CALLBACK, 0, NULL, 0},
     {31, "in results", outputs, BIRTHS, W1 | W5, CALLBACK, 0, NULL, 0},
 };

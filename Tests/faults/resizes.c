@@ -91,7 +91,7 @@ static void no_address_space(const struct row *row) {
     mape_function_id function = planned(pool, NULL);
     getrlimit(RLIMIT_AS, &before);
     sscanf(proc_text(getpid(), "statm"), "%ld", &pages);
-    now = before, now.rlim_cur = (rlim_t)pages * 4096 + (3u << 20);
+    now = before, now.rlim_cur = (rlim_t)pages * 4096 + (64u << 20);
     setrlimit(RLIMIT_AS, &now);
     int status = mape_pool_resize(pool, row->workers + 20);
     struct work work = work_begun(pool, function, well_items(50), 50, NULL);

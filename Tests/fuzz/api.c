@@ -253,12 +253,22 @@ static void map(void) {
     mape_job_config config = job_config();
     mape_items items = MAPE_ITEMS_INIT;
     mape_span spans[32];
+    mape_pieces pieces[32];
     items.struct_size = struct_size(sizeof items);
     if (byte() % 2) {
         items.count = byte() % 8 ? byte() % 33 : number() | (uint64_t)1 << 62;
         for (int i = 0; i < 32; i++) spans[i].data = some_memory(&spans[i].size);
         items.spans = items.count <= 32 || items.count >> 60 ? spans : NULL;
         if (byte() % 8 == 0) items.base = memory;
+        if (byte() % 2) {
+            for (int i = 0; i < 32; i++) {
+                size_t first = byte() % 32, most = 32 - first;
+                pieces[i].pieces = byte() % 16 ? spans + first : NULL;
+                pieces[i].count = byte() % 16 ? byte() % (most + 1) : honest_size(0) | (size_t)1 << 62;
+            }
+            items.pieces = items.spans ? pieces : NULL;
+            if (byte() % 8) items.spans = NULL;
+        }
     } else {
         items.base = byte() % 16 ? memory : NULL;
         items.item_size = byte() % 4 ? byte() % 64 : honest_size(64);
@@ -288,6 +298,11 @@ static void push(void) {
     size_t count = byte() % 16 ? byte() % 17 : SIZE_MAX, accepted = 99;
     if (count == SIZE_MAX && byte() % 2) count = (size_t)1 << 63;
     checked(mape_stream_push(byte() % 4 ? &accepted : NULL, A_JOB, byte() % 16 && count <= 16 ? spans : NULL, count));
+    demand(accepted == 99 || accepted <= 16);
+    mape_pieces pieces[16];
+    for (int i = 0; i < 16; i++) pieces[i] = (mape_pieces){byte() % 16 ? spans : NULL, byte() % 17};
+    checked(mape_stream_push_pieces(byte() % 4 ? &accepted : NULL, A_JOB, byte() % 16 && count <= 16 ? pieces : NULL,
+                                    count));
     demand(accepted == 99 || accepted <= 16);
 }
 

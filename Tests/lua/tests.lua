@@ -9,6 +9,7 @@ package.path = folder .. "?.lua;" .. package.path
 local ffi, mape = require "ffi", require "mape"
 local C, check, new = mape.C, mape.check, mape.new
 local luajit, crashes = arg[1], arg[2]
+io.stdout:setvbuf("line")
 jit.off() -- Calls of C that call Lua back must not be compiled; nothing here is for speed.
 
 local function is(got, expected, what)
@@ -177,7 +178,7 @@ function tests.a_crash_of_lua_is_contained_and_runs_again_by_its_file()
     local event, file = new("mape_event"), nil
     while not file do
         check(C.mape_pool_next_event(event, pool, mape.FOREVER), pool)
-        if event.type == C.MAPE_EVENT_LOG then file = ffi.string(event.text):match(crashes .. "/[%w.-]+%.crash") end
+        if event.type == C.MAPE_EVENT_LOG then file = ffi.string(event.text):match(crashes:gsub("%p", "%%%0") .. "/[%w.-]+%.crash") end
     end
     check(C.mape_pool_release(pool))
     local out = io.popen(("'%s' '%szygote.lua' --replay '%s' 2>&1; echo \"status $?\""):format(luajit, folder, file)):read("*a")

@@ -13,7 +13,7 @@
 
 static mapb_interrupts *first;
 
-mapb_interrupts *mapb_interrupts_open(uint32_t *word, int bell) {
+mapb_interrupts *mapb_interrupts_open(uint32_t *word, int bell, int notifier) {
     mapb_interrupts *it = __atomic_load_n(&first, __ATOMIC_ACQUIRE);
     for (; it; it = it->next) {
         void *none = NULL;
@@ -28,6 +28,7 @@ mapb_interrupts *mapb_interrupts_open(uint32_t *word, int bell) {
     }
     it->word = word;
     it->bell = bell;
+    it->notifier = notifier;
     it->seen = __atomic_load_n(&it->count, __ATOMIC_RELAXED);
     return it;
 }
@@ -59,6 +60,7 @@ int mapb_interrupt(void *handle) {
             __atomic_add_fetch(it->word, 1, __ATOMIC_SEQ_CST);
             mapb_word_wake_local(it->word);
             mapb_bell_ring(it->bell);
+            if (it->notifier >= 0) mapb_notifier_notify(it->notifier);
             status = MAPE_OK;
         }
         __atomic_sub_fetch(&it->calls, 1, __ATOMIC_SEQ_CST);

@@ -41,8 +41,9 @@ static void left(void *of) {
 
 /* The same, until a signal's handler has run. */
 static void sleep_lightly(mapb_wait *wait, int64_t rest) {
-    int has_run = wait->bell >= 0 ? mapb_signals_wait_readable(wait->signals, wait->bell, rest)
-                                  : mapb_signals_wait_local(wait->signals, wait->word, wait->seen, rest);
+    int has_run = wait->bell >= 0
+                      ? mapb_signals_wait_readable(wait->signals, wait->bell, rest)
+                      : mapb_signals_wait_changes(wait->signals, wait->notifier, wait->word, wait->seen, rest);
     if (has_run) wait->signalled = 1;
 }
 

@@ -53,16 +53,18 @@ void mapb_wait_readable(int fd, int64_t timeout_ns);
 /** What a thread that waits has held back: while it does not sleep, its signals wait for its sleep, which they end. */
 typedef struct mapb_signals {
     sigset_t before; /* Its mask. */
+    int poller;      /* Negative: it has not slept as one that follows. */
 } mapb_signals;
 
 /** Holds back all signals of the calling thread but those that a fault raises. */
 void mapb_signals_hold(mapb_signals *signals);
 /** Ends that: handlers run now. */
-void mapb_signals_let(const mapb_signals *signals);
+void mapb_signals_let(mapb_signals *signals);
 /** mapb_wait_readable with the signals let in. @return 1 when a handler has run. */
 int mapb_signals_wait_readable(const mapb_signals *signals, int fd, int64_t timeout_ns);
-/** mapb_word_wait_local with the signals let in. @return 1 when a handler has run. */
-int mapb_signals_wait_local(const mapb_signals *signals, const uint32_t *word, uint32_t expected, int64_t timeout_ns);
+/** Sleeps with the signals let in while a word is `expected`; who changes it notifies. @return 1 when a handler has run. */
+int mapb_signals_wait_changes(mapb_signals *signals, int notifier, const uint32_t *word, uint32_t expected,
+                              int64_t timeout_ns);
 
 /* ---- notifiers ---- */
 

@@ -91,16 +91,17 @@ int mapb_is_mine(mapb_mark mark);
 /** A pool as a signal handler finds it. */
 typedef struct mapb_interrupts {
     struct mapb_interrupts *next;
-    void *handle;   /* The pool's, by which it is found; NULL: no pool's. */
-    uint32_t calls; /* Threads that are in mapb_interrupt with it. */
-    uint32_t count; /* How many interrupts there were; */
-    uint32_t seen;  /* and for how many of them waits have returned. */
-    int32_t bell;   /* The bell of the thread that leads, */
-    uint32_t *word; /* and the counter on which the others sleep. */
+    void *handle;     /* The pool's, by which it is found; NULL: no pool's. */
+    uint32_t calls;   /* Threads that are in mapb_interrupt with it. */
+    uint32_t count;   /* How many interrupts there were; */
+    uint32_t seen;    /* and for how many of them waits have returned. */
+    int32_t bell;     /* The bell of the thread that leads, */
+    int32_t notifier; /* what wakes those who sleep lightly, negative: there are none, */
+    uint32_t *word;   /* and the counter on which the others sleep. */
 } mapb_interrupts;
 
 /** @return NULL: there is no memory. */
-mapb_interrupts *mapb_interrupts_open(uint32_t *word, int bell);
+mapb_interrupts *mapb_interrupts_open(uint32_t *word, int bell, int notifier);
 /** handle: NULL: it is not found any more. */
 void mapb_interrupts_name(mapb_interrupts *interrupts, void *handle);
 /** Waits until nobody is in it: word and bell may go. */
@@ -128,12 +129,13 @@ typedef struct mapb_wait {
     void *object;
     mape_event *events; /* For MAPB_WAIT_EVENT: room for so many, */
     uint64_t capacity;
-    uint64_t count;                             /* and how many have come. */
-    uint32_t interrupts;                        /* How many there were before. */
-    int32_t interruptible;                      /* 1: a signal ends it. */
-    MAPB_HANDED_ON const mapb_signals *signals; /* What is held back then. */
-    int32_t signalled;                          /* 1: a handler has run in its sleep. */
-    int32_t leads;                              /* 1: this thread leads, and moves the data: Waiting.swift. */
+    uint64_t count;                       /* and how many have come. */
+    uint32_t interrupts;                  /* How many there were before. */
+    int32_t interruptible;                /* 1: a signal ends it. */
+    MAPB_HANDED_ON mapb_signals *signals; /* What is held back then. */
+    int32_t notifier;                     /* Tells of each change of the counter, where a signal ends the wait. */
+    int32_t signalled;                    /* 1: a handler has run in its sleep. */
+    int32_t leads;                        /* 1: this thread leads, and moves the data: Waiting.swift. */
     int32_t bell; /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
     MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;

@@ -63,7 +63,9 @@ int mapb_close_others(const int *keep, int count, int marked_only) {
 int mapb_fork_zygote(int control, char *const *env, mapb_spawned *out, const char **call) {
     int parent = getpid();
     *call = "fork";
-    pid_t pid = mapb_fork_host();
+    mapb_next_becomes_zygote(1);
+    pid_t pid = fork();
+    if (pid != 0) mapb_next_becomes_zygote(0);
     if (pid < 0) return errno;
     if (pid == 0) {
         mapb_become_worker();

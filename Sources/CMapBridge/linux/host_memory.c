@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 int mapb_shared_create(const char *name, uint64_t size, const char **call) {
     *call = "memfd_create";
@@ -33,10 +34,23 @@ void *mapb_map_unlocked(uint64_t size, int flags, int fd) {
     return NULL;
 }
 
+/* Where address space is limited, memory to be shared does not take the last of it: then the next malloc of anybody in this process would
+ * fail. */
+#define ROOM_LEFT (16u << 20)
+
+static int leaves_room(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 1;
+    void *probe = mmap(NULL, ROOM_LEFT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (probe == MAP_FAILED) return 0;
+    munmap(probe, ROOM_LEFT);
+    return 1;
+}
+
 uint8_t *mapb_shared_map_host(int fd, uint64_t size) {
     void *at = mapb_map_unlocked(size, MAP_SHARED, fd);
     if (!at) return NULL;
-    if (mprotect(at, size, PROT_READ | PROT_WRITE) != 0) {
+    if (!leaves_room() || mprotect(at, size, PROT_READ | PROT_WRITE) != 0) {
         int why = errno;
         munmap(at, size);
         errno = why;

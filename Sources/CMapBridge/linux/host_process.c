@@ -7,7 +7,8 @@
  *   memory        none that is shared (MADV_DONTFORK); objects on the heap stay where they are, and nobody uses them
  *   handles       are refused: they say in which process of the line they were made (Handles.swift)
  *   descriptors   are closed in the child by a handler of pthread_atfork(3), so that no child keeps the memory of a pool that its parent has
- *                 destroyed, or the zygote's socket open. The handler closes numbers and does nothing else
+ *                 destroyed, or the zygote's socket open. The handler closes numbers and does nothing else. The one of
+ *                 mape_pool_event_fd stays: it is in the host's hands
  *   proxies       call nobody in a child: their slots say whose they are (host_proxy.c)
  */
 #include "system.h"
@@ -23,8 +24,9 @@ enum { UNKNOWN, BEING_MADE, READY };
 struct here {
     uint32_t state;
     int32_t pid;
-    uint32_t number; /* Which in the line of processes that had pools: 1 for the first, one more in a child that has pools as well. */
-    void *handles;   /* In Swift. */
+    uint32_t
+        number; /* Which in the line of processes that had pools: 1 for the first, one more in a child that has pools as well. */
+    void *handles; /* In Swift. */
 };
 
 static struct here nowhere; /* Where there is no page, and so no pool. */
@@ -56,7 +58,8 @@ int mapb_keep_file(int fd) {
         if (!next) {
             struct files *made = calloc(1, sizeof *made);
             if (!made) return fd; /* A child has it as well. */
-            if (__atomic_compare_exchange_n(&files->next, &next, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) next = made;
+            if (__atomic_compare_exchange_n(&files->next, &next, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+                next = made;
             else free(made);
         }
         files = next;
@@ -88,15 +91,11 @@ static void forget_files(int closes) {
 static void in_child(void) {
     const int error = errno;
     forget_files(!becomes_zygote);
+    becomes_zygote = 0;
     errno = error;
 }
 
-int mapb_fork_host(void) {
-    becomes_zygote = 1;
-    const int pid = fork();
-    becomes_zygote = 0;
-    return pid;
-}
+void mapb_next_becomes_zygote(int does) { becomes_zygote = does; }
 
 /* ---- the page ---- */
 
@@ -130,7 +129,8 @@ int mapb_remember_host(const char **call) {
     }
     /* A child that was made without libc's fork() still has the parent's list. What the numbers are by now is not known. */
     if (line > 0) forget_files(0);
-    if (line < mapb_zygote_state()->line) line = mapb_zygote_state()->line; /* A worker: the host has handles as well. */
+    if (line < mapb_zygote_state()->line)
+        line = mapb_zygote_state()->line; /* A worker: the host has handles as well. */
     now->pid = getpid();
     now->number = ++line;
     mapb_find_address_end();

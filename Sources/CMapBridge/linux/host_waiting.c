@@ -122,10 +122,15 @@ void mapb_signals_hold(mapb_signals *signals) {
     sigfillset(&most);
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&most, faults[i]);
+    signals->poller = -1;
     pthread_sigmask(SIG_BLOCK, &most, &signals->before);
 }
 
-void mapb_signals_let(const mapb_signals *signals) { pthread_sigmask(SIG_SETMASK, &signals->before, NULL); }
+void mapb_signals_let(mapb_signals *signals) {
+    if (signals->poller >= 0) close(signals->poller);
+    signals->poller = -1;
+    pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
+}
 
 /* ppoll lets them in and sleeps in one step, and no SA_RESTART starts it again. */
 int mapb_signals_wait_readable(const mapb_signals *signals, int fd, int64_t timeout_ns) {
@@ -134,29 +139,29 @@ int mapb_signals_wait_readable(const mapb_signals *signals, int fd, int64_t time
     return ppoll(&one, 1, to_timespec(timeout_ns, &time), &signals->before) < 0 && errno == EINTR;
 }
 
-/** Whether a handler will run as soon as the signals are let in. */
-static int is_pending(const mapb_signals *signals) {
-    sigset_t pending;
-    if (sigpending(&pending) != 0) return 0;
-    for (int number = 1; number <= SIGRTMAX; number++) {
-        struct sigaction action;
-        if (sigismember(&pending, number) != 1 || sigismember(&signals->before, number) == 1) continue;
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN && action.sa_handler != SIG_DFL)
-            return 1;
+/* A futex has no mask. So each thread has a poller of its own that tells each notification once, without being drained (EPOLLET): nobody
+ * takes another's. Where there are no descriptors left, a signal that comes just before the sleep is missed. */
+int mapb_signals_wait_changes(mapb_signals *signals, int notifier, const uint32_t *word, uint32_t expected,
+                              int64_t timeout_ns) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    if (signals->poller < 0) {
+        signals->poller = above_standard(epoll_create1(EPOLL_CLOEXEC));
+        if (signals->poller >= 0 && epoll_ctl(signals->poller, EPOLL_CTL_ADD, notifier, &event) != 0) {
+            close(signals->poller);
+            signals->poller = -1;
+        }
     }
-    return 0;
-}
-
-/* A futex has no mask: what comes between the look and the sleep is a window of some instructions. With a timeout its sleep is not
- * started again. */
-int mapb_signals_wait_local(const mapb_signals *signals, const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
+    if (mapb_load32(word) != expected) return 0;
+    if (signals->poller >= 0) {
+        int got = epoll_pwait(signals->poller, &event, 1, to_milliseconds(timeout_ns), &signals->before);
+        return got < 0 && errno == EINTR;
+    }
     struct timespec time;
-    mapb_signals held;
-    if (is_pending(signals)) return 1;
-    mapb_signals_let(signals);
+    sigset_t held;
     to_timespec(timeout_ns < 0 ? 3600 * (int64_t)1000000000 : timeout_ns, &time);
+    pthread_sigmask(SIG_SETMASK, &signals->before, &held);
     int interrupted = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &time, NULL, 0) != 0 && errno == EINTR;
-    mapb_signals_hold(&held);
+    pthread_sigmask(SIG_SETMASK, &held, NULL);
     return interrupted;
 }
 

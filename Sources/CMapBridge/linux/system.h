@@ -19,6 +19,9 @@ static inline int above_standard(int fd) {
     return other >= 0 ? other : -why;
 }
 
+/** Whether the child of this thread's next fork(2) becomes a zygote, which closes by itself what it does not need. */
+void mapb_next_becomes_zygote(int does);
+
 /** Whether an address lies in a file that the loader has mapped. */
 static inline int object_holds(const struct dl_phdr_info *info, uintptr_t address) {
     for (int i = 0; i < info->dlpi_phnum; i++) {

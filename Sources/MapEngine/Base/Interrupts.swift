@@ -6,9 +6,10 @@ import CMapBridge
     /// Never freed; another pool's after `close`.
     private let pointer: UnsafeMutablePointer<mapb_interrupts>
 
-    /// - counter: what threads sleep on that do not lead. bell: what wakes the one that does. Both are good until `close` has returned.
-    init(counter: UnsafeMutablePointer<UInt32>, bell: Int32) throws(MapError) {
-        guard let made = unsafe mapb_interrupts_open(counter, bell) else {
+    /// - counter: what threads sleep on that do not lead. bell: what wakes the one that does. They are good until `close` has returned.
+    /// notifier: what wakes those that a signal wakes as well; negative: there are none.
+    init(counter: UnsafeMutablePointer<UInt32>, bell: Int32, notifier: Int32) throws(MapError) {
+        guard let made = unsafe mapb_interrupts_open(counter, bell, notifier) else {
             throw MapError(MAPE_E_MEMORY, "out of memory")
         }
         unsafe pointer = made

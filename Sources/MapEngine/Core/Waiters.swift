@@ -5,6 +5,10 @@ import CMapBridge
 @safe final class Waiters: Sendable {
     private let word = Word32()
     private let sleepers = Word32()
+    /// Of a pool that is interruptible: wakes those whose sleep a signal ends. Negative: nobody's is.
+    let notifier: Int32
+
+    init(notifier: Int32 = -1) { self.notifier = notifier }
 
     /// The counter. Read it before checking whether there is anything to wait for.
     var changes: UInt32 { word.loaded }
@@ -16,7 +20,10 @@ import CMapBridge
     func wake() {
         word.add(1)
         mapb_fence()
-        if sleepers.peeked > 0 { word.wake() }
+        if sleepers.peeked > 0 {
+            word.wake()
+            if notifier >= 0 { mapb_notifier_notify(notifier) }
+        }
     }
 
     /// Sleeps until the counter is no longer `seen`, or the deadline. Without the pool's lock.
@@ -27,13 +34,12 @@ import CMapBridge
         endSleep()
     }
 
-    /// The same, until a signal's handler has run, which it returns.
-    func sleep(_ seen: UInt32, _ deadline: Int64, _ held: mapb_signals) -> Bool {
-        var held = held
+    /// The same, until a signal's handler has run, which it returns. For threads that sleep lightly.
+    func sleep(_ seen: UInt32, _ deadline: Int64, _ held: inout mapb_signals) -> Bool {
         let word = unsafe beginSleep()
         defer { endSleep() }
         let rest = deadline == .max ? -1 : max(0, deadline - mapb_clock())
-        return unsafe mapb_signals_wait_local(&held, word, seen, rest) != 0
+        return unsafe mapb_signals_wait_changes(&held, notifier, word, seen, rest) != 0
     }
 
     /// Announces that the calling thread is about to sleep on the counter.

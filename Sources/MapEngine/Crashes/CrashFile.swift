@@ -215,7 +215,8 @@ struct CrashFile: Equatable {
         for kind in [Section.numbers, .run, .setup, .cleanup, .data, .input] where seen & 1 << kind.rawValue == 0 {
             throw ByteReader.wrong("section \(kind.rawValue) is missing")
         }
-        guard item.offset < 4096, item.pieces?.allSatisfy({ $0.offset < 4096 }) ?? true, death.worker < UInt64(MAPB_MAX_WORKERS), function.number > 0,
+        let offsets = [item.offset] + (item.pieces ?? []).map { $0.offset }
+        guard offsets.allSatisfy({ $0 < 4096 }), death.worker < UInt64(MAPB_MAX_WORKERS), function.number > 0,
             function.number < UInt64(MAPB_MAX_FUNCTIONS)
         else {
             throw ByteReader.wrong("a number in it is out of its range")

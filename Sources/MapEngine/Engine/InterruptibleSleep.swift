@@ -2,13 +2,13 @@
 
 import CMapBridge
 
-struct InterruptibleSleep: ~Copyable {
+final class InterruptibleSleep {
     private let pool: Pool
     private let isInterruptible: Bool
     private let interrupts: UInt32
     /// Nil: signals do not end it.
-    private let held: mapb_signals?
-    private let wasSignalled = Word32()
+    private var held: mapb_signals?
+    private var wasSignalled = false
 
     init(_ pool: Pool, isInterruptible: Bool) {
         self.pool = pool
@@ -18,8 +18,6 @@ struct InterruptibleSleep: ~Copyable {
             var signals = mapb_signals()
             unsafe mapb_signals_hold(&signals)
             held = signals
-        } else {
-            held = nil
         }
     }
 
@@ -29,11 +27,12 @@ struct InterruptibleSleep: ~Copyable {
 
     /// Asked after the counter was read, and before the thread sleeps on it.
     var isInterrupted: Bool {
-        isInterruptible && (wasSignalled.peeked != 0 || pool.fixed.interrupts.came(since: interrupts))
+        isInterruptible && (wasSignalled || pool.fixed.interrupts.came(since: interrupts))
     }
 
     func sleep(_ seen: UInt32, _ deadline: Int64) {
-        guard let held else { return pool.waiters.sleep(seen, deadline) }
-        if pool.waiters.sleep(seen, deadline, held) { wasSignalled.store(1) }
+        guard var signals = held else { return pool.waiters.sleep(seen, deadline) }
+        if pool.waiters.sleep(seen, deadline, &signals) { wasSignalled = true }
+        held = signals
     }
 }

@@ -68,7 +68,7 @@ extension Pool {
     }
 
     /// Another call shuts the pool down, within the limits of both. False: it was interrupted; nil: this one was.
-    private func waitForShutdown(_ sleep: borrowing InterruptibleSleep) -> Bool? {
+    private func waitForShutdown(_ sleep: InterruptibleSleep) -> Bool? {
         while true {
             let seen = waiters.changes
             let (isClosed, wasLeft) = core.with { ($0.life.stage == .closed, $0.life.shutdownWasLeft) }
@@ -81,7 +81,7 @@ extension Pool {
 
     /// Pumps until `done` returns true or the deadline has passed, which another call may bring nearer: false. Nil: it was interrupted.
     private func awaitEnd(
-        _ sleep: borrowing InterruptibleSleep, _ deadline: (Core) -> Int64, _ done: (Core) -> Bool
+        _ sleep: InterruptibleSleep, _ deadline: (Core) -> Int64, _ done: (Core) -> Bool
     ) -> Bool? {
         while true {
             let seen = waiters.changes

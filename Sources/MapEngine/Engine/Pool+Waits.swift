@@ -84,6 +84,7 @@ extension Pool {
     func begin(_ wait: CFrame<mapb_wait>, _ job: Job? = nil) {
         wait.pointee.deadline = deadline(after: wait.pointee.timeout)
         wait.pointee.interruptible = config.interruptible && wait.pointee.timeout != 0 ? 1 : 0
+        wait.pointee.notifier = waiters.notifier
         wait.pointee.interrupts = fixed.interrupts.seen
         unsafe wait.pointee.pool = Unmanaged.passRetained(self).toOpaque()
         if let job { unsafe wait.pointee.object = Unmanaged.passRetained(job).toOpaque() }

@@ -37,7 +37,9 @@ struct HostPieces {
     }
 
     /// Adds an item, or throws what is wrong with it. `array[index]` is what the host calls it.
-    mutating func read(_ item: mape_pieces, _ array: StaticString, _ index: Int, _ input: InputMemory) throws(MapError) {
+    mutating func read(
+        _ item: mape_pieces, _ array: StaticString, _ index: Int, _ input: InputMemory
+    ) throws(MapError) {
         func name(_ field: String) -> String { "\(array)[\(index)].\(field)" }
         guard item.count >= 0, UInt64(item.count) < Self.largest / 64 else {
             throw MapError(MAPE_E_OVERFLOW, "\(name("count")) is more than memory can hold")
@@ -67,7 +69,8 @@ struct HostPieces {
                 if let data = unsafe span.data, size > 0 { inside = input.offset(of: data) }
                 if inside == nil { bytes += Self.rounded(min(size, Self.largest)) }
                 guard bytes <= Self.largest else {
-                    throw MapError(MAPE_E_OVERFLOW, "\(name("pieces")): their sizes together are more than memory can hold")
+                    throw MapError(
+                        MAPE_E_OVERFLOW, "\(name("pieces")): their sizes together are more than memory can hold")
                 }
                 unsafe pieces.append(Piece(data: span.data, size: size, inside: inside))
             }
