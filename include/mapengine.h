@@ -215,12 +215,16 @@ typedef struct mape_result {
     uint32_t cause;      /**< An enum #mape_cause. */
     int32_t code;        /**< Depends on cause. */
     uint32_t attempts;   /**< How many times a worker began the item, as far as the host saw. */
-    const void *data;    /**< The result's bytes for #MAPE_ITEM_OK (NULL for an empty result), else NULL. */
+    const void *data;    /**< The result's bytes for #MAPE_ITEM_OK (NULL for an empty result). For #MAPE_ITEM_FAILED what the function
+                              had written to #mape_task_output before it failed, or NULL. Else NULL. */
     size_t size;         /**< Bytes at data. */
     const char *message; /**< Text for people, never NULL, "" when there is none. */
+    uint64_t mark;       /**< With has_mark: the number that the item passed to #mape_task_mark last. */
+    uint32_t has_mark;   /**< 1: the item's worker died or was killed in it, and the item had passed a mark in that attempt. */
+    uint32_t reserved;   /**< 0. */
 } mape_result;
 /** Initialiser of #mape_result. */
-#define MAPE_RESULT_INIT { sizeof(mape_result), 0, 0, 0, 0, NULL, 0, NULL }
+#define MAPE_RESULT_INIT { sizeof(mape_result), 0, 0, 0, 0, NULL, 0, NULL, 0, 0, 0 }
 
 /** The state of a job, in numbers. */
 typedef struct mape_progress {
@@ -428,11 +432,21 @@ typedef struct mape_pool_config {
                                          min_workers; it takes up to a quarter longer. When there is work that no other worker has room
                                          for, workers come back, at first as many as there are, then twice as many every 2 ms. 0 or
                                          negative: workers stay. */
+    int32_t cancel_signal;          /**< A signal (signal(7)) that is raised in an item, on the thread it runs on, when its job is
+                                         cancelled, released or over its time, or when the item passes its item timeout. The
+                                         function handles it, by a handler that its setup installs, and returns as after
+                                         #mape_task_cancelled; if it has not returned after the grace, the pool kills its worker.
+                                         The signal never comes outside of that item. Typed functions are not interrupted, nor
+                                         is a #mape_run_range_fn that has several items and passes the item timeout without
+                                         #mape_task_begin. Not possible: SIGKILL, SIGSTOP, what the library uses itself (SIGSEGV,
+                                         SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGALRM, 61) or the C library does (32,
+                                         33). 0: none. */
+    uint32_t reserved2;             /**< 0. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                            \
     { sizeof(mape_pool_config), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, \
-      0, 0, 0, 0, NULL, 0, 0, 0, 0 }
+      0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0 }
 
 /** @brief Makes a pool. The library starts no process and makes no thread before #mape_pool_start.
  *
@@ -765,9 +779,13 @@ typedef struct mape_job_config {
     mape_event_fn on_item;        /**< Called per item, or NULL. */
     mape_event_fn on_progress;    /**< Called now and then, or NULL. */
     mape_event_fn on_done;        /**< Called once, last, or NULL. */
+    const void *data;             /**< Constant bytes of the job, which its functions read by #mape_task_job_data: copied once, unless they
+                                       lie in a #mape_buffer; for #mape_proxy_create once for all calls. NULL: none. */
+    size_t data_size;             /**< Bytes at data. */
 } mape_job_config;
 /** Initialiser of #mape_job_config: all defaults. */
-#define MAPE_JOB_CONFIG_INIT { sizeof(mape_job_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define MAPE_JOB_CONFIG_INIT                                                                                             \
+    { sizeof(mape_job_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0 }
 
 /** One item given by address and size. */
 typedef struct mape_span {
@@ -864,10 +882,14 @@ typedef struct mape_crash {
     int32_t pid;               /**< The id that the worker's process had. */
     mape_function_id function; /**< The function that the item ran. */
     uint32_t frames;           /**< Frames of the backtrace in text; 0 when there is none. */
-    const char *text;          /**< The whole report: lines, each with a line feed; those of the backtrace begin with a number sign. */
+    const char *text;          /**< The whole report: lines, each with a line feed; those of the backtrace begin with a number sign, those
+                                    that the function wrote to #mape_task_report_fd with "> ". */
+    uint64_t mark;             /**< With has_mark: the number that the item passed to #mape_task_mark last. */
+    uint32_t has_mark;         /**< 1: the item had passed a mark. */
+    uint32_t reserved;         /**< 0. */
 } mape_crash;
 /** Initialiser of #mape_crash. */
-#define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL }
+#define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0 }
 
 /** @brief Reads what is known about the crash that ended an item: signal, address, backtrace.
  *
@@ -882,7 +904,8 @@ int mape_job_crash(mape_crash *out, mape_job *job, uint64_t index);
 
 /** @brief Copies the results of a job that is done into an array of the host.
  *
- *  The result of item i goes to dst + i * stride. The places of items that did not end well stay as they are.
+ *  The result of item i goes to dst + i * stride. The places of items that did not end well stay as they are; what failed items wrote
+ *  is read by #mape_job_result.
  *  @param job         the job. @param dst the array. @param dst_size its size in bytes. @param stride bytes from one place to the next,
  *                     no less than the largest result.
  *  @param out_missing receives how many items did not end well; may be NULL.
@@ -895,7 +918,7 @@ int mape_job_gather(void *dst, size_t dst_size, size_t stride, uint64_t *out_mis
 int mape_job_progress(mape_progress *out, mape_job *job);
 
 /** @brief Cancels a job: items not begun end as cancelled at once; running ones see #mape_task_cancelled, and after the pool's
- *         grace the pool kills their worker. What a running item returns before that is its result or failure.
+ *         grace the pool kills their worker. A running item that ends before that ends as #mape_task_cancelled says.
  *         Returns without waiting. A job that is done stays as it is.
  *  @param job the job. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_cancel(mape_job *job);
@@ -1222,7 +1245,11 @@ size_t mape_task_pieces(const mape_task *task);
 const void *mape_task_piece(size_t *out_size, const mape_task *task, size_t k);
 
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
- *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
+ *
+ *  What the item has written to #mape_task_output stays: the host finds it in `data` of #mape_result. A later call replaces code and text.
+ *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied; may be NULL. It is cut, between characters,
+ *         to at most 1 MiB; to at most 1023 bytes when the output memory has no room, or the texts before it in its request (consecutive
+ *         items that travel together) have 4 MiB already. Put what is longer into #mape_task_output.
  *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */
 int mape_task_fail(mape_task *task, int code, const char *message);
 
@@ -1231,9 +1258,38 @@ int mape_task_fail(mape_task *task, int code, const char *message);
  *  @return the global's bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
 const void *mape_task_global(size_t *out_size, const mape_task *task, const char *name);
 
+/** @brief Reads the data of the job that the running item is of: `data` of #mape_job_config.
+ *  @param out_size receives their size in bytes, 0 when there are none; may be NULL. @param task the task.
+ *  @return the bytes, read-only, valid during the call, aligned to 64 (in a #mape_buffer as they lie there); NULL when there are none, and
+ *          in setup and cleanup. */
+const void *mape_task_job_data(size_t *out_size, const mape_task *task);
+
 /** @brief Whether the job was cancelled or is over its time, and the function should return soon. Cheap.
+ *
+ *  With `cancel_signal` of #mape_pool_config also whether the item is over its item timeout.
+ *
+ *  A function that was told so, or was interrupted by that signal, has three ways to end its item. It returns 0: the item has ended well. It calls #mape_task_fail: the item
+ *  has failed. It returns another number without #mape_task_fail: the item ends as its job does, mostly as #MAPE_ITEM_CANCELLED, or as
+ *  #MAPE_ITEM_TIMED_OUT when it was over its own time.
  *  @param task the task. @return 1 when it should; else 0. */
 int mape_task_cancelled(const mape_task *task);
+
+/** @brief Notes how far this item is, for whoever has to find out where it broke off. Two stores.
+ *
+ *  When the item's worker crashes, or is killed for a time limit or a cancel, `mark` of #mape_result and #mape_crash is the last number
+ *  noted in the item, and their texts end with "after mark 17". Each item, and each attempt, begins without a mark. In a
+ *  #mape_run_range_fn that does not use #mape_task_begin the mark is that of the range.
+ *  @param task the task. @param n any number: how many elements are done, a line, an address. */
+void mape_task_mark(mape_task *task, uint64_t n);
+
+/** @brief A descriptor whose bytes become part of the report when the worker dies: for what a language knows of its own stack.
+ *
+ *  Give it to Python's `faulthandler.enable(file=fd)` in setup, or write to it in a signal handler. What was written since the range of the
+ *  dead item began, at most 64 KiB, stands in `text` of #mape_crash and in the log: made printable, each line after "> ". After 64 KiB
+ *  writing fails with EPERM. Writes of ranges that end well are dropped. The descriptor stays the same as long as the worker lives, is
+ *  there in the sandbox, and is not inherited by programs. Do not close it, and do not move its position.
+ *  @param task the task; also in setup. @return the descriptor; -1 when a function has closed it, or in a process that was forked. */
+int mape_task_report_fd(const mape_task *task);
 
 /** @brief Reports how far this item is, for the job's progress. Cheap. @param task the task. @param fraction the done part, 0 to 1. */
 void mape_task_progress(mape_task *task, double fraction);

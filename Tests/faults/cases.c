@@ -59,7 +59,8 @@ const struct fault_case fault_cases[] = {
     {33, HOST, "host SIGKILLed", "all its workers are gone; the time is told, not asserted"},
     {34, HOST, "the thread that created the pool exits", "no worker dies"},
     {35, HOST, "host ignores SIGCHLD, or reaps all children", "deaths of workers and zygote are handled as ever"},
-    {36, HOST, "host forks while the pool lives", "the child's calls answer MAPE_E_FORKED; it makes a pool of its own; its end hangs nowhere"},
+    {36, HOST, "host forks while the pool lives",
+     "the child's calls answer MAPE_E_FORKED; it makes a pool of its own; its end hangs nowhere"},
     {37, HOST, "threads hammer malloc, stdio, locks, dlopen during the start",
      "starts go well; with dlopen a FORK may end with a status"},
     {38, HOST, "host never polls", "nothing blocks; the window is kept; memory is bounded"},
@@ -123,5 +124,7 @@ const struct fault_case fault_cases[] = {
     {81, HOST, "signals and interrupts end waits", "every thread hears in the end; others are cancelled meanwhile"},
     {91, DEATH, "pools inside workers, and somebody dies",
      "the inner pool ends with its worker; the outer one is as after any death"},
+    {82, HANGS, "items that a cancel signal is sent to, and that do not handle it",
+     "the limit is to blame, no other item is hit; the shutdown ends"},
 };
 const size_t fault_case_count = COUNT(fault_cases);
