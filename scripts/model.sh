@@ -2,7 +2,7 @@
 # Checks the models of the protocol in Tests/model with spin (https://spinroot.com): every state of each is searched, and each bug that
 # can be put into a model has to be found. Prints a table; its last line is `N passed, N failed`.
 #
-#     scripts/model.sh [--short] [NAME...]     all runs, or those whose name begins so: names reclaim crash search sleep waiting
+#     scripts/model.sh [--short] [NAME...]     all runs, or those whose name begins so: names reclaim crash search sleep waiting interrupt
 #
 # --short leaves out the searches that take longest; the bugs are all tried. All of it takes 2.5 GB of memory and some minutes. What is modelled, and how to read it: docs/model.md.
 set -uo pipefail
@@ -186,6 +186,12 @@ finds waiting BUG_RING_TOO_LATE waiting.pml "${alone[@]}"
 for bug in BUG_DONE_WITHOUT_WAKE BUG_NO_FENCE_WAKE BUG_LOOK_BEFORE_POINTING BUG_NO_FENCE_HOST BUG_NO_FENCE_WORKER \
     BUG_SLEEP_WITHOUT_COMPARING; do
     finds waiting $bug waiting.pml "${depends[@]}"
+done
+
+signals=(-DREQUESTS=3 -DITEMS=2 -DASKS=2)
+holds interrupt interrupt.pml "${signals[@]}"
+for bug in BUG_ASK_TWICE BUG_NO_YIELD BUG_NO_BARRIER BUG_NO_LEAVING BUG_LOOK_BEFORE_LEAVING BUG_NOT_TAKEN_BACK BUG_NO_ABSORB; do
+    finds interrupt $bug interrupt.pml "${signals[@]}"
 done
 
 if ((passed + failed == 0)); then bad "model: no run has one of these names: ${wanted[*]}"; fi

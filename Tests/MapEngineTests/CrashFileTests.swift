@@ -32,6 +32,7 @@ import Testing
         file.function.cleanup = .init(kind: .unreachable, text: "lives in the host's main program")
         file.function.data = [1, 2, 3]
         file.item.bytes = Array(0..<40)
+        file.item.jobData = [7, 0, 7]
         file.process.globals = [.init(name: "scale", bytes: [9]), .init(name: "empty", bytes: [])]
         file.process.modules = ["libm.so.6"]
         file.process.environmentSet = ["A=b", "C="]

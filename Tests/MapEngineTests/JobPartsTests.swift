@@ -217,10 +217,14 @@ import Testing
     @Test func whatIsWrittenIsReadAgain() throws {
         let input = try smallInput()
         let block = try input.allocate(JobRecord.bytes)
-        let record = JobRecord(
-            function: 1, globals: 2, base: 3, stride: 4, size: 5, spans: 6, spanMask: 7, columns: 8)
-        record.write(to: input, at: block.offset)
-        #expect(JobRecord(reading: input, at: block.offset) == record)
+        // The mask of spans stands where the stride of other items does.
+        for (stride, spans, mask) in [(0, 6, 7), (4, 0, 0)] as [(UInt64, UInt64, UInt64)] {
+            let record = JobRecord(
+                function: 1, globals: 2, base: 3, stride: stride, size: 5, spans: spans, spanMask: mask, columns: 8,
+                data: 9)
+            record.write(to: input, at: block.offset)
+            #expect(JobRecord(reading: input, at: block.offset) == record)
+        }
         JobRecord.cancel(input, at: block.offset)
         #expect(input.at(block.offset, as: mapb_job.self).pointee.cancel == 1)
     }

@@ -11,7 +11,7 @@ import Testing
         #expect(MemoryLayout<mapb_request>.stride == 64)
         #expect(MemoryLayout<mapb_reply>.stride == 64)
         #expect(MemoryLayout<mapb_entry>.stride == 16)
-        #expect(MemoryLayout<mapb_failure>.size == 4)
+        #expect(MemoryLayout<mapb_failure>.size == 32)
         #expect(MemoryLayout<mapb_span>.stride == 16)
         #expect(MemoryLayout<mapb_message_head>.size == 8)
         #expect(MemoryLayout<mapb_outbox>.size == 256)

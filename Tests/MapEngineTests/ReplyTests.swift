@@ -19,6 +19,14 @@ import Testing
         UnsafeMutableRawPointer(region.base + Int(reply.pointee.table)).assumingMemoryBound(to: mapb_entry.self)
     }
 
+    /// Of line 0.
+    static func failure(_ reply: UnsafeMutablePointer<mapb_reply>, _ region: OutputRegion) -> UnsafeMutablePointer<
+        mapb_failure
+    > {
+        let place = Int(entries(reply, region)[0].where & (1 << 56 - 1))
+        return UnsafeMutableRawPointer(region.base + place).assumingMemoryBound(to: mapb_failure.self)
+    }
+
     static let failedKind = UInt64(MAPB_ENTRY_FAILED.rawValue) << 56
     static let okKind = UInt64(MAPB_ENTRY_OK.rawValue) << 56
 
@@ -79,10 +87,22 @@ import Testing
             entries($0, $1)[0].size = UInt64(MemoryLayout<mapb_failure>.size) - 1
         },
         Lie(name: "a failure of no size") { entries($0, $1)[0].size = 0 },
-        Lie(name: "a failure with too long a text") { reply, region in
-            entries(reply, region)[0] = mapb_entry(
-                where: failedKind | UInt64(MAPB_RESULTS_OFFSET),
-                size: UInt64(MemoryLayout<mapb_failure>.size) + UInt64(MAPB_TEXT))
+        Lie(name: "a failure larger than one is") { entries($0, $1)[0].size += 8 },
+        Lie(name: "a failure with too long a text") { failure($0, $1).pointee.text_size = MAPB_LONG_TEXT + 1 },
+        Lie(name: "a failure with a text beyond the cursor") { reply, region in
+            failure(reply, region).pointee.text = reply.pointee.frontier_end - 1
+        },
+        Lie(name: "a failure with a text before the results") { failure($0, $1).pointee.text = 64 },
+        Lie(name: "a failed item's bytes at the end of numbers") { reply, region in
+            failure(reply, region).pointee.data = .max - 1
+            failure(reply, region).pointee.data_size = 8
+        },
+        Lie(name: "more of a failed item's bytes than were used") { reply, region in
+            failure(reply, region).pointee.data = UInt64(MAPB_RESULTS_OFFSET)
+            failure(reply, region).pointee.data_size = region.size
+        },
+        Lie(name: "an item that stopped, and was not asked to") { reply, region in
+            entries(reply, region)[0] = mapb_entry(where: UInt64(MAPB_ENTRY_STOPPED.rawValue) << 56, size: 0)
         },
         Lie(name: "a failure outside") { entries($0, $1)[0].where = failedKind | 8 },
         Lie(name: "a failure beyond the cursor") { reply, region in

@@ -161,7 +161,7 @@ import Testing
             }
         }
         let record = Self.record(local, job)
-        #expect(record.span_mask == .max)
+        #expect(record.stride == .max)
         let lines = local.core.input.at(record.spans, as: mapb_span.self)
         #expect((0..<4).map { lines[$0].size } == [3, 0, 20, 100])
         #expect(lines[2].offset == buffer.block.offset + 10)

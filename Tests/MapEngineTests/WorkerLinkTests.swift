@@ -270,12 +270,12 @@ import Testing
         let assignment = lane.assign(0, 3)
         _ = lane.link.publish()
         _ = lane.bench.worker.work()
-        let kept = try #require(lane.link.finished(2, of: assignment))
+        let kept = try #require(lane.link.finished(2, of: assignment, lane.job))
         #expect(kept.done == 2 && kept.results.size == 8)
         #expect(kept.used.frontier.count == 0, "nothing is given back of a memory that takes no more ranges")
         #expect(bytes(readResult(try lane.segment(0, kept), 1)) == [UInt8](repeating: 1, count: 8))
         lane.reply(assignment).pointee.ticket += 64
-        #expect(lane.link.finished(2, of: assignment) == nil)
+        #expect(lane.link.finished(2, of: assignment, lane.job) == nil)
     }
 
     // MARK: - What it is on

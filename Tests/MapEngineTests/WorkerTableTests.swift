@@ -62,7 +62,7 @@ import Testing
         core.life.stage = .running
         let waiting = try (0..<3).map { _ in
             let input = try pool.prepare(.strided(nil, count: 5, stride: 0, size: 0))
-            return try pool.submit(late.id, JobConfig(), input, handle: 0x100000 + UInt(core.jobs.all.count) << 4)
+            return try pool.submit(late.id, JobConfig(), nil, input, handle: 0x100000 + UInt(core.jobs.all.count) << 4)
         }
         #expect(waiting.allSatisfy { $0.tally.running == 0 && $0.places.isParked })
         let job = try local.submit(20)

@@ -228,9 +228,9 @@ static void wrong_settings_are_refused_by_name(uint32_t birth) {
     is_status(NULL, MAPE_E_ARGUMENT, mape_pool_create(&pool, &config));
     assert_non_null(strstr(message_of(NULL), "config.sandbox"));
     config = config_of(birth, 1);
-    config.reserved = 1;
+    config.interruptible = 2;
     is_status(NULL, MAPE_E_ARGUMENT, mape_pool_create(&pool, &config));
-    assert_non_null(strstr(message_of(NULL), "config.reserved"));
+    assert_non_null(strstr(message_of(NULL), "config.interruptible"));
 }
 
 int main(int argc, char **argv) {

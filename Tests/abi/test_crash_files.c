@@ -149,6 +149,25 @@ static void the_replay_of_a_saved_item_ends_by_the_same_signal(uint32_t birth) {
     }
 }
 
+/** The item crashes only by the data of its job. */
+static void a_replay_has_the_data_of_the_job(uint32_t birth) {
+    mape_pool *pool = saving_pool(birth, 1);
+    mape_job_config config = MAPE_JOB_CONFIG_INIT;
+    config.data = "crash by this";
+    config.data_size = 13;
+    mape_job *job = NULL;
+    is_ok(pool, mape_apply(&job, pool, registered(pool, run_crashes_by_data), NULL, 0, &config));
+    wait_for(job);
+    result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
+    pool_close(pool);
+    char path[400] = "";
+    assert_int_equal(files_do(keep_path, path), 1);
+    struct replay replay = replayed(path, NULL);
+    if (!WIFSIGNALED(replay.status) || WTERMSIG(replay.status) != SIGSEGV)
+        fail_msg("the replay ended with status 0x%x:\n%s", replay.status, replay.text);
+    folder_removed();
+}
+
 /** Crashes once; its replay sees all that it saw, and ends well. */
 static void a_replay_has_data_globals_modules_environment_and_state(uint32_t birth) {
     char made[96], output[96];
@@ -375,6 +394,7 @@ int main(void) {
     setrlimit(RLIMIT_CORE, &none);
     const struct abi_test tests[] = {
         BOTH(the_replay_of_a_saved_item_ends_by_the_same_signal),
+        BOTH(a_replay_has_the_data_of_the_job),
         BOTH(a_replay_has_data_globals_modules_environment_and_state),
         BOTH(an_item_that_ran_out_of_time_is_saved_too),
         BOTH(no_more_files_than_the_limit_are_made),

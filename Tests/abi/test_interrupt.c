@@ -271,6 +271,8 @@ static void a_signal_is_not_missed_while_data_moves(uint32_t birth) {
     one.chunk = 1;
     uint64_t *values = numbers(20000);
     sigset_t before, after;
+    memset(&before, 0, sizeof before);
+    memset(&after, 0, sizeof after);
     pthread_sigmask(SIG_BLOCK, NULL, &before);
     for (int round = 0; round < 30; round++) {
         struct waiter w = {.pool = pool, .call = wait_job};

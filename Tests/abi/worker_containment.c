@@ -56,7 +56,8 @@ static int number_in(const char *path) {
     return got > 0 ? atoi(text) : -9999;
 }
 
-/** The descriptors above 2 that are neither of this look nor writing ends of pipes, which workers ring the host with. */
+/** The descriptors above 2 that are neither of this look nor the worker's own: writing ends of pipes, by which it rings the host, and the
+ *  file of its output memory, which mape_task_report_fd leads to. */
 static int foreign_descriptors(void) {
     int count = 0;
     DIR *folder = opendir("/proc/self/fd");
@@ -67,6 +68,7 @@ static int foreign_descriptors(void) {
         if (readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1) > 0 && strstr(target, "pipe:") &&
             (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
             continue;
+        if (strstr(target, "memfd:mapengine-output")) continue;
         count++;
     }
     if (folder != NULL) closedir(folder);

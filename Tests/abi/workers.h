@@ -205,6 +205,34 @@ struct limits {
     int32_t foreign_descriptors; /**< Descriptors above 2 that are no eventfds. */
 };
 
+/** An item of run_fail_bytes: bytes of output, then the code, and a text of that length, unless it is 0. */
+struct failing {
+    uint32_t bytes, text;
+    int32_t code;
+};
+
+/** An item of run_marked: marks 1 to `marks`, then the end. */
+enum marked_end { MARK_RETURN, MARK_SEGV, MARK_EXIT, MARK_HANG, MARK_FAIL };
+struct marked {
+    uint32_t marks, end;
+};
+
+/** An item of run_obeys: what it does once it is told to stop. */
+struct obeying {
+    uint32_t bytes, fails;
+    int32_t code;
+};
+
+/** What an item of run_reported does. */
+enum reported { REPORT_NOTHING, REPORT_NOTE, REPORT_SEGV, REPORT_FLOOD, REPORT_CLOSED };
+
+/** An item of run_until_signal: what it does when the signal comes, and how long it waits for that; 0: for ever. */
+enum signalled_way { SIGNALLED_FLAG, SIGNALLED_JUMPS, SIGNALLED_WELL, SIGNALLED_FAILS, SIGNALLED_DEAF };
+struct signalled {
+    uint32_t way;
+    int64_t for_ns;
+};
+
 /* Plain work: worker_functions.c */
 int run_square(mape_task *task, void *state, const void *input, size_t size);
 int run_square_all(mape_task *task, void *state, const mape_range *range);  /* output_range */
@@ -241,6 +269,27 @@ int run_begins_wrongly(mape_task *task, void *state, const mape_range *range);
 int setup_copies_data(mape_task *task, const void *data, size_t size, void **out_state);
 int setup_keeps_pointer(mape_task *task, const void *data, size_t size, void **out_state);
 int setup_reads_global(mape_task *task, const void *data, size_t size, void **out_state);
+
+/* What a task offers: worker_tasks.c */
+int run_job_data(mape_task *task, void *state, const void *input, size_t size);
+int run_crashes_by_data(mape_task *task, void *state, const void *input, size_t size);
+int run_job_data_alignment(mape_task *task, void *state, const void *input, size_t size);
+int run_job_data_each(mape_task *task, void *state, const mape_range *range);
+int run_job_data_all(mape_task *task, void *state, const mape_range *range);
+int setup_keeps_task(mape_task *task, const void *data, size_t size, void **out_state);
+int64_t job_data_byte(int64_t i);
+int run_fail_bytes(mape_task *task, void *state, const void *input, size_t size);
+int run_fail_bytes_each(mape_task *task, void *state, const mape_range *range);
+int setup_fails_at_length(mape_task *task, const void *data, size_t size, void **out_state);
+int run_marked(mape_task *task, void *state, const void *input, size_t size);
+int run_marked_all(mape_task *task, void *state, const mape_range *range);
+int run_obeys(mape_task *task, void *state, const void *input, size_t size);
+int run_obeys_all(mape_task *task, void *state, const mape_range *range);
+int setup_report(mape_task *task, const void *data, size_t size, void **out_state);
+int run_reported(mape_task *task, void *state, const void *input, size_t size);
+int setup_cancel_signal(mape_task *task, const void *data, size_t size, void **out_state);
+int run_until_signal(mape_task *task, void *state, const void *input, size_t size);
+int run_innocent(mape_task *task, void *state, const void *input, size_t size);
 
 /* Work that meets the test on the shared page: worker_shared.c */
 int setup_shared(mape_task *task, const void *data, size_t size, void **out_state);
@@ -289,12 +338,12 @@ int run_attempt(mape_task *task, void *state, const void *input, size_t size);
 
 /** An item of run_nested and run_nested_waits; data of setup_pool. */
 struct nested_item {
-    uint32_t birth; /**< Of the inner pools. */
-    uint32_t depth; /**< How many pools one inside another. */
-    uint64_t count; /**< Items of the innermost, at most 64. */
-    uint32_t polls; /**< Looks whether it is cancelled. */
+    uint32_t birth;  /**< Of the inner pools. */
+    uint32_t depth;  /**< How many pools one inside another. */
+    uint64_t count;  /**< Items of the innermost, at most 64. */
+    uint32_t polls;  /**< Looks whether it is cancelled. */
     uint32_t leaves; /**< Does not destroy its pool. */
-    char path[96];  /**< Of the shared page. */
+    char path[96];   /**< Of the shared page. */
 };
 struct nested_pool {
     mape_pool *pool;

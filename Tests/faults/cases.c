@@ -123,5 +123,7 @@ const struct fault_case fault_cases[] = {
     {81, HOST, "signals and interrupts end waits", "every thread hears in the end; others are cancelled meanwhile"},
     {91, DEATH, "pools inside workers, and somebody dies",
      "the inner pool ends with its worker; the outer one is as after any death"},
+    {82, HANGS, "items that a cancel signal is sent to, and that do not handle it",
+     "the limit is to blame, no other item is hit; the shutdown ends"},
 };
 const size_t fault_case_count = COUNT(fault_cases);

@@ -224,6 +224,33 @@ static void escaped(const struct row *row) {
     wait_gone(&pid, 1);
 }
 
+/* ---- case 80: asked by a signal before ---- */
+
+static void signalled(mape_pool_config *config, const struct row *row) {
+    short_grace(config, row);
+    config->cancel_signal = SIGUSR1;
+}
+
+/** The signal ends what has no handler, and is nothing to what is deaf: the limit is to blame all the same, and nobody else is. */
+static void asked_before(const struct row *row) {
+    mape_pool *pool = row_pool();
+    mape_job_config config = MAPE_JOB_CONFIG_INIT;
+    config.item_timeout_ns = MAPE_MILLISECONDS(300);
+    for (int is_range = 0; is_range < 2; is_range++) {
+        struct fault_item *items = well_items(60);
+        items[11].way = items[40].way = row->fault->value;
+        mape_function_id function = is_range ? planned_range(pool, NULL, run_planned_each) : planned(pool, NULL);
+        struct work work = work_begun(pool, function, items, 60, &config);
+        work_wait(&work);
+        struct ending ending = timed_out;
+        ending.code = result_of(work.job, 11).code;
+        work_check(&work, ending, 1);
+        assert_int_equal(progress_of(work.job).timed_out, 2);
+        work_end(&work);
+    }
+    pool_works(pool);
+}
+
 static const struct fault hangs[] = {
     {19, "in an item", in_an_item, BIRTHS, W_ALL, CALLBACK, FAULT_DEAF_TERM, NULL, 0},
     {19, "in an item that loops", in_an_item, BIRTHS, W_ALL, CALLBACK, WAY_LOOP_DEAF, NULL, 0},
@@ -249,5 +276,10 @@ static const struct fault hangs[] = {
     {24, "by the shutdown", grandchildren, BIRTHS, W_ALL, CALLBACK, FAULT_GRANDCHILD, NULL, 0},
     {24, "by recycling", grandchildren, BIRTHS, W_ALL, 0, FAULT_GRANDCHILD, recycled_at_once, 0},
     {24, "that left the process group", escaped, BIRTHS, W2 | W5, 0, 0, NULL, 0},
+    {82, "in an item that loops", asked_before, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, signalled, 0},
+    {82, "in an item that is deaf", asked_before, BIRTHS, W_ALL, CALLBACK, WAY_LOOP_DEAF, signalled, 0},
+    {82, "in an item that is stopped", asked_before, BIRTHS, W_ALL, 0, WAY_STOP, signalled, 0},
+    {82, "until the pool is destroyed", until_destroyed, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, signalled, 0},
+    {82, "until the pool is destroyed, deaf", until_destroyed, BIRTHS, W_ALL, 0, WAY_LOOP_DEAF, signalled, 0},
 };
 TABLE(hangs);

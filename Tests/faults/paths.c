@@ -54,7 +54,7 @@ static void relative_settings(const struct row *row) {
     const char *const modules[] = {named, "libm.so.6", NULL};
     assert_int_equal(chdir(folder), 0);
     assert_non_null(mkdtemp(crashes));
-    char zygote[64] = "fault_zygote";
+    char zygote[64] = "./fault_zygote"; /* By its name alone it is looked for in PATH. */
     config.modules = modules;
     config.crash_dir = crashes;
     if (row->birth == MAPE_START_EXEC) config.zygote_path = zygote;

@@ -32,6 +32,8 @@ enum { OPENED = 1, CREATED = 2, STARTED = 4, WORKED = 8, SHUT_DOWN = 16, DESTROY
 
 static const struct allowed table[] = {
     {ALWAYS, "map.*/libmapengine.so.*", 8, "the library itself; it stays when it is closed (-z nodelete)"},
+    {ALWAYS, "map.*/libpthread.so.0.*", 5, "parts of the C library, which are empty since glibc 2.34"},
+    {ALWAYS, "map.*/libdl.so.2.*", 5, "the same"},
     {ALWAYS, "count.atexit", 1,
      "libstdc++'s two error categories register destructors that do nothing (system_error.cc)"},
     {WITH_POOL, "fd.*./memfd:mapengine*", 2, "the input memory, and its descriptor for reading that workers get"},

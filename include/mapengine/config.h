@@ -150,7 +150,15 @@ typedef struct mape_pool_config {
 
     /* Containment, how items are stopped, and what is kept of a crash. */
     uint32_t sandbox;               /**< An enum #mape_sandbox. */
-    uint32_t reserved;              /**< 0. */
+    int32_t cancel_signal;          /**< A signal (signal(7)) that is raised in an item, on the thread it runs on, when its job is
+                                         cancelled, released or over its time, or when the item passes its item timeout. The
+                                         function handles it, by a handler that its setup installs, and returns as after
+                                         #mape_task_cancelled; if it has not returned after the grace, the pool kills its worker.
+                                         The signal never comes outside of that item. Typed functions are not interrupted, nor
+                                         is a #mape_run_range_fn that has several items and passes the item timeout without
+                                         #mape_task_begin. Not possible: SIGKILL, SIGSTOP, what the library uses itself (SIGSEGV,
+                                         SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGALRM, 61) or the C library does (32,
+                                         33). 0: none. */
     uint64_t memory_limit;          /**< Bytes of private data memory per worker (RLIMIT_DATA, see setrlimit(2)); an
                                          allocation above it fails in the worker. 0: none. */
     uint64_t memory_growth;         /**< Bytes. The pool replaces a worker whose private memory (RssAnon and VmSwap of
@@ -269,6 +277,9 @@ typedef struct mape_job_config {
     size_t struct_size;           /**< Set to sizeof(mape_job_config), as #MAPE_JOB_CONFIG_INIT does. */
 
     /* Work. */
+    const void *data;             /**< Constant bytes of the job, which its functions read by #mape_task_job_data: copied once, unless they
+                                       lie in a #mape_buffer; for #mape_proxy_create once for all calls. NULL: none. */
+    size_t data_size;             /**< Bytes at data. */
     uint64_t chunk;               /**< Items per range; 0: chosen from count and measured time. Items never wait behind a
                                        long one while a worker is idle: the pool reclaims those not begun. */
     int32_t priority;             /**< A job with a higher number gets workers first; jobs with equal ones in order of submission. */
@@ -295,7 +306,12 @@ typedef struct mape_job_config {
     mape_event_fn on_done;        /**< Called once, last, or NULL. */
 } mape_job_config;
 /** Initialiser of #mape_job_config: all defaults. */
-#define MAPE_JOB_CONFIG_INIT { sizeof(mape_job_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define MAPE_JOB_CONFIG_INIT                                                                                            \
+    { sizeof(mape_job_config),                                                                                          \
+      NULL, 0, 0, 0, 0,                                                                                                 \
+      0, 0,                                                                                                             \
+      0, 0, 0,                                                                                                          \
+      0, 0, 0, NULL, NULL, NULL, NULL }
 
 /** @} */
 

@@ -95,12 +95,16 @@ typedef struct mape_result {
     uint32_t cause;      /**< An enum #mape_cause. */
     int32_t code;        /**< Depends on cause. */
     uint32_t attempts;   /**< How many times a worker began the item, as far as the host saw. */
-    const void *data;    /**< The result's bytes for #MAPE_ITEM_OK (NULL for an empty result), else NULL. */
+    const void *data;    /**< The result's bytes for #MAPE_ITEM_OK (NULL for an empty result). For #MAPE_ITEM_FAILED what the function
+                              had written to #mape_task_output before it failed, or NULL. Else NULL. */
     size_t size;         /**< Bytes at data. */
     const char *message; /**< Text for people, never NULL, "" when there is none. */
+    uint64_t mark;       /**< With has_mark: the number that the item passed to #mape_task_mark last. */
+    uint32_t has_mark;   /**< 1: the item's worker died or was killed in it, and the item had passed a mark in that attempt. */
+    uint32_t reserved;   /**< 0. */
 } mape_result;
 /** Initialiser of #mape_result. */
-#define MAPE_RESULT_INIT { sizeof(mape_result), 0, 0, 0, 0, NULL, 0, NULL }
+#define MAPE_RESULT_INIT { sizeof(mape_result), 0, 0, 0, 0, NULL, 0, NULL, 0, 0, 0 }
 
 /** The state of a job, in numbers. */
 typedef struct mape_progress {
@@ -465,10 +469,14 @@ typedef struct mape_crash {
     int32_t pid;               /**< The id that the worker's process had. */
     mape_function_id function; /**< The function that the item ran. */
     uint32_t frames;           /**< Frames of the backtrace in text; 0 when there is none. */
-    const char *text;          /**< The whole report: lines, each with a line feed; those of the backtrace begin with a number sign. */
+    const char *text;          /**< The whole report: lines, each with a line feed; those of the backtrace begin with a number sign, those
+                                    that the function wrote to #mape_task_report_fd with "> ". */
+    uint64_t mark;             /**< With has_mark: the number that the item passed to #mape_task_mark last. */
+    uint32_t has_mark;         /**< 1: the item had passed a mark. */
+    uint32_t reserved;         /**< 0. */
 } mape_crash;
 /** Initialiser of #mape_crash. */
-#define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL }
+#define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0 }
 
 /** @brief Reads what is known about the crash that ended an item: signal, address, backtrace.
  *
@@ -483,7 +491,8 @@ int mape_job_crash(mape_crash *out, mape_job *job, uint64_t index);
 
 /** @brief Copies the results of a job that is done into an array of the host.
  *
- *  The result of item i goes to dst + i * stride. The places of items that did not end well stay as they are.
+ *  The result of item i goes to dst + i * stride. The places of items that did not end well stay as they are; what failed items wrote
+ *  is read by #mape_job_result.
  *  @param dst the array. @param dst_size its size in bytes. @param stride bytes from one place to the next, no less than the largest
  *         result. @param out_missing receives how many items did not end well; may be NULL. @param job the job.
  *  @return #MAPE_OK; #MAPE_E_AGAIN when the job is not done; #MAPE_E_OVERFLOW when the array is too small for the items, or the
@@ -496,7 +505,7 @@ int mape_job_gather(void *dst, size_t dst_size, size_t stride, uint64_t *out_mis
 int mape_job_progress(mape_progress *out, mape_job *job);
 
 /** @brief Cancels a job: items not begun end as cancelled at once; running ones see #mape_task_cancelled, and after the pool's
- *         grace the pool kills their worker. What a running item returns before that is its result or failure.
+ *         grace the pool kills their worker. A running item that ends before that ends as #mape_task_cancelled says.
  *         Returns without waiting. A job that is done stays as it is.
  *  @param job the job. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_cancel(mape_job *job);

@@ -125,7 +125,11 @@ size_t mape_task_pieces(const mape_task *task);
 const void *mape_task_piece(size_t *out_size, const mape_task *task, size_t k);
 
 /** @brief Fails the item (or the setup) with a code and a text. Also when the function then returns 0.
- *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied, cut to at most 1023 bytes; may be NULL.
+ *
+ *  What the item has written to #mape_task_output stays: the host finds it in `data` of #mape_result. A later call replaces code and text.
+ *  @param task the task. @param code any number; 0 counts as 1. @param message text, copied; may be NULL. It is cut, between characters,
+ *         to at most 1 MiB; to at most 1023 bytes when the output memory has no room, or the texts before it in its request (consecutive
+ *         items that travel together) have 4 MiB already. Put what is longer into #mape_task_output.
  *  @return code, so that one can write `return mape_task_fail(task, 7, "no surface");`. */
 int mape_task_fail(mape_task *task, int code, const char *message);
 
@@ -134,9 +138,39 @@ int mape_task_fail(mape_task *task, int code, const char *message);
  *  @return the global's bytes, read-only, valid during the call, aligned to 64; NULL when there is none of that name. */
 const void *mape_task_global(size_t *out_size, const mape_task *task, const char *name);
 
+/** @brief Reads the data of the job that the running item is of: `data` of #mape_job_config.
+ *  @param out_size receives their size in bytes, 0 when there are none; may be NULL. @param task the task.
+ *  @return the bytes, read-only, valid during the call, aligned to 64 (in a #mape_buffer as they lie there); NULL when there are none, and
+ *          in setup and cleanup. */
+const void *mape_task_job_data(size_t *out_size, const mape_task *task);
+
 /** @brief Whether the job was cancelled or is over its time, and the function should return soon. Cheap.
+ *
+ *  With `cancel_signal` of #mape_pool_config also whether the item is over its item timeout.
+ *
+ *  A function that was told so, or was interrupted by that signal, has three ways to end its item. It returns 0: the item has ended
+ *  well. It calls #mape_task_fail: the item
+ *  has failed. It returns another number without #mape_task_fail: the item ends as its job does, mostly as #MAPE_ITEM_CANCELLED, or as
+ *  #MAPE_ITEM_TIMED_OUT when it was over its own time.
  *  @param task the task. @return 1 when it should; else 0. */
 int mape_task_cancelled(const mape_task *task);
+
+/** @brief Notes how far this item is, for whoever has to find out where it broke off. Two stores.
+ *
+ *  When the item's worker crashes, or is killed for a time limit or a cancel, `mark` of #mape_result and #mape_crash is the last number
+ *  noted in the item, and their texts end with "after mark 17". Each item, and each attempt, begins without a mark. In a
+ *  #mape_run_range_fn that does not use #mape_task_begin the mark is that of the range.
+ *  @param task the task. @param n any number: how many elements are done, a line, an address. */
+void mape_task_mark(mape_task *task, uint64_t n);
+
+/** @brief A descriptor whose bytes become part of the report when the worker dies: for what a language knows of its own stack.
+ *
+ *  Give it to Python's `faulthandler.enable(file=fd)` in setup, or write to it in a signal handler. What was written since the range of the
+ *  dead item began, at most 64 KiB, stands in `text` of #mape_crash and in the log: made printable, each line after "> ". After 64 KiB
+ *  writing fails with EPERM. Writes of ranges that end well are dropped. The descriptor stays the same as long as the worker lives, is
+ *  there in the sandbox, and is not inherited by programs. Do not close it, and do not move its position.
+ *  @param task the task; also in setup. @return the descriptor; -1 when a function has closed it, or in a process that was forked. */
+int mape_task_report_fd(const mape_task *task);
 
 /** @brief Reports how far this item is, for the job's progress. Cheap. @param task the task. @param fraction the done part, 0 to 1. */
 void mape_task_progress(mape_task *task, double fraction);

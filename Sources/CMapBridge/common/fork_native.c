@@ -20,6 +20,7 @@ static int fail(mape_task *task, int code, const char *format, ...) {
     va_end(arguments);
     task->failed = 1;
     task->fail_code = code;
+    task->fail_place = 0;
     task->fail_size = size < 0 ? 0
                       : size < (int)sizeof task->fail_text
                           ? (uint32_t)size
@@ -47,7 +48,7 @@ static int open_source(mape_task *task, const native_prepared *n, uint64_t i, st
         return 0;
     }
     if (job->spans) {
-        const mapb_span *span = (const mapb_span *)(task->input + job->spans) + (index & job->span_mask);
+        const mapb_span *span = (const mapb_span *)(task->input + job->spans) + (index & job->stride);
         out->item = task->input + span->offset;
         out->size = span->size;
     } else {

@@ -19,9 +19,9 @@
 /** Begins as ffi_go_closure. 64 bytes. */
 struct slot {
     ffi_go_closure closure;
-    void *object;   /* The proxy. */
-    uint32_t state; /* 0: free, 1: in use, 2: being taken away. */
-    uint32_t calls; /* Running ones: a futex while it is taken away. */
+    void *object;    /* The proxy. */
+    uint32_t state;  /* 0: free, 1: in use, 2: being taken away. */
+    uint32_t calls;  /* Running ones: a futex while it is taken away. */
     uint64_t number; /* The process whose it is: mapb_process_number. */
     uint64_t pad[2];
 };

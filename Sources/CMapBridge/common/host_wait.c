@@ -3,6 +3,7 @@
  * A cancel request acts in `sleep` alone. What the thread holds then stands in its mapb_wait, and mapb_wait_left releases it.
  */
 #include "CMapBridge.h"
+#include "process.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -111,10 +112,12 @@ int mapb_wait_events(void *pool, int64_t timeout_ns, mape_event *out, uint64_t c
 
 /* Calls back for items that lie side by side. Here, because the callback may not come back. */
 static void deliver_items(mapb_delivery *t) {
+    const uint32_t *process = mapb_process_word();
     for (;;) {
         __atomic_store_n(t->begun, t->delivered + 1, __ATOMIC_RELAXED);
         t->callback(t->context, &t->event);
-        if (mapb_process_number() != t->process) return; /* The child of a fork in the callback. */
+        /* The child of a fork in the callback. */
+        if (__atomic_load_n(process, __ATOMIC_RELAXED) != t->process) return;
         t->delivered++;
         /* A callback may have released the job: the engine looks, under its lock. */
         if (t->delivered == t->count || __atomic_load_n(t->releases, __ATOMIC_ACQUIRE) != t->released) return;

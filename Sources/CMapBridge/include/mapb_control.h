@@ -13,7 +13,7 @@
  *    │◄──────────────────────────── HOOK ─│   where its program has hooks, before each
  *    │                                    │── fork ──► worker
  *    │◄───────────────────────── SPAWNED ─│
- *    │── KILL ───────────────────────────►│
+ *    │── KILL, INTERRUPT ────────────────►│
  *    │◄──────────────────────────── DIED ─│
  */
 #ifndef MAPB_CONTROL_H
@@ -30,9 +30,10 @@ enum mapb_control_kind {
     MAPB_CONTROL_INIT = 1, /* fds: input memory, engine bell, waiter bell */
     MAPB_CONTROL_LOAD =
         2, /* slot: its number; text: a mapb_file, then the path of a library, to be loaded before workers are forked */
-    MAPB_CONTROL_SPAWN = 3,  /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
-    MAPB_CONTROL_KILL = 4,   /* slot, generation: SIGKILL to its process group */
-    MAPB_CONTROL_STDERR = 5, /* fds: what its standard error is from now on */
+    MAPB_CONTROL_SPAWN = 3,     /* slot, generation, size of the output memory; fds: output memory [, stdout, stderr] */
+    MAPB_CONTROL_KILL = 4,      /* slot, generation: SIGKILL to its process group */
+    MAPB_CONTROL_STDERR = 5,    /* fds: what its standard error is from now on */
+    MAPB_CONTROL_INTERRUPT = 6, /* slot, generation: the worker looks at inbox.interrupt */
     /* zygote to host */
     MAPB_CONTROL_HELLO =
         16, /* code: MAPB_PROTOCOL, size: MAPB_VERSION, pid: how many threads the zygote has, slot: 1 if it has hooks */
@@ -65,7 +66,8 @@ typedef struct mapb_control {
     int32_t oom;           /* INIT: what is added to oom_score_adj */
     uint64_t growth;       /* INIT: bytes of growth after which a worker is replaced; 0: never */
     uint32_t line;         /* INIT: mapb_process_number of the host */
-    uint32_t text_size; /* bytes of text, the NUL included */
+    int32_t cancel_signal; /* INIT: raised in items that are to stop; 0: none */
+    uint32_t text_size;    /* bytes of text, the NUL included */
     char text[4096];
 } mapb_control;
 

@@ -31,8 +31,6 @@ void *mapb_keep_handles(void *handles);
 int mapb_keep_file(int fd);
 /** Before it is closed, or handed over. */
 void mapb_forget_file(int fd);
-/** fork(2) of a process whose child becomes a zygote, and closes what it does not need by itself. */
-int mapb_fork_host(void);
 
 /* ---- workers as hosts ---- */
 

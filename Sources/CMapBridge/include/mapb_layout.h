@@ -24,10 +24,12 @@
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
-#define MAPB_FUNCTIONS_PER_TABLE 1024u  /* A worker makes a table when the first of so many functions comes. */
-#define MAPB_BUILD_ID            32u    /* Longest build id. */
-#define MAPB_TEXT                1024u  /* Longest message of a function, NUL included. */
-#define MAPB_MESSAGES            16384u /* Bytes of a worker's message ring: a power of two. */
+#define MAPB_FUNCTIONS_PER_TABLE 1024u /* A worker makes a table when the first of so many functions comes. */
+#define MAPB_BUILD_ID            32u   /* Longest build id. */
+#define MAPB_TEXT                1024u /* Longest short message of a function, NUL included. */
+#define MAPB_LONG_TEXT                                                                                                 \
+    (1u << 20)               /* Longest of one that fails, without NUL: the host copies it under the pool's lock. */
+#define MAPB_MESSAGES 16384u /* Bytes of a worker's message ring: a power of two. */
 
 enum mapb_doorbell_target { MAPB_BELL_NONE = 0, MAPB_BELL_ENGINE = 1, MAPB_BELL_WAITER = 2 };
 
@@ -78,7 +80,8 @@ typedef struct mapb_inbox {
     uint8_t pad0[40];
     uint64_t
         yield; /* The worker ends requests up to this ticket before their next item: the host has reclaimed the rest. */
-    uint8_t pad1[56];
+    uint64_t interrupt; /* The blame word of the item that is asked to stop by a signal: fork_interrupt.c; 0: none. */
+    uint8_t pad1[48];
     mapb_request requests[MAPB_RING];
 } mapb_inbox;
 
@@ -107,9 +110,10 @@ typedef struct mapb_reply {
     uint32_t detail;
 } mapb_reply;
 
-enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2 };
+/** STOPPED: the function was asked to stop, and has. */
+enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2, MAPB_ENTRY_STOPPED = 3 };
 
-/** One line of a reply's table. A failed item's bytes are a mapb_failure and its text. */
+/** One line of a reply's table. A failed item's bytes are a mapb_failure. */
 typedef struct mapb_entry {
     uint64_t where; /* kind << 56 | offset */
     uint64_t size;
@@ -117,6 +121,10 @@ typedef struct mapb_entry {
 
 typedef struct mapb_failure {
     int32_t code;
+    uint32_t text_size;
+    uint64_t text; /* Several items may have the same. */
+    uint64_t data; /* What it had written to its output. */
+    uint64_t data_size;
 } mapb_failure;
 
 /** Start of an output memory. Written by the worker. */
@@ -129,7 +137,11 @@ typedef struct mapb_outbox {
     uint64_t current;
     uint64_t fraction; /* mape_task_progress, as the bits of a double. */
     uint32_t yields;   /* 1: this worker reads inbox.yield. */
-    uint8_t pad1[44];
+    uint32_t reports;  /* 1: a function may write to the report, at MAPB_REPORT_BYTES before the memory's end. */
+    uint64_t mark;     /* mape_task_mark: how far the item is, */
+    uint64_t marked;   /* and the blame word of that item. Written after it. */
+    uint64_t leaving;  /* The last request of items that has ended: no signal is sent for it any more. */
+    uint8_t pad1[16];
     uint32_t sleeping; /* 1: it sleeps on the futex inbox.tail and must be woken. */
     uint8_t pad2[60];
     uint64_t message_tail; /* Bytes written to the message ring. */
@@ -147,6 +159,8 @@ typedef struct mapb_message_head {
 #define MAPB_MESSAGES_OFFSET 8192u
 #define MAPB_CRASH_OFFSET    24576u
 #define MAPB_RESULTS_OFFSET  32768u
+#define MAPB_REPORT_BYTES                                                                                              \
+    65536u /* At the end of an output memory, behind all results: what mape_task_report_fd writes to. */
 
 /** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
@@ -157,12 +171,18 @@ typedef struct mapb_job {
     uint32_t cancel;  /* 1: stop soon. */
     uint64_t globals; /* Offset of a mapb_globals, the root, or 0. */
     uint64_t base;    /* Item i is at base + i * stride, unless there are spans. */
-    uint64_t stride;
+    uint64_t stride;  /* With spans a mask. */
     uint64_t size;
-    uint64_t spans; /* Offset of mapb_span entries, or 0: item i's is number i & span_mask. */
-    uint64_t span_mask;
-    uint64_t columns; /* A typed function's, in place of all above: offset of a mapb_column per input; or 0. */
+    uint64_t spans;   /* Offset of mapb_span entries, or 0: item i's is number i & stride. */
+    uint64_t data;    /* Offset of a mapb_job_data, or 0. */
+    uint64_t columns; /* A typed function's, in place of items: offset of a mapb_column per input; or 0. */
 } mapb_job;
+
+/** Data of a job: where, and how many bytes. */
+typedef struct mapb_job_data {
+    uint64_t at;
+    uint64_t size;
+} mapb_job_data;
 
 /** In a job's table an item of several pieces has a span for each of them at `offset`, and MAPB_PIECES | their count as its size. */
 typedef struct mapb_span {
@@ -241,7 +261,7 @@ typedef struct mapb_global {
 } mapb_global;
 
 _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
-_Static_assert(sizeof(mapb_file) == 72, "layout");
+_Static_assert(sizeof(mapb_file) == 72 && sizeof(mapb_job) == 64 && sizeof(mapb_failure) == 32, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
 _Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 &&
@@ -283,6 +303,14 @@ MAPB_FORK_SAFE static inline uint64_t mapb_message_head_of(const mapb_inbox *inb
     return mapb_load(&inbox->message_head);
 }
 MAPB_FORK_SAFE static inline uint64_t mapb_notify_at(const mapb_inbox *inbox) { return mapb_peek(&inbox->notify_at); }
+/** Reads inbox.interrupt after outbox.leaving was written: the same barrier as for inbox.yield. */
+MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_after_leaving(const mapb_inbox *inbox) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return mapb_peek(&inbox->interrupt);
+}
+MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_of(const mapb_inbox *inbox) {
+    return mapb_peek(&inbox->interrupt);
+}
 MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
 
 #endif

@@ -213,6 +213,8 @@ uint64_t mapb_memory(void);
 
 /** A signal's name without SIG, or NULL. */
 const char *mapb_signal_name(int number);
+/** Why a signal cannot be mape_pool_config.cancel_signal: static text; NULL: it can. */
+const char *mapb_signal_refused(int number);
 /** What a signal's si_code says: static text, "" for nothing. */
 const char *mapb_signal_meaning(int signal, int code);
 /** Whether a signal is about an address that the program used. */

@@ -55,17 +55,26 @@ struct mape_task {
     const mapb_own *own; /* That state. */
     int32_t bells[2];
     mapb_inode bell_files[2];
+    int32_t report_file; /* What mape_task_report_fd returns: this output memory, at its report; -1: none. */
+    uint32_t reports;    /* 1: a function has asked for it. */
+    mapb_inode report_inode;
     uint32_t has_result;
     uint32_t has_range_result;
     uint32_t out_of_memory;
     uint32_t failed;
     int32_t fail_code;
-    uint32_t fail_size;  /* Bytes of fail_text. */
-    uint32_t begun;      /* A range function has used mape_task_begin. */
-    uint64_t growth;     /* Bytes of growth after which the worker reports to the host; 0: never. */
-    uint64_t grown_from; /* Private memory when the first item began. */
-    int64_t grown_look;  /* When to check again. */
-    uint32_t logs_here;  /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
+    uint32_t fail_size;  /* Bytes of its text: in fail_text, */
+    uint64_t fail_place; /* or there in the output memory; 0: not there. */
+    uint64_t
+        stopped_at; /* The blame word of the item that was told to stop, by mape_task_cancelled or by the cancel signal. */
+    uint64_t interrupted;  /* The inbox.interrupt for which the engine's signal has come: written by its handler. */
+    int32_t cancel_signal; /* Raised in an item that is to stop; 0: none. */
+    uint32_t in_call;      /* 1: a user's function runs an item. Read by the handler. */
+    uint32_t begun;        /* A range function has used mape_task_begin. */
+    uint64_t growth;       /* Bytes of growth after which the worker reports to the host; 0: never. */
+    uint64_t grown_from;   /* Private memory when the first item began. */
+    int64_t grown_look;    /* When to check again. */
+    uint32_t logs_here;    /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
     char fail_text[MAPB_TEXT];
 };
 
@@ -86,6 +95,25 @@ MAPB_FORK_SAFE static inline int mapb_call_range(void *run, mape_task *task, voi
 MAPB_FORK_SAFE static inline int mapb_call_setup(void *setup, mape_task *task, const void *data, size_t size,
                                                  void **out) {
     return ((mape_setup_fn)setup)(task, data, size, out);
+}
+/* The same, where the cancel signal may be raised: only between the two stores. */
+MAPB_FORK_SAFE static inline int mapb_call_run_armed(void *run, mape_task *task, void *state, const void *input,
+                                                     size_t size) {
+    __atomic_store_n(&task->in_call, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    int code = ((mape_run_fn)run)(task, state, input, size);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&task->in_call, 0, __ATOMIC_RELAXED);
+    return code;
+}
+MAPB_FORK_SAFE static inline int mapb_call_range_armed(void *run, mape_task *task, void *state,
+                                                       const mape_range *range) {
+    __atomic_store_n(&task->in_call, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    int code = ((mape_run_range_fn)run)(task, state, range);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&task->in_call, 0, __ATOMIC_RELAXED);
+    return code;
 }
 MAPB_FORK_SAFE static inline void mapb_call_cleanup(void *cleanup, mape_task *task, void *state) {
     ((mape_cleanup_fn)cleanup)(task, state);

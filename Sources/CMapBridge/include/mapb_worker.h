@@ -19,6 +19,11 @@ MAPB_FORK_SAFE void mapb_worker_limits(const mapb_zygote *zygote);
 MAPB_FORK_SAFE int mapb_close_others(const int *keep, int count, int marked_only);
 /** Enters MAPE_SANDBOX_COMPUTE, for good. @return 0; else the code to exit with, and a text of at most 128 bytes in `message`. */
 MAPB_FORK_SAFE int mapb_enter_sandbox(const int *keep, int count, char message[128]);
+/** The same for a worker, which keeps its bells and its report. */
+MAPB_FORK_SAFE static inline int mapb_task_enters_sandbox(const mape_task *task, char message[128]) {
+    const int keep[] = {task->bells[0], task->bells[1], task->report_file};
+    return mapb_enter_sandbox(keep, 3, message);
+}
 /** What has failed in a worker that exited with that code. NULL: not the sandbox. */
 MAPB_FORK_SAFE const char *mapb_sandbox_failed(int code);
 /** Whether this kernel can do it: NULL, or what is missing. */
@@ -30,6 +35,19 @@ MAPB_FORK_SAFE void mapb_crash_watch(uint8_t *output);
 MAPB_FORK_SAFE void mapb_crash_prepare(void);
 /** Marks this process as a worker, so that the host's entry points refuse. */
 MAPB_FORK_SAFE void mapb_become_worker(void);
+
+/* ---- what reaches a running item: fork_interrupt.c ---- */
+
+/** The signal by which a worker is told to look at inbox.interrupt. */
+#define MAPB_SIGNAL_INTERRUPT 61
+/** Raises `signal` in items that are to stop. Before any code of the user. */
+MAPB_FORK_SAFE void mapb_interrupt_watch(mape_task *task, int signal);
+/** Called when a request of items has ended: after it no signal comes that was sent for it. */
+MAPB_FORK_SAFE void mapb_interrupt_absorb(mape_task *task);
+/** Opens the report, at a place of the output memory whose file this is; closes that. @return the descriptor, or -1. */
+MAPB_FORK_SAFE int mapb_report_open(int output, uint64_t at, mapb_inode *out);
+/** Empties it. */
+MAPB_FORK_SAFE void mapb_report_clear(int file, uint8_t *output, uint64_t at);
 
 /* ---- loading code ---- */
 

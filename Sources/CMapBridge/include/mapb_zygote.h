@@ -47,6 +47,7 @@ typedef struct mapb_zygote {
     uint64_t input_size;
     uint64_t memory_limit;
     uint64_t growth;
+    int32_t cancel_signal;
     uint64_t files_soft; /* The soft limit of descriptors, when it was raised; else 0. */
     mapb_child children[MAPB_MAX_WORKERS];
     mapb_control message;
@@ -89,6 +90,8 @@ MAPB_FORK_SAFE int mapb_zygote_wait(mapb_zygote *zygote);
 MAPB_FORK_SAFE void mapb_zygote_watch(mapb_zygote *zygote, mapb_child *child, int pid);
 /** Removes an ended worker. */
 MAPB_FORK_SAFE void mapb_zygote_unwatch(mapb_zygote *zygote, mapb_child *child);
+/** Tells a worker to look at its inbox.interrupt: fork_interrupt.c. */
+MAPB_FORK_SAFE void mapb_interrupt_worker(int pid);
 /** Whether a worker's watch says that it has ended. */
 MAPB_FORK_SAFE int mapb_has_ended(const mapb_child *child);
 /** In a worker: closes the zygote's descriptors, and undoes what the zygote changed in its own process. */

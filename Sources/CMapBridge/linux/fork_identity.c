@@ -35,9 +35,7 @@ mape_task *mapb_worker_task(uint8_t *output, uint64_t size) {
     return &the_task;
 }
 
-int mapb_is_worker_itself(void) {
-    return the_task.alone && *the_task.alone != 0 && the_task.pid == getpid();
-}
+int mapb_is_worker_itself(void) { return the_task.alone && *the_task.alone != 0 && the_task.pid == getpid(); }
 
 void mapb_stray_exit(void) { _exit(MAPB_EXIT_STRAY); }
 
@@ -53,7 +51,7 @@ void mapb_end_worker(int pid) {
 #define FAR   2048
 #define PLACE 8
 
-static int far_away(int fd) {
+int mapb_far_away(int fd) {
     struct rlimit limit;
     if (fd < 0 || prlimit(0, RLIMIT_NOFILE, NULL, &limit) != 0) return fd;
     int from = (int)(limit.rlim_cur < FAR ? limit.rlim_cur : FAR) - PLACE;
@@ -63,7 +61,7 @@ static int far_away(int fd) {
     return other;
 }
 
-static int file_of(int fd, mapb_inode *out) {
+int mapb_file_of(int fd, mapb_inode *out) {
     struct stat file;
     if (fstat(fd, &file) != 0) return 0;
     *out = (mapb_inode){file.st_dev, file.st_ino};
@@ -75,15 +73,15 @@ int mapb_bell_own(int fd, mapb_inode *out) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (own >= 0) close(fd);
-    own = far_away(own >= 0 ? own : fd);
+    own = mapb_far_away(own >= 0 ? own : fd);
     *out = (mapb_inode){0, 0};
-    file_of(own, out);
+    mapb_file_of(own, out);
     return own;
 }
 
 int mapb_bell_is_there(int fd, const mapb_inode *bell) {
     mapb_inode file;
-    return file_of(fd, &file) && file.device == bell->device && file.number == bell->number;
+    return mapb_file_of(fd, &file) && file.device == bell->device && file.number == bell->number;
 }
 
 int mapb_bell_ring_own(int fd, const mapb_inode *bell) {

@@ -77,6 +77,25 @@ int mapb_sandbox_note(char *text, uint64_t size) {
 
 /* ---- signals in words ---- */
 
+const char *mapb_signal_refused(int number) {
+    switch (number) {
+    case SIGKILL:
+    case SIGSTOP: return "which no function can handle";
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGABRT:
+    case SIGSYS:
+    case SIGTRAP:
+    case SIGALRM: return "which the library uses itself, to report crashes";
+    case MAPB_SIGNAL_INTERRUPT: return "which the library uses itself, to find the item";
+    case 32:
+    case 33: return "which the C library uses itself";
+    default: return NULL;
+    }
+}
+
 /* The C library has this since 2.32 alone. */
 const char *mapb_signal_name(int number) {
 #define NAME(signal) [SIG##signal] = #signal

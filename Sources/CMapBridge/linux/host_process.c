@@ -11,6 +11,7 @@
  *                 mape_pool_event_fd stays: it is in the host's hands
  *   proxies       call nobody in a child: their slots say whose they are (host_proxy.c)
  */
+#include "../common/process.h"
 #include "system.h"
 
 #include <pthread.h>
@@ -142,6 +143,8 @@ uint32_t mapb_process_number(void) {
     const struct here *now = this_process();
     return __atomic_load_n(&now->state, __ATOMIC_ACQUIRE) == READY ? now->number : 0;
 }
+
+const uint32_t *mapb_process_word(void) { return &this_process()->number; }
 
 int mapb_is_forked_child(void) { return this_process() != &nowhere && mapb_process_number() == 0; }
 

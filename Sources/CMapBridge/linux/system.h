@@ -33,6 +33,10 @@ static inline int object_holds(const struct dl_phdr_info *info, uintptr_t addres
 
 /** The build id (ELF note NT_GNU_BUILD_ID) of such a file. @return its size, 0 when there is none. After a fork as well. */
 uint32_t mapb_read_build_id(const struct dl_phdr_info *info, uint8_t out[MAPB_BUILD_ID]);
+/** Moves a descriptor to a number that functions do not come near. @return it. After a fork as well. */
+int mapb_far_away(int fd);
+/** By what an open file is known. @return 1; 0: there is none. After a fork as well. */
+int mapb_file_of(int fd, mapb_inode *out);
 /** The version of Landlock that this kernel has; 0: none. After a fork as well. */
 int mapb_landlock_version(void);
 /** Makes a mapping without access rights (mprotect(2) sets them) whose pages become resident as they are touched, also in a host that has

@@ -19,7 +19,8 @@ var foreign: Int32 { mapb_is_worker() != 0 ? MAPE_E_IN_WORKER.rawValue : MAPE_E_
 /// Makes this process one that may have pools, or throws. A worker may have some; a process that shares the memory of another none.
 func becomeHost() throws(MapError) {
     if mapb_shares_host() != 0 {
-        throw MapError(MAPE_E_FORKED, "a child of vfork uses the memory of its parent: only a child of fork can make pools")
+        throw MapError(
+            MAPE_E_FORKED, "a child of vfork uses the memory of its parent: only a child of fork can make pools")
     }
     var call: UnsafePointer<CChar>?
     let why = unsafe mapb_remember_host(&call)
@@ -86,7 +87,8 @@ func enter(_ body: () throws(MapError) -> Void) -> Int32 {
     let number = UInt(bitPattern: handle)
     guard let pool = poolOf(number, kind) else {
         if Handles.shared.isForeign(number) {
-            Handles.shared.setMessage("\(name) is a handle of the process that this one was forked from: it has to make its own")
+            Handles.shared.setMessage(
+                "\(name) is a handle of the process that this one was forked from: it has to make its own")
             return foreign
         }
         Handles.shared.setMessage("\(name) is no live handle of a \(kind.name): it was released, or never was one")

@@ -22,8 +22,13 @@ func submit(
                 return try core.function(function)
             }
         }
+        var data: JobData?
+        defer { if let data { pool.release(data) } }
         let prepared: Prepared?
-        do throws(MapError) { prepared = try prepare(pool, check) } catch {
+        do throws(MapError) {
+            if settings.data_size != 0 { data = try unsafe pool.jobData(settings.data, settings.data_size) }
+            prepared = try prepare(pool, check)
+        } catch {
             // A closed pool or an unknown function is reported first.
             _ = try check()
             throw error
@@ -36,7 +41,7 @@ func submit(
         // Before any event can name it.
         unsafe out?.pointee = OpaquePointer(bitPattern: handle)
         let job: Job
-        do throws(MapError) { job = try pool.submit(function, jobConfig, prepared, handle: handle) } catch {
+        do throws(MapError) { job = try pool.submit(function, jobConfig, data, prepared, handle: handle) } catch {
             unsafe out?.pointee = nil
             Handles.shared.remove(handle)
             throw error

@@ -31,7 +31,13 @@ public func mape_proxy_create(
                 "function \(function), \"\(callee.name)\", returns a text: whose would its memory be? Let it write to char *out [n] instead"
             )
         }
-        let proxy = try unsafe Proxy(pool, callee, native, jobConfig, on_error, context)
+        let data = settings.data_size == 0 ? nil : try unsafe pool.jobData(settings.data, settings.data_size)
+        let proxy: Proxy
+        do throws(MapError) { proxy = try unsafe Proxy(pool, callee, native, jobConfig, data, on_error, context) } catch
+        {
+            if let data { pool.release(data) }
+            throw error
+        }
         let object = unsafe Unmanaged.passRetained(proxy)
         guard let made = unsafe mapb_proxy_make(proxy.prepared.memory, object.toOpaque()) else {
             unsafe object.release()

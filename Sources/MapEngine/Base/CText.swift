@@ -18,7 +18,7 @@ import CMapBridge
     init(array: [UInt8]) {
         count = array.count
         unsafe bytes = .allocate(capacity: array.count + 1)
-        for i in 0..<array.count { unsafe bytes[i] = CChar(bitPattern: array[i]) }
+        unsafe UnsafeMutableRawPointer(bytes).copyMemory(from: array, byteCount: array.count)
         unsafe bytes[array.count] = 0
     }
 

@@ -11,7 +11,9 @@ import CMapBridge
 final class Handles: Sendable {
     /// This process's.
     static var shared: Handles {
-        if let handles = unsafe mapb_handles() { return unsafe Unmanaged<Handles>.fromOpaque(handles).takeUnretainedValue() }
+        if let handles = unsafe mapb_handles() {
+            return unsafe Unmanaged<Handles>.fromOpaque(handles).takeUnretainedValue()
+        }
         return made()
     }
 
@@ -69,7 +71,6 @@ final class Handles: Sendable {
     func add(_ kind: Kind, _ owner: AnyObject) -> UInt {
         table.with { table in
             let at: Int
-            if kind == .pool { table.pools += 1 }
             if let reused = table.free.popLast() {
                 at = reused
             } else {
@@ -79,6 +80,7 @@ final class Handles: Sendable {
             }
             table.places[at].owner = owner
             table.places[at].kind = kind
+            if kind == .pool { table.pools += 1 }
             return table.places[at].generation << 24 | UInt(at) << 4 | kind.rawValue
         }
     }

@@ -67,6 +67,9 @@ enum Policy {
     /// Results use a freed stretch again only from this size on.
     static let holeLeast: UInt64 = 1 << 20
 
+    /// Bytes of long texts of failed items in one reply, which are copied under the pool's lock: 4 MiB take less than a millisecond.
+    static let longTexts = 4 << 20
+
     /// While something with a time limit runs, the engine thread wakes at least this often. So a deadline that is no
     /// longer needed makes one wakeup soon, and none long after.
     static let longestTick: Int64 = 100_000_000

@@ -37,13 +37,13 @@ extension Core {
         save(death, outcome, job, index, lines)
         let text: String
         if outcome.state == MAPE_ITEM_CRASHED {
-            text = outcome.text.string + ", \(what)"
+            text = outcome.text.string + ", \(what)" + death.afterMark
         } else {
             text = outcome.text.string
         }
         return Outcome(
             outcome.state, outcome.cause, code: outcome.code, text, death: death,
-            crash: Crash(death, function: job.function.id, lines))
+            crash: Crash(death, function: job.function.id, lines), mark: outcome.mark)
     }
 
     private func save(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String) {
@@ -72,11 +72,13 @@ extension Core {
         let function = input.load(mapb_function.self, at: job.function.record.offset)
         let span = record.item(index, in: input)
         let pieces = JobRecord.pieces(span, in: input)
-        let sizes = (pieces ?? [span]).reduce(function.data_size + (job.input.globals?.bytes ?? 0)) { $0 + $1.count }
+        let own = job.input.data?.bytes
+        let fixed = function.data_size + (job.input.globals?.bytes ?? 0) + (own?.count ?? 0)
+        let sizes = (pieces ?? [span]).reduce(fixed) { $0 + $1.count }
         guard sizes <= Policy.crashFileBytes else {
             throw MapError(
                 MAPE_E_OVERFLOW,
-                "its input, the function's data and the globals have \(sizes) bytes, more than the \(Policy.crashFileBytes) of a crash file"
+                "its input, the data of job and function and the globals have \(sizes) bytes, more than the \(Policy.crashFileBytes) of a crash file"
             )
         }
         func text(_ offset: UInt64) -> UserText { unsafe UserText(input.at(offset, as: CChar.self)) }
@@ -115,7 +117,7 @@ extension Core {
         let bytes = CrashBytes(
             job: job, block: job.stream?.hold(index), input: pieces ?? [span],
             data: hasData ? Extent(offset: function.data, count: function.data_size) : nil,
-            globals: job.input.globals?.values ?? [])
+            globals: job.input.globals?.values ?? [], own: own)
         return (file, bytes)
     }
 }

@@ -7,7 +7,7 @@ extension Worker {
     func limit(_ limits: PoolConfig.Limits) -> Int64 {
         guard state != .dying, let head = assigned.first else { return .max }
         switch head.work {
-        case .range(let job, _): return job.ending != nil ? limits.grace : job.config.itemTimeout
+        case .range(let job, _): return job.ending != nil || wasAsked ? limits.grace : job.config.itemTimeout
         case .setup, .module: return limits.setupTimeout
         case .cleanup, .exit: return limits.cleanupTimeout
         }
@@ -64,8 +64,13 @@ extension Core {
         if case .range(let job, _) = head.work, job.ending != nil {
             since = job.life.endingSince
             verdict = .cancel
+        } else if worker.wasAsked {
+            since = worker.seen.askedSince
         }
         if now - since >= limit {
+            if interrupts && verdict.isTimeout && !worker.wasAsked && interrupt(worker, isLate: true, { _ in true }) {
+                return
+            }
             log(
                 MAPE_LOG_WARNING,
                 "worker \(worker.slot) (pid \(worker.pid)) is killed: no progress for \((now - since) / 1_000_000) ms")

@@ -39,7 +39,9 @@ extension Core {
             readMessages(worker)
         }
         now = mapb_clock()
-        let death = Death(worker: worker.slot, pid: worker.pid, loss, record: worker.link?.crashRecord)
+        let death = Death(
+            worker: worker.slot, pid: worker.pid, loss, record: worker.link?.crashRecord,
+            mark: worker.link?.progressMark, written: worker.link?.report ?? [])
         closePipes(worker)
         let expected: Bool
         if case .some(.shutdown) = verdict {
@@ -129,7 +131,7 @@ extension Core {
         _ death: Death, _ now: Int64
     ) {
         let lost = RangeLoss(
-            range: range, point: assignment.point(mark), loss: loss, verdict: worker.verdict,
+            range: range, point: assignment.point(mark), loss: loss, verdict: verdict(of: worker, loss, mark),
             hasMovedOn: mark.word != worker.seen.word,
             hasWorked: worker.answered > UInt64(worker.history.firstRequests),
             isJobEnding: job.ending != nil)
@@ -151,7 +153,7 @@ extension Core {
         _ count: UInt64, _ worker: Worker, _ assignment: Assignment, _ job: Job, _ range: ItemRange, _ now: Int64
     ) -> Bool {
         if count == 0 { return true }
-        guard let link = worker.link, let reply = link.finished(count, of: assignment) else { return false }
+        guard let link = worker.link, let reply = link.finished(count, of: assignment, job) else { return false }
         job.end(reply, first: range.first, in: link.region, now: now)
         return true
     }
@@ -164,9 +166,10 @@ extension Core {
         case .timedOut:
             Outcome(
                 MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
-                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms", death: death)
+                "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms"
+                    + (death?.afterMark ?? ""), death: death, mark: death?.mark)
         case .overwrote:
-            Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory")
+            Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "its worker overwrote its own memory", mark: death?.mark)
         }
     }
 
@@ -183,7 +186,7 @@ extension Core {
             return
         }
         if let ending = job.ending {
-            end(ending)
+            end(death.map { ending.afterKill($0) } ?? ending)
             return
         }
         let again = ItemRange(first: item, count: 1, searched: true)

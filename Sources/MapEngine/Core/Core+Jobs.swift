@@ -7,6 +7,8 @@ struct Submission {
     /// Its number.
     let function: UInt32
     let config: JobConfig
+    /// The job's own; nil: none.
+    let data: JobData?
     /// Nil: a stream, whose items come later.
     let input: Prepared?
     /// The host's handle of the job; 0: there is none, and the job releases itself.
@@ -38,15 +40,17 @@ extension Core {
         if let input = submission.input {
             block = input.block
             stream = nil
-            write(input.record, of: function, to: block)
+            write(input.record, of: function, submission.data, to: block)
         } else {
-            (block, stream) = try makeStream(function, window: submission.config.window)
+            (block, stream) = try makeStream(function, submission)
         }
         figures.jobs += 1
         let job = Job(
             function: function, config: submission.config, sequence: jobs.next(),
             total: submission.input?.total ?? 0,
-            input: JobInput(record: block, globals: globals, used: submission.input?.used ?? UsedBuffers()),
+            input: JobInput(
+                record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
+                data: submission.data),
             stream: stream, now: clock.now())
         function.life.unended += 1
         if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
@@ -60,23 +64,24 @@ extension Core {
         return job
     }
 
-    private func write(_ record: JobRecord, of function: Function, to block: Block) {
+    private func write(_ record: JobRecord, of function: Function, _ data: JobData?, to block: Block) {
         var record = record
+        record.data = data?.offset ?? 0
         record.function = function.line
         record.globals = globals?.block.offset ?? 0
         record.write(to: input, at: block.offset)
     }
 
-    private func makeStream(_ function: Function, window: UInt64) throws(MapError) -> (Block, Stream) {
+    private func makeStream(_ function: Function, _ submission: Submission) throws(MapError) -> (Block, Stream) {
         // Twice the window: one slow item does not stop the others at once.
         var capacity: UInt64 = 2
-        while capacity < window * 2 { capacity *= 2 }
+        while capacity < submission.config.window * 2 { capacity *= 2 }
         let head = JobRecord.bytes
         let block = try input.allocate(head + capacity * SpanTable.line)
         var record = JobRecord()
         record.spans = block.offset + head
         record.spanMask = capacity - 1
-        write(record, of: function, to: block)
+        write(record, of: function, submission.data, to: block)
         return (block, Stream(input: input, record: block, capacity: capacity))
     }
 
@@ -111,7 +116,10 @@ extension Core {
         job.endWaiting(outcome, now: now)
         work.remove(job)
         touch(job)
-        if job.tally.running > 0 { engineMustWake(by: later(now, by: config.limits.grace / 4)) }
+        if job.tally.running > 0 {
+            engineMustWake(by: later(now, by: config.limits.grace / 4))
+            interruptRunning(job)
+        }
     }
 
     func release(_ job: Job) {
@@ -142,6 +150,7 @@ extension Core {
         guard job.input.mayFree() else { return }
         job.stream?.close()
         input.free(job.input.record)
+        job.input.forgetData()
         for buffer in job.input.buffers { release(buffer) }
     }
 

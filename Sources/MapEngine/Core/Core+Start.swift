@@ -32,6 +32,7 @@ extension Core {
         hello.line = mapb_process_number()
         hello.oom = config.process.oomScore
         hello.growth = config.limits.memoryGrowth
+        hello.cancel_signal = config.process.cancelSignal
         hello.flags =
             (config.process.pin ? MAPB_INIT_PIN.rawValue : 0)
             | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
@@ -83,7 +84,7 @@ extension Core {
         message.kind = MAPB_CONTROL_SPAWN.rawValue
         message.slot = UInt32(worker.slot)
         message.generation = worker.generation
-        message.size = worker.region!.size
+        message.size = worker.region!.mapped
         let files = [worker.region!.releaseFile()] + pipes
         zygote.send(message, files, owning: files)
         if zygote.hasBacklog { mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, 1) }

@@ -12,12 +12,15 @@ struct CrashBytes {
     let input: [Extent]
     let data: Extent?
     let globals: [Globals.Value]
+    /// The job's own data.
+    let own: Extent?
 
     func copy(into file: inout CrashFile, from memory: InputMemory) {
         func bytes(_ extent: Extent) -> [UInt8] {
             memory.copyBytes(extent)
         }
         if let data { file.function.data = bytes(data) }
+        if let own { file.item.jobData = bytes(own) }
         if file.item.pieces != nil {
             file.item.pieces = input.map { .init(offset: $0.offset & 4095, bytes: bytes($0)) }
         } else if let input = input.first {

@@ -18,8 +18,6 @@ final class Fixtures: Sendable {
     /// Cores that this process may use.
     let usable: Int
     let waiters: Waiters
-    /// For threads whose sleep a signal ends; nil: a signal ends none.
-    let changes: Descriptor?
     let interrupts: Interrupts
     /// Mappings that no longer have a user; see Leftovers.
     let leftovers = Leftovers()
@@ -44,16 +42,13 @@ final class Fixtures: Sendable {
         var why = mapb_poller_add(poller.number, engineBell.reading.number, EngineTag.bell.rawValue)
         if why == 0 { why = mapb_poller_add(poller.number, engineWake.number, EngineTag.wake.rawValue) }
         if why != 0 { throw .system(MAPB_NAME_POLLER_ADD, why) }
-        var notifier: Int32 = -1
         if config.interruptible {
-            notifier = mapb_notifier_open()
-            changes = try Descriptor(checking: notifier, MAPB_NAME_NOTIFIER_OPEN)
+            waiters = Waiters(notifying: try Descriptor(checking: mapb_notifier_open(), MAPB_NAME_NOTIFIER_OPEN))
         } else {
-            changes = nil
+            waiters = Waiters()
         }
-        waiters = Waiters(notifier: notifier)
         interrupts = try unsafe Interrupts(
-            counter: waiters.place, bell: waiterBell.writing.number, notifier: notifier)
+            counter: waiters.place, bell: waiterBell.writing.number, notifier: waiters.notifier)
         usable = usableCores()
         looks = Cells(unset: usable)
         input.setSpin(mapb_cores() > 1 ? Policy.workerSpins : 0)

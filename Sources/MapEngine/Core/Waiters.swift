@@ -7,8 +7,18 @@ import CMapBridge
     private let sleepers = Word32()
     /// Of a pool that is interruptible: wakes those whose sleep a signal ends. Negative: nobody's is.
     let notifier: Int32
+    private let owner: Descriptor?
 
-    init(notifier: Int32 = -1) { self.notifier = notifier }
+    init() {
+        notifier = -1
+        owner = nil
+    }
+
+    /// For a pool that is interruptible.
+    init(notifying: consuming Descriptor) {
+        notifier = notifying.number
+        owner = consume notifying
+    }
 
     /// The counter. Read it before checking whether there is anything to wait for.
     var changes: UInt32 { word.loaded }

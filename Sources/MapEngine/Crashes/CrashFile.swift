@@ -48,6 +48,8 @@ struct CrashFile: Equatable {
         /// Where in its page the input began.
         var offset: UInt64 = 0
         var bytes: [UInt8] = []
+        /// Of its job.
+        var jobData: [UInt8] = []
         /// Of an item of several pieces, in place of the above; nil: it is one.
         var pieces: [Piece]?
     }
@@ -95,9 +97,7 @@ struct CrashFile: Equatable {
 
     enum Section: UInt64 {
         case report = 1, numbers, functionName, folder, run, setup, cleanup, data, input, global, module,
-            environmentSet,
-            environmentUnset
-        case piece = 15
+            environmentSet, environmentUnset, jobData, piece
     }
 
     /// In the order of the file.
@@ -172,6 +172,7 @@ struct CrashFile: Equatable {
             bytes.append(number: piece.offset)
             section(.piece, bytes + piece.bytes)
         }
+        if !item.jobData.isEmpty { section(.jobData, item.jobData) }
         section(.input, item.bytes)
         var file = Self.magic
         file.append(number: Self.version)
@@ -240,6 +241,7 @@ struct CrashFile: Equatable {
             var reader = ByteReader(bytes)
             let offset = try reader.number()
             item.pieces = (item.pieces ?? []) + [Piece(offset: offset, bytes: Array(reader.rest))]
+        case .jobData: item.jobData = Array(bytes)
         case .global:
             var reader = ByteReader(bytes)
             let name = try ByteReader.text(try reader.read(try reader.number()))

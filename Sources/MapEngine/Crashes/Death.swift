@@ -9,13 +9,21 @@ final class Death {
     let loss: Loss
     /// The worker's own report; nil: there is none.
     let report: CrashReport?
+    /// How far the item was, as it said last; nil: it did not.
+    let mark: UInt64?
+    /// What the function itself has written about it.
+    private let written: [String]
 
-    /// - worker: its number. record: what its signal handler may have left; the process has ended, and its children with it, but those
+    /// - mark: mape_task_mark. written: what stands where mape_task_report_fd writes. worker: its number. record: what its signal handler may have left; the process has ended, and its children with it, but those
     ///   that left its group.
-    init(worker: Int, pid: Int32, _ loss: Loss, record: [UInt8]?) {
+    init(
+        worker: Int, pid: Int32, _ loss: Loss, record: [UInt8]?, mark: UInt64? = nil, written: [UInt8] = []
+    ) {
         self.worker = worker
         self.pid = pid
         self.loss = loss
+        self.mark = mark
+        self.written = printableLines(written)
         guard let record, let signal = loss.signal else {
             report = nil
             return
@@ -30,10 +38,13 @@ final class Death {
         "worker \(worker) (process \(pid)) " + (report.map { "was ended by \($0.summary)" } ?? loss.text)
     }
 
-    /// The report: `what` it was doing, and the backtrace.
+    /// The report: `what` it was doing, the backtrace, and what the function has written.
     func lines(_ what: String) -> String {
-        ([text, what] + (report?.lines ?? [])).joined(separator: "\n") + "\n"
+        ([text, what + afterMark] + (report?.lines ?? []) + written.map { "> " + $0 }).joined(separator: "\n") + "\n"
     }
+
+    /// `, after mark 17`, or "".
+    var afterMark: String { mark.map { ", after mark \($0)" } ?? "" }
 
     var signal: Int32 { loss.signal ?? 0 }
 
@@ -67,6 +78,8 @@ final class Crash {
         crash.function = function
         crash.frames = UInt32(death.report?.shownFrames ?? 0)
         unsafe crash.text = UnsafePointer(text.bytes)
+        crash.mark = death.mark ?? 0
+        crash.has_mark = death.mark == nil ? 0 : 1
         return crash
     }
 }

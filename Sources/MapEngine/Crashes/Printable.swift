@@ -10,6 +10,16 @@ func printable(_ bytes: some Sequence<UInt8>) -> String {
     return String(text)
 }
 
+/// The lines of such bytes; NULs are left out, and so are empty lines at the end.
+func printableLines(_ bytes: [UInt8]) -> [String] {
+    var lines: [String] = []
+    for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+        lines.append(printable(line.lazy.filter { $0 != 0 }))
+    }
+    while lines.last?.isEmpty == true { lines.removeLast() }
+    return lines
+}
+
 /// Control characters (C0, DEL, C1), line and paragraph separators, marks that turn or hide text, and those without a character are not.
 private func isShown(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {

@@ -6,12 +6,13 @@ import CMapBridge
 extension Pool {
     /// Submits a job. Frees the prepared input when that fails.
     /// - input: nil: it is a stream.
-    /// - handle: the host's name for the job, or 0.
+    /// - handle: the host's name for the job, or 0. data: of the job.
     func submit(
-        _ function: UInt32, _ config: JobConfig, _ input: Prepared?, handle: UInt
+        _ function: UInt32, _ config: JobConfig, _ data: JobData?, _ input: Prepared?, handle: UInt
     ) throws(MapError) -> Job {
         do throws(MapError) {
-            let submission = Submission(function: function, config: config, input: input, handle: handle)
+            let submission = Submission(
+                function: function, config: config, data: data, input: input, handle: handle)
             if let job = try core.with({ (core) throws(MapError) in try core.submitIfRunning(submission) }) {
                 return job
             }
@@ -24,6 +25,28 @@ extension Pool {
             if let input { core.with { $0.discard(input) } }
             throw error
         }
+    }
+
+    /// Data of a job, copied unless they lie in a buffer. The caller releases it when it has submitted what is to have it. Without the lock.
+    @inline(never) func jobData(_ data: UnsafeRawPointer?, _ size: Int) throws(MapError) -> JobData {
+        guard size > 0 else { throw MapError(MAPE_E_OVERFLOW, "config.data_size is more than memory can hold") }
+        guard let data = unsafe data else { throw .argument("config.data", "is NULL, but config.data_size is \(size)") }
+        try checkRange(data, UInt64(size), "config.data: config.data_size (\(size))")
+        guard let offset = fixed.input.offset(of: data) else {
+            return try unsafe JobData(copying: data, UInt64(size), to: fixed.input)
+        }
+        let buffer = try claim(offset, UInt64(size), "config.data")
+        do throws(MapError) {
+            return try JobData(Extent(offset: offset, count: UInt64(size)), in: buffer, fixed.input)
+        } catch {
+            core.with { $0.release(buffer) }
+            throw error
+        }
+    }
+
+    /// Called by whoever made it, and no longer needs it.
+    func release(_ data: JobData) {
+        if let buffer = data.buffer { core.with { $0.release(buffer) } }
     }
 
     /// Copies the next piece of a job's input, then assigns what is there: workers begin while the rest is copied.

@@ -11,6 +11,8 @@ import CMapBridge
     private let function: Function
     fileprivate let prototype: Prototype
     private let config: JobConfig
+    /// Of each call's job.
+    private let data: JobData?
     // The host's. Safe: C calls it.
     @safe private let onError: mape_proxy_error_fn?
     @safe private let context: UnsafeMutableRawPointer?
@@ -26,17 +28,20 @@ import CMapBridge
     }
 
     init(
-        _ pool: Pool, _ function: Function, _ native: NativeFunction, _ config: JobConfig,
+        _ pool: Pool, _ function: Function, _ native: NativeFunction, _ config: JobConfig, _ data: JobData?,
         _ onError: mape_proxy_error_fn?, _ context: UnsafeMutableRawPointer?
     ) throws(MapError) {
         self.pool = pool
         self.function = function
         prototype = native.prototype
         self.config = config
+        self.data = data
         unsafe self.onError = onError
         unsafe self.context = context
         prepared = try PreparedCall(native.plan)
     }
+
+    deinit { if let data { pool.release(data) } }
 
     // MARK: - A call, in the steps that host_proxy.c takes
 
@@ -79,7 +84,7 @@ import CMapBridge
             throw error
         }
         let job: Job
-        do throws(MapError) { job = try pool.submit(function.id, config, prepared, handle: handle) } catch {
+        do throws(MapError) { job = try pool.submit(function.id, config, data, prepared, handle: handle) } catch {
             Handles.shared.remove(handle)
             throw error
         }

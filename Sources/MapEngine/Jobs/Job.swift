@@ -129,12 +129,16 @@ final class Job {
     }
 
     /// Records that the items of a segment, which were running, have ended.
-    /// - ok, failed: how many so, when the segment has no outcome for all.
-    @inline(never) func end(_ segment: Segment, ok: UInt64, failed: UInt64, now: Int64) {
+    /// - ok, failed, stopped: how many so, when the segment has no outcome for all.
+    @inline(never) func end(
+        _ segment: Segment, ok: UInt64, failed: UInt64, stopped: (UInt64, mape_item_state) = (0, MAPE_ITEM_CANCELLED),
+        now: Int64
+    ) {
         if let outcome = segment.outcome {
             tally.end(segment.count, as: outcome.state)
         } else {
             tally.end(ok: ok, failed: failed)
+            if stopped.0 > 0 { tally.end(stopped.0, as: stopped.1) }
         }
         stream?.itemsEnded(first: segment.first, count: segment.count)
         if config.wants(MAPE_DELIVER_PROGRESS) && now - delivery.lastProgress >= config.progressInterval {

@@ -5,6 +5,8 @@ struct JobInput {
     let record: Block
     /// As they were when it was submitted.
     let globals: Globals?
+    /// Its own; nil: it has none, or is done.
+    private(set) var data: JobData?
     /// Buffers that items lie in, each kept once.
     private var used: UsedBuffers
     /// How many threads copy without the lock.
@@ -12,10 +14,12 @@ struct JobInput {
     /// Whether it must be freed when they are done.
     private var isDue = false
 
-    init(record: Block, globals: Globals?, used: UsedBuffers) {
+    init(record: Block, globals: Globals?, used: UsedBuffers, data: JobData? = nil) {
         self.record = record
         self.globals = globals
         self.used = used
+        self.data = data
+        if let buffer = data?.buffer { keep(buffer) }
     }
 
     var buffers: [Buffer] { used.list }
@@ -29,6 +33,9 @@ struct JobInput {
     func buffer(holding offset: UInt64, _ count: UInt64) -> Buffer? { used.holding(offset, count) }
 
     mutating func pin() { pins += 1 }
+
+    /// Its data go with the last job that has them.
+    mutating func forgetData() { data = nil }
 
     /// Whether it may be freed now; if not, `unpin` returns true later.
     mutating func mayFree() -> Bool {

@@ -2,7 +2,7 @@
 
 import CMapBridge
 
-/// A line of a segment's table: a result's place, or the number of a failure.
+/// A line of a segment's table: a result's place, and the number of a failure. A failed item may have bytes as well.
 struct Entry {
     var offset: UInt64
     var size: UInt64
@@ -13,7 +13,12 @@ struct Entry {
 /// Results that are not all alike.
 final class EntryTable {
     var entries: [Entry] = []
+    /// Each may be that of several items.
     var failures: [Outcome] = []
+    /// How many items have failed, and how many were asked to stop, and did.
+    var failed: UInt64 = 0
+    var stopped: UInt64 = 0
+    var stoppedAs = MAPE_ITEM_CANCELLED
 }
 
 /// Consecutive items that ended together: a range's results, or one outcome for all of them.
@@ -84,14 +89,14 @@ struct Segment {
             out.cause = ended.cause.rawValue
             out.code = ended.code
             unsafe out.message = UnsafePointer(ended.text.bytes)
-            unsafe out.data = nil
-            out.size = 0
-            return
+        } else {
+            out.state = MAPE_ITEM_OK.rawValue
+            out.cause = MAPE_CAUSE_NONE.rawValue
+            out.code = 0
+            unsafe out.message = emptyText
         }
-        out.state = MAPE_ITEM_OK.rawValue
-        out.cause = MAPE_CAUSE_NONE.rawValue
-        out.code = 0
-        unsafe out.message = emptyText
+        out.mark = entry.ended?.mark ?? 0
+        out.has_mark = entry.ended?.mark == nil ? 0 : 1
         out.size = Int(entry.size)
         unsafe out.data = entry.size > 0 ? unsafe store.bytes(entry.offset, entry.size) : nil
     }

@@ -18,6 +18,9 @@ import CMapBridge
     var messageLost: UInt64 = 0
     /// The last request that the worker was asked to end early: only up to that one may a reply say that it did.
     var yieldedTo: UInt64 = 0
+    /// The blame word of the item that was asked to stop last, and whether for its own time limit.
+    var asked: UInt64 = 0
+    var wasLate = false
 
     var isBusy: Bool { outbox != nil && published != answered }
 

@@ -23,6 +23,11 @@ enum Verdict {
     case hostile(String)
     /// The pool is being shut down.
     case shutdown
+
+    var isTimeout: Bool {
+        if case .timeout = self { return true }
+        return false
+    }
 }
 
 @safe final class Worker {

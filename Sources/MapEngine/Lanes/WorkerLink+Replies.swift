@@ -57,10 +57,10 @@ extension Job {
             end(segment, ok: reply.done, failed: 0, now: now)
             return
         }
-        let failed = UInt64(table.failures.count)
         end(
-            Segment(first: first, count: reply.done, store: store, table: table), ok: reply.done - failed,
-            failed: failed, now: now)
+            Segment(first: first, count: reply.done, store: store, table: table),
+            ok: reply.done - table.failed - table.stopped, failed: table.failed,
+            stopped: (table.stopped, table.stoppedAs), now: now)
     }
 }
 
@@ -105,11 +105,20 @@ extension WorkerLink {
         guard done <= range.count, isStopped || isFull || done == range.count else {
             throw InvalidReply("its reply counts \(done) of \(range.count) items")
         }
-        let results = try results(of: reply, done, within: used)
+        let results = try results(of: reply, done, within: used, stop: stop(ticket, job))
         if done == 0 { region.free(used) }
         return RangeReply(
             done: done, used: used, results: results, time: reply.detail,
             hasGrown: reply.flags & MAPB_REPLY_GROWN.rawValue != 0, isFull: isFull)
+    }
+
+    /// The outcome of items that were asked to stop. Nil: none was.
+    private func stop(_ ticket: UInt64, _ job: Job) -> Outcome? {
+        guard wasLate(ticket) else { return job.ending }
+        return Outcome(
+            MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT,
+            "it ran longer than its item timeout of \(job.config.itemTimeout / 1_000_000) ms, and stopped when it was asked to"
+        )
     }
 
     /// The reply to anything else.
@@ -132,28 +141,29 @@ extension WorkerLink {
     /// The results of the first items of a lost range, from the reply that the worker was filling. Nil: they do not
     /// stand there.
     /// - count: at least 1.
-    func finished(_ count: UInt64, of assignment: Assignment) -> RangeReply? {
+    func finished(_ count: UInt64, of assignment: Assignment, _ job: Job) -> RangeReply? {
         let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
         guard reply.ticket == assignment.ticket else { return nil }
         // The region gets no more ranges, so nobody needs to know exactly what this one used, and it is not freed.
         let start = UInt64(MAPB_RESULTS_OFFSET)
         let nothing = Extent(offset: 0, count: 0)
         let bounds = Used(hole: nothing, frontier: Extent(offset: start, count: region.size - start))
-        guard let results = try? results(of: reply, count, within: bounds) else { return nil }
+        let stop = stop(assignment.ticket, job)
+        guard let results = try? results(of: reply, count, within: bounds, stop: stop) else { return nil }
         return RangeReply(
             done: count, used: Used(hole: nothing, frontier: nothing), results: results, time: 0, hasGrown: false,
             isFull: false)
     }
 
     /// Where the results are of a reply's first `count` items.
-    /// - used: where they may be.
+    /// - used: where they may be. stop: the outcome of those that were asked to stop; nil: none was.
     @inline(__always)
-    private func results(of reply: mapb_reply, _ count: UInt64, within used: Used) throws(InvalidReply)
+    private func results(of reply: mapb_reply, _ count: UInt64, within used: Used, stop: Outcome?) throws(InvalidReply)
         -> RangeReply.Results
     {
         if count == 0 { return RangeReply.Results() }
         if reply.flags & MAPB_REPLY_TABLE.rawValue != 0 {
-            return RangeReply.Results(table: try table(at: reply.table, count, within: used))
+            return RangeReply.Results(table: try table(at: reply.table, count, within: used, stop))
         }
         let (bytes, over) = reply.size.multipliedReportingOverflow(by: count)
         guard !over, bytes == 0 || used.contains(reply.base, bytes) else {
@@ -162,7 +172,9 @@ extension WorkerLink {
         return RangeReply.Results(base: bytes == 0 ? 0 : reply.base, size: reply.size)
     }
 
-    private func table(at offset: UInt64, _ count: UInt64, within used: Used) throws(InvalidReply) -> EntryTable {
+    private func table(at offset: UInt64, _ count: UInt64, within used: Used, _ stop: Outcome?) throws(InvalidReply)
+        -> EntryTable
+    {
         let line = UInt64(MemoryLayout<mapb_entry>.stride)
         guard used.contains(offset, count * line), offset % 8 == 0 else {
             throw InvalidReply("its table lies outside its memory")
@@ -170,6 +182,7 @@ extension WorkerLink {
         let lines = unsafe UnsafeMutableRawPointer(region.base + Int(offset)).assumingMemoryBound(to: mapb_entry.self)
         let table = EntryTable()
         table.entries.reserveCapacity(Int(count))
+        var failures = FailureReader(region: region, used: used)
         for i in 0..<Int(count) {
             // Read once; the worker may be writing.
             let place = unsafe mapb_peek(&lines[i].where)
@@ -182,28 +195,19 @@ extension WorkerLink {
             case MAPB_ENTRY_OK.rawValue:
                 table.entries.append(Entry(offset: offset, size: size, failure: -1))
             case MAPB_ENTRY_FAILED.rawValue:
-                guard let outcome = failure(at: offset, size) else {
-                    throw InvalidReply("a failure's text is not valid")
-                }
-                table.entries.append(Entry(offset: 0, size: 0, failure: Int32(table.failures.count)))
-                table.failures.append(outcome)
+                table.entries.append(try failures.read(at: offset, size, into: table))
+            case MAPB_ENTRY_STOPPED.rawValue:
+                guard let stop else { throw InvalidReply("it says an item was asked to stop, and it was not") }
+                table.stop(stop)
             default: throw InvalidReply("a line of its table has no known kind")
             }
         }
         return table
     }
 
-    private func failure(at offset: UInt64, _ size: UInt64) -> Outcome? {
-        let head = UInt64(MemoryLayout<mapb_failure>.size)
-        guard size >= head, size - head < UInt64(MAPB_TEXT) else { return nil }
-        let code = unsafe UnsafeRawPointer(region.base + Int(offset)).loadUnaligned(as: Int32.self)
-        let text = CText(array: region.copyBytes(at: offset + head, count: size - head))
-        return Outcome(MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, code: code, text)
-    }
-
     private func text(_ reply: mapb_reply, _ used: Used) throws(InvalidReply) -> UserText {
         if reply.size == 0 { return "" }
-        guard reply.size < UInt64(MAPB_TEXT), used.contains(reply.base, reply.size) else {
+        guard reply.size <= UInt64(MAPB_LONG_TEXT), used.contains(reply.base, reply.size) else {
             throw InvalidReply("its reply has a text outside its memory")
         }
         return UserText(bytes: region.copyBytes(at: reply.base, count: reply.size))

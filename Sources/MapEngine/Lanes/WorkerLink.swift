@@ -44,6 +44,7 @@ struct WorkerMessage {
         inbox.storeMessageHead(0)
         inbox.storeRingAt(0)
         inbox.storeYield(0)
+        inbox.storeInterrupt(0)
     }
 
     /// Called when the process is gone: the host no longer checks it. Results keep the output memory as long as they
@@ -141,6 +142,13 @@ struct WorkerMessage {
     /// What the worker is on now, as it says.
     var mark: BlameMark { BlameMark(outbox.current) }
 
+    /// How far the item that the worker is on was, as it said last: mape_task_mark. Nil: it has said nothing. Read once its process has
+    /// ended.
+    var progressMark: UInt64? {
+        let (word, number) = (outbox.current, outbox.progressMark)
+        return word != 0 && outbox.marked == word ? number : nil
+    }
+
     /// How many items of a request have ended, with the progress that running ones have reported. By the worker's own
     /// account.
     func progress(of assignment: Assignment) -> Double {
@@ -167,10 +175,39 @@ struct WorkerMessage {
         return (mark, outbox.tail)
     }
 
+    /// Asks the item with this blame word to stop. What is to begin after it is reclaimed before `isStill` is asked.
+    /// - isLate: it has passed its own time limit.
+    func ask(_ word: BlameMark, isLate: Bool) {
+        unsafe watch.pointee.asked = word.word
+        unsafe watch.pointee.wasLate = isLate
+        inbox.storeInterrupt(word.word)
+    }
+
+    /// Whether the item that was asked still runs, so that a signal can be sent for it: the worker does not leave its request before
+    /// that has come. If not, the worker need not wait for a signal.
+    func isStill(on ticket: UInt64) -> Bool {
+        guard outbox.yields == 1, mapb_barrier() != 0, unsafe outbox.current == watch.pointee.asked,
+            outbox.leaving < ticket
+        else {
+            inbox.storeInterrupt(0)
+            return false
+        }
+        return true
+    }
+
+    /// Whether the item that was asked to stop last has passed its own time limit.
+    var askedForTime: Bool { unsafe watch.pointee.wasLate }
+
+    /// Whether that item is of this request.
+    func wasLate(_ ticket: UInt64) -> Bool { unsafe askedForTime && BlameMark(watch.pointee.asked).isOn(ticket) }
+
     /// The report that the worker's signal handler has left: one copy of it, so that what is checked is what is used.
     var crashRecord: [UInt8] {
         region.copyBytes(at: UInt64(MAPB_CRASH_OFFSET), count: UInt64(MemoryLayout<mapb_crash>.size))
     }
+
+    /// What a function has written to the descriptor of mape_task_report_fd since its range began.
+    var report: [UInt8] { outbox.reports == 0 ? [] : region.report }
 
     // MARK: - Messages: texts that functions send with mape_task_log
 

@@ -54,6 +54,9 @@ struct Seen {
     /// Its blame word when the host last read it, and since when it is unchanged.
     var word: UInt64 = 0
     var since: Int64 = 0
+    /// The item that the pool has asked to stop, as `word`, and since when.
+    var asked: UInt64 = 0
+    var askedSince: Int64 = 0
     /// When it last answered, or was assigned something while idle.
     var progress: Int64 = 0
 }

@@ -29,6 +29,8 @@ import CMapBridge
     /// The worker does not ring the doorbell for requests before this ticket.
     func storeRingAt(_ ticket: UInt64) { unsafe mapb_store(&pointee.notify_at, ticket) }
     /// Requests up to this ticket end before their next item.
+    /// Asks an item to stop, by its blame word.
+    func storeInterrupt(_ word: UInt64) { unsafe mapb_store(&pointee.interrupt, word) }
     func storeYield(_ ticket: UInt64) { unsafe mapb_store(&pointee.yield, ticket) }
 }
 
@@ -50,6 +52,13 @@ import CMapBridge
     var current: UInt64 { unsafe mapb_load(&pointee.current) }
     /// mape_task_progress, as the bits of a double.
     var fraction: UInt64 { unsafe mapb_load(&pointee.fraction) }
+    /// The last request of items that has ended.
+    var leaving: UInt64 { unsafe mapb_load(&pointee.leaving) }
+    /// Not 0: a function may have written to the report.
+    var reports: UInt32 { unsafe mapb_load32(&pointee.reports) }
+    /// mape_task_mark: how far it is, and the word `current` of the item that said so.
+    var progressMark: UInt64 { unsafe mapb_load(&pointee.mark) }
+    var marked: UInt64 { unsafe mapb_load(&pointee.marked) }
     /// 1: it reads Inbox.yield.
     var yields: UInt32 { unsafe mapb_load32(&pointee.yields) }
     /// 1: it sleeps and must be woken.

@@ -14,23 +14,27 @@ struct JobRecord: Equatable {
     /// Item i's span is number i & spanMask of the table.
     var spanMask: UInt64 = 0
     var columns: UInt64 = 0
+    /// The job's own data: a mapb_job_data.
+    var data: UInt64 = 0
 
     /// What a record takes.
     static var bytes: UInt64 { UInt64(MemoryLayout<mapb_job>.size) }
 
     func write(to input: InputMemory, at offset: UInt64) {
         unsafe input.at(offset, as: mapb_job.self).pointee = mapb_job(
-            function: function, cancel: 0, globals: globals, base: base, stride: stride, size: size, spans: spans,
-            span_mask: spanMask, columns: columns)
+            function: function, cancel: 0, globals: globals, base: base, stride: spans != 0 ? spanMask : stride,
+            size: size, spans: spans, data: data, columns: columns)
     }
 }
 
 extension JobRecord {
     init(reading input: InputMemory, at offset: UInt64) {
         let record = unsafe input.at(offset, as: mapb_job.self).pointee
+        let hasSpans = record.spans != 0
         self.init(
-            function: record.function, globals: record.globals, base: record.base, stride: record.stride,
-            size: record.size, spans: record.spans, spanMask: record.span_mask, columns: record.columns)
+            function: record.function, globals: record.globals, base: record.base, stride: hasSpans ? 0 : record.stride,
+            size: record.size, spans: record.spans, spanMask: hasSpans ? record.stride : 0, columns: record.columns,
+            data: record.data)
     }
 
     /// The pieces of an item that has several, by its span; nil: it is one.

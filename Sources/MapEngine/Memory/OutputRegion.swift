@@ -64,7 +64,10 @@ struct Used {
 
     /// For a worker in this process. The host reads by what is at the end of this file.
     var base: UnsafeMutablePointer<UInt8> { unsafe memory.base }
-    var size: UInt64 { memory.size }
+    /// Up to where results may lie; behind them is the report.
+    var size: UInt64 { memory.size - UInt64(MAPB_REPORT_BYTES) }
+    /// Bytes of the whole memory.
+    var mapped: UInt64 { memory.size }
     /// Gives up ownership of the memfd: the caller closes it. Otherwise a pool of many workers would hold a descriptor
     /// for each.
     func releaseFile() -> Int32 { memory.releaseFile() }
@@ -86,7 +89,8 @@ struct Used {
     init(reserve: UInt64, figures: OutputFigures = OutputFigures(), leftovers: Leftovers? = nil) throws(MapError) {
         self.figures = figures
         memory = try SharedMemory(
-            name: "mapengine-output", size: reserve, least: Policy.leastReserve, leftovers: leftovers)
+            name: "mapengine-output", size: reserve + UInt64(MAPB_REPORT_BYTES),
+            least: Policy.leastReserve + UInt64(MAPB_REPORT_BYTES), leftovers: leftovers)
         frontier = UInt64(MAPB_RESULTS_OFFSET)
         highest = frontier
     }
@@ -216,6 +220,12 @@ extension OutputRegion {
     func line(_ i: UInt64, of table: UInt64) -> mapb_entry {
         let at = table + i * UInt64(MemoryLayout<mapb_entry>.stride)
         return mapb_entry(where: word(at: at), size: word(at: at + 8))
+    }
+
+    /// What the descriptor of mape_task_report_fd has written to, without the zeros at its end.
+    var report: [UInt8] {
+        let bytes = unsafe Array(UnsafeBufferPointer(start: base + Int(size), count: Int(MAPB_REPORT_BYTES)))
+        return Array(bytes[..<(bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0)])
     }
 
     /// A request's reply, each word of it read once.

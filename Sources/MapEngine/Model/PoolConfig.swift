@@ -43,6 +43,8 @@ import CMapBridge
         /// Bytes; 0: none.
         var memoryLimit: UInt64
         var sandbox: mape_sandbox
+        /// 0: none.
+        var cancelSignal: Int32
     }
 
     /// What zygotes run and load, and their environment.
@@ -84,9 +86,6 @@ import CMapBridge
         }
         guard outputReserve <= 1 << 46 else {
             throw .argument("config.output_reserve", "is larger than an address space")
-        }
-        guard c.reserved == 0 else {
-            throw .argument("config.reserved", "is \(c.reserved); it has to be 0")
         }
         guard c.interruptible <= 1 else {
             throw .argument("config.interruptible", "is \(c.interruptible); 0 or 1 are possible")
@@ -148,6 +147,13 @@ extension PoolConfig.Process {
         coreDumps = c.core_dumps == 1
         oomScore = c.oom_score_adj == 0 ? Policy.oomScore : max(0, c.oom_score_adj)
         memoryLimit = c.memory_limit
+        guard (0...64).contains(c.cancel_signal) else {
+            throw .argument("config.cancel_signal", "is \(c.cancel_signal); 0, for none, to 64 are possible")
+        }
+        if let why = unsafe mapb_signal_refused(c.cancel_signal) {
+            throw unsafe .argument("config.cancel_signal", "is \(signalName(c.cancel_signal)), \(String(cString: why))")
+        }
+        cancelSignal = c.cancel_signal
         sandbox = mape_sandbox(c.sandbox)
         if sandbox != MAPE_SANDBOX_NONE, let lacks = unsafe mapb_sandbox_lacks() {
             throw unsafe MapError(MAPE_E_UNSUPPORTED, "config.sandbox cannot be had: \(String(cString: lacks))")

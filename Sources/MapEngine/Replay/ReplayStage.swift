@@ -21,12 +21,14 @@ import CMapBridge
     private let function: UInt64
     private let job: UInt64
     private let globals: Globals?
+    private let jobData: JobData?
     private let index: UInt64
     private var ticket: UInt64 = 0
 
     init(_ file: CrashFile) throws(MapError) {
         let pieces = file.item.pieces ?? []
-        let own = pieces.reduce(file.function.data.count + file.item.bytes.count) { $0 + $1.bytes.count + 12288 }
+        let fixed = file.function.data.count + file.item.bytes.count + file.item.jobData.count
+        let own = pieces.reduce(fixed) { $0 + $1.bytes.count + 12288 }
         let sizes = file.process.globals.reduce(own) { $0 + $1.bytes.count + 4096 }
         input = try InputMemory(reserve: UInt64(sizes) + 16 << 20)
         region = try OutputRegion(reserve: Policy.outputReserve)
@@ -75,16 +77,20 @@ import CMapBridge
             items.spans = job + head
             SpanTable(input, at: items.spans)[0] = Extent(offset: table, count: MAPB_PIECES | UInt64(pieces.count))
         }
+        jobData =
+            file.item.jobData.isEmpty
+            ? nil : try unsafe JobData(copying: file.item.jobData, UInt64(file.item.jobData.count), to: input)
+        items.data = jobData?.offset ?? 0
         items.write(to: input, at: job)
 
-        guard let task = unsafe mapb_worker_task(region.base, region.size) else {
+        guard let task = unsafe mapb_worker_task(region.base, region.mapped) else {
             throw .system("madvise", SystemError.last)
         }
         self.task = unsafe WorkerTask(task)
         guard let seen = unsafe mapb_shared_map(input.file, input.size, 0),
             let functions = unsafe functionTables()
         else { throw .system("mmap", SystemError.last) }
-        unsafe workerPrepare(self.task, seen, region.base, region.size, functions, 0)
+        unsafe workerPrepare(self.task, seen, region.base, region.mapped, functions, 0)
         self.task.slot = UInt32(file.death.worker)
         self.task.fields.bells = (-1, -1)
         self.task.fields.logs_here = 1
@@ -158,8 +164,8 @@ import CMapBridge
         if UInt32(entry.where >> 56) == MAPB_ENTRY_OK.rawValue { return .ok(region.copy(place, entry.size)) }
         let failure = region.copy(place, entry.size)
         guard failure.count >= MemoryLayout<mapb_failure>.size else { return .noMemory }
-        let code = failure.load(Int32.self, at: 0)
-        return .failed(code, printable(failure.dropFirst(MemoryLayout<mapb_failure>.size)))
+        let text = region.copy(failure.load(UInt64.self, at: 8), UInt64(failure.load(UInt32.self, at: 4)))
+        return .failed(failure.load(Int32.self, at: 0), printable(text))
     }
 
     func cleanUp() {

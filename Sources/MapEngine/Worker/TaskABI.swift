@@ -139,11 +139,7 @@ public func mape_task_fail(_ task: UnsafeMutablePointer<mape_task>!, _ code: Int
     guard let task = unsafe WorkerTask(user: task), task.mode != MAPB_MODE_NONE.rawValue else { return code }
     task.hasFailed = true
     task.failCode = code
-    task.failSize = 0
-    if let message = unsafe message {
-        let size = unsafe mapb_length(message, UInt64(MAPB_TEXT) &- 1)
-        unsafe task.setText(message, size)
-    }
+    unsafe taskSetText(task, message)
     return code
 }
 
@@ -171,10 +167,34 @@ public func mape_task_global(
     return nil
 }
 
+@_noLocks @implementation @_cdecl("mape_task_job_data")
+public func mape_task_job_data(
+    _ out_size: UnsafeMutablePointer<Int>!, _ task: UnsafePointer<mape_task>!
+) -> UnsafeRawPointer! {
+    guard let task = unsafe WorkerTask(user: task) else {
+        unsafe out_size?.pointee = 0
+        return nil
+    }
+    return unsafe task.jobData(out_size)
+}
+
 @_noLocks @implementation @_cdecl("mape_task_cancelled")
 public func mape_task_cancelled(_ task: UnsafePointer<mape_task>!) -> Int32 {
-    guard let task = unsafe WorkerTask(user: task), task.isCancelled else { return 0 }
+    guard let task = unsafe WorkerTask(user: task), task.isCancelled || task.isInterrupted else { return 0 }
+    if task.isAlone { task.stoppedAt = task.mark }
     return 1
+}
+
+@_noLocks @implementation @_cdecl("mape_task_report_fd")
+public func mape_task_report_fd(_ task: UnsafePointer<mape_task>!) -> Int32 {
+    guard let task = unsafe WorkerTask(user: task) else { return -1 }
+    return task.askForReport()
+}
+
+@_noLocks @implementation @_cdecl("mape_task_mark")
+public func mape_task_mark(_ task: UnsafeMutablePointer<mape_task>!, _ n: UInt64) {
+    guard let task = unsafe WorkerTask(user: task), task.isAlone else { return }
+    task.storeProgressMark(n)
 }
 
 @_noLocks @implementation @_cdecl("mape_task_progress")

@@ -26,7 +26,7 @@ private func runningItem(_ task: WorkerTask) -> UInt64? {
 private func itemOfPieces(_ task: WorkerTask, _ i: UInt64) -> mapb_span? {
     let job = task.job
     if job.fields.spans == 0 { return nil }
-    let span = task.span(at: job.fields.spans, (task.first &+ i) & job.fields.span_mask)
+    let span = task.span(at: job.fields.spans, (task.first &+ i) & job.fields.stride)
     return span.size & MAPB_PIECES != 0 ? span : nil
 }
 

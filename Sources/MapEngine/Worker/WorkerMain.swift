@@ -18,7 +18,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
         let pointer = unsafe mapb_worker_task(output, outputSize)
     else { mapb_exit(Int32(bitPattern: MAPB_EXIT_NO_MEMORY.rawValue)) }
     let task = unsafe WorkerTask(pointer)
-    mapb_close(outputFile)
+    task.openReport(outputFile, outputSize)
     mapb_close(zygote.input)
     mapb_become_worker()
     unsafe mapb_crash_watch(output)
@@ -26,6 +26,7 @@ func workerRun(_ zygote: ZygoteState, _ slot: UInt32, _ outputFile: Int32, _ out
     unsafe workerPrepare(task, input, output, outputSize, functions, slot)
     task.adoptBells(zygote.engineBell, zygote.waiterBell)
     task.growth = zygote.growth
+    if zygote.cancelSignal != 0 { unsafe mapb_interrupt_watch(task.pointer, zygote.cancelSignal) }
     task.storeYields(mapb_join_barriers() != 0 ? 1 : 0)
     workerHook(task)
     if zygote.flags & MAPB_INIT_SANDBOX.rawValue != 0 { workerEnterSandbox(task) }
@@ -58,7 +59,7 @@ func workerHook(_ task: WorkerTask) {
 /// Enters the sandbox. If that fails, the worker ends, and its exit code and the log say why.
 @_noLocks
 func workerEnterSandbox(_ task: WorkerTask) {
-    let code = unsafe mapb_enter_sandbox(&task.fields.bells.0, 2, task.text)
+    let code = unsafe mapb_task_enters_sandbox(task.pointer, task.text)
     if code == 0 { return }
     unsafe taskLog(task, Int32(bitPattern: MAPE_LOG_ERROR.rawValue), task.text)
     mapb_exit(code)
@@ -79,7 +80,7 @@ func workerPrepare(
     unsafe task.fields.functions = functions
     task.slot = slot
     task.wildCursor = UInt64(MAPB_RESULTS_OFFSET)
-    task.frontierLimit = outputSize
+    task.frontierLimit = outputSize &- UInt64(MAPB_REPORT_BYTES)
 }
 
 /// Waits until a request has been published: spins, then sleeps. Returns whether it slept.

@@ -40,6 +40,35 @@ func outputFree(_ task: WorkerTask, _ end: UInt64, _ size: UInt64) {
     }
 }
 
+/// Keeps what a function says when it fails: a short text in the task, a long one in the output memory, cut to a short one if that is full.
+@_noLocks
+func taskSetText(_ task: WorkerTask, _ message: UnsafePointer<CChar>?) {
+    task.failSize = 0
+    task.failPlace = 0
+    guard let message = unsafe message else { return }
+    // A process that was forked from the worker has no output memory.
+    let longest = task.isAlone ? UInt64(MAPB_LONG_TEXT) : UInt64(MAPB_TEXT) &- 1
+    let size = unsafe mapb_length(message, longest)
+    if size >= UInt64(MAPB_TEXT), let place = outputAllocate(task, size, 1) {
+        unsafe mapb_copy(task.output(at: place), message, size)
+        task.failSize = UInt32(truncatingIfNeeded: size)
+        task.failPlace = place
+        return
+    }
+    unsafe task.setText(message, mapb_length(message, UInt64(MAPB_TEXT) &- 1))
+}
+
+/// Puts the text into the output memory, if it is not there. False: there is no room for it.
+@_noLocks
+func taskPlaceText(_ task: WorkerTask) -> Bool {
+    if task.failSize == 0 || task.failPlace != 0 { return true }
+    let size = UInt64(task.failSize)
+    guard let place = outputAllocate(task, size, 1) else { return false }
+    unsafe mapb_copy(task.output(at: place), task.text, size)
+    task.failPlace = place
+    return true
+}
+
 /// Changes the size of the running item's result; what was written stays.
 @_noLocks
 func outputResize(_ task: WorkerTask, _ size: UInt64) -> UInt64? {

@@ -33,6 +33,7 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     task.ended = 0
     task.failSize = 0
     if task.growth > 0 { growthBegin(task) }
+    if task.fields.reports != 0 { task.clearReport() }
     let began = mapb_clock()
     if let native = unsafe function.fields.native {
         unsafe nativeRun(task, native)
@@ -49,6 +50,7 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     let took = now &- began
     workerVouch(task, took: took)
     if took > quickestCall() { task.isSuspect = true }
+    if task.fields.cancel_signal != 0 { unsafe mapb_interrupt_absorb(task.pointer) }
     task.reply.detail = took < Int64(UInt32.max) ? UInt32(truncatingIfNeeded: took) : UInt32.max
 }
 
@@ -60,6 +62,7 @@ func rangeLoop(_ task: WorkerTask, _ function: LoadedFunction) {
     let job = task.job
     let count = task.count
     let alone = unsafe task.fields.alone!
+    let isArmed = task.fields.cancel_signal != 0
     task.mode = MAPB_MODE_ITEM.rawValue
     var i: UInt64 = 0
     while i < count {
@@ -70,7 +73,10 @@ func rangeLoop(_ task: WorkerTask, _ function: LoadedFunction) {
         }
         var size: UInt64 = 0
         let input = unsafe itemInput(task, i, &size)
-        let code = unsafe mapb_call_run(run, task.pointer, state, input, Int(size))
+        let code =
+            unsafe isArmed
+            ? mapb_call_run_armed(run, task.pointer, state, input, Int(size))
+            : mapb_call_run(run, task.pointer, state, input, Int(size))
         if unsafe mapb_peek32(alone) == 0 { mapb_stray_exit() }
         if !itemEnd(task, i, code) { return }
         i &+= 1
@@ -115,7 +121,10 @@ func rangeCall(_ task: WorkerTask, _ function: LoadedFunction) -> Bool {
     task.isOutOfMemory = false
     workerMark(task, MAPB_MARK_RANGE | UInt32(truncatingIfNeeded: start))
     if workerYields(task) || task.isCancelled { return rangeStop(task) }
-    let code = unsafe mapb_call_range(function.fields.run, task.pointer, function.fields.state, &range)
+    let code =
+        unsafe task.fields.cancel_signal != 0
+        ? mapb_call_range_armed(function.fields.run, task.pointer, function.fields.state, &range)
+        : mapb_call_range(function.fields.run, task.pointer, function.fields.state, &range)
     workerOnly(task)
     let stopped = task.reply.flags & MAPB_REPLY_STOPPED.rawValue != 0
     if task.hasBegun {
@@ -195,7 +204,7 @@ func itemInput(_ task: WorkerTask, _ i: UInt64, _ size: inout UInt64) -> UnsafeR
         size = job.fields.size
         return unsafe task.input(at: job.fields.base &+ index &* job.fields.stride)
     }
-    let span = task.span(at: job.fields.spans, index & job.fields.span_mask)
+    let span = task.span(at: job.fields.spans, index & job.fields.stride)
     if span.size & MAPB_PIECES != 0 { return unsafe firstPiece(task, span, &size) }
     size = span.size
     return unsafe task.input(at: span.offset)
@@ -240,17 +249,33 @@ func itemEndInTable(_ task: WorkerTask, _ i: UInt64, _ code: Int32) -> Bool {
         if task.isOutOfMemory { return itemNoMemory(task) }
         let size = task.hasResult ? task.resultSize : 0
         task.setLine(i, MAPB_ENTRY_OK, at: size > 0 ? task.result : 0, size: size)
+    } else if !task.hasFailed && wasStopped(task) {
+        task.setLine(i, MAPB_ENTRY_STOPPED, at: 0, size: 0)
     } else {
-        let text = task.hasFailed ? UInt64(task.failSize) : 0
-        let size = UInt64(MemoryLayout<mapb_failure>.size) &+ text
+        let size = UInt64(MemoryLayout<mapb_failure>.size)
+        var failure = mapb_failure()
+        failure.code = code
+        if task.hasFailed {
+            if !taskPlaceText(task) { return itemNoMemory(task) }
+            failure.code = task.failCode
+            failure.text = task.failPlace
+            failure.text_size = task.failSize
+        }
+        if task.hasResult {
+            failure.data = task.result
+            failure.data_size = task.resultSize
+        }
         guard let place = outputAllocate(task, size, 8) else { return itemNoMemory(task) }
-        let failure = mapb_failure(code: task.hasFailed ? task.failCode : code)
-        task.writeFailure(failure, text: text, at: place)
+        task.writeFailure(failure, at: place)
         task.setLine(i, MAPB_ENTRY_FAILED, at: place, size: size)
     }
     task.ended = i &+ 1
     return true
 }
+
+/// Whether the item that ends was asked to stop, and knew.
+@_noLocks
+func wasStopped(_ task: WorkerTask) -> Bool { task.stoppedAt != 0 && task.stoppedAt == task.mark }
 
 @_noLocks
 func itemNoMemory(_ task: WorkerTask) -> Bool {

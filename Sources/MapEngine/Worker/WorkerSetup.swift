@@ -148,6 +148,7 @@ func taskPrepare(_ task: WorkerTask, _ globals: UInt64) {
     task.globals = globals
     task.hasFailed = false
     task.failSize = 0
+    task.failPlace = 0
 }
 
 /// Sets the task's text.
@@ -160,11 +161,9 @@ func taskSay(_ task: WorkerTask, _ text: StaticString) {
 /// Fills the reply with a failure; the text is the task's.
 @_noLocks
 func replyFail(_ task: WorkerTask, _ cause: mape_cause, _ code: Int32) {
-    let size = UInt64(task.failSize)
     task.reply.code = code
     task.reply.detail = cause.rawValue
-    guard let place = outputAllocate(task, size, 8) else { return }
-    task.writeText(size, at: place)
-    task.reply.base = place
-    task.reply.size = size
+    guard taskPlaceText(task) else { return }
+    task.reply.base = task.failPlace
+    task.reply.size = UInt64(task.failSize)
 }

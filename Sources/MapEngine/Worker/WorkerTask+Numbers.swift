@@ -90,6 +90,14 @@ extension WorkerTask {
         @_noLocks @inline(__always) get { fields.fail_size }
         @_noLocks @inline(__always) nonmutating set { fields.fail_size = newValue }
     }
+    var failPlace: UInt64 {
+        @_noLocks @inline(__always) get { fields.fail_place }
+        @_noLocks @inline(__always) nonmutating set { fields.fail_place = newValue }
+    }
+    var stoppedAt: UInt64 {
+        @_noLocks @inline(__always) get { fields.stopped_at }
+        @_noLocks @inline(__always) nonmutating set { fields.stopped_at = newValue }
+    }
     var growth: UInt64 {
         @_noLocks @inline(__always) get { fields.growth }
         @_noLocks @inline(__always) nonmutating set { fields.growth = newValue }

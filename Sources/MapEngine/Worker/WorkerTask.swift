@@ -90,6 +90,27 @@ extension WorkerTask {
         unsafe input(at: spans).assumingMemoryBound(to: mapb_span.self)[Int(number)]
     }
 
+    /// What the running range's job has brought.
+    @_noLocks
+    func jobData(_ out: UnsafeMutablePointer<Int>?) -> UnsafeRawPointer? {
+        unsafe out?.pointee = 0
+        guard mode == MAPB_MODE_ITEM.rawValue || mode == MAPB_MODE_RANGE.rawValue, job.fields.data != 0 else {
+            return nil
+        }
+        let data = unsafe input(at: job.fields.data).assumingMemoryBound(to: mapb_job_data.self).pointee
+        unsafe out?.pointee = Int(data.size)
+        return unsafe input(at: data.at)
+    }
+
+    /// Whether the item that runs was asked to stop, by itself.
+    var isInterrupted: Bool {
+        @_noLocks @inline(__always) get {
+            guard mode != MAPB_MODE_SETUP.rawValue, unsafe fields.job != nil else { return false }
+            let word = unsafe mapb_interrupt_of(fields.inbox)
+            return word != 0 && word == mark
+        }
+    }
+
     /// Whether the job of a running range was cancelled.
     var isCancelled: Bool {
         @_noLocks @inline(__always) get {
@@ -134,6 +155,18 @@ extension WorkerTask {
 
     @_noLocks @inline(__always)
     func storeYields(_ yields: UInt32) { unsafe mapb_store32(&fields.outbox.pointee.yields, yields) }
+
+    /// The blame word, as this worker has written it.
+    var mark: UInt64 {
+        @_noLocks @inline(__always) get { unsafe fields.outbox.pointee.current }
+    }
+
+    /// Says how far the item is. A worker that ends between the two stores has not said it.
+    @_noLocks @inline(__always)
+    func storeProgressMark(_ mark: UInt64) {
+        unsafe mapb_store(&fields.outbox.pointee.mark, mark)
+        unsafe mapb_store(&fields.outbox.pointee.marked, self.mark)
+    }
 
     @_noLocks @inline(__always)
     func storeFraction(_ fraction: Double) { unsafe mapb_store(&fields.outbox.pointee.fraction, fraction.bitPattern) }
@@ -248,6 +281,35 @@ extension WorkerTask {
     }
 }
 
+// MARK: - The report
+
+extension WorkerTask {
+    /// Where it begins: behind all results.
+    private var reportPlace: UInt64 {
+        @_noLocks get { frontierLimit }
+    }
+
+    @_noLocks
+    func openReport(_ outputFile: Int32, _ outputSize: UInt64) {
+        unsafe fields.report_file = mapb_report_open(
+            outputFile, outputSize &- UInt64(MAPB_REPORT_BYTES), &fields.report_inode)
+    }
+
+    /// What a function may write to; -1: it is not there any more.
+    @_noLocks
+    func askForReport() -> Int32 {
+        if logsHere { return 2 }
+        guard isAlone, unsafe mapb_bell_is_there(fields.report_file, &fields.report_inode) != 0 else { return -1 }
+        fields.reports = 1
+        unsafe mapb_store32(&fields.outbox.pointee.reports, 1)
+        return fields.report_file
+    }
+
+    /// What was written before has led to no death.
+    @_noLocks
+    func clearReport() { unsafe mapb_report_clear(fields.report_file, fields.output, reportPlace) }
+}
+
 // MARK: - The text
 
 extension WorkerTask {
@@ -260,22 +322,19 @@ extension WorkerTask {
     @_noLocks
     func measureText() {
         failSize = unsafe UInt32(truncatingIfNeeded: mapb_length(text, UInt64(MAPB_TEXT) &- 1))
+        failPlace = 0
     }
 
     @_noLocks
     func setText(_ bytes: UnsafeRawPointer, _ size: UInt64) {
         unsafe mapb_copy(text, bytes, size)
         failSize = UInt32(truncatingIfNeeded: size)
+        failPlace = 0
     }
 
-    /// Copies so much of the text to where outputAllocate gave room for it.
+    /// Writes a failure to where outputAllocate gave room for it.
     @_noLocks
-    func writeText(_ size: UInt64, at offset: UInt64) { unsafe mapb_copy(output(at: offset), text, size) }
-
-    /// The same with a failure before it.
-    @_noLocks
-    func writeFailure(_ failure: mapb_failure, text size: UInt64, at offset: UInt64) {
+    func writeFailure(_ failure: mapb_failure, at offset: UInt64) {
         unsafe output(at: offset).assumingMemoryBound(to: mapb_failure.self).pointee = failure
-        writeText(size, at: offset &+ UInt64(MemoryLayout<mapb_failure>.size))
     }
 }

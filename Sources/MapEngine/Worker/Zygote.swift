@@ -1,6 +1,6 @@
 // The zygote: a process with one thread that forks workers, reaps them, and reports.
 //
-//   host ──INIT, STDERR, LOAD, SPAWN, KILL──► zygote ──fork──► workers
+//   host ──INIT, STDERR, LOAD, SPAWN, KILL, INTERRUPT──► zygote ──fork──► workers
 //   host ◄──HELLO, LOADED, HOOK, SPAWNED, DIED, NOTE── zygote ◄──pidfds, SIGCHLD── workers
 //
 // It runs after a fork of the host (MAPE_START_FORK) or as a program of its own (MAPE_START_EXEC); the code is the same. Every
@@ -186,6 +186,7 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         zygote.flags = zygote.message.flags
         zygote.oom = zygote.message.oom
         zygote.growth = zygote.message.growth
+        zygote.cancelSignal = zygote.message.cancel_signal
         if unsafe mapb_kill_strays(zygote.pointer, 0) < 0 {
             zygoteNote(
                 zygote, MAPE_LOG_INFO,
@@ -204,6 +205,11 @@ func zygoteReceive(_ zygote: ZygoteState) -> Bool {
         }
     case MAPB_CONTROL_STDERR.rawValue:
         mapb_print_to(first)
+    case MAPB_CONTROL_INTERRUPT.rawValue:
+        let slot = zygote.message.slot
+        if slot < zygote.workers && zygote[slot].generation == zygote.message.generation {
+            mapb_interrupt_worker(zygote[slot].pid)
+        }
     default:
         break
     }

@@ -109,6 +109,10 @@ extension ZygoteState {
         @_noLocks @inline(__always) get { fields.memory_limit }
         @_noLocks @inline(__always) nonmutating set { fields.memory_limit = newValue }
     }
+    var cancelSignal: Int32 {
+        @_noLocks @inline(__always) get { fields.cancel_signal }
+        @_noLocks @inline(__always) nonmutating set { fields.cancel_signal = newValue }
+    }
     var growth: UInt64 {
         @_noLocks @inline(__always) get { fields.growth }
         @_noLocks @inline(__always) nonmutating set { fields.growth = newValue }

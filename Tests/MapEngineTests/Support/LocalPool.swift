@@ -92,13 +92,14 @@ final class LocalPool {
     func submit(_ total: UInt64, _ config: JobConfig = JobConfig()) throws -> Job {
         nextHandle += 16
         let input = try pool.prepare(.strided(nil, count: total, stride: 0, size: 0))
-        return try pool.submit(function.id, config, input, handle: nextHandle)
+        return try pool.submit(function.id, config, nil, input, handle: nextHandle)
     }
 
     /// Makes a job, of which workers are given nothing yet.
     func make(_ config: JobConfig, _ input: Prepared?) throws -> Job {
         nextHandle += 16
-        return try core.submit(Submission(function: function.id, config: config, input: input, handle: nextHandle))
+        return try core.submit(
+            Submission(function: function.id, config: config, data: nil, input: input, handle: nextHandle))
     }
 
     func worker(_ slot: Int) -> Worker { core.workers[slot] }

@@ -139,6 +139,14 @@ final class Bench {
     enum Ended: Equatable {
         case ok([UInt8])
         case failed(Int32, String)
+        case stopped
+    }
+
+    /// A failure as the worker has written it.
+    func failure(_ reply: mapb_reply, _ i: Int) -> mapb_failure {
+        let lines = UnsafeRawPointer(region.base + Int(reply.table)).assumingMemoryBound(to: mapb_entry.self)
+        let place = Int(lines[i].where & (1 << 56 - 1))
+        return UnsafeRawPointer(region.base + place).load(as: mapb_failure.self)
     }
 
     /// What a reply says of its items.
@@ -153,9 +161,10 @@ final class Bench {
             let lines = UnsafeRawPointer(region.base + Int(reply.table)).assumingMemoryBound(to: mapb_entry.self)
             let (place, size) = (lines[Int(i)].where & (1 << 56 - 1), lines[Int(i)].size)
             if UInt32(lines[Int(i)].where >> 56) == MAPB_ENTRY_OK.rawValue { return .ok(bytes(place, size)) }
-            let head = UInt64(MemoryLayout<mapb_failure>.size)
-            let code = UnsafeRawPointer(region.base + Int(place)).loadUnaligned(as: Int32.self)
-            return .failed(code, String(decoding: bytes(place + head, size - head), as: UTF8.self))
+            if UInt32(lines[Int(i)].where >> 56) == MAPB_ENTRY_STOPPED.rawValue { return .stopped }
+            let failure = failure(reply, Int(i))
+            return .failed(
+                failure.code, String(decoding: bytes(failure.text, UInt64(failure.text_size)), as: UTF8.self))
         }
     }
 }

@@ -63,7 +63,7 @@ final class FuzzPool {
         config.ordered = input.byte() & 1 != 0
         let items = Items.strided(nil, count: UInt64(input.byte()), stride: 0, size: 0)
         nextHandle += 16
-        jobs.append(try pool.submit(function.id, config, try pool.prepare(items), handle: nextHandle))
+        jobs.append(try pool.submit(function.id, config, nil, try pool.prepare(items), handle: nextHandle))
     }
 
     /// The worker dies, in a way of the input's choice, and another takes its place.
