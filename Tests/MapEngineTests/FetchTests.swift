@@ -82,7 +82,7 @@ import Testing
     @Test func aJobWithoutAHandleStaysUntilTheNextCall() throws {
         let local = try LocalPool(workers: 1)
         let input = try local.pool.prepare(.strided(nil, count: 5, stride: 0, size: 0))
-        let job = try local.pool.submit(local.function.id, config(), input, handle: 0)
+        let job = try local.pool.submit(local.function.id, config(), nil, input, handle: 0)
         try local.settle()
         let events = try local.pool.nextEvents(64, timeout: 0)
         #expect(events.count == 6 && !job.isReleased)
@@ -95,7 +95,7 @@ import Testing
     @Test func aJobWithoutAHandleAndADoneEventEndsWithItsItems() throws {
         let local = try LocalPool(workers: 1)
         let input = try local.pool.prepare(.strided(nil, count: 5, stride: 0, size: 0))
-        let job = try local.pool.submit(local.function.id, config(done: false), input, handle: 0)
+        let job = try local.pool.submit(local.function.id, config(done: false), nil, input, handle: 0)
         try local.settle()
         let events = try local.pool.nextEvents(64, timeout: 0)
         #expect(events.count == 5 && !job.isReleased)

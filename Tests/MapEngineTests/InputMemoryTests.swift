@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func freeMemoryKeepsNoMoreThanAPartOfASmallReserve() throws {
-        let input = try InputMemory(reserve: 64 << 20, workers: 1)
+        let input = try InputMemory(reserve: 64 << 20)
         let block = try input.allocate(16 << 20)
         (input.base + Int(block.offset)).update(repeating: 7, count: Int(block.count))
         input.free(block)
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func whatWasNeverInUseIsNotWarm() throws {
-        let input = try InputMemory(reserve: 64 << 20, workers: 1)
+        let input = try InputMemory(reserve: 64 << 20)
         let first = try input.allocate(7 << 20)
         input.free(first)
         // Half of this one lies behind what was used; when it is freed, all of it was.

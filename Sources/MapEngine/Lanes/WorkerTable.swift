@@ -26,10 +26,14 @@ import CMapBridge
     private(set) var empty = SlotSet()
     /// Workers with requests that are not yet published.
     private(set) var unpublished = SlotSet()
-    /// How many workers can be assigned ranges now.
-    private(set) var available = 0
-    /// Whether a worker can be assigned more than when this was last consumed.
-    private(set) var hasNewRoom = false
+    /// Workers that have room for ranges.
+    private struct Room {
+        /// How many they are.
+        var workers = 0
+        /// Whether one has more than when this was last consumed.
+        var isNew = false
+    }
+    private var room = Room()
     /// How many of them may be busy at once.
     var slowStart = SlowStart()
     /// Called when an assignment ends: Worker.finish.
@@ -90,22 +94,28 @@ import CMapBridge
         let load = hasRoom ? held : -1
         let before = loadOf[slot]
         if load == before { return }
-        if load >= 0 && (before < 0 || load < before) { hasNewRoom = true }
+        if load >= 0 && (before < 0 || load < before) { room.isNew = true }
         loadOf[slot] = load
         if before >= 0 {
             byLoad[before].remove(slot)
             if byLoad[before].isEmpty { usedLoads &= ~(1 << UInt64(before)) }
-            available -= 1
+            room.workers -= 1
         }
         if load >= 0 {
             byLoad[load].insert(slot)
             usedLoads |= 1 << UInt64(load)
-            available += 1
+            room.workers += 1
         }
     }
 
     /// Called before ranges are assigned to whoever has room.
-    func consumeNewRoom() { hasNewRoom = false }
+    func consumeNewRoom() { room.isNew = false }
+
+    /// Whether a worker can be assigned more than when this was last consumed.
+    var hasNewRoom: Bool { room.isNew }
+
+    /// How many workers can be assigned ranges now.
+    var available: Int { room.workers }
 
     /// The smallest number of requests, `load` or more, that an available worker holds; nil: there is none.
     func lowestLoad(from load: Int) -> Int? {

@@ -97,7 +97,7 @@ typealias Block = Extent
     /// How much free memory keeps its pages for good.
     private var kept: UInt64 { min(Policy.warmInput, mostWarm) }
     /// How much of it has pages at any time.
-    private var mostWarm: UInt64 { size / Policy.warmShare }
+    private var mostWarm: UInt64 { (size - Self.arenaStart) / Policy.warmShare }
 
     /// Whether more pages lie idle than are worth keeping.
     var hasExcess: Bool { arena.with { $0.warm } > kept }
