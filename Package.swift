@@ -9,7 +9,7 @@ let root = Context.packageDirectory
 
 /// The soname's number, read from the header so that it stands in one place.
 func abiVersion() -> String {
-    let header = (try? String(contentsOfFile: root + "/include/mapengine.h", encoding: .utf8)) ?? ""
+    let header = (try? String(contentsOfFile: root + "/include/mapengine/base.h", encoding: .utf8)) ?? ""
     let line = header.split(separator: "\n").first { $0.hasPrefix("#define MAPE_ABI_VERSION ") }
     return line.map { String($0.split(separator: " ")[2]) } ?? "0"
 }

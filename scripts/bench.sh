@@ -3,6 +3,8 @@
 # scripts/bench.sh --help. BENCH_DIST names another build of the library to measure; `--against OTHER/dist` compares the two.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/version.sh
+source scripts/version.sh
 
 build=.build-bench
 dist=${BENCH_DIST:-dist}
@@ -21,15 +23,16 @@ done
 # copy DIST TO: the build in DIST, as TO/dist, so that a build in the middle of a run changes nothing, and once more as TO/plain,
 # without symbols: what users load, and what valgrind can read.
 copy() {
-    [[ -f $1/lib/libmapengine.so.1 ]] || {
-        echo "bench: there is no library in $1: run make dist first" >&2
+    [[ -f $1/lib/libmapengine.so.$ABI_VERSION ]] || {
+        echo "bench: there is no libmapengine.so.$ABI_VERSION in $1: run make dist first. The benchmark is built for interface" \
+            "$ABI_VERSION; one of another interface is measured by the benchmark of its own checkout" >&2
         exit 1
     }
     rm -rf "$2/dist" "$2/plain"
     mkdir -p "$2/plain/lib"
     cp -a "$1" "$2/dist"
     cp -a "$2/dist/libexec" "$2/plain/libexec"
-    strip --strip-all --remove-section=.gnu_debuglink -o "$2/plain/lib/libmapengine.so.1" "$2/dist/lib/libmapengine.so.1"
+    strip --strip-all --remove-section=.gnu_debuglink -o "$2/plain/lib/libmapengine.so.$ABI_VERSION" "$2/dist/lib/libmapengine.so.$ABI_VERSION"
 }
 copy "$dist" "$build"
 [[ -z $old ]] || copy "$old" "$build/old"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes dist/, the tree that users get: the library with its links, the zygote, the header, and what pkg-config and
+# Makes dist/, the tree that users get: the library with its links, the zygote, the headers, the interface as data, and what pkg-config and
 # CMake read. Everything in it finds the rest relative to itself, so it can be copied anywhere as a whole.
 #
 #     scripts/dist.sh              build what has changed and bring dist/ up to date
@@ -16,7 +16,7 @@ built=.build-dist/release/libmapengine.so
 stage=.build-dist/stage
 
 if [[ ${1:-} == --if-older && -f dist/lib/$library ]] &&
-    [[ -z $(find Package.swift Sources Tools include scripts/packaging -type f ! -name Package.resolved -newer dist/.stamp -print -quit 2>/dev/null) ]]; then
+    [[ -z $(find Package.swift Sources Tools include docs/abi.json scripts/packaging scripts/abi*.py -type f ! -name Package.resolved -newer dist/.stamp -print -quit 2>/dev/null) ]]; then
     exit 0
 fi
 
@@ -77,7 +77,13 @@ cc -std=c11 -O2 -Wall -Wextra -Iinclude -o "$stage/mapengine-zygote" Sources/map
     "dist/lib/libmapengine.so.$ABI_VERSION" -L.build-static/glibc -Wl,-rpath-link,.build-static/glibc -Wl,-rpath,'$ORIGIN/../lib' -Wl,--enable-new-dtags -Wl,-s
 place "$stage/mapengine-zygote" libexec/mapengine-zygote 755
 
-place include/mapengine.h include/mapengine.h
+(cd include && find . -name '*.h' -printf '%P\n') | while read -r header; do
+    place "include/$header" "include/$header"
+done
+# The interface for other languages.
+place docs/abi.json share/mapengine/abi.json
+python3 scripts/abi.py python >"$stage/mapengine_abi.py"
+place "$stage/mapengine_abi.py" share/mapengine/mapengine_abi.py
 fill_in mapengine.pc
 fill_in mapengineConfig.cmake
 fill_in mapengineConfigVersion.cmake

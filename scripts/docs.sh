@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the reference, out/docs/index.html, out of include/mapengine.h and the Markdown pages; ends with 1 when a link leads
+# Makes the reference, out/docs/index.html, out of the headers in include/ and the Markdown pages; ends with 1 when a link leads
 # nowhere or doxygen has anything to complain of.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -12,6 +12,8 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX
+# shellcheck source=scripts/version.sh
+source scripts/version.sh
 
 kind=${1:-}
 shift || true
@@ -86,12 +88,15 @@ build_engine() {
 
 # Makes the tree that tests take for dist/.
 place() {
-    cmp -s "$1" "$prefix/lib/libmapengine.so.1" || cp "$1" "$prefix/lib/libmapengine.so.1"
-    ln -sfn libmapengine.so.1 "$prefix/lib/libmapengine.so"
-    cp include/mapengine.h "$prefix/include/"
+    local library=libmapengine.so.$ABI_VERSION
+    cmp -s "$1" "$prefix/lib/$library" || cp "$1" "$prefix/lib/$library"
+    ln -sfn "$library" "$prefix/lib/libmapengine.so"
+    cp -R include "$prefix/"
+    mkdir -p "$prefix/share/mapengine"
+    "${PYTHON:-python3}" scripts/abi.py python >"$prefix/share/mapengine/mapengine_abi.py"
     # shellcheck disable=SC2016  # the loader expands $ORIGIN
     "$clang" -std=c11 -O1 -g "${compile[@]}" -Iinclude -o "$prefix/libexec/mapengine-zygote" Sources/mapengine-zygote/main.c \
-        "$prefix/lib/libmapengine.so.1" -Wl,-rpath,'$ORIGIN/../lib'
+        "$prefix/lib/$library" -Wl,-rpath,'$ORIGIN/../lib'
 }
 
 by_swift=()

@@ -27,9 +27,9 @@ packages_build=(
     libcmocka-dev             # the C tests in Tests/abi and Tests/faults
     libassimp-dev libstb-dev libcli11-dev glmark2-data # the demo: reads a mesh, writes a PNG, parses its options
     gdb                       # Tests/untouched: a host in a debugger
-    luajit                    # Tests/lua: a host and a zygote in Lua
+    luajit                    # Tests/lua: a host and a zygote in Lua; suite header: its ffi.cdef reads the headers
     python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
-    python3                   # reads the compiler's syntax tree in Tests/checks
+    python3                   # reads the compiler's syntax tree: scripts/abi.py, Tests/checks
 )
 packages_docs=(doxygen python3)
 packages_lint=(clang-format shellcheck)

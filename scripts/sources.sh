@@ -7,7 +7,7 @@ folders=()
 for folder in Sources Tools Tests Benchmarks host-examples; do
     [[ ! -d $folder ]] || folders+=("$folder")
 done
-# include/mapengine.h is laid out by hand, for people.
+# What is in include/ is laid out by hand, for people.
 mapfile -d '' -t c_files < <(find "${folders[@]}" -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' -o -name '*.cpp' -o -name '*.hpp' \) \
     ! -path '*/.build*' -print0 | sort -z)
 mapfile -d '' -t swift_files < <({

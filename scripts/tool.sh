@@ -24,8 +24,8 @@ place() {
     fi
 }
 
-# SwiftPM does not know that the module is the header, nor what the program is linked with.
-if [[ -f $built && include/mapengine.h -nt $built ]]; then
+# SwiftPM does not know that the module is the headers, nor what the program is linked with.
+if [[ -f $built && -n $(find include -name '*.h' -newer "$built" -print -quit) ]]; then
     rm -rf "$built" .build-tool/release/mapengine.build
 fi
 if [[ -f $built && -n $(find .build-static -newer "$built" -print -quit) ]]; then

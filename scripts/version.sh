@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The version numbers, which stand in include/mapengine.h alone. To be sourced; sets MAJOR, MINOR, PATCH, VERSION and
+# The version numbers, which stand in include/mapengine/base.h alone. To be sourced; sets MAJOR, MINOR, PATCH, VERSION and
 # ABI_VERSION.
 # shellcheck disable=SC2034  # used by the scripts that source this one
 
 version_number() {
     local header number
-    header="$(dirname "${BASH_SOURCE[0]}")/../include/mapengine.h"
+    header="$(dirname "${BASH_SOURCE[0]}")/../include/mapengine/base.h"
     number=$(sed -n "s/^#define $1 *\([0-9][0-9]*\).*/\1/p" "$header")
     [[ -n $number ]] || {
-        echo "version.sh: include/mapengine.h does not define $1 as a number" >&2
+        echo "version.sh: include/mapengine/base.h does not define $1 as a number" >&2
         return 1
     }
     echo "$number"

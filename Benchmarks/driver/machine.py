@@ -29,7 +29,7 @@ def field(path, pattern):
 
 
 def library_version():
-    header = NEW.dist / "include" / "mapengine.h"
+    header = NEW.dist / "include" / "mapengine" / "base.h"
     return ".".join(field(header, rf"^#define MAPE_VERSION_{part} (\d+)") for part in ("MAJOR", "MINOR", "PATCH"))
 
 

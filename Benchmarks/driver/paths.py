@@ -8,7 +8,8 @@ BENCHMARKS = Path(__file__).resolve().parent.parent
 ROOT = BENCHMARKS.parent
 BUILD = ROOT / ".build-bench"
 NATIVE = BUILD / "native"
-LIBRARY = "lib/libmapengine.so.1"
+# By its soname, of which there is one in each build.
+LIBRARY = next((f"lib/{path.name}" for path in (BUILD / "plain" / "lib").glob("libmapengine.so.?")), "lib/libmapengine.so")
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ ROWS = [
         share=0.6, rounds=9, higher_is_better=True,
     ),
     Row(
-        "buffer_anew", "µs", "a `mape_buffer` made, filled and destroyed; a map that copies as much",
+        "buffer_anew", "µs", "a `mape_buffer` made, filled and released; a map that copies as much",
         {OURS: Native("mapengine", "buffer_anew"), "mapengine, mape_map": Native("mapengine", "buffer_anew_map")},
         rounds=7, parameter="KiB",
     ),
@@ -104,7 +104,7 @@ ROWS = [
         native("compute", "mapengine", "openmp", "tbb") | python("compute"), share=2.2, rounds=5,
     ),
     Row(
-        "start", "ms", "create, first result, destroy",
+        "start", "ms", "create, first result, release",
         {
             "mapengine EXEC": Native("mapengine", "start_exec"),
             "mapengine EXEC, host of 4 GiB": Native("mapengine", "start_exec_large"),
@@ -140,7 +140,7 @@ ROWS = [
     ),
     growth("growth_jobs", "`mape_apply` in a loop, before any is waited for", "4,000 jobs", "128,000 jobs"),
     growth("growth_buffers", "a span of a map that lies in one of many buffers", "1,000 buffers", "40,000 buffers"),
-    growth("growth_globals", "`mape_set_global`", "100 names", "16,000 names"),
+    growth("growth_globals", "`mape_pool_set_global`", "100 names", "16,000 names"),
     growth("growth_streams", "a stream of one item while others are open", "1,000 streams", "16,000 streams"),
     growth("growth_workers_apply", "one call and its result", "16 workers", "1,024 workers"),
     growth("growth_workers_map", "an item of `map_small`", "4 workers", "1,024 workers", "ns/item"),

@@ -20,7 +20,7 @@ import Testing
     static func find(_ bench: Bench, _ table: Globals?, _ name: UserText) -> [UInt8]? {
         bench.task.pointee.globals = table?.block.offset ?? 0
         var size = 99
-        guard let found = name.withCString({ mape_task_global(bench.task, $0, &size) }) else {
+        guard let found = name.withCString({ mape_task_global(&size, bench.task, $0) }) else {
             #expect(size == 0)
             return nil
         }
@@ -35,7 +35,7 @@ import Testing
             #expect(Self.find(bench, table, name) == [UInt8](repeating: UInt8(i), count: i + 1))
         }
         #expect(Self.find(bench, table, "scen") == nil)
-        #expect(mape_task_global(bench.task, nil, nil) == nil)
+        #expect(mape_task_global(nil, bench.task, nil) == nil)
         #expect(Self.find(bench, nil, "scene") == nil)
     }
 

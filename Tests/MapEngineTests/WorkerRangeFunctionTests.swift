@@ -38,10 +38,10 @@ import Testing
         bench.worker.load(
             1,
             range: { task, state, _ in
-                _ = mape_task_begin(task, 0, nil)
+                _ = mape_task_begin(nil, task, 0)
                 memset(mape_task_output(task, 2), 5, 2)
                 UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = UInt64.max
-                _ = mape_task_begin(task, 1, nil)
+                _ = mape_task_begin(nil, task, 1)
                 state!.assumingMemoryBound(to: UInt64.self).pointee = task!.pointee.reply.pointee.size
                 return 0
             })
@@ -60,14 +60,14 @@ import Testing
         bench.worker.load(
             1,
             range: { task, state, _ in
-                _ = mape_task_begin(task, 0, nil)
+                _ = mape_task_begin(nil, task, 0)
                 memset(mape_task_output(task, 2), 5, 2)
                 if Int(bitPattern: state) != 0 {
                     UnsafeMutablePointer(mutating: task!.pointee.job!).pointee.cancel = 1
                 } else {
                     UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = UInt64.max
                 }
-                return mape_task_begin(task, 1, nil) == nil ? 9 : 0
+                return mape_task_begin(nil, task, 1) == nil ? 9 : 0
             })
         bench.worker.task.pointee.functions[0]![1].state = UnsafeMutableRawPointer(bitPattern: cancelled ? 1 : 0)
         try bench.job((0..<3).map { Order.output(UInt32($0)) })
@@ -99,10 +99,10 @@ import Testing
     @Test func itemsNeverBegunFailWithTheFunctionsCode() throws {
         let (reply, bench) = try Self.run(4) { task, _, _ in
             for i in 0..<2 {
-                _ = mape_task_begin(task, i, nil)
+                _ = mape_task_begin(nil, task, i)
                 memset(mape_task_output(task, 2), Int32(i), 2)
             }
-            _ = mape_task_begin(task, 2, nil)
+            _ = mape_task_begin(nil, task, 2)
             return 9
         }
         #expect(bench.ended(reply) == [.ok([0, 0]), .ok([1, 1]), .failed(9, ""), .failed(9, "")])
@@ -110,7 +110,7 @@ import Testing
 
     @Test func aFunctionThatLeavesEarlyWithoutACodeFailsTheRest() throws {
         let (reply, bench) = try Self.run(3) { task, _, _ in
-            _ = mape_task_begin(task, 0, nil)
+            _ = mape_task_begin(nil, task, 0)
             return 0
         }
         #expect(bench.ended(reply) == [.ok([]), .failed(1, ""), .failed(1, "")])
@@ -118,10 +118,10 @@ import Testing
 
     @Test func itemsAreBegunInTurnOnly() throws {
         let (reply, bench) = try Self.run(3) { task, _, _ in
-            if mape_task_begin(task, 1, nil) != nil || mape_task_begin(task, -1, nil) != nil { return 2 }
-            if mape_task_begin(task, 0, nil) == nil || mape_task_begin(task, 0, nil) != nil { return 3 }
-            if mape_task_begin(task, 2, nil) != nil || mape_task_begin(task, 1, nil) == nil { return 4 }
-            if mape_task_begin(task, 2, nil) == nil || mape_task_begin(task, 3, nil) != nil { return 5 }
+            if mape_task_begin(nil, task, 1) != nil || mape_task_begin(nil, task, -1) != nil { return 2 }
+            if mape_task_begin(nil, task, 0) == nil || mape_task_begin(nil, task, 0) != nil { return 3 }
+            if mape_task_begin(nil, task, 2) != nil || mape_task_begin(nil, task, 1) == nil { return 4 }
+            if mape_task_begin(nil, task, 2) == nil || mape_task_begin(nil, task, 3) != nil { return 5 }
             return 0
         }
         #expect(bench.ended(reply) == [.ok([]), .ok([]), .ok([])])
@@ -131,10 +131,10 @@ import Testing
         let (reply, bench) = try Self.run(3) { task, _, _ in
             var size = 0
             for i in [2, 0, 1] {
-                guard let input = mape_task_item(task, i, &size), size == 16 else { return 2 }
+                guard let input = mape_task_item(&size, task, i), size == 16 else { return 2 }
                 if input.loadUnaligned(as: Order.self).size != UInt32(i) { return 3 }
             }
-            return mape_task_item(task, 3, nil) == nil && mape_task_item(task, -1, nil) == nil ? 0 : 4
+            return mape_task_item(nil, task, 3) == nil && mape_task_item(nil, task, -1) == nil ? 0 : 4
         }
         #expect(bench.ended(reply) == [.ok([]), .ok([]), .ok([])])
     }
@@ -142,7 +142,7 @@ import Testing
     @Test func theRunningItemsIndexIsTold() throws {
         let (reply, bench) = try Self.run(4) { task, _, _ in
             for i in 0..<4 {
-                _ = mape_task_begin(task, i, nil)
+                _ = mape_task_begin(nil, task, i)
                 mape_task_output(task, 8)!.storeBytes(of: mape_task_index(task), as: UInt64.self)
             }
             return 0
@@ -153,13 +153,13 @@ import Testing
 
     @Test func aRangesOutputIsRefusedOnceItemsAreBegunAndTheOtherWayRound() throws {
         let (first, one) = try Self.run(2) { task, _, _ in
-            for i in 0..<2 { _ = mape_task_begin(task, i, nil) }
+            for i in 0..<2 { _ = mape_task_begin(nil, task, i) }
             return mape_task_output_range(task, 8) == nil ? 0 : 2
         }
         #expect(one.ended(first) == [.ok([]), .ok([])])
         let (second, other) = try Self.run(2) { task, _, _ in
             memset(mape_task_output_range(task, 1), 6, 2)
-            return mape_task_begin(task, 0, nil) == nil ? 0 : 2
+            return mape_task_begin(nil, task, 0) == nil ? 0 : 2
         }
         #expect(other.ended(second) == [.ok([6]), .ok([6])])
     }
@@ -191,7 +191,7 @@ import Testing
 
     private static let stopped: mape_run_range_fn = { task, _, _ in
         for i in 0..<4 {
-            if mape_task_begin(task, i, nil) == nil { return 0 }
+            if mape_task_begin(nil, task, i) == nil { return 0 }
             if i == 1 { UnsafeMutablePointer(mutating: task!.pointee.job!).pointee.cancel = 1 }
         }
         return 0
@@ -207,7 +207,7 @@ import Testing
             { task, _, _ in
                 // The cancel comes while the function gets ready.
                 UnsafeMutablePointer(mutating: task!.pointee.job!).pointee.cancel = 1
-                return mape_task_begin(task, 0, nil) == nil ? 0 : 2
+                return mape_task_begin(nil, task, 0) == nil ? 0 : 2
             })
         #expect(reply.done == 0)
         #expect(reply.flags & MAPB_REPLY_STOPPED.rawValue != 0)
@@ -221,7 +221,7 @@ import Testing
             ? { task, _, _ in
                 for i in 0..<5 {
                     if i == 3 { UnsafeMutablePointer(mutating: task!.pointee.job!).pointee.cancel = 1 }
-                    if mape_task_begin(task, i, nil) == nil { return 33 }
+                    if mape_task_begin(nil, task, i) == nil { return 33 }
                     mape_task_output(task, 1)!.storeBytes(of: UInt8(i), as: UInt8.self)
                 }
                 return 0
@@ -229,7 +229,7 @@ import Testing
             : { task, _, _ in
                 for i in 0..<5 {
                     if i == 3 { UnsafeMutablePointer(mutating: task!.pointee.inbox!).pointee.yield = 1 }
-                    if mape_task_begin(task, i, nil) == nil { return 33 }
+                    if mape_task_begin(nil, task, i) == nil { return 33 }
                     mape_task_output(task, 1)!.storeBytes(of: UInt8(i), as: UInt8.self)
                 }
                 return 0

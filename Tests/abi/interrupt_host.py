@@ -1,6 +1,7 @@
 """interrupt_host.py - a host that waits by ctypes and gets SIGINT meanwhile: KeyboardInterrupt comes at once, not when the item ends.
 
-Run by test_interrupt.c, which knows the header: interrupt_host.py LIBRARY WORKERS signal|call SIZE-AND-OFFSETS...
+Run by test_interrupt.c: interrupt_host.py LIBRARY WORKERS signal|call SLEEPS, with mapengine_abi.py in PYTHONPATH. SLEEPS is the way of
+run_fault that sleeps (workers.h).
 The way is `signal`, a pool that is interruptible; or `call`, a thread that calls mape_pool_interrupt, woken by the descriptor that Python
 writes each signal to.
 
@@ -15,36 +16,27 @@ import sys
 import threading
 import time
 
+import mapengine_abi as abi
+from mapengine_abi import byref
+
 library, workers, way = sys.argv[1:4]
-config_size, interruptible, function_size, function_library, run_symbol, grace, sleeps = map(int, sys.argv[4:11])
-engine = ctypes.CDLL(library)
-void = ctypes.c_void_p
+sleeps = int(sys.argv[4])
+engine = abi.load(library)
 
 
 def ok(status):
-    if status != 0:
+    if status != abi.MAPE_OK:
         raise SystemExit(f"status {status}")
 
 
-def structure(size, *fields):
-    bytes_of = ctypes.create_string_buffer(size)
-    struct.pack_into("N", bytes_of, 0, size)
-    for offset, form, value in fields:
-        struct.pack_into(form, bytes_of, offset, value)
-    return bytes_of
-
-
-config = structure(config_size, (interruptible, "I", way == "signal"), (grace, "q", 100_000_000))
-path, symbol = ctypes.create_string_buffer(os.fsencode(workers)), ctypes.create_string_buffer(b"run_fault")
-function = structure(
-    function_size, (function_library, "P", ctypes.addressof(path)), (run_symbol, "P", ctypes.addressof(symbol))
-)
-pool, job, number = void(), void(), ctypes.c_uint32()
-ok(engine.mape_pool_create(ctypes.byref(pool), config))
-ok(engine.mape_register(pool, function, ctypes.byref(number)))
-ok(engine.mape_pool_start(pool, ctypes.c_int64(-1)))
+config = abi.mape_pool_config(interruptible=way == "signal", grace_ns=abi.MAPE_MILLISECONDS(100))
+function = abi.mape_function(library=os.fsencode(workers), run_symbol=b"run_fault")
+pool, job, number = abi.mape_pool(), abi.mape_job(), ctypes.c_uint32()
+ok(engine.mape_pool_create(byref(pool), byref(config)))
+ok(engine.mape_function_register(byref(number), pool, byref(function)))
+ok(engine.mape_pool_start(pool, abi.MAPE_FOREVER))
 item = struct.pack("QII", 1, sleeps, 0)
-ok(engine.mape_apply(pool, number, item, ctypes.c_size_t(len(item)), None, ctypes.byref(job)))
+ok(engine.mape_apply(byref(job), pool, number, item, len(item), None))
 
 if way == "call":
     reading, writing = os.pipe()
@@ -78,11 +70,11 @@ for _ in range(3):
     presser.start()
     try:
         waits.set()
-        engine.mape_job_wait(job, ctypes.c_int64(-1))
+        engine.mape_job_wait(job, abi.MAPE_FOREVER)
         raise SystemExit("the wait ended without a KeyboardInterrupt")
     except KeyboardInterrupt:
         pass
     presser.join()
 
-assert engine.mape_job_wait(job, ctypes.c_int64(0)) == -8  # MAPE_E_AGAIN: the item goes on
-ok(engine.mape_pool_destroy(pool))
+assert engine.mape_job_wait(job, 0) == abi.MAPE_E_AGAIN  # The item goes on.
+ok(engine.mape_pool_release(pool))

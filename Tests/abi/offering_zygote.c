@@ -34,7 +34,7 @@ static int run_thrice(mape_task *task, void *state, const mape_range *range) {
     if (out == NULL) return 1;
     for (size_t i = 0; i < range->count; i++) {
         uint64_t value;
-        memcpy(&value, mape_task_item(task, i, NULL), sizeof value);
+        memcpy(&value, mape_task_item(NULL, task, i), sizeof value);
         out[i] = 3 * value;
     }
     return 0;
@@ -68,7 +68,7 @@ static int run_crash(mape_task *task, void *state, const void *input, size_t siz
 static void must(int condition, const char *what) {
     if (condition) return;
     char text[512];
-    mape_message(NULL, text, sizeof text);
+    mape_message(text, sizeof text, NULL);
     fprintf(stderr, "not as it must be: %s (%s)\n", what, text);
     _exit(9);
 }

@@ -208,7 +208,7 @@ const char *message_of(mape_pool *pool) {
     static int next;
     char *text = texts[next++ % 4];
     text[0] = '\0';
-    mape_message(pool, text, sizeof texts[0]);
+    mape_message(text, sizeof texts[0], pool);
     return text;
 }
 

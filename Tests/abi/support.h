@@ -105,8 +105,8 @@ mape_function_id registered_range(mape_pool *pool, mape_run_range_fn run_range);
 /** A function whose setup is given the path of the shared page. */
 mape_function_id registered_shared(mape_pool *pool, mape_run_fn run, mape_setup_fn setup, mape_cleanup_fn cleanup);
 
-mape_pool_stats_t stats_of(mape_pool *pool);
-mape_worker_info_t worker_of(mape_pool *pool, uint32_t index);
+mape_stats stats_of(mape_pool *pool);
+mape_worker_info worker_of(mape_pool *pool, uint32_t index);
 mape_progress progress_of(mape_job *job);
 mape_result result_of(mape_job *job, uint64_t index);
 

@@ -15,7 +15,7 @@ static inline mape_function_id typed(mape_pool *pool, const char *prototype, voi
     description.prototype = prototype;
     description.native = (mape_native_fn)native;
     description.native_flags = flags;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -24,7 +24,7 @@ static inline mape_function_id typed_in(mape_pool *pool, const char *prototype, 
     mape_function_id function = 0;
     description.prototype = prototype;
     description.library = library;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -38,7 +38,7 @@ static inline mape_column column(const void *base, ptrdiff_t stride) {
 static inline mape_job *called(mape_pool *pool, mape_function_id function, uint64_t count, const mape_column *columns,
                                size_t n) {
     mape_job *job = NULL;
-    is_ok(pool, mape_map_columns(pool, function, count, columns, n, NULL, &job));
+    is_ok(pool, mape_map_columns(&job, pool, function, count, columns, n, NULL));
     is_ok(pool, mape_job_wait(job, PATIENCE));
     return job;
 }
@@ -46,7 +46,7 @@ static inline mape_job *called(mape_pool *pool, mape_function_id function, uint6
 /** Gathers, expects so many calls without result, and releases. */
 static inline void gathered(mape_pool *pool, mape_job *job, const mape_column *columns, size_t n, uint64_t missing) {
     uint64_t got = 99;
-    is_ok(pool, mape_job_gather_columns(job, columns, n, &got));
+    is_ok(pool, mape_job_gather_columns(columns, n, &got, job));
     assert_int_equal(got, missing);
     is_ok(pool, mape_job_release(job));
 }

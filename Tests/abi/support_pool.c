@@ -55,17 +55,17 @@ bool pools_are_open(void) {
 
 void pools_destroyed(void) {
     for (size_t i = 0; i < COUNT(open_pools); i++) {
-        if (open_pools[i] != NULL) mape_pool_destroy(open_pools[i]);
+        if (open_pools[i] != NULL) mape_pool_release(open_pools[i]);
         open_pools[i] = NULL;
     }
 }
 
 int pool_pids(mape_pool *pool, pid_t *out, int limit) {
-    mape_pool_stats_t stats = stats_of(pool);
+    mape_stats stats = stats_of(pool);
     int count = 0;
     if (stats.zygote_pid > 0 && count < limit) out[count++] = stats.zygote_pid;
     for (uint32_t i = 0; i < stats.workers; i++) {
-        mape_worker_info_t worker = worker_of(pool, i);
+        mape_worker_info worker = worker_of(pool, i);
         if (worker.pid > 0 && count < limit) out[count++] = worker.pid;
     }
     return count;
@@ -76,7 +76,7 @@ void pool_close(mape_pool *pool) {
     int count = pool_pids(pool, pids, (int)COUNT(pids));
     stage("destroying a pool");
     pool_forget(pool);
-    is_ok(NULL, mape_pool_destroy(pool));
+    is_ok(NULL, mape_pool_release(pool));
     wait_gone(pids, count);
 }
 
@@ -84,7 +84,7 @@ mape_function_id registered(mape_pool *pool, mape_run_fn run) {
     mape_function description = MAPE_FUNCTION_INIT;
     mape_function_id function = 0;
     description.run = run;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     assert_int_not_equal(function, 0);
     return function;
 }
@@ -93,7 +93,7 @@ mape_function_id registered_range(mape_pool *pool, mape_run_range_fn run_range) 
     mape_function description = MAPE_FUNCTION_INIT;
     mape_function_id function = 0;
     description.run_range = run_range;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     assert_int_not_equal(function, 0);
     return function;
 }
@@ -106,33 +106,33 @@ mape_function_id registered_shared(mape_pool *pool, mape_run_fn run, mape_setup_
     description.cleanup = cleanup;
     description.data = shared_path();
     description.data_size = strlen(shared_path()) + 1;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
 /* ---- jobs and results ---- */
 
-mape_pool_stats_t stats_of(mape_pool *pool) {
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    is_ok(pool, mape_pool_stats(pool, &stats));
+mape_stats stats_of(mape_pool *pool) {
+    mape_stats stats = MAPE_STATS_INIT;
+    is_ok(pool, mape_pool_stats(&stats, pool));
     return stats;
 }
 
-mape_worker_info_t worker_of(mape_pool *pool, uint32_t index) {
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
-    is_ok(pool, mape_worker_info(pool, index, &worker));
+mape_worker_info worker_of(mape_pool *pool, uint32_t index) {
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+    is_ok(pool, mape_pool_worker(&worker, pool, index));
     return worker;
 }
 
 mape_progress progress_of(mape_job *job) {
     mape_progress progress = MAPE_PROGRESS_INIT;
-    is_ok(NULL, mape_job_progress(job, &progress));
+    is_ok(NULL, mape_job_progress(&progress, job));
     return progress;
 }
 
 mape_result result_of(mape_job *job, uint64_t index) {
     mape_result result = MAPE_RESULT_INIT;
-    is_ok(NULL, mape_job_result(job, index, &result));
+    is_ok(NULL, mape_job_result(&result, job, index));
     assert_non_null(result.message);
     return result;
 }
@@ -149,14 +149,14 @@ mape_job *mapped(mape_pool *pool, mape_function_id function, const void *base, u
                  const mape_job_config *config) {
     mape_items items = items_at(base, count, size);
     mape_job *job = NULL;
-    is_ok(pool, mape_map(pool, function, &items, config, &job));
+    is_ok(pool, mape_map(&job, pool, function, &items, config));
     assert_non_null(job);
     return job;
 }
 
 mape_job *applied(mape_pool *pool, mape_function_id function, const void *input, size_t size) {
     mape_job *job = NULL;
-    is_ok(pool, mape_apply(pool, function, input, size, NULL, &job));
+    is_ok(pool, mape_apply(&job, pool, function, input, size, NULL));
     assert_non_null(job);
     return job;
 }
@@ -191,7 +191,7 @@ void squares_are_right(mape_job *job, const uint64_t *values, uint64_t count) {
     uint64_t *squares = calloc(count + 1, sizeof *squares);
     uint64_t missing = 77;
     stage("gathering");
-    is_ok(NULL, mape_job_gather(job, squares, count * sizeof *squares, sizeof *squares, &missing));
+    is_ok(NULL, mape_job_gather(squares, count * sizeof *squares, sizeof *squares, &missing, job));
     for (uint64_t i = 0; i < count && missing > 0; i++) {
         mape_result result = result_of(job, i);
         if (result.state != MAPE_ITEM_OK)
@@ -214,7 +214,7 @@ uint64_t *numbers(uint64_t count) {
 void dispatch_until_done(mape_pool *pool, mape_job *job) {
     stage("dispatching until the job is done");
     for (int64_t begun = now_ns();;) {
-        int handled = mape_dispatch(pool, 0, 0);
+        int handled = mape_pool_dispatch(pool, 0, 0);
         assert_true(handled >= 0);
         if (now_ns() - begun > PATIENCE) fail_msg("the job is never done");
         mape_progress progress = progress_of(job);

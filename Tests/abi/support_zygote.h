@@ -43,7 +43,7 @@ static inline int registering(mape_pool *pool, const char *run, const char *run_
     function.library = MAPE_ZYGOTE;
     function.run_symbol = run, function.run_range_symbol = run_range;
     function.data = "data of the host", function.data_size = 16;
-    return mape_register(pool, &function, out);
+    return mape_function_register(out, pool, &function);
 }
 
 static inline mape_function_id offered(mape_pool *pool, const char *name) {
@@ -65,13 +65,13 @@ static inline void multiplied_by(mape_pool *pool, mape_function_id function, uin
 static inline bool told(mape_pool *pool, uint32_t type, const char *word) {
     bool found = false;
     mape_event event = MAPE_EVENT_INIT;
-    while (mape_next_event(pool, &event, 0) == MAPE_OK)
+    while (mape_pool_next_event(&event, pool, 0) == MAPE_OK)
         if (event.type == type && strstr(event.text, word) != NULL) found = true;
     return found;
 }
 
 static inline const char *whole_message(mape_pool *pool, char *text, size_t size) {
-    assert_true(mape_message(pool, text, size) < size);
+    assert_true(mape_message(text, size, pool) < size);
     return text;
 }
 
@@ -80,7 +80,7 @@ static inline const char *message_of_an_item(mape_pool *pool, mape_function_id f
     static char text[8192];
     uint64_t value = 1;
     mape_job *job = NULL;
-    int status = mape_apply(pool, function, &value, sizeof value, NULL, &job);
+    int status = mape_apply(&job, pool, function, &value, sizeof value, NULL);
     if (status != MAPE_OK) {
         is_status(pool, MAPE_E_WORKERS, status);
         return whole_message(pool, text, sizeof text);

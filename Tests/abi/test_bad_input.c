@@ -41,8 +41,8 @@ static void hook(void *context) { (void)context; }
 
 /** Every function that takes a pool, given `pool`, which is none. */
 static void no_pool_function_takes(mape_pool *pool) {
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
     mape_function description = MAPE_FUNCTION_INIT;
     description.run = run_square;
     mape_function_id function = 77;
@@ -54,34 +54,34 @@ static void no_pool_function_takes(mape_pool *pool) {
     also_allowed = pool == NULL ? MAPE_E_ARGUMENT : MAPE_E_HANDLE;
     refused_null("pool", mape_pool_start(pool, 0));
     refused_null("pool", mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, 0));
-    refused_null("pool", mape_pool_stats(pool, &stats));
-    refused_null("pool", mape_worker_info(pool, 0, &worker));
-    refused_null("pool", mape_register(pool, &description, &function));
+    refused_null("pool", mape_pool_stats(&stats, pool));
+    refused_null("pool", mape_pool_worker(&worker, pool, 0));
+    refused_null("pool", mape_function_register(&function, pool, &description));
     assert_int_equal(function, 0);
-    refused_null("pool", mape_set_global(pool, "name", "x", 1));
+    refused_null("pool", mape_pool_set_global(pool, "name", "x", 1));
     refused_null("pool", mape_buffer_create(&buffer, pool, 10));
     assert_null(buffer);
-    refused_null("pool", mape_apply(pool, 1, NULL, 0, NULL, &job));
+    refused_null("pool", mape_apply(&job, pool, 1, NULL, 0, NULL));
     assert_null(job);
     job = (mape_job *)8;
-    refused_null("pool", mape_map(pool, 1, &items, NULL, &job));
+    refused_null("pool", mape_map(&job, pool, 1, &items, NULL));
     assert_null(job);
-    refused_null("pool", mape_stream_open(pool, 1, NULL, &job));
-    refused_null("pool", mape_dispatch(pool, 0, 0));
-    refused_null("pool", mape_next_event(pool, &event, 0));
-    refused_null("pool", mape_event_fd(pool, &fd));
+    refused_null("pool", mape_stream_open(&job, pool, 1, NULL));
+    refused_null("pool", mape_pool_dispatch(pool, 0, 0));
+    refused_null("pool", mape_pool_next_event(&event, pool, 0));
+    refused_null("pool", mape_pool_event_fd(&fd, pool));
     assert_int_equal(fd, -1);
-    refused_null("pool", mape_set_wakeup(pool, hook, NULL));
+    refused_null("pool", mape_pool_set_wakeup(pool, hook, NULL));
     mape_prototype_info prototype = MAPE_PROTOTYPE_INFO_INIT;
     mape_parameter_info parameter = MAPE_PARAMETER_INFO_INIT;
     mape_column column = MAPE_COLUMN_INIT;
     mape_native_fn proxy = (mape_native_fn)hook;
     job = (mape_job *)8;
-    refused_null("pool", mape_prototype_of(pool, 1, &prototype));
-    refused_null("pool", mape_parameter_of(pool, 1, 0, &parameter));
-    refused_null("pool", mape_map_columns(pool, 1, 1, &column, 1, NULL, &job));
+    refused_null("pool", mape_function_prototype(&prototype, pool, 1));
+    refused_null("pool", mape_function_parameter(&parameter, pool, 1, 0));
+    refused_null("pool", mape_map_columns(&job, pool, 1, 1, &column, 1, NULL));
     assert_null(job);
-    refused_null("pool", mape_proxy(pool, 1, NULL, NULL, NULL, &proxy));
+    refused_null("pool", mape_proxy_create(&proxy, pool, 1, NULL, NULL, NULL));
     assert_null(proxy);
 }
 
@@ -92,14 +92,14 @@ static void no_job_function_takes(mape_job *job) {
     mape_span span = {"x", 1};
     uint64_t place = 0;
     also_allowed = job == NULL ? MAPE_E_ARGUMENT : MAPE_E_HANDLE;
-    refused_null("stream|job", mape_stream_push(job, &span, 1, NULL));
+    refused_null("stream|job", mape_stream_push(NULL, job, &span, 1));
     refused_null("stream|job", mape_stream_finish(job));
     refused_null("job", mape_job_wait(job, 0));
-    refused_null("job", mape_job_result(job, 0, &result));
-    refused_null("job", mape_job_gather(job, &place, sizeof place, 8, NULL));
+    refused_null("job", mape_job_result(&result, job, 0));
+    refused_null("job", mape_job_gather(&place, sizeof place, 8, NULL, job));
     mape_column column = MAPE_COLUMN_INIT;
-    refused_null("job", mape_job_gather_columns(job, &column, 1, NULL));
-    refused_null("job", mape_job_progress(job, &progress));
+    refused_null("job", mape_job_gather_columns(&column, 1, NULL, job));
+    refused_null("job", mape_job_progress(&progress, job));
     refused_null("job", mape_job_cancel(job));
 }
 
@@ -109,10 +109,10 @@ static void null_handles_are_refused_or_ignored_as_documented(uint32_t birth) {
     no_pool_function_takes(NULL);
     no_job_function_takes(NULL);
     also_allowed = MAPE_E_ARGUMENT;
-    refused_null("buffer", mape_buffer_data(NULL, &data, NULL));
-    is_ok(NULL, mape_pool_destroy(NULL));
+    refused_null("buffer", mape_buffer_data(&data, NULL, NULL));
+    is_ok(NULL, mape_pool_release(NULL));
     is_ok(NULL, mape_job_release(NULL));
-    is_ok(NULL, mape_buffer_destroy(NULL));
+    is_ok(NULL, mape_buffer_release(NULL));
 }
 
 static void released_handles_and_handles_of_another_kind_are_refused(uint32_t birth) {
@@ -127,19 +127,19 @@ static void released_handles_and_handles_of_another_kind_are_refused(uint32_t bi
     no_pool_function_takes((mape_pool *)buffer);
     no_job_function_takes((mape_job *)pool);
     no_job_function_takes((mape_job *)buffer);
-    is_status(NULL, MAPE_E_HANDLE, mape_pool_destroy((mape_pool *)job));
+    is_status(NULL, MAPE_E_HANDLE, mape_pool_release((mape_pool *)job));
     is_status(NULL, MAPE_E_HANDLE, mape_job_release((mape_job *)buffer));
-    is_status(NULL, MAPE_E_HANDLE, mape_buffer_destroy((mape_buffer *)pool));
-    is_status(NULL, MAPE_E_HANDLE, mape_buffer_data((mape_buffer *)job, &data, NULL));
+    is_status(NULL, MAPE_E_HANDLE, mape_buffer_release((mape_buffer *)pool));
+    is_status(NULL, MAPE_E_HANDLE, mape_buffer_data(&data, NULL, (mape_buffer *)job));
     pool_close(gone);
     is_ok(pool, mape_job_release(job));
-    is_ok(pool, mape_buffer_destroy(buffer));
+    is_ok(pool, mape_buffer_release(buffer));
     no_pool_function_takes(gone);
     no_job_function_takes(job);
-    is_status(NULL, MAPE_E_HANDLE, mape_pool_destroy(gone));
+    is_status(NULL, MAPE_E_HANDLE, mape_pool_release(gone));
     is_status(NULL, MAPE_E_HANDLE, mape_job_release(job));
-    is_status(NULL, MAPE_E_HANDLE, mape_buffer_destroy(buffer));
-    is_status(NULL, MAPE_E_HANDLE, mape_buffer_data(buffer, &data, NULL));
+    is_status(NULL, MAPE_E_HANDLE, mape_buffer_release(buffer));
+    is_status(NULL, MAPE_E_HANDLE, mape_buffer_data(&data, NULL, buffer));
     pool_works(pool);
     pool_close(pool);
 }
@@ -170,12 +170,12 @@ static void numbers_that_were_never_handles_are_refused(uint32_t birth) {
     }
     uint64_t random = 88172645463325252u;
     for (int i = 0; i < 3000; i++) {
-        mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+        mape_stats stats = MAPE_STATS_INIT;
         random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-        is_status(NULL, MAPE_E_HANDLE, mape_pool_stats((mape_pool *)(uintptr_t)random, &stats));
+        is_status(NULL, MAPE_E_HANDLE, mape_pool_stats(&stats, (mape_pool *)(uintptr_t)random));
         is_status(NULL, MAPE_E_HANDLE, mape_job_wait((mape_job *)(uintptr_t)random, 0));
         is_status(NULL, MAPE_E_HANDLE, mape_job_release((mape_job *)(uintptr_t)random));
-        is_status(NULL, MAPE_E_HANDLE, mape_buffer_destroy((mape_buffer *)(uintptr_t)random));
+        is_status(NULL, MAPE_E_HANDLE, mape_buffer_release((mape_buffer *)(uintptr_t)random));
     }
     pool_works(pool);
     pool_close(pool);
@@ -240,8 +240,8 @@ static void every_structure_of_a_wrong_size_is_refused(uint32_t birth) {
     description.run = run_square;
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     mape_items items = items_at(&value, 1, sizeof value);
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
     mape_result result = MAPE_RESULT_INIT;
     mape_progress progress = MAPE_PROGRESS_INIT;
     mape_event event = MAPE_EVENT_INIT;
@@ -250,15 +250,15 @@ static void every_structure_of_a_wrong_size_is_refused(uint32_t birth) {
     const size_t wrong[] = {0, 3, 7, SIZE_MAX, 123456};
     for (size_t w = 0; w < COUNT(wrong); w++) {
         for (size_t f = 0; f < COUNT(fields); f++) *fields[f] = wrong[w];
-        refused(pool, MAPE_E_SIZE, "struct_size|function", mape_register(pool, &description, &other));
-        refused(pool, MAPE_E_SIZE, "struct_size|config", mape_apply(pool, function, &value, 8, &config, &another));
-        refused(pool, MAPE_E_SIZE, "struct_size|config", mape_stream_open(pool, function, &config, &another));
-        refused(pool, MAPE_E_SIZE, "struct_size|items", mape_map(pool, function, &items, NULL, &another));
-        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_pool_stats(pool, &stats));
-        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_worker_info(pool, 0, &worker));
-        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_job_result(job, 0, &result));
-        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_job_progress(job, &progress));
-        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_next_event(pool, &event, 0));
+        refused(pool, MAPE_E_SIZE, "struct_size|function", mape_function_register(&other, pool, &description));
+        refused(pool, MAPE_E_SIZE, "struct_size|config", mape_apply(&another, pool, function, &value, 8, &config));
+        refused(pool, MAPE_E_SIZE, "struct_size|config", mape_stream_open(&another, pool, function, &config));
+        refused(pool, MAPE_E_SIZE, "struct_size|items", mape_map(&another, pool, function, &items, NULL));
+        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_pool_stats(&stats, pool));
+        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_pool_worker(&worker, pool, 0));
+        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_job_result(&result, job, 0));
+        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_job_progress(&progress, job));
+        refused(pool, MAPE_E_SIZE, "struct_size|out", mape_pool_next_event(&event, pool, 0));
     }
     pool_works(pool);
     pool_close(pool);
@@ -279,35 +279,35 @@ static void null_outputs_and_contradicting_arguments_are_refused(uint32_t birth)
     no_symbol.library = "libm.so.6";
     no_data.run = run_square;
     no_data.data_size = 10;
-    refused(pool, MAPE_E_ARGUMENT, "function", mape_register(pool, NULL, &id));
+    refused(pool, MAPE_E_ARGUMENT, "function", mape_function_register(&id, pool, NULL));
     assert_int_equal(id, 0);
-    refused(pool, MAPE_E_ARGUMENT, "run", mape_register(pool, &empty, &id));
-    refused(pool, MAPE_E_ARGUMENT, "run_symbol|run_range_symbol|symbol", mape_register(pool, &no_symbol, &id));
-    refused(pool, MAPE_E_ARGUMENT, "data", mape_register(pool, &no_data, &id));
+    refused(pool, MAPE_E_ARGUMENT, "run", mape_function_register(&id, pool, &empty));
+    refused(pool, MAPE_E_ARGUMENT, "run_symbol|run_range_symbol|symbol", mape_function_register(&id, pool, &no_symbol));
+    refused(pool, MAPE_E_ARGUMENT, "data", mape_function_register(&id, pool, &no_data));
     empty.run = run_square;
-    refused(pool, MAPE_E_ARGUMENT, "out_function", mape_register(pool, &empty, NULL));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_function_register(NULL, pool, &empty));
     refused(pool, MAPE_E_ARGUMENT, "how", mape_pool_shutdown(pool, 2, 0));
     refused(pool, MAPE_E_ARGUMENT, "how", mape_pool_shutdown(pool, -1, 0));
-    refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_stats(pool, NULL));
-    refused(pool, MAPE_E_ARGUMENT, "out", mape_worker_info(pool, 0, NULL));
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
-    refused(pool, MAPE_E_INDEX, "index", mape_worker_info(pool, 1, &worker));
-    refused(pool, MAPE_E_INDEX, "index", mape_worker_info(pool, UINT32_MAX, &worker));
-    refused(pool, MAPE_E_ARGUMENT, "name", mape_set_global(pool, NULL, "x", 1));
-    refused(pool, MAPE_E_ARGUMENT, "name", mape_set_global(pool, long_name, "x", 1));
-    refused(pool, MAPE_E_ARGUMENT, "data", mape_set_global(pool, "name", NULL, 1));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_stats(NULL, pool));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_worker(NULL, pool, 0));
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+    refused(pool, MAPE_E_INDEX, "index", mape_pool_worker(&worker, pool, 1));
+    refused(pool, MAPE_E_INDEX, "index", mape_pool_worker(&worker, pool, UINT32_MAX));
+    refused(pool, MAPE_E_ARGUMENT, "name", mape_pool_set_global(pool, NULL, "x", 1));
+    refused(pool, MAPE_E_ARGUMENT, "name", mape_pool_set_global(pool, long_name, "x", 1));
+    refused(pool, MAPE_E_ARGUMENT, "data", mape_pool_set_global(pool, "name", NULL, 1));
     refused(pool, MAPE_E_ARGUMENT, "out", mape_buffer_create(NULL, pool, 10));
     mape_buffer *none = (mape_buffer *)8;
     refused(pool, MAPE_E_ARGUMENT, "size", mape_buffer_create(&none, pool, 0));
     assert_null(none);
     refused_by(pool, MAPE_E_MEMORY, MAPE_E_OVERFLOW, "size|memory", mape_buffer_create(&none, pool, SIZE_MAX));
     refused_by(pool, MAPE_E_MEMORY, MAPE_E_OVERFLOW, "size|memory", mape_buffer_create(&none, pool, (size_t)1 << 60));
-    refused(pool, MAPE_E_ARGUMENT, "out_data", mape_buffer_data(buffer, NULL, NULL));
-    refused(pool, MAPE_E_ARGUMENT, "out", mape_job_result(job, 0, NULL));
-    refused(pool, MAPE_E_ARGUMENT, "dst", mape_job_gather(job, NULL, 8, 8, NULL));
-    refused(pool, MAPE_E_ARGUMENT, "out", mape_job_progress(job, NULL));
-    refused(pool, MAPE_E_ARGUMENT, "out", mape_next_event(pool, NULL, 0));
-    refused(pool, MAPE_E_ARGUMENT, "out_fd", mape_event_fd(pool, NULL));
+    refused(pool, MAPE_E_ARGUMENT, "out_data", mape_buffer_data(NULL, NULL, buffer));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_job_result(NULL, job, 0));
+    refused(pool, MAPE_E_ARGUMENT, "dst", mape_job_gather(NULL, 8, 8, NULL, job));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_job_progress(NULL, job));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_next_event(NULL, pool, 0));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_pool_event_fd(NULL, pool));
     pool_works(pool);
     pool_close(pool);
 }
@@ -320,23 +320,23 @@ static void submissions_that_cannot_be_are_refused(uint32_t birth) {
     mape_items items = MAPE_ITEMS_INIT;
     const mape_function_id unknown[] = {0, function + 1, 12345, UINT32_MAX};
     for (size_t i = 0; i < COUNT(unknown); i++) {
-        refused(pool, MAPE_E_FUNCTION, "function", mape_apply(pool, unknown[i], &value, 8, NULL, &job));
+        refused(pool, MAPE_E_FUNCTION, "function", mape_apply(&job, pool, unknown[i], &value, 8, NULL));
         assert_null(job);
-        refused(pool, MAPE_E_FUNCTION, "function", mape_map(pool, unknown[i], &items, NULL, &job));
-        refused(pool, MAPE_E_FUNCTION, "function", mape_stream_open(pool, unknown[i], NULL, &job));
+        refused(pool, MAPE_E_FUNCTION, "function", mape_map(&job, pool, unknown[i], &items, NULL));
+        refused(pool, MAPE_E_FUNCTION, "function", mape_stream_open(&job, pool, unknown[i], NULL));
     }
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.deliver = 8;
-    refused(pool, MAPE_E_ARGUMENT, "deliver", mape_apply(pool, function, &value, 8, &config, &job));
-    refused(pool, MAPE_E_ARGUMENT, "input", mape_apply(pool, function, NULL, 1, NULL, &job));
-    check_refused(mape_apply(pool, function, &value, SIZE_MAX, NULL, &job), MAPE_E_MEMORY, MAPE_E_OVERFLOW,
+    refused(pool, MAPE_E_ARGUMENT, "deliver", mape_apply(&job, pool, function, &value, 8, &config));
+    refused(pool, MAPE_E_ARGUMENT, "input", mape_apply(&job, pool, function, NULL, 1, NULL));
+    check_refused(mape_apply(&job, pool, function, &value, SIZE_MAX, NULL), MAPE_E_MEMORY, MAPE_E_OVERFLOW,
                   MAPE_E_ARGUMENT, pool, "size|memory", "mape_apply of SIZE_MAX bytes", __LINE__);
     assert_null(job);
-    refused(pool, MAPE_E_ARGUMENT, "items", mape_map(pool, function, NULL, NULL, &job));
+    refused(pool, MAPE_E_ARGUMENT, "items", mape_map(&job, pool, function, NULL, NULL));
     items.count = 1;
     items.item_size = 8;
-    refused(pool, MAPE_E_ARGUMENT, "base|spans", mape_map(pool, function, &items, NULL, &job));
-    refused(pool, MAPE_E_ARGUMENT, "out_job", mape_stream_open(pool, function, NULL, NULL));
+    refused(pool, MAPE_E_ARGUMENT, "base|spans", mape_map(&job, pool, function, &items, NULL));
+    refused(pool, MAPE_E_ARGUMENT, "out", mape_stream_open(NULL, pool, function, NULL));
     const struct {
         uint64_t count;
         size_t stride, size;
@@ -346,7 +346,7 @@ static void submissions_that_cannot_be_are_refused(uint32_t birth) {
         items = items_at(&value, table[i].count, table[i].size);
         items.stride = table[i].stride;
         job = (mape_job *)8;
-        refused(pool, MAPE_E_OVERFLOW, "count|stride|size", mape_map(pool, function, &items, NULL, &job));
+        refused(pool, MAPE_E_OVERFLOW, "count|stride|size", mape_map(&job, pool, function, &items, NULL));
         assert_null(job);
     }
     mape_span huge[3] = {{&value, SIZE_MAX / 2}, {&value, SIZE_MAX / 2}, {&value, SIZE_MAX / 2}};
@@ -354,13 +354,13 @@ static void submissions_that_cannot_be_are_refused(uint32_t birth) {
     items = (mape_items)MAPE_ITEMS_INIT;
     items.count = 3;
     items.spans = huge;
-    refused_by(pool, MAPE_E_OVERFLOW, MAPE_E_MEMORY, "spans|size|memory", mape_map(pool, function, &items, NULL, &job));
+    refused_by(pool, MAPE_E_OVERFLOW, MAPE_E_MEMORY, "spans|size|memory", mape_map(&job, pool, function, &items, NULL));
     items.count = UINT64_MAX / 8;
     refused_by(pool, MAPE_E_OVERFLOW, MAPE_E_MEMORY, "count|spans|size|memory",
-               mape_map(pool, function, &items, NULL, &job));
+               mape_map(&job, pool, function, &items, NULL));
     items.count = 2;
     items.spans = null;
-    refused(pool, MAPE_E_ARGUMENT, "spans|data", mape_map(pool, function, &items, NULL, &job));
+    refused(pool, MAPE_E_ARGUMENT, "spans|data", mape_map(&job, pool, function, &items, NULL));
     pool_works(pool);
     pool_close(pool);
 }
@@ -372,12 +372,12 @@ static void pushes_that_cannot_be_are_refused(uint32_t birth) {
     mape_job *map = mapped(pool, function, &value, 1, 8, NULL), *stream = NULL;
     mape_span spans[2] = {{&value, 8}, {NULL, 5}};
     size_t accepted = 7;
-    is_ok(pool, mape_stream_open(pool, function, NULL, &stream));
-    refused(pool, MAPE_E_STATE, "stream", mape_stream_push(map, spans, 1, NULL));
+    is_ok(pool, mape_stream_open(&stream, pool, function, NULL));
+    refused(pool, MAPE_E_STATE, "stream", mape_stream_push(NULL, map, spans, 1));
     refused(pool, MAPE_E_STATE, "stream", mape_stream_finish(map));
-    refused(pool, MAPE_E_ARGUMENT, "items", mape_stream_push(stream, NULL, 1, &accepted));
-    refused(pool, MAPE_E_ARGUMENT, "items|data|span", mape_stream_push(stream, spans + 1, 1, &accepted));
-    refused(pool, MAPE_E_ARGUMENT, "out_accepted", mape_stream_push(stream, spans, 2, NULL));
+    refused(pool, MAPE_E_ARGUMENT, "items", mape_stream_push(&accepted, stream, NULL, 1));
+    refused(pool, MAPE_E_ARGUMENT, "items|data|span", mape_stream_push(&accepted, stream, spans + 1, 1));
+    refused(pool, MAPE_E_ARGUMENT, "out_accepted", mape_stream_push(NULL, stream, spans, 2));
     assert_int_equal(progress_of(stream).total, 0); /* Nothing was changed. */
     is_ok(pool, mape_stream_finish(stream));
     wait_for(stream);

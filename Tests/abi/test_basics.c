@@ -35,27 +35,27 @@ static void message_is_cut_to_fit_and_its_whole_length_told(uint32_t birth) {
     char whole[1024], cut[6];
     memset(whole, '#', sizeof whole);
     memset(cut, '#', sizeof cut);
-    size_t length = mape_message(NULL, NULL, 0);
+    size_t length = mape_message(NULL, 0, NULL);
     assert_true(length > 5 && length < sizeof whole);
-    assert_int_equal(mape_message(NULL, whole, sizeof whole), length);
+    assert_int_equal(mape_message(whole, sizeof whole, NULL), length);
     assert_int_equal(strlen(whole), length);
     assert_non_null(strstr(whole, "out"));
-    assert_int_equal(mape_message(NULL, cut, 5), length);
+    assert_int_equal(mape_message(cut, 5, NULL), length);
     assert_int_equal(strlen(cut), 4);
     assert_memory_equal(cut, whole, 4);
     assert_int_equal(cut[5], '#');
-    assert_int_equal(mape_message(NULL, cut, 1), length);
+    assert_int_equal(mape_message(cut, 1, NULL), length);
     assert_int_equal(cut[0], '\0');
 }
 
 static void pools_keep_their_messages_apart(uint32_t birth) {
     (void)birth;
     mape_pool *one = pool_open(MAPE_START_EXEC, 1), *two = pool_open(MAPE_START_EXEC, 1);
-    assert_int_equal(mape_message(one, NULL, 0), 0);
-    is_status(one, MAPE_E_ARGUMENT, mape_pool_stats(one, NULL));
+    assert_int_equal(mape_message(NULL, 0, one), 0);
+    is_status(one, MAPE_E_ARGUMENT, mape_pool_stats(NULL, one));
     assert_non_null(strstr(message_of(one), "out"));
-    assert_int_equal(mape_message(two, NULL, 0), 0);
-    mape_pool_stats_t stats = stats_of(one);
+    assert_int_equal(mape_message(NULL, 0, two), 0);
+    mape_stats stats = stats_of(one);
     (void)stats;
     assert_non_null(strstr(message_of(one), "out")); /* Of the last call that failed, not of the last call. */
     pool_close(one);
@@ -69,14 +69,14 @@ static void create_starts_no_process_and_no_thread(uint32_t birth) {
     struct snapshot after = snapshot_taken();
     assert_int_equal(after.children, before.children);
     assert_int_equal(after.threads, before.threads);
-    mape_pool_stats_t stats = stats_of(pool);
+    mape_stats stats = stats_of(pool);
     assert_int_equal(stats.workers, 2);
     assert_int_equal(stats.workers_ready, 0);
     assert_int_equal(stats.workers_started, 0);
     assert_int_equal(stats.is_started, 0);
     assert_int_equal(stats.is_closed, 0);
     assert_int_equal(stats.zygote_pid, 0);
-    mape_worker_info_t worker = worker_of(pool, 1);
+    mape_worker_info worker = worker_of(pool, 1);
     assert_int_equal(worker.pid, 0);
     assert_int_equal(worker.state, MAPE_WORKER_NONE);
     pool_close(pool);
@@ -117,7 +117,7 @@ static void start_makes_all_workers_ready(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 3);
     registered(pool, run_square);
     is_ok(pool, mape_pool_start(pool, PATIENCE));
-    mape_pool_stats_t stats = stats_of(pool);
+    mape_stats stats = stats_of(pool);
     assert_int_equal(stats.workers, 3);
     assert_int_equal(stats.workers_ready, 3);
     assert_int_equal(stats.workers_started, 3);
@@ -133,7 +133,7 @@ static void start_makes_all_workers_ready(uint32_t birth) {
         for (int j = 0; j < i; j++) assert_int_not_equal(pids[i], pids[j]);
     }
     for (uint32_t i = 0; i < 3; i++) {
-        mape_worker_info_t worker = worker_of(pool, i);
+        mape_worker_info worker = worker_of(pool, i);
         assert_int_equal(worker.state, MAPE_WORKER_IDLE);
         assert_int_equal(worker.starts, 1);
         assert_int_equal(worker.items, 0);
@@ -174,7 +174,7 @@ static void shutdown_pool_is_inert_but_can_be_read(uint32_t birth) {
     wait_for(job);
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
     wait_gone(pids, count);
-    mape_pool_stats_t stats = stats_of(pool);
+    mape_stats stats = stats_of(pool);
     assert_int_equal(stats.is_closed, 1);
     assert_int_equal(stats.zygote_pid, 0);
     assert_int_equal(stats.workers_ready, 0);
@@ -183,9 +183,9 @@ static void shutdown_pool_is_inert_but_can_be_read(uint32_t birth) {
     assert_int_equal(worker_of(pool, 0).state, MAPE_WORKER_NONE);
     result_is(job, 0, &square, sizeof square);
     mape_event event = MAPE_EVENT_INIT;
-    is_ok(pool, mape_next_event(pool, &event, 0));
+    is_ok(pool, mape_pool_next_event(&event, pool, 0));
     assert_int_equal(event.type, MAPE_EVENT_ITEM);
-    is_ok(pool, mape_next_event(pool, &event, 0));
+    is_ok(pool, mape_pool_next_event(&event, pool, 0));
     assert_int_equal(event.type, MAPE_EVENT_DONE);
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, 0));
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_CANCEL, PATIENCE));
@@ -211,15 +211,15 @@ static void destroy_releases_every_handle_of_the_pool(uint32_t birth) {
     wait_for(job);
     pool_close(pool);
     mape_progress progress = MAPE_PROGRESS_INIT;
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
     void *data = NULL;
-    is_status(NULL, MAPE_E_HANDLE, mape_job_progress(job, &progress));
+    is_status(NULL, MAPE_E_HANDLE, mape_job_progress(&progress, job));
     is_status(NULL, MAPE_E_HANDLE, mape_job_wait(job, 0));
     is_status(NULL, MAPE_E_HANDLE, mape_job_release(job));
-    is_status(NULL, MAPE_E_HANDLE, mape_buffer_data(buffer, &data, NULL));
-    is_status(NULL, MAPE_E_HANDLE, mape_buffer_destroy(buffer));
-    is_status(NULL, MAPE_E_HANDLE, mape_pool_stats(pool, &stats));
-    is_status(NULL, MAPE_E_HANDLE, mape_pool_destroy(pool));
+    is_status(NULL, MAPE_E_HANDLE, mape_buffer_data(&data, NULL, buffer));
+    is_status(NULL, MAPE_E_HANDLE, mape_buffer_release(buffer));
+    is_status(NULL, MAPE_E_HANDLE, mape_pool_stats(&stats, pool));
+    is_status(NULL, MAPE_E_HANDLE, mape_pool_release(pool));
 }
 
 static void destroy_with_live_jobs_and_events_leaves_nothing(uint32_t birth) {
@@ -243,13 +243,13 @@ static void stats_count_what_happened_and_memory_comes_back(uint32_t birth) {
     uint64_t *values = numbers(50000);
     wait_for(applied(pool, function, values, 8));
     wait_until(worker_of(pool, 0).items + worker_of(pool, 1).items == 1);
-    mape_pool_stats_t before = stats_of(pool);
+    mape_stats before = stats_of(pool);
     assert_int_equal(before.jobs, 1);
     assert_int_equal(before.items, 1);
     mape_job *job = mapped(pool, function, values, 50000, sizeof *values, NULL);
     wait_for(job);
     squares_are_right(job, values, 50000);
-    mape_pool_stats_t during = stats_of(pool);
+    mape_stats during = stats_of(pool);
     assert_int_equal(during.jobs, 2);
     assert_int_equal(during.items, 50001);
     assert_true(during.ranges > before.ranges);

@@ -35,7 +35,7 @@ static void submit_again(void *context, const mape_event *event) {
     if (++self->items >= self->limit) return;
     mape_job_config config = acting_by(self, submit_again, NULL);
     uint64_t value = self->items;
-    self->status |= mape_apply(self->pool, self->function, &value, sizeof value, &config, NULL);
+    self->status |= mape_apply(NULL, self->pool, self->function, &value, sizeof value, &config);
 }
 
 static void callbacks_submit_new_work(uint32_t birth) {
@@ -43,8 +43,8 @@ static void callbacks_submit_new_work(uint32_t birth) {
     acting.function = registered(acting.pool, run_square);
     mape_job_config config = acting_by(&acting, submit_again, NULL);
     uint64_t value = 1;
-    is_ok(acting.pool, mape_apply(acting.pool, acting.function, &value, sizeof value, &config, NULL));
-    wait_until((mape_dispatch(acting.pool, 0, 0), acting.items >= 300));
+    is_ok(acting.pool, mape_apply(NULL, acting.pool, acting.function, &value, sizeof value, &config));
+    wait_until((mape_pool_dispatch(acting.pool, 0, 0), acting.items >= 300));
     assert_int_equal(acting.status, MAPE_OK);
     pool_close(acting.pool);
 }
@@ -96,13 +96,13 @@ static void a_callback_releases_its_own_job_and_hears_no_more_of_it(uint32_t bir
     uint64_t *values = numbers(500);
     mape_job *job = mapped(pool, registered(pool, run_square), values, 500, sizeof *values, &config);
     wait_for(job);
-    assert_int_equal(mape_dispatch(pool, 0, 0), 1);
+    assert_int_equal(mape_pool_dispatch(pool, 0, 0), 1);
     assert_int_equal(acting.status, MAPE_OK);
     assert_int_equal(acting.items, 1);
     assert_int_equal(acting.done, 0);
     assert_true(acting.data_stayed);
     is_status(NULL, MAPE_E_HANDLE, mape_job_release(job));
-    assert_int_equal(mape_dispatch(pool, 0, 0), 0);
+    assert_int_equal(mape_pool_dispatch(pool, 0, 0), 0);
     free(values);
     pool_close(pool);
 }
@@ -113,7 +113,7 @@ static void shut_down(void *context, const mape_event *event) {
     if (self->items++ > 0) return;
     self->status = mape_pool_shutdown(self->pool, MAPE_SHUTDOWN_CANCEL, PATIENCE);
     mape_job *job = NULL;
-    self->after = mape_apply(self->pool, self->function, NULL, 0, NULL, &job);
+    self->after = mape_apply(&job, self->pool, self->function, NULL, 0, NULL);
 }
 
 static void a_callback_shuts_the_pool_down_and_the_rest_is_still_told(uint32_t birth) {
@@ -141,11 +141,11 @@ static void destroy_own(void *context, const mape_event *event) {
     uint64_t before = 0, after = 1;
     self->items++;
     memcpy(&before, event->result.data, sizeof before);
-    self->status = mape_pool_destroy(self->pool);
+    self->status = mape_pool_release(self->pool);
     memcpy(&after, event->result.data, sizeof after);
     self->data_stayed = before == after && event->type == MAPE_EVENT_ITEM && event->result.message[0] == '\0';
     mape_progress progress = MAPE_PROGRESS_INIT;
-    self->after = mape_job_progress(event->job, &progress);
+    self->after = mape_job_progress(&progress, event->job);
 }
 
 static void a_callback_destroys_the_pool_it_was_called_for(uint32_t birth) {
@@ -157,14 +157,14 @@ static void a_callback_destroys_the_pool_it_was_called_for(uint32_t birth) {
     int count = pool_pids(pool, pids, 3);
     wait_for(mapped(pool, registered(pool, run_square), values, 100, sizeof *values, &config));
     pool_forget(pool);
-    int handled = mape_dispatch(pool, 0, 0);
+    int handled = mape_pool_dispatch(pool, 0, 0);
     assert_int_equal(acting.items, 1);
     assert_int_equal(acting.done, 0);
     assert_int_equal(acting.status, MAPE_OK);
     assert_int_equal(acting.after, MAPE_E_HANDLE);
     assert_true(acting.data_stayed);
     assert_true(handled == 1 || handled == MAPE_E_HANDLE);
-    assert_int_equal(mape_dispatch(pool, 0, 0), MAPE_E_HANDLE);
+    assert_int_equal(mape_pool_dispatch(pool, 0, 0), MAPE_E_HANDLE);
     wait_gone(pids, count);
     free(values);
 }
@@ -197,7 +197,7 @@ static void captured_output_comes_as_events(uint32_t birth) {
     mape_pool *pool = pool_open_with(&config);
     mape_job *job = mapped(pool, registered(pool, run_print), "onetwosix", 3, 3, NULL);
     wait_for(job);
-    wait_until((mape_dispatch(pool, 0, 0), strlen(heard.out) == 24 && strlen(heard.err) == 24));
+    wait_until((mape_pool_dispatch(pool, 0, 0), strlen(heard.out) == 24 && strlen(heard.err) == 24));
     assert_string_equal(heard.out, "out:one\nout:two\nout:six\n");
     assert_string_equal(heard.err, "err:one\nerr:two\nerr:six\n");
     assert_int_equal(heard.wrong, 0);
@@ -216,7 +216,7 @@ static void output_of_a_dying_worker_is_not_lost(uint32_t birth) {
     mape_job *died = applied(pool, registered(pool, run_fault), &item, sizeof item);
     wait_for(said);
     wait_for(died);
-    wait_until((mape_dispatch(pool, 0, 0), strstr(heard.out, "out:last words\n") != NULL));
+    wait_until((mape_pool_dispatch(pool, 0, 0), strstr(heard.out, "out:last words\n") != NULL));
     pool_close(pool);
 }
 
@@ -234,8 +234,8 @@ static void output_under(uint32_t birth, uint32_t output, char *text, size_t siz
     fflush(NULL);
     dup2(ends[1], STDOUT_FILENO);
     dup2(ends[1], STDERR_FILENO); /* From here to the second pair nothing may print, so nothing may fail. */
-    const int statuses[] = {mape_pool_create(&pool, &config), mape_register(pool, &description, &function),
-                            mape_apply(pool, function, "hello", 5, NULL, &job), mape_job_wait(job, PATIENCE),
+    const int statuses[] = {mape_pool_create(&pool, &config), mape_function_register(&function, pool, &description),
+                            mape_apply(&job, pool, function, "hello", 5, NULL), mape_job_wait(job, PATIENCE),
                             mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE)};
     dup2(saved[0], STDOUT_FILENO);
     dup2(saved[1], STDERR_FILENO);
@@ -288,12 +288,12 @@ static void logs_of_functions_reach_the_host(uint32_t birth) {
     char text[3000];
     memset(text, 'w', sizeof text);
     wait_for(applied(pool, function, "a warning", 9));
-    wait_until((mape_dispatch(pool, 0, 0), heard.logs == 1));
+    wait_until((mape_pool_dispatch(pool, 0, 0), heard.logs == 1));
     assert_string_equal(heard.log, "a warning");
     assert_int_equal(heard.level, MAPE_LOG_WARNING);
     assert_true(heard.worker == 0 || heard.worker == 1);
     wait_for(applied(pool, function, text, sizeof text));
-    wait_until((mape_dispatch(pool, 0, 0), heard.logs == 2));
+    wait_until((mape_pool_dispatch(pool, 0, 0), heard.logs == 2));
     assert_int_equal(strlen(heard.log), 1023);
     assert_int_equal(heard.wrong, 0);
     assert_int_equal(heard.lost, 0);
@@ -304,7 +304,7 @@ static void logs_are_pulled_as_events(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 1);
     wait_for(applied(pool, registered(pool, run_log), "pulled", 6));
     mape_event event = MAPE_EVENT_INIT;
-    do is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+    do is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
     while (event.worker < 0);
     assert_int_equal(event.type, MAPE_EVENT_LOG);
     assert_int_equal(event.code, MAPE_LOG_WARNING);
@@ -324,11 +324,11 @@ static void a_flood_of_logs_blocks_nobody_and_what_is_lost_is_counted(uint32_t b
     wait_for(applied(pool, registered(pool, run_log_flood), NULL, 0));
     mape_job *last = applied(pool, registered(pool, run_log), "after the flood", 15);
     wait_for(last);
-    wait_until(mape_dispatch(pool, 0, 0) == 0);
+    wait_until(mape_pool_dispatch(pool, 0, 0) == 0);
     /* Texts come whole; the lost bytes are told with a later text. */
     mape_job *later = applied(pool, registered(pool, run_log), "later", 5);
     wait_for(later);
-    wait_until((mape_dispatch(pool, 0, 0), strcmp(heard.log, "later") == 0));
+    wait_until((mape_pool_dispatch(pool, 0, 0), strcmp(heard.log, "later") == 0));
     uint64_t arrived = (uint64_t)heard.logs;
     assert_true(arrived >= 1);
     if (arrived < 20002) assert_true(heard.lost > 0);

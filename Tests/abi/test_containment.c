@@ -114,7 +114,7 @@ static void one_that_does_not_grow_stays(uint32_t birth) {
     description.setup = setup_takes_memory;
     description.data = &kept;
     description.data_size = sizeof kept;
-    is_ok(pool, mape_register(pool, &description, &late));
+    is_ok(pool, mape_function_register(&late, pool, &description));
     mape_job *job = leaking(pool, late, bytes, COUNT(bytes), 0);
     wait_for(job);
     assert_int_equal(progress_of(job).ok, COUNT(bytes));
@@ -179,12 +179,12 @@ static int be_host_with_small_files(uint32_t birth) {
     mape_job *job = NULL;
     mape_result result = MAPE_RESULT_INIT;
     description.run = run_make_bytes;
-    if (mape_register(pool, &description, &function) != MAPE_OK ||
-        mape_apply(pool, function, &size, sizeof size, NULL, &job) != MAPE_OK ||
-        mape_job_wait(job, PATIENCE) != MAPE_OK || mape_job_result(job, 0, &result) != MAPE_OK)
+    if (mape_function_register(&function, pool, &description) != MAPE_OK ||
+        mape_apply(&job, pool, function, &size, sizeof size, NULL) != MAPE_OK ||
+        mape_job_wait(job, PATIENCE) != MAPE_OK || mape_job_result(&result, job, 0) != MAPE_OK)
         return 14;
     if (result.state != MAPE_ITEM_FAILED || result.cause != MAPE_CAUSE_MEMORY) return 15;
-    return mape_pool_destroy(pool) == MAPE_OK ? 0 : 16;
+    return mape_pool_release(pool) == MAPE_OK ? 0 : 16;
 }
 
 static void a_host_that_may_write_no_large_files_gets_a_status_and_no_signal(uint32_t birth) {
@@ -228,9 +228,9 @@ static void wrong_settings_are_refused_by_name(uint32_t birth) {
     is_status(NULL, MAPE_E_ARGUMENT, mape_pool_create(&pool, &config));
     assert_non_null(strstr(message_of(NULL), "config.sandbox"));
     config = config_of(birth, 1);
-    config.reserved = 1;
+    config.interruptible = 2;
     is_status(NULL, MAPE_E_ARGUMENT, mape_pool_create(&pool, &config));
-    assert_non_null(strstr(message_of(NULL), "config.reserved"));
+    assert_non_null(strstr(message_of(NULL), "config.interruptible"));
 }
 
 int main(int argc, char **argv) {

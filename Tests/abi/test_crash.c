@@ -39,7 +39,7 @@ static void log_holds(mape_pool *pool, uint32_t level, const char *words) {
     stage("waiting for a log text with %s", words);
     for (int64_t begun = now_ns();;) {
         mape_event event = MAPE_EVENT_INIT;
-        int status = mape_next_event(pool, &event, MAPE_MILLISECONDS(100));
+        int status = mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(100));
         if (status == MAPE_OK && event.type == MAPE_EVENT_LOG && (uint32_t)event.code == level) {
             char copy[512];
             bool all = true;
@@ -53,7 +53,7 @@ static void log_holds(mape_pool *pool, uint32_t level, const char *words) {
 
 static mape_crash crash_of(mape_job *job, uint64_t index) {
     mape_crash crash = MAPE_CRASH_INIT;
-    is_ok(NULL, mape_job_crash(job, index, &crash));
+    is_ok(NULL, mape_job_crash(&crash, job, index));
     assert_non_null(crash.text);
     return crash;
 }
@@ -98,7 +98,7 @@ static mape_function_id registered_as(mape_pool *pool, mape_run_fn run, mape_run
     description.run = run;
     description.run_range = range;
     description.name = name;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -129,7 +129,7 @@ static mape_function_id registered_with(mape_pool *pool, const struct crash_item
     description.data = data;
     description.data_size = sizeof *data;
     description.name = "named";
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -292,7 +292,7 @@ static void a_crash_that_is_retried_well_is_in_the_log(uint32_t birth) {
     result_is(job, 0, &item, sizeof item);
     assert_int_equal(result_of(job, 0).attempts, 2);
     mape_crash crash = MAPE_CRASH_INIT;
-    is_status(pool, MAPE_E_STATE, mape_job_crash(job, 0, &crash));
+    is_status(pool, MAPE_E_STATE, mape_job_crash(&crash, job, 0));
     log_holds(pool, MAPE_LOG_ERROR, "SIGSEGV (address 0x8|crash_by_segv|item 0 of job");
     unlink(item.path);
     rmdir(folder);
@@ -304,20 +304,20 @@ static void the_call_checks_its_arguments(uint32_t birth) {
     mape_function_id function = registered(pool, run_crash);
     mape_job *job = crash_one(pool, function, CRASH_SEGV);
     mape_crash crash = MAPE_CRASH_INIT, wrong = MAPE_CRASH_INIT;
-    is_status(pool, MAPE_E_ARGUMENT, mape_job_crash(NULL, 1, &crash));
-    is_status(pool, MAPE_E_ARGUMENT, mape_job_crash(job, 1, NULL));
-    is_status(pool, MAPE_E_INDEX, mape_job_crash(job, 3, &crash));
-    is_status(pool, MAPE_E_STATE, mape_job_crash(job, 0, &crash));
+    is_status(pool, MAPE_E_ARGUMENT, mape_job_crash(&crash, NULL, 1));
+    is_status(pool, MAPE_E_ARGUMENT, mape_job_crash(NULL, job, 1));
+    is_status(pool, MAPE_E_INDEX, mape_job_crash(&crash, job, 3));
+    is_status(pool, MAPE_E_STATE, mape_job_crash(&crash, job, 0));
     wrong.struct_size--;
-    is_status(pool, MAPE_E_SIZE, mape_job_crash(job, 1, &wrong));
-    is_ok(pool, mape_job_crash(job, 1, &crash));
+    is_status(pool, MAPE_E_SIZE, mape_job_crash(&wrong, job, 1));
+    is_ok(pool, mape_job_crash(&crash, job, 1));
     is_ok(pool, mape_job_release(job));
-    is_status(pool, MAPE_E_HANDLE, mape_job_crash(job, 1, &crash));
+    is_status(pool, MAPE_E_HANDLE, mape_job_crash(&crash, job, 1));
     struct shared *shared = shared_page();
     uint64_t value = 3;
     mape_function_id gated = registered_shared(pool, run_gated, setup_shared, NULL);
     job = applied(pool, gated, &value, sizeof value);
-    is_status(pool, MAPE_E_AGAIN, mape_job_crash(job, 0, &crash));
+    is_status(pool, MAPE_E_AGAIN, mape_job_crash(&crash, job, 0));
     atomic_store(&shared->gate, 1);
     wait_for(job);
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
@@ -325,7 +325,7 @@ static void the_call_checks_its_arguments(uint32_t birth) {
     struct crash_item item = {.way = CRASH_SEGV};
     mape_job *dropping = mapped(pool, function, &item, 1, sizeof item, &config);
     wait_for(dropping);
-    is_status(pool, MAPE_E_STATE, mape_job_crash(dropping, 0, &crash));
+    is_status(pool, MAPE_E_STATE, mape_job_crash(&crash, dropping, 0));
     pool_close(pool);
 }
 

@@ -156,7 +156,7 @@ static void a_replay_has_the_data_of_the_job(uint32_t birth) {
     config.data = "crash by this";
     config.data_size = 13;
     mape_job *job = NULL;
-    is_ok(pool, mape_apply(pool, registered(pool, run_crashes_by_data), NULL, 0, &config, &job));
+    is_ok(pool, mape_apply(&job, pool, registered(pool, run_crashes_by_data), NULL, 0, &config));
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
     pool_close(pool);
@@ -189,9 +189,9 @@ static void a_replay_has_data_globals_modules_environment_and_state(uint32_t bir
     description.cleanup_symbol = "cleanup_crash";
     description.data = &data;
     description.data_size = sizeof data;
-    is_ok(pool, mape_register(pool, &description, &function));
-    is_ok(pool, mape_set_global(pool, "other", "of no use", 9));
-    is_ok(pool, mape_set_global(pool, "scale", "large", 5));
+    is_ok(pool, mape_function_register(&function, pool, &description));
+    is_ok(pool, mape_pool_set_global(pool, "other", "of no use", 9));
+    is_ok(pool, mape_pool_set_global(pool, "scale", "large", 5));
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     struct crash_item item = {.way = CRASH_FIRST_TIME, .value = 33};
     snprintf(item.path, sizeof item.path, "%s", made);
@@ -202,11 +202,11 @@ static void a_replay_has_data_globals_modules_environment_and_state(uint32_t bir
     mape_job_config settings = MAPE_JOB_CONFIG_INIT;
     settings.chunk = 3; /* All in one worker, in order: the first item is the one that crashes. */
     mape_job *job = NULL;
-    is_ok(pool, mape_map(pool, function, &items, &settings, &job));
+    is_ok(pool, mape_map(&job, pool, function, &items, &settings));
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
     mape_crash crash = MAPE_CRASH_INIT;
-    is_ok(pool, mape_job_crash(job, 0, &crash));
+    is_ok(pool, mape_job_crash(&crash, job, 0));
     char path[400] = "", wanted[512], got[512] = "";
     int length =
         snprintf(wanted, sizeof wanted,
@@ -239,7 +239,7 @@ static void an_item_that_ran_out_of_time_is_saved_too(uint32_t birth) {
     result_ended(job, 1, MAPE_ITEM_TIMED_OUT, MAPE_CAUSE_ITEM_TIMEOUT, 0);
     result_ended(job, 2, MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, 99);
     mape_crash crash = MAPE_CRASH_INIT;
-    is_ok(pool, mape_job_crash(job, 1, &crash));
+    is_ok(pool, mape_job_crash(&crash, job, 1));
     assert_int_equal(crash.signal, SIGKILL);
     pool_close(pool);
     assert_int_equal(files_do(is_private, NULL), 2);
@@ -265,7 +265,7 @@ static void log_tells(mape_pool *pool, const char *word) {
     stage("waiting for a log text with %s", word);
     for (int64_t begun = now_ns();;) {
         mape_event event = MAPE_EVENT_INIT;
-        if (mape_next_event(pool, &event, MAPE_MILLISECONDS(100)) == MAPE_OK && event.type == MAPE_EVENT_LOG &&
+        if (mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(100)) == MAPE_OK && event.type == MAPE_EVENT_LOG &&
             strstr(event.text, word) != NULL)
             return;
         if (now_ns() - begun > PATIENCE) fail_msg("no log text holds %s", word);
@@ -339,7 +339,7 @@ static void in_fork_what_only_the_host_has_is_told_by_the_replay(uint32_t birth)
     description.run = run_crash;
     description.setup = setup_keeps_pointer;
     description.data = folder;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     struct crash_item item = {.way = CRASH_SEGV};
     wait_for(applied(pool, function, &item, sizeof item));

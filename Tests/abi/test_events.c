@@ -89,12 +89,12 @@ static void dropped_results_are_gone_and_at_most_window_of_them_wait(uint32_t bi
     for (int i = 0; i < 50; i++, short_nap()) assert_true(progress_of(job).undelivered <= 16);
     assert_int_equal(progress_of(job).is_done, 0);
     mape_result result = MAPE_RESULT_INIT;
-    is_status(pool, MAPE_E_STATE, mape_job_result(job, 0, &result));
+    is_status(pool, MAPE_E_STATE, mape_job_result(&result, job, 0));
     dispatch_until_done(pool, job);
     assert_int_equal(seen.items, 3000);
     assert_int_equal(seen.wrong, 0);
     for (int i = 0; i < 3000; i++) assert_int_equal(seen.times[i], 1);
-    is_status(pool, MAPE_E_STATE, mape_job_gather(job, values, 3000 * 8, 8, NULL));
+    is_status(pool, MAPE_E_STATE, mape_job_gather(values, 3000 * 8, 8, NULL, job));
     free(seen.times);
     free(values);
     pool_close(pool);
@@ -105,19 +105,19 @@ static void dispatch_handles_no_more_than_it_was_told_to(uint32_t birth) {
     uint64_t *values = numbers(20);
     struct seen seen = {0};
     mape_job_config config = seeing(&seen);
-    assert_int_equal(mape_dispatch(pool, 0, 0), 0);
+    assert_int_equal(mape_pool_dispatch(pool, 0, 0), 0);
     mape_job *job = mapped(pool, registered(pool, run_square), values, 20, sizeof *values, &config);
     wait_for(job);
     assert_int_equal(seen.items, 0); /* Callbacks run in dispatch alone. */
     assert_int_equal(progress_of(job).undelivered, 20);
-    assert_int_equal(mape_dispatch(pool, 3, 0), 3);
+    assert_int_equal(mape_pool_dispatch(pool, 3, 0), 3);
     assert_int_equal(seen.items, 3);
-    assert_int_equal(mape_dispatch(pool, 0, 1), 1); /* The first callback passes a nanosecond. */
-    assert_int_equal(mape_dispatch(pool, 5, 1), 1);
-    assert_int_equal(mape_dispatch(pool, 1000, MAPE_SECONDS(1000)), 16);
+    assert_int_equal(mape_pool_dispatch(pool, 0, 1), 1); /* The first callback passes a nanosecond. */
+    assert_int_equal(mape_pool_dispatch(pool, 5, 1), 1);
+    assert_int_equal(mape_pool_dispatch(pool, 1000, MAPE_SECONDS(1000)), 16);
     assert_int_equal(seen.items, 20);
     assert_int_equal(seen.done, 1);
-    assert_int_equal(mape_dispatch(pool, 0, -1), 0);
+    assert_int_equal(mape_pool_dispatch(pool, 0, -1), 0);
     free(values);
     pool_close(pool);
 }
@@ -126,8 +126,8 @@ static void pulled_events_carry_everything_and_waiting_has_an_end(uint32_t birth
     struct shared *shared = shared_page();
     mape_pool *pool = pool_started(birth, 1);
     mape_event event = MAPE_EVENT_INIT;
-    is_status(pool, MAPE_E_AGAIN, mape_next_event(pool, &event, 0));
-    is_status(pool, MAPE_E_TIMEOUT, mape_next_event(pool, &event, MAPE_MILLISECONDS(5)));
+    is_status(pool, MAPE_E_AGAIN, mape_pool_next_event(&event, pool, 0));
+    is_status(pool, MAPE_E_TIMEOUT, mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(5)));
     int context = 0;
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.context = &context;
@@ -135,9 +135,9 @@ static void pulled_events_carry_everything_and_waiting_has_an_end(uint32_t birth
     uint64_t value = 11, square = 121;
     mape_job *job =
         mapped(pool, registered_shared(pool, run_gated, setup_shared, NULL), &value, 1, sizeof value, &config);
-    is_status(pool, MAPE_E_TIMEOUT, mape_next_event(pool, &event, MAPE_MILLISECONDS(5)));
+    is_status(pool, MAPE_E_TIMEOUT, mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(5)));
     atomic_store(&shared->gate, 1);
-    is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+    is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
     assert_int_equal(event.type, MAPE_EVENT_ITEM);
     assert_ptr_equal(event.job, job);
     assert_ptr_equal(event.context, &context);
@@ -147,12 +147,12 @@ static void pulled_events_carry_everything_and_waiting_has_an_end(uint32_t birth
     assert_int_equal(event.result.attempts, 1);
     assert_int_equal(event.result.size, sizeof square);
     assert_memory_equal(event.result.data, &square, sizeof square);
-    is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+    is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
     assert_int_equal(event.type, MAPE_EVENT_DONE);
     assert_ptr_equal(event.job, job);
     assert_int_equal(event.progress.ok, 1);
     assert_int_equal(event.progress.total, 1);
-    is_status(pool, MAPE_E_AGAIN, mape_next_event(pool, &event, 0));
+    is_status(pool, MAPE_E_AGAIN, mape_pool_next_event(&event, pool, 0));
     pool_close(pool);
 }
 
@@ -164,8 +164,8 @@ static bool readable(int fd, int milliseconds) {
 static void event_fd_is_readable_while_there_are_events(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
     int fd = -1, again = -1;
-    is_ok(pool, mape_event_fd(pool, &fd));
-    is_ok(pool, mape_event_fd(pool, &again));
+    is_ok(pool, mape_pool_event_fd(&fd, pool));
+    is_ok(pool, mape_pool_event_fd(&again, pool));
     assert_true(fd >= 0);
     assert_int_equal(fd, again);
     assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
@@ -182,7 +182,7 @@ static void event_fd_is_readable_while_there_are_events(uint32_t birth) {
         wait_for(job);
         for (int left = 6; left > 0; left--) {
             assert_true(readable(fd, 40000));
-            assert_int_equal(mape_dispatch(pool, 1, 0), 1);
+            assert_int_equal(mape_pool_dispatch(pool, 1, 0), 1);
         }
         assert_false(readable(fd, 0));
         assert_int_equal(seen.done, 1);
@@ -201,10 +201,10 @@ static void event_fd_made_after_the_events_shows_them(uint32_t birth) {
     wait_for(job);
     wait_until(progress_of(job).undelivered == 1);
     int fd = -1;
-    is_ok(pool, mape_event_fd(pool, &fd));
+    is_ok(pool, mape_pool_event_fd(&fd, pool));
     assert_true(readable(fd, 40000));
     is_ok(pool, mape_job_release(job)); /* Its events go with it. */
-    assert_int_equal(mape_dispatch(pool, 0, 0), 0);
+    assert_int_equal(mape_pool_dispatch(pool, 0, 0), 0);
     assert_false(readable(fd, 0));
     assert_int_equal(seen.items + seen.done, 0);
     pool_close(pool);
@@ -219,20 +219,20 @@ static void wakeup_is_called_when_events_come_after_none_and_never_after_removal
     struct seen seen = {0};
     mape_job_config config = seeing(&seen);
     uint64_t value = 1;
-    is_ok(pool, mape_set_wakeup(pool, count_wakeup, (void *)&first));
+    is_ok(pool, mape_pool_set_wakeup(pool, count_wakeup, (void *)&first));
     for (int round = 1; round <= 20; round++) {
         int before = atomic_load(&first);
         mape_job *job = mapped(pool, function, &value, 1, sizeof value, &config);
         wait_until(atomic_load(&first) > before);
         dispatch_until_done(pool, job);
     }
-    is_ok(pool, mape_set_wakeup(pool, count_wakeup, (void *)&second));
+    is_ok(pool, mape_pool_set_wakeup(pool, count_wakeup, (void *)&second));
     int last = atomic_load(&first);
     mape_job *job = mapped(pool, function, &value, 1, sizeof value, &config);
     wait_until(atomic_load(&second) > 0);
     dispatch_until_done(pool, job);
     assert_int_equal(atomic_load(&first), last);
-    is_ok(pool, mape_set_wakeup(pool, NULL, NULL));
+    is_ok(pool, mape_pool_set_wakeup(pool, NULL, NULL));
     last = atomic_load(&second);
     job = mapped(pool, function, &value, 1, sizeof value, &config);
     dispatch_until_done(pool, job);
@@ -244,15 +244,15 @@ static void nest(void *context, const mape_event *event) {
     struct seen *seen = context;
     mape_event inner = MAPE_EVENT_INIT;
     (void)event;
-    seen->nested_dispatch = mape_dispatch(seen->pool, 0, 0);
-    seen->nested_pull = mape_next_event(seen->pool, &inner, 0);
+    seen->nested_dispatch = mape_pool_dispatch(seen->pool, 0, 0);
+    seen->nested_pull = mape_pool_next_event(&inner, seen->pool, 0);
     atomic_store(&seen->inside, 1);
     while (atomic_load(&seen->leave) == 0) short_nap();
 }
 
 static void *dispatch_once(void *context) {
     struct seen *seen = context;
-    while (mape_dispatch(seen->pool, 1, 0) == 0) short_nap();
+    while (mape_pool_dispatch(seen->pool, 1, 0) == 0) short_nap();
     return NULL;
 }
 
@@ -268,9 +268,9 @@ static void dispatch_inside_a_callback_or_beside_another_is_busy(uint32_t birth)
     pthread_create(&thread, NULL, dispatch_once, &seen);
     wait_until(atomic_load(&seen.inside) == 1);
     mape_event event = MAPE_EVENT_INIT;
-    int beside = mape_dispatch(pool, 0, 0), pulled = mape_next_event(pool, &event, 0);
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    int other = mape_pool_stats(pool, &stats); /* Everything else may be called meanwhile. */
+    int beside = mape_pool_dispatch(pool, 0, 0), pulled = mape_pool_next_event(&event, pool, 0);
+    mape_stats stats = MAPE_STATS_INIT;
+    int other = mape_pool_stats(&stats, pool); /* Everything else may be called meanwhile. */
     atomic_store(&seen.leave, 1);
     pthread_join(thread, NULL);
     assert_int_equal(seen.nested_dispatch, MAPE_E_BUSY);
@@ -278,7 +278,7 @@ static void dispatch_inside_a_callback_or_beside_another_is_busy(uint32_t birth)
     assert_int_equal(beside, MAPE_E_BUSY);
     assert_int_equal(pulled, MAPE_E_BUSY);
     assert_int_equal(other, MAPE_OK);
-    assert_true(mape_dispatch(pool, 0, 0) >= 0);
+    assert_true(mape_pool_dispatch(pool, 0, 0) >= 0);
     pool_close(pool);
 }
 

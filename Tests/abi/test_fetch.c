@@ -77,7 +77,7 @@ static void a_batch_lives_until_the_next_call(uint32_t birth) {
         uint64_t before = stats_of(pool).items;
         for (int i = 0; i < 20; i++) {
             snprintf(text, sizeof text, "round %d, item %d", round, i);
-            is_ok(pool, mape_apply(pool, i % 2 ? fails : echo, text, strlen(text) + 1, &config, NULL));
+            is_ok(pool, mape_apply(NULL, pool, i % 2 ? fails : echo, text, strlen(text) + 1, &config));
         }
         stage("round %d", round);
         wait_until(stats_of(pool).items == before + 20);
@@ -117,11 +117,11 @@ static void bad_arguments_are_refused(uint32_t birth) {
     is_status(NULL, MAPE_E_HANDLE, mape_pool_next_events(&event, 1, &count, (mape_pool *)3, 0));
     event.struct_size--;
     is_status(pool, MAPE_E_SIZE, mape_pool_next_events(&event, 1, &count, pool, 0));
-    /* Only the first says a size, and nested ones are not looked at: here as in mape_next_event. */
+    /* Only the first says a size, and nested ones are not looked at: here as in mape_pool_next_event. */
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_DONE;
     uint64_t value = 4;
-    is_ok(pool, mape_apply(pool, registered(pool, run_square), &value, sizeof value, &config, NULL));
+    is_ok(pool, mape_apply(NULL, pool, registered(pool, run_square), &value, sizeof value, &config));
     wait_until(stats_of(pool).items == 1);
     two[0].result.struct_size = 7;
     two[0].progress.struct_size = 1000000;
@@ -159,7 +159,7 @@ static void a_callback_cannot_fetch(uint32_t birth) {
     config.on_item = fetching_item;
     uint64_t value = 4;
     mape_job *job = NULL;
-    is_ok(inner.pool, mape_apply(inner.pool, registered(inner.pool, run_square), &value, sizeof value, &config, &job));
+    is_ok(inner.pool, mape_apply(&job, inner.pool, registered(inner.pool, run_square), &value, sizeof value, &config));
     dispatch_until_done(inner.pool, job);
     assert_int_equal(inner.status, MAPE_E_BUSY);
     pool_close(inner.pool);

@@ -22,18 +22,18 @@ static int pool_in_child(uint32_t birth) {
     description.run = run_square;
     mape_items items = items_at(values, 100, sizeof *values);
     if (mape_pool_create(&pool, &config) != MAPE_OK) return 1;
-    if (mape_register(pool, &description, &function) != MAPE_OK) return 2;
+    if (mape_function_register(&function, pool, &description) != MAPE_OK) return 2;
     if (mape_pool_start(pool, PATIENCE) != MAPE_OK) return 3;
-    if (mape_map(pool, function, &items, NULL, &job) != MAPE_OK) return 4;
+    if (mape_map(&job, pool, function, &items, NULL) != MAPE_OK) return 4;
     if (mape_job_wait(job, PATIENCE) != MAPE_OK) return 5;
     for (uint64_t i = 0; i < 100; i++) {
         mape_result result = MAPE_RESULT_INIT;
         uint64_t square = 0;
-        if (mape_job_result(job, i, &result) != MAPE_OK || result.size != sizeof square) return 6;
+        if (mape_job_result(&result, job, i) != MAPE_OK || result.size != sizeof square) return 6;
         memcpy(&square, result.data, sizeof square);
         if (square != values[i] * values[i]) return 7;
     }
-    if (mape_pool_destroy(pool) != MAPE_OK) return 8;
+    if (mape_pool_release(pool) != MAPE_OK) return 8;
     return 0;
 }
 
@@ -45,8 +45,8 @@ static void ends_well(pid_t child) {
 }
 
 static int refused(mape_pool *pool) {
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    return mape_pool_stats(pool, &stats) == MAPE_E_FORKED;
+    mape_stats stats = MAPE_STATS_INIT;
+    return mape_pool_stats(&stats, pool) == MAPE_E_FORKED;
 }
 
 static void a_child_makes_pools_of_its_own(uint32_t birth) {
@@ -62,13 +62,13 @@ static void a_child_makes_pools_of_its_own(uint32_t birth) {
             /* Its own handles look much like its parent's, which stay refused. */
             mape_pool *another = NULL;
             if (mape_pool_create(&another, NULL) != MAPE_OK || another == pool) _exit(21);
-            if (!refused(pool) || mape_pool_destroy(pool) != MAPE_E_FORKED) _exit(22);
+            if (!refused(pool) || mape_pool_release(pool) != MAPE_E_FORKED) _exit(22);
             /* A child of the child as well. */
             pid_t grandchild = fork();
             if (grandchild == 0) _exit(!refused(pool) || !refused(another) || pool_in_child(own) != 0);
             int status = -1;
             waitpid(grandchild, &status, 0);
-            if (status != 0 || mape_pool_destroy(another) != MAPE_OK) _exit(23);
+            if (status != 0 || mape_pool_release(another) != MAPE_OK) _exit(23);
             _exit(pool_in_child(own));
         }
         ends_well(child);
@@ -93,14 +93,14 @@ static void *keeps_busy(void *context) {
         mape_function_id function = 0;
         description.run = run_square;
         if (mape_pool_create(&pool, &config) != MAPE_OK) continue;
-        if (mape_register(pool, &description, &function) == MAPE_OK) {
+        if (mape_function_register(&function, pool, &description) == MAPE_OK) {
             for (uint64_t i = 0; i < 200 && !atomic_load(&stop); i++) {
                 mape_job *job = NULL;
-                if (mape_apply(pool, function, &i, sizeof i, NULL, &job) == MAPE_OK) mape_job_wait(job, PATIENCE);
+                if (mape_apply(&job, pool, function, &i, sizeof i, NULL) == MAPE_OK) mape_job_wait(job, PATIENCE);
                 mape_job_release(job);
             }
         }
-        mape_pool_destroy(pool);
+        mape_pool_release(pool);
     }
     return NULL;
 }
@@ -150,7 +150,7 @@ static void a_child_has_no_descriptor_and_no_memory_of_it(uint32_t birth) {
     config.output = MAPE_OUTPUT_CAPTURE;
     mape_pool *pool = pool_open_with(&config);
     int event = -1;
-    is_ok(pool, mape_event_fd(pool, &event));
+    is_ok(pool, mape_pool_event_fd(&event, pool));
     before++; /* This one is in the host's hands. */
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     assert_true(count_files() > before);
@@ -164,7 +164,7 @@ static void a_child_has_no_descriptor_and_no_memory_of_it(uint32_t birth) {
     child = fork();
     if (child == 0) _exit(count_memories() != 0 || count_files() != before);
     ends_well(child);
-    for (int i = 0; i < 20; i++) is_ok(NULL, mape_pool_destroy(more[i]));
+    for (int i = 0; i < 20; i++) is_ok(NULL, mape_pool_release(more[i]));
     /* A number that was ours, and is somebody else's by now, is left alone. */
     pool_close(pool);
     int files[40];
@@ -231,7 +231,7 @@ static void a_child_that_libc_does_not_know_of_is_refused_as_well(uint32_t birth
     if (child == 0) {
         mape_pool *own = NULL;
         int bad = !refused(pool);
-        if (mape_pool_create(&own, NULL) != MAPE_OK || !refused(pool) || mape_pool_destroy(own) != MAPE_OK) bad = 2;
+        if (mape_pool_create(&own, NULL) != MAPE_OK || !refused(pool) || mape_pool_release(own) != MAPE_OK) bad = 2;
         _exit(bad);
     }
     ends_well((pid_t)child);
@@ -260,7 +260,7 @@ static void a_callback_may_fork(uint32_t birth) {
     forked_in_callback = 0;
     mape_job *job = mapped(pool, registered(pool, run_square), values, 20, sizeof *values, &config);
     wait_for(job);
-    int status = mape_dispatch(pool, 0, 0);
+    int status = mape_pool_dispatch(pool, 0, 0);
     if (in_child) _exit(status == MAPE_E_FORKED && refused(pool) ? pool_in_child(birth) : 40);
     assert_true(status >= 20);
     ends_well(forked_in_callback);

@@ -17,7 +17,7 @@ static void an_item_timeout_ends_loops_that_hear_nothing_and_blames_the_item(uin
     for (size_t w = 0; w < COUNT(ways); w++) {
         struct fault_item items[40];
         for (uint64_t i = 0; i < 40; i++) items[i] = (struct fault_item){i, i == 20 ? ways[w] : (uint32_t)WAY_WELL, 0};
-        mape_pool_stats_t before = stats_of(pool);
+        mape_stats before = stats_of(pool);
         mape_job *job = mapped(pool, functions[w % 2], items, 40, sizeof items[0], &config);
         stage("way %u", ways[w]);
         is_ok(pool, mape_job_wait(job, PATIENCE));
@@ -88,7 +88,7 @@ static void begin_answers_null_in_a_cancelled_job(uint32_t birth) {
     description.setup = setup_shared;
     description.data = shared_path();
     description.data_size = strlen(shared_path()) + 1;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     uint64_t *values = numbers(1000000);
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.chunk = UINT64_MAX;
@@ -243,7 +243,7 @@ static void setups_that_crash_or_hang_in_every_worker_end_in_a_status(uint32_t b
         assert_string_not_equal(message_of(pool), "");
         uint64_t value = 1;
         mape_job *job = NULL;
-        status = mape_apply(pool, function, &value, sizeof value, NULL, &job);
+        status = mape_apply(&job, pool, function, &value, sizeof value, NULL);
         if (status == MAPE_OK) {
             wait_for(job);
             mape_result result = result_of(job, 0);

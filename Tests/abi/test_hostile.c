@@ -72,7 +72,7 @@ static void scribbling_for_a_while_harms_nobody_else(uint32_t birth) { scribble_
 
 static mape_result result_now(mape_job *job) {
     mape_result result = MAPE_RESULT_INIT;
-    mape_job_result(job, 0, &result);
+    mape_job_result(&result, job, 0);
     return result;
 }
 
@@ -123,7 +123,7 @@ static void inputs_cannot_be_made_writable(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 8192));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     mape_function_id function = registered(pool, run_write_input_by_mprotect);
     mape_job *in_place = applied(pool, function, data, 8192), *copied = applied(pool, function, "12345678", 8);
     wait_for(in_place);
@@ -158,7 +158,7 @@ static void a_write_to_an_input_kills_the_writer_alone(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 100 * sizeof(struct fault_item)));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     struct fault_item *items = data;
     for (uint64_t i = 0; i < 100; i++) items[i] = (struct fault_item){i, i == 50 ? WAY_WRITE_INPUT : WAY_WELL, 0};
     mape_job *job = mapped(pool, registered(pool, run_fault), items, 100, sizeof *items, NULL);

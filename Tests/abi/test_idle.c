@@ -104,7 +104,7 @@ static void a_pool_that_had_timeouts_deaths_and_cancels_comes_to_rest(uint32_t b
     wait_until(atomic_load(&shared_page()->entered) > 0);
     is_ok(pool, mape_job_cancel(cancelled));
     wait_for(cancelled);
-    is_ok(pool, mape_stream_open(pool, fault, NULL, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, fault, NULL));
     wait_until(stats_of(pool).workers_ready == 2);
     nothing_wakes_up(pool, host, host_count);
     pool_close(pool);

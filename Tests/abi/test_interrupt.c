@@ -25,7 +25,7 @@ static int wait_job(struct waiter *w) { return mape_job_wait(w->job, MAPE_FOREVE
 static int wait_job_long(struct waiter *w) { return mape_job_wait(w->job, MAPE_SECONDS(100000)); }
 static int wait_event(struct waiter *w) {
     mape_event event = MAPE_EVENT_INIT;
-    return mape_next_event(w->pool, &event, MAPE_FOREVER);
+    return mape_pool_next_event(&event, w->pool, MAPE_FOREVER);
 }
 static int wait_events(struct waiter *w) {
     mape_event events[3] = {MAPE_EVENT_INIT};
@@ -171,7 +171,7 @@ static void an_interrupt_before_the_wait_ends_it_once(uint32_t birth) {
     /* What does not wait is not interrupted, and leaves it for what does. */
     is_status(pool, MAPE_E_AGAIN, mape_job_wait(job, 0));
     mape_event event = MAPE_EVENT_INIT;
-    is_status(pool, MAPE_E_AGAIN, mape_next_event(pool, &event, 0));
+    is_status(pool, MAPE_E_AGAIN, mape_pool_next_event(&event, pool, 0));
     is_status(pool, MAPE_E_INTERRUPTED, mape_job_wait(job, MAPE_FOREVER));
     assert_true(names_one_of(message_of(pool), "signal"));
     is_status(pool, MAPE_E_TIMEOUT, mape_job_wait(job, MAPE_MILLISECONDS(20)));
@@ -214,7 +214,7 @@ static void a_drain_that_was_interrupted_is_taken_up(uint32_t birth) {
         let_it_sleep(&w);
         is_ok(pool, mape_pool_interrupt(pool));
         ends_with(&w, MAPE_E_INTERRUPTED, "drain");
-        is_status(pool, MAPE_E_CLOSED, mape_apply(pool, 1, &value, sizeof value, NULL, &other));
+        is_status(pool, MAPE_E_CLOSED, mape_apply(&other, pool, 1, &value, sizeof value, NULL));
         assert_int_equal(progress_of(w.job).is_done, 0);
         if (how == MAPE_SHUTDOWN_DRAIN) atomic_store(&shared_page()->gate, 1);
         int status = mape_pool_shutdown(pool, how, how == MAPE_SHUTDOWN_DRAIN ? PATIENCE : 0);
@@ -316,7 +316,7 @@ static void a_handler_may_interrupt_at_any_moment(uint32_t birth) {
             is_ok(pool, mape_job_release(job));
         }
         pool_forget(pool);
-        is_ok(NULL, mape_pool_destroy(pool)); /* And it is destroyed in the midst of them. */
+        is_ok(NULL, mape_pool_release(pool)); /* And it is destroyed in the midst of them. */
         wait_until(handled > 20 * (round + 1));
         setitimer(ITIMER_REAL, &off, NULL);
     }
@@ -329,21 +329,14 @@ static void a_handler_may_interrupt_at_any_moment(uint32_t birth) {
 static void ctrl_c_ends_a_wait_of_python(uint32_t birth) {
     (void)birth;
     for (int way = 0; way < 2; way++) {
-        char numbers[7][24];
-        const size_t facts[7] = {sizeof(mape_pool_config),
-                                 offsetof(mape_pool_config, interruptible),
-                                 sizeof(mape_function),
-                                 offsetof(mape_function, library),
-                                 offsetof(mape_function, run_symbol),
-                                 offsetof(mape_pool_config, grace_ns),
-                                 WAY_SLEEP};
-        for (int i = 0; i < 7; i++) snprintf(numbers[i], sizeof numbers[i], "%zu", facts[i]);
+        char sleeps[24];
+        snprintf(sleeps, sizeof sleeps, "%d", WAY_SLEEP);
         stage("python, way %d", way);
         pid_t child = fork();
         if (child == 0) {
+            setenv("PYTHONPATH", PREFIX "/share/mapengine", 1);
             execlp("python3", "python3", PYTHON_HOST, PREFIX "/lib/libmapengine.so", WORKERS_LIBRARY,
-                   way == 0 ? "signal" : "call", numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
-                   numbers[6], (char *)NULL);
+                   way == 0 ? "signal" : "call", sleeps, (char *)NULL);
             _exit(127);
         }
         int status = -1;

@@ -29,7 +29,7 @@ static void jumping_item(void *context, const mape_event *event) {
 __attribute__((noinline)) static int dispatch_below(mape_pool *pool, size_t hole) {
     volatile char *bytes = alloca(hole);
     bytes[0] = 1;
-    int status = mape_dispatch(pool, 0, 0);
+    int status = mape_pool_dispatch(pool, 0, 0);
     return bytes[0] ? status : 0;
 }
 
@@ -39,7 +39,7 @@ static int dispatch_in_jump(mape_pool *pool, size_t hole) {
 }
 
 static void *dispatch_on_thread(void *pool) {
-    mape_dispatch(pool, 0, 0);
+    mape_pool_dispatch(pool, 0, 0);
     return NULL;
 }
 
@@ -106,7 +106,7 @@ static void a_callback_ends_its_thread(uint32_t birth) {
         assert_int_equal(pthread_create(&thread, NULL, dispatch_on_thread, pool), 0);
         pthread_join(thread, NULL);
     }
-    assert_true(mape_dispatch(pool, 0, 0) >= 0);
+    assert_true(mape_pool_dispatch(pool, 0, 0) >= 0);
     for (int i = 0; i < ITEMS; i++)
         if (told[i] != 1) fail_msg("item %d was told %d times", i, told[i]);
     free(values);
@@ -126,17 +126,17 @@ static struct inner *inner;
 __attribute__((noinline)) static int far_below(mape_pool *pool, int depth) {
     volatile char bytes[512];
     bytes[0] = (char)depth;
-    int status = depth > 0 ? far_below(pool, depth - 1) : mape_dispatch(pool, 0, 0);
+    int status = depth > 0 ? far_below(pool, depth - 1) : mape_pool_dispatch(pool, 0, 0);
     return bytes[0] == (char)depth ? status : 0;
 }
 
-static void in_coroutine(void) { inner->status[2] = mape_dispatch(inner->pool, 0, 0); }
+static void in_coroutine(void) { inner->status[2] = mape_pool_dispatch(inner->pool, 0, 0); }
 
 static void dispatching_item(void *context, const mape_event *event) {
     struct inner *self = context;
     (void)event;
     if (self->calls++ > 0) return;
-    self->status[0] = mape_dispatch(self->pool, 0, 0);
+    self->status[0] = mape_pool_dispatch(self->pool, 0, 0);
     self->status[1] = far_below(self->pool, 20);
     char *stack = malloc(1 << 16);
     inner = self;
@@ -187,7 +187,7 @@ static void left_in_on_error(uint32_t birth, bool ends) {
     mape_native_fn proxy = NULL;
     int errors = 0;
     mape_function_id act = typed(pool, "int native_act(int what, int value)", native_act, 0);
-    is_ok(pool, mape_proxy(pool, act, NULL, ends ? ending_error : jumping_error, &errors, &proxy));
+    is_ok(pool, mape_proxy_create(&proxy, pool, act, NULL, ends ? ending_error : jumping_error, &errors));
     int (*call)(int, int) = (int (*)(int, int))proxy;
     for (volatile int i = 0; i < 3; i++) {
         stage("call %d", i);
@@ -200,7 +200,7 @@ static void left_in_on_error(uint32_t birth, bool ends) {
     assert_int_equal(errors, 3);
     assert_int_equal(call(ACT_WELL, 7), 21);
     stage("destroying the proxy");
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     pool_close(pool);
 }
 
@@ -225,7 +225,7 @@ static void jumping_hook(void *context) {
 }
 
 static void *set_no_hook(void *pool) {
-    mape_set_wakeup(pool, NULL, NULL);
+    mape_pool_set_wakeup(pool, NULL, NULL);
     return NULL;
 }
 
@@ -246,11 +246,11 @@ static int hook_is_left(uint32_t birth) {
     struct fault_item sleeps[2] = {{0, WAY_SLEEP, 0}, {1, WAY_SLEEP, 0}};
     items = items_at(sleeps, 2, sizeof sleeps[0]);
     config.grace_ns = MAPE_MILLISECONDS(100);
-    if (mape_pool_create(&made_pool, &config) || mape_register(made_pool, &description, &function)) return 1;
+    if (mape_pool_create(&made_pool, &config) || mape_function_register(&function, made_pool, &description)) return 1;
     pool = made_pool;
-    if (mape_pool_start(pool, PATIENCE) || mape_map(pool, function, &items, &settings, &made_job)) return 2;
+    if (mape_pool_start(pool, PATIENCE) || mape_map(&made_job, pool, function, &items, &settings)) return 2;
     job = made_job;
-    if (mape_set_wakeup(pool, jumping_hook, NULL)) return 3;
+    if (mape_pool_set_wakeup(pool, jumping_hook, NULL)) return 3;
     if (setjmp(out) == 0) mape_job_cancel(job);
     if (hooks != 1) return 4;
     pthread_t thread;
@@ -260,8 +260,8 @@ static int hook_is_left(uint32_t birth) {
     until.tv_sec += PATIENCE_SECONDS;
     if (pthread_timedjoin_np(thread, NULL, &until) != 0) return 6;
     if (mape_job_wait(job, PATIENCE)) return 7;
-    while (mape_dispatch(pool, 0, 0) > 0) {}
-    return mape_pool_destroy(pool) == MAPE_OK ? 0 : 8;
+    while (mape_pool_dispatch(pool, 0, 0) > 0) {}
+    return mape_pool_release(pool) == MAPE_OK ? 0 : 8;
 }
 
 static void the_wakeup_hook_is_left(uint32_t birth) {

@@ -44,19 +44,19 @@ static void a_job_sees_the_globals_of_the_time_it_was_submitted(uint32_t birth) 
     mape_function_id gated = registered_shared(pool, run_gated, setup_shared, NULL);
     char *large = malloc(5 << 20);
     memset(large, 'L', 5 << 20);
-    is_ok(pool, mape_set_global(pool, "table", "before the start", 16));
+    is_ok(pool, mape_pool_set_global(pool, "table", "before the start", 16));
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     uint64_t value = 1;
     applied(pool, gated, &value, sizeof value); /* Holds the only worker while globals change. */
     wait_until(atomic_load(&shared->entered) == 1);
     mape_job *first = applied(pool, function, "table", 5);
-    is_ok(pool, mape_set_global(pool, "table", large, 5 << 20));
+    is_ok(pool, mape_pool_set_global(pool, "table", large, 5 << 20));
     memset(large, '?', 5 << 20);
     mape_job *second = applied(pool, function, "table", 5);
-    is_ok(pool, mape_set_global(pool, "table", NULL, 0));
+    is_ok(pool, mape_pool_set_global(pool, "table", NULL, 0));
     mape_job *third = applied(pool, function, "table", 5);
-    is_ok(pool, mape_set_global(pool, "table", "last", 4));
-    is_ok(pool, mape_set_global(pool, "other", "x", 1));
+    is_ok(pool, mape_pool_set_global(pool, "table", "last", 4));
+    is_ok(pool, mape_pool_set_global(pool, "other", "x", 1));
     mape_job *fourth = applied(pool, function, "table", 5), *other = applied(pool, function, "other", 5);
     mape_job *never = applied(pool, function, "never", 5);
     atomic_store(&shared->gate, 1);
@@ -76,10 +76,10 @@ static void replaced_globals_give_their_memory_back(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
     mape_function_id function = registered(pool, run_global);
     char *bytes = calloc(1, 1 << 20);
-    is_ok(pool, mape_set_global(pool, "g", bytes, 1 << 20));
+    is_ok(pool, mape_pool_set_global(pool, "g", bytes, 1 << 20));
     for (int i = 0; i < 100; i++) {
         memset(bytes, i, 64);
-        is_ok(pool, mape_set_global(pool, "g", bytes, 1 << 20));
+        is_ok(pool, mape_pool_set_global(pool, "g", bytes, 1 << 20));
         mape_job *job = applied(pool, function, "g", 1);
         wait_for(job);
         result_is(job, 0, bytes, 1 << 20);
@@ -92,14 +92,14 @@ static void replaced_globals_give_their_memory_back(uint32_t birth) {
 
 static void globals_are_aligned_and_read_by_setup(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 1);
-    is_ok(pool, mape_set_global(pool, "one", "1", 1));
-    is_ok(pool, mape_set_global(pool, "two", "22222", 5));
-    is_ok(pool, mape_set_global(pool, "table", "for setup", 9));
+    is_ok(pool, mape_pool_set_global(pool, "one", "1", 1));
+    is_ok(pool, mape_pool_set_global(pool, "two", "22222", 5));
+    is_ok(pool, mape_pool_set_global(pool, "table", "for setup", 9));
     mape_function description = MAPE_FUNCTION_INIT;
     mape_function_id function = 0;
     description.run = run_echo_state;
     description.setup = setup_reads_global;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     mape_job *aligned = applied(pool, registered(pool, run_global_alignment), NULL, 0);
     mape_job *set_up = applied(pool, function, NULL, 0);
     wait_for(aligned);
@@ -139,7 +139,7 @@ static void data_of_any_size_is_baked_in(uint32_t birth) {
             description.setup = setup_copies_data;
             description.data = data;
             description.data_size = sizes[i];
-            is_ok(pool, mape_register(pool, &description, &function));
+            is_ok(pool, mape_function_register(&function, pool, &description));
             memset(data, '?', 3 << 20);
             mape_job *job = applied(pool, function, NULL, 0);
             wait_for(job);
@@ -164,7 +164,7 @@ static void functions_are_found_by_library_and_symbol(uint32_t birth) {
         description.cleanup_symbol = "cleanup_shared";
         description.data = shared_path();
         description.data_size = strlen(shared_path()) + 1;
-        is_ok(pool, mape_register(pool, &description, &function));
+        is_ok(pool, mape_function_register(&function, pool, &description));
         mape_job *job = mapped(pool, function, values, 1000, sizeof *values, NULL);
         wait_for(job);
         squares_are_right(job, values, 1000);
@@ -190,7 +190,7 @@ static void workers_are_recycled_after_their_items_and_lose_none(uint32_t birth)
     squares_are_right(job, values, 2000);
     for (uint64_t i = 0; i < 2000; i++) assert_int_equal(result_of(job, i).attempts, 1);
     wait_until(stats_of(pool).workers_ready == 2);
-    mape_pool_stats_t stats = stats_of(pool);
+    mape_stats stats = stats_of(pool);
     /* "After this many items" says not how soon after: fast items go on while a replacement starts. */
     if (stats.workers_started < 4)
         fail_msg("%llu workers were started, %u set up", (unsigned long long)stats.workers_started,
@@ -293,7 +293,7 @@ static void a_zygote_that_cannot_be_is_told_by_start_and_items_end(uint32_t birt
         uint64_t value = 1;
         mape_job *job = NULL;
         stage("zygote %s", paths[p]);
-        int status = mape_apply(pool, function, &value, sizeof value, NULL, &job);
+        int status = mape_apply(&job, pool, function, &value, sizeof value, NULL);
         if (status == MAPE_OK) {
             wait_for(job);
             result_ended(job, 0, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);

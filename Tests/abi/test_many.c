@@ -36,15 +36,15 @@ static void each_of_thousands_of_globals_is_found(uint32_t birth) {
     char name[32];
     for (int i = 0; i < globals; i++) {
         snprintf(name, sizeof name, "global %d", i);
-        is_ok(pool, mape_set_global(pool, name, &i, sizeof i));
+        is_ok(pool, mape_pool_set_global(pool, name, &i, sizeof i));
     }
     snprintf(name, sizeof name, "global %d", 5);
     mape_job *before = applied(pool, function, name, strlen(name) + 1);
     for (int i = 0; i < globals; i += 2) { /* Every other one is set anew, every tenth goes. */
         int value = i + globals;
         snprintf(name, sizeof name, "global %d", i);
-        is_ok(pool,
-              i % 10 == 0 ? mape_set_global(pool, name, NULL, 0) : mape_set_global(pool, name, &value, sizeof value));
+        is_ok(pool, i % 10 == 0 ? mape_pool_set_global(pool, name, NULL, 0)
+                                : mape_pool_set_global(pool, name, &value, sizeof value));
     }
     wait_for(before);
     int five = 5;
@@ -73,29 +73,29 @@ static void spans_in_thousands_of_buffers_are_read_where_they_lie(uint32_t birth
     for (uint64_t i = 0; i < buffers; i++) {
         void *data = NULL;
         is_ok(pool, mape_buffer_create(&made[i], pool, 4096));
-        is_ok(pool, mape_buffer_data(made[i], &data, NULL));
+        is_ok(pool, mape_buffer_data(&data, NULL, made[i]));
         uint64_t *place = (uint64_t *)((char *)data + i * 8 % 4096);
         *place = i;
         spans[i] = (mape_span){place, 8};
     }
     /* Those of every third are destroyed first, and their places given to others. */
-    for (int i = 0; i < buffers; i += 3) is_ok(pool, mape_buffer_destroy(made[i]));
+    for (int i = 0; i < buffers; i += 3) is_ok(pool, mape_buffer_release(made[i]));
     mape_items items = MAPE_ITEMS_INIT;
     items.spans = spans;
     items.count = buffers;
     mape_job *job = NULL;
-    is_status(pool, MAPE_E_ARGUMENT, mape_map(pool, function, &items, NULL, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_map(&job, pool, function, &items, NULL));
     for (uint64_t i = 0; i < buffers; i += 3) {
         void *data = NULL;
         is_ok(pool, mape_buffer_create(&made[i], pool, 4096));
-        is_ok(pool, mape_buffer_data(made[i], &data, NULL));
+        is_ok(pool, mape_buffer_data(&data, NULL, made[i]));
         uint64_t *place = (uint64_t *)((char *)data + i * 8 % 4096);
         *place = i;
         spans[i] = (mape_span){place, 8};
     }
-    is_ok(pool, mape_map(pool, function, &items, NULL, &job));
+    is_ok(pool, mape_map(&job, pool, function, &items, NULL));
     /* The job keeps its buffers. */
-    for (int i = 0; i < buffers; i++) is_ok(pool, mape_buffer_destroy(made[i]));
+    for (int i = 0; i < buffers; i++) is_ok(pool, mape_buffer_release(made[i]));
     wait_for(job);
     for (uint64_t i = 0; i < buffers; i++) {
         uint64_t square = i * i;
@@ -103,7 +103,7 @@ static void spans_in_thousands_of_buffers_are_read_where_they_lie(uint32_t birth
     }
     spans[0].data = (const char *)spans[0].data + 1;
     is_ok(pool, mape_job_release(job));
-    is_status(pool, MAPE_E_ARGUMENT, mape_map(pool, function, &items, NULL, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_map(&job, pool, function, &items, NULL));
     pool_close(pool);
 }
 
@@ -123,7 +123,7 @@ static void thousands_of_outstanding_jobs_run_by_priority_or_not_at_all(uint32_t
         config.priority = (int32_t)(i % 5) - 2;
         config.deliver = i % 2 ? MAPE_DELIVER_DONE : 0;
         config.job_timeout_ns = i % 3 ? 0 : MAPE_SECONDS(1000 + (int64_t)(i * 7919 % jobs));
-        is_ok(pool, mape_apply(pool, noted, &i, sizeof i, &config, &all[i]));
+        is_ok(pool, mape_apply(&all[i], pool, noted, &i, sizeof i, &config));
     }
     assert_int_equal(progress_of(all[0]).running + progress_of(all[0]).done, 0);
     for (int i = 0; i < jobs; i++) {
@@ -141,7 +141,7 @@ static void thousands_of_outstanding_jobs_run_by_priority_or_not_at_all(uint32_t
     }
     for (int got = 1; got > 0;) {
         mape_event event = MAPE_EVENT_INIT;
-        got = mape_next_event(pool, &event, 0) == MAPE_OK;
+        got = mape_pool_next_event(&event, pool, 0) == MAPE_OK;
         if (got) assert_int_equal(event.type, MAPE_EVENT_DONE);
         events += (uint32_t)got;
     }
@@ -156,7 +156,7 @@ static void thousands_of_outstanding_jobs_run_by_priority_or_not_at_all(uint32_t
     for (int i = 0; i < jobs; i++) {
         if (i % 4 != 2) is_ok(pool, mape_job_release(all[i]));
     }
-    mape_pool_stats_t stats = stats_of(pool);
+    mape_stats stats = stats_of(pool);
     assert_int_equal(stats.jobs, jobs + 1);
     assert_int_equal(stats.items, jobs + 1);
     pool_close(pool);

@@ -53,7 +53,7 @@ static void range_functions_give_the_same_results_as_item_functions(uint32_t bir
         items.count = 30011;
         items.spans = spans;
         mape_job *spanned = NULL;
-        is_ok(pool, mape_map(pool, function, &items, NULL, &spanned));
+        is_ok(pool, mape_map(&spanned, pool, function, &items, NULL));
         wait_for(job);
         squares_are_right(job, values, 30011);
         wait_for(spanned);
@@ -80,10 +80,10 @@ static void strides_of_input_and_of_gathering_are_kept(uint32_t birth) {
     mape_items items = items_at(wide, 500, sizeof(uint64_t));
     items.stride = sizeof *wide;
     mape_job *job = NULL;
-    is_ok(pool, mape_map(pool, registered(pool, run_square), &items, NULL, &job));
+    is_ok(pool, mape_map(&job, pool, registered(pool, run_square), &items, NULL));
     wait_for(job);
     uint64_t missing = 9;
-    is_ok(pool, mape_job_gather(job, places, 500 * sizeof *places, sizeof *places, &missing));
+    is_ok(pool, mape_job_gather(places, 500 * sizeof *places, sizeof *places, &missing, job));
     assert_int_equal(missing, 0);
     for (uint64_t i = 0; i < 500; i++) {
         assert_int_equal(places[i].square, (i + 3) * (i + 3));
@@ -109,7 +109,7 @@ static void spans_of_any_size_come_back_as_they_were(uint32_t birth) {
     items.count = ITEMS;
     items.spans = spans;
     mape_job *job = NULL;
-    is_ok(pool, mape_map(pool, registered(pool, run_echo), &items, NULL, &job));
+    is_ok(pool, mape_map(&job, pool, registered(pool, run_echo), &items, NULL));
     wait_for(job);
     for (size_t i = 0; i < ITEMS; i++) result_is(job, i, spans[i].data, spans[i].size);
     free(spans);
@@ -132,7 +132,7 @@ static void items_and_results_of_no_bytes_are_items_like_others(uint32_t birth) 
     result_is(bare, 0, NULL, 0);
     char untouched[10] = "untouched";
     uint64_t missing = 3;
-    is_ok(pool, mape_job_gather(silent, untouched, sizeof untouched, 1, &missing));
+    is_ok(pool, mape_job_gather(untouched, sizeof untouched, 1, &missing, silent));
     assert_int_equal(missing, 0);
     assert_string_equal(untouched, "untouched");
     pool_close(pool);
@@ -152,16 +152,16 @@ static void a_map_of_no_items_is_done_at_once(uint32_t birth) {
     config.context = &done;
     mape_items items = MAPE_ITEMS_INIT;
     mape_job *job = NULL;
-    is_ok(pool, mape_map(pool, registered(pool, run_square), &items, &config, &job));
+    is_ok(pool, mape_map(&job, pool, registered(pool, run_square), &items, &config));
     is_ok(pool, mape_job_wait(job, 0));
     assert_int_equal(progress_of(job).is_done, 1);
     assert_int_equal(progress_of(job).total, 0);
     mape_result result = MAPE_RESULT_INIT;
-    is_status(pool, MAPE_E_INDEX, mape_job_result(job, 0, &result));
+    is_status(pool, MAPE_E_INDEX, mape_job_result(&result, job, 0));
     uint64_t place = 4, missing = 5;
-    is_ok(pool, mape_job_gather(job, &place, sizeof place, sizeof place, &missing));
+    is_ok(pool, mape_job_gather(&place, sizeof place, sizeof place, &missing, job));
     assert_int_equal(missing, 0);
-    assert_int_equal(mape_dispatch(pool, 0, 0), 1);
+    assert_int_equal(mape_pool_dispatch(pool, 0, 0), 1);
     assert_int_equal(done, 1);
     pool_close(pool);
 }
@@ -243,9 +243,9 @@ static void *submit_and_check(void *context) {
         mape_items items = items_at(values, 20, sizeof values[0]);
         mape_job *job = NULL;
         uint64_t squares[20] = {0};
-        if (mape_map(self->pool, self->function, &items, NULL, &job) != MAPE_OK) self->wrong++;
+        if (mape_map(&job, self->pool, self->function, &items, NULL) != MAPE_OK) self->wrong++;
         if (mape_job_wait(job, PATIENCE) != MAPE_OK) self->wrong++;
-        if (mape_job_gather(job, squares, sizeof squares, sizeof squares[0], NULL) != MAPE_OK) self->wrong++;
+        if (mape_job_gather(squares, sizeof squares, sizeof squares[0], NULL, job) != MAPE_OK) self->wrong++;
         for (int k = 0; k < 20; k++) self->wrong += squares[k] != values[k] * values[k];
         if (mape_job_release(job) != MAPE_OK) self->wrong++;
     }
@@ -344,10 +344,10 @@ static void calls_without_a_handle_release_themselves_after_done(uint32_t birth)
     mape_function_id function = registered(pool, run_square);
     uint64_t value = 3;
     wait_for(applied(pool, function, &value, sizeof value));
-    mape_pool_stats_t before = stats_of(pool);
-    for (int i = 0; i < 200; i++) is_ok(pool, mape_apply(pool, function, &value, sizeof value, NULL, NULL));
+    mape_stats before = stats_of(pool);
+    for (int i = 0; i < 200; i++) is_ok(pool, mape_apply(NULL, pool, function, &value, sizeof value, NULL));
     wait_until(stats_of(pool).items == 201);
-    wait_until((mape_dispatch(pool, 0, 0), stats_of(pool).output_bytes <= before.output_bytes));
+    wait_until((mape_pool_dispatch(pool, 0, 0), stats_of(pool).output_bytes <= before.output_bytes));
     pool_close(pool);
 }
 

@@ -46,7 +46,7 @@ static mape_buffer *filled(mape_pool *pool, size_t size, int byte, void **out_da
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, size));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     memset(data, byte, size);
     if (out_data) *out_data = data;
     return buffer;
@@ -58,10 +58,10 @@ static void a_buffer_has_the_pages_of_the_one_before(uint32_t birth) {
     for (size_t i = 0; i < COUNT(sizes); i++) {
         uint64_t before = stats_of(pool).input_bytes;
         void *first = NULL, *again = NULL;
-        is_ok(pool, mape_buffer_destroy(filled(pool, sizes[i], 1, &first)));
+        is_ok(pool, mape_buffer_release(filled(pool, sizes[i], 1, &first)));
         assert_int_equal(stats_of(pool).input_bytes, before);
         long touched = faults();
-        is_ok(pool, mape_buffer_destroy(filled(pool, sizes[i], 2, &again)));
+        is_ok(pool, mape_buffer_release(filled(pool, sizes[i], 2, &again)));
         touched = faults() - touched;
         assert_ptr_equal(first, again);
         if (touched > 20 + (long)(sizes[i] / 4096 / 100))
@@ -77,14 +77,14 @@ static void a_map_that_copies_has_the_pages_of_a_buffer_and_the_next_buffer_has_
     size_t size = 16 * MIB;
     unsigned char *bytes = malloc(size);
     memset(bytes, 3, size);
-    is_ok(pool, mape_buffer_destroy(filled(pool, size + MIB, 1, NULL)));
+    is_ok(pool, mape_buffer_release(filled(pool, size + MIB, 1, NULL)));
     long touched = faults();
     mape_job *job = mapped(pool, sum, bytes, 16, MIB, NULL);
     wait_for(job);
     uint64_t expected = 3 * MIB;
     for (uint64_t i = 0; i < 16; i++) result_is(job, i, &expected, sizeof expected);
     is_ok(pool, mape_job_release(job));
-    is_ok(pool, mape_buffer_destroy(filled(pool, size, 2, NULL)));
+    is_ok(pool, mape_buffer_release(filled(pool, size, 2, NULL)));
     touched = faults() - touched;
     if (touched > 1000) fail_msg("%ld pages were fresh", touched);
     free(bytes);
@@ -95,13 +95,13 @@ static void what_is_more_than_is_kept_goes_back_when_nothing_has_been_freed_for_
     mape_pool *pool = pool_started(birth, 1);
     size_t most = 64 * MIB;
     mape_buffer *small = filled(pool, MIB, 5, NULL);
-    is_ok(pool, mape_buffer_destroy(filled(pool, 160 * MIB, 1, NULL)));
+    is_ok(pool, mape_buffer_release(filled(pool, 160 * MIB, 1, NULL)));
     wait_until(input_pages() <= most + 2 * MIB);
     /* Not all of it. */
     assert_true(input_pages() >= most / 2);
     /* What stays in use stays as it is. */
     void *data = NULL;
-    is_ok(pool, mape_buffer_data(small, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, small));
     for (size_t i = 0; i < MIB; i++) assert_int_equal(((unsigned char *)data)[i], 5);
     pool_close(pool);
 }
@@ -111,18 +111,18 @@ static void a_small_reserve_keeps_an_eighth_and_the_rest_goes_back_at_once(uint3
     config.input_reserve = 64 * MIB;
     mape_pool *pool = pool_open_with(&config);
     /* Before the start: by the call. */
-    is_ok(pool, mape_buffer_destroy(filled(pool, 40 * MIB, 1, NULL)));
+    is_ok(pool, mape_buffer_release(filled(pool, 40 * MIB, 1, NULL)));
     assert_true(input_pages() <= 9 * MIB);
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     for (int i = 0; i < 3; i++) {
         mape_buffer *buffer = filled(pool, 40 * MIB, 1, NULL);
         assert_true(input_pages() >= 40 * MIB);
-        is_ok(pool, mape_buffer_destroy(buffer));
+        is_ok(pool, mape_buffer_release(buffer));
         wait_until(input_pages() <= 9 * MIB);
     }
     mape_buffer *late = filled(pool, 40 * MIB, 1, NULL);
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
-    is_ok(pool, mape_buffer_destroy(late));
+    is_ok(pool, mape_buffer_release(late));
     assert_true(input_pages() <= 9 * MIB);
     pool_close(pool);
 }
@@ -143,7 +143,7 @@ static void buffers_that_come_and_go_while_pages_are_returned_keep_their_bytes(u
             for (size_t k = 0; k < sizes[i]; k += 1000)
                 if (data[i][k] != (unsigned char)(i + 1))
                     fail_msg("buffer %zu has lost byte %zu in round %d", i, k, round);
-            is_ok(pool, mape_buffer_destroy(buffers[i]));
+            is_ok(pool, mape_buffer_release(buffers[i]));
             buffers[i] = NULL;
         } else {
             void *memory = NULL;

@@ -45,7 +45,7 @@ static void columns_in_a_buffer_are_read_there(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, CALLS * 16));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     struct {
         double value, other;
     } *rows = data;
@@ -54,7 +54,7 @@ static void columns_in_a_buffer_are_read_there(uint32_t birth) {
     double *y = calloc(CALLS, sizeof *y);
     mape_column in = column(&rows[CALLS - 1].value, -(ptrdiff_t)sizeof *rows), out = column(y, sizeof *y);
     mape_job *job = NULL;
-    is_ok(pool, mape_map_columns(pool, half, CALLS, &in, 1, NULL, &job));
+    is_ok(pool, mape_map_columns(&job, pool, half, CALLS, &in, 1, NULL));
     assert_true(stats_of(pool).input_bytes - before < 4096);
     is_ok(pool, mape_job_wait(job, PATIENCE));
     gathered(pool, job, &out, 1, 0);
@@ -66,7 +66,7 @@ static void columns_in_a_buffer_are_read_there(uint32_t birth) {
     gathered(pool, called(pool, half, 4, &in, 1), &out, 1, 0);
     for (int i = 0; i < 4; i++) assert_true(y[i] == i / 2.0);
     in = column(rows, CALLS * 16);
-    is_status(pool, MAPE_E_ARGUMENT, mape_map_columns(pool, half, 2, &in, 1, NULL, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_map_columns(&job, pool, half, 2, &in, 1, NULL));
     assert_non_null(strstr(message_of(pool), "columns[0].base"));
     free(y);
     pool_close(pool);
@@ -150,7 +150,7 @@ static void lengths_are_parameters(uint32_t birth) {
     assert_true(sums[0] == 7 && sums[2] == 63 && sums[3] == 1);
     in[0] = column(values, 2 * sizeof *values);
     in[0].size = 2 * sizeof *values;
-    is_ok(pool, mape_map_columns(pool, sum, 3, in, 2, NULL, &job));
+    is_ok(pool, mape_map_columns(&job, pool, sum, 3, in, 2, NULL));
     is_ok(pool, mape_job_wait(job, PATIENCE));
     result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, MAPE_E_OVERFLOW);
     assert_non_null(strstr(result_of(job, 0).message, "\"v\" is to have 24 bytes, but there are 16"));
@@ -171,7 +171,7 @@ static void lengths_are_parameters(uint32_t birth) {
     out[1] = column(twice, sizeof *twice);
     out[0].size = 7;
     job = called(pool, repeat, 3, in, 2);
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather_columns(job, out, 2, NULL));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather_columns(out, 2, NULL, job));
     assert_non_null(strstr(message_of(pool), "\"out\" (char *) has 8 bytes in call 2"));
     assert_int_equal(texts[0][0], '-');
     out[0].size = 8;
@@ -251,7 +251,7 @@ static void calls_are_items_of_a_map_an_apply_and_a_stream(uint32_t birth) {
     assert_true(((const double *)result.data)[1] == expected.sum);
     double got = 0;
     mape_column out[] = {column(NULL, 0), column(&got, 8)};
-    is_ok(pool, mape_job_gather_columns(job, out, 2, NULL));
+    is_ok(pool, mape_job_gather_columns(out, 2, NULL, job));
     assert_true(got == 7);
     /* Spans that leave the item, items that are too short. */
     item.v.size = 32;
@@ -269,10 +269,10 @@ static void calls_are_items_of_a_map_an_apply_and_a_stream(uint32_t birth) {
     mape_job *stream = NULL;
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.deliver = MAPE_DELIVER_ITEMS;
-    is_ok(pool, mape_stream_open(pool, half, &config, &stream));
-    is_ok(pool, mape_stream_push(stream, &(mape_span){&x[7], 8}, 1, NULL));
+    is_ok(pool, mape_stream_open(&stream, pool, half, &config));
+    is_ok(pool, mape_stream_push(NULL, stream, &(mape_span){&x[7], 8}, 1));
     mape_event event = MAPE_EVENT_INIT;
-    is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+    is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
     assert_int_equal(event.type, MAPE_EVENT_ITEM);
     assert_true(event.result.size == 8 && *(const double *)event.result.data == 3.5);
     is_ok(pool, mape_stream_finish(stream));
@@ -287,7 +287,7 @@ static void functions_without_parameters_or_results_and_with_a_setup(uint32_t bi
     description.native = (mape_native_fn)native_setups;
     description.setup = native_set_up;
     mape_function_id setups = 0;
-    is_ok(pool, mape_register(pool, &description, &setups));
+    is_ok(pool, mape_function_register(&setups, pool, &description));
     mape_job *job = called(pool, nothing, 1000, NULL, 0);
     assert_int_equal(progress_of(job).ok, 1000);
     gathered(pool, job, NULL, 0, 0);
@@ -303,26 +303,26 @@ static void parameters_are_told(uint32_t birth) {
     mape_function_id function =
         typed(pool, "int native_sum(const double *v [n][2], size_t n, double *out [1])", native_sum, MAPE_NATIVE_ERRNO);
     mape_prototype_info info = MAPE_PROTOTYPE_INFO_INIT;
-    is_ok(pool, mape_prototype_of(pool, function, &info));
+    is_ok(pool, mape_function_prototype(&info, pool, function));
     assert_string_equal(info.name, "native_sum");
     assert_true(info.parameters == 3 && info.fixed == 3 && !info.is_variadic && info.inputs == 2 && info.outputs == 3);
     assert_true(info.item_size == 24 && info.result_size == 24);
     mape_parameter_info p = MAPE_PARAMETER_INFO_INIT;
-    is_ok(pool, mape_parameter_of(pool, function, 0, &p));
+    is_ok(pool, mape_function_parameter(&p, pool, function, 0));
     assert_string_equal(p.name, "v");
     assert_string_equal(p.type_name, "const double *");
     assert_true(p.type == MAPE_TYPE_DOUBLE && p.direction == MAPE_DIRECTION_IN && p.is_array &&
                 p.length_parameter == 1);
     assert_true(p.length == 2 && p.element_size == 8 && p.input == 0 && p.output == -1 && p.input_offset == 0);
-    is_ok(pool, mape_parameter_of(pool, function, 2, &p));
+    is_ok(pool, mape_function_parameter(&p, pool, function, 2));
     assert_true(p.direction == MAPE_DIRECTION_OUT && p.input == -1 && p.output == 1 && p.output_offset == 8);
-    is_ok(pool, mape_parameter_of(pool, function, MAPE_PARAMETER_RETURN, &p));
+    is_ok(pool, mape_function_parameter(&p, pool, function, MAPE_PARAMETER_RETURN));
     assert_true(p.type == MAPE_TYPE_INT32 && p.output == 0 && p.direction == MAPE_DIRECTION_OUT);
-    is_ok(pool, mape_parameter_of(pool, function, MAPE_PARAMETER_ERRNO, &p));
+    is_ok(pool, mape_function_parameter(&p, pool, function, MAPE_PARAMETER_ERRNO));
     assert_true(p.type == MAPE_TYPE_INT32 && p.output == 2 && p.output_offset == 16);
-    is_status(pool, MAPE_E_INDEX, mape_parameter_of(pool, function, 3, &p));
-    is_status(pool, MAPE_E_STATE, mape_prototype_of(pool, registered(pool, run_square), &info));
-    is_status(pool, MAPE_E_FUNCTION, mape_prototype_of(pool, 99, &info));
+    is_status(pool, MAPE_E_INDEX, mape_function_parameter(&p, pool, function, 3));
+    is_status(pool, MAPE_E_STATE, mape_function_prototype(&info, pool, registered(pool, run_square)));
+    is_status(pool, MAPE_E_FUNCTION, mape_function_prototype(&info, pool, 99));
     pool_close(pool);
 }
 

@@ -29,7 +29,7 @@ static void a_function_that_crashes_exits_or_loops_costs_its_own_call(uint32_t b
         mape_job_config config = MAPE_JOB_CONFIG_INIT;
         config.item_timeout_ns = MAPE_MILLISECONDS(300);
         mape_job *job = NULL;
-        is_ok(pool, mape_map_columns(pool, act, COUNT_OF_CALLS, in, 2, &config, &job));
+        is_ok(pool, mape_map_columns(&job, pool, act, COUNT_OF_CALLS, in, 2, &config));
         is_ok(pool, mape_job_wait(job, PATIENCE));
         result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
         result_ended(job, 700, MAPE_ITEM_CRASHED, MAPE_CAUSE_EXIT, 0);
@@ -48,22 +48,22 @@ static void wrong_descriptions_and_columns_are_refused(uint32_t birth) {
     mape_function_id id = 0;
     description.prototype = "double native_half(double x,)";
     description.native = (mape_native_fn)native_half;
-    refused(pool, MAPE_E_ARGUMENT, "function.prototype, column 29", mape_register(pool, &description, &id));
+    refused(pool, MAPE_E_ARGUMENT, "function.prototype, column 29", mape_function_register(&id, pool, &description));
     description.prototype = "double native_half(double x)";
     description.library = "libm.so.6";
-    refused(pool, MAPE_E_ARGUMENT, "function.native", mape_register(pool, &description, &id));
+    refused(pool, MAPE_E_ARGUMENT, "function.native", mape_function_register(&id, pool, &description));
     description.library = NULL;
     description.run = run_square;
-    refused(pool, MAPE_E_ARGUMENT, "function.prototype", mape_register(pool, &description, &id));
+    refused(pool, MAPE_E_ARGUMENT, "function.prototype", mape_function_register(&id, pool, &description));
     description.run = NULL;
     description.native_flags = 6;
-    refused(pool, MAPE_E_ARGUMENT, "function.native_flags", mape_register(pool, &description, &id));
+    refused(pool, MAPE_E_ARGUMENT, "function.native_flags", mape_function_register(&id, pool, &description));
     description.native_flags = 0;
     description.prototype = NULL;
-    refused(pool, MAPE_E_ARGUMENT, "function.prototype", mape_register(pool, &description, &id));
+    refused(pool, MAPE_E_ARGUMENT, "function.prototype", mape_function_register(&id, pool, &description));
     description.native = NULL;
     description.prototype = "double native_half(double x)";
-    refused(pool, MAPE_E_ARGUMENT, "function.native", mape_register(pool, &description, &id));
+    refused(pool, MAPE_E_ARGUMENT, "function.native", mape_function_register(&id, pool, &description));
 
     mape_function_id sum = typed(pool, "int native_sum(const double *v [n], size_t n, double *out [1])", native_sum, 0);
     double values[4] = {1, 2, 3, 4};
@@ -73,13 +73,13 @@ static void wrong_descriptions_and_columns_are_refused(uint32_t birth) {
     good[0].size = sizeof values;
     mape_column bad[2];
     refused(pool, MAPE_E_ARGUMENT, "column_count is 1; the function has 2 inputs",
-            mape_map_columns(pool, sum, 1, good, 1, NULL, &job));
+            mape_map_columns(&job, pool, sum, 1, good, 1, NULL));
     assert_null(job);
-    refused(pool, MAPE_E_ARGUMENT, "columns is NULL", mape_map_columns(pool, sum, 1, NULL, 2, NULL, &job));
+    refused(pool, MAPE_E_ARGUMENT, "columns is NULL", mape_map_columns(&job, pool, sum, 1, NULL, 2, NULL));
 #define with(change, status, words)                                                                                    \
     memcpy(bad, good, sizeof bad);                                                                                     \
     change;                                                                                                            \
-    refused(pool, status, words, mape_map_columns(pool, sum, 9, bad, 2, NULL, &job))
+    refused(pool, status, words, mape_map_columns(&job, pool, sum, 9, bad, 2, NULL))
     with(bad[1].base = NULL, MAPE_E_ARGUMENT, "columns[1], for parameter 2, \"n\" (size_t): base is NULL");
     with(bad[0].type = MAPE_TYPE_FLOAT, MAPE_E_ARGUMENT, "\"v\" (const double *): type is float, but it takes double");
     with(bad[0].type = 77, MAPE_E_ARGUMENT, "no enum mape_type");
@@ -92,21 +92,21 @@ static void wrong_descriptions_and_columns_are_refused(uint32_t birth) {
     with(bad[1].stride = PTRDIFF_MIN, MAPE_E_OVERFLOW, "stride");
     with(bad[0].size = SIZE_MAX, MAPE_E_OVERFLOW, "\"v\"");
     with((bad[0].size = SIZE_MAX / 2, bad[0].stride = 8), MAPE_E_OVERFLOW, "memory");
-    refused(pool, MAPE_E_OVERFLOW, "count", mape_map_columns(pool, sum, UINT64_MAX, good, 2, NULL, &job));
+    refused(pool, MAPE_E_OVERFLOW, "count", mape_map_columns(&job, pool, sum, UINT64_MAX, good, 2, NULL));
     refused(pool, MAPE_E_STATE, "without a prototype",
-            mape_map_columns(pool, registered(pool, run_square), 1, good, 2, NULL, &job));
+            mape_map_columns(&job, pool, registered(pool, run_square), 1, good, 2, NULL));
 
     double result = -1;
     mape_column out[] = {column(NULL, 0), column(&result, 8)};
     job = called(pool, sum, 3, good, 2);
-    refused(pool, MAPE_E_ARGUMENT, "column_count", mape_job_gather_columns(job, out, 3, NULL));
+    refused(pool, MAPE_E_ARGUMENT, "column_count", mape_job_gather_columns(out, 3, NULL, job));
     refused(pool, MAPE_E_OVERFLOW, "output 2, \"out\" (double *): stride is 4",
-            (out[1].stride = 4, mape_job_gather_columns(job, out, 2, NULL)));
-    refused(pool, MAPE_E_OVERFLOW, "memory", (out[1].stride = PTRDIFF_MAX, mape_job_gather_columns(job, out, 2, NULL)));
+            (out[1].stride = 4, mape_job_gather_columns(out, 2, NULL, job)));
+    refused(pool, MAPE_E_OVERFLOW, "memory", (out[1].stride = PTRDIFF_MAX, mape_job_gather_columns(out, 2, NULL, job)));
     refused(pool, MAPE_E_ARGUMENT, "it takes double",
-            (out[1].type = MAPE_TYPE_INT8, mape_job_gather_columns(job, out, 2, NULL)));
+            (out[1].type = MAPE_TYPE_INT8, mape_job_gather_columns(out, 2, NULL, job)));
     refused(pool, MAPE_E_OVERFLOW, "size is 7",
-            (out[1].type = 0, out[1].size = 7, mape_job_gather_columns(job, out, 2, NULL)));
+            (out[1].type = 0, out[1].size = 7, mape_job_gather_columns(out, 2, NULL, job)));
     assert_true(result == -1);
     double results[3];
     out[1] = column(&results[2], -8);
@@ -114,7 +114,7 @@ static void wrong_descriptions_and_columns_are_refused(uint32_t birth) {
     for (int i = 0; i < 3; i++) assert_true(results[i] == 10);
     job = mapped(pool, registered(pool, run_square), &(uint64_t){3}, 1, 8, NULL);
     wait_for(job);
-    refused(pool, MAPE_E_STATE, "without a prototype", mape_job_gather_columns(job, out, 2, NULL));
+    refused(pool, MAPE_E_STATE, "without a prototype", mape_job_gather_columns(out, 2, NULL, job));
     pool_close(pool);
 }
 
@@ -146,12 +146,12 @@ static void long_ranges_are_yielded_cancelled_and_short_of_memory(uint32_t birth
     config.chunk = 64;
     mape_column in[] = {column(times, sizeof *times), column(NULL, 0)}, out = column(results, sizeof *results);
     mape_job *job = NULL;
-    is_ok(pool, mape_map_columns(pool, wait, 64, in, 1, &config, &job));
+    is_ok(pool, mape_map_columns(&job, pool, wait, 64, in, 1, &config));
     is_ok(pool, mape_job_wait(job, PATIENCE));
     gathered(pool, job, &out, 1, 0);
     for (int i = 0; i < 64; i++) assert_int_equal(results[i], times[i]);
     for (int i = 0; i < 64; i++) times[i] = 50;
-    is_ok(pool, mape_map_columns(pool, wait, 64, in, 1, &config, &job));
+    is_ok(pool, mape_map_columns(&job, pool, wait, 64, in, 1, &config));
     is_ok(pool, mape_job_cancel(job));
     is_ok(pool, mape_job_wait(job, PATIENCE));
     assert_true(progress_of(job).cancelled >= 60);
@@ -190,7 +190,7 @@ static void what_a_worker_writes_about_its_outputs_is_not_believed(uint32_t birt
     }
     /* A proxy's caller gets what there is room for, or nothing. */
     mape_native_fn proxy = NULL;
-    is_ok(pool, mape_proxy(pool, scribble, NULL, NULL, NULL, &proxy));
+    is_ok(pool, mape_proxy_create(&proxy, pool, scribble, NULL, NULL, NULL));
     void (*call)(int, uint64_t, uint64_t, char *) = (void (*)(int, uint64_t, uint64_t, char *))proxy;
     for (int i = 1; i < 6; i++) {
         if (i != 4) call(10, offsets[i], sizes[i], places[i]);
@@ -198,7 +198,7 @@ static void what_a_worker_writes_about_its_outputs_is_not_believed(uint32_t birt
     }
     call(10, 0, 0, places[5]);
     assert_memory_equal(places[5], "oooooooooo------", 16);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     pool_close(pool);
 }
 

@@ -75,7 +75,7 @@ static void a_setup_may_make_a_pool_for_all_items(uint32_t birth) {
     mape_function_id function = 0;
     description.run = run_in_pool, description.setup = setup_pool, description.cleanup = cleanup_pool;
     description.data = &item, description.data_size = sizeof item;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     mape_function_id other = registered(pool, run_square);
     uint64_t *values = numbers(200);
     for (int round = 0; round < 3; round++) {
@@ -115,7 +115,7 @@ static mape_job *waiting_inside(mape_pool *pool, uint32_t inner, bool polls, con
     atomic_store(&shared_page()->gate, 0);
     mape_function_id function = registered_shared(pool, run_nested_waits, setup_shared, NULL);
     mape_job *job = NULL;
-    is_ok(pool, mape_apply(pool, function, &item, sizeof item, config, &job));
+    is_ok(pool, mape_apply(&job, pool, function, &item, sizeof item, config));
     noted(pids);
     return job;
 }
@@ -223,8 +223,8 @@ static void all_ends_when_the_outer_host_is_killed(uint32_t birth) {
         description.run = run_nested_waits, description.setup = setup_shared;
         description.data = shared_path(), description.data_size = strlen(shared_path()) + 1;
         int status = mape_pool_create(&pool, &config);
-        if (status == MAPE_OK) status = mape_register(pool, &description, &function);
-        if (status == MAPE_OK) status = mape_apply(pool, function, &item, sizeof item, NULL, &job);
+        if (status == MAPE_OK) status = mape_function_register(&function, pool, &description);
+        if (status == MAPE_OK) status = mape_apply(&job, pool, function, &item, sizeof item, NULL);
         if (status == MAPE_OK) mape_job_wait(job, MAPE_FOREVER);
         _exit(1);
     }

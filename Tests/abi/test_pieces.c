@@ -92,7 +92,7 @@ static mape_job *pieces_mapped(mape_pool *pool, mape_function_id function, const
                                const mape_job_config *config) {
     mape_items items = items_of(pieces, count);
     mape_job *job = NULL;
-    is_ok(pool, mape_map(pool, function, &items, config, &job));
+    is_ok(pool, mape_map(&job, pool, function, &items, config));
     return job;
 }
 
@@ -106,7 +106,7 @@ static void pieces_arrive_copied_and_in_place(uint32_t birth) {
             uint64_t before = stats_of(pool).input_bytes;
             if (with_buffer) {
                 is_ok(pool, mape_buffer_create(&buffer, pool, 300000));
-                is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+                is_ok(pool, mape_buffer_data(&data, NULL, buffer));
             }
             struct work work = work_made(700, data, 300000);
             mape_job *job = pieces_mapped(pool, functions[f], work.items, work.count, NULL);
@@ -116,7 +116,7 @@ static void pieces_arrive_copied_and_in_place(uint32_t birth) {
                 pieces_are_right(&result, work.items + i, &work, i);
             }
             is_ok(pool, mape_job_release(job));
-            is_ok(pool, mape_buffer_destroy(buffer));
+            is_ok(pool, mape_buffer_release(buffer));
             assert_int_equal(stats_of(pool).input_bytes, before);
             work_done_with(&work);
         }
@@ -174,14 +174,14 @@ static void a_stream_takes_items_of_pieces_and_others(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 300000));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     struct work work = work_made(600, data, 300000);
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.window = 150;
     config.ordered = 1;
     config.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_DONE;
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, function, &config, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, function, &config));
     /* Each item of pieces is followed by a plain one. */
     size_t pushed = 0, seen = 0;
     uint64_t plain = 77;
@@ -191,7 +191,7 @@ static void a_stream_takes_items_of_pieces_and_others(uint32_t birth) {
     while (!is_done) {
         while (pushed < work.count) {
             if (owes) {
-                int status = mape_stream_push(stream, &plain_span, 1, NULL);
+                int status = mape_stream_push(NULL, stream, &plain_span, 1);
                 if (status == MAPE_E_AGAIN) break;
                 is_ok(pool, status);
                 owes = false;
@@ -204,9 +204,9 @@ static void a_stream_takes_items_of_pieces_and_others(uint32_t birth) {
             owes = true;
         }
         if (pushed == work.count && !owes) is_ok(pool, mape_stream_finish(stream));
-        if (pushed == work.count && owes && mape_stream_push(stream, &plain_span, 1, NULL) == MAPE_OK) owes = false;
+        if (pushed == work.count && owes && mape_stream_push(NULL, stream, &plain_span, 1) == MAPE_OK) owes = false;
         mape_event event = MAPE_EVENT_INIT;
-        is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         if (event.type == MAPE_EVENT_DONE) {
             is_done = true;
         } else if (event.type == MAPE_EVENT_ITEM) {
@@ -228,7 +228,7 @@ static void many_at_once_are_accepted_up_to_the_window_or_the_first_wrong_one(ui
     config.window = 200;
     config.deliver = MAPE_DELIVER_ITEMS;
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, function, &config, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, function, &config));
     char bytes[300];
     memset(bytes, 1, sizeof bytes);
     mape_span spans[2] = {{bytes, 100}, {bytes, 300}}, wrong[2] = {{bytes, 100}, {NULL, 5}};
@@ -243,7 +243,7 @@ static void many_at_once_are_accepted_up_to_the_window_or_the_first_wrong_one(ui
     assert_int_equal(accepted, 70);
     for (int i = 0; i < 200; i++) {
         mape_event event = MAPE_EVENT_INIT;
-        is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         pieces_are_right(&event.result, items, NULL, event.index);
     }
     is_ok(pool, mape_job_cancel(stream));
@@ -258,7 +258,7 @@ static void crashes_cost_their_item_and_are_tried_again(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 4096));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     memset(data, 3, 4096);
     unsigned char bytes[100], crash[10];
     memset(bytes, 1, sizeof bytes);
@@ -270,11 +270,11 @@ static void crashes_cost_their_item_and_are_tried_again(uint32_t birth) {
     config.attempts = 2;
     mape_job *job = pieces_mapped(pool, function, items, COUNT(items), &config);
     /* The job keeps it. */
-    is_ok(pool, mape_buffer_destroy(buffer));
+    is_ok(pool, mape_buffer_release(buffer));
     mape_buffer *other = NULL;
     is_ok(pool, mape_buffer_create(&other, pool, 4096));
     void *memory = NULL;
-    is_ok(pool, mape_buffer_data(other, &memory, NULL));
+    is_ok(pool, mape_buffer_data(&memory, NULL, other));
     memset(memory, 9, 4096);
     unsigned char as_it_was[4096];
     memset(as_it_was, 3, sizeof as_it_was);
@@ -312,7 +312,7 @@ static void a_crash_file_has_the_pieces_and_a_replay_runs_them(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 20000));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     memset(data, 5, 20000);
     unsigned char crash[10], more[70];
     memset(crash, PIECE_CRASHES, sizeof crash);
@@ -369,14 +369,14 @@ static void what_is_wrong_is_named_and_changes_nothing(uint32_t birth) {
     mape_function native = MAPE_FUNCTION_INIT;
     native.library = "libm.so.6";
     native.prototype = "double cbrt(double x)";
-    is_ok(pool, mape_register(pool, &native, &typed));
+    is_ok(pool, mape_function_register(&typed, pool, &native));
     mape_buffer *buffer = NULL, *gone = NULL;
     void *data = NULL, *old = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 4096));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     is_ok(pool, mape_buffer_create(&gone, pool, 4096));
-    is_ok(pool, mape_buffer_data(gone, &old, NULL));
-    is_ok(pool, mape_buffer_destroy(gone));
+    is_ok(pool, mape_buffer_data(&old, NULL, gone));
+    is_ok(pool, mape_buffer_release(gone));
     uint64_t before = stats_of(pool).input_bytes, value = 1;
     mape_span good = {&value, 8}, here = {data, 4096};
     const struct {
@@ -399,32 +399,32 @@ static void what_is_wrong_is_named_and_changes_nothing(uint32_t birth) {
         mape_pieces pieces[2] = {{&good, 1}, {spans, cases[c].count}};
         mape_items items = items_of(pieces, 2);
         stage("case %zu", c);
-        is_status(pool, cases[c].status, mape_map(pool, function, &items, NULL, &job));
+        is_status(pool, cases[c].status, mape_map(&job, pool, function, &items, NULL));
         assert_null(job);
         if (strstr(message_of(pool), cases[c].word) == NULL) fail_msg("case %zu: %s", c, message_of(pool));
     }
     mape_pieces null = {NULL, 1}, fine = {&good, 1};
     mape_items items = items_of(&null, 1);
-    is_status(pool, MAPE_E_ARGUMENT, mape_map(pool, function, &items, NULL, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_map(&job, pool, function, &items, NULL));
     items = items_of(&fine, 1);
     items.base = &value;
-    is_status(pool, MAPE_E_ARGUMENT, mape_map(pool, function, &items, NULL, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_map(&job, pool, function, &items, NULL));
     items = items_of(&fine, 1);
     items.spans = &good;
-    is_status(pool, MAPE_E_ARGUMENT, mape_map(pool, function, &items, NULL, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_map(&job, pool, function, &items, NULL));
     items = items_of(&fine, (uint64_t)1 << 60);
-    is_status(pool, MAPE_E_OVERFLOW, mape_map(pool, function, &items, NULL, &job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_map(&job, pool, function, &items, NULL));
     items = items_of(&fine, 1);
-    is_status(pool, MAPE_E_STATE, mape_map(pool, typed, &items, NULL, &job));
-    is_status(pool, MAPE_E_FUNCTION, mape_map(pool, 99, &items, NULL, &job));
+    is_status(pool, MAPE_E_STATE, mape_map(&job, pool, typed, &items, NULL));
+    is_status(pool, MAPE_E_FUNCTION, mape_map(&job, pool, 99, &items, NULL));
     assert_int_equal(stats_of(pool).input_bytes, before);
     mape_job *stream = NULL;
     size_t accepted = 9;
-    is_ok(pool, mape_stream_open(pool, typed, NULL, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, typed, NULL));
     is_status(pool, MAPE_E_STATE, mape_stream_push_pieces(&accepted, stream, &fine, 1));
     assert_int_equal(accepted, 0);
     is_ok(pool, mape_job_release(stream));
-    is_ok(pool, mape_stream_open(pool, function, NULL, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, function, NULL));
     is_status(pool, MAPE_E_ARGUMENT, mape_stream_push_pieces(NULL, stream, &fine, 2));
     is_status(pool, MAPE_E_ARGUMENT, mape_stream_push_pieces(&accepted, stream, NULL, 1));
     is_status(pool, MAPE_E_OVERFLOW, mape_stream_push_pieces(&accepted, stream, &fine, SIZE_MAX));

@@ -30,14 +30,14 @@ static void on_error(void *context, const mape_result *result) {
     heard->cause = result->cause;
     heard->code = result->code;
     snprintf(heard->message, sizeof heard->message, "%s", result->message);
-    if (heard->destroys) heard->destroyed = mape_proxy_destroy(heard->destroys);
+    if (heard->destroys) heard->destroyed = mape_proxy_release(heard->destroys);
     atomic_fetch_add(&heard->count, 1);
 }
 
 static mape_native_fn proxied(mape_pool *pool, const char *prototype, void *native, uint32_t flags,
                               struct heard *heard) {
     mape_native_fn proxy = NULL;
-    is_ok(pool, mape_proxy(pool, typed(pool, prototype, native, flags), NULL, on_error, heard, &proxy));
+    is_ok(pool, mape_proxy_create(&proxy, pool, typed(pool, prototype, native, flags), NULL, on_error, heard));
     assert_non_null(proxy);
     return proxy;
 }
@@ -72,8 +72,8 @@ static void calls_run_in_workers_and_give_what_the_function_gives(uint32_t birth
     assert_int_equal(length("twelve bytes"), 12);
     assert_int_equal(length(NULL), -1);
     assert_int_equal(heard.count, 0);
-    for (size_t i = 0; i < COUNT(proxies); i++) is_ok(pool, mape_proxy_destroy(proxies[i]));
-    is_status(NULL, MAPE_E_HANDLE, mape_proxy_destroy(proxies[0]));
+    for (size_t i = 0; i < COUNT(proxies); i++) is_ok(pool, mape_proxy_release(proxies[i]));
+    is_status(NULL, MAPE_E_HANDLE, mape_proxy_release(proxies[0]));
     pool_close(pool);
 }
 
@@ -96,7 +96,7 @@ static void a_function_that_dereferences_null_is_called_a_thousand_times(uint32_
     assert_int_equal(act(ACT_EXIT, 7), 0);
     assert_int_equal(heard.cause, MAPE_CAUSE_EXIT);
     assert_int_equal(heard.code, 7);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     pool_close(pool);
 }
 
@@ -106,21 +106,21 @@ static void time_limits_errno_and_outputs(uint32_t birth) {
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.item_timeout_ns = MAPE_MILLISECONDS(200);
     mape_native_fn proxy = NULL;
-    is_ok(pool, mape_proxy(pool, typed(pool, "int native_act(int what, int value)", native_act, 0), &config, on_error,
-                           &heard, &proxy));
+    is_ok(pool, mape_proxy_create(&proxy, pool, typed(pool, "int native_act(int what, int value)", native_act, 0),
+                                  &config, on_error, &heard));
     assert_int_equal(((int (*)(int, int))proxy)(ACT_LOOP, 1), 0);
     assert_int_equal(heard.cause, MAPE_CAUSE_ITEM_TIMEOUT);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     proxy = proxied(pool, "int native_errno(int value)", native_errno, MAPE_NATIVE_ERRNO, &heard);
     errno = 77;
     assert_int_equal(((int (*)(int))proxy)(EDOM), -EDOM);
     assert_int_equal(errno, EDOM);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     proxy = proxied(pool, "int native_errno(int value)", native_errno, 0, &heard);
     errno = 77;
     assert_int_equal(((int (*)(int))proxy)(EDOM), -EDOM);
     assert_int_equal(errno, 77);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     /* Outputs stay as they are when the call does not end well. */
     proxy = proxied(pool, "int native_sum(const double *v [n], size_t n, double *out [1])", native_sum, 0, &heard);
     int (*sum)(const double *, size_t, double *) = (int (*)(const double *, size_t, double *))proxy;
@@ -130,13 +130,13 @@ static void time_limits_errno_and_outputs(uint32_t birth) {
     assert_int_equal(heard.count, count + 1);
     assert_int_equal(heard.state, MAPE_ITEM_CRASHED);
     assert_true(out == 5);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     proxy = proxied(pool, "int native_sum_signed(const double *v [n], int8_t n)", native_sum_signed, 0, &heard);
     assert_int_equal(((int (*)(const double *, int8_t))proxy)(&out, -1), 0);
     assert_int_equal(heard.state, MAPE_ITEM_ABANDONED);
     assert_int_equal(heard.code, MAPE_E_ARGUMENT);
     assert_non_null(strstr(heard.message, "is negative"));
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     pool_close(pool);
 }
 
@@ -172,8 +172,8 @@ static void many_threads_call_at_once(uint32_t birth) {
         assert_int_equal(callers[i].wrong, 0);
     }
     assert_int_equal(heard.count, 25);
-    is_ok(pool, mape_proxy_destroy(half));
-    is_ok(pool, mape_proxy_destroy(act));
+    is_ok(pool, mape_proxy_release(half));
+    is_ok(pool, mape_proxy_release(act));
     pool_close(pool);
 }
 
@@ -194,7 +194,7 @@ static void proxies_outlive_their_pool(uint32_t birth) {
     heard.destroys = proxy;
     assert_true(half(3) == 0);
     assert_int_equal(heard.destroyed, MAPE_E_BUSY);
-    is_ok(NULL, mape_proxy_destroy(proxy));
+    is_ok(NULL, mape_proxy_release(proxy));
 }
 
 static void *call_wait(void *context) { return (void *)((long (*)(long))context)(60000); }
@@ -215,7 +215,7 @@ static void a_pool_is_destroyed_while_a_proxy_waits(uint32_t birth) {
     assert_null(result);
     assert_int_equal(heard.count, 1);
     assert_int_equal(heard.state, MAPE_ITEM_ABANDONED);
-    is_ok(NULL, mape_proxy_destroy(proxy));
+    is_ok(NULL, mape_proxy_release(proxy));
 }
 
 static void a_proxy_is_destroyed_while_it_waits(uint32_t birth) {
@@ -228,7 +228,7 @@ static void a_proxy_is_destroyed_while_it_waits(uint32_t birth) {
     pthread_t threads[3];
     for (int i = 0; i < 3; i++) assert_int_equal(pthread_create(&threads[i], NULL, call_wait, (void *)proxy), 0);
     wait_until(stats_of(pool).jobs == 3);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     for (int i = 0; i < 3; i++) {
         void *result = (void *)1;
         pthread_join(threads[i], &result);
@@ -256,8 +256,8 @@ static void a_forked_child_of_the_host_hears_so(uint32_t birth) {
         if (another == proxy || ((double (*)(double))another)(3) != 1.5) _exit(3);
         heard.count = 0;
         zero = ((double (*)(double))proxy)(1);
-        if (mape_proxy_destroy(another) != MAPE_OK || mape_pool_destroy(own) != MAPE_OK) _exit(4);
-        _exit(zero == 0 && heard.count == 1 && heard.code == MAPE_E_FORKED && mape_proxy_destroy(proxy) == MAPE_E_FORKED
+        if (mape_proxy_release(another) != MAPE_OK || mape_pool_release(own) != MAPE_OK) _exit(4);
+        _exit(zero == 0 && heard.count == 1 && heard.code == MAPE_E_FORKED && mape_proxy_release(proxy) == MAPE_E_FORKED
                   ? 0
                   : 1);
     }
@@ -265,7 +265,7 @@ static void a_forked_child_of_the_host_hears_so(uint32_t birth) {
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_true(((double (*)(double))proxy)(1) == 0.5);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     pool_close(pool);
 }
 
@@ -287,11 +287,11 @@ static int call_without_executable_memory(void) {
     mape_native_fn proxy = NULL;
     f.prototype = "double native_half(double x)";
     f.native = (mape_native_fn)native_half;
-    if (mape_pool_create(&pool, NULL) || mape_register(pool, &f, &id)) return 4;
-    if (mape_proxy(pool, id, NULL, on_error, &heard, &proxy)) return 5;
+    if (mape_pool_create(&pool, NULL) || mape_function_register(&id, pool, &f)) return 4;
+    if (mape_proxy_create(&proxy, pool, id, NULL, on_error, &heard)) return 5;
     double half = ((double (*)(double))proxy)(9);
-    mape_proxy_destroy(proxy);
-    mape_pool_destroy(pool);
+    mape_proxy_release(proxy);
+    mape_pool_release(pool);
     return half == 4.5 && heard.count == 0 ? 0 : 6;
 }
 
@@ -314,26 +314,26 @@ static void more_proxies_than_there_are_and_none_that_is_made(uint32_t birth) {
     static mape_native_fn proxies[1024];
     mape_pool *pool = pool_open(birth, 1);
     mape_function_id half = typed(pool, "double native_half(double x)", native_half, 0);
-    for (int i = 0; i < 1024; i++) is_ok(pool, mape_proxy(pool, half, NULL, on_error, &heard, &proxies[i]));
+    for (int i = 0; i < 1024; i++) is_ok(pool, mape_proxy_create(&proxies[i], pool, half, NULL, on_error, &heard));
     mape_native_fn more = proxies[0];
-    is_status(pool, MAPE_E_MEMORY, mape_proxy(pool, half, NULL, on_error, &heard, &more));
+    is_status(pool, MAPE_E_MEMORY, mape_proxy_create(&more, pool, half, NULL, on_error, &heard));
     assert_null(more);
     assert_true(((double (*)(double))proxies[0])(1) == 0.5);
     assert_true(((double (*)(double))proxies[1023])(5) == 2.5);
-    for (int i = 0; i < 1024; i++) is_ok(pool, mape_proxy_destroy(proxies[i]));
-    is_ok(pool, mape_proxy(pool, half, NULL, NULL, NULL, &more));
-    is_ok(pool, mape_proxy_destroy(more));
-    is_ok(pool, mape_proxy_destroy(NULL));
-    is_status(NULL, MAPE_E_HANDLE, mape_proxy_destroy((mape_native_fn)native_half));
-    is_status(pool, MAPE_E_ARGUMENT, mape_proxy(pool, half, NULL, NULL, NULL, NULL));
-    is_status(pool, MAPE_E_FUNCTION, mape_proxy(pool, 77, NULL, NULL, NULL, &more));
-    is_status(pool, MAPE_E_STATE, mape_proxy(pool, registered(pool, run_square), NULL, NULL, NULL, &more));
-    is_status(
-        pool, MAPE_E_UNSUPPORTED,
-        mape_proxy(pool, typed(pool, "const char *[9] native_name(int)", native_name, 0), NULL, NULL, NULL, &more));
+    for (int i = 0; i < 1024; i++) is_ok(pool, mape_proxy_release(proxies[i]));
+    is_ok(pool, mape_proxy_create(&more, pool, half, NULL, NULL, NULL));
+    is_ok(pool, mape_proxy_release(more));
+    is_ok(pool, mape_proxy_release(NULL));
+    is_status(NULL, MAPE_E_HANDLE, mape_proxy_release((mape_native_fn)native_half));
+    is_status(pool, MAPE_E_ARGUMENT, mape_proxy_create(NULL, pool, half, NULL, NULL, NULL));
+    is_status(pool, MAPE_E_FUNCTION, mape_proxy_create(&more, pool, 77, NULL, NULL, NULL));
+    is_status(pool, MAPE_E_STATE, mape_proxy_create(&more, pool, registered(pool, run_square), NULL, NULL, NULL));
+    is_status(pool, MAPE_E_UNSUPPORTED,
+              mape_proxy_create(&more, pool, typed(pool, "const char *[9] native_name(int)", native_name, 0), NULL,
+                                NULL, NULL));
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.struct_size--;
-    is_status(pool, MAPE_E_SIZE, mape_proxy(pool, half, &config, NULL, NULL, &more));
+    is_status(pool, MAPE_E_SIZE, mape_proxy_create(&more, pool, half, &config, NULL, NULL));
     pool_close(pool);
 }
 
@@ -355,9 +355,9 @@ static void a_callback_calls_a_proxy(uint32_t birth) {
     config.context = &caller;
     mape_job *job = mapped(pool, registered(pool, run_square), &(uint64_t){3}, 1, 8, &config);
     dispatch_until_done(pool, job);
-    wait_until((mape_dispatch(pool, 0, 0), caller.start == 1));
+    wait_until((mape_pool_dispatch(pool, 0, 0), caller.start == 1));
     assert_int_equal(caller.wrong, 0);
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
     pool_close(pool);
 }
 

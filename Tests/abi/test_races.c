@@ -44,7 +44,7 @@ static void items_are_told_while_workers_die(uint32_t birth) {
     config.on_done = on_done;
     mape_job *job = mapped(pool, fault, items, ITEMS, sizeof items[0], &config);
     stage("dispatching");
-    while (!told.is_done) assert_true(mape_dispatch(pool, 0, 0) >= 0);
+    while (!told.is_done) assert_true(mape_pool_dispatch(pool, 0, 0) >= 0);
     for (int i = 0; i < ITEMS; i++) {
         assert_int_equal(told.times[i], 1);
         assert_int_equal(told.attempts[i], i % 4 == 3 ? 2 : 1);
@@ -102,8 +102,8 @@ static void one_call(struct crowd *crowd, uint64_t *random, mape_job **jobs) {
     mape_items items = items_at(values, 64, sizeof values[0]);
     mape_progress progress = MAPE_PROGRESS_INIT;
     mape_result result = MAPE_RESULT_INIT;
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_worker_info_t info = MAPE_WORKER_INFO_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_worker_info info = MAPE_WORKER_INFO_INIT;
     mape_event event = MAPE_EVENT_INIT;
     mape_buffer *buffer = NULL;
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
@@ -113,30 +113,30 @@ static void one_call(struct crowd *crowd, uint64_t *random, mape_job **jobs) {
     switch (choice % 16) {
     case 0:
         mape_job_release(*job);
-        if (mape_map(crowd->pool, crowd->square, &items, &config, job) != MAPE_OK) atomic_fetch_add(&crowd->wrong, 1);
+        if (mape_map(job, crowd->pool, crowd->square, &items, &config) != MAPE_OK) atomic_fetch_add(&crowd->wrong, 1);
         break;
     case 1:
         mape_job_release(*job);
         items = items_at(faults, 16, sizeof faults[0]);
-        if (mape_map(crowd->pool, crowd->fault, &items, &config, job) != MAPE_OK) atomic_fetch_add(&crowd->wrong, 1);
+        if (mape_map(job, crowd->pool, crowd->fault, &items, &config) != MAPE_OK) atomic_fetch_add(&crowd->wrong, 1);
         break;
     case 2: mape_job_wait(*job, MAPE_MILLISECONDS(2)); break;
-    case 3: mape_job_progress(*job, &progress); break;
+    case 3: mape_job_progress(&progress, *job); break;
     case 4:
-    case 5: mape_job_result(*job, choice / 64 % 16, &result); break;
+    case 5: mape_job_result(&result, *job, choice / 64 % 16); break;
     case 6: mape_job_cancel(*job); break;
-    case 7: mape_job_gather(*job, values, sizeof values, 8, NULL); break;
-    case 8: mape_dispatch(crowd->pool, 5, 0); break;
-    case 9: mape_next_event(crowd->pool, &event, MAPE_MICROSECONDS(choice / 64 % 300)); break;
-    case 10: mape_pool_stats(crowd->pool, &stats); break;
-    case 11: mape_worker_info(crowd->pool, (uint32_t)(choice / 64 % 3), &info); break;
-    case 12: mape_set_global(crowd->pool, "name", values, sizeof values); break;
-    case 13: mape_set_wakeup(crowd->pool, choice & 64 ? wakeup : NULL, &rings); break;
+    case 7: mape_job_gather(values, sizeof values, 8, NULL, *job); break;
+    case 8: mape_pool_dispatch(crowd->pool, 5, 0); break;
+    case 9: mape_pool_next_event(&event, crowd->pool, MAPE_MICROSECONDS(choice / 64 % 300)); break;
+    case 10: mape_pool_stats(&stats, crowd->pool); break;
+    case 11: mape_pool_worker(&info, crowd->pool, (uint32_t)(choice / 64 % 3)); break;
+    case 12: mape_pool_set_global(crowd->pool, "name", values, sizeof values); break;
+    case 13: mape_pool_set_wakeup(crowd->pool, choice & 64 ? wakeup : NULL, &rings); break;
     case 14:
-        if (mape_buffer_create(&buffer, crowd->pool, 8192) == MAPE_OK) mape_buffer_destroy(buffer);
-        mape_apply(crowd->pool, crowd->square, values, 8, NULL, NULL);
+        if (mape_buffer_create(&buffer, crowd->pool, 8192) == MAPE_OK) mape_buffer_release(buffer);
+        mape_apply(NULL, crowd->pool, crowd->square, values, 8, NULL);
         break;
-    default: mape_message(crowd->pool, (char *)values, sizeof values); mape_event_fd(crowd->pool, &fd);
+    default: mape_message((char *)values, sizeof values, crowd->pool); mape_pool_event_fd(&fd, crowd->pool);
     }
 }
 

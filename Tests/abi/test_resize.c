@@ -11,8 +11,8 @@
 /** How many processes the pool's workers have, also those that leave. */
 static uint32_t processes(mape_pool *pool) {
     uint32_t count = 0;
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
-    for (uint32_t i = 0; mape_worker_info(pool, i, &worker) == MAPE_OK; i++) count += worker.state != MAPE_WORKER_NONE;
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+    for (uint32_t i = 0; mape_pool_worker(&worker, pool, i) == MAPE_OK; i++) count += worker.state != MAPE_WORKER_NONE;
     return count;
 }
 
@@ -60,10 +60,10 @@ static void a_pool_grows_and_shrinks_under_load(uint32_t birth) {
             is_ok(pool, mape_pool_resize(pool, sizes[next++]));
             assert_int_equal(stats_of(pool).workers, sizes[next - 1]);
         }
-        mape_dispatch(pool, 5000, 0);
+        mape_pool_dispatch(pool, 5000, 0);
     }
     dispatch_until_done(pool, job);
-    while (mape_dispatch(pool, 0, 0) > 0) {}
+    while (mape_pool_dispatch(pool, 0, 0) > 0) {}
     squares_are_right(job, values, count);
     for (uint64_t i = 0; i < count; i++) assert_int_equal(told.times[i], 1);
     is_ok(pool, mape_pool_resize(pool, 64));
@@ -169,14 +169,14 @@ static void bad_numbers_and_closed_pools_are_refused(uint32_t birth) {
     is_status(pool, MAPE_E_ARGUMENT, mape_pool_resize(pool, 1025));
     assert_non_null(strstr(message_of(pool), "workers"));
     is_status(NULL, MAPE_E_ARGUMENT, mape_pool_resize(NULL, 1));
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
-    is_status(pool, MAPE_E_INDEX, mape_worker_info(pool, 1, &worker));
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+    is_status(pool, MAPE_E_INDEX, mape_pool_worker(&worker, pool, 1));
     is_ok(pool, mape_pool_resize(pool, 3));
-    is_ok(pool, mape_worker_info(pool, 2, &worker));
-    is_status(pool, MAPE_E_INDEX, mape_worker_info(pool, 3, &worker));
+    is_ok(pool, mape_pool_worker(&worker, pool, 2));
+    is_status(pool, MAPE_E_INDEX, mape_pool_worker(&worker, pool, 3));
     is_ok(pool, mape_pool_resize(pool, 1));
     wait_until(has_settled(pool, 1));
-    is_ok(pool, mape_worker_info(pool, 2, &worker));
+    is_ok(pool, mape_pool_worker(&worker, pool, 2));
     assert_int_equal(worker.state, MAPE_WORKER_NONE);
     assert_int_equal(worker.pid, 0);
     is_ok(pool, mape_pool_resize(pool, 0));
@@ -184,7 +184,7 @@ static void bad_numbers_and_closed_pools_are_refused(uint32_t birth) {
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
     is_status(pool, MAPE_E_CLOSED, mape_pool_resize(pool, 2));
     pool_forget(pool);
-    is_ok(NULL, mape_pool_destroy(pool));
+    is_ok(NULL, mape_pool_release(pool));
     is_status(NULL, MAPE_E_HANDLE, mape_pool_resize(pool, 2));
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;
     config.min_workers = 1025;

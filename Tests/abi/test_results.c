@@ -114,8 +114,8 @@ static void input_is_aligned_as_laid_out_or_to_sixteen(uint32_t birth) {
     spanned.count = 100;
     spanned.spans = spans;
     mape_job *laid_out = NULL, *scattered = NULL;
-    is_ok(pool, mape_map(pool, function, &items, NULL, &laid_out));
-    is_ok(pool, mape_map(pool, function, &spanned, NULL, &scattered));
+    is_ok(pool, mape_map(&laid_out, pool, function, &items, NULL));
+    is_ok(pool, mape_map(&scattered, pool, function, &spanned, NULL));
     mape_job *single = applied(pool, function, base + 1, 5);
     wait_for(laid_out);
     wait_for(scattered);
@@ -155,7 +155,7 @@ static void failures_carry_code_and_text_and_touch_no_other_item(uint32_t birth)
         }
         uint64_t places[90], missing = 0;
         memset(places, 0xcc, sizeof places);
-        is_ok(pool, mape_job_gather(job, places, sizeof places, sizeof places[0], &missing));
+        is_ok(pool, mape_job_gather(places, sizeof places, sizeof places[0], &missing, job));
         assert_int_equal(missing, 60);
         for (uint64_t i = 0; i < 90; i++) assert_true(places[i] == (i % 3 == 0 ? i * i : 0xccccccccccccccccu));
         mape_progress progress = progress_of(job);
@@ -239,7 +239,7 @@ static void buffers_are_aligned_and_read_by_workers(uint32_t birth) {
         void *data = NULL;
         size_t size = 0;
         is_ok(pool, mape_buffer_create(&buffer, pool, 800000));
-        is_ok(pool, mape_buffer_data(buffer, &data, &size));
+        is_ok(pool, mape_buffer_data(&data, &size, buffer));
         assert_int_equal(size, 800000);
         assert_int_equal((uintptr_t)data % 4096, 0);
         uint64_t *values = data, total = 0;
@@ -252,15 +252,15 @@ static void buffers_are_aligned_and_read_by_workers(uint32_t birth) {
         items.count = 2;
         items.spans = spans;
         mape_job *spanned = NULL;
-        is_ok(pool, mape_map(pool, square, &items, NULL, &spanned));
+        is_ok(pool, mape_map(&spanned, pool, square, &items, NULL));
         for (int i = 7; i < 107; i++) total += ((unsigned char *)data)[i];
         wait_for(job), wait_for(part), wait_for(single), wait_for(spanned);
         squares_are_right(job, values, 100000);
         squares_are_right(part, values + 50, 1000);
         result_is(single, 0, &total, sizeof total);
         result_is(spanned, 1, &(uint64_t){values[99999] * values[99999]}, 8);
-        is_ok(pool, mape_buffer_destroy(buffer));
-        is_status(NULL, MAPE_E_HANDLE, mape_buffer_destroy(buffer));
+        is_ok(pool, mape_buffer_release(buffer));
+        is_status(NULL, MAPE_E_HANDLE, mape_buffer_release(buffer));
     }
     pool_close(pool);
 }
@@ -272,14 +272,14 @@ static void a_buffer_destroyed_under_a_running_job_is_read_to_the_end(uint32_t b
     mape_buffer *buffer = NULL, *other = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 1000 * sizeof(uint64_t)));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     uint64_t *values = numbers(1000);
     memcpy(data, values, 1000 * sizeof *values);
     mape_job *job = mapped(pool, gated, data, 1000, sizeof *values, NULL);
     wait_until(atomic_load(&shared->entered) > 0);
-    is_ok(pool, mape_buffer_destroy(buffer));
+    is_ok(pool, mape_buffer_release(buffer));
     is_ok(pool, mape_buffer_create(&other, pool, 1000 * sizeof(uint64_t)));
-    is_ok(pool, mape_buffer_data(other, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, other));
     memset(data, 0xff, 1000 * sizeof *values);
     atomic_store(&shared->gate, 1);
     wait_for(job);
@@ -295,18 +295,18 @@ static void unfinished_and_unfitting_results_are_refused_without_harm(uint32_t b
     uint64_t *values = numbers(10), squares[10] = {0};
     mape_job *job = mapped(pool, gated, values, 10, sizeof *values, NULL);
     mape_result result = MAPE_RESULT_INIT;
-    is_status(pool, MAPE_E_AGAIN, mape_job_result(job, 9, &result));
+    is_status(pool, MAPE_E_AGAIN, mape_job_result(&result, job, 9));
     assert_int_equal(result.state, MAPE_ITEM_PENDING);
-    is_status(pool, MAPE_E_INDEX, mape_job_result(job, 10, &result));
-    is_status(pool, MAPE_E_INDEX, mape_job_result(job, UINT64_MAX, &result));
-    is_status(pool, MAPE_E_AGAIN, mape_job_gather(job, squares, sizeof squares, 8, NULL));
+    is_status(pool, MAPE_E_INDEX, mape_job_result(&result, job, 10));
+    is_status(pool, MAPE_E_INDEX, mape_job_result(&result, job, UINT64_MAX));
+    is_status(pool, MAPE_E_AGAIN, mape_job_gather(squares, sizeof squares, 8, NULL, job));
     is_status(pool, MAPE_E_AGAIN, mape_job_wait(job, 0));
     is_status(pool, MAPE_E_TIMEOUT, mape_job_wait(job, MAPE_MILLISECONDS(1)));
     atomic_store(&shared->gate, 1);
     wait_for(job);
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, squares, sizeof squares - 1, 8, NULL));
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, squares, sizeof squares, 7, NULL));
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, squares, sizeof squares, SIZE_MAX, NULL));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(squares, sizeof squares - 1, 8, NULL, job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(squares, sizeof squares, 7, NULL, job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(squares, sizeof squares, SIZE_MAX, NULL, job));
     for (int i = 0; i < 10; i++) assert_int_equal(squares[i], 0);
     squares_are_right(job, values, 10);
     free(values);

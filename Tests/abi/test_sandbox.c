@@ -134,7 +134,7 @@ static bool kernel_can(void) {
     config.sandbox = MAPE_SANDBOX_COMPUTE;
     int status = mape_pool_create(&pool, &config);
     if (status == MAPE_OK) {
-        is_ok(NULL, mape_pool_destroy(pool));
+        is_ok(NULL, mape_pool_release(pool));
         return true;
     }
     assert_int_equal(status, MAPE_E_UNSUPPORTED);
@@ -277,7 +277,7 @@ static void crashes_modules_late_functions_and_captured_output_are_as_ever(uint3
     bool seen = false;
     for (int64_t begun = now_ns(); !seen && now_ns() - begun < PATIENCE;) {
         mape_event event = MAPE_EVENT_INIT;
-        if (mape_next_event(pool, &event, MAPE_MILLISECONDS(100)) != MAPE_OK) continue;
+        if (mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(100)) != MAPE_OK) continue;
         seen = event.type == MAPE_EVENT_OUTPUT && strstr(event.text, "seen by the host") != NULL;
     }
     assert_true(seen);
@@ -351,16 +351,16 @@ static int be_without_landlock(uint32_t birth) {
     struct attempt write_it = {TRY_OPEN_WRITE, getpid(), "/nowhere"};
     mape_job *job = NULL;
     mape_result result = MAPE_RESULT_INIT;
-    if (mape_register(pool, &description, &function) != MAPE_OK ||
-        mape_apply(pool, function, &write_it, sizeof write_it, NULL, &job) != MAPE_OK ||
-        mape_job_wait(job, PATIENCE) != MAPE_OK || mape_job_result(job, 0, &result) != MAPE_OK ||
+    if (mape_function_register(&function, pool, &description) != MAPE_OK ||
+        mape_apply(&job, pool, function, &write_it, sizeof write_it, NULL) != MAPE_OK ||
+        mape_job_wait(job, PATIENCE) != MAPE_OK || mape_job_result(&result, job, 0) != MAPE_OK ||
         result.size != sizeof(int32_t) || *(const int32_t *)result.data != EACCES)
         return WENT_WRONG;
     bool told = false;
     mape_event event = MAPE_EVENT_INIT;
-    while (!told && mape_next_event(pool, &event, 0) == MAPE_OK)
+    while (!told && mape_pool_next_event(&event, pool, 0) == MAPE_OK)
         told = event.type == MAPE_EVENT_LOG && event.code == MAPE_LOG_INFO && strstr(event.text, "Landlock") != NULL;
-    mape_pool_destroy(pool);
+    mape_pool_release(pool);
     return told ? LACKING : NOT_LACKING;
 }
 

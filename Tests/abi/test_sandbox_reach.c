@@ -47,15 +47,16 @@ static int answers(uint32_t birth, uint32_t sandbox, const char *file) {
         snprintf(items[i].file, sizeof items[i].file, "%s", file);
     }
     mape_items all = items_at(items, REACH_COUNT, sizeof items[0]);
-    if (mape_pool_create(&pool, &config) != MAPE_OK || mape_register(pool, &description, &function) != MAPE_OK ||
-        mape_map(pool, function, &all, NULL, &job) != MAPE_OK || mape_job_wait(job, PATIENCE) != MAPE_OK) {
+    if (mape_pool_create(&pool, &config) != MAPE_OK ||
+        mape_function_register(&function, pool, &description) != MAPE_OK ||
+        mape_map(&job, pool, function, &all, NULL) != MAPE_OK || mape_job_wait(job, PATIENCE) != MAPE_OK) {
         dprintf(REPORT, "the pool does not run: %s\n", message_of(pool));
         return 1;
     }
     for (uint32_t i = 0; i < REACH_COUNT; i++) {
         mape_result result = MAPE_RESULT_INIT;
         int32_t got = -1;
-        int status = mape_job_result(job, i, &result);
+        int status = mape_job_result(&result, job, i);
         if (status == MAPE_OK && result.state == MAPE_ITEM_OK) memcpy(&got, result.data, sizeof got);
         bool right = sandbox == MAPE_SANDBOX_COMPUTE ? got == reaches[i].refused : got == 0 || !reaches[i].works_alone;
         if (right) continue;
@@ -63,7 +64,7 @@ static int answers(uint32_t birth, uint32_t sandbox, const char *file) {
                 result.state, result.message);
         wrong++;
     }
-    mape_pool_destroy(pool);
+    mape_pool_release(pool);
     return wrong;
 }
 
@@ -138,7 +139,7 @@ static bool kernel_can(void) {
     mape_pool *pool = NULL;
     config.sandbox = MAPE_SANDBOX_COMPUTE;
     int status = mape_pool_create(&pool, &config);
-    if (status == MAPE_OK) mape_pool_destroy(pool);
+    if (status == MAPE_OK) mape_pool_release(pool);
     return status != MAPE_E_UNSUPPORTED;
 }
 

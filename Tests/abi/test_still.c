@@ -82,7 +82,7 @@ struct copier {
 
 static int map_strided(struct copier *c) {
     mape_items items = items_at(c->base, VALUES, 8);
-    return mape_map(c->pool, c->echo, &items, NULL, &c->made);
+    return mape_map(&c->made, c->pool, c->echo, &items, NULL);
 }
 
 static int map_spans(struct copier *c) {
@@ -90,22 +90,22 @@ static int map_spans(struct copier *c) {
     mape_items items = MAPE_ITEMS_INIT;
     items.spans = &span;
     items.count = 1;
-    return mape_map(c->pool, c->echo, &items, NULL, &c->made);
+    return mape_map(&c->made, c->pool, c->echo, &items, NULL);
 }
 
-static int apply(struct copier *c) { return mape_apply(c->pool, c->echo, c->base, BYTES, NULL, &c->made); }
+static int apply(struct copier *c) { return mape_apply(&c->made, c->pool, c->echo, c->base, BYTES, NULL); }
 
 static int map_columns(struct copier *c) {
     mape_column values = column(c->base, 8);
-    return mape_map_columns(c->pool, c->typed, VALUES, &values, 1, NULL, &c->made);
+    return mape_map_columns(&c->made, c->pool, c->typed, VALUES, &values, 1, NULL);
 }
 
 static int push(struct copier *c) {
     mape_span span = {c->base, BYTES};
-    return mape_stream_push(c->stream, &span, 1, NULL);
+    return mape_stream_push(NULL, c->stream, &span, 1);
 }
 
-static int set_global(struct copier *c) { return mape_set_global(c->pool, "large", c->base, BYTES); }
+static int set_global(struct copier *c) { return mape_pool_set_global(c->pool, "large", c->base, BYTES); }
 
 static int register_data(struct copier *c) {
     mape_function description = MAPE_FUNCTION_INIT;
@@ -113,14 +113,14 @@ static int register_data(struct copier *c) {
     description.run = run_echo;
     description.data = c->base;
     description.data_size = BYTES;
-    return mape_register(c->pool, &description, &function);
+    return mape_function_register(&function, c->pool, &description);
 }
 
-static int gather(struct copier *c) { return mape_job_gather(c->done, c->base, BYTES, 8, NULL); }
+static int gather(struct copier *c) { return mape_job_gather(c->base, BYTES, 8, NULL, c->done); }
 
 static int gather_columns(struct copier *c) {
     mape_column values = column(c->base, 8);
-    return mape_job_gather_columns(c->columns, &values, 1, NULL);
+    return mape_job_gather_columns(&values, 1, NULL, c->columns);
 }
 
 static const struct copying {
@@ -157,23 +157,23 @@ static void *others(void *context) {
     struct copier *c = context;
     mape_event event = MAPE_EVENT_INIT;
     mape_progress progress = MAPE_PROGRESS_INIT;
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
     uint64_t value = 5, result = 0;
     mape_job *job = NULL;
     at_call = "dispatch";
-    mape_dispatch(c->pool, 0, 0);
+    mape_pool_dispatch(c->pool, 0, 0);
     at_call = "next_event";
-    mape_next_event(c->pool, &event, 0);
+    mape_pool_next_event(&event, c->pool, 0);
     at_call = "progress";
-    mape_job_progress(c->done, &progress);
+    mape_job_progress(&progress, c->done);
     at_call = "stats";
-    mape_pool_stats(c->pool, &stats);
+    mape_pool_stats(&stats, c->pool);
     at_call = "apply";
-    mape_apply(c->pool, c->echo, &value, sizeof value, NULL, &job);
+    mape_apply(&job, c->pool, c->echo, &value, sizeof value, NULL);
     at_call = "wait";
     mape_job_wait(job, MAPE_FOREVER);
     at_call = "gather";
-    mape_job_gather(job, &result, sizeof result, 8, NULL);
+    mape_job_gather(&result, sizeof result, 8, NULL, job);
     at_call = "cancel";
     mape_job_cancel(job);
     at_call = "release";
@@ -198,8 +198,8 @@ static struct copier copier_ready(uint32_t birth) {
     char *bytes = calloc(1, BYTES);
     c.done = mapped(c.pool, c.echo, bytes, VALUES, 8, NULL);
     mape_column values = column(bytes, 8);
-    is_ok(c.pool, mape_map_columns(c.pool, c.typed, VALUES, &values, 1, NULL, &c.columns));
-    is_ok(c.pool, mape_stream_open(c.pool, c.echo, NULL, &c.stream));
+    is_ok(c.pool, mape_map_columns(&c.columns, c.pool, c.typed, VALUES, &values, 1, NULL));
+    is_ok(c.pool, mape_stream_open(&c.stream, c.pool, c.echo, NULL));
     wait_for(c.done);
     wait_for(c.columns);
     free(bytes);
@@ -283,7 +283,7 @@ static void a_job_ends_while_it_is_copied(uint32_t birth) {
             if (end == SHUTDOWN) mape_pool_shutdown(c.pool, MAPE_SHUTDOWN_CANCEL, PATIENCE);
             if (end == DESTROY) {
                 pool_forget(c.pool);
-                is_ok(NULL, mape_pool_destroy(c.pool));
+                is_ok(NULL, mape_pool_release(c.pool));
             }
             assert_false(atomic_load(&c.is_back));
             serve(&m);

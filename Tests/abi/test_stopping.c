@@ -16,7 +16,7 @@ static mape_function_id registered_obeys(mape_pool *pool, bool is_range) {
     description.setup = setup_shared;
     description.data = shared_path();
     description.data_size = strlen(shared_path()) + 1;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -240,7 +240,7 @@ static void only_signals_that_a_function_can_have_are_taken(uint32_t birth) {
     for (size_t i = 0; i < COUNT(taken); i++) {
         config.cancel_signal = taken[i];
         is_ok(NULL, mape_pool_create(&pool, &config));
-        is_ok(NULL, mape_pool_destroy(pool));
+        is_ok(NULL, mape_pool_release(pool));
     }
 }
 

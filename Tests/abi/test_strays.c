@@ -107,11 +107,11 @@ static int be_host(uint32_t birth, enum host_state state, const char *page_path)
     description.setup = setup_shared;
     description.data = page_path;
     description.data_size = strlen(page_path) + 1;
-    if (mape_register(pool, &description, &function) != MAPE_OK) return 1;
+    if (mape_function_register(&function, pool, &description) != MAPE_OK) return 1;
     if (state != ZYGOTE_HANGS) {
         struct fault_item item = {1, WAY_WELL, 0};
         mape_job *job = NULL;
-        if (mape_apply(pool, function, &item, sizeof item, NULL, &job) != MAPE_OK) return 1;
+        if (mape_apply(&job, pool, function, &item, sizeof item, NULL) != MAPE_OK) return 1;
         if (mape_job_wait(job, PATIENCE) != MAPE_OK) return 1;
     } else {
         usleep(300 * 1000); /* So that the zygote is likely in the constructor; if not, less is tested. */

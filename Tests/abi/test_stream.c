@@ -42,7 +42,7 @@ static mape_job_config seeing(struct seen *seen) {
 
 static mape_job *opened(mape_pool *pool, mape_function_id function, const mape_job_config *config) {
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, function, config, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, function, config));
     assert_non_null(stream);
     return stream;
 }
@@ -56,7 +56,7 @@ static uint64_t push_some(mape_pool *pool, mape_job *stream, uint64_t from, uint
         values[i] = value_of(from + i);
         spans[i] = (mape_span){&values[i], sizeof values[i]};
     }
-    int status = mape_stream_push(stream, spans, count, &accepted);
+    int status = mape_stream_push(&accepted, stream, spans, count);
     assert_true(accepted <= count);
     is_status(pool, accepted == count ? MAPE_OK : MAPE_E_AGAIN, status);
     return from + accepted;
@@ -67,7 +67,7 @@ static void push_all(mape_pool *pool, mape_job *stream, uint64_t count) {
     for (uint64_t next = 0; next < count;) {
         uint64_t before = next;
         next = push_some(pool, stream, next, count);
-        if (mape_dispatch(pool, 0, 0) == 0 && next == before) short_nap();
+        if (mape_pool_dispatch(pool, 0, 0) == 0 && next == before) short_nap();
     }
 }
 
@@ -109,7 +109,7 @@ static void two_hundred_thousand_items_are_pulled_in_bounded_memory(uint32_t bir
             if ((next = push_some(pool, stream, next, ITEMS)) == before) break;
         }
         if (next == ITEMS) is_ok(pool, mape_stream_finish(stream));
-        is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         if (event.type == MAPE_EVENT_DONE) break;
         assert_int_equal(event.type, MAPE_EVENT_ITEM);
         assert_ptr_equal(event.job, stream);
@@ -119,7 +119,7 @@ static void two_hundred_thousand_items_are_pulled_in_bounded_memory(uint32_t bir
         assert_int_equal(event.result.state, MAPE_ITEM_OK);
         assert_memory_equal(event.result.data, &square, sizeof square);
         if (++items % 1000 == 0) {
-            mape_pool_stats_t stats = stats_of(pool);
+            mape_stats stats = stats_of(pool);
             if (stats.input_bytes > most_input) most_input = stats.input_bytes;
             if (stats.output_bytes > most_output) most_output = stats.output_bytes;
         }
@@ -127,7 +127,7 @@ static void two_hundred_thousand_items_are_pulled_in_bounded_memory(uint32_t bir
     assert_int_equal(items, ITEMS);
     assert_true(most_input < 16 << 20); /* 1,000 items of 8 bytes: far less, however it is cut. */
     assert_true(most_output < 64 << 20);
-    is_status(pool, MAPE_E_AGAIN, mape_next_event(pool, &event, 0));
+    is_status(pool, MAPE_E_AGAIN, mape_pool_next_event(&event, pool, 0));
     free(seen);
     pool_close(pool);
 }
@@ -145,10 +145,10 @@ static void a_full_window_answers_again_and_takes_more_when_events_are_fetched(u
     wait_until(progress_of(stream).ok == 8);
     assert_int_equal(progress_of(stream).undelivered, 8);
     assert_int_equal(push_some(pool, stream, 8, 20), 8); /* Ended, yet not delivered. */
-    assert_int_equal(mape_dispatch(pool, 3, 0), 3);
+    assert_int_equal(mape_pool_dispatch(pool, 3, 0), 3);
     assert_int_equal(push_some(pool, stream, 8, 20), 11);
     uint64_t next = 11;
-    wait_until((mape_dispatch(pool, 0, 0), next = push_some(pool, stream, next, 20), next == 20));
+    wait_until((mape_pool_dispatch(pool, 0, 0), next = push_some(pool, stream, next, 20), next == 20));
     is_ok(pool, mape_stream_finish(stream));
     dispatch_until_done(pool, stream);
     assert_int_equal(seen.ok, 20);
@@ -168,7 +168,7 @@ static void an_endless_stream_ends_by_cancel_with_every_item_delivered(uint32_t 
     is_ok(pool, mape_job_cancel(stream));
     uint64_t value = 1;
     mape_span span = {&value, sizeof value};
-    is_status(pool, MAPE_E_CLOSED, mape_stream_push(stream, &span, 1, NULL));
+    is_status(pool, MAPE_E_CLOSED, mape_stream_push(NULL, stream, &span, 1));
     atomic_store(&shared->gate, 1);
     dispatch_until_done(pool, stream);
     assert_int_equal(seen.items, 50);
@@ -189,7 +189,7 @@ static void finish_closes_and_a_second_finish_changes_nothing(uint32_t birth) {
     is_ok(pool, mape_stream_finish(stream));
     uint64_t value = 1;
     mape_span span = {&value, sizeof value};
-    is_status(pool, MAPE_E_CLOSED, mape_stream_push(stream, &span, 1, NULL));
+    is_status(pool, MAPE_E_CLOSED, mape_stream_push(NULL, stream, &span, 1));
     dispatch_until_done(pool, stream);
     is_ok(pool, mape_job_wait(stream, 0));
     is_ok(pool, mape_stream_finish(stream));
@@ -215,8 +215,8 @@ static void results_are_dropped_and_not_to_be_read_or_gathered(uint32_t birth) {
     dispatch_until_done(pool, stream);
     mape_result result = MAPE_RESULT_INIT;
     uint64_t places[10];
-    is_status(pool, MAPE_E_STATE, mape_job_result(stream, 0, &result));
-    is_status(pool, MAPE_E_STATE, mape_job_gather(stream, places, sizeof places, 8, NULL));
+    is_status(pool, MAPE_E_STATE, mape_job_result(&result, stream, 0));
+    is_status(pool, MAPE_E_STATE, mape_job_gather(places, sizeof places, 8, NULL, stream));
     pool_close(pool);
 }
 
@@ -240,7 +240,7 @@ static void push_more_from_callback(void *context, const mape_event *event) {
     for (int i = 0; i < 2 && seen->pushed < seen->limit; i++) {
         uint64_t value = value_of(seen->pushed);
         mape_span span = {&value, sizeof value};
-        if (mape_stream_push(seen->stream, &span, 1, NULL) == MAPE_OK) seen->pushed++;
+        if (mape_stream_push(NULL, seen->stream, &span, 1) == MAPE_OK) seen->pushed++;
     }
     if (seen->pushed == seen->limit && mape_stream_finish(seen->stream) != MAPE_OK) seen->wrong++;
 }
@@ -268,12 +268,12 @@ static void items_that_kill_their_worker_leave_the_stream_whole(uint32_t birth) 
     for (uint64_t i = 0; i < 400; i++) {
         struct fault_item item = {i, i % 100 == 37 ? WAY_KILL : WAY_WELL, 0};
         mape_span span = {&item, sizeof item};
-        is_ok(pool, mape_stream_push(stream, &span, 1, NULL));
+        is_ok(pool, mape_stream_push(NULL, stream, &span, 1));
     }
     is_ok(pool, mape_stream_finish(stream));
     mape_event event = MAPE_EVENT_INIT;
     for (uint64_t i = 0; i < 400; i++) {
-        do is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        do is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         while (event.type == MAPE_EVENT_LOG);
         assert_int_equal(event.type, MAPE_EVENT_ITEM);
         assert_int_equal(event.index, i);
@@ -293,7 +293,7 @@ static void drain_counts_open_streams_as_finished(uint32_t birth) {
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
     uint64_t value = 1;
     mape_span span = {&value, sizeof value};
-    is_status(pool, MAPE_E_CLOSED, mape_stream_push(stream, &span, 1, NULL));
+    is_status(pool, MAPE_E_CLOSED, mape_stream_push(NULL, stream, &span, 1));
     dispatch_until_done(pool, stream);
     assert_int_equal(seen.ok, 64);
     assert_int_equal(seen.done, 1);
@@ -309,15 +309,15 @@ static void pushes_of_buffers_empty_items_and_megabytes_arrive(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *shared_bytes = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 3 << 20));
-    is_ok(pool, mape_buffer_data(buffer, &shared_bytes, NULL));
+    is_ok(pool, mape_buffer_data(&shared_bytes, NULL, buffer));
     char *bytes = malloc(3 << 20);
     for (int i = 0; i < 3 << 20; i++) bytes[i] = (char)(i * 11);
     memcpy(shared_bytes, bytes, 3 << 20);
     mape_span spans[4] = {{shared_bytes, 3 << 20}, {NULL, 0}, {bytes, 3 << 20}, {bytes + 5, 1}};
-    is_ok(pool, mape_stream_push(stream, spans, 4, &(size_t){0}));
+    is_ok(pool, mape_stream_push(&(size_t){0}, stream, spans, 4));
     mape_event event = MAPE_EVENT_INIT;
     for (uint64_t i = 0; i < 4; i++) {
-        is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         assert_int_equal(event.index, i);
         assert_int_equal(event.result.state, MAPE_ITEM_OK);
         assert_int_equal(event.result.size, spans[i].size);

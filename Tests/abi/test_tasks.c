@@ -32,9 +32,9 @@ static void data_reach_items_of_every_kind(uint32_t birth) {
                             NULL,
                             NULL,
                             NULL};
-        is_ok(pool, mape_map(pool, one, &spread, &config, &jobs[3]));
-        is_ok(pool, mape_apply(pool, one, NULL, 0, &config, &jobs[4]));
-        is_ok(pool, mape_apply(pool, aligned, NULL, 0, &config, &jobs[5]));
+        is_ok(pool, mape_map(&jobs[3], pool, one, &spread, &config));
+        is_ok(pool, mape_apply(&jobs[4], pool, one, NULL, 0, &config));
+        is_ok(pool, mape_apply(&jobs[5], pool, aligned, NULL, 0, &config));
         memset(data, 0, size); /* It was copied. */
         memset(data, (int)(size % 251), size);
         for (size_t j = 0; j < COUNT(jobs); j++) {
@@ -62,19 +62,19 @@ static void data_reach_streams(uint32_t birth) {
     config.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_DONE;
     config.window = 16;
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, registered(pool, run_job_data), &config, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, registered(pool, run_job_data), &config));
     mape_event event = MAPE_EVENT_INIT;
     uint64_t heard = 0;
     for (uint64_t pushed = 0; pushed < 1000 || heard < 1000;) {
         size_t accepted = 0;
         mape_span item = {&pushed, sizeof pushed};
         if (pushed < 1000) {
-            int status = mape_stream_push(stream, &item, 1, &accepted);
+            int status = mape_stream_push(&accepted, stream, &item, 1);
             if (status != MAPE_E_AGAIN) is_ok(pool, status);
         }
         pushed += accepted;
         if (pushed < 1000 && accepted == 1) continue;
-        is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         if (event.type != MAPE_EVENT_ITEM) continue;
         heard++;
         assert_int_equal(event.result.size, 11);
@@ -90,7 +90,7 @@ static mape_function_id registered_typed_data(mape_pool *pool) {
     description.prototype = "int64_t job_data_byte(int64_t i)";
     description.library = WORKERS_LIBRARY;
     description.setup_symbol = "setup_keeps_task";
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -104,21 +104,21 @@ static void data_reach_columns_and_proxies(uint32_t birth) {
     int64_t in[] = {2, 0, 1, 3}, out[4] = {0};
     const mape_column input = column(in, 8), output = column(out, 8);
     mape_job *job = NULL;
-    is_ok(pool, mape_map_columns(pool, function, 4, &input, 1, &config, &job));
+    is_ok(pool, mape_map_columns(&job, pool, function, 4, &input, 1, &config));
     wait_for(job);
     gathered(pool, job, &output, 1, 0);
     assert_true(out[0] == 4 && out[1] == 3 && out[2] == 1 && out[3] == -1);
 
     mape_native_fn proxies[2] = {NULL};
-    is_ok(pool, mape_proxy(pool, function, &config, NULL, NULL, &proxies[0]));
-    is_ok(pool, mape_proxy(pool, function, NULL, NULL, NULL, &proxies[1]));
+    is_ok(pool, mape_proxy_create(&proxies[0], pool, function, &config, NULL, NULL));
+    is_ok(pool, mape_proxy_create(&proxies[1], pool, function, NULL, NULL, NULL));
     memset(data, 9, sizeof data); /* The proxy has its own. */
     for (int i = 0; i < 100; i++) {
         assert_true(((int64_t(*)(int64_t))proxies[0])(2) == 4);
         assert_true(((int64_t(*)(int64_t))proxies[1])(0) == -1);
     }
-    is_ok(NULL, mape_proxy_destroy(proxies[0]));
-    is_ok(NULL, mape_proxy_destroy(proxies[1]));
+    is_ok(NULL, mape_proxy_release(proxies[0]));
+    is_ok(NULL, mape_proxy_release(proxies[1]));
     pool_close(pool);
 }
 
@@ -155,16 +155,16 @@ static void data_in_a_buffer_are_read_in_place(uint32_t birth) {
     mape_buffer *buffer = NULL;
     void *memory = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 1 << 20));
-    is_ok(pool, mape_buffer_data(buffer, &memory, NULL));
+    is_ok(pool, mape_buffer_data(&memory, NULL, buffer));
     const uint64_t before = stats_of(pool).input_bytes;
     memcpy((char *)memory + 100, "in place", 8);
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.data = (char *)memory + 100;
     config.data_size = 8;
     mape_job *job = NULL;
-    is_ok(pool, mape_apply(pool, registered(pool, run_job_data), NULL, 0, &config, &job));
+    is_ok(pool, mape_apply(&job, pool, registered(pool, run_job_data), NULL, 0, &config));
     assert_in_range(stats_of(pool).input_bytes, before, before + 4096);
-    is_ok(pool, mape_buffer_destroy(buffer)); /* The job keeps it. */
+    is_ok(pool, mape_buffer_release(buffer)); /* The job keeps it. */
     wait_for(job);
     result_is(job, 0, "in place", 8);
     wait_until(stats_of(pool).input_bytes + (1 << 20) <= before + 4096);
@@ -180,7 +180,7 @@ static void each_job_has_its_own_data(uint32_t birth) {
         mape_job_config config = MAPE_JOB_CONFIG_INIT;
         config.data = &j;
         config.data_size = sizeof j;
-        is_ok(pool, mape_apply(pool, function, NULL, 0, &config, &jobs[j]));
+        is_ok(pool, mape_apply(&jobs[j], pool, function, NULL, 0, &config));
     }
     for (uint64_t j = 0; j < JOBS; j++) {
         wait_for(jobs[j]);
@@ -198,30 +198,30 @@ static void wrong_data_are_refused_and_cost_nothing(uint32_t birth) {
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     mape_job *job = NULL;
     config.data_size = 1;
-    is_status(pool, MAPE_E_ARGUMENT, mape_apply(pool, function, NULL, 0, &config, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_apply(&job, pool, function, NULL, 0, &config));
     assert_non_null(strstr(message_of(pool), "config.data is NULL"));
     config.data = "x";
     config.data_size = SIZE_MAX;
-    is_status(pool, MAPE_E_OVERFLOW, mape_apply(pool, function, NULL, 0, &config, &job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_apply(&job, pool, function, NULL, 0, &config));
     assert_non_null(strstr(message_of(pool), "config.data_size"));
     config.data_size = SIZE_MAX / 2;
-    is_status(pool, MAPE_E_OVERFLOW, mape_apply(pool, function, NULL, 0, &config, &job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_apply(&job, pool, function, NULL, 0, &config));
     config.data_size = 1;
-    is_status(pool, MAPE_E_FUNCTION, mape_apply(pool, 99, NULL, 0, &config, &job));
-    is_status(pool, MAPE_E_ARGUMENT, mape_apply(pool, function, NULL, 8, &config, &job));
+    is_status(pool, MAPE_E_FUNCTION, mape_apply(&job, pool, 99, NULL, 0, &config));
+    is_status(pool, MAPE_E_ARGUMENT, mape_apply(&job, pool, function, NULL, 8, &config));
     mape_buffer *buffer = NULL;
     void *memory = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 4096));
-    is_ok(pool, mape_buffer_data(buffer, &memory, NULL));
+    is_ok(pool, mape_buffer_data(&memory, NULL, buffer));
     config.data = (char *)memory + 4000;
     config.data_size = 4096;
-    is_status(pool, MAPE_E_ARGUMENT, mape_apply(pool, function, NULL, 0, &config, &job));
+    is_status(pool, MAPE_E_ARGUMENT, mape_apply(&job, pool, function, NULL, 0, &config));
     config.data_size = 8;
-    is_status(pool, MAPE_E_FUNCTION, mape_apply(pool, 99, NULL, 0, &config, &job));
-    is_ok(pool, mape_buffer_destroy(buffer));
+    is_status(pool, MAPE_E_FUNCTION, mape_apply(&job, pool, 99, NULL, 0, &config));
+    is_ok(pool, mape_buffer_release(buffer));
     config.data = NULL;
     config.data_size = 0; /* None. */
-    is_ok(pool, mape_apply(pool, function, NULL, 0, &config, &job));
+    is_ok(pool, mape_apply(&job, pool, function, NULL, 0, &config));
     wait_for(job);
     wait_until(stats_of(pool).input_bytes == before);
     pool_close(pool);
@@ -243,7 +243,7 @@ static void a_failed_item_keeps_its_bytes(uint32_t birth) {
         memset(gathered_bytes, 0xee, sizeof gathered_bytes);
         memset(untouched, 0xee, sizeof untouched);
         uint64_t missing = 0;
-        is_ok(pool, mape_job_gather(job, gathered_bytes, sizeof gathered_bytes, 1400, &missing));
+        is_ok(pool, mape_job_gather(gathered_bytes, sizeof gathered_bytes, 1400, &missing, job));
         assert_int_equal(missing, 100);
         for (uint32_t i = 0; i < 200; i++) {
             mape_result result = result_of(job, i);
@@ -269,7 +269,7 @@ static void events_of_failed_items_have_their_bytes(uint32_t birth) {
     config.deliver = MAPE_DELIVER_ITEMS;
     mape_job *job = mapped(pool, registered(pool, run_fail_bytes), &item, 1, sizeof item, &config);
     mape_event event = MAPE_EVENT_INIT;
-    do is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+    do is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
     while (event.type != MAPE_EVENT_ITEM);
     assert_int_equal(event.result.state, MAPE_ITEM_FAILED);
     assert_int_equal(event.result.size, 100);
@@ -345,7 +345,7 @@ static void a_setup_may_fail_with_a_long_text(uint32_t birth) {
         description.setup = setup_fails_at_length;
         description.data = &length;
         description.data_size = sizeof length;
-        is_ok(pool, mape_register(pool, &description, &function));
+        is_ok(pool, mape_function_register(&function, pool, &description));
         mape_job *job = applied(pool, function, NULL, 0);
         wait_for(job);
         result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_SETUP, 6);
@@ -368,7 +368,7 @@ static void ends_after_mark(mape_pool *pool, mape_job *job, uint64_t index, uint
     if (mark > 0) assert_non_null(strstr(result.message, words));
     else assert_null(strstr(result.message, "after mark"));
     mape_crash crash = MAPE_CRASH_INIT;
-    if (mape_job_crash(job, index, &crash) != MAPE_OK) return;
+    if (mape_job_crash(&crash, job, index) != MAPE_OK) return;
     assert_int_equal(crash.has_mark, mark > 0);
     assert_int_equal(crash.mark, mark);
     if (mark > 0) assert_non_null(strstr(crash.text, words));
@@ -424,7 +424,7 @@ static mape_function_id registered_report(mape_pool *pool) {
     mape_function_id function = 0;
     description.run = run_reported;
     description.setup = setup_report;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -442,7 +442,7 @@ static void the_report_has(mape_pool *pool, mape_function_id function, uint32_t 
     is_ok(pool, mape_job_wait(job, PATIENCE));
     mape_crash crash = MAPE_CRASH_INIT;
     stage("way %u: \"%s\"", way, result_of(job, 1).message);
-    if (mape_job_crash(job, 1, &crash) != MAPE_OK)
+    if (mape_job_crash(&crash, job, 1) != MAPE_OK)
         fail_msg("way %u has not died: code %d, %s", way, result_of(job, 1).code, result_of(job, 1).message);
     if (strstr(crash.text, word) == NULL) fail_msg("\"%s\" is not in:\n%s", word, crash.text);
     assert_int_equal(lines_with(crash.text, "> "), lines);

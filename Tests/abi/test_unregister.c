@@ -13,9 +13,9 @@ static void refused(mape_pool *pool, mape_function_id function) {
     uint64_t value = 2;
     mape_job *job = NULL;
     mape_items items = items_at(&value, 1, sizeof value);
-    is_status(pool, MAPE_E_FUNCTION, mape_apply(pool, function, &value, sizeof value, NULL, &job));
-    is_status(pool, MAPE_E_FUNCTION, mape_map(pool, function, &items, NULL, &job));
-    is_status(pool, MAPE_E_FUNCTION, mape_stream_open(pool, function, NULL, &job));
+    is_status(pool, MAPE_E_FUNCTION, mape_apply(&job, pool, function, &value, sizeof value, NULL));
+    is_status(pool, MAPE_E_FUNCTION, mape_map(&job, pool, function, &items, NULL));
+    is_status(pool, MAPE_E_FUNCTION, mape_stream_open(&job, pool, function, NULL));
     is_status(pool, MAPE_E_FUNCTION, mape_function_unregister(pool, function));
     assert_true(names_one_of(message_of(pool), "not registered"));
     assert_null(job);
@@ -58,7 +58,7 @@ static void jobs_from_before_run_to_their_end(uint32_t birth) {
     uint64_t *values = numbers(50);
     mape_job *job = mapped(pool, gated, values, 50, sizeof *values, NULL);
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, gated, NULL, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, gated, NULL));
     wait_until(page()->entered > 0);
     is_ok(pool, mape_function_unregister(pool, gated));
     refused(pool, gated);
@@ -69,7 +69,7 @@ static void jobs_from_before_run_to_their_end(uint32_t birth) {
     assert_in_range(progress_of(job).ok, 49, 50);
     assert_int_equal(page()->cleanups, 0);
     mape_span more = {values, sizeof *values};
-    is_ok(pool, mape_stream_push(stream, &more, 1, NULL));
+    is_ok(pool, mape_stream_push(NULL, stream, &more, 1));
     is_ok(pool, mape_stream_finish(stream));
     wait_for(stream);
     wait_until(page()->cleanups == 2);
@@ -113,7 +113,7 @@ static void before_the_start_and_after_the_end(uint32_t birth) {
     mape_function_id failing = 0;
     bad.run = run_square;
     bad.setup = setup_fails;
-    is_ok(pool, mape_register(pool, &bad, &failing));
+    is_ok(pool, mape_function_register(&failing, pool, &bad));
     is_status(pool, MAPE_E_SETUP, mape_pool_start(pool, PATIENCE));
     is_ok(pool, mape_function_unregister(pool, failing));
     is_ok(pool, mape_pool_start(pool, PATIENCE));
@@ -144,7 +144,7 @@ static void a_callback_may_unregister(uint32_t birth) {
     uint64_t value = 1;
     mape_job *job = mapped(inner.pool, inner.function, &value, 1, sizeof value, &config);
     dispatch_until_done(inner.pool, job);
-    wait_until((mape_dispatch(inner.pool, 0, 0), inner.status != 1));
+    wait_until((mape_pool_dispatch(inner.pool, 0, 0), inner.status != 1));
     assert_int_equal(inner.status, MAPE_OK);
     wait_until(page()->cleanups == 2);
     pool_close(inner.pool);
@@ -170,7 +170,7 @@ static void a_cleanup_that_goes_wrong_costs_its_worker(uint32_t birth) {
         assert_int_equal(stats_of(pool).workers_died, 2);
         int told = 0;
         mape_event event = MAPE_EVENT_INIT;
-        wait_until((mape_next_event(pool, &event, 0) == MAPE_OK && event.type == MAPE_EVENT_LOG &&
+        wait_until((mape_pool_next_event(&event, pool, 0) == MAPE_OK && event.type == MAPE_EVENT_LOG &&
                     strstr(event.text, "cleanup of ") && ++told == 2));
         is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
         pool_close(pool);
@@ -218,27 +218,27 @@ static void its_proxies_fail_and_its_line_is_another_functions(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
     mape_native_fn proxy = NULL, other = NULL;
     mape_function_id wait = typed(pool, "long native_wait(long milliseconds)", native_wait, 0);
-    is_ok(pool, mape_proxy(pool, wait, NULL, on_error, NULL, &proxy));
+    is_ok(pool, mape_proxy_create(&proxy, pool, wait, NULL, on_error, NULL));
     ((long (*)(long))proxy)(0);
     assert_int_equal(heard, 0);
     is_ok(pool, mape_function_unregister(pool, wait));
     assert_int_equal(((long (*)(long))proxy)(0), 0);
     assert_int_equal(heard, 1);
     assert_int_equal(code, MAPE_E_FUNCTION);
-    is_status(pool, MAPE_E_FUNCTION, mape_proxy(pool, wait, NULL, NULL, NULL, &other));
+    is_status(pool, MAPE_E_FUNCTION, mape_proxy_create(&other, pool, wait, NULL, NULL, NULL));
     mape_prototype_info info = MAPE_PROTOTYPE_INFO_INIT;
-    is_status(pool, MAPE_E_FUNCTION, mape_prototype_of(pool, wait, &info));
-    is_ok(NULL, mape_proxy_destroy(proxy));
+    is_status(pool, MAPE_E_FUNCTION, mape_function_prototype(&info, pool, wait));
+    is_ok(NULL, mape_proxy_release(proxy));
     /* The same line in workers, for functions of other kinds in turn. */
     for (int i = 0; i < 20; i++) {
         mape_function_id square = registered(pool, run_square);
         is_working(pool, square);
         is_ok(pool, mape_function_unregister(pool, square));
         wait = typed(pool, "long native_wait(long milliseconds)", native_wait, 0);
-        is_ok(pool, mape_proxy(pool, wait, NULL, on_error, NULL, &proxy));
+        is_ok(pool, mape_proxy_create(&proxy, pool, wait, NULL, on_error, NULL));
         ((long (*)(long))proxy)(0);
         assert_int_equal(heard, 1);
-        is_ok(NULL, mape_proxy_destroy(proxy));
+        is_ok(NULL, mape_proxy_release(proxy));
         is_ok(pool, mape_function_unregister(pool, wait));
     }
     heard = 0;
@@ -270,7 +270,7 @@ static void in_turn(mape_pool *pool, int count) {
             description.prototype = "long native_wait(long milliseconds)";
             description.native = (mape_native_fn)native_wait;
         }
-        is_ok(pool, mape_register(pool, &description, &function));
+        is_ok(pool, mape_function_register(&function, pool, &description));
         is_ok(pool, mape_function_unregister(pool, function));
         if (i % 50 == 49) is_ok(pool, mape_pool_start(pool, PATIENCE)); /* Lets the workers come along. */
     }

@@ -80,7 +80,7 @@ static void live(uint32_t birth) {
     for (uint64_t i = 0; i < 60; i++) items[i] = (struct fault_item){i, i == 30 ? WAY_KILL : WAY_WELL, 0};
     mape_job *job = mapped(pool, function, items, 60, sizeof items[0], NULL);
     int fd = -1;
-    is_ok(pool, mape_event_fd(pool, &fd));
+    is_ok(pool, mape_pool_event_fd(&fd, pool));
     wait_for(job);
     assert_int_equal(progress_of(job).ok, 59);
     pool_close(pool);
@@ -120,7 +120,7 @@ static void all_descriptors_are_close_on_exec(uint32_t birth) {
     for (int fd = 0; fd < 1024; fd++) known[fd] = fcntl(fd, F_GETFD) >= 0;
     mape_pool *pool = pool_started(birth, 2);
     int event_fd = -1, own = 0;
-    is_ok(pool, mape_event_fd(pool, &event_fd));
+    is_ok(pool, mape_pool_event_fd(&event_fd, pool));
     for (int fd = 0; fd < 1024; fd++) {
         int flags = known[fd] ? -1 : fcntl(fd, F_GETFD);
         if (flags < 0) continue;

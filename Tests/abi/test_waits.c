@@ -25,7 +25,7 @@ struct waiter {
 static int wait_event(struct waiter *w) {
     mape_event event = MAPE_EVENT_INIT;
     int status;
-    do status = mape_next_event(w->pool, &event, MAPE_FOREVER);
+    do status = mape_pool_next_event(&event, w->pool, MAPE_FOREVER);
     while (status == MAPE_OK);
     return status;
 }
@@ -74,8 +74,8 @@ static struct waiter waiter_ready(uint32_t birth, mape_native_fn *proxy, bool st
     is_ok(w.pool, mape_pool_start(w.pool, PATIENCE));
     static long forever[2] = {100000000, 100000000};
     mape_column values = column(forever, sizeof forever[0]);
-    is_ok(w.pool, mape_map_columns(w.pool, wait, 1, &values, 1, NULL, &w.job));
-    is_ok(w.pool, mape_proxy(w.pool, wait, NULL, NULL, NULL, proxy));
+    is_ok(w.pool, mape_map_columns(&w.job, w.pool, wait, 1, &values, 1, NULL));
+    is_ok(w.pool, mape_proxy_create(proxy, w.pool, wait, NULL, NULL, NULL));
     w.proxy = (long (*)(long)) * proxy;
     if (starts) registered_shared(w.pool, run_gated, setup_waits_but_first, NULL);
     return w;
@@ -96,7 +96,7 @@ static void every_wait_ends(uint32_t birth, enum ends end) {
         made = waiter_ready(birth, &proxy, blockings[i].call == wait_start);
         mape_native_fn mine = NULL;
         if (blockings[i].call == wait_proxy) { /* on_error is to hear of it where the waiter stands now. */
-            is_ok(w->pool, mape_proxy(w->pool, 1, NULL, on_error, w, &mine));
+            is_ok(w->pool, mape_proxy_create(&mine, w->pool, 1, NULL, on_error, w));
             w->proxy = (long (*)(long))mine;
         }
         void *both[2] = {w, (void *)(uintptr_t)&blockings[i]};
@@ -108,7 +108,7 @@ static void every_wait_ends(uint32_t birth, enum ends end) {
         if (end == BY_FAILURE) kill_process(stats_of(w->pool).zygote_pid);
         if (end == BY_DESTROY) {
             pool_forget(w->pool);
-            is_ok(NULL, mape_pool_destroy(w->pool));
+            is_ok(NULL, mape_pool_release(w->pool));
         }
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
@@ -118,9 +118,9 @@ static void every_wait_ends(uint32_t birth, enum ends end) {
             fail_msg("%s: %s", blockings[i].name, mape_status_string(w->status));
         if (mine) {
             assert_int_equal(w->heard, 1);
-            is_ok(NULL, mape_proxy_destroy(mine));
+            is_ok(NULL, mape_proxy_release(mine));
         }
-        is_ok(NULL, mape_proxy_destroy(proxy));
+        is_ok(NULL, mape_proxy_release(proxy));
         if (end != BY_DESTROY) pool_close(w->pool);
     }
 }
@@ -173,9 +173,9 @@ static void pool_still_works(mape_pool *pool, mape_function_id square) {
     wait_for(job);
     squares_are_right(job, values, 100);
     is_ok(pool, mape_job_release(job));
-    assert_true(mape_dispatch(pool, 0, 0) >= 0);
+    assert_true(mape_pool_dispatch(pool, 0, 0) >= 0);
     mape_event event = MAPE_EVENT_INIT;
-    assert_int_not_equal(mape_next_event(pool, &event, 0), MAPE_E_BUSY);
+    assert_int_not_equal(mape_pool_next_event(&event, pool, 0), MAPE_E_BUSY);
 }
 
 static void a_waiting_thread_may_be_cancelled(uint32_t birth) {
@@ -215,7 +215,7 @@ static void a_waiting_thread_may_be_cancelled(uint32_t birth) {
         if (blocking->call == wait_start) atomic_store(&shared_page()->gate, 1);
         pool_still_works(w->pool, square);
         stage("round %d: destroying the proxy", round);
-        is_ok(NULL, mape_proxy_destroy(proxy));
+        is_ok(NULL, mape_proxy_release(proxy));
         if (round >= 8) {
             is_ok(w->pool, mape_job_cancel(w->job));
             stage("round %d: joining the other", round);
@@ -243,9 +243,9 @@ static void *call_for_ever(void *context) {
     for (;;) {
         mape_job *job = NULL;
         mape_progress progress = MAPE_PROGRESS_INIT;
-        mape_map(c->pool, c->square, &items, NULL, &job);
-        mape_job_progress(job, &progress);
-        mape_dispatch(c->pool, 0, 0);
+        mape_map(&job, c->pool, c->square, &items, NULL);
+        mape_job_progress(&progress, job);
+        mape_pool_dispatch(c->pool, 0, 0);
         mape_job_cancel(job);
         mape_job_release(job);
         pthread_testcancel();

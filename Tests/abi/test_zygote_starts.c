@@ -28,7 +28,7 @@ static void cannot_start(uint32_t birth, uint32_t output, const char *mode, int 
     assert_int_equal(starts(), times);
     bool is_logged = false, is_printed = false;
     mape_event event = MAPE_EVENT_INIT;
-    while (mape_next_event(pool, &event, 0) == MAPE_OK) {
+    while (mape_pool_next_event(&event, pool, 0) == MAPE_OK) {
         if (event.type == MAPE_EVENT_LOG) {
             is_logged |= strstr(event.text, words[0]) != NULL;
             assert_null(strstr(event.text, "process 0")); /* Workers that never were. */

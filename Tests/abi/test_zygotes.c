@@ -42,7 +42,7 @@ static void a_function_that_the_zygote_does_not_bring_fails_with_what_it_does(ui
     is_status(pool, MAPE_E_LOAD, mape_pool_start(pool, PATIENCE));
     mape_job *job = NULL;
     uint64_t value = 1;
-    is_ok(pool, mape_apply(pool, function, &value, sizeof value, NULL, &job));
+    is_ok(pool, mape_apply(&job, pool, function, &value, sizeof value, NULL));
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_LOAD, MAPE_E_LOAD);
     assert_string_equal(result_of(job, 0).message,
@@ -83,9 +83,9 @@ static void registrations_that_make_no_sense_are_refused(uint32_t birth) {
     assert_non_null(strstr(message_of(pool), "run_symbol"));
     mape_function description = MAPE_FUNCTION_INIT;
     description.library = MAPE_ZYGOTE, description.run_symbol = "twice", description.setup_symbol = "setup";
-    is_status(pool, MAPE_E_ARGUMENT, mape_register(pool, &description, &function));
+    is_status(pool, MAPE_E_ARGUMENT, mape_function_register(&function, pool, &description));
     description.setup_symbol = NULL, description.prototype = "double twice(double x)";
-    is_status(pool, MAPE_E_ARGUMENT, mape_register(pool, &description, &function));
+    is_status(pool, MAPE_E_ARGUMENT, mape_function_register(&function, pool, &description));
     pool_close(pool);
 }
 

@@ -24,7 +24,7 @@ void throwing_item(void *context, const mape_event *event) {
 int dispatch_and_catch(mape_pool *pool) {
     try {
         Cleaned cleaned;
-        return mape_dispatch(pool, 0, 0);
+        return mape_pool_dispatch(pool, 0, 0);
     } catch (uint64_t) {
         return 1000;
     }

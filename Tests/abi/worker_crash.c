@@ -223,7 +223,7 @@ int run_crash(mape_task *task, void *state, const void *input, size_t size) {
 int run_crash_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) return 0;
         run_crash(task, state, item, size);
     }
@@ -246,7 +246,7 @@ int run_crash_all(mape_task *task, void *state, const mape_range *range) {
  *  "scale", the environment, the input. */
 int run_crash_surroundings(mape_task *task, void *state, const void *input, size_t size) {
     size_t global_size = 0;
-    const char *global = mape_task_global(task, "scale", &global_size);
+    const char *global = mape_task_global(&global_size, task, "scale");
     const struct crash_item *item = input;
     if (size != sizeof *item) return 1;
     crash(task, item);

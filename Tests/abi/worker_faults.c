@@ -143,7 +143,7 @@ int run_fault(mape_task *task, void *state, const void *input, size_t size) {
 int run_fault_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) return 0;
         int status = run_fault(task, state, item, size);
         if (status != 0) mape_task_fail(task, status, "said no");
@@ -156,7 +156,7 @@ int run_fault_all(mape_task *task, void *state, const mape_range *range) {
     uint64_t *output = mape_task_output_range(task, sizeof *output);
     if (output == NULL) return 1;
     for (size_t i = 0; i < range->count; i++) {
-        const struct fault_item *item = mape_task_item(task, i, NULL);
+        const struct fault_item *item = mape_task_item(NULL, task, i);
         if (item->way != WAY_WELL) end_by(task, item);
         output[i] = item->value * item->value;
     }
@@ -207,8 +207,8 @@ int run_call_host(mape_task *task, void *state, const void *input, size_t size) 
     mape_function description = MAPE_FUNCTION_INIT;
     description.run = run_square;
     mape_function_id function = 0;
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
     mape_result result = MAPE_RESULT_INIT;
     mape_progress progress = MAPE_PROGRESS_INIT;
     mape_event event = MAPE_EVENT_INIT;
@@ -223,29 +223,29 @@ int run_call_host(mape_task *task, void *state, const void *input, size_t size) 
         mape_pool_create(&pool, NULL),
         mape_pool_start(host.pool, 0),
         mape_pool_shutdown(host.pool, MAPE_SHUTDOWN_CANCEL, 0),
-        mape_pool_stats(host.pool, &stats),
-        mape_worker_info(host.pool, 0, &worker),
-        mape_register(host.pool, &description, &function),
-        mape_set_global(host.pool, "name", &value, sizeof value),
+        mape_pool_stats(&stats, host.pool),
+        mape_pool_worker(&worker, host.pool, 0),
+        mape_function_register(&function, host.pool, &description),
+        mape_pool_set_global(host.pool, "name", &value, sizeof value),
         mape_buffer_create(&buffer, host.pool, 4096),
-        mape_buffer_data(host.buffer, &data, NULL),
-        mape_buffer_destroy(host.buffer),
-        mape_apply(host.pool, host.function, &value, sizeof value, NULL, &job),
-        mape_map(host.pool, host.function, &items, NULL, &job),
-        mape_stream_open(host.pool, host.function, NULL, &job),
-        mape_stream_push(host.stream, &span, 1, &accepted),
+        mape_buffer_data(&data, NULL, host.buffer),
+        mape_buffer_release(host.buffer),
+        mape_apply(&job, host.pool, host.function, &value, sizeof value, NULL),
+        mape_map(&job, host.pool, host.function, &items, NULL),
+        mape_stream_open(&job, host.pool, host.function, NULL),
+        mape_stream_push(&accepted, host.stream, &span, 1),
         mape_stream_finish(host.stream),
         mape_job_wait(host.job, 0),
-        mape_job_result(host.job, 0, &result),
-        mape_job_gather(host.job, &value, sizeof value, sizeof value, NULL),
-        mape_job_progress(host.job, &progress),
+        mape_job_result(&result, host.job, 0),
+        mape_job_gather(&value, sizeof value, sizeof value, NULL, host.job),
+        mape_job_progress(&progress, host.job),
         mape_job_cancel(host.job),
-        mape_dispatch(host.pool, 0, 0),
-        mape_next_event(host.pool, &event, 0),
-        mape_event_fd(host.pool, &fd),
-        mape_set_wakeup(host.pool, do_nothing, NULL),
+        mape_pool_dispatch(host.pool, 0, 0),
+        mape_pool_next_event(&event, host.pool, 0),
+        mape_pool_event_fd(&fd, host.pool),
+        mape_pool_set_wakeup(host.pool, do_nothing, NULL),
     };
-    if (mape_pool_destroy(pool) != MAPE_OK) return 3;
+    if (mape_pool_release(pool) != MAPE_OK) return 3;
     if (mape_version() != MAPE_VERSION || mape_status_string(MAPE_OK) == NULL) return 2;
     void *output = mape_task_output(task, sizeof statuses);
     if (output != NULL) memcpy(output, statuses, sizeof statuses);

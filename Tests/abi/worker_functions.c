@@ -65,8 +65,8 @@ int run_pieces_each(mape_task *task, void *state, const mape_range *range) {
     if (mape_task_pieces(task) != 0 || mape_task_piece(NULL, task, 0) != NULL) return 2;
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0, same = 0;
-        const void *ahead = mape_task_item(task, i, &same);
-        const void *item = mape_task_begin(task, i, &size);
+        const void *ahead = mape_task_item(&same, task, i);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL || ahead != item || same != size) return 3;
         int code = run_pieces(task, state, item, size);
         if (code != 0) return code;
@@ -81,7 +81,7 @@ int run_square_all(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = range->item_size;
         const void *item =
-            range->base != NULL ? (const char *)range->base + i * range->stride : mape_task_item(task, i, &size);
+            range->base != NULL ? (const char *)range->base + i * range->stride : mape_task_item(&size, task, i);
         uint64_t value = word(item, size);
         output[i] = value * value;
     }
@@ -91,7 +91,7 @@ int run_square_all(mape_task *task, void *state, const mape_range *range) {
 int run_square_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) return 1;
         run_square(task, state, item, size);
     }
@@ -220,7 +220,7 @@ int run_echo_state_text(mape_task *task, void *state, const void *input, size_t 
 int setup_reads_global(mape_task *task, const void *data, size_t size, void **out_state) {
     (void)data, (void)size;
     size_t global_size = 0;
-    const void *bytes = mape_task_global(task, "table", &global_size);
+    const void *bytes = mape_task_global(&global_size, task, "table");
     if (bytes == NULL) return mape_task_fail(task, 8, "no table");
     return setup_copies_data(task, bytes, global_size, out_state);
 }
@@ -231,15 +231,15 @@ int run_global(mape_task *task, void *state, const void *input, size_t size) {
     char name[300] = {0};
     memcpy(name, input, size < sizeof name - 1 ? size : sizeof name - 1);
     size_t global_size = 0;
-    const void *bytes = mape_task_global(task, name, &global_size);
+    const void *bytes = mape_task_global(&global_size, task, name);
     if (bytes == NULL) return mape_task_fail(task, 4, "no such global");
     return answer(task, bytes, global_size);
 }
 
 int run_global_alignment(mape_task *task, void *state, const void *input, size_t size) {
     (void)state, (void)input, (void)size;
-    const void *first = mape_task_global(task, "one", NULL);
-    const void *second = mape_task_global(task, "two", NULL);
+    const void *first = mape_task_global(NULL, task, "one");
+    const void *second = mape_task_global(NULL, task, "two");
     if (first == NULL || second == NULL) return 1;
     return (uintptr_t)first % 64 != 0 || (uintptr_t)second % 64 != 0 ? 2 : 0;
 }
@@ -368,15 +368,15 @@ int run_items_by_index(mape_task *task, void *state, const mape_range *range) {
     uint64_t total = 0;
     for (size_t i = range->count; i-- > 0;) {
         size_t size = 0;
-        const void *item = mape_task_item(task, i, &size);
+        const void *item = mape_task_item(&size, task, i);
         if (item == NULL) return 31;
         total += word(item, size);
     }
-    if (mape_task_item(task, range->count, NULL) != NULL) return 32;
+    if (mape_task_item(NULL, task, range->count) != NULL) return 32;
     uint64_t again = 0;
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL || mape_task_index(task) != range->first + i) return 33;
         again += word(item, size);
         run_square(task, NULL, item, size);
@@ -388,7 +388,7 @@ int run_items_by_index(mape_task *task, void *state, const mape_range *range) {
 int run_stops_halfway(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count / 2; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) return 1;
         run_square(task, state, item, size);
     }
@@ -398,5 +398,5 @@ int run_stops_halfway(mape_task *task, void *state, const mape_range *range) {
 int run_begins_wrongly(mape_task *task, void *state, const mape_range *range) {
     (void)state;
     if (range->count < 3) return 1;
-    return mape_task_begin(task, 2, NULL) == NULL ? 9 : 1;
+    return mape_task_begin(NULL, task, 2) == NULL ? 9 : 1;
 }

@@ -101,7 +101,7 @@ int run_polls_cancel(mape_task *task, void *state, const void *input, size_t siz
 int run_begins_until_cancelled(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) {
             atomic_store(&((struct shared *)state)->gate, 7);
             return 0;

@@ -44,7 +44,7 @@ int run_job_data_alignment(mape_task *task, void *state, const void *input, size
 
 int run_job_data_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
-        const void *input = mape_task_begin(task, i, NULL);
+        const void *input = mape_task_begin(NULL, task, i);
         if (input == NULL) return 0;
         int code = run_job_data(task, state, input, 0);
         if (code != 0) return code;
@@ -106,7 +106,7 @@ int run_fail_bytes(mape_task *task, void *state, const void *input, size_t size)
 
 int run_fail_bytes_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
-        const void *input = mape_task_begin(task, i, NULL);
+        const void *input = mape_task_begin(NULL, task, i);
         if (input == NULL) return 0;
         int code = run_fail_bytes(task, state, input, 0);
         if (code != 0 && ((const struct failing *)input)->text == 0) mape_task_fail(task, code, NULL);

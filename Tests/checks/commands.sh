@@ -77,9 +77,9 @@ check_fails "make docs notices a heading that is not there" 'README.md:[0-9]+: d
 check_fails "make docs notices a page that is not there" 'README.md:[0-9]+: there is no docs/no-such-page.md' \
     make --no-print-directory -C "$copy" docs
 cp "$work/fresh/README.md" "$copy"
-sed -i 's/^int mape_pool_destroy(/int mape_pool_forgotten(mape_pool *pool);\n&/' "$copy/include/mapengine.h"
+sed -i 's/^int mape_pool_release(/int mape_pool_forgotten(mape_pool *pool);\n&/' "$copy/include/mapengine/core.h"
 check_fails "make docs notices a function without a word" 'is not documented' make --no-print-directory -C "$copy" docs
-cp "$work/fresh/include/mapengine.h" "$copy/include"
+cp "$work/fresh/include/mapengine/core.h" "$copy/include/mapengine"
 victim=$(find "$copy/Sources/CMapBridge" -name '*.c' | sort | head -n 1)
 printf 'int  spoiled ( void ) {return 1;}\n' >>"$victim"
 check_fails "make lint notices a layout that is not ours" 'clang-format-violations' make --no-print-directory -C "$copy" lint

@@ -68,7 +68,7 @@ if check "build.sh builds" bash -e build.sh; then
     prints nearest.c ./nearest
     prints stream.c ./stream
     prints typed.c ./typed
-    prints pull.py "$python" pull.py
+    prints pull.py env PYTHONPATH="$root/dist/share/mapengine" "$python" pull.py
     prints lookup.c ./lookup "$folder/zygote"
     check "forks.c serves, and brings no function" ./lookup "$folder/forks" && cp "$work/check.log" forks.printed &&
         check "lookup.c says so" grep -qF 'the zygote offers no function "look up"' forks.printed

@@ -29,7 +29,7 @@ static const char *const names[] = {ALL(STRING)};
 
 static int failed(mape_pool *pool, const char *what, int status) {
     char text[512];
-    mape_message(pool, text, sizeof text);
+    mape_message(text, sizeof text, pool);
     fprintf(stderr, "%s: %d: %s\n", what, status, text);
     return 1;
 }
@@ -51,16 +51,16 @@ int main(int argc, char **argv) {
         mape_result result = MAPE_RESULT_INIT;
         function.library = argv[1];
         function.prototype = prototype;
-        if ((status = mape_register(pool, &function, &id)) != MAPE_OK) return failed(pool, "register", status);
-        if ((status = mape_apply(pool, id, NULL, 0, NULL, &job)) != MAPE_OK) return failed(pool, "apply", status);
+        if ((status = mape_function_register(&id, pool, &function)) != MAPE_OK) return failed(pool, "register", status);
+        if ((status = mape_apply(&job, pool, id, NULL, 0, NULL)) != MAPE_OK) return failed(pool, "apply", status);
         if ((status = mape_job_wait(job, MAPE_SECONDS(100))) != MAPE_OK) return failed(pool, "wait", status);
-        mape_job_result(job, 0, &result);
+        mape_job_result(&result, job, 0);
         if (result.state != MAPE_ITEM_OK) return failed(pool, result.message, (int)result.state);
         int error = *(const int *)result.data;
         printf("%s %s\n", names[i], error == 0 ? "works" : strerrorname_np(error));
         mape_job_release(job);
     }
-    return mape_pool_destroy(pool);
+    return mape_pool_release(pool);
 }
 #else
 /* Each answers an errno, 0 when the call was not refused. */

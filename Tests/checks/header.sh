@@ -1,26 +1,32 @@
 #!/usr/bin/env bash
-# The header alone compiles, without a warning, in each language standard and with each compiler that hosts use; so does
-# code that uses every initialiser, and the initialisers say the right size and nothing else.
+# Each header alone compiles, without a warning, in each language standard and with each compiler that hosts use; so does
+# code that uses every initialiser, and the initialisers say the right size and nothing else. What the interface is as data, and what
+# is made from that: header_data.sh.
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 clang=$(find_clang)
-header=include/mapengine.h
+mapfile -t headers < <(cd include && find . -name '*.h' -printf '%P\n' | sort)
+longest=700
 strict=(-Wall -Wextra -Wundef -Wshadow -pedantic -Werror)
 
-# The types that have an initialiser: MAPE_JOB_CONFIG_INIT belongs to mape_job_config, or else to mape_job_config_t.
+# The types that have an initialiser: MAPE_JOB_CONFIG_INIT belongs to mape_job_config.
 types=()
 while read -r macro; do
     type=${macro%_INIT}
-    type=${type,,}
-    if grep -qE "^\} ${type}_t;" $header; then
-        type=${type}_t
-    fi
-    types+=("$type $macro")
-done < <(sed -n 's/^#define \(MAPE_[A-Z_]*_INIT\)\>.*/\1/p' $header)
+    types+=("${type,,} $macro")
+done < <(cd include && sed -n 's/^#define \(MAPE_[A-Z_]*_INIT\)\>.*/\1/p' "${headers[@]}")
 
-echo '#include <mapengine.h>' >"$work/alone.c"
-cp "$work/alone.c" "$work/alone.cc"
+mkdir "$work/alone"
+for header in "${headers[@]}"; do
+    echo "#include <$header>" | tee "$work/alone/${header//\//-}.c" >"$work/alone/${header//\//-}.cc"
+    lines=$(wc -l <"include/$header")
+    if ((lines <= longest)); then
+        ok "$header has $lines lines, at most $longest"
+    else
+        failed "$header has at most $longest lines" "it has $lines"
+    fi
+done
 
 # A program that makes one of each, and looks whether only the size is set, and the sizes of structures within. A structure
 # without an initialiser of its own is none that the host fills.
@@ -63,8 +69,8 @@ cp "$work/init.c" "$work/init.cc"
 for compiler in gcc "$clang"; do
     name=$(basename "$compiler")
     for standard in c99 c11 c17; do
-        check "header alone, $name, $standard" \
-            "$compiler" -std=$standard "${strict[@]}" -Wstrict-prototypes -Iinclude -fsyntax-only "$work/alone.c"
+        check "each of ${#headers[@]} headers alone, $name, $standard" \
+            "$compiler" -std=$standard "${strict[@]}" -Wstrict-prototypes -Iinclude -fsyntax-only "$work"/alone/*.c
     done
     check "initialisers, $name, c99" \
         "$compiler" -std=c99 "${strict[@]}" -Iinclude -o "$work/init-c-$name" "$work/init.c" &&
@@ -73,7 +79,8 @@ done
 for compiler in g++ "$clang++"; do
     name=$(basename "$compiler")
     for standard in c++11 c++17 c++20; do
-        check "header alone, $name, $standard" "$compiler" -std=$standard "${strict[@]}" -Iinclude -fsyntax-only "$work/alone.cc"
+        check "each of ${#headers[@]} headers alone, $name, $standard" \
+            "$compiler" -std=$standard "${strict[@]}" -Iinclude -fsyntax-only "$work"/alone/*.cc
     done
     check "initialisers, $name, c++11" \
         "$compiler" -std=c++11 "${strict[@]}" -Iinclude -o "$work/init-cc-$name" "$work/init.cc" &&
@@ -81,13 +88,16 @@ for compiler in g++ "$clang++"; do
 done
 
 if ((${#types[@]} == 0)); then
-    failed "initialisers" "found no MAPE_..._INIT in $header"
+    failed "initialisers" "found no MAPE_..._INIT in include/"
 fi
 # Every structure with a struct_size has an initialiser.
-structures=$(grep -c '^    size_t struct_size;' $header)
+structures=$(cat include/mapengine/*.h | grep -c '^    size_t struct_size;')
 if ((structures == ${#types[@]})); then
     ok "each of the $structures sized structures has an initialiser"
 else
     failed "initialisers" "$structures structures have a struct_size, but ${#types[@]} have an initialiser"
 fi
+
+# shellcheck source=Tests/checks/header_data.sh
+source Tests/checks/header_data.sh
 finish

@@ -31,11 +31,11 @@ same "needs the C library's own files only" \
 same "is called libmapengine.so.$ABI_VERSION" "libmapengine.so.$ABI_VERSION" "$(sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p' <<<"$dynamic")"
 same "has no run path" "" "$(grep -E 'RPATH|RUNPATH' <<<"$dynamic")"
 
-declared=$("${PYTHON:-python3}" Tests/checks/declared_functions.py "$(find_clang)" include/mapengine.h)
+declared=$("${PYTHON:-python3}" scripts/abi.py functions)
 if [[ -z $declared ]]; then
-    failed "exports exactly the functions of the header" "found no function in include/mapengine.h"
+    failed "exports exactly the functions of the headers" "found no function in include/"
 else
-    same "exports exactly the $(wc -l <<<"$declared") functions of the header" "$declared" \
+    same "exports exactly the $(wc -l <<<"$declared") functions of the headers" "$declared" \
         "$(nm -D --defined-only $library | awk '{ print $3 }' | sort)"
     same "exports functions only" "" "$(nm -D --defined-only $library | awk '$2 != "T" { print $2, $3 }')"
 fi

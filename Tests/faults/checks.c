@@ -22,7 +22,7 @@ struct work work_begun(mape_pool *pool, mape_function_id function, struct fault_
     own.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_DONE;
     work.job = mapped(pool, function, items, count, sizeof *items, &own);
     mape_event event = MAPE_EVENT_INIT;
-    work.hears = mape_next_event(pool, &event, 0) != MAPE_E_BUSY;
+    work.hears = mape_pool_next_event(&event, pool, 0) != MAPE_E_BUSY;
     if (event.job == work.job && event.type == MAPE_EVENT_ITEM) work.told[event.index]++;
     if (event.job == work.job && event.type == MAPE_EVENT_DONE) work.done_told++;
     return work;
@@ -40,7 +40,7 @@ void work_wait(struct work *work) {
     if (!work->hears) return;
     for (;;) {
         mape_event event = MAPE_EVENT_INIT;
-        int status = mape_next_event(work->pool, &event, 0);
+        int status = mape_pool_next_event(&event, work->pool, 0);
         if (status == MAPE_E_AGAIN) break;
         is_ok(work->pool, status);
         if (event.type == MAPE_EVENT_LOG) fprintf(stderr, "pool: %s\n", event.text); /* Read when the row fails. */
@@ -139,7 +139,7 @@ static mape_function_id with_plan(mape_pool *pool, const struct plan *plan, mape
     description.cleanup = cleanup_planned;
     description.data = plan != NULL ? plan : &none;
     description.data_size = sizeof none;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 

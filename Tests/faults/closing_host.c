@@ -17,12 +17,12 @@ struct copy {
     mape_pool *pool;
     mape_function_id square, fault;
     __typeof__(&mape_pool_create) create;
-    __typeof__(&mape_register) register_function;
+    __typeof__(&mape_function_register) register_function;
     __typeof__(&mape_pool_start) start;
     __typeof__(&mape_map) map;
     __typeof__(&mape_job_wait) wait;
     __typeof__(&mape_job_result) result;
-    __typeof__(&mape_pool_destroy) destroy;
+    __typeof__(&mape_pool_release) release;
 };
 
 /** An item of run_fault: workers.h. */
@@ -51,12 +51,12 @@ static int opened(struct copy *copy, const char *prefix, uint32_t birth, const c
     copy->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (copy->library == NULL) return failed(path, 0);
     FIND(copy, create, mape_pool_create);
-    FIND(copy, register_function, mape_register);
+    FIND(copy, register_function, mape_function_register);
     FIND(copy, start, mape_pool_start);
     FIND(copy, map, mape_map);
     FIND(copy, wait, mape_job_wait);
     FIND(copy, result, mape_job_result);
-    FIND(copy, destroy, mape_pool_destroy);
+    FIND(copy, release, mape_pool_release);
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;
     config.workers = 2;
     config.start = birth;
@@ -64,9 +64,9 @@ static int opened(struct copy *copy, const char *prefix, uint32_t birth, const c
     mape_function description = MAPE_FUNCTION_INIT;
     description.library = workers;
     description.run_symbol = "run_square";
-    TRY(copy->register_function(copy->pool, &description, &copy->square));
+    TRY(copy->register_function(&copy->square, copy->pool, &description));
     description.run_symbol = "run_fault";
-    TRY(copy->register_function(copy->pool, &description, &copy->fault));
+    TRY(copy->register_function(&copy->fault, copy->pool, &description));
     TRY(copy->start(copy->pool, MAPE_SECONDS(40)));
     return 0;
 }
@@ -80,18 +80,18 @@ static int used(struct copy *copy) {
     squares.base = values, squares.count = 1000, squares.item_size = sizeof values[0];
     faults.base = items, faults.count = 3, faults.item_size = sizeof items[0];
     mape_job *first = NULL, *second = NULL;
-    TRY(copy->map(copy->pool, copy->square, &squares, NULL, &first));
-    TRY(copy->map(copy->pool, copy->fault, &faults, NULL, &second));
+    TRY(copy->map(&first, copy->pool, copy->square, &squares, NULL));
+    TRY(copy->map(&second, copy->pool, copy->fault, &faults, NULL));
     TRY(copy->wait(first, MAPE_SECONDS(40)));
     TRY(copy->wait(second, MAPE_SECONDS(40)));
     for (uint64_t i = 0; i < 1000; i++) {
         mape_result result = MAPE_RESULT_INIT;
-        TRY(copy->result(first, i, &result));
+        TRY(copy->result(&result, first, i));
         if (result.size != 8 || *(const uint64_t *)result.data != i * i) return failed("wrong result", (int)i);
     }
     for (uint64_t i = 0; i < 3; i++) {
         mape_result result = MAPE_RESULT_INIT;
-        TRY(copy->result(second, i, &result));
+        TRY(copy->result(&result, second, i));
         if (result.state != (i == 1 ? MAPE_ITEM_CRASHED : MAPE_ITEM_OK))
             return failed("wrong state", (int)result.state);
     }
@@ -104,7 +104,7 @@ static int left_busy(struct copy *copy) {
     for (int i = 0; i < 10; i++) items[i].way = WAY_SLEEP;
     mape_items all = MAPE_ITEMS_INIT;
     all.base = items, all.count = 10, all.item_size = sizeof items[0];
-    TRY(copy->map(copy->pool, copy->fault, &all, NULL, NULL));
+    TRY(copy->map(NULL, copy->pool, copy->fault, &all, NULL));
     return 0;
 }
 
@@ -118,10 +118,10 @@ int main(int argc, char **argv) {
         if (first.create == second.create) return failed("the second copy is the first", 0);
         for (int round = 0; round < 3; round++)
             if (used(&second) != 0 || used(&first) != 0) return 1;
-        TRY(first.destroy(first.pool));
+        TRY(first.release(first.pool));
         if (used(&second) != 0) return 1;
-        TRY(second.destroy(second.pool));
-        if (second.destroy(first.pool) != MAPE_E_HANDLE) return failed("a handle of the other copy was taken", 0);
+        TRY(second.release(second.pool));
+        if (second.release(first.pool) != MAPE_E_HANDLE) return failed("a handle of the other copy was taken", 0);
         return 0;
     }
     if (left_busy(&first) != 0) return 1;
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
         if (dlclose(first.library) != 0) return failed("dlclose", 0);
         /* And opened again: what was closed is of no harm to it. */
         if (opened(&second, argv[3], birth, argv[5]) != 0 || used(&second) != 0) return 1;
-        TRY(second.destroy(second.pool));
+        TRY(second.release(second.pool));
     }
     return 0; /* With its pool alive. */
 }

@@ -84,7 +84,7 @@ static void in_flight(const struct row *row) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, item_size * count));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     uint64_t *words = data;
     const size_t per_item = item_size / sizeof *words;
     for (size_t i = 0; i < per_item * count; i += 512) words[i] = i * 3;
@@ -104,7 +104,7 @@ static void in_flight(const struct row *row) {
     }
     assert_int_equal(row_deaths(pool), 4);
     is_ok(pool, mape_job_release(job));
-    is_ok(pool, mape_buffer_destroy(buffer));
+    is_ok(pool, mape_buffer_release(buffer));
     wait_until(stats_of(pool).output_bytes <= before);
     pool_works(pool);
 }
@@ -260,7 +260,7 @@ static void at_the_start(const struct row *row) {
     struct fault_item *items = well_items(50);
     mape_items all = items_at(items, 50, sizeof *items);
     mape_job *job = NULL;
-    int status = mape_map(pool, function, &all, NULL, &job); /* Starts the pool by itself. */
+    int status = mape_map(&job, pool, function, &all, NULL); /* Starts the pool by itself. */
     if (status == MAPE_OK) {                                 /* Else the pool had failed before it took the job. */
         wait_for(job);
         for (uint64_t i = 0; i < 50; i++) result_ended(job, i, MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS);
@@ -271,7 +271,7 @@ static void at_the_start(const struct row *row) {
     wait_until(stats_of(pool).workers_ready == 0);
     started = stats_of(pool).workers_started;
     uint64_t value = 1;
-    is_status(pool, MAPE_E_WORKERS, mape_apply(pool, function, &value, sizeof value, NULL, &job));
+    is_status(pool, MAPE_E_WORKERS, mape_apply(&job, pool, function, &value, sizeof value, NULL));
     assert_null(job);
     for (int i = 0; i < 100; i++) short_nap();
     assert_int_equal(stats_of(pool).workers_started, started); /* It has given up. */
@@ -331,7 +331,7 @@ static void the_zygote(const struct row *row) {
         wait_until(stats_of(pool).is_closed == 1);
         mape_job *job = NULL;
         uint64_t value = 1;
-        is_status(pool, MAPE_E_WORKERS, mape_apply(pool, function, &value, sizeof value, NULL, &job));
+        is_status(pool, MAPE_E_WORKERS, mape_apply(&job, pool, function, &value, sizeof value, NULL));
         if (strstr(message_of(pool), "zygote") == NULL) fail_msg("unclear message: %s", message_of(pool));
         work_end(&work);
         return;

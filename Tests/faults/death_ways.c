@@ -24,7 +24,7 @@ static void begun_once(uint64_t count) {
 
 static void in_an_item(const struct row *row) {
     mape_pool *pool = row_pool();
-    mape_pool_stats_t before = stats_of(pool);
+    mape_stats before = stats_of(pool);
     struct work work = work_begun(pool, planned(pool, NULL), some_die(row->fault->value), ITEMS, NULL);
     work_wait(&work);
     work_check(&work, ending_of(row->fault->value), 1);

@@ -139,18 +139,18 @@ static bool deny(uint32_t number, uint32_t why) {
 static bool told(int status, const char *where, mape_pool *pool) {
     outcome->status = status;
     snprintf(outcome->stage, sizeof outcome->stage, "%s", where);
-    if (status != MAPE_OK) mape_message(pool, outcome->message, sizeof outcome->message);
+    if (status != MAPE_OK) mape_message(outcome->message, sizeof outcome->message, pool);
     return status != MAPE_OK;
 }
 
 /** True when something is not in order. */
 static bool told_squares(mape_pool *pool, mape_function_id function, const mape_items *items) {
     mape_job *job = NULL;
-    if (told(mape_map(pool, function, items, NULL, &job), "map", pool)) return true;
+    if (told(mape_map(&job, pool, function, items, NULL), "map", pool)) return true;
     if (told(mape_job_wait(job, PATIENCE), "wait", pool)) return true;
     for (uint64_t i = 0; i < items->count; i++) {
         mape_result result = MAPE_RESULT_INIT;
-        if (told(mape_job_result(job, i, &result), "result", pool)) return true;
+        if (told(mape_job_result(&result, job, i), "result", pool)) return true;
         if (result.state == MAPE_ITEM_OK && result.size == 8 && *(const uint64_t *)result.data == i * i) continue;
         told(MAPE_E_STATE, "result", NULL);
         snprintf(outcome->message, sizeof outcome->message, "item %d: state %u, %s", (int)i, result.state,
@@ -175,12 +175,12 @@ static void use_pool(uint32_t birth, uint32_t sandbox) {
     config.sandbox = sandbox;
     if (told(mape_pool_create(&pool, &config), "create", NULL)) return;
     for (int i = 0; i < 2; i++)
-        if (told(mape_register(pool, &description, &functions[i]), "register", pool)) return;
+        if (told(mape_function_register(&functions[i], pool, &description), "register", pool)) return;
     if (told(mape_pool_start(pool, PATIENCE), "start", pool)) return;
     for (int i = 0; i < 8; i++)
         if (told_squares(pool, functions[i % 2], &items)) return;
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    if (told(mape_pool_stats(pool, &stats), "stats", pool)) return;
+    mape_stats stats = MAPE_STATS_INIT;
+    if (told(mape_pool_stats(&stats, pool), "stats", pool)) return;
     if (stats.workers_started > config.workers) {
         told(MAPE_E_STATE, "stats", NULL);
         snprintf(outcome->message, sizeof outcome->message, "workers had to be replaced: %d were started",
@@ -188,7 +188,7 @@ static void use_pool(uint32_t birth, uint32_t sandbox) {
         return;
     }
     told(mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE), "shutdown", pool);
-    mape_pool_destroy(pool);
+    mape_pool_release(pool);
 }
 
 /** How the host with the call denied fared; "" when it is in order. */

@@ -232,7 +232,7 @@ __attribute__((optimize("no-omit-frame-pointer"))) int run_estranged(mape_task *
 int run_estranged_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) return 0;
         ran(task, state, item, size);
     }
@@ -243,7 +243,7 @@ int run_estranged_all(mape_task *task, void *context, const mape_range *range) {
     struct estranged_state *state = context;
     uint64_t *outputs = mape_task_output_range(task, sizeof *outputs);
     for (size_t i = 0; outputs != NULL && i < range->count; i++) {
-        const struct fault_item *item = mape_task_item(task, i, NULL);
+        const struct fault_item *item = mape_task_item(NULL, task, i);
         uint64_t square = item->value;
         note(state, item->value);
         if (go(task, state, item->way, NULL, &square) == 0) square *= square;

@@ -174,7 +174,7 @@ int run_planned(mape_task *task, void *context, const void *input, size_t size) 
 int run_planned_each(mape_task *task, void *context, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) return 0;
         int status = run_planned(task, context, item, size);
         if (status != 0) mape_task_fail(task, status, "said no");
@@ -187,7 +187,7 @@ int run_planned_whole(mape_task *task, void *context, const mape_range *range) {
     uint64_t *output = mape_task_output_range(task, sizeof *output);
     if (output == NULL) return 1;
     for (size_t i = 0; i < range->count; i++) {
-        const struct fault_item *item = mape_task_item(task, i, NULL);
+        const struct fault_item *item = mape_task_item(NULL, task, i);
         note_begun(state->shared, item);
         go(task, state->shared, item);
         output[i] = item->value * item->value;

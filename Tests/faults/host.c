@@ -30,11 +30,11 @@ static void *create_and_leave(void *context) {
     description.run = run_planned, description.setup = setup_planned, description.cleanup = cleanup_planned;
     description.data = &self->plan, description.data_size = sizeof self->plan;
     self->status = mape_pool_create(&self->pool, &config);
-    if (self->status == MAPE_OK) self->status = mape_register(self->pool, &description, &self->function);
+    if (self->status == MAPE_OK) self->status = mape_function_register(&self->function, self->pool, &description);
     if (self->status == MAPE_OK) self->status = mape_pool_start(self->pool, PATIENCE);
     if (self->status != MAPE_OK || self->row->fault->value == 0) return NULL;
     mape_items items = items_at(self->items, COUNT(self->items), sizeof self->items[0]);
-    self->status = mape_map(self->pool, self->function, &items, NULL, &self->job);
+    self->status = mape_map(&self->job, self->pool, self->function, &items, NULL);
     return NULL;
 }
 
@@ -115,26 +115,27 @@ enum child_way { CHILD_EXIT, CHILD_UNDERSCORE_EXIT, CHILD_EXEC, CHILD_QUICK_EXIT
 
 /** In the child: every call answers a status, and it ends. Its exit code tells what did not. */
 static void be_child(mape_pool *pool, mape_job *job, mape_function_id function, int way) {
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
     mape_event event = MAPE_EVENT_INIT;
     mape_job *none = NULL;
     uint64_t value = 1;
     int bad = 0;
-    bad |= mape_pool_stats(pool, &stats) != MAPE_E_FORKED ? 1 : 0;
-    bad |= mape_apply(pool, function, &value, sizeof value, NULL, &none) != MAPE_E_FORKED ? 2 : 0;
+    bad |= mape_pool_stats(&stats, pool) != MAPE_E_FORKED ? 1 : 0;
+    bad |= mape_apply(&none, pool, function, &value, sizeof value, NULL) != MAPE_E_FORKED ? 2 : 0;
     bad |= mape_job_wait(job, MAPE_FOREVER) != MAPE_E_FORKED ? 4 : 0;
-    bad |= mape_next_event(pool, &event, MAPE_FOREVER) != MAPE_E_FORKED ? 8 : 0;
+    bad |= mape_pool_next_event(&event, pool, MAPE_FOREVER) != MAPE_E_FORKED ? 8 : 0;
     bad |= mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, MAPE_FOREVER) != MAPE_E_FORKED ? 16 : 0;
-    bad |= mape_pool_destroy(pool) != MAPE_E_FORKED ? 32 : 0;
+    bad |= mape_pool_release(pool) != MAPE_E_FORKED ? 32 : 0;
     mape_pool *own = NULL;
     mape_job *own_job = NULL;
     mape_function description = MAPE_FUNCTION_INIT;
     mape_function_id square = 0;
     description.run = run_square;
-    bool is_well = mape_pool_create(&own, NULL) == MAPE_OK && mape_register(own, &description, &square) == MAPE_OK &&
-                   mape_apply(own, square, &value, sizeof value, NULL, &own_job) == MAPE_OK &&
-                   mape_job_wait(own_job, PATIENCE) == MAPE_OK && mape_pool_destroy(own) == MAPE_OK;
-    bad |= !is_well || mape_pool_stats(pool, &stats) != MAPE_E_FORKED ? 64 : 0;
+    bool is_well = mape_pool_create(&own, NULL) == MAPE_OK &&
+                   mape_function_register(&square, own, &description) == MAPE_OK &&
+                   mape_apply(&own_job, own, square, &value, sizeof value, NULL) == MAPE_OK &&
+                   mape_job_wait(own_job, PATIENCE) == MAPE_OK && mape_pool_release(own) == MAPE_OK;
+    bad |= !is_well || mape_pool_stats(&stats, pool) != MAPE_E_FORKED ? 64 : 0;
     if (bad != 0) _exit(bad);
     if (way == CHILD_EXEC) execl("/bin/true", "true", (char *)NULL);
     if (way == CHILD_EXIT) exit(0);
@@ -235,14 +236,14 @@ static void never_polls(const struct row *row) {
     config.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_PROGRESS | MAPE_DELIVER_DONE;
     config.window = 1000;
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, function, &config, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, function, &config));
     uint64_t pushed = 0, most = 0;
     int full = 0;
     stage("pushing without ever listening");
     while (full < 300 && pushed < 100000) { /* Full for 300 looks at it: nothing moves any more. */
         struct fault_item item = {pushed, WAY_WELL, 0};
         mape_span span = {&item, sizeof item};
-        int status = mape_stream_push(stream, &span, 1, NULL);
+        int status = mape_stream_push(NULL, stream, &span, 1);
         if (status == MAPE_OK) pushed++, full = 0;
         else {
             is_status(pool, MAPE_E_AGAIN, status);
@@ -281,13 +282,13 @@ static void in_the_callback(void *context, const mape_event *event) {
     if (self->calls++ > 0) return;
     uint64_t value = 9;
     switch (self->value) {
-    case 0: self->status = mape_apply(self->pool, self->function, &value, sizeof value, NULL, &self->other); break;
+    case 0: self->status = mape_apply(&self->other, self->pool, self->function, &value, sizeof value, NULL); break;
     case 1: self->status = mape_job_cancel(event->job); break;
     case 2: self->status = mape_job_release(event->job); break;
     case 3: self->status = mape_pool_shutdown(self->pool, MAPE_SHUTDOWN_DRAIN, PATIENCE); break;
     case 4: self->status = mape_pool_shutdown(self->pool, MAPE_SHUTDOWN_CANCEL, PATIENCE); break;
-    case 5: self->status = mape_pool_destroy(self->pool); break;
-    case 6: self->status = mape_dispatch(self->pool, 0, 0) == MAPE_E_BUSY ? MAPE_OK : 1; break;
+    case 5: self->status = mape_pool_release(self->pool); break;
+    case 6: self->status = mape_pool_dispatch(self->pool, 0, 0) == MAPE_E_BUSY ? MAPE_OK : 1; break;
     case 7: self->status = mape_job_wait(event->job, PATIENCE); break;
     default: break;
     }
@@ -303,7 +304,7 @@ static void calls_in_callbacks(const struct row *row) {
     script.job = mapped(pool, script.function, values, 500, sizeof *values, &config);
     stage("dispatching");
     for (int64_t begun = now_ns(); script.calls == 0; short_nap()) {
-        assert_true(mape_dispatch(pool, 0, 0) != 0 || now_ns() - begun < PATIENCE);
+        assert_true(mape_pool_dispatch(pool, 0, 0) != 0 || now_ns() - begun < PATIENCE);
     }
     if (script.value == 5) {
         is_ok(NULL, script.status);
@@ -316,7 +317,7 @@ static void calls_in_callbacks(const struct row *row) {
     if (script.value == 2) {
         is_status(NULL, MAPE_E_HANDLE, mape_job_wait(script.job, 0));
         int calls = script.calls;
-        mape_dispatch(pool, 0, 0);
+        mape_pool_dispatch(pool, 0, 0);
         assert_int_equal(script.calls, calls); /* No more is heard of it. */
     } else {
         wait_for(script.job);

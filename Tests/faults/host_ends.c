@@ -89,16 +89,16 @@ static int be_host(uint32_t birth, enum host_stage where, const char *path) {
     mape_function_id function = 0;
     description.run = run_planned, description.setup = setup_planned, description.cleanup = cleanup_planned;
     description.data = &plan, description.data_size = sizeof plan;
-    NEED(mape_register(pool, &description, &function));
+    NEED(mape_function_register(&function, pool, &description));
     if (where == CREATED) tell("created");
     if (where == CREATED)
         for (;;) pause();
     if (where == STARTING || where == IN_SETUPS) mape_pool_start(pool, 0);
     else NEED(mape_pool_start(pool, PATIENCE));
     if (where == IN_SETUPS) {
-        mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+        mape_worker_info worker = MAPE_WORKER_INFO_INIT;
         for (int i = 0; i < 3; i++)
-            while (mape_worker_info(pool, (uint32_t)i, &worker) == MAPE_OK && worker.pid == 0) short_nap();
+            while (mape_pool_worker(&worker, pool, (uint32_t)i) == MAPE_OK && worker.pid == 0) short_nap();
     }
     static struct fault_item items[20000];
     for (uint64_t i = 0; i < COUNT(items); i++) {
@@ -113,23 +113,23 @@ static int be_host(uint32_t birth, enum host_stage where, const char *path) {
         void *data = NULL;
         mape_job *job = NULL, *stream = NULL;
         NEED(mape_buffer_create(&buffer, pool, 64u << 20));
-        NEED(mape_buffer_data(buffer, &data, NULL));
+        NEED(mape_buffer_data(&data, NULL, buffer));
         memset(data, 1, 64u << 20);
-        NEED(mape_set_global(pool, "name", data, 1u << 20));
-        NEED(mape_map(pool, function, &all, NULL, &job));
+        NEED(mape_pool_set_global(pool, "name", data, 1u << 20));
+        NEED(mape_map(&job, pool, function, &all, NULL));
         NEED(mape_job_wait(job, PATIENCE));
-        NEED(mape_stream_open(pool, function, NULL, &stream));
+        NEED(mape_stream_open(&stream, pool, function, NULL));
     }
-    if (where >= BUSY && where != IN_CALLBACK && where != IN_CLEANUPS) NEED(mape_map(pool, function, &all, NULL, NULL));
+    if (where >= BUSY && where != IN_CALLBACK && where != IN_CLEANUPS) NEED(mape_map(NULL, pool, function, &all, NULL));
     if (where == LOOPING || where == STOPPED) {
-        mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
-        while (mape_worker_info(pool, 0, &worker) == MAPE_OK && worker.state != MAPE_WORKER_BUSY) short_nap();
+        mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+        while (mape_pool_worker(&worker, pool, 0) == MAPE_OK && worker.state != MAPE_WORKER_BUSY) short_nap();
     }
     if (where == IN_CALLBACK) {
         mape_job_config own = MAPE_JOB_CONFIG_INIT;
         own.on_item = stay_in_callback;
-        NEED(mape_map(pool, function, &all, &own, NULL));
-        for (;; short_nap()) mape_dispatch(pool, 0, 0);
+        NEED(mape_map(NULL, pool, function, &all, &own));
+        for (;; short_nap()) mape_pool_dispatch(pool, 0, 0);
     }
     if (where == IN_CLEANUPS) {
         pthread_t thread;
@@ -141,7 +141,7 @@ static int be_host(uint32_t birth, enum host_stage where, const char *path) {
     for (;;) {
         mape_job *job = NULL;
         if (where == BUSY || where == PUBLISHING) {
-            if (mape_map(pool, function, &all, NULL, &job) == MAPE_OK) mape_job_wait(job, MAPE_FOREVER);
+            if (mape_map(&job, pool, function, &all, NULL) == MAPE_OK) mape_job_wait(job, MAPE_FOREVER);
             mape_job_release(job);
         } else pause();
     }
@@ -197,15 +197,15 @@ static void destroyed_with_live_jobs(const struct row *row) {
         for (uint64_t i = 0; i < COUNT(items); i++) items[i] = (struct fault_item){i, ways[(i + (uint64_t)k) % 4], 0};
         jobs[k] = mapped(pool, function, items, COUNT(items), sizeof items[0], NULL);
     }
-    is_ok(pool, mape_stream_open(pool, function, NULL, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, function, NULL));
     mape_span span = {items, sizeof items[0]};
-    is_ok(pool, mape_stream_push(stream, &span, 1, NULL));
+    is_ok(pool, mape_stream_push(NULL, stream, &span, 1));
     for (uint32_t i = 0; i < row_seed() % 30; i++) short_nap();
     pool_close(pool);
     row_pool_gone();
     for (int k = 0; k < 8; k++) is_status(NULL, MAPE_E_HANDLE, mape_job_wait(jobs[k], 0));
     is_status(NULL, MAPE_E_HANDLE, mape_stream_finish(stream));
-    is_status(NULL, MAPE_E_HANDLE, mape_pool_destroy(pool));
+    is_status(NULL, MAPE_E_HANDLE, mape_pool_release(pool));
     (void)row;
 }
 

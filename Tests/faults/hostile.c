@@ -159,7 +159,7 @@ static void inputs(const struct row *row) {
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 100 * sizeof(struct fault_item)));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     items = data;
     for (uint64_t i = 0; i < 100; i++) items[i] = (struct fault_item){i, i == 50 ? WAY_WRITE_INPUT : WAY_WELL, 0};
     mape_job *job = mapped(pool, registered(pool, run_fault), items, 100, sizeof *items, NULL);

@@ -58,7 +58,7 @@ static mape_function_id estranged(mape_pool *pool, enum form form, uint32_t setu
     description.cleanup = cleanup_estranged;
     description.data = &plan;
     description.data_size = sizeof plan;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -86,7 +86,7 @@ static void begun_once_each(uint64_t times) {
 static bool was_told(mape_pool *pool, const char *text) {
     for (;;) {
         mape_event event = MAPE_EVENT_INIT;
-        if (mape_next_event(pool, &event, 0) != MAPE_OK) return false;
+        if (mape_pool_next_event(&event, pool, 0) != MAPE_OK) return false;
         if (event.type == MAPE_EVENT_LOG && strstr(event.text, text) != NULL) return true;
     }
 }
@@ -153,9 +153,9 @@ static void typed_child(const struct row *row) {
     int vforks = row->fault->value == CHILD_OF_VFORK;
     description.library = "libc.so.6";
     description.prototype = vforks ? "int vfork(void)" : "int fork(void)";
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     const uint64_t count = vforks ? 5 : ITEMS;
-    is_ok(pool, mape_map_columns(pool, function, count, NULL, 0, NULL, &job));
+    is_ok(pool, mape_map_columns(&job, pool, function, count, NULL, 0, NULL));
     stage("waiting for typed calls");
     is_ok(pool, mape_job_wait(job, 2 * PATIENCE));
     for (uint64_t i = 0; i < count; i++) {
@@ -491,7 +491,7 @@ static void left_behind(const struct row *row) {
     mape_function description = MAPE_FUNCTION_INIT;
     description.run = run_finds;
     description.setup = setup_its_own;
-    is_ok(pool, mape_register(pool, &description, &own));
+    is_ok(pool, mape_function_register(&own, pool, &description));
     struct found own_before = look(pool, own, sleeps), still = look(pool, finds, sleeps);
     same(&still, &before, "another function, after a setup");
     assert_int_equal(own_before.rounding, FE_UPWARD);

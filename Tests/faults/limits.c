@@ -30,7 +30,7 @@ static void maps(const struct row *row) {
     (void)row;
     mape_pool *pool = row_pool();
     mape_function_id function = registered(pool, run_square);
-    mape_pool_stats_t before = stats_of(pool);
+    mape_stats before = stats_of(pool);
     static const uint64_t value = 7;
     for (size_t i = 0; i < COUNT(impossible); i++) {
         mape_items items = MAPE_ITEMS_INIT;
@@ -40,7 +40,7 @@ static void maps(const struct row *row) {
         items.item_size = impossible[i].size;
         mape_job *job = (mape_job *)(uintptr_t)1;
         stage("%s", impossible[i].name);
-        int status = mape_map(pool, function, &items, NULL, &job);
+        int status = mape_map(&job, pool, function, &items, NULL);
         if (status != MAPE_E_OVERFLOW && status != MAPE_E_ARGUMENT && status != MAPE_E_MEMORY)
             fail_msg("%s: answered %d", impossible[i].name, status);
         assert_null(job);
@@ -68,31 +68,31 @@ static void other_calls(const struct row *row) {
         mape_buffer *buffer = NULL;
         size_t accepted = 77;
         stage("size %zu", sizes[i]);
-        one_is_refused(pool, mape_apply(pool, function, &value, sizes[i], NULL, &job), "apply");
+        one_is_refused(pool, mape_apply(&job, pool, function, &value, sizes[i], NULL), "apply");
         assert_null(job);
         one_is_refused(pool, mape_buffer_create(&buffer, pool, sizes[i]), "buffer");
         assert_null(buffer);
-        one_is_refused(pool, mape_set_global(pool, "name", &value, sizes[i]), "global");
+        one_is_refused(pool, mape_pool_set_global(pool, "name", &value, sizes[i]), "global");
         mape_function description = MAPE_FUNCTION_INIT;
         mape_function_id id = 0;
         description.run = run_square;
         description.data = &value;
         description.data_size = sizes[i];
-        one_is_refused(pool, mape_register(pool, &description, &id), "data of a function");
+        one_is_refused(pool, mape_function_register(&id, pool, &description), "data of a function");
         assert_int_equal(id, 0);
-        is_ok(pool, mape_stream_open(pool, function, NULL, &stream));
+        is_ok(pool, mape_stream_open(&stream, pool, function, NULL));
         mape_span span = {&value, sizes[i]};
-        one_is_refused(pool, mape_stream_push(stream, &span, 1, &accepted), "push");
+        one_is_refused(pool, mape_stream_push(&accepted, stream, &span, 1), "push");
         assert_int_equal(accepted, 0);
         mape_items items = MAPE_ITEMS_INIT;
         mape_span two[2] = {{&value, sizes[i]}, {&value, sizes[i]}};
         items.spans = two, items.count = 2;
-        one_is_refused(pool, mape_map(pool, function, &items, NULL, &job), "spans");
+        one_is_refused(pool, mape_map(&job, pool, function, &items, NULL), "spans");
         mape_pieces pieces[2] = {{two, 2}, {two, sizes[i]}};
         items.spans = NULL, items.pieces = pieces;
-        one_is_refused(pool, mape_map(pool, function, &items, NULL, &job), "pieces");
+        one_is_refused(pool, mape_map(&job, pool, function, &items, NULL), "pieces");
         two[0].size = two[1].size = 8;
-        one_is_refused(pool, mape_map(pool, function, &items, NULL, &job), "a count of pieces");
+        one_is_refused(pool, mape_map(&job, pool, function, &items, NULL), "a count of pieces");
         accepted = 77;
         one_is_refused(pool, mape_stream_push_pieces(&accepted, stream, pieces + 1, 1), "push of pieces");
         assert_int_equal(accepted, 0);
@@ -109,16 +109,16 @@ static void gathering(const struct row *row) {
     mape_job *job = mapped(pool, registered(pool, run_square), values, 100, sizeof *values, NULL);
     wait_for(job);
     memset(out, 0x77, sizeof out);
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, out, sizeof out - 1, 8, NULL));
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, out, sizeof out, 7, NULL));
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, out, sizeof out, SIZE_MAX, NULL));
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, out, sizeof out, SIZE_MAX / 100 + 1, NULL));
-    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(job, out, 0, 8, NULL));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(out, sizeof out - 1, 8, NULL, job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(out, sizeof out, 7, NULL, job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(out, sizeof out, SIZE_MAX, NULL, job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(out, sizeof out, SIZE_MAX / 100 + 1, NULL, job));
+    is_status(pool, MAPE_E_OVERFLOW, mape_job_gather(out, 0, 8, NULL, job));
     for (int i = 0; i < 100; i++) assert_int_equal(out[i], 0x7777777777777777u);
     squares_are_right(job, values, 100);
     mape_result result = MAPE_RESULT_INIT;
-    is_status(pool, MAPE_E_INDEX, mape_job_result(job, 100, &result));
-    is_status(pool, MAPE_E_INDEX, mape_job_result(job, UINT64_MAX, &result));
+    is_status(pool, MAPE_E_INDEX, mape_job_result(&result, job, 100));
+    is_status(pool, MAPE_E_INDEX, mape_job_result(&result, job, UINT64_MAX));
     free(values);
 }
 

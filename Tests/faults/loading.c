@@ -27,7 +27,7 @@ static mape_function_id by_symbol(mape_pool *pool, const char *library, const ch
     mape_function_id function = 0;
     description.library = library;
     description.run_symbol = symbol;
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     return function;
 }
 
@@ -196,7 +196,7 @@ static mape_function_id plugged(mape_pool *pool, uint32_t what, void **library) 
         if ((what & TYPED) != 0) description.prototype = "uint64_t typed_plug_in(uint64_t value)";
         else description.run_symbol = "run_plug_in";
     }
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     if (*library != NULL) dlclose(*library), *library = NULL; /* As a host does that reloads its plug-ins. */
     return function;
 }

@@ -25,6 +25,8 @@ static int failed(const char *what, int status) {
     fprintf(stderr, "moving_host: %s: %d\n", what, status);
     return 1;
 }
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
 #define TRY(call)                                                                                                      \
     do {                                                                                                               \
         int status_ = (call);                                                                                          \
@@ -55,8 +57,8 @@ static struct {
     FUNCTION(pool_create);
     FUNCTION(pool_start);
     FUNCTION(pool_stats);
-    FUNCTION(pool_destroy);
-    FUNCTION(register);
+    FUNCTION(pool_release);
+    FUNCTION(function_register);
     FUNCTION(map);
     FUNCTION(job_wait);
     FUNCTION(job_gather);
@@ -65,7 +67,8 @@ static struct {
 
 static void found(void *library) {
 #define FIND(name) api.call_##name = (__typeof__(api.call_##name))dlsym(library, "mape_" #name)
-    FIND(message), FIND(pool_create), FIND(pool_start), FIND(pool_stats), FIND(pool_destroy), FIND(register), FIND(map);
+    FIND(message), FIND(pool_create), FIND(pool_start), FIND(pool_stats), FIND(pool_release), FIND(function_register),
+        FIND(map);
     FIND(job_wait), FIND(job_gather), FIND(job_release);
 }
 
@@ -75,10 +78,10 @@ static int squares(mape_pool *pool, mape_function_id function) {
     mape_items items = MAPE_ITEMS_INIT;
     items.base = values, items.count = 100, items.item_size = sizeof(int);
     mape_job *job = NULL;
-    TRY(api.call_map(pool, function, &items, NULL, &job));
+    TRY(api.call_map(&job, pool, function, &items, NULL));
     TRY(api.call_job_wait(job, MAPE_SECONDS(40)));
     uint64_t missing = 100;
-    TRY(api.call_job_gather(job, results, sizeof results, sizeof(int), &missing));
+    TRY(api.call_job_gather(results, sizeof results, sizeof(int), &missing, job));
     if (missing != 0) return failed("results are missing", (int)missing);
     for (int i = 0; i < 100; i++)
         if (results[i] != i * i) return failed("wrong result", i);
@@ -97,29 +100,29 @@ static int used(uint32_t birth, void *square, int is_gone) {
     mape_function_id function = 0;
     description.prototype = "int moving_square(int x)";
     description.native = (mape_native_fn)square;
-    int status = api.call_register(pool, &description, &function);
+    int status = api.call_function_register(&function, pool, &description);
     char text[1024];
-    api.call_message(pool, text, sizeof text);
+    api.call_message(text, sizeof text, pool);
     if (is_gone) {
         if (status != MAPE_E_FUNCTION || !strstr(text, "plugin.so") || !strstr(text, "removed"))
             return failed(text, status);
-        return api.call_pool_destroy(pool);
+        return api.call_pool_release(pool);
     }
     if (status != MAPE_OK) return failed(text, status);
     status = api.call_pool_start(pool, MAPE_SECONDS(40));
-    api.call_message(pool, text, sizeof text);
+    api.call_message(text, sizeof text, pool);
     if (status != MAPE_OK) return failed(text, status);
     TRY(squares(pool, function));
     if (birth == MAPE_START_EXEC) {
-        mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-        TRY(api.call_pool_stats(pool, &stats));
+        mape_stats stats = MAPE_STATS_INIT;
+        TRY(api.call_pool_stats(&stats, pool));
         if (stats.zygote_pid > 0) kill(stats.zygote_pid, SIGKILL);
-        for (int i = 0; i < 4000 && stats.zygotes_started < 2; i++, usleep(10000)) api.call_pool_stats(pool, &stats);
+        for (int i = 0; i < 4000 && stats.zygotes_started < 2; i++, usleep(10000)) api.call_pool_stats(&stats, pool);
         if (stats.zygotes_started < 2) return failed("there is no second zygote", 0);
         TRY(api.call_pool_start(pool, MAPE_SECONDS(40)));
         TRY(squares(pool, function));
     }
-    return api.call_pool_destroy(pool);
+    return api.call_pool_release(pool);
 }
 
 int main(int argc, char **argv) {
@@ -138,7 +141,8 @@ int main(int argc, char **argv) {
     TRY(mkdir("libexec", 0755));
     snprintf(from, sizeof from, "%s/lib/libmapengine.so", argv[3]);
     TRY(copied(from, "lib/libmapengine.so"));
-    TRY(copied(from, "lib/libmapengine.so.1")); /* The zygote's, which it finds by its own path. */
+    TRY(copied(from,
+               "lib/libmapengine.so." TEXT(MAPE_ABI_VERSION))); /* The zygote's, which it finds by its own path. */
     snprintf(from, sizeof from, "%s/libexec/mapengine-zygote", argv[3]);
     TRY(copied(from, "libexec/mapengine-zygote"));
     TRY(copied(argv[4], "plugin.so"));

@@ -77,7 +77,7 @@ static void relative_settings(const struct row *row) {
     mape_function_id none = 0;
     description.prototype = "int moving_square(int x)";
     description.library = named;
-    is_ok(pool, mape_register(pool, &description, &none));
+    is_ok(pool, mape_function_register(&none, pool, &description));
     int value = 3;
     mape_column in = column(&value, 0);
     mape_job *job = called(pool, none, 1, &in, 1);
@@ -134,10 +134,10 @@ static void empty_names(const struct row *row) {
         description.library = wrong[i].library, description.prototype = wrong[i].prototype;
         description.run_symbol = wrong[i].run, description.run_range_symbol = wrong[i].run_range;
         description.setup_symbol = wrong[i].setup, description.cleanup_symbol = wrong[i].cleanup;
-        is_refused(pool, mape_register(pool, &description, &id), wrong[i].argument);
+        is_refused(pool, mape_function_register(&id, pool, &description), wrong[i].argument);
         assert_int_equal(id, 0);
     }
-    is_refused(pool, mape_set_global(pool, "", "x", 1), "name");
+    is_refused(pool, mape_pool_set_global(pool, "", "x", 1), "name");
     assert_int_equal(stats_of(pool).input_bytes, before);
     pool_works(pool);
 }

@@ -8,9 +8,9 @@
 
 /** Whether the pool has this many workers, all ready, and no other process of a worker. */
 static bool has_workers(mape_pool *pool, uint32_t count) {
-    mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+    mape_worker_info worker = MAPE_WORKER_INFO_INIT;
     uint32_t alive = 0;
-    for (uint32_t i = 0; mape_worker_info(pool, i, &worker) == MAPE_OK; i++) alive += worker.state != MAPE_WORKER_NONE;
+    for (uint32_t i = 0; mape_pool_worker(&worker, pool, i) == MAPE_OK; i++) alive += worker.state != MAPE_WORKER_NONE;
     return alive == count && stats_of(pool).workers_ready == count;
 }
 

@@ -70,7 +70,7 @@ static void no_fork_at_all(const struct row *row) {
     mape_function_id function = planned(pool, NULL);
     mape_items all = items_at(items, 100, sizeof *items);
     mape_job *job = NULL;
-    int status = mape_map(pool, function, &all, NULL, &job);
+    int status = mape_map(&job, pool, function, &all, NULL);
     if (status == MAPE_OK) { /* Else the pool had failed before it could take the job. */
         wait_for(job);
         for (uint64_t i = 0; i < 100; i++) result_ended(job, i, no_pool.state, no_pool.cause, no_pool.code);
@@ -107,7 +107,7 @@ static void no_replacement(const struct row *row) {
     }
     assert_int_equal(crashed, row->workers);
     mape_job *job = NULL;
-    is_status(pool, MAPE_E_WORKERS, mape_apply(pool, 1, "12345678", 8, NULL, &job));
+    is_status(pool, MAPE_E_WORKERS, mape_apply(&job, pool, 1, "12345678", 8, NULL));
     work_end(&work);
     if (row->in_callback) return;
     pool_close(pool);
@@ -136,7 +136,7 @@ static void process_limit(const struct row *row) {
     uint64_t *values = numbers(500);
     mape_items items = items_at(values, 500, sizeof *values);
     mape_job *job = NULL;
-    int status = mape_map(pool, function, &items, NULL, &job);
+    int status = mape_map(&job, pool, function, &items, NULL);
     int waited = status == MAPE_OK ? mape_job_wait(job, PATIENCE) : MAPE_OK;
     setrlimit(RLIMIT_NPROC, &before);
     is_ok(pool, waited);
@@ -201,17 +201,17 @@ static void limited_host(const struct row *row) {
         stage("limit %d at %llu MiB", which, (unsigned long long)size >> 20);
         setrlimit((__rlimit_resource_t)which, &now);
         int status = mape_pool_create(&pool, &config);
-        if (status == MAPE_OK) status = mape_register(pool, &description, &function);
-        if (status == MAPE_OK) status = mape_apply(pool, function, &value, sizeof value, NULL, &job);
+        if (status == MAPE_OK) status = mape_function_register(&function, pool, &description);
+        if (status == MAPE_OK) status = mape_apply(&job, pool, function, &value, sizeof value, NULL);
         if (status == MAPE_OK) status = mape_job_wait(job, PATIENCE);
-        if (status == MAPE_OK) status = mape_job_result(job, 0, &result);
+        if (status == MAPE_OK) status = mape_job_result(&result, job, 0);
         setrlimit((__rlimit_resource_t)which, &before);
         if (status == MAPE_OK && result.state == MAPE_ITEM_OK) assert_memory_equal(result.data, &square, 8);
         else if (status == MAPE_OK)
             assert_true(result.state == MAPE_ITEM_ABANDONED || result.state == MAPE_ITEM_FAILED);
         else assert_true(status == MAPE_E_MEMORY || status == MAPE_E_SYSTEM || status == MAPE_E_WORKERS);
         snprintf(outcomes + strlen(outcomes), sizeof outcomes - strlen(outcomes), " %d", status);
-        if (pool != NULL) is_ok(NULL, mape_pool_destroy(pool));
+        if (pool != NULL) is_ok(NULL, mape_pool_release(pool));
     }
     row_note("statuses%s", outcomes);
 }
@@ -304,11 +304,11 @@ static void descriptors_for_a_life(const struct row *row) {
         now = before, now.rlim_cur = (rlim_t)(lowest + more);
         setrlimit(RLIMIT_NOFILE, &now);
         int status = mape_pool_create(&pool, &config);
-        if (status == MAPE_OK) status = mape_register(pool, &description, &function);
-        if (status == MAPE_OK) status = mape_apply(pool, function, &value, sizeof value, NULL, &job);
+        if (status == MAPE_OK) status = mape_function_register(&function, pool, &description);
+        if (status == MAPE_OK) status = mape_apply(&job, pool, function, &value, sizeof value, NULL);
         if (status == MAPE_OK) status = mape_job_wait(job, PATIENCE);
-        if (status == MAPE_OK) status = mape_job_result(job, 0, &result);
-        if (status == MAPE_OK) status = mape_event_fd(pool, &fd);
+        if (status == MAPE_OK) status = mape_job_result(&result, job, 0);
+        if (status == MAPE_OK) status = mape_pool_event_fd(&fd, pool);
         setrlimit(RLIMIT_NOFILE, &before);
         if (status == MAPE_OK && result.state == MAPE_ITEM_OK) {
             assert_memory_equal(result.data, &square, sizeof square);
@@ -320,7 +320,7 @@ static void descriptors_for_a_life(const struct row *row) {
             if (status != MAPE_OK && status != MAPE_E_SYSTEM && status != MAPE_E_MEMORY && status != MAPE_E_WORKERS)
                 fail_msg("%d descriptors: status %d, %s", more, status, message_of(pool));
         }
-        if (pool != NULL) is_ok(NULL, mape_pool_destroy(pool));
+        if (pool != NULL) is_ok(NULL, mape_pool_release(pool));
     }
     row_note("%d lives ended with a status, %d went well", failed, went_well);
     assert_true(failed > 0 && went_well > 0);
@@ -345,9 +345,9 @@ static void descriptors_for_replacements(const struct row *row) {
     stage("no descriptors left");
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
     for (uint32_t i = 0; i < row->workers; i++) kill(pids[i], SIGKILL);
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
     for (int64_t begun = now_ns(); stats.workers_died < row->workers && now_ns() - begun < PATIENCE; short_nap())
-        mape_pool_stats(pool, &stats);
+        mape_pool_stats(&stats, pool);
     for (int i = 0; i < 200; i++) short_nap();
     setrlimit(RLIMIT_NOFILE, &before);
     assert_int_equal(stats.workers_died, row->workers);

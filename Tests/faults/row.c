@@ -132,10 +132,10 @@ static void call_back(void) {
     uint64_t value = 3;
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.on_done = act_in_callback;
-    is_ok(pool, mape_apply(pool, registered(pool, run_square), &value, sizeof value, &config, NULL));
+    is_ok(pool, mape_apply(NULL, pool, registered(pool, run_square), &value, sizeof value, &config));
     for (int64_t begun = now_ns(); !was_called; short_nap()) {
         if (now_ns() - begun > PATIENCE) fail_msg("the callback never came");
-        mape_dispatch(pool, 0, 0);
+        mape_pool_dispatch(pool, 0, 0);
     }
 }
 

@@ -27,9 +27,9 @@ static void *kill_workers(void *context) {
     struct killer *self = context;
     uint32_t seed = self->seed;
     while (!atomic_load(&self->stop)) {
-        mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+        mape_worker_info worker = MAPE_WORKER_INFO_INIT;
         seed = seed * 1664525u + 1013904223u;
-        if (mape_worker_info(self->pool, (seed >> 16) % self->workers, &worker) == MAPE_OK && worker.pid > 1)
+        if (mape_pool_worker(&worker, self->pool, (seed >> 16) % self->workers) == MAPE_OK && worker.pid > 1)
             self->kills += kill(worker.pid, SIGKILL) == 0;
         usleep(1000 + (seed >> 8) % (self->slowest * 1000));
     }
@@ -68,7 +68,7 @@ static void recycling(const struct row *row) {
     }
     if (!kills) assert_int_equal(stats_of(pool).workers_died, 0);
     if (!kills) assert_int_equal(atomic_load(&shared_page()->entered), 1200);
-    mape_pool_stats_t stats = stats_of(pool);
+    mape_stats stats = stats_of(pool);
     assert_true(stats.workers_started > row->workers);
     row_note("%llu workers started, %llu died", (unsigned long long)stats.workers_started,
              (unsigned long long)stats.workers_died);
@@ -118,11 +118,11 @@ static void kills_among_a_million(const struct row *row) {
     mape_items items = items_at(values, count, sizeof *values);
     mape_job *job = NULL;
     uint64_t wrong = 0, dones = 0;
-    int status = mape_map(pool, function, &items, &config, &job);
+    int status = mape_map(&job, pool, function, &items, &config);
     stage("hearing of %llu items under kills", (unsigned long long)count);
     while (status == MAPE_OK && dones == 0) {
         mape_event event = MAPE_EVENT_INIT;
-        status = mape_next_event(pool, &event, 2 * PATIENCE);
+        status = mape_pool_next_event(&event, pool, 2 * PATIENCE);
         if (event.type == MAPE_EVENT_DONE) dones++;
         if (event.type != MAPE_EVENT_ITEM) continue;
         done++;
@@ -176,7 +176,7 @@ static void a_long_stream(const struct row *row) {
     config.on_item = hear;
     config.context = &sums;
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, registered(pool, run_square), &config, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, registered(pool, run_square), &config));
     uint64_t values[BATCH], pushed = 0, early = 0, most_shared = 0;
     mape_span spans[BATCH];
     for (int64_t moved = now_ns(); sums.heard < count;) {
@@ -185,16 +185,16 @@ static void a_long_stream(const struct row *row) {
             values[i] = pushed + i;
             spans[i] = (mape_span){&values[i], sizeof values[i]};
         }
-        int status = some > 0 ? mape_stream_push(stream, spans, some, &accepted) : MAPE_OK;
+        int status = some > 0 ? mape_stream_push(&accepted, stream, spans, some) : MAPE_OK;
         if (status != MAPE_E_AGAIN) is_ok(pool, status);
         pushed += accepted;
-        int handled = mape_dispatch(pool, 0, 0);
+        int handled = mape_pool_dispatch(pool, 0, 0);
         assert_true(handled >= 0);
         if (accepted > 0 || handled > 0) moved = now_ns();
         else if (now_ns() - moved > PATIENCE) fail_msg("the stream stands still at %llu", (unsigned long long)pushed);
         else usleep(50);
         if (pushed % 65536 < BATCH) {
-            mape_pool_stats_t stats = stats_of(pool);
+            mape_stats stats = stats_of(pool);
             stage("%llu of %llu", (unsigned long long)sums.heard, (unsigned long long)count);
             if (stats.input_bytes + stats.output_bytes > most_shared)
                 most_shared = stats.input_bytes + stats.output_bytes;
@@ -205,7 +205,7 @@ static void a_long_stream(const struct row *row) {
     assert_int_equal(sums.wrong, 0);
     is_ok(pool, mape_stream_finish(stream));
     wait_for(stream);
-    mape_dispatch(pool, 0, 0);
+    mape_pool_dispatch(pool, 0, 0);
     assert_int_equal(sums.heard, count);
     assert_int_equal(progress_of(stream).ok, count);
     /* The last three quarters of the stream cost no memory, but for what the allocator may keep. */

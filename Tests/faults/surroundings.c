@@ -82,7 +82,7 @@ int be_on_terminal(uint32_t birth, uint32_t what) {
                    : what == HUNG_UP      ? TERMINAL_DONE
                                           : TERMINAL_PRINT;
     if (what == SUSPENDED) limits.item_timeout_ns = MAPE_MILLISECONDS(400);
-    if (mape_pool_create(&pool, &config) != MAPE_OK || mape_register(pool, &description, &function) != MAPE_OK)
+    if (mape_pool_create(&pool, &config) != MAPE_OK || mape_function_register(&function, pool, &description) != MAPE_OK)
         tell("no pool");
     if (mape_pool_start(pool, PATIENCE) != MAPE_OK) tell("the pool does not start");
     mape_items all = items_at(items, count, sizeof items[0]);
@@ -92,13 +92,13 @@ int be_on_terminal(uint32_t birth, uint32_t what) {
         master = -1;
     }
     for (int round = what == SUSPENDED ? 6 : 1; round > 0; round--) {
-        if (mape_map(pool, function, &all, &limits, &job) != MAPE_OK) tell("no job");
+        if (mape_map(&job, pool, function, &all, &limits) != MAPE_OK) tell("no job");
         if (what == SUSPENDED) dprintf(report_to, "busy\n");
         if (mape_job_wait(job, PATIENCE) != MAPE_OK) tell("the items do not end");
         for (uint64_t i = 0; i < count; i++) {
             mape_result result = MAPE_RESULT_INIT;
             char text[512];
-            if (mape_job_result(job, i, &result) == MAPE_OK && result.state == MAPE_ITEM_OK &&
+            if (mape_job_result(&result, job, i) == MAPE_OK && result.state == MAPE_ITEM_OK &&
                 *(const int32_t *)result.data == 0)
                 continue;
             snprintf(text, sizeof text, "item %d: state %u, %s %s", (int)i, result.state, result.message,
@@ -110,7 +110,7 @@ int be_on_terminal(uint32_t birth, uint32_t what) {
     bool prints = what == PRINTING || what == PRINTING_CHILD;
     for (int64_t begun = now_ns(); prints && lines_seen < (int)(2 * count); short_nap())
         if (now_ns() - begun > PATIENCE) tell("lines are missing on the screen");
-    mape_pool_destroy(pool);
+    mape_pool_release(pool);
     tell("well");
 }
 

@@ -55,9 +55,10 @@ static void bytes_to_workers(const struct row *row) {
     answers(pool, environment, "MAPE_" COMPOSED, "composed");
     answers(pool, environment, "MAPE_" DECOMPOSED, "decomposed");
     const char *const names[] = {LATIN, NEVER, COMPOSED, DECOMPOSED, "\xc3", "\xef\xbf\xbd"};
-    for (size_t i = 0; i < COUNT(names); i++) is_ok(pool, mape_set_global(pool, names[i], names[i], strlen(names[i])));
+    for (size_t i = 0; i < COUNT(names); i++)
+        is_ok(pool, mape_pool_set_global(pool, names[i], names[i], strlen(names[i])));
     for (size_t i = 0; i < COUNT(names); i++) answers(pool, global, names[i], names[i]);
-    is_ok(pool, mape_set_global(pool, COMPOSED, NULL, 0));
+    is_ok(pool, mape_pool_set_global(pool, COMPOSED, NULL, 0));
     answers(pool, global, DECOMPOSED, DECOMPOSED);
     pool_works(pool);
     pool_close(pool);
@@ -111,7 +112,7 @@ static size_t long_text(char *text, size_t before) {
 static mape_event log_of(mape_pool *pool) {
     for (;;) {
         mape_event event = MAPE_EVENT_INIT;
-        is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         if (event.type == MAPE_EVENT_LOG && event.worker >= 0) return event;
     }
 }
@@ -137,7 +138,7 @@ static void said(const struct row *row) {
         mape_function_id broken = 0;
         description.run = run_fails_saying, description.setup = set_up_fails_saying;
         description.data = texts[i], description.data_size = strlen(texts[i]);
-        is_ok(pool, mape_register(pool, &description, &broken));
+        is_ok(pool, mape_function_register(&broken, pool, &description));
         job = applied(pool, broken, "", 0);
         wait_for(job);
         result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_SETUP, 5);
@@ -175,7 +176,7 @@ static void captured(mape_pool_config *config, const struct row *row) {
 static void comes_out(mape_pool *pool, const char *text, size_t size, bool is_utf8) {
     for (size_t at = 0; at < size;) {
         mape_event event = MAPE_EVENT_INIT;
-        is_ok(pool, mape_next_event(pool, &event, PATIENCE));
+        is_ok(pool, mape_pool_next_event(&event, pool, PATIENCE));
         if (event.type != MAPE_EVENT_OUTPUT) continue;
         assert_true(event.text_size > 0 && event.text_size <= size - at);
         assert_memory_equal(event.text, text + at, event.text_size);
@@ -231,14 +232,14 @@ static void cut_messages(const struct row *row) {
     description.run = run_square;
     description.name = "gr\xc3\xb6\xc3\x9f"
                        "e \xe2\x82\xac \xf0\x9f\x98\x80 \xf0\x9f\x98\x80";
-    is_ok(pool, mape_register(pool, &description, &function));
-    is_status(pool, MAPE_E_STATE, mape_prototype_of(pool, function, &info));
+    is_ok(pool, mape_function_register(&function, pool, &description));
+    is_status(pool, MAPE_E_STATE, mape_function_prototype(&info, pool, function));
     char whole[256], part[256];
-    size_t length = mape_message(pool, whole, sizeof whole);
+    size_t length = mape_message(whole, sizeof whole, pool);
     assert_true(length < sizeof whole && strstr(whole, description.name));
     for (size_t room = 1; room <= length + 1; room++) {
         memset(part, 'x', sizeof part);
-        assert_int_equal(mape_message(pool, part, room), length);
+        assert_int_equal(mape_message(part, room, pool), length);
         size_t size = strnlen(part, room);
         assert_true(size < room && size + 4 >= room && is_whole(part, size));
         assert_memory_equal(part, whole, size);

@@ -19,7 +19,7 @@ static void is_refused(mape_pool *pool, mape_function_id function) {
     mape_job *job = NULL;
     uint64_t value = 1;
     is_status(pool, MAPE_E_FUNCTION, mape_function_unregister(pool, function));
-    is_status(pool, MAPE_E_FUNCTION, mape_apply(pool, function, &value, sizeof value, NULL, &job));
+    is_status(pool, MAPE_E_FUNCTION, mape_apply(&job, pool, function, &value, sizeof value, NULL));
 }
 
 /** Every worker's cleanup goes wrong in this way. */

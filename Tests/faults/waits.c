@@ -29,12 +29,12 @@ static void copy_once(struct copying *c) {
     mape_job *job = NULL;
     switch (c->what) {
     case MAPS:
-        c->status = mape_map(c->pool, c->function, &items, NULL, &job);
+        c->status = mape_map(&job, c->pool, c->function, &items, NULL);
         mape_job_release(job);
         break;
-    case GATHERS: c->status = mape_job_gather(c->done, c->memory, c->bytes, 4096, NULL); break;
+    case GATHERS: c->status = mape_job_gather(c->memory, c->bytes, 4096, NULL, c->done); break;
     case PUSHES:
-        c->status = mape_stream_push(c->stream, &span, 1, NULL);
+        c->status = mape_stream_push(NULL, c->stream, &span, 1);
         if (c->status == MAPE_E_AGAIN || c->status == MAPE_E_MEMORY) c->status = MAPE_OK;
         break;
     }
@@ -68,7 +68,7 @@ static void main_thread_beside_copies(const struct row *row) {
         wait_for(c.done);
     }
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
-    if (c.what == PUSHES) is_ok(c.pool, mape_stream_open(c.pool, c.function, &config, &c.stream));
+    if (c.what == PUSHES) is_ok(c.pool, mape_stream_open(&c.stream, c.pool, c.function, &config));
     uint64_t value = 3;
     mape_job *watched = applied(c.pool, c.function, &value, sizeof value);
     wait_for(watched);
@@ -83,13 +83,13 @@ static void main_thread_beside_copies(const struct row *row) {
         mape_progress progress = MAPE_PROGRESS_INIT;
         mape_job *job = NULL;
         int64_t t = now_ns();
-        mape_dispatch(c.pool, 0, 0);
+        mape_pool_dispatch(c.pool, 0, 0);
         measured(0, t), t = now_ns();
-        mape_next_event(c.pool, &event, 0);
+        mape_pool_next_event(&event, c.pool, 0);
         measured(1, t), t = now_ns();
-        mape_job_progress(watched, &progress);
+        mape_job_progress(&progress, watched);
         measured(2, t);
-        mape_apply(c.pool, c.function, &value, sizeof value, NULL, &job);
+        mape_apply(&job, c.pool, c.function, &value, sizeof value, NULL);
         t = now_ns();
         mape_job_cancel(job);
         measured(3, t);
@@ -132,7 +132,7 @@ static void *wait_for_ever(void *context) {
     mape_event event = MAPE_EVENT_INIT;
     if (!w->events) w->status = mape_job_wait(w->job, MAPE_FOREVER);
     else do
-            w->status = mape_next_event(w->pool, &event, MAPE_FOREVER);
+            w->status = mape_pool_next_event(&event, w->pool, MAPE_FOREVER);
         while (w->status == MAPE_OK);
     return NULL;
 }
@@ -205,7 +205,7 @@ static void leaving_item(void *context, const mape_event *event) {
 }
 
 static void *dispatch_once(void *pool) {
-    mape_dispatch(pool, 0, 0);
+    mape_pool_dispatch(pool, 0, 0);
     return NULL;
 }
 
@@ -225,7 +225,7 @@ static void callbacks_are_left(const struct row *row) {
             assert_int_equal(pthread_create(&thread, NULL, dispatch_once, pool), 0);
             pthread_join(thread, NULL);
         } else if (setjmp(out) == 0) {
-            int status = mape_dispatch(pool, 0, 0);
+            int status = mape_pool_dispatch(pool, 0, 0);
             if (status < 0) fail_msg("%s", message_of(pool));
         }
         uint64_t untold = 0;
@@ -238,7 +238,7 @@ static void callbacks_are_left(const struct row *row) {
     assert_int_equal(progress_of(job).ok, 200 - 23);
     is_ok(pool, mape_job_release(job));
     free(items);
-    assert_true(mape_dispatch(pool, 0, 0) >= 0);
+    assert_true(mape_pool_dispatch(pool, 0, 0) >= 0);
     pool_works(pool);
 }
 

@@ -115,23 +115,23 @@ static void surroundings(const struct row *row) {
     mape_function_id with_data = 0;
     description.run = run_echo_state, description.setup = setup_copies_data;
     description.data = "baked in", description.data_size = 8;
-    is_ok(pool, mape_register(pool, &description, &with_data));
+    is_ok(pool, mape_function_register(&with_data, pool, &description));
     mape_function_id global = registered(pool, run_global), variable = registered(pool, run_environment),
                      module = registered(pool, run_has_module), memory = registered(pool, run_allocate),
                      describe = registered(pool, run_describe), print = registered(pool, run_print);
-    is_ok(pool, mape_set_global(pool, "early", "set before", 10));
+    is_ok(pool, mape_pool_set_global(pool, "early", "set before", 10));
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     mape_buffer *buffer = NULL;
     void *data = NULL;
     is_ok(pool, mape_buffer_create(&buffer, pool, 3000 * sizeof(uint64_t)));
-    is_ok(pool, mape_buffer_data(buffer, &data, NULL));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
     for (uint64_t i = 0; i < 3000; i++) ((uint64_t *)data)[i] = i * 7;
 
     zygote_replaced(pool);
 
     answers(pool, with_data, "", "baked in", 8);
     answers(pool, global, "early", "set before", 10);
-    is_ok(pool, mape_set_global(pool, "late", "set after", 9));
+    is_ok(pool, mape_pool_set_global(pool, "late", "set after", 9));
     answers(pool, global, "late", "set after", 9);
     answers(pool, variable, "FAULT_SETTING", "as set", 6);
     mape_job *job = applied(pool, variable, "HOME", 4);
@@ -157,7 +157,7 @@ static void surroundings(const struct row *row) {
     wait_for(job);
     squares_are_right(job, data, 3000);
     is_ok(pool, mape_job_release(job));
-    is_ok(pool, mape_buffer_destroy(buffer));
+    is_ok(pool, mape_buffer_release(buffer));
 
     job = applied(pool, print, "hello", 5);
     wait_for(job);
@@ -165,7 +165,7 @@ static void surroundings(const struct row *row) {
     for (int64_t begun = now_ns(); !(out && err);) {
         mape_event event = MAPE_EVENT_INIT;
         if (now_ns() - begun > PATIENCE) fail_msg("the output never came");
-        if (mape_next_event(pool, &event, MAPE_MILLISECONDS(100)) != MAPE_OK || event.type != MAPE_EVENT_OUTPUT)
+        if (mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(100)) != MAPE_OK || event.type != MAPE_EVENT_OUTPUT)
             continue;
         out |= strstr(event.text, "out:hello") != NULL;
         err |= strstr(event.text, "err:hello") != NULL;
@@ -182,7 +182,7 @@ static void surroundings(const struct row *row) {
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
     mape_crash crash = MAPE_CRASH_INIT;
-    is_ok(pool, mape_job_crash(job, 0, &crash));
+    is_ok(pool, mape_job_crash(&crash, job, 0));
     assert_true(crash.frames > 0);
     is_ok(pool, mape_job_release(job));
     char saved[400] = "";
@@ -206,16 +206,16 @@ static void a_stream(const struct row *row) {
     config.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_DONE;
     config.ordered = 1, config.window = 64;
     mape_job *stream = NULL;
-    is_ok(pool, mape_stream_open(pool, registered(pool, run_square), &config, &stream));
+    is_ok(pool, mape_stream_open(&stream, pool, registered(pool, run_square), &config));
     uint64_t pushed = 0, heard = 0, zygotes = stats_of(pool).zygotes_started;
     bool done = false;
     for (int64_t begun = now_ns(); !done;) {
         if (now_ns() - begun > 2 * PATIENCE) fail_msg("the stream stands still at %llu", (unsigned long long)heard);
         mape_span span = {&pushed, sizeof pushed};
-        while (pushed < 3000 && mape_stream_push(stream, &span, 1, NULL) == MAPE_OK)
+        while (pushed < 3000 && mape_stream_push(NULL, stream, &span, 1) == MAPE_OK)
             if (++pushed == 3000) is_ok(pool, mape_stream_finish(stream));
         mape_event event = MAPE_EVENT_INIT;
-        if (mape_next_event(pool, &event, MAPE_MILLISECONDS(100)) != MAPE_OK || event.job != stream) continue;
+        if (mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(100)) != MAPE_OK || event.job != stream) continue;
         done = event.type == MAPE_EVENT_DONE;
         if (event.type != MAPE_EVENT_ITEM) continue;
         uint64_t square = heard * heard;
@@ -240,9 +240,9 @@ static void typed_functions(const struct row *row) {
     mape_function description = MAPE_FUNCTION_INIT;
     mape_function_id function = 0;
     description.library = "libm.so.6", description.prototype = "double hypot(double x, double y)";
-    is_ok(pool, mape_register(pool, &description, &function));
+    is_ok(pool, mape_function_register(&function, pool, &description));
     mape_native_fn proxy = NULL;
-    is_ok(pool, mape_proxy(pool, function, NULL, NULL, NULL, &proxy));
+    is_ok(pool, mape_proxy_create(&proxy, pool, function, NULL, NULL, NULL));
     double (*hypotenuse)(double, double) = (double (*)(double, double))proxy;
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     assert_true(hypotenuse(3, 4) == 5);
@@ -256,12 +256,12 @@ static void typed_functions(const struct row *row) {
     columns[1].base = &four;
     result.base = out, result.stride = sizeof out[0];
     mape_job *job = NULL;
-    is_ok(pool, mape_map_columns(pool, function, 100, columns, 2, NULL, &job));
+    is_ok(pool, mape_map_columns(&job, pool, function, 100, columns, 2, NULL));
     wait_for(job);
-    is_ok(pool, mape_job_gather_columns(job, &result, 1, NULL));
+    is_ok(pool, mape_job_gather_columns(&result, 1, NULL, job));
     for (int i = 0; i < 100; i++) assert_true(out[i] == i * 3);
     is_ok(pool, mape_job_release(job));
-    is_ok(pool, mape_proxy_destroy(proxy));
+    is_ok(pool, mape_proxy_release(proxy));
 }
 
 /** A function whose library is not there, one without the symbol, and one whose setup fails, are told as ever. */
@@ -282,7 +282,7 @@ static void what_cannot_be_had(const struct row *row) {
         mape_function_id function = 0;
         description.library = cases[c].library, description.run_symbol = cases[c].symbol;
         description.setup_symbol = cases[c].setup;
-        is_ok(pool, mape_register(pool, &description, &function));
+        is_ok(pool, mape_function_register(&function, pool, &description));
         uint64_t value = 3;
         mape_job *job = applied(pool, function, &value, sizeof value);
         wait_for(job);
@@ -348,7 +348,8 @@ static void it_is_told(const struct row *row) {
     for (int64_t begun = now_ns();;) {
         mape_event event = MAPE_EVENT_INIT;
         if (now_ns() - begun > PATIENCE) fail_msg("nothing was said of the zygote's threads");
-        if (mape_next_event(pool, &event, MAPE_MILLISECONDS(100)) != MAPE_OK || event.type != MAPE_EVENT_LOG) continue;
+        if (mape_pool_next_event(&event, pool, MAPE_MILLISECONDS(100)) != MAPE_OK || event.type != MAPE_EVENT_LOG)
+            continue;
         if (event.code == MAPE_LOG_WARNING && strstr(event.text, "5 threads") != NULL) break;
     }
     pool_works(pool);

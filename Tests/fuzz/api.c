@@ -162,7 +162,7 @@ static void create(void) {
     config.on_output = byte() % 2 ? on_event : NULL;
     config.on_log = byte() % 2 ? on_event : NULL;
     mape_pool **out = &pools[byte() % POOLS];
-    if (*out != NULL) checked(mape_pool_destroy(*out));
+    if (*out != NULL) checked(mape_pool_release(*out));
     *out = NULL;
     int status = checked(mape_pool_create(byte() % 32 ? out : NULL, byte() % 8 ? &config : NULL));
     demand(status == MAPE_OK || *out == NULL);
@@ -190,7 +190,7 @@ static void describe(void) {
     if (byte() % 2) function.data = memory;
     function.data_size = function.data != NULL ? honest_size(sizeof memory) : byte() % 8 ? 0 : 7;
     mape_function_id id = 77;
-    int status = checked(mape_register(A_POOL, byte() % 16 ? &function : NULL, &id));
+    int status = checked(mape_function_register(&id, A_POOL, byte() % 16 ? &function : NULL));
     demand(status == MAPE_OK ? id != 0 : id == 0);
     functions[byte() % 8] = id;
 }
@@ -218,7 +218,7 @@ static mape_job_config job_config(void) {
 static const void *some_memory(size_t *size) {
     void *data = NULL;
     size_t most = sizeof memory;
-    if (byte() % 4 == 0 && mape_buffer_data(A_BUFFER, &data, &most) == MAPE_OK) {
+    if (byte() % 4 == 0 && mape_buffer_data(&data, &most, A_BUFFER) == MAPE_OK) {
         *size = honest_size(most);
         return data;
     }
@@ -241,11 +241,11 @@ static void apply(void) {
     size_t size;
     const void *input = some_memory(&size);
     if (byte() % 8 == 0) {
-        checked(mape_apply(A_POOL, a_function(), input, size, &config, NULL));
+        checked(mape_apply(NULL, A_POOL, a_function(), input, size, &config));
         return;
     }
     mape_job *job = NULL;
-    int status = mape_apply(A_POOL, a_function(), input, size, byte() % 4 ? &config : NULL, &job);
+    int status = mape_apply(&job, A_POOL, a_function(), input, size, byte() % 4 ? &config : NULL);
     submitted(checked(status), job);
 }
 
@@ -281,14 +281,14 @@ static void map(void) {
             items.count %= 100;
     }
     mape_job *job = NULL;
-    int status = mape_map(A_POOL, a_function(), byte() % 16 ? &items : NULL, byte() % 4 ? &config : NULL, &job);
+    int status = mape_map(&job, A_POOL, a_function(), byte() % 16 ? &items : NULL, byte() % 4 ? &config : NULL);
     submitted(checked(status), job);
 }
 
 static void stream(void) {
     mape_job_config config = job_config();
     mape_job *job = NULL;
-    int status = mape_stream_open(A_POOL, a_function(), byte() % 4 ? &config : NULL, &job);
+    int status = mape_stream_open(&job, A_POOL, a_function(), byte() % 4 ? &config : NULL);
     submitted(checked(status), job);
 }
 
@@ -297,7 +297,7 @@ static void push(void) {
     for (int i = 0; i < 16; i++) spans[i].data = some_memory(&spans[i].size);
     size_t count = byte() % 16 ? byte() % 17 : SIZE_MAX, accepted = 99;
     if (count == SIZE_MAX && byte() % 2) count = (size_t)1 << 63;
-    checked(mape_stream_push(A_JOB, byte() % 16 && count <= 16 ? spans : NULL, count, byte() % 4 ? &accepted : NULL));
+    checked(mape_stream_push(byte() % 4 ? &accepted : NULL, A_JOB, byte() % 16 && count <= 16 ? spans : NULL, count));
     demand(accepted == 99 || accepted <= 16);
     mape_pieces pieces[16];
     for (int i = 0; i < 16; i++) pieces[i] = (mape_pieces){byte() % 16 ? spans : NULL, byte() % 17};
@@ -316,7 +316,7 @@ static void look(void) {
     switch (byte() % 5) {
     case 0: checked(mape_job_wait(job, wait_ns())); break;
     case 1:
-        if (checked(mape_job_result(job, byte() % 8 ? byte() : number(), byte() % 16 ? &result : NULL)) == MAPE_OK) {
+        if (checked(mape_job_result(byte() % 16 ? &result : NULL, job, byte() % 8 ? byte() : number())) == MAPE_OK) {
             uint64_t sum = strlen(result.message);
             for (size_t i = 0; i < result.size; i++) sum += ((const uint8_t *)result.data)[i];
             *(volatile uint64_t *)&missing = sum;
@@ -325,11 +325,11 @@ static void look(void) {
     case 2: {
         static uint8_t target[8192];
         size_t size = byte() % 8 ? sizeof target : byte() * 8;
-        checked(mape_job_gather(job, byte() % 8 ? target : NULL, size, (size_t)number(), byte() % 4 ? &missing : NULL));
+        checked(mape_job_gather(byte() % 8 ? target : NULL, size, (size_t)number(), byte() % 4 ? &missing : NULL, job));
         break;
     }
     case 3:
-        if (checked(mape_job_progress(job, byte() % 16 ? &progress : NULL)) == MAPE_OK)
+        if (checked(mape_job_progress(byte() % 16 ? &progress : NULL, job)) == MAPE_OK)
             demand(progress.done <= progress.total);
         break;
     default: checked(mape_stream_finish(job)); break;
@@ -344,26 +344,26 @@ static void hear(void) {
     case 0:
     case 1: {
         depth++;
-        int handled = mape_dispatch(A_POOL, byte() % 4 ? byte() : (uint32_t)number(), (int64_t)number());
+        int handled = mape_pool_dispatch(A_POOL, byte() % 4 ? byte() : (uint32_t)number(), (int64_t)number());
         demand(handled >= MAPE_E_INTERRUPTED);
         depth--;
         break;
     }
-    case 2: checked(mape_next_event(A_POOL, byte() % 16 ? &event : NULL, wait_ns())); break;
-    default: checked(mape_event_fd(A_POOL, byte() % 8 ? &fd : NULL)); break;
+    case 2: checked(mape_pool_next_event(byte() % 16 ? &event : NULL, A_POOL, wait_ns())); break;
+    default: checked(mape_pool_event_fd(byte() % 8 ? &fd : NULL, A_POOL)); break;
     }
 }
 
 static void figures(void) {
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_worker_info_t info = MAPE_WORKER_INFO_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_worker_info info = MAPE_WORKER_INFO_INIT;
     static char out[300];
     stats.struct_size = struct_size(sizeof stats);
     info.struct_size = struct_size(sizeof info);
-    checked(mape_pool_stats(A_POOL, byte() % 16 ? &stats : NULL));
-    checked(mape_worker_info(A_POOL, byte() % 4 ? byte() % 3 : (uint32_t)number(), byte() % 16 ? &info : NULL));
+    checked(mape_pool_stats(byte() % 16 ? &stats : NULL, A_POOL));
+    checked(mape_pool_worker(byte() % 16 ? &info : NULL, A_POOL, byte() % 4 ? byte() % 3 : (uint32_t)number()));
     size_t size = byte();
-    size_t length = mape_message(A_POOL, size > 0 ? out : NULL, size);
+    size_t length = mape_message(size > 0 ? out : NULL, size, A_POOL);
     demand(size == 0 || strlen(out) == (length < size ? length : size - 1));
 }
 
@@ -371,7 +371,7 @@ static void globals_and_buffers(void) {
     size_t size;
     const void *data = some_memory(&size);
     switch (byte() % 4) {
-    case 0: checked(mape_set_global(A_POOL, text(), data, size)); break;
+    case 0: checked(mape_pool_set_global(A_POOL, text(), data, size)); break;
     case 1: {
         mape_buffer *buffer = NULL;
         int status = checked(mape_buffer_create(&buffer, A_POOL, size));
@@ -380,12 +380,12 @@ static void globals_and_buffers(void) {
         if (status == MAPE_OK) *place = buffer;
         break;
     }
-    case 2: checked(mape_buffer_destroy(A_BUFFER)); break;
+    case 2: checked(mape_buffer_release(A_BUFFER)); break;
     default: {
         void *where = NULL;
         size_t there = 0;
         mape_buffer *buffer = A_BUFFER;
-        if (checked(mape_buffer_data(buffer, byte() % 8 ? &where : NULL, byte() % 4 ? &there : NULL)) == MAPE_OK)
+        if (checked(mape_buffer_data(byte() % 8 ? &where : NULL, byte() % 4 ? &there : NULL, buffer)) == MAPE_OK)
             memset(where, 0x5a, there < 64 ? there : 64);
         break;
     }
@@ -411,11 +411,11 @@ static void step(void) {
     case 12: globals_and_buffers(); break;
     case 13: checked(byte() % 2 ? mape_job_cancel(A_JOB) : mape_job_release(A_JOB)); break;
     case 14:
-        checked(byte() % 2 ? mape_set_wakeup(A_POOL, byte() % 2 ? wake : NULL, memory)
+        checked(byte() % 2 ? mape_pool_set_wakeup(A_POOL, byte() % 2 ? wake : NULL, memory)
                            : mape_pool_start(A_POOL, wait_ns()));
         break;
     default:
-        checked(byte() % 4 ? mape_pool_shutdown(A_POOL, (int)byte() % 3, wait_ns()) : mape_pool_destroy(A_POOL));
+        checked(byte() % 4 ? mape_pool_shutdown(A_POOL, (int)byte() % 3, wait_ns()) : mape_pool_release(A_POOL));
         break;
     }
 }
@@ -445,9 +445,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     demand(mape_pool_create(&pools[0], &config) == MAPE_OK);
     mape_function function = MAPE_FUNCTION_INIT;
     function.run = run_square;
-    demand(mape_register(pools[0], &function, &functions[0]) == MAPE_OK);
+    demand(mape_function_register(&functions[0], pools[0], &function) == MAPE_OK);
     for (int steps = 0; at < end && steps < 300; steps++) step();
-    for (int i = 0; i < POOLS; i++) mape_pool_destroy(pools[i]);
+    for (int i = 0; i < POOLS; i++) mape_pool_release(pools[i]);
     demand(open_files() == before);
     return 0;
 }

@@ -109,7 +109,7 @@ static void finish(struct round *round, struct one_job *its) {
     int64_t begun = now_ns();
     for (int64_t killed = begun;;) {
         if (its->is_dispatched) {
-            assert_true(mape_dispatch(round->pool, 0, 0) >= 0);
+            assert_true(mape_pool_dispatch(round->pool, 0, 0) >= 0);
             if (its->is_done) break;
             short_nap();
         } else if (mape_job_wait(its->job, MAPE_MILLISECONDS(50)) == MAPE_OK) {
@@ -170,7 +170,7 @@ static void recovers(struct round *round) {
     submit(round, its, ATTACK_NONE, round->seed + 77);
     finish(round, its);
     check(round, its);
-    mape_pool_stats_t stats = stats_of(round->pool);
+    mape_stats stats = stats_of(round->pool);
     assert_int_equal(stats.is_closed, 0);
     assert_int_equal(stats.zygotes_started, 1);
     free(its);
@@ -189,7 +189,7 @@ static void attack_from_a_pool(uint32_t birth, uint32_t attack, uint64_t first, 
     description.setup = setup_shared;
     description.data = shared_path();
     description.data_size = strlen(shared_path()) + 1;
-    is_ok(round.pool, mape_register(round.pool, &description, &round.by_range));
+    is_ok(round.pool, mape_function_register(&round.by_range, round.pool, &description));
     stage("starting a pool");
     is_ok(round.pool, mape_pool_start(round.pool, PATIENCE));
     struct one_job *attacked = calloc(2, sizeof *attacked), *honest = attacked + 1;
@@ -204,7 +204,7 @@ static void attack_from_a_pool(uint32_t birth, uint32_t attack, uint64_t first, 
         assert_true(atomic_load(&round.shared->spawned) <= SHARED_SLOTS);
         check(&round, attacked);
         check(&round, honest);
-        while (mape_dispatch(round.pool, 0, 0) > 0) {}
+        while (mape_pool_dispatch(round.pool, 0, 0) > 0) {}
     }
     round.seed--;
     assert_true(atomic_load(&round.shared->spawned) <= SHARED_SLOTS);

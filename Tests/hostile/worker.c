@@ -50,7 +50,7 @@ int run_hostile(mape_task *task, void *state, const void *input, size_t size) {
 int run_hostile_range(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *item = mape_task_begin(task, i, &size);
+        const void *item = mape_task_begin(&size, task, i);
         if (item == NULL) return 0;
         int code = run_hostile(task, state, item, size);
         if (code != 0) mape_task_fail(task, code, "not this one");

@@ -42,7 +42,7 @@ end
 --- The particulars of the last call that failed.
 function mape.message(pool)
     local text = ffi.new("char[8192]")
-    mape.C.mape_message(pool, text, 8192)
+    mape.C.mape_message(text, 8192, pool)
     return ffi.string(text)
 end
 

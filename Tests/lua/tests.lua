@@ -28,19 +28,19 @@ end
 
 local function registered(pool, fields)
     local id = ffi.new("mape_function_id[1]")
-    check(C.mape_register(pool, new("mape_function", fields), id), pool)
+    check(C.mape_function_register(id, pool, new("mape_function", fields)), pool)
     return id[0]
 end
 
 local function mapped(pool, id, array, count, size, fields)
     local job, items = ffi.new("mape_job *[1]"), new("mape_items", {base = array, count = count, stride = size, item_size = size})
-    check(C.mape_map(pool, id, items, new("mape_job_config", fields), job), pool)
+    check(C.mape_map(job, pool, id, items, new("mape_job_config", fields)), pool)
     return job[0]
 end
 
 local function result_of(pool, job, index)
     local result = new("mape_result")
-    check(C.mape_job_result(job, index, result), pool)
+    check(C.mape_job_result(result, job, index), pool)
     return result
 end
 
@@ -67,10 +67,10 @@ function tests.a_map_over_an_array_of_the_ffi_with_events_pulled()
     local id = registered(pool, {library = "libm.so.6", prototype = "double cbrt(double x)"})
     local values, out, job = numbers(count), ffi.new("double[?]", count), ffi.new("mape_job *[1]")
     local column = new("mape_column", {base = values, stride = 8})
-    check(C.mape_map_columns(pool, id, count, column, 1, new("mape_job_config", {deliver = C.MAPE_DELIVER_ITEMS + C.MAPE_DELIVER_DONE}), job), pool)
+    check(C.mape_map_columns(job, pool, id, count, column, 1, new("mape_job_config", {deliver = C.MAPE_DELIVER_ITEMS + C.MAPE_DELIVER_DONE})), pool)
     local seen, done, event = 0, false, new("mape_event")
     while not done do
-        check(C.mape_next_event(pool, event, mape.FOREVER), pool)
+        check(C.mape_pool_next_event(event, pool, mape.FOREVER), pool)
         if event.type == C.MAPE_EVENT_ITEM then
             is(tonumber(event.result.state), tonumber(C.MAPE_ITEM_OK), "state")
             seen = seen + 1
@@ -78,9 +78,9 @@ function tests.a_map_over_an_array_of_the_ffi_with_events_pulled()
         done = event.type == C.MAPE_EVENT_DONE
     end
     is(seen, count, "items seen")
-    check(C.mape_job_gather_columns(job[0], new("mape_column", {base = out, stride = 8}), 1, nil), pool)
+    check(C.mape_job_gather_columns(new("mape_column", {base = out, stride = 8}), 1, nil, job[0]), pool)
     for i = 0, count - 1 do assert(math.abs(out[i] ^ 3 - values[i]) < 1e-9) end
-    check(C.mape_pool_destroy(pool))
+    check(C.mape_pool_release(pool))
 end
 
 function tests.an_error_in_a_callback_is_harmless()
@@ -95,11 +95,11 @@ function tests.an_error_in_a_callback_is_harmless()
     local job, values = ffi.new("mape_job *[1]"), numbers(10)
     local column = new("mape_column", {base = values, stride = 8})
     local config = new("mape_job_config", {deliver = C.MAPE_DELIVER_ITEMS + C.MAPE_DELIVER_DONE, on_item = on_item, on_done = on_done})
-    check(C.mape_map_columns(pool, id, 10, column, 1, config, job), pool)
+    check(C.mape_map_columns(job, pool, id, 10, column, 1, config), pool)
     check(C.mape_job_wait(job[0], mape.FOREVER), pool)
     local errors = 0
     for _ = 1, 100 do
-        local well, why = pcall(C.mape_dispatch, pool, 0, 0)
+        local well, why = pcall(C.mape_pool_dispatch, pool, 0, 0)
         if not well then
             has(tostring(why), "the callback's own")
             errors = errors + 1
@@ -109,7 +109,7 @@ function tests.an_error_in_a_callback_is_harmless()
     is(errors, 1, "errors")
     is(calls, 10, "calls")
     is(finished, true, "finished")
-    check(C.mape_pool_destroy(pool))
+    check(C.mape_pool_release(pool))
     on_item:free()
     on_done:free()
 end
@@ -119,14 +119,14 @@ function tests.a_crash_is_contained()
     local id = registered(pool, {library = "libc.so.6", prototype = "int raise(int signal)"})
     local signals, job = ffi.new("int[100]"), ffi.new("mape_job *[1]")
     signals[57] = 11 -- SIGSEGV; 0 is none.
-    check(C.mape_map_columns(pool, id, 100, new("mape_column", {base = signals, stride = 4}), 1, nil, job), pool)
+    check(C.mape_map_columns(job, pool, id, 100, new("mape_column", {base = signals, stride = 4}), 1, nil), pool)
     check(C.mape_job_wait(job[0], mape.FOREVER), pool)
     for i = 0, 99 do
         local result = result_of(pool, job[0], i)
         is(tonumber(result.state), tonumber(i == 57 and C.MAPE_ITEM_CRASHED or C.MAPE_ITEM_OK), "state of " .. i)
         if i == 57 then is(result.code, 11, "signal") end
     end
-    check(C.mape_pool_destroy(pool))
+    check(C.mape_pool_release(pool))
 end
 
 function tests.a_map_of_a_function_that_is_written_in_lua()
@@ -142,7 +142,7 @@ function tests.a_map_of_a_function_that_is_written_in_lua()
     check(C.mape_job_wait(job, mape.FOREVER), pool)
     local result = result_of(pool, job, 0)
     is(ffi.string(result.data, result.size), "103", "words, and what the zygote had prepared")
-    check(C.mape_pool_destroy(pool))
+    check(C.mape_pool_release(pool))
     return keep
 end
 
@@ -158,7 +158,7 @@ function tests.an_error_in_lua_fails_its_item_and_no_other()
         is(tonumber(result.state), tonumber(i == 77 and C.MAPE_ITEM_FAILED or C.MAPE_ITEM_OK), "state of " .. i)
         if i == 77 then has(ffi.string(result.message), "no square of -5, says Lua") end
     end
-    check(C.mape_pool_destroy(pool))
+    check(C.mape_pool_release(pool))
     return keep
 end
 
@@ -177,10 +177,10 @@ function tests.a_crash_of_lua_is_contained_and_runs_again_by_its_file()
     -- The log names the file.
     local event, file = new("mape_event"), nil
     while not file do
-        check(C.mape_next_event(pool, event, mape.FOREVER), pool)
+        check(C.mape_pool_next_event(event, pool, mape.FOREVER), pool)
         if event.type == C.MAPE_EVENT_LOG then file = ffi.string(event.text):match(crashes:gsub("%p", "%%%0") .. "/[%w.-]+%.crash") end
     end
-    check(C.mape_pool_destroy(pool))
+    check(C.mape_pool_release(pool))
     local out = io.popen(("'%s' '%szygote.lua' --replay '%s' 2>&1; echo \"status $?\""):format(luajit, folder, file)):read("*a")
     has(out, 'function "crash"')
     has(out, "status 139")
@@ -192,7 +192,7 @@ function tests.a_zygote_with_an_error_says_so_at_once()
     local pool = pool_made {workers = 2, zygote_path = luajit, zygote_argv = arguments}
     is(C.mape_pool_start(pool, mape.FOREVER), tonumber(C.MAPE_E_WORKERS), "status")
     has(mape.message(pool), "this script is broken")
-    check(C.mape_pool_destroy(pool))
+    check(C.mape_pool_release(pool))
     return arguments
 end
 

@@ -37,7 +37,7 @@ void soak_tell_jobs(void) {
         struct open_job *open = &open_jobs[i];
         if (!open->used) continue;
         mape_progress progress = MAPE_PROGRESS_INIT;
-        mape_job_progress(open->job, &progress);
+        mape_job_progress(&progress, open->job);
         printf("  %s: %llu items from %llu, %llu pushed, %llu told; done %llu, running %llu, undelivered %llu%s\n",
                open->kind, (unsigned long long)open->count, (unsigned long long)open->first,
                (unsigned long long)open->pushed, (unsigned long long)open->told, (unsigned long long)progress.done,
@@ -89,7 +89,7 @@ static void read_again(struct open_job *open) {
     uint64_t step = 1 + soak_random(&soak->random, 64);
     for (uint64_t i = 0; i < open->count; i += step) {
         mape_result result = MAPE_RESULT_INIT;
-        int status = mape_job_result(open->job, i, &result);
+        int status = mape_job_result(&result, open->job, i);
         if (status == MAPE_OK &&
             (result.state != MAPE_ITEM_OK || is_right(&open->items[i], open->first + i, result.data, result.size)))
             continue;
@@ -178,22 +178,22 @@ uint64_t soak_submit(struct soak *soak, uint64_t most) {
     int status;
     if (kind < 2) {
         open->kind = "apply";
-        status = mape_apply(soak->pool, function, open->items, sizeof *open->items, &config, &open->job);
+        status = mape_apply(&open->job, soak->pool, function, open->items, sizeof *open->items, &config);
     } else if (kind < 7) {
         open->kind = function == soak->run ? "map" : function == soak->run_each ? "map by range" : "map of ranges";
         mape_items items = MAPE_ITEMS_INIT;
         items.base = open->items;
         items.count = count;
         items.item_size = sizeof *open->items;
-        status = mape_map(soak->pool, function, &items, &config, &open->job);
+        status = mape_map(&open->job, soak->pool, function, &items, &config);
     } else {
         open->kind = "stream";
         open->is_stream = true;
-        status = mape_stream_open(soak->pool, function, &config, &open->job);
+        status = mape_stream_open(&open->job, soak->pool, function, &config);
     }
     if (status != MAPE_OK) {
         char why[300];
-        mape_message(soak->pool, why, sizeof why);
+        mape_message(why, sizeof why, soak->pool);
         soak_fault(soak, "%s of %llu items was refused: %d, %s", open->kind, (unsigned long long)count, status, why);
         free(open->items);
         *open = (struct open_job){0};
@@ -213,7 +213,7 @@ static bool push(struct soak *soak, struct open_job *open) {
     size_t count = 1 + soak_random(&soak->random, 64), accepted = 0;
     if (count > open->count - open->pushed) count = open->count - open->pushed;
     for (size_t i = 0; i < count; i++) spans[i] = (mape_span){&open->items[open->pushed + i], sizeof *open->items};
-    int status = mape_stream_push(open->job, spans, count, &accepted);
+    int status = mape_stream_push(&accepted, open->job, spans, count);
     open->pushed += accepted;
     if (status == MAPE_OK && open->pushed == open->count) {
         open->finished = true;
@@ -246,15 +246,15 @@ bool soak_turn(struct soak *soak) {
         }
         break;
     case 1:
-        soak->stage = "mape_dispatch";
-        status = mape_dispatch(soak->pool, soak_random(&soak->random, 2000), MAPE_MILLISECONDS(1));
+        soak->stage = "mape_pool_dispatch";
+        status = mape_pool_dispatch(soak->pool, soak_random(&soak->random, 2000), MAPE_MILLISECONDS(1));
         if (status > 0) status = MAPE_OK;
         break;
     default:
-        soak->stage = "mape_next_event";
+        soak->stage = "mape_pool_next_event";
         for (uint32_t left = 1 + soak_random(&soak->random, 2000); left > 0 && status == MAPE_OK; left--) {
             mape_event event = MAPE_EVENT_INIT;
-            status = mape_next_event(soak->pool, &event, MAPE_MILLISECONDS(left % 2));
+            status = mape_pool_next_event(&event, soak->pool, MAPE_MILLISECONDS(left % 2));
             if (status != MAPE_OK) break;
             keep_log(soak, &event);
             if (event.context != NULL) on_event(event.context, &event);

@@ -46,14 +46,14 @@ void soak_fault(struct soak *self, const char *format, ...) {
 }
 
 void soak_tell(struct soak *self) {
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_pool_stats(self->pool, &stats);
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_pool_stats(&stats, self->pool);
     printf("  submitted %llu, ended %llu, %u of %u workers ready, zygote %d, closed %u\n",
            (unsigned long long)self->figures.submitted, (unsigned long long)self->figures.ended, stats.workers_ready,
            stats.workers, stats.zygote_pid, stats.is_closed);
     for (uint32_t i = 0; i < stats.workers; i++) {
-        mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
-        mape_worker_info(self->pool, i, &worker);
+        mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+        mape_pool_worker(&worker, self->pool, i);
         printf("  worker %u: pid %d, state %u, %llu items, %llu starts\n", i, worker.pid, worker.state,
                (unsigned long long)worker.items, (unsigned long long)worker.starts);
     }
@@ -141,7 +141,7 @@ static int options_read(int argc, char **argv, struct soak_options *o) {
 static void must(int status, const char *call) {
     if (status == MAPE_OK) return;
     char why[500];
-    mape_message(soak.pool, why, sizeof why);
+    mape_message(why, sizeof why, soak.pool);
     fprintf(stderr, "soak: %s answered %d: %s\n", call, status, why);
     exit(1);
 }
@@ -157,7 +157,7 @@ static mape_function_id registered(const char *name, mape_run_fn run, mape_run_r
     description.setup = soak_setup;
     description.data = setup;
     description.data_size = sizeof *setup;
-    MUST(mape_register(soak.pool, &description, &id));
+    MUST(mape_function_register(&id, soak.pool, &description));
     return id;
 }
 
@@ -184,11 +184,11 @@ static void pool_made(void) {
 /** With nobody killing any more the pool has all its workers again, and works. */
 static void heals(void) {
     soak.stage = "waiting for all workers after the last kill";
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+    mape_stats stats = MAPE_STATS_INIT;
     int64_t begun = soak_now();
     do {
         usleep(1000);
-        mape_pool_stats(soak.pool, &stats);
+        mape_pool_stats(&stats, soak.pool);
         if (stats.is_closed) return soak_fault(&soak, "the pool has failed");
     } while (stats.workers_ready < stats.workers && soak_now() - begun < MAPE_SECONDS(60));
     if (stats.workers_ready < stats.workers)
@@ -202,8 +202,8 @@ static void progress_line(int64_t begun) {
     int64_t now = soak_now();
     if (soak.options.quiet || !isatty(STDOUT_FILENO) || now - last < MAPE_MILLISECONDS(200)) return;
     last = now;
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_pool_stats(soak.pool, &stats);
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_pool_stats(&stats, soak.pool);
     printf("\r%11llu items  %8.0f/s  %6llu workers and %4llu zygotes killed  %6llu respawns  %llu doubled  %llu "
            "wrong\033[K",
            (unsigned long long)soak.figures.ended, (double)soak.figures.ended * 1e9 / (double)(now - begun),
@@ -243,8 +243,8 @@ static bool summary(int64_t took) {
         never += soak.page->begun[i] == 0 && soak.told[i] != 0;
     }
     lost += soak.figures.not_ok;
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    mape_pool_stats(soak.pool, &stats);
+    mape_stats stats = MAPE_STATS_INIT;
+    mape_pool_stats(&stats, soak.pool);
     bool fine = soak.fault[0] == '\0' && lost == 0 && never == 0 && soak.figures.doubled == 0 &&
                 soak.figures.wrong == 0 && soak.figures.short_jobs == 0;
     printf("items %llu in %llu jobs, %s, %u workers, %.1f s, seed %u\n"
@@ -287,7 +287,7 @@ int main(int argc, char **argv) {
     if (!soak.options.quiet && isatty(STDOUT_FILENO)) printf("\r\033[K");
     bool fine = summary(took);
     soak.stage = "destroying the pool";
-    mape_pool_destroy(soak.pool);
+    mape_pool_release(soak.pool);
     atomic_store(&soak.stop, 2);
     pthread_join(watchdog, NULL);
     return fine ? 0 : 1;

@@ -37,15 +37,15 @@ void *soak_killer(void *context) {
         if (options->zygote_every > 0 && soak_random(&random, options->zygote_every) == 0) {
             /* Not before it has brought up a worker: zygotes that are killed while they start are given up, and rightly; how long a start
              * takes depends on the machine. */
-            mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-            if (mape_pool_stats(soak->pool, &stats) == MAPE_OK && stats.workers_ready > 0 &&
+            mape_stats stats = MAPE_STATS_INIT;
+            if (mape_pool_stats(&stats, soak->pool) == MAPE_OK && stats.workers_ready > 0 &&
                 kill_once(stats.zygote_pid, &last_zygote))
                 soak->figures.zygote_kills++;
             continue;
         }
-        mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
+        mape_worker_info worker = MAPE_WORKER_INFO_INIT;
         uint32_t slot = soak_random(&random, options->workers);
-        if (mape_worker_info(soak->pool, slot, &worker) == MAPE_OK && kill_once(worker.pid, &last[slot]))
+        if (mape_pool_worker(&worker, soak->pool, slot) == MAPE_OK && kill_once(worker.pid, &last[slot]))
             soak->figures.worker_kills++;
     }
     free(last);

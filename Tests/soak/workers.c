@@ -63,7 +63,7 @@ int soak_run(mape_task *task, void *state, const void *input, size_t size) {
 int soak_run_each(mape_task *task, void *state, const mape_range *range) {
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const void *input = mape_task_begin(task, i, &size);
+        const void *input = mape_task_begin(&size, task, i);
         if (input == NULL) return 0;
         int code = soak_run(task, state, input, size);
         if (code != 0) return code;
@@ -76,7 +76,7 @@ int soak_run_all(mape_task *task, void *state, const mape_range *range) {
     if (results == NULL) return mape_task_fail(task, 94, "no output memory");
     for (size_t i = 0; i < range->count; i++) {
         size_t size = 0;
-        const struct soak_item *item = mape_task_item(task, i, &size);
+        const struct soak_item *item = mape_task_item(&size, task, i);
         if (item == NULL || size != sizeof *item) return mape_task_fail(task, 95, "the input is no struct soak_item");
         begin(state, item);
         work(item);

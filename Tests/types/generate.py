@@ -202,7 +202,7 @@ class Case:
         actual = ", ".join(f"a{i}[i][0]" if p.form == "value" else f"g{i}[i]" if p.is_out else f"a{i}[i]"
                            for i, p in enumerate(self.parameters))
         store = "got[i] = " if self.result else ""
-        lines += [f"        {store}proxy({actual});", "    }", "    mape_proxy_destroy((mape_native_fn)proxy);"]
+        lines += [f"        {store}proxy({actual});", "    }", "    mape_proxy_release((mape_native_fn)proxy);"]
         lines += self.compare("by a proxy")
         del n
         return "\n".join(lines + ["    return !proxy_failed;", "}"])

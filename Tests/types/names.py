@@ -67,15 +67,15 @@ int main(void) {
             mape_parameter_info info = MAPE_PARAMETER_INFO_INIT;
             function.prototype = text[k];
             function.library = "libc.so.6";
-            int status = mape_register(pool, &function, &id);
-            mape_message(pool, message, sizeof message);
+            int status = mape_function_register(&id, pool, &function);
+            mape_message(message, sizeof message, pool);
             if (names[i].kind == 0) {
                 check(status == MAPE_E_ARGUMENT, text[k], "it is no number, and was not refused");
                 continue;
             }
             check(status == MAPE_OK, text[k], message);
             if (status != MAPE_OK) continue;
-            mape_parameter_of(pool, id, k == 1 ? MAPE_PARAMETER_RETURN : 0, &info);
+            mape_function_parameter(&info, pool, id, k == 1 ? MAPE_PARAMETER_RETURN : 0);
             if (k == 3) check(info.type == MAPE_TYPE_STRUCT && info.element_size == 2 * names[i].size, text[k], "its size");
             else check(info.type == names[i].kind && info.element_size == names[i].size, text[k], "another type than the compiler's");
         }
@@ -89,11 +89,11 @@ int main(void) {
             snprintf(text[0], sizeof text[0], "typedef %s %s; void f(%s x)", c_types[kind], names[i].name, names[i].name);
             function.prototype = text[0];
             function.library = "libc.so.6";
-            int status = mape_register(pool, &function, &id);
+            int status = mape_function_register(&id, pool, &function);
             check(status == (kind == names[i].kind ? MAPE_OK : MAPE_E_ARGUMENT), text[0], "declared again");
         }
     }
-    mape_pool_destroy(pool);
+    mape_pool_release(pool);
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
 }

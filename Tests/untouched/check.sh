@@ -51,7 +51,7 @@ done
 rm -rf "$build/copy"
 mkdir -p "$build/copy"
 cp -R "$prefix/lib" "$prefix/libexec" "$build/copy/"
-cp -L "$prefix/lib/libmapengine.so.1" "$build/copy/lib/libother.so"
+cp -L "$prefix/lib/libmapengine.so" "$build/copy/lib/libother.so"
 for birth in exec fork; do
     for global in local first second; do
         run "two copies, $global, $birth" "$build/copies" "$build/copy/lib/libother.so" "$birth" "$global"

@@ -18,7 +18,7 @@
 
 #include "../abi/workers.h"
 
-const char *library_path = PREFIX "/lib/libmapengine.so.1", *workers_path = WORKERS_LIBRARY;
+const char *library_path = PREFIX "/lib/libmapengine.so", *workers_path = WORKERS_LIBRARY;
 
 /* ---- telling ---- */
 
@@ -93,7 +93,7 @@ void engine_close(struct engine *self) {
 void check(const struct engine *self, mape_pool *pool, int got, int expected, const char *call) {
     if (got == expected) return;
     char why[1000] = "";
-    self->mape_message(pool, why, sizeof why);
+    self->mape_message(why, sizeof why, pool);
     fail("%s answered %d (%s), not %d: %s", call, got, self->mape_status_string(got), expected, why);
 }
 
@@ -104,7 +104,7 @@ static mape_function_id registered(const struct engine *self, mape_pool *pool, c
     mape_function_id id = 0;
     description.library = workers_path;
     description.run_symbol = symbol;
-    OK(self, pool, self->mape_register(pool, &description, &id));
+    OK(self, pool, self->mape_function_register(&id, pool, &description));
     return id;
 }
 
@@ -119,9 +119,9 @@ mape_pool *engine_pool(const struct engine *self, uint32_t birth, uint32_t worke
     return pool;
 }
 
-mape_pool_stats_t engine_stats(const struct engine *self, mape_pool *pool) {
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    OK(self, pool, self->mape_pool_stats(pool, &stats));
+mape_stats engine_stats(const struct engine *self, mape_pool *pool) {
+    mape_stats stats = MAPE_STATS_INIT;
+    OK(self, pool, self->mape_pool_stats(&stats, pool));
     return stats;
 }
 
@@ -133,10 +133,10 @@ void engine_maps(const struct engine *self, mape_pool *pool, const struct functi
     items.count = count;
     items.item_size = sizeof *values;
     mape_job *job = NULL;
-    OK(self, pool, self->mape_map(pool, functions->square, &items, NULL, &job));
+    OK(self, pool, self->mape_map(&job, pool, functions->square, &items, NULL));
     stage("waiting for a map");
     OK(self, pool, self->mape_job_wait(job, PATIENCE));
-    OK(self, pool, self->mape_job_gather(job, squares, count * sizeof *squares, sizeof *squares, &missing));
+    OK(self, pool, self->mape_job_gather(squares, count * sizeof *squares, sizeof *squares, &missing, job));
     if (missing != 0) fail("%llu of %llu items are missing", (unsigned long long)missing, (unsigned long long)count);
     for (uint64_t i = 0; i < count; i++)
         if (squares[i] != values[i] * values[i]) fail("item %llu is wrong", (unsigned long long)i);
@@ -154,12 +154,12 @@ void engine_crashes(const struct engine *self, mape_pool *pool, const struct fun
     items.count = 60;
     items.item_size = sizeof values[0];
     mape_job *job = NULL;
-    OK(self, pool, self->mape_map(pool, functions->fault, &items, NULL, &job));
+    OK(self, pool, self->mape_map(&job, pool, functions->fault, &items, NULL));
     stage("waiting for a map that crashes workers");
     OK(self, pool, self->mape_job_wait(job, PATIENCE));
     for (uint64_t i = 0; i < 60; i++) {
         mape_result result = MAPE_RESULT_INIT;
-        OK(self, pool, self->mape_job_result(job, i, &result));
+        OK(self, pool, self->mape_job_result(&result, job, i));
         uint32_t expected = i % 15 == 7 ? MAPE_ITEM_CRASHED : MAPE_ITEM_OK;
         if (result.state != expected)
             fail("item %llu: state %u, cause %u, code %d, %s", (unsigned long long)i, result.state, result.cause,
@@ -177,5 +177,5 @@ void engine_life(const struct engine *self, uint32_t birth) {
     engine_crashes(self, pool, &functions);
     engine_maps(self, pool, &functions, 500);
     stage("destroying");
-    OK(self, NULL, self->mape_pool_destroy(pool));
+    OK(self, NULL, self->mape_pool_release(pool));
 }

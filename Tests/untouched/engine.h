@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 #define ENGINE_FUNCTIONS(f)                                                                                            \
-    f(pool_create) f(pool_start) f(pool_shutdown) f(pool_destroy) f(pool_stats) f(worker_info) f(register) f(apply)    \
-        f(map) f(stream_open) f(stream_push) f(stream_finish) f(job_wait) f(job_result) f(job_gather) f(job_progress)  \
-            f(job_cancel) f(job_release) f(dispatch) f(next_event) f(event_fd) f(set_wakeup) f(set_global)             \
-                f(buffer_create) f(buffer_data) f(buffer_destroy) f(message) f(version) f(status_string)
+    f(pool_create) f(pool_start) f(pool_shutdown) f(pool_release) f(pool_stats) f(pool_worker) f(function_register)    \
+        f(apply) f(map) f(stream_open) f(stream_push) f(stream_finish) f(job_wait) f(job_result) f(job_gather)         \
+            f(job_progress) f(job_cancel) f(job_release) f(pool_dispatch) f(pool_next_event) f(pool_event_fd)          \
+                f(pool_set_wakeup) f(pool_set_global) f(buffer_create) f(buffer_data) f(buffer_release) f(message)     \
+                    f(version) f(status_string)
 
 /** One copy of the library. */
 struct engine {
@@ -58,7 +59,7 @@ struct functions {
 };
 
 mape_pool *engine_pool(const struct engine *self, uint32_t birth, uint32_t workers, struct functions *out);
-mape_pool_stats_t engine_stats(const struct engine *self, mape_pool *pool);
+mape_stats engine_stats(const struct engine *self, mape_pool *pool);
 /** Maps so many numbers and checks their squares. */
 void engine_maps(const struct engine *self, mape_pool *pool, const struct functions *functions, uint64_t count);
 /** Maps items of which some kill, abort or exit their worker, and checks that these alone are lost. */

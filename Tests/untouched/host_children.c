@@ -31,7 +31,7 @@ static void life_with_dead_zygotes(const struct engine *engine, uint32_t birth) 
         wait_until(engine_stats(engine, pool).zygotes_started == i + 1);
         engine_maps(engine, pool, &functions, 1000);
     }
-    OK(engine, NULL, engine->mape_pool_destroy(pool));
+    OK(engine, NULL, engine->mape_pool_release(pool));
 }
 
 /* ---- SIGCHLD ---- */
@@ -106,11 +106,11 @@ void host_dies_of_sigpipe(struct engine *engine, uint32_t birth) {
             mape_function_id id = 0;
             description.library = workers_path;
             description.run_symbol = "run_square";
-            int status = engine->mape_register(pool, &description, &id);
+            int status = engine->mape_function_register(&id, pool, &description);
             if (status != MAPE_OK && birth == MAPE_START_EXEC) OK(engine, pool, status);
         }
         if (birth == MAPE_START_EXEC) engine_maps(engine, pool, &functions, 100);
-        OK(engine, NULL, engine->mape_pool_destroy(pool));
+        OK(engine, NULL, engine->mape_pool_release(pool));
     }
 }
 
@@ -125,15 +125,15 @@ void host_blocks_all_signals(struct engine *engine, uint32_t birth) {
     mape_function_id describe = 0;
     description.library = workers_path;
     description.run_symbol = "run_describe";
-    OK(engine, pool, engine->mape_register(pool, &description, &describe));
+    OK(engine, pool, engine->mape_function_register(&describe, pool, &description));
     mape_job *job = NULL;
-    OK(engine, pool, engine->mape_apply(pool, describe, NULL, 0, NULL, &job));
+    OK(engine, pool, engine->mape_apply(&job, pool, describe, NULL, 0, NULL));
     OK(engine, pool, engine->mape_job_wait(job, PATIENCE));
     mape_result result = MAPE_RESULT_INIT;
-    OK(engine, pool, engine->mape_job_result(job, 0, &result));
+    OK(engine, pool, engine->mape_job_result(&result, job, 0));
     if (result.state != MAPE_ITEM_OK) fail("run_describe: %s", result.message);
     if (((const struct view *)result.data)->blocked != 0) fail("workers have signals blocked");
-    OK(engine, NULL, engine->mape_pool_destroy(pool));
+    OK(engine, NULL, engine->mape_pool_release(pool));
     for (int i = 0; i < 3; i++) life_with_dead_zygotes(engine, birth);
     sigprocmask(SIG_SETMASK, NULL, &now);
     for (int number = 1; number < 32; number++)
@@ -153,13 +153,13 @@ static void *fork_again_and_again(void *context) {
     for (int i = 0; i < 40; i++) {
         pid_t child = fork();
         if (child == 0) {
-            mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
+            mape_stats stats = MAPE_STATS_INIT;
             mape_pool *other = NULL;
-            int wrong = self->engine->mape_pool_stats(self->pool, &stats) != MAPE_E_FORKED;
+            int wrong = self->engine->mape_pool_stats(&stats, self->pool) != MAPE_E_FORKED;
             wrong += self->engine->mape_pool_create(&other, NULL) != MAPE_OK;
-            wrong += self->engine->mape_pool_stats(self->pool, &stats) != MAPE_E_FORKED;
-            wrong += self->engine->mape_pool_destroy(other) != MAPE_OK;
-            wrong += self->engine->mape_pool_destroy(self->pool) != MAPE_E_FORKED;
+            wrong += self->engine->mape_pool_stats(&stats, self->pool) != MAPE_E_FORKED;
+            wrong += self->engine->mape_pool_release(other) != MAPE_OK;
+            wrong += self->engine->mape_pool_release(self->pool) != MAPE_E_FORKED;
             exit(wrong);
         }
         int status = 0;
@@ -183,7 +183,7 @@ void host_forks_in_jobs(struct engine *engine, uint32_t birth) {
     }
     for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
     engine_maps(engine, pool, &functions, 2000);
-    OK(engine, NULL, engine->mape_pool_destroy(pool));
+    OK(engine, NULL, engine->mape_pool_release(pool));
 }
 
 static void run_in_vfork(void) {

@@ -32,11 +32,11 @@ static void *calls(void *context) {
     OK(engine, pool, engine->mape_pool_start(pool, PATIENCE));
     engine_maps(engine, pool, &functions, 2000);
     engine_crashes(engine, pool, &functions);
-    OK(engine, pool, engine->mape_set_global(pool, "name", "value", 5));
+    OK(engine, pool, engine->mape_pool_set_global(pool, "name", "value", 5));
     mape_buffer *buffer = NULL;
     void *bytes = NULL;
     OK(engine, pool, engine->mape_buffer_create(&buffer, pool, 10000));
-    OK(engine, pool, engine->mape_buffer_data(buffer, &bytes, NULL));
+    OK(engine, pool, engine->mape_buffer_data(&bytes, NULL, buffer));
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     int heard = 0, fd = -1;
     config.on_item = on_event;
@@ -44,22 +44,22 @@ static void *calls(void *context) {
     mape_job *stream = NULL;
     uint64_t value = 3;
     mape_span item = {&value, sizeof value};
-    OK(engine, pool, engine->mape_stream_open(pool, functions.square, &config, &stream));
-    for (int i = 0; i < 100; i++) OK(engine, pool, engine->mape_stream_push(stream, &item, 1, NULL));
+    OK(engine, pool, engine->mape_stream_open(&stream, pool, functions.square, &config));
+    for (int i = 0; i < 100; i++) OK(engine, pool, engine->mape_stream_push(NULL, stream, &item, 1));
     OK(engine, pool, engine->mape_stream_finish(stream));
-    OK(engine, pool, engine->mape_event_fd(pool, &fd));
+    OK(engine, pool, engine->mape_pool_event_fd(&fd, pool));
     stage("dispatching");
     while (heard < 100)
-        if (engine->mape_dispatch(pool, 0, 0) == 0) nap();
+        if (engine->mape_pool_dispatch(pool, 0, 0) == 0) nap();
     mape_event event = MAPE_EVENT_INIT;
-    int status = engine->mape_next_event(pool, &event, 0);
-    if (status != MAPE_OK) check(engine, pool, status, MAPE_E_AGAIN, "mape_next_event");
+    int status = engine->mape_pool_next_event(&event, pool, 0);
+    if (status != MAPE_OK) check(engine, pool, status, MAPE_E_AGAIN, "mape_pool_next_event");
     char why[100];
-    if (engine->mape_apply(pool, 999, NULL, 0, NULL, &stream) == MAPE_OK) fail("a function that is none");
-    if (engine->mape_message(pool, why, sizeof why) == 0) fail("no message");
-    OK(engine, pool, engine->mape_buffer_destroy(buffer));
+    if (engine->mape_apply(&stream, pool, 999, NULL, 0, NULL) == MAPE_OK) fail("a function that is none");
+    if (engine->mape_message(why, sizeof why, pool) == 0) fail("no message");
+    OK(engine, pool, engine->mape_buffer_release(buffer));
     OK(engine, pool, engine->mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
-    OK(engine, NULL, engine->mape_pool_destroy(pool));
+    OK(engine, NULL, engine->mape_pool_release(pool));
     return NULL;
 }
 
@@ -112,5 +112,5 @@ void host_thread_that_created_ends(struct engine *engine, uint32_t birth) {
     if (engine_stats(engine, self.pool).workers_died != 0) fail("workers have died with the thread");
     engine_maps(engine, self.pool, &self.functions, 1000);
     engine_crashes(engine, self.pool, &self.functions);
-    OK(engine, NULL, engine->mape_pool_destroy(self.pool));
+    OK(engine, NULL, engine->mape_pool_release(self.pool));
 }

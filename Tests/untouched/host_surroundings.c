@@ -24,7 +24,7 @@ static mape_function_id registered(const struct engine *engine, mape_pool *pool,
     mape_function_id id = 0;
     description.library = workers_path;
     description.run_symbol = symbol;
-    OK(engine, pool, engine->mape_register(pool, &description, &id));
+    OK(engine, pool, engine->mape_function_register(&id, pool, &description));
     return id;
 }
 
@@ -52,15 +52,15 @@ void host_has_no_standard_files(struct engine *engine, uint32_t birth) {
         /* Workers that print must hit nothing of the pool. */
         for (int i = 0; i < 3; i++) {
             mape_job *job = NULL;
-            OK(engine, pool, engine->mape_apply(pool, print, "a line of a worker\n", 19, NULL, &job));
+            OK(engine, pool, engine->mape_apply(&job, pool, print, "a line of a worker\n", 19, NULL));
             OK(engine, pool, engine->mape_job_wait(job, PATIENCE));
             mape_result result = MAPE_RESULT_INIT;
-            OK(engine, pool, engine->mape_job_result(job, 0, &result));
+            OK(engine, pool, engine->mape_job_result(&result, job, 0));
             if (result.state != MAPE_ITEM_OK) fail("run_print: state %u, %s", result.state, result.message);
         }
         engine_maps(engine, pool, &functions, 1000);
         engine_crashes(engine, pool, &functions);
-        OK(engine, NULL, engine->mape_pool_destroy(pool));
+        OK(engine, NULL, engine->mape_pool_release(pool));
     }
     dup2(keep, 2);
 }
@@ -96,13 +96,13 @@ void host_has_few_descriptors(struct engine *engine, uint32_t birth) {
             if (status == MAPE_OK || (status == MAPE_E_TIMEOUT && engine_stats(engine, pool).workers_ready > 0)) {
                 int fd = -1;
                 engine_maps(engine, pool, &functions, 100);
-                int told = engine->mape_event_fd(pool, &fd);
+                int told = engine->mape_pool_event_fd(&fd, pool);
                 if (told != MAPE_OK && told != MAPE_E_SYSTEM) OK(engine, pool, told);
                 worked++;
             } else if (status != MAPE_E_SYSTEM && status != MAPE_E_WORKERS && status != MAPE_E_TIMEOUT) {
                 OK(engine, pool, status);
             }
-            OK(engine, NULL, engine->mape_pool_destroy(pool));
+            OK(engine, NULL, engine->mape_pool_release(pool));
         } else if (status != MAPE_E_SYSTEM) {
             OK(engine, NULL, status);
         }
@@ -129,7 +129,7 @@ void host_changes_between(struct engine *engine, uint32_t birth) {
     OK(engine, pool, engine->mape_pool_start(pool, PATIENCE));
     engine_maps(engine, pool, &functions, 1000);
     engine_crashes(engine, pool, &functions);
-    OK(engine, NULL, engine->mape_pool_destroy(pool));
+    OK(engine, NULL, engine->mape_pool_release(pool));
     if (umask(0) != 0777 || fegetround() != FE_DOWNWARD) fail("umask or rounding has changed");
     if (getcwd(now, sizeof now) != NULL) fail("the folder has changed to %s", now);
     if (strcmp(setlocale(LC_ALL, NULL), "C.UTF-8") != 0) fail("the locale has changed");
@@ -143,13 +143,13 @@ void host_drops_privileges(struct engine *engine, uint32_t birth) {
     mape_pool *pool = engine_pool(engine, birth, 2, &functions);
     if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0) fail("setresuid");
     if (access(library_path, R_OK) != 0 || access(workers_path, R_OK) != 0) {
-        OK(engine, NULL, engine->mape_pool_destroy(pool));
+        OK(engine, NULL, engine->mape_pool_release(pool));
         return; /* The build folder is closed to others: nothing can be tried here. */
     }
     OK(engine, pool, engine->mape_pool_start(pool, PATIENCE));
     engine_maps(engine, pool, &functions, 1000);
     engine_crashes(engine, pool, &functions);
-    OK(engine, NULL, engine->mape_pool_destroy(pool));
+    OK(engine, NULL, engine->mape_pool_release(pool));
     engine_life(engine, birth);
 }
 
@@ -171,10 +171,10 @@ static void environment_is(const struct engine *engine, mape_pool *pool, mape_fu
                            const char *expected) {
     mape_job *job = NULL;
     const char name[] = "MAPENGINE_HOST";
-    OK(engine, pool, engine->mape_apply(pool, function, name, strlen(name), NULL, &job));
+    OK(engine, pool, engine->mape_apply(&job, pool, function, name, strlen(name), NULL));
     OK(engine, pool, engine->mape_job_wait(job, PATIENCE));
     mape_result result = MAPE_RESULT_INIT;
-    OK(engine, pool, engine->mape_job_result(job, 0, &result));
+    OK(engine, pool, engine->mape_job_result(&result, job, 0));
     if (result.state != MAPE_ITEM_OK || result.size != strlen(expected) ||
         memcmp(result.data, expected, result.size) != 0)
         fail("a worker has the environment \"%.*s\", not \"%s\"; state %u, %s", (int)result.size,
@@ -199,8 +199,8 @@ void host_changes_its_environment(struct engine *engine, uint32_t birth) {
             kill(engine_stats(engine, pool).zygote_pid, SIGKILL);
             wait_until(engine_stats(engine, pool).zygotes_started == i + 1);
         } else {
-            mape_worker_info_t worker = MAPE_WORKER_INFO_INIT;
-            OK(engine, pool, engine->mape_worker_info(pool, 0, &worker));
+            mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+            OK(engine, pool, engine->mape_pool_worker(&worker, pool, 0));
             if (worker.pid > 1) kill(worker.pid, SIGKILL);
             wait_until(engine_stats(engine, pool).workers_ready == 2);
         }
@@ -208,7 +208,7 @@ void host_changes_its_environment(struct engine *engine, uint32_t birth) {
     }
     atomic_store(&stop, 1);
     pthread_join(changer, NULL);
-    OK(engine, NULL, engine->mape_pool_destroy(pool));
+    OK(engine, NULL, engine->mape_pool_release(pool));
 }
 
 /* ---- busy threads ---- */
@@ -254,13 +254,13 @@ void host_is_busy_at_the_start(struct engine *engine, uint32_t birth) {
         /* By pointer: in a snapshot nothing has to be loaded then (see "Known limits"). */
         void *library = dlopen(workers_path, RTLD_NOW | RTLD_LOCAL);
         description.run = (mape_run_fn)dlsym(library, "run_square");
-        OK(engine, pool, engine->mape_register(pool, &description, &functions.square));
+        OK(engine, pool, engine->mape_function_register(&functions.square, pool, &description));
         description.run = (mape_run_fn)dlsym(library, "run_fault");
-        OK(engine, pool, engine->mape_register(pool, &description, &functions.fault));
+        OK(engine, pool, engine->mape_function_register(&functions.fault, pool, &description));
         OK(engine, pool, engine->mape_pool_start(pool, PATIENCE));
         engine_maps(engine, pool, &functions, 500);
         engine_crashes(engine, pool, &functions);
-        OK(engine, NULL, engine->mape_pool_destroy(pool));
+        OK(engine, NULL, engine->mape_pool_release(pool));
     }
     atomic_store(&stop, 1);
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);

@@ -50,7 +50,7 @@ static void round_of(int number) {
         engine_close(&engine);
         engine_open(&engine, library_path, RTLD_NOW | RTLD_LOCAL);
     }
-    OK(&engine, NULL, engine.mape_pool_destroy(pool));
+    OK(&engine, NULL, engine.mape_pool_release(pool));
     engine_close(&engine);
 }
 

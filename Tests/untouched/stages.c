@@ -46,7 +46,7 @@ static const struct allowed table[] = {
     {RUNNING, "thread.mapengine.*", 30, "the library's one thread"},
     {RUNNING, "child.*", 1, "the zygote"},
     {RUNNING, "map./memfd:mapengine*", 2, "the output memory of two workers"},
-    {WORKED | SHUT_DOWN, "fd.*.anon_inode:?eventfd?", 1, "the host has asked for mape_event_fd"},
+    {WORKED | SHUT_DOWN, "fd.*.anon_inode:?eventfd?", 1, "the host has asked for mape_pool_event_fd"},
     {SHUT_DOWN | DESTROYED | CLOSED, "count.sigchld", 1, "the zygote has ended: the header says so"},
 };
 
@@ -170,7 +170,7 @@ static int stages(int argc, char **argv) {
     OK(&engine, pool, engine.mape_pool_start(pool, PATIENCE));
     compare(&before, STARTED, "after mape_pool_start");
     int fd = -1;
-    OK(&engine, pool, engine.mape_event_fd(pool, &fd));
+    OK(&engine, pool, engine.mape_pool_event_fd(&fd, pool));
     for (int i = 0; i < 3; i++) {
         engine_maps(&engine, pool, &functions, 1000);
         engine_crashes(&engine, pool, &functions);
@@ -179,8 +179,8 @@ static int stages(int argc, char **argv) {
     compare(&before, WORKED, "after jobs with crashes");
     OK(&engine, pool, engine.mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
     compare(&before, SHUT_DOWN, "after mape_pool_shutdown");
-    OK(&engine, NULL, engine.mape_pool_destroy(pool));
-    compare(&before, DESTROYED, "after mape_pool_destroy");
+    OK(&engine, NULL, engine.mape_pool_release(pool));
+    compare(&before, DESTROYED, "after mape_pool_release");
     engine_close(&engine);
     compare(&before, CLOSED, "after dlclose");
     if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD) fail("a child is left");

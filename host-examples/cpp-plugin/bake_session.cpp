@@ -4,7 +4,7 @@
 //
 //   open        pool, globals (the mesh and its BVH), a buffer with the items, two functions, start
 //   start_bake  one map over the buffer: bake_vertex for each vertex and each point of the floor
-//   tick        mape_dispatch: on_progress now and then; on_baked gathers the results and lists the losses
+//   tick        mape_pool_dispatch: on_progress now and then; on_baked gathers the results and lists the losses
 //   start_render two more globals (baked points, view), one map over the rows: bake_render_row
 #include "bake_session.h"
 
@@ -53,22 +53,22 @@ bake_session::bake_session(const bake_mesh &mesh, const bake_options &options) :
         // A timeout of 0 begins the start and does not wait for it: the host's window stays alive meanwhile.
         look_whether_ready();
     } catch (...) {
-        mape_pool_destroy(pool);
+        mape_pool_release(pool);
         throw;
     }
 }
 
 bake_session::~bake_session() {
-    // Lets cleanup run in each worker; destroy alone would do, and also end those that hang.
+    // Lets cleanup run in each worker; release alone would do, and also end those that hang.
     mape_pool_shutdown(pool, MAPE_SHUTDOWN_CANCEL, MAPE_SECONDS(2));
-    mape_pool_destroy(pool);
+    mape_pool_release(pool);
 }
 
 /// Turns a failed call into an exception that holds the engine's own explanation.
 void bake_session::check(int result, const char *what) const {
     if (result >= 0) return;
     char text[1024] = "";
-    mape_message(pool, text, sizeof text);
+    mape_message(text, sizeof text, pool);
     throw std::runtime_error(std::string(what) + ": " + (text[0] ? text : mape_status_string(result)));
 }
 
@@ -80,7 +80,8 @@ void bake_session::make_pool() {
 }
 
 template <typename T> void bake_session::set_global(const char *name, const std::vector<T> &values) {
-    check(mape_set_global(pool, name, values.data(), values.size() * sizeof(T)), "cannot share data with the workers");
+    check(mape_pool_set_global(pool, name, values.data(), values.size() * sizeof(T)),
+          "cannot share data with the workers");
 }
 
 /// Builds the BVH, once, and puts it where all workers read the same bytes.
@@ -101,7 +102,7 @@ void bake_session::lay_out_points(const bake_mesh &mesh) {
     point_count = size_t(vertices) + Floor::count;
     void *memory = nullptr;
     check(mape_buffer_create(&points, pool, point_count * sizeof(BakePoint)), "cannot make memory for the vertices");
-    check(mape_buffer_data(points, &memory, nullptr), "cannot make memory for the vertices");
+    check(mape_buffer_data(&memory, nullptr, points), "cannot make memory for the vertices");
     auto *item = static_cast<BakePoint *>(memory);
     for (uint32_t i = 0; i < vertices; ++i) {
         const float *n = mesh.normals + 3 * size_t(i);
@@ -121,12 +122,12 @@ void bake_session::register_functions() {
     bake.cleanup = bake_cleanup;
     bake.data = &settings;
     bake.data_size = sizeof settings;
-    check(mape_register(pool, &bake, &bake_function), "cannot register bake_vertex");
+    check(mape_function_register(&bake_function, pool, &bake), "cannot register bake_vertex");
 
     mape_function render = MAPE_FUNCTION_INIT;
     render.name = "bake_render_row";
     render.run = bake_render_row;
-    check(mape_register(pool, &render, &render_function), "cannot register bake_render_row");
+    check(mape_function_register(&render_function, pool, &render), "cannot register bake_render_row");
 }
 
 /// Moves on from BAKE_STARTING once every worker has loaded the plugin and run bake_setup.
@@ -148,7 +149,7 @@ void bake_session::submit(mape_function_id function, const mape_items &items, ui
     config.context = this;
     config.on_progress = on_progress;
     config.on_done = on_done;
-    check(mape_map(pool, function, &items, &config, &job), "cannot submit the work");
+    check(mape_map(&job, pool, function, &items, &config), "cannot submit the work");
     status.phase = BAKE_WORKING;
     status.fraction = 0;
     status.done = status.ok = status.crashed = 0;
@@ -159,7 +160,7 @@ void bake_session::submit(mape_function_id function, const mape_items &items, ui
 void bake_session::start_bake() {
     require_idle();
     void *memory = nullptr;
-    check(mape_buffer_data(points, &memory, nullptr), "cannot read the vertices");
+    check(mape_buffer_data(&memory, nullptr, points), "cannot read the vertices");
     mape_items items = MAPE_ITEMS_INIT;
     items.count = point_count;
     items.base = memory;
@@ -193,20 +194,20 @@ void bake_session::cancel() {
 
 int bake_session::event_fd() {
     int fd = -1;
-    check(mape_event_fd(pool, &fd), "cannot make a descriptor to wait on");
+    check(mape_pool_event_fd(&fd, pool), "cannot make a descriptor to wait on");
     return fd;
 }
 
 void bake_session::tick(int64_t budget_ns, bake_status &out) {
     try {
         if (status.phase == BAKE_STARTING) look_whether_ready();
-        check(mape_dispatch(pool, 0, budget_ns), "cannot fetch results");
+        check(mape_pool_dispatch(pool, 0, budget_ns), "cannot fetch results");
     } catch (const std::exception &e) {
         message = e.what();
         status.phase = BAKE_FAILED;
     }
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    if (mape_pool_stats(pool, &stats) == MAPE_OK) {
+    mape_stats stats = MAPE_STATS_INIT;
+    if (mape_pool_stats(&stats, pool) == MAPE_OK) {
         status.workers = stats.workers;
         status.processes = stats.workers_started;
     }
@@ -239,7 +240,7 @@ bool bake_session::finish(const mape_event &event) {
         message = "the work failed";
         for (uint64_t i = 0; i < p.total; ++i) {
             mape_result result = MAPE_RESULT_INIT;
-            if (mape_job_result(event.job, i, &result) != MAPE_OK) continue;
+            if (mape_job_result(&result, event.job, i) != MAPE_OK) continue;
             if (result.state == MAPE_ITEM_OK || result.state == MAPE_ITEM_CRASHED) continue;
             message = "item " + std::to_string(i) + " failed: " + result.message;
             break;
@@ -254,8 +255,8 @@ void bake_session::on_baked(void *context, const mape_event *event) noexcept {
         // Where a worker died the place keeps this value, until finished_points puts its neighbours' in.
         self.occlusion.assign(self.point_count, 0.0f);
         uint64_t missing = 0;
-        const int result = mape_job_gather(event->job, self.occlusion.data(), self.occlusion.size() * sizeof(float),
-                                           sizeof(float), &missing);
+        const int result = mape_job_gather(self.occlusion.data(), self.occlusion.size() * sizeof(float), sizeof(float),
+                                           &missing, event->job);
         if (result != MAPE_OK) {
             self.message = std::string("cannot gather the results: ") + mape_status_string(result);
             self.status.phase = BAKE_FAILED;
@@ -271,7 +272,7 @@ void bake_session::on_baked(void *context, const mape_event *event) noexcept {
 void bake_session::note_losses(mape_job *from) {
     for (uint64_t i = 0; i < point_count; ++i) {
         mape_result result = MAPE_RESULT_INIT;
-        if (mape_job_result(from, i, &result) != MAPE_OK || result.state != MAPE_ITEM_CRASHED) continue;
+        if (mape_job_result(&result, from, i) != MAPE_OK || result.state != MAPE_ITEM_CRASHED) continue;
         const int32_t signal = result.cause == MAPE_CAUSE_SIGNAL ? result.code : 0;
         casualties.push_back({uint32_t(i), signal, nullptr});
         casualty_texts.emplace_back(result.message);
@@ -284,7 +285,7 @@ void bake_session::on_rendered(void *context, const mape_event *event) noexcept 
     auto &self = *static_cast<bake_session *>(context);
     if (self.finish(*event)) {
         const size_t row_size = self.pixels.size() / event->progress.total;
-        const int result = mape_job_gather(event->job, self.pixels.data(), self.pixels.size(), row_size, nullptr);
+        const int result = mape_job_gather(self.pixels.data(), self.pixels.size(), row_size, nullptr, event->job);
         if (result != MAPE_OK || event->progress.crashed > 0) {
             self.message = "rows of the picture are missing";
             self.status.phase = BAKE_FAILED;

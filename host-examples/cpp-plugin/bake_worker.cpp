@@ -28,7 +28,7 @@ struct BakeState {
 
 /// A global's first element. Null when it is not there, which only a mistake in the plugin can cause.
 template <typename T> const T *global_array(const mape_task *task, const char *name) {
-    return static_cast<const T *>(mape_task_global(task, name, nullptr));
+    return static_cast<const T *>(mape_task_global(nullptr, task, name));
 }
 
 /// Dies as broken native code does. Both volatiles are needed: without the outer one the compiler sees the null
@@ -90,7 +90,7 @@ void bake_cleanup(mape_task *, void *state) { delete static_cast<BakeState *>(st
 
 int bake_render_row(mape_task *task, void *, const void *input, size_t size) {
     size_t positions_size = 0;
-    const auto *positions = static_cast<const Vec3 *>(mape_task_global(task, global::positions, &positions_size));
+    const auto *positions = static_cast<const Vec3 *>(mape_task_global(&positions_size, task, global::positions));
     const auto *view = global_array<View>(task, global::view);
     const auto *baked = global_array<BakedPoint>(task, global::baked);
     if (size != sizeof(uint32_t) || !positions || !view || !baked)

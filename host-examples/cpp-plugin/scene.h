@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Names of the pool's globals (mape_set_global, mape_task_global).
+/// Names of the pool's globals (mape_pool_set_global, mape_task_global).
 namespace global {
 constexpr char nodes[] = "bvh.nodes";          ///< BvhNode[]
 constexpr char triangles[] = "bvh.triangles";  ///< BvhTriangle[]

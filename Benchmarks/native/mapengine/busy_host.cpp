@@ -19,10 +19,10 @@ void busy_host_full(benchmark::State &state) {
     mape_progress progress = MAPE_PROGRESS_INIT;
     while (progress.ok == 0 && progress.done == 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        pool.expect(mape_job_progress(job.handle, &progress), "mape_job_progress");
+        pool.expect(mape_job_progress(&progress, job.handle), "mape_job_progress");
     }
     for (auto _ : state) samples.time(busy::main_work);
-    pool.expect(mape_job_progress(job.handle, &progress), "mape_job_progress");
+    pool.expect(mape_job_progress(&progress, job.handle), "mape_job_progress");
     mape_job_cancel(job.handle);
     waiter.join();
     if (progress.ok == 0 || progress.ok != progress.done) return measure::wrong(state);

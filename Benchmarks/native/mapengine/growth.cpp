@@ -101,7 +101,7 @@ void growth_buffers(benchmark::State &state) {
         for (int i = 0; i < runs; i++) {
             mape_job *handle = nullptr;
             samples.push_back(measure::seconds(
-                [&] { pool.expect(mape_map(pool.handle, sum, &input, nullptr, &handle), "mape_map"); }));
+                [&] { pool.expect(mape_map(&handle, pool.handle, sum, &input, nullptr), "mape_map"); }));
             const Job job(handle);
             job.wait();
             job.gather(sums.data(), sums.size() * sizeof sums[0], sizeof sums[0]);
@@ -114,13 +114,13 @@ void growth_buffers(benchmark::State &state) {
     if (!right) measure::wrong(state);
 }
 
-/// mape_set_global of a name that is there, beside N others.
+/// mape_pool_set_global of a name that is there, beside N others.
 void growth_globals(benchmark::State &state) {
     Pool pool;
     std::size_t count = 0, next = 0;
     const auto set = [&](std::size_t index) {
         const auto name = "global " + std::to_string(index);
-        pool.expect(mape_set_global(pool.handle, name.c_str(), &index, sizeof index), "mape_set_global");
+        pool.expect(mape_pool_set_global(pool.handle, name.c_str(), &index, sizeof index), "mape_pool_set_global");
     };
     const auto grow = [&](std::size_t wanted) {
         while (count < wanted) set(count++);
@@ -141,19 +141,19 @@ void growth_streams(benchmark::State &state) {
             mape_job_config config = MAPE_JOB_CONFIG_INIT;
             config.window = 16;
             mape_job *handle = nullptr;
-            pool.expect(mape_stream_open(pool.handle, square, &config, &handle), "mape_stream_open");
+            pool.expect(mape_stream_open(&handle, pool.handle, square, &config), "mape_stream_open");
             streams.push_back(std::make_unique<Job>(handle));
         }
         const std::int64_t number = 7;
         const mape_span item = {&number, sizeof number};
         for (const auto &stream : streams) {
-            pool.expect(mape_stream_push(stream->handle, &item, 1, nullptr), "mape_stream_push");
+            pool.expect(mape_stream_push(nullptr, stream->handle, &item, 1), "mape_stream_push");
             pool.expect(mape_stream_finish(stream->handle), "mape_stream_finish");
         }
         for (const auto &stream : streams) {
             stream->wait();
             mape_progress progress = MAPE_PROGRESS_INIT;
-            pool.expect(mape_job_progress(stream->handle, &progress), "mape_job_progress");
+            pool.expect(mape_job_progress(&progress, stream->handle), "mape_job_progress");
             right &= progress.ok == 1 && progress.is_done;
         }
     };

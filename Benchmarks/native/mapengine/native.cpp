@@ -21,11 +21,11 @@ void scalar(benchmark::State &state, std::uint32_t flags) {
     const mape_column out[] = {column(results.data(), sizeof results[0]), column(nullptr, 0)};
     const auto run = [&] {
         mape_job *handle = nullptr;
-        pool.expect(mape_map_columns(pool.handle, function, inputs.size(), &in, 1, nullptr, &handle),
+        pool.expect(mape_map_columns(&handle, pool.handle, function, inputs.size(), &in, 1, nullptr),
                     "mape_map_columns");
         const Job job(handle);
         job.wait();
-        pool.expect(mape_job_gather_columns(handle, out, flags ? 2 : 1, nullptr), "mape_job_gather_columns");
+        pool.expect(mape_job_gather_columns(out, flags ? 2 : 1, nullptr, handle), "mape_job_gather_columns");
     };
 
     measure::warm_up(run);
@@ -49,9 +49,10 @@ void proxy_hot(benchmark::State &state) {
     constexpr int calls = 100;
     Pool pool;
     mape_native_fn proxy = nullptr;
-    pool.expect(mape_proxy(pool.handle, pool.typed_function("int64_t bench_plain_square(int64_t number)"), nullptr,
-                           nullptr, nullptr, &proxy),
-                "mape_proxy");
+    pool.expect(mape_proxy_create(&proxy, pool.handle,
+                                  pool.typed_function("int64_t bench_plain_square(int64_t number)"), nullptr, nullptr,
+                                  nullptr),
+                "mape_proxy_create");
     const auto square = reinterpret_cast<std::int64_t (*)(std::int64_t)>(proxy);
     bool right = true;
     const auto run = [&] {
@@ -64,7 +65,7 @@ void proxy_hot(benchmark::State &state) {
         if (!right) return measure::wrong(state);
     }
     samples.report_microseconds(calls);
-    mape_proxy_destroy(proxy);
+    mape_proxy_release(proxy);
 }
 
 BENCH_ROW(native_scalar);

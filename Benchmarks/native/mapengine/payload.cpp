@@ -97,9 +97,9 @@ void buffer_anew(benchmark::State &state) {
         mape_buffer *buffer = nullptr;
         void *data = nullptr;
         pool.expect(mape_buffer_create(&buffer, pool.handle, size), "mape_buffer_create");
-        pool.expect(mape_buffer_data(buffer, &data, nullptr), "mape_buffer_data");
+        pool.expect(mape_buffer_data(&data, nullptr, buffer), "mape_buffer_data");
         std::memcpy(data, source.data(), size);
-        pool.expect(mape_buffer_destroy(buffer), "mape_buffer_destroy");
+        pool.expect(mape_buffer_release(buffer), "mape_buffer_release");
     };
     measure::warm_up(run);
     measure::Samples samples(state);

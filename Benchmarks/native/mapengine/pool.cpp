@@ -7,7 +7,7 @@ namespace {
 
 [[noreturn]] void fail(const mape_pool *pool, int status, const char *call) {
     char message[1024] = "";
-    mape_message(pool, message, sizeof message);
+    mape_message(message, sizeof message, pool);
     std::fprintf(stderr, "%s: %s: %s\n", call, mape_status_string(status), message);
     std::exit(1);
 }
@@ -21,13 +21,13 @@ void Job::wait() const {
 
 void Job::gather(void *results, std::size_t size, std::size_t stride) const {
     std::uint64_t missing = 0;
-    const int status = mape_job_gather(handle, results, size, stride, &missing);
+    const int status = mape_job_gather(results, size, stride, &missing, handle);
     if (status != MAPE_OK || missing > 0) fail(nullptr, status, "mape_job_gather");
 }
 
 const void *Job::result(std::uint64_t index) const {
     mape_result result = MAPE_RESULT_INIT;
-    const int status = mape_job_result(handle, index, &result);
+    const int status = mape_job_result(&result, handle, index);
     if (status != MAPE_OK || result.state != MAPE_ITEM_OK) fail(nullptr, status, result.message);
     return result.data;
 }
@@ -49,7 +49,7 @@ mape_function_id Pool::function(const char *symbol) const {
     function.library = BENCH_FUNCTIONS;
     function.run_symbol = symbol;
     mape_function_id id = 0;
-    expect(mape_register(handle, &function, &id), "mape_register");
+    expect(mape_function_register(&id, handle, &function), "mape_function_register");
     return id;
 }
 
@@ -59,7 +59,7 @@ mape_function_id Pool::typed_function(const char *prototype, std::uint32_t flags
     function.prototype = prototype;
     function.native_flags = flags;
     mape_function_id id = 0;
-    expect(mape_register(handle, &function, &id), "mape_register");
+    expect(mape_function_register(&id, handle, &function), "mape_function_register");
     return id;
 }
 
@@ -68,7 +68,7 @@ mape_function_id Pool::range_function(const char *symbol) const {
     function.library = BENCH_FUNCTIONS;
     function.run_range_symbol = symbol;
     mape_function_id id = 0;
-    expect(mape_register(handle, &function, &id), "mape_register");
+    expect(mape_function_register(&id, handle, &function), "mape_function_register");
     return id;
 }
 
@@ -76,7 +76,7 @@ void *Pool::buffer(std::size_t size) const {
     mape_buffer *buffer = nullptr;
     expect(mape_buffer_create(&buffer, handle, size), "mape_buffer_create");
     void *data = nullptr;
-    expect(mape_buffer_data(buffer, &data, nullptr), "mape_buffer_data");
+    expect(mape_buffer_data(&data, nullptr, buffer), "mape_buffer_data");
     return data;
 }
 
@@ -89,25 +89,25 @@ mape_job *Pool::map(mape_function_id function, const void *items, std::size_t co
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.chunk = chunk;
     mape_job *job = nullptr;
-    expect(mape_map(handle, function, &input, &config, &job), "mape_map");
+    expect(mape_map(&job, handle, function, &input, &config), "mape_map");
     return job;
 }
 
 mape_job *Pool::apply(mape_function_id function, const void *input, std::size_t size) const {
     mape_job *job = nullptr;
-    expect(mape_apply(handle, function, input, size, nullptr, &job), "mape_apply");
+    expect(mape_apply(&job, handle, function, input, size, nullptr), "mape_apply");
     return job;
 }
 
 std::int32_t Pool::worker_pid(std::uint32_t index) const {
-    mape_worker_info_t info = MAPE_WORKER_INFO_INIT;
-    expect(mape_worker_info(handle, index, &info), "mape_worker_info");
+    mape_worker_info info = MAPE_WORKER_INFO_INIT;
+    expect(mape_pool_worker(&info, handle, index), "mape_pool_worker");
     return info.pid;
 }
 
 mape_worker_state Pool::worker_state(std::uint32_t index) const {
-    mape_worker_info_t info = MAPE_WORKER_INFO_INIT;
-    expect(mape_worker_info(handle, index, &info), "mape_worker_info");
+    mape_worker_info info = MAPE_WORKER_INFO_INIT;
+    expect(mape_pool_worker(&info, handle, index), "mape_pool_worker");
     return static_cast<mape_worker_state>(info.state);
 }
 

@@ -31,7 +31,7 @@ public:
     explicit Pool(int workers = work::workers) : Pool(settings(workers)) {}
     static mape_pool_config settings(int workers = work::workers, mape_start start = MAPE_START_EXEC);
 
-    ~Pool() { mape_pool_destroy(handle); }
+    ~Pool() { mape_pool_release(handle); }
     Pool(const Pool &) = delete;
     Pool &operator=(const Pool &) = delete;
 

@@ -36,7 +36,7 @@ void recover(benchmark::State &state) {
             const Job job(pool.apply(who, nullptr, 0));
             job.wait();
             mape_result result = MAPE_RESULT_INIT;
-            mape_job_result(job.handle, 0, &result);
+            mape_job_result(&result, job.handle, 0);
             if (result.state == MAPE_ITEM_OK) std::memcpy(&answered, result.data, sizeof answered);
         });
         flag->released = 1;

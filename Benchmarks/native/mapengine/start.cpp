@@ -1,4 +1,4 @@
-// Create, first result, destroy; by a host with nothing in memory, and by one with 4 GiB.
+// Create, first result, release; by a host with nothing in memory, and by one with 4 GiB.
 #include <cstdlib>
 #include <memory>
 
@@ -24,11 +24,12 @@ void run_start(benchmark::State &state, mape_start start, std::size_t ballast_si
             mape_job *job = nullptr;
             mape_result result = MAPE_RESULT_INIT;
             const std::int64_t number = 7;
-            right = mape_pool_create(&pool, &config) == MAPE_OK && mape_register(pool, &function, &id) == MAPE_OK &&
-                    mape_apply(pool, id, &number, sizeof number, nullptr, &job) == MAPE_OK &&
-                    mape_job_wait(job, MAPE_FOREVER) == MAPE_OK && mape_job_result(job, 0, &result) == MAPE_OK &&
+            right = mape_pool_create(&pool, &config) == MAPE_OK &&
+                    mape_function_register(&id, pool, &function) == MAPE_OK &&
+                    mape_apply(&job, pool, id, &number, sizeof number, nullptr) == MAPE_OK &&
+                    mape_job_wait(job, MAPE_FOREVER) == MAPE_OK && mape_job_result(&result, job, 0) == MAPE_OK &&
                     result.state == MAPE_ITEM_OK && *static_cast<const std::int64_t *>(result.data) == 49;
-            mape_pool_destroy(pool);
+            mape_pool_release(pool);
         });
         if (!right) return measure::wrong(state);
     }

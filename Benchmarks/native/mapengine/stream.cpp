@@ -31,7 +31,7 @@ public:
         config.window = 4096;
         config.context = this;
         config.on_item = [](void *context, const mape_event *event) { static_cast<Stream *>(context)->take(*event); };
-        pool.expect(mape_stream_open(pool.handle, pool.function("bench_square"), &config, &handle), "mape_stream_open");
+        pool.expect(mape_stream_open(&handle, pool.handle, pool.function("bench_square"), &config), "mape_stream_open");
     }
     ~Stream() { mape_job_release(handle); }
 
@@ -40,10 +40,10 @@ public:
         while (pushed < end || pushed - taken > left) {
             const std::uint64_t before = pushed + taken;
             push(end);
-            mape_dispatch(pool.handle, 0, 0);
+            mape_pool_dispatch(pool.handle, 0, 0);
             if (pushed + taken != before) continue;
             mape_event event = MAPE_EVENT_INIT;
-            pool.expect(mape_next_event(pool.handle, &event, MAPE_FOREVER), "mape_next_event");
+            pool.expect(mape_pool_next_event(&event, pool.handle, MAPE_FOREVER), "mape_pool_next_event");
             take(event);
         }
     }
@@ -69,7 +69,7 @@ private:
             spans[i] = {&numbers[i], sizeof numbers[i]};
         }
         std::size_t accepted = 0;
-        const int status = mape_stream_push(handle, spans.data(), count, &accepted);
+        const int status = mape_stream_push(&accepted, handle, spans.data(), count);
         if (status != MAPE_E_AGAIN) pool.expect(status, "mape_stream_push");
         pushed += accepted;
     }

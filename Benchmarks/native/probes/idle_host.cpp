@@ -19,8 +19,8 @@ int main(int argc, char **argv) {
         job.gather(results.data(), results.size() * sizeof results[0], sizeof results[0]);
         if (results != expected) return 1;
     }
-    mape_pool_stats_t stats = MAPE_POOL_STATS_INIT;
-    pool.expect(mape_pool_stats(pool.handle, &stats), "mape_pool_stats");
+    mape_stats stats = MAPE_STATS_INIT;
+    pool.expect(mape_pool_stats(&stats, pool.handle), "mape_pool_stats");
     std::printf("%d", static_cast<int>(stats.zygote_pid));
     for (int i = 0; i < workers; i++)
         std::printf(" %d", static_cast<int>(pool.worker_pid(static_cast<std::uint32_t>(i))));

@@ -24,18 +24,18 @@ int main(int argc, char **argv) {
         mape_progress progress = MAPE_PROGRESS_INIT;
         do {
             usleep(20'000);
-            pool.expect(mape_job_progress(job.handle, &progress), "mape_job_progress");
+            pool.expect(mape_job_progress(&progress, job.handle), "mape_job_progress");
         } while (!progress.is_done);
         return progress.ok == items.size();
     };
     if (!map()) return 1;
 
-    mape_pool_stats_t before = MAPE_POOL_STATS_INIT, after = MAPE_POOL_STATS_INIT;
-    pool.expect(mape_pool_stats(pool.handle, &before), "mape_pool_stats");
+    mape_stats before = MAPE_STATS_INIT, after = MAPE_STATS_INIT;
+    pool.expect(mape_pool_stats(&before, pool.handle), "mape_pool_stats");
     CALLGRIND_START_INSTRUMENTATION;
     const bool right = map();
     CALLGRIND_STOP_INSTRUMENTATION;
-    pool.expect(mape_pool_stats(pool.handle, &after), "mape_pool_stats");
+    pool.expect(mape_pool_stats(&after, pool.handle), "mape_pool_stats");
     std::printf("%llu\n", static_cast<unsigned long long>(after.ranges - before.ranges));
     return right ? 0 : 1;
 }

@@ -116,7 +116,7 @@ void mapb_remove_file(int folder, const char *name);
 mape_native_fn mapb_proxy_make(void *prepared, void *object);
 /** Whether it is a proxy of another process, which this one was forked from. */
 int mapb_proxy_is_foreign(mape_native_fn proxy);
-/** Begins to destroy a proxy. @return its object; NULL: it is no proxy, or another thread destroys it. */
+/** Begins to release a proxy. @return its object; NULL: it is no proxy, or another thread releases it. */
 void *mapb_proxy_claim(mape_native_fn proxy);
 /** Cancels mapb_proxy_claim. */
 void mapb_proxy_keep(mape_native_fn proxy);

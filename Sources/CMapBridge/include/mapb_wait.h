@@ -153,7 +153,7 @@ int mapb_wait_begin(mapb_wait *wait, void *handle);
 
 /** mape_job_wait and mape_pool_start. */
 int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns);
-/** mape_next_event and mape_pool_next_events. out_count: may be NULL. */
+/** mape_pool_next_event and mape_pool_next_events. out_count: may be NULL. */
 int mapb_wait_events(void *pool, int64_t timeout_ns, mape_event *out, uint64_t capacity, size_t *out_count);
 
 /* ---- dispatch ---- */
@@ -224,7 +224,7 @@ MAPB_CALLS_OUT void mapb_proxy_report(mapb_calling *calling);
 int mapb_call_begin(mapb_calling *calling, void *result, void **arguments, int32_t refused);
 /** The wait is over: writes result and outputs, or notes the failure. error: the calling thread's errno, in and out. */
 void mapb_call_end(mapb_calling *calling, void *result, void **arguments, int *error);
-/** on_error begins: its proxy must not be destroyed meanwhile. */
+/** on_error begins: its proxy must not be released meanwhile. */
 void mapb_call_reports(mapb_calling *calling);
 /** The call returns, or its thread ends. */
 void mapb_call_over(mapb_calling *calling);

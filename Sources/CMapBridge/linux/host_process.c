@@ -8,7 +8,7 @@
  *   handles       are refused: they say in which process of the line they were made (Handles.swift)
  *   descriptors   are closed in the child by a handler of pthread_atfork(3), so that no child keeps the memory of a pool that its parent has
  *                 destroyed, or the zygote's socket open. The handler closes numbers and does nothing else. The one of
- *                 mape_event_fd stays: it is in the host's hands
+ *                 mape_pool_event_fd stays: it is in the host's hands
  *   proxies       call nobody in a child: their slots say whose they are (host_proxy.c)
  */
 #include "../common/process.h"

@@ -11,7 +11,7 @@ public func mape_status_string(_ status: Int32) -> UnsafePointer<CChar>! {
 }
 
 @implementation @_cdecl("mape_message")
-public func mape_message(_ pool: OpaquePointer!, _ buffer: UnsafeMutablePointer<CChar>!, _ size: Int) -> Int {
+public func mape_message(_ buffer: UnsafeMutablePointer<CChar>!, _ size: Int, _ pool: OpaquePointer!) -> Int {
     // A size_t: more than half of an address space is room enough as well.
     let room = UInt(bitPattern: size)
     if room > 0, let buffer = unsafe buffer { unsafe buffer.pointee = 0 }

@@ -2,13 +2,13 @@
 
 import CMapBridge
 
-@implementation @_cdecl("mape_dispatch")
-public func mape_dispatch(_ pool: OpaquePointer!, _ max_events: UInt32, _ budget_ns: Int64) -> Int32 {
+@implementation @_cdecl("mape_pool_dispatch")
+public func mape_pool_dispatch(_ pool: OpaquePointer!, _ max_events: UInt32, _ budget_ns: Int64) -> Int32 {
     unsafe mapb_dispatch(UnsafeMutableRawPointer(pool), max_events, budget_ns)
 }
 
-@implementation @_cdecl("mape_next_event")
-public func mape_next_event(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_event>!, _ timeout_ns: Int64)
+@implementation @_cdecl("mape_pool_next_event")
+public func mape_pool_next_event(_ out: UnsafeMutablePointer<mape_event>!, _ pool: OpaquePointer!, _ timeout_ns: Int64)
     -> Int32
 {
     unsafe mapb_wait_events(UnsafeMutableRawPointer(pool), timeout_ns, out, 1, nil)
@@ -36,18 +36,18 @@ public func mape_pool_interrupt(_ pool: OpaquePointer!) -> Int32 {
     unsafe mapb_interrupt(UnsafeMutableRawPointer(pool))
 }
 
-@implementation @_cdecl("mape_event_fd")
-public func mape_event_fd(_ pool: OpaquePointer!, _ out_fd: UnsafeMutablePointer<Int32>!) -> Int32 {
-    unsafe out_fd?.pointee = -1
+@implementation @_cdecl("mape_pool_event_fd")
+public func mape_pool_event_fd(_ out: UnsafeMutablePointer<Int32>!, _ pool: OpaquePointer!) -> Int32 {
+    unsafe out?.pointee = -1
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        guard let out = unsafe out_fd else { throw .null("out_fd") }
+        guard let out = unsafe out else { throw .null("out") }
         unsafe out.pointee = try pool.core.with { (core) throws(MapError) in try core.events.descriptor() }
         return MAPE_OK.rawValue
     }
 }
 
-@implementation @_cdecl("mape_set_wakeup")
-public func mape_set_wakeup(
+@implementation @_cdecl("mape_pool_set_wakeup")
+public func mape_pool_set_wakeup(
     _ pool: OpaquePointer!, _ wakeup: (@convention(c) (UnsafeMutableRawPointer?) -> Void)!,
     _ context: UnsafeMutableRawPointer!
 ) -> Int32 {

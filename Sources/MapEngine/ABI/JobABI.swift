@@ -53,8 +53,9 @@ func submit(
 
 @implementation @_cdecl("mape_apply")
 public func mape_apply(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ input: UnsafeRawPointer!, _ size: Int,
-    _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+    _ out_job: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ input: UnsafeRawPointer!,
+    _ size: Int, _ config: UnsafePointer<mape_job_config>!
 ) -> Int32 {
     unsafe submit(pool, function, config, out_job) { (pool, _) throws(MapError) in
         guard unsafe input != nil || size == 0 else { throw .argument("input", "is NULL, but size is \(size)") }
@@ -66,8 +67,8 @@ public func mape_apply(
 
 @implementation @_cdecl("mape_map")
 public func mape_map(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ items: UnsafePointer<mape_items>!,
-    _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+    _ out_job: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ items: UnsafePointer<mape_items>!, _ config: UnsafePointer<mape_job_config>!
 ) -> Int32 {
     unsafe submit(pool, function, config, out_job) { (pool, check) throws(MapError) in
         let items = try unsafe checked(items, "items")
@@ -118,13 +119,13 @@ public func mape_map(
 
 @implementation @_cdecl("mape_stream_open")
 public func mape_stream_open(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ config: UnsafePointer<mape_job_config>!,
-    _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+    _ out: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ config: UnsafePointer<mape_job_config>!
 ) -> Int32 {
-    if notHost() == nil, unsafe out_job == nil && pool != nil {
-        return enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out_job") }
+    if notHost() == nil, unsafe out == nil && pool != nil {
+        return enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out") }
     }
-    return unsafe submit(pool, function, config, out_job, isStream: true) { (_, _) throws(MapError) in nil }
+    return unsafe submit(pool, function, config, out, isStream: true) { (_, _) throws(MapError) in nil }
 }
 
 @implementation @_cdecl("mape_job_wait")
@@ -133,7 +134,7 @@ public func mape_job_wait(_ job: OpaquePointer!, _ timeout_ns: Int64) -> Int32 {
 }
 
 @implementation @_cdecl("mape_job_result")
-public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_result>!) -> Int32
+public func mape_job_result(_ out: UnsafeMutablePointer<mape_result>!, _ job: OpaquePointer!, _ index: UInt64) -> Int32
 {
     enter(job, .job, "job") { (pool, number) throws(MapError) in
         var result = mape_result()
@@ -161,7 +162,7 @@ public func mape_job_result(_ job: OpaquePointer!, _ index: UInt64, _ out: Unsaf
 }
 
 @implementation @_cdecl("mape_job_crash")
-public func mape_job_crash(_ job: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<mape_crash>!) -> Int32 {
+public func mape_job_crash(_ out: UnsafeMutablePointer<mape_crash>!, _ job: OpaquePointer!, _ index: UInt64) -> Int32 {
     unsafe enterJob(job, "job") { (core, job) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         guard !job.drops else {
@@ -207,8 +208,8 @@ func gather(
 
 @implementation @_cdecl("mape_job_gather")
 public func mape_job_gather(
-    _ job: OpaquePointer!, _ dst: UnsafeMutableRawPointer!, _ dst_size: Int, _ stride: Int,
-    _ out_missing: UnsafeMutablePointer<UInt64>!
+    _ dst: UnsafeMutableRawPointer!, _ dst_size: Int, _ stride: Int, _ out_missing: UnsafeMutablePointer<UInt64>!,
+    _ job: OpaquePointer!
 ) -> Int32 {
     unsafe gather(job) { (_, results) throws(MapError) in
         guard dst_size >= 0, stride >= 0 else {
@@ -232,7 +233,7 @@ public func mape_job_gather(
 }
 
 @implementation @_cdecl("mape_job_progress")
-public func mape_job_progress(_ job: OpaquePointer!, _ out: UnsafeMutablePointer<mape_progress>!) -> Int32 {
+public func mape_job_progress(_ out: UnsafeMutablePointer<mape_progress>!, _ job: OpaquePointer!) -> Int32 {
     enter(job, .job, "job") { (pool, number) throws(MapError) in
         let progress = try pool.core.with { (core) throws(MapError) in
             let job = try core.liveJob(number, "job")

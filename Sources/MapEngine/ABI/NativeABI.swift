@@ -13,9 +13,9 @@ func typed(_ function: Function) throws(MapError) -> NativeFunction {
     throw MapError(MAPE_E_STATE, "function \(function.id), \"\(function.name)\", was registered without a prototype")
 }
 
-@implementation @_cdecl("mape_prototype_of")
-public func mape_prototype_of(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ out: UnsafeMutablePointer<mape_prototype_info>!
+@implementation @_cdecl("mape_function_prototype")
+public func mape_function_prototype(
+    _ out: UnsafeMutablePointer<mape_prototype_info>!, _ pool: OpaquePointer!, _ function: mape_function_id
 ) -> Int32 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
@@ -38,10 +38,10 @@ public func mape_prototype_of(
     }
 }
 
-@implementation @_cdecl("mape_parameter_of")
-public func mape_parameter_of(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ index: UInt32,
-    _ out: UnsafeMutablePointer<mape_parameter_info>!
+@implementation @_cdecl("mape_function_parameter")
+public func mape_function_parameter(
+    _ out: UnsafeMutablePointer<mape_parameter_info>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ index: UInt32
 ) -> Int32 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
@@ -219,8 +219,9 @@ extension NativeFunction {
 
 @implementation @_cdecl("mape_map_columns")
 public func mape_map_columns(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ count: UInt64, _ columns: UnsafePointer<mape_column>!,
-    _ column_count: Int, _ config: UnsafePointer<mape_job_config>!, _ out_job: UnsafeMutablePointer<OpaquePointer?>!
+    _ out_job: UnsafeMutablePointer<OpaquePointer?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ count: UInt64,
+    _ columns: UnsafePointer<mape_column>!, _ column_count: Int, _ config: UnsafePointer<mape_job_config>!
 ) -> Int32 {
     unsafe submit(pool, function, config, out_job) { (pool, callee) throws(MapError) in
         let prototype = try typed(callee()).prototype
@@ -235,8 +236,8 @@ public func mape_map_columns(
 
 @implementation @_cdecl("mape_job_gather_columns")
 public func mape_job_gather_columns(
-    _ job: OpaquePointer!, _ columns: UnsafePointer<mape_column>!, _ column_count: Int,
-    _ out_missing: UnsafeMutablePointer<UInt64>!
+    _ columns: UnsafePointer<mape_column>!, _ column_count: Int, _ out_missing: UnsafeMutablePointer<UInt64>!,
+    _ job: OpaquePointer!
 ) -> Int32 {
     func native(_ job: Job) throws(MapError) -> NativeFunction {
         if let native = job.function.native { return native }

@@ -42,8 +42,8 @@ public func mape_pool_shutdown(_ pool: OpaquePointer!, _ how: Int32, _ timeout_n
     }
 }
 
-@implementation @_cdecl("mape_pool_destroy")
-public func mape_pool_destroy(_ pool: OpaquePointer!) -> Int32 {
+@implementation @_cdecl("mape_pool_release")
+public func mape_pool_release(_ pool: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe pool == nil { return MAPE_OK.rawValue }
     return enter(pool, .pool, "pool") { (pool, handle) throws(MapError) in
@@ -65,7 +65,7 @@ public func mape_pool_resize(_ pool: OpaquePointer!, _ workers: UInt32) -> Int32
 }
 
 @implementation @_cdecl("mape_pool_stats")
-public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<mape_pool_stats_t>!) -> Int32 {
+public func mape_pool_stats(_ out: UnsafeMutablePointer<mape_stats>!, _ pool: OpaquePointer!) -> Int32 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
         let out = try unsafe checkSize(out, "out")
         out.pointee = pool.core.with { core in
@@ -76,8 +76,8 @@ public func mape_pool_stats(_ pool: OpaquePointer!, _ out: UnsafeMutablePointer<
     }
 }
 
-@implementation @_cdecl("mape_worker_info")
-public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: UnsafeMutablePointer<mape_worker_info_t>!)
+@implementation @_cdecl("mape_pool_worker")
+public func mape_pool_worker(_ out: UnsafeMutablePointer<mape_worker_info>!, _ pool: OpaquePointer!, _ index: UInt32)
     -> Int32
 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -93,14 +93,14 @@ public func mape_worker_info(_ pool: OpaquePointer!, _ index: UInt32, _ out: Uns
     }
 }
 
-@implementation @_cdecl("mape_register")
-public func mape_register(
-    _ pool: OpaquePointer!, _ function: UnsafePointer<mape_function>!,
-    _ out_function: UnsafeMutablePointer<mape_function_id>!
+@implementation @_cdecl("mape_function_register")
+public func mape_function_register(
+    _ out: UnsafeMutablePointer<mape_function_id>!, _ pool: OpaquePointer!,
+    _ function: UnsafePointer<mape_function>!
 ) -> Int32 {
-    unsafe out_function?.pointee = 0
+    unsafe out?.pointee = 0
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        guard let out = unsafe out_function else { throw .null("out_function") }
+        guard let out = unsafe out else { throw .null("out") }
         let description = try unsafe checked(function, "function")
         unsafe out.pointee = try pool.register(description)
         return MAPE_OK.rawValue
@@ -115,8 +115,8 @@ public func mape_function_unregister(_ pool: OpaquePointer!, _ function: mape_fu
     }
 }
 
-@implementation @_cdecl("mape_set_global")
-public func mape_set_global(
+@implementation @_cdecl("mape_pool_set_global")
+public func mape_pool_set_global(
     _ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int
 ) -> Int32 {
     enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -149,13 +149,13 @@ public func mape_buffer_create(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ p
 
 @implementation @_cdecl("mape_buffer_data")
 public func mape_buffer_data(
-    _ buffer: OpaquePointer!, _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!,
-    _ out_size: UnsafeMutablePointer<Int>!
+    _ out_data: UnsafeMutablePointer<UnsafeMutableRawPointer?>!, _ out_size: UnsafeMutablePointer<Int>!,
+    _ buffer: OpaquePointer!
 ) -> Int32 {
     enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         guard let out = unsafe out_data else { throw .null("out_data") }
         guard let found = pool.core.with({ $0.registry.buffers[handle] }) else {
-            throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
+            throw MapError(MAPE_E_HANDLE, "buffer was released")
         }
         unsafe out.pointee = UnsafeMutableRawPointer(pool.fixed.input.base + Int(found.block.offset))
         if let size = unsafe out_size { unsafe size.pointee = Int(found.size) }
@@ -163,14 +163,14 @@ public func mape_buffer_data(
     }
 }
 
-@implementation @_cdecl("mape_buffer_destroy")
-public func mape_buffer_destroy(_ buffer: OpaquePointer!) -> Int32 {
+@implementation @_cdecl("mape_buffer_release")
+public func mape_buffer_release(_ buffer: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }
     if unsafe buffer == nil { return MAPE_OK.rawValue }
     return enter(buffer, .buffer, "buffer") { (pool, handle) throws(MapError) in
         Handles.shared.remove(handle)
         guard pool.destroyBuffer(handle) else {
-            throw MapError(MAPE_E_HANDLE, "buffer was destroyed")
+            throw MapError(MAPE_E_HANDLE, "buffer was released")
         }
         return MAPE_OK.rawValue
     }

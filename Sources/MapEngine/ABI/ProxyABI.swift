@@ -2,15 +2,15 @@
 
 import CMapBridge
 
-@implementation @_cdecl("mape_proxy")
-public func mape_proxy(
-    _ pool: OpaquePointer!, _ function: mape_function_id, _ config: UnsafePointer<mape_job_config>!,
-    _ on_error: mape_proxy_error_fn!, _ context: UnsafeMutableRawPointer!,
-    _ out_proxy: UnsafeMutablePointer<mape_native_fn?>!
+@implementation @_cdecl("mape_proxy_create")
+public func mape_proxy_create(
+    _ out: UnsafeMutablePointer<mape_native_fn?>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ config: UnsafePointer<mape_job_config>!, _ on_error: mape_proxy_error_fn!,
+    _ context: UnsafeMutableRawPointer!
 ) -> Int32 {
-    unsafe out_proxy?.pointee = nil
+    unsafe out?.pointee = nil
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
-        guard let out = unsafe out_proxy else { throw .null("out_proxy") }
+        guard let out = unsafe out else { throw .null("out") }
         var settings = mape_job_config()
         if let config = unsafe config {
             settings = try unsafe checked(config, "config")
@@ -41,25 +41,25 @@ public func mape_proxy(
         let object = unsafe Unmanaged.passRetained(proxy)
         guard let made = unsafe mapb_proxy_make(proxy.prepared.memory, object.toOpaque()) else {
             unsafe object.release()
-            throw MapError(MAPE_E_MEMORY, "1024 proxies are in use: destroy some")
+            throw MapError(MAPE_E_MEMORY, "1024 proxies are in use: release some")
         }
         unsafe out.pointee = made
         return MAPE_OK.rawValue
     }
 }
 
-@implementation @_cdecl("mape_proxy_destroy")
-public func mape_proxy_destroy(_ proxy: mape_native_fn!) -> Int32 {
+@implementation @_cdecl("mape_proxy_release")
+public func mape_proxy_release(_ proxy: mape_native_fn!) -> Int32 {
     guard let proxy, notHost() == nil else { return notHost() ?? MAPE_OK.rawValue }
     if mapb_proxy_is_foreign(proxy) != 0 { return foreign }
     return enter { () throws(MapError) in
-        let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was destroyed, or never was one")
+        let none = MapError(MAPE_E_HANDLE, "proxy is no live proxy: it was released, or never was one")
         guard let object = unsafe mapb_proxy_claim(proxy) else { throw none }
         let reference = unsafe Unmanaged<Proxy>.fromOpaque(object)
         if unsafe reference.takeUnretainedValue().isReportingHere {
             mapb_proxy_keep(proxy)
             throw MapError(
-                MAPE_E_BUSY, "proxy cannot be destroyed from inside its on_error: its call has not returned yet")
+                MAPE_E_BUSY, "proxy cannot be released from inside its on_error: its call has not returned yet")
         }
         unsafe reference.takeUnretainedValue().close()
         mapb_proxy_await(proxy)

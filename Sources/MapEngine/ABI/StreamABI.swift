@@ -4,8 +4,8 @@ import CMapBridge
 
 @implementation @_cdecl("mape_stream_push")
 public func mape_stream_push(
-    _ stream: OpaquePointer!, _ items: UnsafePointer<mape_span>!, _ count: Int,
-    _ out_accepted: UnsafeMutablePointer<Int>!
+    _ out_accepted: UnsafeMutablePointer<Int>!, _ stream: OpaquePointer!, _ items: UnsafePointer<mape_span>!,
+    _ count: Int
 ) -> Int32 {
     unsafe push(stream, items, count, out_accepted) { (pool, job, open, items) throws(MapError) in
         unsafe pool.push(job, open, items, count)

@@ -43,7 +43,7 @@ extension Core {
         registry.buffers[handle] = buffer
     }
 
-    /// Called when the host destroys a buffer; jobs that use it keep it. False: no buffer has that handle.
+    /// Called when the host releases a buffer; jobs that use it keep it. False: no buffer has that handle.
     func removeBuffer(_ handle: UInt) -> Bool {
         guard let buffer = registry.buffers.removeValue(forKey: handle) else { return false }
         release(buffer)

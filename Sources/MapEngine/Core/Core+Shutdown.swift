@@ -89,7 +89,7 @@ extension Core {
         touch(job)
     }
 
-    /// Called when the pool is destroyed. Returns the handles that the host had for its jobs and buffers.
+    /// Called when the pool is released. Returns the handles that the host had for its jobs and buffers.
     func releaseAll() -> [UInt] {
         var handles: [UInt] = []
         for job in jobs.all {

@@ -3,9 +3,9 @@
 import CMapBridge
 
 extension Core {
-    func stats() -> mape_pool_stats_t {
-        var s = mape_pool_stats_t()
-        s.struct_size = MemoryLayout<mape_pool_stats_t>.size
+    func stats() -> mape_stats {
+        var s = mape_stats()
+        s.struct_size = MemoryLayout<mape_stats>.size
         s.workers = UInt32(table.size.count)
         s.workers_ready = UInt32(table.ready.count)
         s.workers_started = figures.workersStarted
@@ -23,9 +23,9 @@ extension Core {
         return s
     }
 
-    func info(of worker: Worker) -> mape_worker_info_t {
-        var i = mape_worker_info_t()
-        i.struct_size = MemoryLayout<mape_worker_info_t>.size
+    func info(of worker: Worker) -> mape_worker_info {
+        var i = mape_worker_info()
+        i.struct_size = MemoryLayout<mape_worker_info>.size
         i.pid = worker.pid
         i.items = worker.history.itemsEnded
         i.starts = worker.generation

@@ -1,4 +1,4 @@
-// Fetching events: mape_dispatch calls callbacks for them, mape_next_event returns them. Both make the same steps.
+// Fetching events: mape_pool_dispatch calls callbacks for them, mape_pool_next_event returns them. Both make the same steps.
 //
 // A callback may be left by a jump, an exception, or with its thread. So C calls it (host_wait.c), no Swift frame is
 // below it on the stack, and what a dispatch holds stands in the queue. The next thread finds it there, and sees by the

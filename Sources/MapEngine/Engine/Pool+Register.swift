@@ -60,7 +60,7 @@ extension Pool {
         }
     }
 
-    /// Destroys a buffer. Before the start and after the shutdown there is no engine thread that returns what is more than is kept, so
+    /// Releases a buffer. Before the start and after the shutdown there is no engine thread that returns what is more than is kept, so
     /// this thread does. False: no buffer has that handle.
     func destroyBuffer(_ handle: UInt) -> Bool {
         let (found, trimsHere) = core.with { core in

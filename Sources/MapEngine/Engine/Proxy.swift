@@ -94,7 +94,7 @@ import CMapBridge
         }
         guard !isClosing else {
             release(job)
-            throw MapError(MAPE_E_CLOSED, "its proxy was destroyed")
+            throw MapError(MAPE_E_CLOSED, "its proxy was released")
         }
         return job
     }
@@ -106,9 +106,9 @@ import CMapBridge
         let job = unsafe Unmanaged<Job>.fromOpaque(c.pointee.wait.object).takeUnretainedValue()
         var result = mape_result()
         let end = pool.core.with { core -> End in
-            if job.isReleased { return .badly(Self.outcome(MAPE_E_CLOSED.rawValue, "pool was destroyed")) }
+            if job.isReleased { return .badly(Self.outcome(MAPE_E_CLOSED.rawValue, "pool was released")) }
             guard job.isDone else {
-                return .badly(Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its proxy was destroyed"))
+                return .badly(Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its proxy was released"))
             }
             guard let segment = job.segment(holding: 0) else { return .badly(Self.noReply) }
             if let bad = segment.badEnd(0) { return .badly(bad) }

@@ -34,7 +34,7 @@ final class Job {
         /// Whether the host keeps no handle: the job releases itself.
         var isItself = false
         var hasReleased = false
-        /// Whether its proxy is being destroyed: the caller stops waiting for it.
+        /// Whether its proxy is being released: the caller stops waiting for it.
         var hasGivenUp = false
     }
 

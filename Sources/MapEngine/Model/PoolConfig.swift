@@ -87,16 +87,10 @@ import CMapBridge
         guard outputReserve <= 1 << 46 else {
             throw .argument("config.output_reserve", "is larger than an address space")
         }
-        guard c.reserved == 0 else {
-            throw .argument("config.reserved", "is \(c.reserved); it has to be 0")
-        }
         guard c.interruptible <= 1 else {
             throw .argument("config.interruptible", "is \(c.interruptible); 0 or 1 are possible")
         }
         interruptible = c.interruptible == 1
-        guard c.reserved2 == 0 else {
-            throw .argument("config.reserved2", "is \(c.reserved2); it has to be 0")
-        }
         process = try Process(c)
         callbacks = unsafe Callbacks(context: c.context, onOutput: c.on_output, onLog: c.on_log)
         crashFolder = try unsafe rootPath(c.crash_dir, "config.crash_dir")

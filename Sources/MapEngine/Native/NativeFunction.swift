@@ -6,7 +6,7 @@ final class NativeFunction {
     let prototype: Prototype
     /// A mapb_native with its parts.
     let plan: [UInt8]
-    /// Texts handed out by mape_prototype_of and mape_parameter_of; they live as long as the pool.
+    /// Texts handed out by mape_function_prototype and mape_function_parameter; they live as long as the pool.
     let nameText: CText
     let parameterTexts: [Texts]
 

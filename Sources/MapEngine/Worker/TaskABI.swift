@@ -86,7 +86,7 @@ public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ i
 
 @_noLocks @implementation @_cdecl("mape_task_begin")
 public func mape_task_begin(
-    _ task: UnsafeMutablePointer<mape_task>!, _ i: Int, _ out_size: UnsafeMutablePointer<Int>!
+    _ out_size: UnsafeMutablePointer<Int>!, _ task: UnsafeMutablePointer<mape_task>!, _ i: Int
 ) -> UnsafeRawPointer! {
     guard let task = unsafe WorkerTask(user: task), task.mode == MAPB_MODE_RANGE.rawValue,
         !task.hasRangeResult, task.isAlone
@@ -120,7 +120,7 @@ public func mape_task_begin(
 
 @_noLocks @implementation @_cdecl("mape_task_item")
 public func mape_task_item(
-    _ task: UnsafePointer<mape_task>!, _ i: Int, _ out_size: UnsafeMutablePointer<Int>!
+    _ out_size: UnsafeMutablePointer<Int>!, _ task: UnsafePointer<mape_task>!, _ i: Int
 ) -> UnsafeRawPointer! {
     guard let task = unsafe WorkerTask(user: task), task.mode == MAPB_MODE_RANGE.rawValue, i >= 0,
         UInt64(i) < task.partCount
@@ -145,7 +145,7 @@ public func mape_task_fail(_ task: UnsafeMutablePointer<mape_task>!, _ code: Int
 
 @_noLocks @implementation @_cdecl("mape_task_global")
 public func mape_task_global(
-    _ task: UnsafePointer<mape_task>!, _ name: UnsafePointer<CChar>!, _ out_size: UnsafeMutablePointer<Int>!
+    _ out_size: UnsafeMutablePointer<Int>!, _ task: UnsafePointer<mape_task>!, _ name: UnsafePointer<CChar>!
 ) -> UnsafeRawPointer! {
     unsafe out_size?.pointee = 0
     guard let task = unsafe WorkerTask(user: task), let name = unsafe name, task.globals != 0 else { return nil }

@@ -181,7 +181,7 @@ final class LocalPool {
 }
 
 extension Pool {
-    /// mape_next_event, as its entry point makes it of its steps.
+    /// mape_pool_next_event, as its entry point makes it of its steps.
     func nextEvent(timeout: Int64) throws -> mape_event? { try nextEvents(1, timeout: timeout).first }
 
     /// mape_pool_next_events.

@@ -241,7 +241,7 @@ let obey: mape_run_fn = { task, _, input, _ in obeyOne(task, input!) }
 /// The same, as a range function that begins its items one by one.
 let obeyEach: mape_run_range_fn = { task, _, range in
     for i in 0..<range!.pointee.count {
-        guard let input = mape_task_begin(task, i, nil) else { return 0 }
+        guard let input = mape_task_begin(nil, task, i) else { return 0 }
         // As a run function's code would be: fails this item alone.
         let code = obeyOne(task, input)
         if code != 0 {

@@ -4,7 +4,7 @@ import CMapEngine
 /// The signal that asked this program to end, or 0.
 var interruption: Int32 { interrupts_noted() }
 
-/// A pool; destroyed with the value.
+/// A pool; released with the value.
 @safe
 struct Pool: ~Copyable {
     let handle: OpaquePointer
@@ -20,7 +20,7 @@ struct Pool: ~Copyable {
         unsafe self.handle = unsafe handle
     }
 
-    deinit { unsafe mape_pool_destroy(handle) }
+    deinit { unsafe mape_pool_release(handle) }
 
     /// What the last call that failed says, in words.
     func message(_ status: Int32) -> String { unsafe engineMessage(handle, status) }
@@ -36,7 +36,7 @@ struct Pool: ~Copyable {
                     unsafe function.library = unsafe library
                     unsafe function.prototype = unsafe prototype
                     unsafe function.run_symbol = unsafe symbol
-                    return unsafe mape_register(handle, &function, &id)
+                    return unsafe mape_function_register(&id, handle, &function)
                 }
             }
         }
@@ -69,13 +69,13 @@ extension Pool {
     /// Ends the workers, and hands on what they printed to the last.
     func finish() {
         unsafe mape_pool_shutdown(handle, Int32(MAPE_SHUTDOWN_DRAIN.rawValue), 1_000_000_000)
-        while unsafe mape_dispatch(handle, 0, 0) > 0 {}
+        while unsafe mape_pool_dispatch(handle, 0, 0) > 0 {}
     }
 }
 
 private func engineMessage(_ pool: OpaquePointer?, _ status: Int32) -> String {
     var text = [CChar](repeating: 0, count: 2048)
-    let length = unsafe text.withUnsafeMutableBufferPointer { unsafe mape_message(pool, $0.baseAddress, $0.count) }
+    let length = unsafe text.withUnsafeMutableBufferPointer { unsafe mape_message($0.baseAddress, $0.count, pool) }
     guard length > 0 else { return unsafe String(cString: mape_status_string(status)) }
     return String(raw: text.prefix(min(length, 2047)).map { UInt8(bitPattern: $0) })
 }
@@ -93,14 +93,14 @@ struct Signature {
         self.function = function
         var info = unsafe mape_prototype_info()
         unsafe info.struct_size = unsafe MemoryLayout<mape_prototype_info>.size
-        let status = unsafe mape_prototype_of(pool.handle, function, &info)
+        let status = unsafe mape_function_prototype(&info, pool.handle, function)
         guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
         name = unsafe String(raw: info.name)
         var all: [Parameter] = []
         for index in unsafe Array(0..<info.parameters) + [UInt32.max, UInt32.max - 1] {
             var one = unsafe mape_parameter_info()
             unsafe one.struct_size = unsafe MemoryLayout<mape_parameter_info>.size
-            let status = unsafe mape_parameter_of(pool.handle, function, index, &one)
+            let status = unsafe mape_function_parameter(&one, pool.handle, function, index)
             if status == MAPE_E_INDEX.rawValue { continue }
             guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
             unsafe all.append(Parameter(one, index: Int(index)))

@@ -52,7 +52,7 @@ struct Job {
         }
         let status = unsafe columns.withUnsafeBufferPointer { columns in
             unsafe mape_map_columns(
-                pool.handle, signature.function, UInt64(rows), columns.baseAddress, columns.count, &config, &handle)
+                &handle, pool.handle, signature.function, UInt64(rows), columns.baseAddress, columns.count, &config)
         }
         guard status == MAPE_OK.rawValue, let job = unsafe handle else {
             let code: ExitStatus =
@@ -76,11 +76,11 @@ struct Job {
         var isCancelled = false
         while true {
             let status = unsafe mape_job_wait(job, 20_000_000)
-            unsafe mape_job_progress(job, &progress)
+            unsafe mape_job_progress(&progress, job)
             if progress.is_done != 0 || (status != MAPE_OK.rawValue && status != MAPE_E_TIMEOUT.rawValue) {
                 bar.clear()
             }
-            unsafe mape_dispatch(pool.handle, 0, 0)
+            unsafe mape_pool_dispatch(pool.handle, 0, 0)
             if progress.is_done != 0 { break }
             guard status == MAPE_OK.rawValue || status == MAPE_E_TIMEOUT.rawValue else {
                 throw Failure(.pool, pool.message(status))
@@ -105,7 +105,7 @@ struct Job {
             return unsafe column
         }
         let status = unsafe places.withUnsafeBufferPointer { places in
-            unsafe mape_job_gather_columns(job, places.baseAddress, places.count, nil)
+            unsafe mape_job_gather_columns(places.baseAddress, places.count, nil, job)
         }
         guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
     }
@@ -115,7 +115,7 @@ struct Job {
         var result = unsafe mape_result()
         unsafe result.struct_size = unsafe MemoryLayout<mape_result>.size
         for row in 0..<rows {
-            let status = unsafe mape_job_result(job, UInt64(row), &result)
+            let status = unsafe mape_job_result(&result, job, UInt64(row))
             guard status == MAPE_OK.rawValue else { throw Failure(.pool, pool.message(status)) }
             guard unsafe result.state != MAPE_ITEM_OK.rawValue else { continue }
             unsafe failures.append(

@@ -49,15 +49,15 @@ func decimal(_ value: Double, _ digits: Int) -> String {
 /// The table of --report.
 enum Report {
     static func print(_ pool: borrowing Pool, _ progress: mape_progress) {
-        var stats = mape_pool_stats_t()
-        stats.struct_size = MemoryLayout<mape_pool_stats_t>.size
-        guard unsafe mape_pool_stats(pool.handle, &stats) == MAPE_OK.rawValue else { return }
+        var stats = mape_stats()
+        stats.struct_size = MemoryLayout<mape_stats>.size
+        guard unsafe mape_pool_stats(&stats, pool.handle) == MAPE_OK.rawValue else { return }
         var text = "worker       pid     items   share  starts\n"
         var seen: UInt64 = 0
         for index in 0..<stats.workers {
-            var info = mape_worker_info_t()
-            info.struct_size = MemoryLayout<mape_worker_info_t>.size
-            guard unsafe mape_worker_info(pool.handle, index, &info) == MAPE_OK.rawValue else { continue }
+            var info = mape_worker_info()
+            info.struct_size = MemoryLayout<mape_worker_info>.size
+            guard unsafe mape_pool_worker(&info, pool.handle, index) == MAPE_OK.rawValue else { continue }
             let share = progress.total == 0 ? 0 : 100 * Double(info.items) / Double(progress.total)
             text += right("\(index)", 6) + right("\(info.pid)", 10) + right("\(info.items)", 10)
             text += right(decimal(share, 1), 7) + "%" + right("\(info.starts)", 8) + "\n"
