@@ -224,7 +224,7 @@ static void escaped(const struct row *row) {
     wait_gone(&pid, 1);
 }
 
-/* ---- case 80: asked by a signal before ---- */
+/* ---- case 77: asked by a signal before ---- */
 
 static void signalled(mape_pool_config *config, const struct row *row) {
     short_grace(config, row);
@@ -276,10 +276,10 @@ static const struct fault hangs[] = {
     {24, "by the shutdown", grandchildren, BIRTHS, W_ALL, CALLBACK, FAULT_GRANDCHILD, NULL, 0},
     {24, "by recycling", grandchildren, BIRTHS, W_ALL, 0, FAULT_GRANDCHILD, recycled_at_once, 0},
     {24, "that left the process group", escaped, BIRTHS, W2 | W5, 0, 0, NULL, 0},
-    {82, "in an item that loops", asked_before, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, signalled, 0},
-    {82, "in an item that is deaf", asked_before, BIRTHS, W_ALL, CALLBACK, WAY_LOOP_DEAF, signalled, 0},
-    {82, "in an item that is stopped", asked_before, BIRTHS, W_ALL, 0, WAY_STOP, signalled, 0},
-    {82, "until the pool is destroyed", until_destroyed, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, signalled, 0},
-    {82, "until the pool is destroyed, deaf", until_destroyed, BIRTHS, W_ALL, 0, WAY_LOOP_DEAF, signalled, 0},
+    {77, "in an item that loops", asked_before, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, signalled, 0},
+    {77, "in an item that is deaf", asked_before, BIRTHS, W_ALL, CALLBACK, WAY_LOOP_DEAF, signalled, 0},
+    {77, "in an item that is stopped", asked_before, BIRTHS, W_ALL, 0, WAY_STOP, signalled, 0},
+    {77, "until the pool is destroyed", until_destroyed, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, signalled, 0},
+    {77, "until the pool is destroyed, deaf", until_destroyed, BIRTHS, W_ALL, 0, WAY_LOOP_DEAF, signalled, 0},
 };
 TABLE(hangs);

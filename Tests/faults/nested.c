@@ -74,12 +74,12 @@ static void one_dies(const struct row *row) {
 
 #define INNER(birth, who) ((MAPE_START_##birth) << 2 | (who))
 static const struct fault nested[] = {
-    {91, "the outer worker dies, EXEC inside", one_dies, BIRTHS, W1 | W2, CALLBACK, INNER(EXEC, OUTER_WORKER), NULL, 0},
-    {91, "the outer worker dies, FORK inside", one_dies, BIRTHS, W1 | W2, 0, INNER(FORK, OUTER_WORKER), NULL, 0},
-    {91, "the outer zygote dies, EXEC inside", one_dies, BIRTHS, W1 | W2, 0, INNER(EXEC, OUTER_ZYGOTE), NULL, 0},
-    {91, "the outer zygote dies, FORK inside", one_dies, BIRTHS, W1 | W2, 0, INNER(FORK, OUTER_ZYGOTE), NULL, 0},
-    {91, "an inner worker dies", one_dies, BIRTHS, W1 | W2, 0, INNER(EXEC, INNER_WORKER), NULL, 0},
-    {91, "the inner zygote dies, EXEC inside", one_dies, BIRTHS, W1 | W2, 0, INNER(EXEC, INNER_ZYGOTE), NULL, 0},
-    {91, "the inner zygote dies, FORK inside", one_dies, BIRTHS, W1 | W2, 0, INNER(FORK, INNER_ZYGOTE), NULL, 0},
+    {79, "the outer worker dies, EXEC inside", one_dies, BIRTHS, W1 | W2, CALLBACK, INNER(EXEC, OUTER_WORKER), NULL, 0},
+    {79, "the outer worker dies, FORK inside", one_dies, BIRTHS, W1 | W2, 0, INNER(FORK, OUTER_WORKER), NULL, 0},
+    {79, "the outer zygote dies, EXEC inside", one_dies, BIRTHS, W1 | W2, 0, INNER(EXEC, OUTER_ZYGOTE), NULL, 0},
+    {79, "the outer zygote dies, FORK inside", one_dies, BIRTHS, W1 | W2, 0, INNER(FORK, OUTER_ZYGOTE), NULL, 0},
+    {79, "an inner worker dies", one_dies, BIRTHS, W1 | W2, 0, INNER(EXEC, INNER_WORKER), NULL, 0},
+    {79, "the inner zygote dies, EXEC inside", one_dies, BIRTHS, W1 | W2, 0, INNER(EXEC, INNER_ZYGOTE), NULL, 0},
+    {79, "the inner zygote dies, FORK inside", one_dies, BIRTHS, W1 | W2, 0, INNER(FORK, INNER_ZYGOTE), NULL, 0},
 };
 TABLE(nested);

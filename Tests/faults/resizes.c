@@ -134,11 +134,11 @@ static void while_all_rest(const struct row *row) {
 }
 
 static const struct fault resizes[] = {
-    {90, "a leaving worker dies", a_leaving_one_dies, BIRTHS, W_ALL, CALLBACK, 0, NULL, 0},
-    {90, "leaving workers hang in their cleanup", in_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, short_cleanups, 0},
-    {90, "leaving workers crash in their cleanup", in_cleanup, BIRTHS, W_ALL, 0, WAY_SEGFAULT, short_cleanups, 0},
-    {90, "the zygote dies during growth", zygote_dies, BIRTHS, W_ALL, 0, 0, NULL, 0},
-    {90, "growth without address space", no_address_space, BIRTHS, W_ALL, 0, 0, NULL, 0},
-    {90, "the zygote dies while all rest", while_all_rest, IN_EXEC, W_ALL, 0, 0, rests, 0},
+    {78, "a leaving worker dies", a_leaving_one_dies, BIRTHS, W_ALL, CALLBACK, 0, NULL, 0},
+    {78, "leaving workers hang in their cleanup", in_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, short_cleanups, 0},
+    {78, "leaving workers crash in their cleanup", in_cleanup, BIRTHS, W_ALL, 0, WAY_SEGFAULT, short_cleanups, 0},
+    {78, "the zygote dies during growth", zygote_dies, BIRTHS, W_ALL, 0, 0, NULL, 0},
+    {78, "growth without address space", no_address_space, BIRTHS, W_ALL, 0, 0, NULL, 0},
+    {78, "the zygote dies while all rest", while_all_rest, IN_EXEC, W_ALL, 0, 0, rests, 0},
 };
 TABLE(resizes);

@@ -1,4 +1,4 @@
-/* unregister.c - functions that are unregistered while something goes wrong (case 80), and waits that signals end (case 81).
+/* unregister.c - functions that are unregistered while something goes wrong (case 75), and waits that signals end (case 76).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* ---- case 80 ---- */
+/* ---- case 75 ---- */
 
 static void short_limits(mape_pool_config *config, const struct row *row) {
     (void)row;
@@ -117,7 +117,7 @@ static void not_started(const struct row *row) {
     assert_int_equal(atomic_load(&shared_page()->setups), 0);
 }
 
-/* ---- case 81 ---- */
+/* ---- case 76 ---- */
 
 static void interruptible(mape_pool_config *config, const struct row *row) {
     (void)row;
@@ -184,18 +184,18 @@ static void signals_and_cancels(const struct row *row) {
 }
 
 static const struct fault unregister[] = {
-    {80, "cleanups go well", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_WELL, short_limits, 0},
-    {80, "cleanups segfault", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_SEGFAULT, short_limits, 0},
-    {80, "cleanups exit", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_EXIT_99, short_limits, 0},
-    {80, "cleanups hang", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, short_limits, 0},
-    {80, "while items run", while_it_runs, BIRTHS, W_ALL, CALLBACK, 0, NULL, 0},
-    {80, "in a drain", in_a_shutdown, BIRTHS, W_ALL, 0, MAPE_SHUTDOWN_DRAIN, NULL, 0},
-    {80, "in a shutdown that cancels", in_a_shutdown, BIRTHS, W_ALL, 0, MAPE_SHUTDOWN_CANCEL, NULL, 0},
-    {80, "workers are killed in cleanups", killed_in_cleanup, BIRTHS, W_ALL, CALLBACK, 0, NULL, 0},
-    {80, "the zygote is killed while they clean up", killed_in_cleanup, IN_EXEC, W_ALL, CALLBACK | NOT_AGAIN, 1, NULL,
+    {75, "cleanups go well", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_WELL, short_limits, 0},
+    {75, "cleanups segfault", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_SEGFAULT, short_limits, 0},
+    {75, "cleanups exit", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_EXIT_99, short_limits, 0},
+    {75, "cleanups hang", bad_cleanup, BIRTHS, W_ALL, CALLBACK, WAY_LOOP, short_limits, 0},
+    {75, "while items run", while_it_runs, BIRTHS, W_ALL, CALLBACK, 0, NULL, 0},
+    {75, "in a drain", in_a_shutdown, BIRTHS, W_ALL, 0, MAPE_SHUTDOWN_DRAIN, NULL, 0},
+    {75, "in a shutdown that cancels", in_a_shutdown, BIRTHS, W_ALL, 0, MAPE_SHUTDOWN_CANCEL, NULL, 0},
+    {75, "workers are killed in cleanups", killed_in_cleanup, BIRTHS, W_ALL, CALLBACK, 0, NULL, 0},
+    {75, "the zygote is killed while they clean up", killed_in_cleanup, IN_EXEC, W_ALL, CALLBACK | NOT_AGAIN, 1, NULL,
      0},
-    {80, "in a pool that is not started", not_started, BIRTHS, W2, NOT_AGAIN, 0, NULL, 0},
-    {81, "by signals", signals_and_cancels, BIRTHS, W2 | W5, CALLBACK, 0, interruptible, 0},
-    {81, "by interrupts and signals", signals_and_cancels, BIRTHS, W2 | W5, CALLBACK, 1, interruptible, 0},
+    {75, "in a pool that is not started", not_started, BIRTHS, W2, NOT_AGAIN, 0, NULL, 0},
+    {76, "by signals", signals_and_cancels, BIRTHS, W2 | W5, CALLBACK, 0, interruptible, 0},
+    {76, "by interrupts and signals", signals_and_cancels, BIRTHS, W2 | W5, CALLBACK, 1, interruptible, 0},
 };
 TABLE(unregister);
