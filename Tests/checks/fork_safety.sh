@@ -38,7 +38,7 @@ fresh_copy() {
     mkdir -p "$spoiled/Sources/MapEngine" "$spoiled/include"
     cp -R Sources/CMapBridge "$spoiled/Sources/"
     cp -R Sources/MapEngine/Worker "$spoiled/Sources/MapEngine/"
-    cp include/*.h "$spoiled/include/"
+    cp -R include/. "$spoiled/include/"
 }
 
 fresh_copy
