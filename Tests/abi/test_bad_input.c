@@ -209,7 +209,8 @@ static void create_refuses_settings_that_cannot_be(uint32_t birth) {
         const char *words;
     } table[] = {{offsetof(mape_pool_config, start), 2, "start"},
                  {offsetof(mape_pool_config, start), UINT32_MAX, "start"},
-                 {offsetof(mape_pool_config, output), 3, "output"},
+                 {offsetof(mape_pool_config, output), 4, "output"},
+                 {offsetof(mape_pool_config, interruptible), 2, "interruptible"},
                  {offsetof(mape_pool_config, workers), 1025, "workers"},
                  {offsetof(mape_pool_config, workers), UINT32_MAX, "workers"},
                  {offsetof(mape_pool_config, nice), 20, "nice"},
