@@ -5,9 +5,16 @@ import CMapBridge
 /// Taken by who offers a function: threads take turns.
 private let offering = Guarded(())
 
+/// Throws in a zygote that runs, and in its workers.
+private func checkNotRunning() throws(MapError) {
+    guard mapb_is_worker() != 0 else { return }
+    throw MapError(MAPE_E_IN_WORKER, "what a zygote brings is given before mape_zygote_main, and not in workers")
+}
+
 @implementation @_cdecl("mape_zygote_offer")
 public func mape_zygote_offer(_ function: UnsafePointer<mape_zygote_function>!) -> Int32 {
     enter { () throws(MapError) in
+        try checkNotRunning()
         let given: mape_zygote_function = try unsafe checked(function, "function")
         guard let name = unsafe given.name else { throw .null("function.name") }
         let text = unsafe UserText(name)
@@ -30,6 +37,7 @@ public func mape_zygote_offer(_ function: UnsafePointer<mape_zygote_function>!) 
 @implementation @_cdecl("mape_zygote_set_hooks")
 public func mape_zygote_set_hooks(_ hooks: UnsafePointer<mape_zygote_hooks>!) -> Int32 {
     enter { () throws(MapError) in
+        try checkNotRunning()
         var given = mape_zygote_hooks()
         if let hooks = unsafe hooks { given = try unsafe checked(hooks, "hooks") }
         unsafe withUnsafePointer(to: given) { unsafe mapb_set_hooks($0) }
