@@ -60,6 +60,7 @@ static const struct mapb_call mapb_calls[] = {
     MAPB_CALL(write, MAPB_CALL_NEEDED),
     MAPB_CALL(pread64, MAPB_CALL_HOST), /* By it the loader reads libraries: the zygote's program does not start. */
     MAPB_CALL(newfstatat, MAPB_CALL_CHILD),
+    MAPB_CALL(fstat, MAPB_CALL_CHILD),
     MAPB_CALL(getdents64, MAPB_CALL_CHILD),
     MAPB_CALL(pipe2, MAPB_CALL_HOST),
     /* waiting and waking */
