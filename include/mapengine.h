@@ -90,8 +90,8 @@
  * A host that locks its memory before it makes a pool (mlockall(2), MCL_FUTURE) locks no reserve: pages become resident as they are
  * used. A host that calls mlockall with MCL_CURRENT and without MCL_ONFAULT while a pool exists makes all reserves resident: set
  * `input_reserve` and `output_reserve` small then.
- * Children that the host forks inherit none of the library's shared memory, and libc's fork(2) closes its descriptors in them (but that of
- * #mape_pool_event_fd). A child may
+ * Children that the host forks inherit none of the library's shared memory. The first #mape_pool_create registers a handler of
+ * pthread_atfork(3), which closes the library's descriptors in them (but that of #mape_pool_event_fd) and stays. A child may
  * make pools of its own. The handles and proxies of its parent are refused there with #MAPE_E_FORKED. The child of vfork(2) can make
  * no call. A worker may make pools as well, which end with it: at most three pools one inside another, 16 in a worker at once, none in a
  * sandbox and none in a process that a function has forked. The handles of its host are refused there with #MAPE_E_IN_WORKER. The library

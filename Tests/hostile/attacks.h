@@ -60,7 +60,7 @@ int run_reach(mape_task *task, void *state, const void *input, size_t size);
 struct reach {
     uint32_t outputs;         /**< Writable mappings of output memory. */
     uint32_t inputs_writable; /**< Writable mappings of input memory, after mprotect and mremap were tried on all. */
-    uint32_t memory_files;    /**< Descriptors of memory files. */
+    uint32_t memory_files;    /**< Descriptors of memory files: its own output memory, for mape_task_report_fd. */
     uint32_t readable_bells;  /**< Pipes and event descriptors it could read, and so take a ring from others. */
     uint32_t unsealed; /**< Of these and of what /proc/self/map_files shows, how many could be cut or unsealed. */
 };

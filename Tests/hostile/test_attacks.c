@@ -242,7 +242,7 @@ static void what_is_out_of_reach_of_a_worker(uint32_t birth) {
     for (int i = 0; i < 6; i++) {
         mape_job *job = applied(pool, reach, NULL, 0);
         wait_for(job);
-        result_is(job, 0, &(struct reach){.outputs = 1}, sizeof(struct reach));
+        result_is(job, 0, &(struct reach){.outputs = 1, .memory_files = 1}, sizeof(struct reach));
     }
     mape_job *after = mapped(pool, square, values, 1000, sizeof *values, NULL);
     wait_for(after);

@@ -182,12 +182,12 @@ def test_an_error_in_one_output_leaves_the_others_as_they_were():
 
 
 def test_a_full_disk_leaves_what_was_there():
-    """A file may have 4 MiB: numbers as they are in memory have a quarter of it, as text they have more."""
-    words = (FUNCTIONS, "int8_t same_int8(int8_t)", "-100", "--count", "1000000")
+    """A file may have 12 MiB: numbers as they are in memory have a quarter of it, as text they have more."""
+    words = (FUNCTIONS, "int8_t same_int8(int8_t)", "-100", "--count", "3000000")
 
     def small_files():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12 << 20, 12 << 20))
 
     good(call(*words, "-o", "out.npy", preexec_fn=small_files))
     os.remove("out.npy")

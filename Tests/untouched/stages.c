@@ -36,6 +36,8 @@ static const struct allowed table[] = {
     {ALWAYS, "map.*/libdl.so.2.*", 5, "the same"},
     {ALWAYS, "count.atexit", 1,
      "libstdc++'s two error categories register destructors that do nothing (system_error.cc)"},
+    {CREATED | STARTED | WORKED | SHUT_DOWN | DESTROYED | CLOSED, "count.atfork", 1,
+     "the first pool registers what closes the library's descriptors in a child: the header says so"},
     {WITH_POOL, "fd.*./memfd:mapengine*", 2, "the input memory, and its descriptor for reading that workers get"},
     {WITH_POOL, "map./memfd:mapengine*", 1, "the input memory"},
     {WITH_POOL, "fd.*.pipe:*", 4, "the bells of engine and waiting threads: two pipes"},
