@@ -15,7 +15,8 @@
 
 struct counted snapshot_counts[] = {{NULL, 0}};
 
-static const struct allowed table[] = {{1, "map.*/lib*.so.*", 26, "both copies stay (-z nodelete), and parts of the C library"}};
+static const struct allowed table[] = {
+    {1, "map.*/lib*.so.*", 26, "both copies stay (-z nodelete), and parts of the C library"}};
 
 struct side {
     struct engine engine;
