@@ -30,6 +30,7 @@ packages_build=(
     luajit                    # Tests/lua: a host and a zygote in Lua; suite header: its ffi.cdef reads the headers
     python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
     python3                   # reads the compiler's syntax tree: scripts/abi.py, Tests/checks
+    python3-venv              # scripts/wheel.sh packs the Python package with hatchling from PyPI; Tests/python
 )
 packages_docs=(doxygen python3)
 packages_lint=(clang-format shellcheck)

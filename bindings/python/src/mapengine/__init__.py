@@ -1,0 +1,1 @@
+"""Run Python and C functions over many inputs in worker processes."""
