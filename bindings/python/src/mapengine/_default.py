@@ -1,0 +1,97 @@
+"""The pool that `mapengine.map` and `mapengine.apply` use: made when it is first needed, kept for the calls that follow."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from . import _lifetime
+from ._face import Face, Options
+from ._workers import Workers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["DefaultPool", "configure", "default_pool", "shutdown"]
+
+
+class DefaultPool(Face):
+    """Workers, and how they meet the main thread: attached to the loop of the host if there is one, else with a thread of their own."""
+
+    def __init__(self, count: int | None, loop: str | None, options: Options) -> None:
+        self.pid = os.getpid()
+        self.loop = loop
+        if loop is not None:
+            options = options.copy()
+            options["mode"] = "attached"
+        self._workers = Workers(count, **options)
+        self._attachment: Any = None
+        if loop is not None:
+            from . import hosts
+
+            self._attachment = hosts.attach(self)
+            # Nobody runs the loop when the interpreter ends, so nobody would hear of what is finished then.
+            _lifetime.terminate_at_exit(self._workers)
+        else:
+            _lifetime.finish_at_exit(self._workers)
+
+    def close(self, wait: bool) -> None:
+        self._workers.close(wait=wait)
+
+    def is_usable(self) -> bool:
+        return not self._workers.closed and self._workers.broken is None and self.pid == os.getpid()
+
+
+class _Default:
+    """The pool, and what the next one will be like."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.pool: DefaultPool | None = None
+        self.count: int | None = None
+        self.options: Options = {}
+
+
+_default = _Default()
+
+
+def _loop() -> str | None:
+    """The name of the host's loop that runs on the main thread, if it has one."""
+    try:
+        from . import hosts
+    except ImportError:
+        return None
+    found: str | None = hosts.find()
+    return found
+
+
+def default_pool() -> DefaultPool:
+    """The pool of `map` and `apply`. A new one is made when there is none, when it is broken, when this process is a forked child of the
+    one that made it, and when a loop has appeared to which it should be attached."""
+    with _default.lock:
+        pool, loop = _default.pool, _loop()
+        if pool is not None and pool.is_usable() and (pool.loop is not None or loop is None):
+            return pool
+        if _lifetime.is_over():
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        _default.pool = DefaultPool(_default.count, loop, _default.options)
+        if pool is not None and pool.pid == os.getpid():
+            pool.close(wait=False)
+        return _default.pool
+
+
+def configure(workers: int | None = None, **options: Unpack[Options]) -> None:
+    """Says how many workers `map` and `apply` use, and with which options; from their next call on. What runs is finished."""
+    with _default.lock:
+        _default.count = workers
+        _default.options = options
+        shutdown(wait=False)
+
+
+def shutdown(wait: bool = True) -> None:
+    """Ends the workers of `map` and `apply` when they are done; the next call starts new ones."""
+    with _default.lock:
+        pool, _default.pool = _default.pool, None
+    if pool is not None and pool.pid == os.getpid():
+        pool.close(wait=wait)
