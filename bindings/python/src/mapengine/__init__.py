@@ -1,0 +1,1 @@
+"""MapEngine: functions over many inputs, in worker processes."""
