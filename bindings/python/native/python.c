@@ -23,10 +23,12 @@ static const char *find(void *place, const char *name) {
 
 /* 8 bytes with the GIL, 24 without: an object whose type is known tells. */
 static const char *find_type_offset(void) {
+    int gil = PyGILState_Ensure();
     PyObject *number = PyLong_FromLongLong(1);
     for (type_offset = 8; number && type_offset <= 32; type_offset += 8) {
         if (type_of(number) != type_int) continue;
         Py_DecRef(number);
+        PyGILState_Release(gil);
         return NULL;
     }
     return "the type of an object";

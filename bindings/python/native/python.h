@@ -84,7 +84,7 @@ extern PyObject *(*PyObject_Vectorcall)(PyObject *, PyObject *const *, size_t, P
 extern PyObject *type_int, *type_float, *type_bool, *type_str, *type_bytes, *type_tuple, *type_list, *type_dict;
 extern PyObject *the_none, *the_true, *the_false;
 
-/* Finds all of it in this process. Returns NULL, or the name of what is missing. */
+/* Finds all of it in this process, whose GIL the caller does not have. Returns NULL, or the name of what is missing. */
 const char *find_python(void);
 
 /* Where the type stands in an object, in bytes: not the same in builds with and without the GIL. */
