@@ -41,6 +41,8 @@ class Core:
         self.lock = threading.Lock()  # Guards the configuration that submit fills, and the state below.
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
+        self.broken: Optional[BaseException] = None  # Why the engine takes no more calls.
+        self.ends_at_exit = False  # Whether what is outstanding is dropped when the interpreter ends.
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
@@ -108,7 +110,8 @@ class Core:
         if status == abi.MAPE_E_WORKERS:
             from ._errors import PoolBroken
 
-            raise PoolBroken(message(self.pool.handle), status)
+            self.broken = PoolBroken(message(self.pool.handle), status)
+            raise self.broken
         self.pool.check(status)
 
     def help(self, future: Future, timeout: Optional[float]) -> None:
@@ -445,11 +448,11 @@ _exiting = False
 
 
 def at_exit() -> None:
-    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures."""
+    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures, or ended, as in multiprocessing."""
     global _exiting
     _exiting = True
-    for core in list(_live):
-        core.finish()
+    for core in sorted(_live, key=lambda core: not core.ends_at_exit):
+        core.finish(cancel=core.ends_at_exit)
 
 
 def register(core: Core) -> None:

@@ -6,7 +6,6 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from . import _lifetime
 from ._face import Face, Options
 from ._workers import Workers
 
@@ -32,9 +31,7 @@ class DefaultPool(Face):
 
             self._attachment = hosts.attach(self)
             # Nobody runs the loop when the interpreter ends, so nobody would hear of what is finished then.
-            _lifetime.terminate_at_exit(self._workers)
-        else:
-            _lifetime.finish_at_exit(self._workers)
+            self._workers.at_exit = "terminate"
 
     def close(self, wait: bool) -> None:
         self._workers.close(wait=wait)
@@ -73,8 +70,6 @@ def default_pool() -> DefaultPool:
         pool, loop = _default.pool, _loop()
         if pool is not None and pool.is_usable() and (pool.loop is not None or loop is None):
             return pool
-        if _lifetime.is_over():
-            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         _default.pool = DefaultPool(_default.count, loop, _default.options)
         if pool is not None and pool.pid == os.getpid():
             pool.close(wait=False)

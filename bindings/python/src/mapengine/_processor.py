@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import _lifetime
 from ._face import Face, Options, chunk
 from ._handle import Handle
 from ._workers import Workers
@@ -39,9 +37,6 @@ class Processor(Face):
             raise ValueError("workers must be greater than 0")
         self._workers = Workers(workers, initializer=_set_up, initargs=(work,), finalizer=_clean_up, **options)
         self._is_inert = False
-        _lifetime.finish_at_exit(self._workers)
-        self._dropped = weakref.finalize(self, self._workers.close, wait=False)
-        self._dropped.atexit = False
 
     def __call__(
         self,
@@ -80,7 +75,6 @@ class Processor(Face):
         `sleep`, which *MapScale* had, says nothing any more: how long it takes is known, not guessed.
         """
         self._is_inert = True
-        self._dropped.detach()
         self._workers.close(wait=wait)
 
     def __enter__(self) -> Self:

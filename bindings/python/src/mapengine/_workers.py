@@ -67,6 +67,7 @@ class Workers:
         self._core: Optional[Core] = None
         self._closed = False
         self._making = threading.Lock()
+        self.at_exit = "finish"  # What becomes of it with the interpreter: "finish" what is outstanding, or "terminate".
         self._travels = Travels()
         self._globals: Dict[bytes, bool] = {}  # Specs that are globals of the pool.
         self._plain = _PLAIN_SANDBOXED if sandbox else _PLAIN
@@ -172,6 +173,7 @@ class Workers:
             if self._sandbox:
                 from ._safe import safe_loads as unpickle
             core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
+            core.ends_at_exit = self.at_exit == "terminate"
             register(core)
             status = pool.lib.mape_pool_start(pool.handle, 0)
             if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
@@ -244,6 +246,21 @@ class Workers:
         return [one.pid for one in found if one is not None and one.pid]
 
     # ---- the end ----
+
+    @property
+    def count(self) -> int:
+        """How many workers there are to be."""
+        return self._count
+
+    @property
+    def mode(self) -> str:
+        """"threaded" or "attached"."""
+        return self._mode
+
+    @property
+    def broken(self) -> Optional[BaseException]:
+        """Why no call can run any more: workers cannot be started, or their initializer fails. None while all is well."""
+        return None if self._core is None else self._core.broken
 
     @property
     def closed(self) -> bool:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _lifetime
 from ._face import Face, Options, chunk, is_fork
 from ._workers import Workers
 
@@ -45,7 +43,7 @@ class Executor(Face, concurrent.futures.Executor):
     options
         See `mapengine.Options`.
 
-    Methods may be called from any thread. The block of a ``with`` waits at its end for all calls; when it is left by an interrupt, it
+    Methods may be called from any thread. An executor that is dropped finishes what it was given. The block of a ``with`` waits at its end for all calls; when it is left by an interrupt, it
     ends them.
     """
 
@@ -78,10 +76,6 @@ class Executor(Face, concurrent.futures.Executor):
         self._workers = Workers(
             max_workers, initializer=initializer, initargs=tuple(initargs), max_tasks_per_child=max_tasks_per_child, **options
         )
-        _lifetime.finish_at_exit(self._workers)
-        # An executor that is dropped finishes what it was given.
-        self._dropped = weakref.finalize(self, self._workers.close, wait=False)
-        self._dropped.atexit = False
 
     @property
     def _max_workers(self) -> int:
@@ -94,8 +88,6 @@ class Executor(Face, concurrent.futures.Executor):
         Raises `RuntimeError` after `shutdown`, and `BrokenProcessPool` once the executor is broken. Everything else that goes wrong, an
         argument that cannot be pickled too, is found in the future.
         """
-        if _lifetime.is_over():
-            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         return self._workers.submit(fn, args, kwargs)
 
     def map(  # type: ignore[override]
@@ -125,8 +117,6 @@ class Executor(Face, concurrent.futures.Executor):
                 raise TypeError("buffersize must be an integer or None")
             if buffersize < 1:
                 raise ValueError("buffersize must be None or > 0")
-        if _lifetime.is_over():
-            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         deadline = None if timeout is None else time.monotonic() + timeout
         star = len(iterables) != 1
         job = self._workers.map(
@@ -157,13 +147,11 @@ class Executor(Face, concurrent.futures.Executor):
         cancel_futures
             Cancel those that have not begun.
         """
-        self._dropped.detach()
         self._workers.close(wait=wait, cancel=cancel_futures)
 
     def terminate_workers(self) -> None:
         """Ends the workers now, and with them the executor; calls that are not done end as cancelled, or as `BrokenProcessPool` if they
         ran."""
-        self._dropped.detach()
         self._workers.terminate()
 
     def kill_workers(self) -> None:
@@ -190,8 +178,6 @@ class _Bound(concurrent.futures.Executor):
         self._options = options
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:  # type: ignore[override]
-        if _lifetime.is_over():
-            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         return self._executor._workers.submit(fn, args, kwargs, **self._options)
 
     def map(  # type: ignore[override]

@@ -19,7 +19,6 @@ from joblib import cpu_count
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
 from joblib.parallel import register_parallel_backend
 
-from . import _lifetime
 from ._workers import Workers
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def _workers(count: int, env: dict[str, str], options: dict[str, Any]) -> Worker
         # What is garbage need not be kept by workers for as long as they live.
         gc.collect()
         _Kept.workers = Workers(count, env=env, **options)
-        _lifetime.terminate_at_exit(_Kept.workers)
+        _Kept.workers.at_exit = "terminate"
         _Kept.wish, _Kept.pid = wish, os.getpid()
         return _Kept.workers
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _lifetime
 from ._face import Face, Options, chunk, is_fork, values_of
 from ._results import ApplyResult, AsyncResult, IMapIterator, MapResult, Source, TimeoutError, is_at_hand
 from ._workers import Workers
@@ -79,7 +78,7 @@ class Pool(Face):
         )
         # Iterators whose input has not been read to its end. They stay, so that join() finishes them also when nobody holds them.
         self._reading: set[IMapIterator[Any]] = set()
-        _lifetime.terminate_at_exit(self._workers)
+        self._workers.at_exit = "terminate"
         self._state = RUN
 
     # ---- Calls that wait. ----
