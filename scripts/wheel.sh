@@ -104,8 +104,8 @@ package() {
 # What workers run: C that finds the interpreter's functions by itself, so that one file serves every Python.
 shim() {
     local files glibc=$dist/../.build-static/glibc link=()
-    files=$(find $sources/native -name '*.c' 2>/dev/null | sort)
-    [[ -n $files ]] || return 0
+    [[ -d $sources/native ]] || return 0
+    files=$(find $sources/native -name '*.c' | sort)
     if [[ -f $glibc/libc.so ]]; then
         link=("-L$glibc" "-Wl,-rpath-link,$glibc")
     fi

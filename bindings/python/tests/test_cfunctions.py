@@ -167,7 +167,8 @@ def test_a_crash_costs_its_own_call(functions):
         crash(range(6))
     assert caught.value.results.tolist() == [0, 10, 20, 0, 40, 50]
     (index, failure), = caught.value.failures.items()
-    assert index == 3 and isinstance(failure, WorkerDied) and failure.signal == signal.SIGABRT
+    assert index == failure.element == 3 and isinstance(failure, WorkerDied) and failure.signal == signal.SIGABRT and failure.pid
+    assert "crash_at_3" in failure.place and "crash_at_3" in failure.c_stack
     with pytest.raises(WorkerDied, match="SIGABRT.*crash_at_3"):
         crash(3)
     assert crash(4) == 40

@@ -5,7 +5,7 @@ import importlib
 from typing import Any
 
 _EXPORTS = {"cfunction": "cfunctions", "CFunction": "cfunctions", "NativePool": "cfunctions",
-            "MapEngineError": "_errors", "MapErrors": "_errors", "WorkerDied": "_errors", "ItemTimeout": "_errors"}
+            "MapEngineError": "_problems", "MapErrors": "_errors", "WorkerDied": "_errors", "ItemTimeout": "_errors"}
 
 
 def __getattr__(name: str) -> Any:

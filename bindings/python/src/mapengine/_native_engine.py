@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import threading
 import weakref
 from typing import Any, Optional
 
 from . import _abi as abi
-from ._errors import ItemTimeout, MapEngineError, WorkerDied
+from ._errors import ItemTimeout, WorkerDied
 from ._library import library
+from ._problems import MapEngineError
 
 SECOND = 1_000_000_000
 
@@ -75,8 +77,8 @@ class NativePool:
         made = failure(result, index)
         crash = abi.mape_crash()
         if isinstance(made, WorkerDied) and self.library.mape_job_crash(abi.byref(crash), job, index) == abi.MAPE_OK:
-            made.signal = crash.signal
-            made.report = crash.text.decode("utf-8", "replace")
+            made.pid = crash.pid
+            made.c_stack = "\n".join(line for line in crash.text.decode("utf-8", "replace").splitlines() if line.startswith("#"))
         return made
 
     @property
@@ -111,15 +113,12 @@ def failure(result: Any, index: int) -> BaseException:
     """How an item failed, as an exception."""
     text = result.message.decode("utf-8", "replace") or "the call was cancelled"
     if result.state == abi.MAPE_ITEM_CRASHED:
-        died = WorkerDied(text)
-        died.index = index
-        died.signal = result.code if result.cause == abi.MAPE_CAUSE_SIGNAL else 0
-        died.report = text
-        return died
+        place = re.search(r"\) in (\S.*?), function ", text)
+        return WorkerDied(text, index, result.code if result.cause == abi.MAPE_CAUSE_SIGNAL else 0,
+                          result.code if result.cause == abi.MAPE_CAUSE_EXIT else None, place[1] if place else "",
+                          attempts=result.attempts)
     if result.state == abi.MAPE_ITEM_TIMED_OUT:
-        late = ItemTimeout(text)
-        late.index = index
-        return late
+        return ItemTimeout(text, index)
     return MapEngineError(text)
 
 
@@ -128,9 +127,7 @@ def error(loaded: ctypes.CDLL, handle: Any, status: int) -> BaseException:
     text = message(loaded, handle) or loaded.mape_status_string(status).decode()
     if status == abi.MAPE_E_MEMORY:
         return MemoryError(text)
-    made = MapEngineError(text)
-    made.status = status
-    return made
+    return MapEngineError(text, status)
 
 
 _default: dict[int, NativePool] = {}

@@ -18,11 +18,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Optional, Union
 
 from . import _abi as abi
-from ._errors import MapEngineError, MapErrors
+from ._errors import MapErrors
 from ._inputs import Input, check_lengths, inputs_of
 from ._memory import broadcast
 from ._native_engine import SECOND, NativePool, close_default_pool, default_pool, failure
 from ._outputs import Output
+from ._problems import MapEngineError
 from ._prototypes import Prototype, describe
 
 __all__ = ["CFunction", "NativePool", "Proxy", "cfunction", "close_default_pool"]
@@ -171,9 +172,10 @@ class CFunction:
         index, first = next(iter(failures.items()))
         if rows == () or (missing == count and type(first) is MapEngineError):
             raise first
-        results = tuple(one.result() for one in outputs)
-        raise MapErrors(f"{missing} of {count} calls of {self.__name__} failed; number {index}: {first}",
-                        results[0] if len(results) == 1 else results, failures) from first
+        results: Any = tuple(one.result() for one in outputs)
+        several = MapErrors(failures, results[0] if len(results) == 1 else results)
+        several.args = (f"{missing} of {count} calls of {self.__name__} failed; the first, number {index}: {type(first).__name__}: {first}",)
+        raise several from first
 
 
 class Proxy:
