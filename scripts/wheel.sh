@@ -84,7 +84,7 @@ package() {
     while IFS= read -r file; do
         mkdir -p "$to/$(dirname "$file")"
         "$@" "$PWD/$sources/src/mapengine/$file" "$to/$file"
-    done < <(cd $sources/src/mapengine && find . -type f ! -name '*.c' ! -name '*.pyc' -printf '%P\n')
+    done < <(cd $sources/src/mapengine && find . -type f ! -path './_native/*' ! -name _abi.py ! -name '*.pyc' -printf '%P\n')
     $python scripts/abi.py python >"$to/_abi.py"
 
     printf '"""Other people'\''s packages, as they are; the licence of each lies beside it."""\n' >"$to/_vendor/__init__.py"
@@ -104,14 +104,14 @@ package() {
 # What workers run: C that finds the interpreter's functions by itself, so that one file serves every Python.
 shim() {
     local files glibc=$dist/../.build-static/glibc link=()
-    files=$(find $sources/src/mapengine -name '*.c' | sort)
-    [[ -n $files ]] || return 0
+    [[ -d $sources/native ]] || return 0
+    files=$(find $sources/native -name '*.c' | sort)
     if [[ -f $glibc/libc.so ]]; then
         link=("-L$glibc" "-Wl,-rpath-link,$glibc")
     fi
     # shellcheck disable=SC2016,SC2086  # the loader expands $ORIGIN; several files
-    cc -std=gnu11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Iinclude -shared $files -o "$1/mapengine_python.so" \
-        "$1/lib/$library" "${link[@]}" -Wl,-rpath,'$ORIGIN/lib' -Wl,--enable-new-dtags -Wl,-z,defs -Wl,-s
+    cc -std=gnu11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Iinclude -shared $files -o "$1/lib/mapengine_python.so" \
+        "$1/lib/$library" "${link[@]}" -Wl,-rpath,'$ORIGIN' -Wl,--enable-new-dtags -Wl,-z,defs -Wl,-s
 }
 
 if ((tree_only)); then

@@ -4,8 +4,10 @@
 # others run those without the mark `once`.
 #
 #     Tests/python/run.sh [PYTEST ARGUMENT...]       for example -k cfunction
+#     Tests/python/run.sh --hosts                    test_hosts.py alone, with the toolkits of applications: Qt, GLib, tkinter
 #
-# PYTHONS="3.9 3.13" tests these versions. Environments stay in .build-test/python; what was downloaded once is not downloaded again.
+# PYTHONS="3.9 3.13" tests these versions. Blender's tests run where it is installed (scripts/setup.sh blender). Environments stay in
+# .build-test/python; what was downloaded once is not downloaded again.
 # shellcheck disable=SC2016,SC2317  # `check` runs programs, among them bash with a function or a text
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../checks/lib.sh"
@@ -19,6 +21,11 @@ main_python=/usr/bin/python3
 main=$($main_python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 versions=${PYTHONS:-$main $(printf '3.%d\n' {9..14} | grep -vxF "$main")}
 mkdir -p "$environments"
+hosts=0
+if [[ ${1:-} == --hosts ]]; then
+    hosts=1
+    shift
+fi
 
 # ---- The wheel. ----
 
@@ -26,14 +33,14 @@ check "the wheel is made" scripts/wheel.sh || finish
 wheel=$(find dist/python -name '*.whl')
 wheel=$root/$wheel
 
-# environment FOLDER PYTHON REQUIREMENTS...: a virtual environment with what the files name; kept for as long as they stay as they are.
+# environment OPTION FOLDER PYTHON REQUIREMENTS...: a virtual environment with what the files name; kept for as long as they stay as they are.
 environment() {
-    local folder=$1 python=$2 stamp
-    shift 2
+    local option=$1 folder=$2 python=$3 stamp
+    shift 3
     stamp=$("$python" -c 'import sys; print(sys.version)'; cat "$@")
     if [[ $(cat "$folder/stamp" 2>/dev/null) != "$stamp" ]]; then
         rm -rf "$folder"
-        "$python" -m venv "$folder" && "$folder/bin/python" -m pip install -q "${@/#/-r}" || return 1
+        "$python" -m venv "$option" "$folder" && "$folder/bin/python" -m pip install -q "${@/#/-r}" || return 1
         printf '%s\n' "$stamp" >"$folder/stamp"
     fi
 }
@@ -43,14 +50,14 @@ check_environment() {
     check "$1" bash -c 'environment "$@"' environment "${@:2}"
 }
 
-if check_environment "the tools that look at it are installed" "$environments/tools" $main_python "$package/requirements/check.txt"; then
+if ((!hosts)) && check_environment "the tools that look at it are installed" --copies "$environments/tools" $main_python "$package/requirements/check.txt"; then
     check "auditwheel finds what the tag says" "$environments/tools/bin/auditwheel" show "$wheel" &&
         cp "$work/check.log" "$work/audit"
     check "it loads with glibc 2.28, or an earlier one" grep -qE 'consistent with the following platform tag: "manylinux_2_(2[0-8]|1[0-9])_|constrains the platform tag to "manylinux_2_(2[0-8]|1[0-9])_' \
         <(tr '\n' ' ' <"$work/audit")
     check "mypy finds nothing" env -C "$root/.build-wheel/stage" "$environments/tools/bin/mypy" --cache-dir "$environments/mypy"
 fi
-check "what it holds, and what that weighs" $main_python Tests/python/contents.py "$wheel"
+((hosts)) || check "what it holds, and what that weighs" $main_python Tests/python/contents.py "$wheel"
 
 # ---- Every Python. ----
 
@@ -99,6 +106,23 @@ count() {
     fi
 }
 
+# run_tests VERSION PLACE PYTEST ARGUMENT...: the wheel beside pytest, and its tests.
+run_tests() {
+    local version=$1 place=$2 log=$work/pytest-$1.log xml=$work/pytest-$1.xml status=0
+    shift 2
+    check "Python $version: the wheel is installed beside pytest" "$place/bin/python" -m pip install -q --no-index --no-deps --force-reinstall "$wheel" ||
+        return
+    timeout -k 10 900 env -C "$work/tests" "$place/bin/python" -m pytest -q -rs --junit-xml "$xml" "$@" >"$log" 2>&1 </dev/null || status=$?
+    cp "$log" "$environments/pytest-$version.log"
+    count "$log" "$xml" "$version" "$status"
+}
+
+if ((hosts)); then
+    # PyGObject and tkinter are Debian's.
+    check_environment "Python $main: pytest and toolkits are installed" --system-site-packages "$environments/hosts" $main_python \
+        "$package/requirements/test.txt" "$package/requirements/hosts.txt" && run_tests "$main" "$environments/hosts" test_hosts.py
+    finish
+fi
 for version in $versions; do
     if ! python=$(find_python "$version"); then
         echo "skipped: Python $version is not here (python$version on PATH, pyenv, uv)"
@@ -108,19 +132,12 @@ for version in $versions; do
     selection=(-m "not once")
     if [[ $version == "$main" ]]; then
         requirements+=("$package/requirements/full.txt")
-        selection=()
+        # The suite of applications has those.
+        selection=(--ignore test_hosts.py)
     fi
     place=$environments/$version
-    check_environment "Python $version: pytest is installed" "$place" "$python" "${requirements[@]}" || continue
+    check_environment "Python $version: pytest is installed" --symlinks "$place" "$python" "${requirements[@]}" || continue
     in_empty "$version" "$python" "$place/bin/python"
-    check "Python $version: the wheel is installed beside pytest" "$place/bin/python" -m pip install -q --no-index --no-deps --force-reinstall "$wheel" ||
-        continue
-    log=$work/pytest-$version.log
-    xml=$work/pytest-$version.xml
-    status=0
-    timeout -k 10 900 env -C "$work/tests" "$place/bin/python" -m pytest -q -rs --junit-xml "$xml" "${selection[@]}" "$@" . \
-        >"$log" 2>&1 </dev/null || status=$?
-    cp "$log" "$environments/pytest-$version.log"
-    count "$log" "$xml" "$version" "$status"
+    run_tests "$version" "$place" "${selection[@]}" "$@" .
 done
 finish

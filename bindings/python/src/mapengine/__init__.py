@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._errors import ItemTimeout as ItemTimeout
     from ._errors import MapEngineError as MapEngineError
     from ._errors import MapErrors as MapErrors
+    from ._errors import PoolBroken as PoolBroken
     from ._errors import RemoteError as RemoteError
     from ._errors import RemoteTraceback as RemoteTraceback
     from ._errors import WorkerDied as WorkerDied
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from ._seeds import map as map
     from ._workers import MapJob as MapJob
     from ._workers import Workers as Workers
+    from .cfunctions import CFunction as CFunction
+    from .cfunctions import NativePool as NativePool
+    from .cfunctions import cfunction as cfunction
     from .executor import Executor as Executor
     from .pool import Pool as Pool
     from .progress import p_imap as p_imap
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
 # Name → module that has it.
 _EXPORTS = {
+    "CFunction": "cfunctions",
     "Executor": "executor",
     "Future": "_futures",
     "Handle": "_handle",
@@ -51,14 +56,17 @@ _EXPORTS = {
     "MapEngineError": "_errors",
     "MapErrors": "_errors",
     "MapJob": "_workers",
+    "NativePool": "cfunctions",
     "Options": "_face",
     "Pool": "pool",
+    "PoolBroken": "_errors",
     "Processor": "_processor",
     "RemoteError": "_errors",
     "RemoteTraceback": "_errors",
     "WorkerDied": "_errors",
     "Workers": "_workers",
     "apply": "_seeds",
+    "cfunction": "cfunctions",
     "configure": "_default",
     "map": "_seeds",
     "p_imap": "progress",
@@ -67,7 +75,7 @@ _EXPORTS = {
     "p_umap": "progress",
     "shutdown": "_default",
 }
-_MODULES = frozenset({"aio", "executor", "joblib", "pool", "progress"})
+_MODULES = frozenset({"aio", "cfunctions", "executor", "hosts", "joblib", "pool", "progress"})
 
 __all__ = sorted(_EXPORTS)
 

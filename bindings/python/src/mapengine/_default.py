@@ -37,7 +37,9 @@ class DefaultPool(Face):
         self._workers.close(wait=wait)
 
     def is_usable(self) -> bool:
-        return not self._workers.closed and self._workers.broken is None and self.pid == os.getpid()
+        """Whether it still runs things, in this process. One whose loop was closed would never call back."""
+        alive = self._attachment is None or self._attachment.alive
+        return alive and not self.closed and self._workers.broken is None and self.pid == os.getpid()
 
 
 class _Default:
@@ -53,22 +55,15 @@ class _Default:
 _default = _Default()
 
 
-def _loop() -> str | None:
-    """The name of the host's loop that runs on the main thread, if it has one."""
-    try:
-        from . import hosts
-    except ImportError:
-        return None
-    found: str | None = hosts.find()
-    return found
-
-
-def default_pool() -> DefaultPool:
+def default_pool(calls_back: bool = False) -> DefaultPool:
     """The pool of `map` and `apply`. A new one is made when there is none, when it is broken, when this process is a forked child of the
-    one that made it, and when a loop has appeared to which it should be attached."""
+    one that made it, and when a loop has appeared in which it should call back."""
+    from . import hosts
+
     with _default.lock:
-        pool, loop = _default.pool, _loop()
-        if pool is not None and pool.is_usable() and (pool.loop is not None or loop is None):
+        pool = _default.pool
+        loop = hosts.find()
+        if pool is not None and pool.is_usable() and (pool.loop is not None or loop is None or not calls_back):
             return pool
         _default.pool = DefaultPool(_default.count, loop, _default.options)
         if pool is not None and pool.pid == os.getpid():

@@ -98,6 +98,16 @@ class Face:
 
     _workers: Workers
 
+    @property
+    def mode(self) -> str:
+        """"threaded": a thread of the pool runs callbacks; "attached": whoever calls `dispatch` does."""
+        return self._workers.mode
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more work."""
+        return self._workers.closed
+
     # ---- The main thread. ----
 
     def fileno(self) -> int:

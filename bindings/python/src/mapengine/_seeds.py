@@ -64,7 +64,7 @@ def map(
 
     Raises `MapErrors` when an element has failed, after all others are done; it has ``results`` and ``failures``.
     """
-    workers = (pool or default_pool())._workers
+    workers = (pool or default_pool(callback is not None))._workers
     items, star = splatting(iterable)
     job = workers.map(
         func,
@@ -101,7 +101,7 @@ def apply(
 
     Parameters are those of `map`; `callback` is called with the value, `errback` with the exception.
     """
-    workers = (pool or default_pool())._workers
+    workers = (pool or default_pool(callback is not None))._workers
     future = workers.submit(
         func,
         tuple(args or ()),

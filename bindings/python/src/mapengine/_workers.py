@@ -269,7 +269,9 @@ class Workers:
 
     def close(self, wait: bool = True, cancel: bool = False) -> None:
         """Takes no more calls, finishes those there are, ends the workers. With `cancel` calls that no worker has yet are cancelled. With wait
-        False it returns at once. A second call waits for the first one's end."""
+        False it returns at once. A second call waits for the first one's end.
+
+        The oldest calls, one per worker, count as begun also while workers are starting."""
         with self._making:
             self._closed = True
         core = self._core
@@ -277,7 +279,7 @@ class Workers:
             return
         core.closed = True
         if cancel:
-            for future in list(core.calls.values()):
+            for future in list(core.calls.values())[self._count:]:
                 future.cancel()
         if wait:
             core.finish()

@@ -80,6 +80,9 @@ class Pool(Face):
         self._reading: set[IMapIterator[Any]] = set()
         self._workers.at_exit = "terminate"
         self._state = RUN
+        if initializer is not None:
+            # Users see that it runs, whether they call anything or not.
+            self._workers.submit(_nothing)
 
     # ---- Calls that wait. ----
 
@@ -245,3 +248,7 @@ class Pool(Face):
         self._reading.discard(iterator)
         if self._state == CLOSE and not self._reading:
             self._workers.close(wait=False)
+
+
+def _nothing() -> None:
+    """Starts a worker."""
