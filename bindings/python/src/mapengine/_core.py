@@ -162,8 +162,11 @@ class Core:
                 value, error = None, failure(self.pool, job, 0, self.unpickle, 0)
                 self._release(job)
         except BaseException as trouble:  # Decoding runs code of users.
-            value, error = None, trouble
+            value, error = None, undecoded(trouble)
             self._release(job)
+            if isinstance(trouble, KeyboardInterrupt):  # This thread's, not the call's.
+                future._finish(value, error, self.defer)
+                raise
         future._finish(value, error, None if on_dispatch else self.defer)
 
     def _value(self, job: int, data: int, size: int) -> Any:
@@ -441,6 +444,15 @@ class Core:
         for descriptor in descriptors:
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def undecoded(trouble: BaseException) -> BaseException:
+    """The exception of a call whose result did not come out of its pickle."""
+    from ._errors import TransferError
+
+    error = TransferError(f"the result does not come out of its pickle: {type(trouble).__name__}: {trouble}")
+    error.__cause__ = trouble
+    return error
 
 
 _live: Set[Core] = set()

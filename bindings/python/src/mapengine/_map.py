@@ -15,7 +15,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from . import _abi as abi
 from ._codec import bulk, decode
-from ._core import Core
+from ._core import Core, undecoded
 from ._engine import Event, Lease, nanoseconds
 from ._encoder import Encoded, Encoder
 
@@ -190,8 +190,10 @@ class MapJob:
         if state == 1:
             try:
                 return True, decode(address, size, block.lease, self._unpickle)
+            except KeyboardInterrupt:  # This thread's, not the element's.
+                raise
             except BaseException as error:
-                return False, error
+                return False, undecoded(error)
         if block.local is not None:
             return False, block.local
         from ._failures import failure
@@ -280,8 +282,10 @@ class MapJob:
                 try:
                     values.append(decode(address, size, lease, unpickle))
                     continue
+                except KeyboardInterrupt:
+                    raise
                 except BaseException as error:
-                    failures[block.first + index] = error
+                    failures[block.first + index] = undecoded(error)
             else:
                 failures[block.first + index] = self._outcome(block, index, state, address, size)[1]
             values.append(None)

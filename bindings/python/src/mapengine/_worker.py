@@ -165,4 +165,14 @@ def _comes_back(what: Any) -> Optional[bytes]:
         return None
 
 
-HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, loads, flush)
+def unpickle(data: Any, **buffers: Any) -> Any:
+    """What the host has pickled: arguments."""
+    try:
+        return loads(data, **buffers)
+    except BaseException as error:
+        from ._errors import TransferError
+
+        raise TransferError(f"the arguments do not come out of their pickle in the worker: {describe(error)}") from error
+
+
+HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, flush)
