@@ -20,7 +20,7 @@ from ctypes import byref
 from typing import Any, Callable, Deque, Dict, List, Optional, Set
 
 from . import _abi as abi
-from ._codec import Unpickle, decode
+from ._codec import KEPT, Unpickle, decode
 from ._engine import Event, Lease, Pool, message, nanoseconds
 from ._futures import Future
 from ._problems import MapEngineError
@@ -37,8 +37,9 @@ class Core:
         self.function, self.threaded, self.unpickle, self.output = function, threaded, unpickle, output
         self.calls: Dict[int, Future] = {}
         self.blocks: Dict[int, Any] = {}  # _map.Block by number
+        self.views: List[Any] = []  # Memory of which a worker's function has kept a view.
         self.kept: Set[Any] = set()  # Maps with callbacks to run.
-        self.lock = threading.Lock()  # Guards the configuration that submit fills, and the state below.
+        self.lock = threading.RLock()  # Guards the configuration that submit fills, and the state below.
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
         self.broken: Optional[BaseException] = None  # Why the engine takes no more calls.
@@ -150,6 +151,8 @@ class Core:
                 one = abi.mape_result()
                 self._get(byref(one), job, 0)
                 state, data, size = one.state, one.data, one.size
+            if future._keep is not None:
+                self.note_kept(future._keep, data, size)
             if state == 1:  # MAPE_ITEM_OK
                 value, error = self._value(job, data, size)
             elif state == abi.MAPE_ITEM_CANCELLED:
@@ -168,6 +171,11 @@ class Core:
                 future._finish(value, error, self.defer)
                 raise
         future._finish(value, error, None if on_dispatch else self.defer)
+
+    def note_kept(self, keep: Any, address: int, size: int) -> None:
+        """Keeps memory that workers read as long as the pool lives, when the item's result says that its function has kept a view of it."""
+        if address and size > 8 and ctypes.string_at(address + size - 1, 1)[0] & KEPT:
+            self.views.append(keep)
 
     def _value(self, job: int, data: int, size: int) -> Any:
         if size < COPIED:
@@ -402,9 +410,13 @@ class Core:
         """Lets a thread finish what is outstanding and end the pool."""
         with self.lock:
             self.closed = True
-            if self._closer is None and not self.ended.is_set():
-                self._closer = threading.Thread(target=self.finish, name="mapengine-close", daemon=True)
-                self._closer.start()
+            if self._closer is not None or self.ended.is_set():
+                return
+            self._closer = threading.Thread(target=self.finish, name="mapengine-close", daemon=True)
+        try:
+            self._closer.start()
+        except RuntimeError:  # The interpreter is ending: at_exit does it.
+            pass
 
     def finish(self, cancel: bool = False) -> None:
         """Ends the pool: after what is outstanding, or with `cancel` at once. Returns when it has ended. A KeyboardInterrupt may leave it before;

@@ -95,7 +95,7 @@ class MapJob:
     def _submit(self, encoded: Encoded) -> None:
         core = self._core
         block = Block(next(core.numbers), self._submitted, encoded.count)
-        block.owner, block.core, block.local, block.keep = weakref.ref(self), core, encoded.error, encoded.keep
+        block.owner, block.core, block.local, block.keep = weakref.ref(self), core, encoded.error, encoded.buffers
         self._blocks.append(block)
         self._submitted += encoded.count
         if encoded.error is not None:
@@ -187,6 +187,8 @@ class MapJob:
         return (block.first + index, *self._outcome(block, index, state, address, size))
 
     def _outcome(self, block: Block, index: int, state: int, address: int, size: int) -> Tuple[bool, Any]:
+        if block.keep is not None:
+            self._core.note_kept(block.keep, address, size)
         if state == 1:
             try:
                 return True, decode(address, size, block.lease, self._unpickle)
@@ -278,6 +280,8 @@ class MapJob:
         values = []
         lease, unpickle = block.lease, self._unpickle
         for index, (state, address, size) in enumerate(pool.job_results(block.job, block.count)):
+            if block.keep is not None:
+                self._core.note_kept(block.keep, address, size)
             if state == 1:
                 try:
                     values.append(decode(address, size, lease, unpickle))

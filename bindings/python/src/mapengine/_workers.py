@@ -13,7 +13,7 @@ from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
 from ._core import Core, register
 from ._encoder import SPEC_INLINE, Encoder
 from ._engine import Pool
-from ._functions import Bound, Spec, Star, Travels, make_spec, modules_of, pickled
+from ._functions import Bound, Star, Travels, make_spec, modules_of, pickled
 from ._futures import Future
 from ._map import MapJob
 from ._output import Output
@@ -108,7 +108,10 @@ class Workers:
         """A spec as it is sent: its key, and its bytes if they go along."""
         if bound is None:
             bound = self._bound
-        spec: Spec = make_spec(func, star if callable(star) else False, modules, bound)
+        if callable(star) or modules or bound is not None:
+            spec = make_spec(func, star if callable(star) else False, modules, bound)
+        else:
+            spec = self._travels.spec(func)
         if len(spec.data) <= SPEC_INLINE:
             return spec.key, spec.data
         if spec.key not in self._globals:
@@ -191,8 +194,15 @@ class Workers:
         return dumps({
             "initializer": pickled((self._initializer, self._initargs)) if self._initializer is not None else b"",
             "finalizer": pickled(self._finalizer) if self._finalizer is not None else b"",
+            "library": f"{_library.folder()}/{_library.WORKER}",
             "log_level": logging.getLogger().level if logging is not None else None,
         }, 5)
+
+    def buffer(self, size: int) -> Any:
+        """Memory of so many bytes that workers see in place: an object whose view() is a writable memoryview of it. What lies in it travels
+        without a copy, as arguments of calls and elements of maps; do not change it meanwhile. It lives as long as a view of it."""
+        self._started()
+        return self._places.make(size)
 
     # ---- for loops ----
 
