@@ -63,6 +63,10 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
             from ._logs import install
 
             install(_settings["log_level"], _log)
+        if _settings["multiprocessing"]:
+            from ._multiprocessing import share
+
+            share(_settings["multiprocessing"])
         if _settings["finalizer"]:
             _finalizer = loads(_settings["finalizer"])
         if _settings["initializer"]:
