@@ -37,7 +37,9 @@ def pickled_for_start(value: Any, pickled: Callable[[Any], bytes], cloudpickle: 
     import io
     from multiprocessing import context, reduction
 
-    pickler = cloudpickle().CloudPickler
+    from ._globals import pickler as by_value
+
+    pickler = by_value(cloudpickle())
 
     class Pickler(pickler):  # type: ignore[misc,valid-type]
         dispatch_table = collections.ChainMap(reduction.ForkingPickler._extra_reducers, pickler.dispatch_table)

@@ -116,6 +116,13 @@ def load_function(spec: bytes) -> Callable[..., Any]:
     return load(spec)
 
 
+def activate(key: bytes) -> None:
+    """Called before a call of another function than the last: its globals are as the host had them."""
+    module = sys.modules.get(f"{__package__}._globals")
+    if module is not None:
+        module.activate(key)
+
+
 def encode(value: Any) -> Union[bytes, Tuple[Any, ...]]:
     """The pickle of a result, or a tuple of it and of its large buffers."""
     buffers: List[memoryview] = []
@@ -202,4 +209,4 @@ def unpickle(data: Any, **buffers: Any) -> Any:
         raise TransferError(f"the arguments do not come out of their pickle in the worker: {describe(error)}") from error
 
 
-HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, flush)
+HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, flush, activate)
