@@ -79,10 +79,10 @@ class Pool(Face):
         # Iterators whose input has not been read to its end. They stay, so that join() finishes them also when nobody holds them.
         self._reading: set[IMapIterator[Any]] = set()
         self._workers.at_exit = "terminate"
-        self._state = RUN
         if initializer is not None:
             # Users see that it runs, whether they call anything or not.
             self._workers.submit(_nothing)
+        self._state = RUN
 
     # ---- Calls that wait. ----
 
