@@ -42,6 +42,7 @@ class Core:
         self.lock = threading.RLock()  # Guards the configuration that submit fills, and the state below.
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
+        self.process = os.getpid()
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
@@ -404,7 +405,7 @@ class Core:
     def abandon(self) -> None:
         """Nobody has the handle any more: what is outstanding is finished, then the pool ends. Called by the garbage collector."""
         self.closed = True
-        if self.ended.is_set():
+        if self.ended.is_set() or self.process != os.getpid():
             return
         if self._thread is not None:
             self.abandoned = True
@@ -473,7 +474,8 @@ def at_exit() -> None:
     global _exiting
     _exiting = True
     for core in list(_live):
-        core.finish()
+        if core.process == os.getpid():  # In a forked child there may be some of its parent.
+            core.finish()
 
 
 def register(core: Core) -> None:

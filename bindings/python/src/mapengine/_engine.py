@@ -204,9 +204,14 @@ class Lease:
 
 def leased_view(lease: Lease, address: int, size: int) -> memoryview:
     """Bytes of a job's result in place, writable, valid as long as somebody has a view of them."""
-    array = (ctypes.c_char * size).from_address(address)
-    array._lease = lease
-    return memoryview(array).cast("B")
+    return _view_at(address, size, lease)
+
+
+def _view_at(address: int, size: int, owner: Any) -> memoryview:
+    """Bytes at an address, whose views keep their owner alive. ctypes keeps each type of array for ever: there are few, by rounded sizes."""
+    array = (ctypes.c_char * (1 << size.bit_length())).from_address(address)
+    array._owner = owner
+    return memoryview(array).cast("B")[:size]
 
 
 class Buffer:
@@ -224,9 +229,7 @@ class Buffer:
 
     def view(self) -> memoryview:
         """Its bytes, writable; they keep the buffer alive."""
-        array = (ctypes.c_char * self.size).from_address(self.address)
-        array._buffer = self
-        return memoryview(array).cast("B")
+        return _view_at(self.address, self.size, self)
 
     def __del__(self) -> None:
         if self.handle and self.pool.handle:
