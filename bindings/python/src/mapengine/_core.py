@@ -144,7 +144,7 @@ class Core:
         job = future._job
         try:
             if event is not None:
-                state, data, size = event.state, event.data, event.size
+                state, data, size = event[8:]
             else:
                 one = abi.mape_result()
                 self._get(byref(one), job, 0)
@@ -240,34 +240,49 @@ class Core:
 
     def route(self, events: List[Event], on_dispatch: bool) -> None:
         """Gives events to whom they are for. A helper (not `on_dispatch`) leaves to others what could run code of users."""
-        told = False
+        number, block, count, told = 0, None, 0, False
         for event in events:
-            if event.type == 1:  # MAPE_EVENT_ITEM
-                number = event.context
-                block = self.blocks.get(number)
+            if event[0] == 1:  # MAPE_EVENT_ITEM; those of a map come one after another.
+                if event[3] != number:
+                    if count:
+                        block.added(count)
+                        told, count = True, 0
+                    number = event[3]
+                    block = self.blocks.get(number)
                 if block is not None:
-                    block.add(event)
+                    block.ready.append(event)
+                    count += 1
+                else:
+                    self._route_call(event, number, on_dispatch)
+            elif event[0] == 3:  # MAPE_EVENT_DONE
+                whole = self.blocks.get(event[3])
+                if whole is not None:
+                    whole.added(whole.count)
                     told = True
-                    continue
-                future = self.calls.get(number)
-                if future is None:
-                    continue
-                if not on_dispatch and future._done_callbacks:
-                    self.backlog.append(event)
-                    self.wake()
-                elif self.calls.pop(number, None) is not None:
-                    if not future._job:
-                        self._job_of(future)
-                    self._complete(future, event, on_dispatch)
-            elif event.type in (4, 5):
+            elif event[0] > 3:
                 if on_dispatch:
                     self.output(event)
                 else:
                     self.backlog.append(event)
                     self.wake()
+        if count:
+            block.added(count)  # type: ignore[attr-defined]
+            told = True
         if told and self.awaited:
             with self.news:
                 self.news.notify_all()
+
+    def _route_call(self, event: Event, number: int, on_dispatch: bool) -> None:
+        future = self.calls.get(number)
+        if future is None:
+            return
+        if not on_dispatch and future._done_callbacks:
+            self.backlog.append(event)
+            self.wake()
+        elif self.calls.pop(number, None) is not None:
+            if not future._job:
+                self._job_of(future)
+            self._complete(future, event, on_dispatch)
 
     def dispatch(self, budget: Optional[float] = None) -> int:
         """Completes what has ended, runs callbacks, writes what workers printed. Never waits. How many events there were."""
@@ -281,7 +296,7 @@ class Core:
                 except IndexError:
                     break
                 count += 1
-                if isinstance(one, Event):
+                if type(one) is tuple:
                     self.route([one], True)
                 elif isinstance(one, Future):
                     one._invoke_callbacks()
