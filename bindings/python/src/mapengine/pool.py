@@ -226,7 +226,7 @@ class Pool(Face):
         self._check_running()
         if chunksize is not None and chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
-        return self._workers.map(func, iterable, star=star, chunk_size=chunksize)
+        return self._workers.map(func, iterable, star=star, chunk_size=chunksize, bulk=True)
 
     def _imap(
         self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int, buffersize: int | None, *, ordered: bool
