@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 OLDEST_GLIBC = (2, 28)
 
@@ -30,16 +30,14 @@ class Finding:
 
 def findings() -> Iterator[Finding]:
     """All of them, one after another; a check that cannot be made is a failure of its own."""
-    for check in (_python, _glibc, _package, _library, _program, _interpreter, _shared_memory, _c_functions, _python_functions, _others):
-        yield from _guarded(check)
-    yield from _guarded(_machine)
-
-
-def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        yield from check()
-    except Exception as error:
-        yield Finding("fail", (check.__name__.strip("_")).replace("_", " "), f"{type(error).__name__}: {error}")
+    checks = {"Python": _python, "C library": _glibc, "package": _package, "library": _library, "zygote": _program,
+              "workers' Python": _interpreter, "/dev/shm": _shared_memory, "C functions": _c_functions,
+              "Python functions": _python_functions, "optional packages": _others, "kernel and limits": _machine}
+    for name, check in checks.items():
+        try:
+            yield from check()
+        except Exception as error:
+            yield Finding("fail", name, f"{type(error).__name__}: {error}")
 
 
 def _python() -> Iterator[Finding]:

@@ -58,7 +58,7 @@ class WorkerDied(PoolBroken):
                             self.pid, self.attempts)
 
 
-# From 3.11 on the first and the last are one.
+# Since 3.11 the first is the third.
 _TIMEOUTS: Any = tuple(dict.fromkeys((concurrent.futures.TimeoutError, multiprocessing.TimeoutError, TimeoutError)))
 
 

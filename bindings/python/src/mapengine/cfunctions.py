@@ -19,12 +19,12 @@ from typing import Any, Callable, Optional, Union
 
 from . import _abi as abi
 from ._errors import MapErrors
-from ._inputs import Input, check_lengths, inputs_of
-from ._memory import broadcast
-from ._native_engine import SECOND, NativePool, close_default_pool, default_pool, failure
-from ._outputs import Output
+from ._c_inputs import Input, check_lengths, inputs_of
+from ._c_memory import broadcast
+from ._c_pool import SECOND, NativePool, close_default_pool, default_pool, failure
+from ._c_outputs import Output
 from ._problems import MapEngineError
-from ._prototypes import Prototype, describe
+from ._c_prototypes import Prototype, describe
 
 __all__ = ["CFunction", "NativePool", "Proxy", "cfunction", "close_default_pool"]
 

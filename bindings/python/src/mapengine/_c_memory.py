@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ._prototypes import Kind
+from ._c_prototypes import Kind
 
 Shape = tuple[int, ...]
 

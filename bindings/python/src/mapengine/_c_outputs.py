@@ -7,8 +7,8 @@ import math
 import sys
 from typing import Any, Optional
 
-from ._memory import Shape, collapsed, contiguous, view
-from ._prototypes import Parameter, structure
+from ._c_memory import Shape, collapsed, contiguous, view
+from ._c_prototypes import Parameter, structure
 
 _FORMATS = {("b", 1): "?"}
 

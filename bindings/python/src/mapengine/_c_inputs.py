@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from . import _abi as abi
-from ._memory import Shape, View, address_of_bytes, collapsed, contiguous, flat_bytes, packed, repeated, view
-from ._prototypes import Kind, Parameter, Prototype, structure
+from ._c_memory import Shape, View, address_of_bytes, collapsed, contiguous, flat_bytes, packed, repeated, view
+from ._c_prototypes import Kind, Parameter, Prototype, structure
 
 _POINTER = Kind("u", 8, "Q")
 
