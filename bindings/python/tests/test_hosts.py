@@ -128,6 +128,7 @@ QT = f"""
 """
 
 
+@pytest.mark.once
 @POOLS
 @pytest.mark.parametrize("binding", ["PySide6", "PyQt6", "PySide2", "PyQt5"])
 def test_qt(binding, pool):
@@ -135,6 +136,7 @@ def test_qt(binding, pool):
     run(QT.format(binding=binding).replace("EventPool", pool), QT_QPA_PLATFORM="offscreen")
 
 
+@pytest.mark.once
 def test_a_callback_that_raises_does_not_end_qt():
     needs("PyQt5.QtCore")
     run("""
@@ -156,6 +158,7 @@ def test_a_callback_that_raises_does_not_end_qt():
     """)
 
 
+@pytest.mark.once
 @POOLS
 def test_tkinter(pool):
     needs("tkinter")
@@ -177,6 +180,7 @@ def test_tkinter(pool):
     """, display=True)
 
 
+@pytest.mark.once
 @POOLS
 def test_glib(pool):
     needs("gi.repository.GLib")
