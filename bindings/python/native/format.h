@@ -39,7 +39,7 @@ struct block_head {
     uint64_t chunks; /* How many. */
 };
 
-/* A result is 8 bytes, an int; or some other number of bytes, the last of which says what it is. */
+/* A result is 8 bytes, an int; or more, of which the last says what it is. So a host that reads many at once knows them by their size. */
 enum result_tag {
     TAG_NONE = 'N',    /* 8 bytes before it, unused: as long as a float. */
     TAG_TRUE = 'T',    /* The same. */
@@ -48,8 +48,10 @@ enum result_tag {
     TAG_INT = 'i',     /* An int of 64 bits, where 8 bytes alone will not do. */
     TAG_STR = 's',     /* UTF-8. */
     TAG_BYTES = 'b',   /* Bytes. */
-    TAG_MARSHAL = 'm', /* marshal's. */
-    TAG_PICKLE = 'p',  /* A pickle. One byte more where it would be 8 bytes. */
+    TAG_SHORT_STR = 'S',   /* UTF-8 of at most 7 bytes, at the start of 8, of which the last is their number. */
+    TAG_SHORT_BYTES = 'B', /* Bytes likewise. */
+    TAG_MARSHAL = 'm', /* marshal's; zeros behind it where there were fewer than 8 bytes. */
+    TAG_PICKLE = 'p',  /* A pickle; likewise. */
     TAG_BUFFERS = 'o', /* A pickle with buffers: see result_tail. */
     TAG_ERROR = 'e',   /* Of a failed item: what _codec.encode_error made. */
     TAG_KEPT = 0x80,   /* Beside another: the function kept a view of its input. The host must not use that memory for something else. */

@@ -11,15 +11,21 @@
 #define MARSHAL_DEPTH 24
 
 int result_put_bytes(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag) {
-    /* 8 bytes in all would be an int. Pickles and marshalled data say themselves where they end; texts of 7 bytes become such. */
-    size_t pad = size + 1 == 8;
+    size_t pad = size < 8 ? 8 - size : 0;
     out->size = size + pad + 1;
     out->at = mape_task_output(task, out->size);
     if (!out->at) return 1;
     memcpy(out->at, bytes, size);
-    if (pad) out->at[size] = 0;
+    memset(out->at + size, 0, pad);
     out->at[out->size - 1] = tag;
     return 0;
+}
+
+/* A text or bytes: what is too short to be told from a number says how long it is. */
+static int put_text(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag, uint8_t short_tag) {
+    int status = result_put_bytes(task, out, bytes, size, size < 8 ? short_tag : tag);
+    if (!status && size < 8) out->at[7] = (uint8_t)size;
+    return status;
 }
 
 static int put_word(mape_task *task, struct result *out, const void *word, uint8_t tag) {
@@ -132,13 +138,13 @@ int result_put(mape_task *task, struct result *out, PyObject *value, PyObject *e
     } else if (type == type_str) {
         Py_ssize_t size;
         const char *text = PyUnicode_AsUTF8AndSize(value, &size);
-        if (text && size != 7) return result_put_bytes(task, out, text, (size_t)size, TAG_STR);
+        if (text) return put_text(task, out, text, (size_t)size, TAG_STR, TAG_SHORT_STR);
         PyErr_Clear(); /* Half a surrogate pair. */
     } else if (type == type_bytes) {
         char *bytes;
         Py_ssize_t size;
         if (PyBytes_AsStringAndSize(value, &bytes, &size) != 0) return -1;
-        if (size != 7) return result_put_bytes(task, out, bytes, (size_t)size, TAG_BYTES);
+        return put_text(task, out, bytes, (size_t)size, TAG_BYTES, TAG_SHORT_BYTES);
     }
     if (may_marshal && is_plain(value, MARSHAL_DEPTH)) {
         PyObject *encoded = PyMarshal_WriteObjectToString(value, MARSHAL_VERSION);

@@ -88,6 +88,10 @@ def _word(data: bytes, tag: int) -> Any:
         return False
     if tag == 105:
         return _INT(data[:8])[0]
+    if tag == 83:
+        return data[:data[7]].decode()
+    if tag == 66:
+        return data[:data[7]]
     raise Corrupt(f"a result with tag {tag}")
 
 

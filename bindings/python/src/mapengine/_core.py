@@ -20,7 +20,7 @@ from ctypes import byref
 from typing import Any, Callable, Deque, Dict, List, Optional, Set
 
 from . import _abi as abi
-from ._codec import Unpickle, decode
+from ._codec import KEPT, Unpickle, decode
 from ._engine import Event, Lease, Pool, message, nanoseconds
 from ._futures import Future
 from ._problems import MapEngineError
@@ -37,10 +37,13 @@ class Core:
         self.function, self.threaded, self.unpickle, self.output = function, threaded, unpickle, output
         self.calls: Dict[int, Future] = {}
         self.blocks: Dict[int, Any] = {}  # _map.Block by number
+        self.views: List[Any] = []  # Memory of which a worker's function has kept a view.
         self.kept: Set[Any] = set()  # Maps with callbacks to run.
-        self.lock = threading.Lock()  # Guards the configuration that submit fills, and the state below.
+        self.lock = threading.RLock()  # Guards the configuration that submit fills, and the state below.
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
+        self.broken: Optional[BaseException] = None  # Why the engine takes no more calls.
+        self.ends_at_exit = False  # Whether what is outstanding is dropped when the interpreter ends.
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
@@ -108,7 +111,8 @@ class Core:
         if status == abi.MAPE_E_WORKERS:
             from ._errors import PoolBroken
 
-            raise PoolBroken(message(self.pool.handle), status)
+            self.broken = PoolBroken(message(self.pool.handle), status)
+            raise self.broken
         self.pool.check(status)
 
     def help(self, future: Future, timeout: Optional[float]) -> None:
@@ -147,6 +151,8 @@ class Core:
                 one = abi.mape_result()
                 self._get(byref(one), job, 0)
                 state, data, size = one.state, one.data, one.size
+            if future._keep is not None:
+                self.note_kept(future._keep, data, size)
             if state == 1:  # MAPE_ITEM_OK
                 value, error = self._value(job, data, size)
             elif state == abi.MAPE_ITEM_CANCELLED:
@@ -159,9 +165,17 @@ class Core:
                 value, error = None, failure(self.pool, job, 0, self.unpickle, 0)
                 self._release(job)
         except BaseException as trouble:  # Decoding runs code of users.
-            value, error = None, trouble
+            value, error = None, undecoded(trouble)
             self._release(job)
+            if isinstance(trouble, KeyboardInterrupt):  # This thread's, not the call's.
+                future._finish(value, error, self.defer)
+                raise
         future._finish(value, error, None if on_dispatch else self.defer)
+
+    def note_kept(self, keep: Any, address: int, size: int) -> None:
+        """Keeps memory that workers read as long as the pool lives, when the item's result says that its function has kept a view of it."""
+        if address and size > 8 and ctypes.string_at(address + size - 1, 1)[0] & KEPT:
+            self.views.append(keep)
 
     def _value(self, job: int, data: int, size: int) -> Any:
         if size < COPIED:
@@ -396,9 +410,13 @@ class Core:
         """Lets a thread finish what is outstanding and end the pool."""
         with self.lock:
             self.closed = True
-            if self._closer is None and not self.ended.is_set():
-                self._closer = threading.Thread(target=self.finish, name="mapengine-close", daemon=True)
-                self._closer.start()
+            if self._closer is not None or self.ended.is_set():
+                return
+            self._closer = threading.Thread(target=self.finish, name="mapengine-close", daemon=True)
+        try:
+            self._closer.start()
+        except RuntimeError:  # The interpreter is ending: at_exit does it.
+            pass
 
     def finish(self, cancel: bool = False) -> None:
         """Ends the pool: after what is outstanding, or with `cancel` at once. Returns when it has ended. A KeyboardInterrupt may leave it before;
@@ -440,16 +458,25 @@ class Core:
                 os.close(descriptor)
 
 
+def undecoded(trouble: BaseException) -> BaseException:
+    """The exception of a call whose result did not come out of its pickle."""
+    from ._errors import TransferError
+
+    error = TransferError(f"the result does not come out of its pickle: {type(trouble).__name__}: {trouble}")
+    error.__cause__ = trouble
+    return error
+
+
 _live: Set[Core] = set()
 _exiting = False
 
 
 def at_exit() -> None:
-    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures."""
+    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures, or ended, as in multiprocessing."""
     global _exiting
     _exiting = True
-    for core in list(_live):
-        core.finish()
+    for core in sorted(_live, key=lambda core: not core.ends_at_exit):
+        core.finish(cancel=core.ends_at_exit)
 
 
 def register(core: Core) -> None:

@@ -25,7 +25,7 @@ SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
 class Encoded:
     """Consecutive elements, encoded: a block to be."""
 
-    __slots__ = ("count", "chunk", "spec", "flags", "chunks", "error", "pieces", "keep")
+    __slots__ = ("count", "chunk", "spec", "flags", "chunks", "error", "pieces", "keep", "buffers")
 
     def __init__(self, count: int, chunk: int) -> None:
         self.count, self.chunk = count, chunk
@@ -34,7 +34,8 @@ class Encoded:
         self.chunks: List[bytes] = []
         self.error: Optional[BaseException] = None  # Why the one element cannot be encoded.
         self.pieces: Any = None  # An array of mape_pieces, for elements with an input of their own.
-        self.keep: List[Any] = []  # What has to live: until the submission, buffers until the block has ended.
+        self.keep: List[Any] = []  # What has to live until the submission.
+        self.buffers: Any = None  # What has to live until the block has ended, since workers read it in place.
 
     def data(self, number: int) -> bytes:
         """The data of the block's job."""
@@ -68,8 +69,8 @@ class Encoder:
         self._chunks = max(2, workers)  # In the next block.
         self._failed: Optional[BaseException] = None
 
-    def _take(self, count: int) -> Sequence[Any]:
-        """The next elements. What the iterator raises is raised behind those before it."""
+    def _take(self, count: int, raises: bool = True) -> Sequence[Any]:
+        """The next elements. What the iterator raises is raised behind those before it, by the next call that may."""
         if self._sequence is not None:
             taken = self._sequence[self._at:self._at + count]
             self._at += len(taken)
@@ -80,7 +81,7 @@ class Encoder:
                 out.extend(itertools.islice(self._iterator, count))
             except BaseException as error:
                 self._failed = error
-        if not out and self._failed is not None:
+        if not out and raises and self._failed is not None:
             error, self._failed, self._iterator = self._failed, None, iter(())
             raise error
         return out
@@ -116,7 +117,7 @@ class Encoder:
             self._chunk = -1
             yield from self._own(first)
             return
-        more = self._take(min(31, self._share) if room is None else min(31, room - 1))
+        more = self._take(min(31, self._share) if room is None else min(31, room - 1), raises=False)
         sample = [*first, *more]
         try:
             size = len(pickled(sample)) // len(sample)
@@ -208,7 +209,7 @@ class Encoder:
                 at += 1
             one.pieces[i].pieces, one.pieces[i].count = spans, len(spans)
             one.keep.append((spans, data))
-        one.keep.append(placed)
+        one.buffers = placed or None
         return one
 
 

@@ -30,7 +30,7 @@ def _failed(result: Result, unpickle: Unpickle) -> BaseException:
     if result.cause == abi.MAPE_CAUSE_MEMORY:
         return MemoryError(result.message)
     if result.cause != abi.MAPE_CAUSE_FUNCTION:
-        line, _, text = result.message.partition("\n")
+        line, _, text = re.sub(r'^setup of "python" failed with code \d+: ', "", result.message).partition("\n")
         broken = PoolBroken(line, result.code)
         if text:
             broken.__cause__ = RemoteTraceback('\n"""\n' + text + '"""')
@@ -65,16 +65,22 @@ def _remade(how: int, what: bytes, unpickle: Unpickle) -> Any:
 
 
 def _stacks(pool: Pool, job: int, index: int) -> Tuple[str, str]:
-    """What the worker wrote of Python's stack and of C's before it died."""
+    """What the worker wrote of Python's stack and of C's before it died, without the package's own frames."""
     crash = pool.crash(job, index)
     python: List[str] = []
     native: List[str] = []
     for line in ((crash.text if crash is not None else None) or b"").decode("utf-8", "replace").splitlines():
         if line.startswith("> "):
-            python.append(line[2:])
+            if not _OWN_FRAME.search(line):
+                python.append(line[2:])
         elif line.startswith("#"):
             native.append(line)
     return "\n".join(python), "\n".join(native)
+
+
+_OWN_FRAME = re.compile(r'File "([^"]*[/\\])?_zygote\.py", line \d+ in (_enter|main)$|File "<string>", line 1 in <module>$')
+_PYTHON_PLACE = re.compile(r'File "(.*)", line (\d+) in (.*)')
+_ENGINE_PLACE = re.compile(r'(?: in (\S[^"]*?))?, function "python", item \d+ of job \d+')
 
 
 def _died(pool: Pool, job: int, index: int, result: Result, element: int) -> WorkerDied:
@@ -82,6 +88,10 @@ def _died(pool: Pool, job: int, index: int, result: Result, element: int) -> Wor
     python, native = _stacks(pool, job, index)
     signal = result.code if result.cause == abi.MAPE_CAUSE_SIGNAL else 0
     code = result.code if result.cause == abi.MAPE_CAUSE_EXIT else None
-    place = re.search(r"\) in (\S.*?), function ", result.message)
-    return WorkerDied(result.message, element, signal, code, place[1] if place else "", python, native,
+    inner = _PYTHON_PLACE.search(python)
+    found = _ENGINE_PLACE.search(result.message)
+    place = found[1] or "" if found else ""
+    said = _ENGINE_PLACE.sub(f" in {place}" if place else "", result.message)
+    where = f', called by {inner[3]} ({inner[1]}:{inner[2]})' if inner else ""
+    return WorkerDied(f"{said}{where}, in element {element}", element, signal, code, place, python, native,
                       crash.pid if crash is not None else 0, result.attempts)

@@ -11,6 +11,7 @@ from _pickle import dumps, loads
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ._seal import digest
+from ._watch import Snapshot, snapshot
 
 Bound = Union[None, Dict[str, Any], Sequence[Any]]
 Star = Union[bool, Callable[[Any], bool]]
@@ -62,6 +63,7 @@ class Travels:
 
     def __init__(self) -> None:
         self._known: Dict[int, Tuple[Any, bool]] = {}
+        self._specs: Dict[int, Tuple[Any, Snapshot, Spec]] = {}
 
     def plain(self, function: Any) -> bool:
         """Whether the function can stand in the pickle of its call: pickle finds it by name, in a module that workers can import."""
@@ -80,6 +82,20 @@ class Travels:
             self._known.clear()
         self._known[id(function)] = weakref.ref(function), verdict
         return verdict
+
+
+    def spec(self, function: Any) -> Spec:
+        """The spec of a function without bindings; the one of the last time, as long as nothing has changed that the function refers to."""
+        known = self._specs.get(id(function))
+        if known is not None and known[0]() is function and known[1].holds():
+            return known[2]
+        watched = snapshot(function, by_reference)
+        spec = make_spec(function)
+        if watched is not None:
+            if len(self._specs) >= 256:
+                self._specs.clear()
+            self._specs[id(function)] = weakref.ref(function), watched, spec
+        return spec
 
 
 def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes:

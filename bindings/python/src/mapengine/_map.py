@@ -15,9 +15,11 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from . import _abi as abi
 from ._codec import bulk, decode
-from ._core import Core
+from ._core import Core, undecoded
 from ._engine import Event, Lease, nanoseconds
 from ._encoder import Encoded, Encoder
+
+TAKEN = 1024  # Values that take() hands out at once, at most.
 
 Outcome = Tuple[int, bool, Any]
 
@@ -93,7 +95,7 @@ class MapJob:
     def _submit(self, encoded: Encoded) -> None:
         core = self._core
         block = Block(next(core.numbers), self._submitted, encoded.count)
-        block.owner, block.core, block.local, block.keep = weakref.ref(self), core, encoded.error, encoded.keep
+        block.owner, block.core, block.local, block.keep = weakref.ref(self), core, encoded.error, encoded.buffers
         self._blocks.append(block)
         self._submitted += encoded.count
         if encoded.error is not None:
@@ -136,6 +138,9 @@ class MapJob:
         """The next outcome: (index, True, value) or (index, False, exception); in order of the input, or as they come. StopIteration after
         the last; TimeoutError when there is none after `timeout` seconds. What the input itself raises comes behind the outcomes before."""
         self.feed()
+        return self._next(timeout)
+
+    def _next(self, timeout: Optional[float]) -> Outcome:
         if not self._has_news():
             if self._delivered == self._submitted and self._exhausted:
                 error, self._source_error = self._source_error, None
@@ -154,6 +159,22 @@ class MapJob:
             self._drop(block)
         return outcome
 
+    def take(self, timeout: Optional[float] = None) -> Tuple[List[Any], Optional[BaseException]]:
+        """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. Nothing
+        and None after the last; otherwise as `next`."""
+        values: List[Any] = []
+        try:
+            _, ok, value = self.next(timeout)
+            while ok:
+                values.append(value)
+                if len(values) >= TAKEN or not self._has_news():
+                    return values, None
+                # Without feeding: what is in the list has not been fetched by the caller yet.
+                _, ok, value = self._next(0)
+            return values, value
+        except StopIteration:
+            return values, None
+
     def _has_news(self) -> bool:
         if self._ordered:
             return bool(self._blocks and self._blocks[0].ready)
@@ -166,11 +187,15 @@ class MapJob:
         return (block.first + index, *self._outcome(block, index, state, address, size))
 
     def _outcome(self, block: Block, index: int, state: int, address: int, size: int) -> Tuple[bool, Any]:
+        if block.keep is not None:
+            self._core.note_kept(block.keep, address, size)
         if state == 1:
             try:
                 return True, decode(address, size, block.lease, self._unpickle)
+            except KeyboardInterrupt:  # This thread's, not the element's.
+                raise
             except BaseException as error:
-                return False, error
+                return False, undecoded(error)
         if block.local is not None:
             return False, block.local
         from ._failures import failure
@@ -255,12 +280,16 @@ class MapJob:
         values = []
         lease, unpickle = block.lease, self._unpickle
         for index, (state, address, size) in enumerate(pool.job_results(block.job, block.count)):
+            if block.keep is not None:
+                self._core.note_kept(block.keep, address, size)
             if state == 1:
                 try:
                     values.append(decode(address, size, lease, unpickle))
                     continue
+                except KeyboardInterrupt:
+                    raise
                 except BaseException as error:
-                    failures[block.first + index] = error
+                    failures[block.first + index] = undecoded(error)
             else:
                 failures[block.first + index] = self._outcome(block, index, state, address, size)[1]
             values.append(None)
@@ -294,17 +323,22 @@ class MapJob:
                 done += lease.pool.progress(block.job).done - block.taken
         return done, self._total
 
-    def cancel(self) -> bool:
-        """Ends what has not ended: elements that wait at once, those that run after the pool's grace, with their workers. False when all
-        had ended."""
+    def cancel(self, running: bool = False) -> bool:
+        """Takes back elements that have not begun: they end as cancelled. With `running`, ends those that run as well, with their workers,
+        after the pool's grace. False when all had ended."""
         if self.done():
             return False
         self._cancelled = self._exhausted = True
         self._total = self._submitted
         for block in list(self._blocks):
-            if block.lease is not None:
-                block.lease.pool.fast.mape_job_cancel(block.job)
+            lease = block.lease
+            # The engine cancels a job as a whole. What little is behind elements that run is left to run.
+            if lease is not None and (running or not self._nearly_done(lease.pool.progress(block.job))):
+                lease.pool.fast.mape_job_cancel(block.job)
         return True
+
+    def _nearly_done(self, progress: Any) -> bool:
+        return bool(0 < progress.running and progress.total - progress.done - progress.running <= 4 * progress.running)
 
     def add_done_callback(self, fn: Callable[[Any], Any]) -> None:
         """Calls fn(self) when all elements have ended: on the package's thread or in dispatch(); at once if they have."""

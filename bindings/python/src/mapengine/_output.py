@@ -7,12 +7,14 @@ from typing import Any, Dict, Tuple
 
 from . import _abi as abi
 from ._engine import Event
+from ._logs import Receiver
 
 
 class Output:
     """Writes output and logs of one pool. Used by one thread at a time."""
 
     def __init__(self) -> None:
+        self._records = Receiver()
         self._decoders: Dict[Tuple[int, int], Any] = {}
 
     def write(self, event: Event) -> None:
@@ -35,11 +37,10 @@ class Output:
 
     def _log(self, event: Event) -> None:
         if event.text.startswith(b"\x01"):
-            from ._logs import handle
-
-            handle(event.text)
+            self._records.take(event.worker, event.text)
             return
-        if event.code >= abi.MAPE_LOG_WARNING:
-            import logging
+        import logging
 
-            logging.getLogger("mapengine").debug("%s", event.text.decode("utf-8", "replace"))
+        logger = logging.getLogger("mapengine")
+        if logger.isEnabledFor(logging.DEBUG):  # Deaths are exceptions of their calls; this is for those who look for more.
+            logger.debug("%s", event.text.decode("utf-8", "replace"))

@@ -15,10 +15,6 @@ _finalizer: Optional[Callable[[], Any]] = None
 _output: List[Any] = []
 
 
-class _Text:
-    """Whether something was written since the last flush, so that an item that prints nothing costs nothing."""
-
-
 def after_fork() -> None:
     """In a new worker, before anything else: what a copy of the zygote must not have in common with its siblings."""
     import _signal
@@ -63,6 +59,10 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
             import faulthandler
 
             faulthandler.enable(report_fd, all_threads=True)
+        if _settings["log_level"] is not None:
+            from ._logs import install
+
+            install(_settings["log_level"], _log)
         if _settings["finalizer"]:
             _finalizer = loads(_settings["finalizer"])
         if _settings["initializer"]:
@@ -71,6 +71,29 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
     except BaseException as error:
         return f"initializer failed: {describe(error)}\n{traceback_of(error)}"
     return None
+
+
+def _native() -> Any:
+    """mapengine_python.so, which this process has loaded."""
+    import ctypes
+
+    global _library
+    if _library is None:
+        _library = ctypes.PyDLL(_settings["library"])
+        _library.mapengine_python_progress.argtypes = [ctypes.c_double]
+    return _library
+
+
+_library: Any = None
+
+
+def _log(text: bytes) -> None:
+    _native().mapengine_python_log(1, text)
+
+
+def report(fraction: float) -> bool:
+    """Says how far the running call is, 0 to 1: what progress() of its future is in the host. False where no call runs."""
+    return bool(_settings) and bool(_native().mapengine_python_progress(fraction))
 
 
 def cleanup() -> None:
@@ -165,4 +188,14 @@ def _comes_back(what: Any) -> Optional[bytes]:
         return None
 
 
-HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, loads, flush)
+def unpickle(data: Any, **buffers: Any) -> Any:
+    """What the host has pickled: arguments."""
+    try:
+        return loads(data, **buffers)
+    except BaseException as error:
+        from ._errors import TransferError
+
+        raise TransferError(f"the arguments do not come out of their pickle in the worker: {describe(error)}") from error
+
+
+HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, flush)

@@ -13,7 +13,7 @@ from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
 from ._core import Core, register
 from ._encoder import SPEC_INLINE, Encoder
 from ._engine import Pool
-from ._functions import Bound, Spec, Star, Travels, make_spec, modules_of, pickled
+from ._functions import Bound, Star, Travels, make_spec, modules_of, pickled
 from ._futures import Future
 from ._map import MapJob
 from ._output import Output
@@ -67,6 +67,7 @@ class Workers:
         self._core: Optional[Core] = None
         self._closed = False
         self._making = threading.Lock()
+        self.at_exit = "finish"  # What becomes of it with the interpreter: "finish" what is outstanding, or "terminate".
         self._travels = Travels()
         self._globals: Dict[bytes, bool] = {}  # Specs that are globals of the pool.
         self._plain = _PLAIN_SANDBOXED if sandbox else _PLAIN
@@ -107,7 +108,10 @@ class Workers:
         """A spec as it is sent: its key, and its bytes if they go along."""
         if bound is None:
             bound = self._bound
-        spec: Spec = make_spec(func, star if callable(star) else False, modules, bound)
+        if callable(star) or modules or bound is not None:
+            spec = make_spec(func, star if callable(star) else False, modules, bound)
+        else:
+            spec = self._travels.spec(func)
         if len(spec.data) <= SPEC_INLINE:
             return spec.key, spec.data
         if spec.key not in self._globals:
@@ -172,6 +176,7 @@ class Workers:
             if self._sandbox:
                 from ._safe import safe_loads as unpickle
             core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
+            core.ends_at_exit = self.at_exit == "terminate"
             register(core)
             status = pool.lib.mape_pool_start(pool.handle, 0)
             if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
@@ -189,8 +194,15 @@ class Workers:
         return dumps({
             "initializer": pickled((self._initializer, self._initargs)) if self._initializer is not None else b"",
             "finalizer": pickled(self._finalizer) if self._finalizer is not None else b"",
+            "library": f"{_library.folder()}/{_library.WORKER}",
             "log_level": logging.getLogger().level if logging is not None else None,
         }, 5)
+
+    def buffer(self, size: int) -> Any:
+        """Memory of so many bytes that workers see in place: an object whose view() is a writable memoryview of it. What lies in it travels
+        without a copy, as arguments of calls and elements of maps; do not change it meanwhile. It lives as long as a view of it."""
+        self._started()
+        return self._places.make(size)
 
     # ---- for loops ----
 
@@ -246,13 +258,30 @@ class Workers:
     # ---- the end ----
 
     @property
+    def count(self) -> int:
+        """How many workers there are to be."""
+        return self._count
+
+    @property
+    def mode(self) -> str:
+        """"threaded" or "attached"."""
+        return self._mode
+
+    @property
+    def broken(self) -> Optional[BaseException]:
+        """Why no call can run any more: workers cannot be started, or their initializer fails. None while all is well."""
+        return None if self._core is None else self._core.broken
+
+    @property
     def closed(self) -> bool:
         """Whether close() or terminate() was called."""
         return self._closed
 
     def close(self, wait: bool = True, cancel: bool = False) -> None:
         """Takes no more calls, finishes those there are, ends the workers. With `cancel` calls that no worker has yet are cancelled. With wait
-        False it returns at once. A second call waits for the first one's end."""
+        False it returns at once. A second call waits for the first one's end.
+
+        The oldest calls, one per worker, count as begun also while workers are starting."""
         with self._making:
             self._closed = True
         core = self._core
@@ -260,7 +289,7 @@ class Workers:
             return
         core.closed = True
         if cancel:
-            for future in list(core.calls.values()):
+            for future in list(core.calls.values())[self._count:]:
                 future.cancel()
         if wait:
             core.finish()
