@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).parent
 PAGES = sorted([*(HERE / "pages").glob("*.md"), HERE.parent / "README.md", *(HERE.parents[2] / "docs").glob("python*.md")]
                if not (HERE / "pages").is_dir() else (HERE / "pages").glob("*.md"))
 BLOCK = re.compile(r"(<!-- not run: (?P<why>[^\n]+) -->\n+)?^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-EXPECTED = re.compile(r"^(?P<code>\S.*?) +# → (?P<text>.*)$")
+EXPECTED = re.compile(r"^(?P<indent> *)(?P<code>\S.*?) +# → (?P<text>.*)$")
 
 
 def program(page):
@@ -31,7 +31,7 @@ def program(page):
         first = text.count("\n", 0, block.start("code"))
         for number, line in enumerate(block["code"].splitlines()):
             found = EXPECTED.match(line)
-            lines[first + number] = f"_is({found['code']}, {found['text']!r})" if found else line
+            lines[first + number] = f"{found['indent']}_is(({found['code']}), {found['text']!r})" if found else line
     # In the place of the page's first line.
     lines[0] = "def _is(value, text): assert str(value) == text, f'{value} is not {text}'"
     return "\n".join(lines) + "\n"
