@@ -177,3 +177,10 @@ def random_numbers(_=None):
 def slowly(seconds):
     time.sleep(seconds)
     return os.getpid()
+
+
+def busy(x):
+    end = time.perf_counter() + 50e-6
+    while time.perf_counter() < end:
+        pass
+    return x + 1

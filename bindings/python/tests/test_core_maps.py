@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import threading
-import time
 import weakref
 
 import core_work as work
@@ -230,7 +229,7 @@ def test_kill_of_workers_during_many_elements(workers):
 
     def killer():
         rng = random.Random(1)
-        while not stop.wait(0.05):
+        while not stop.wait(0.1):
             pids = workers.pids()
             if pids:
                 try:
@@ -241,7 +240,7 @@ def test_kill_of_workers_during_many_elements(workers):
     thread = threading.Thread(target=killer)
     thread.start()
     try:
-        outcomes = workers.map(busy, range(20_000), chunk_size=50).outcomes()
+        outcomes = workers.map(work.busy, range(20_000), chunk_size=50).outcomes()
     finally:
         stop.set()
         thread.join()
@@ -250,13 +249,6 @@ def test_kill_of_workers_during_many_elements(workers):
     failed = [value for _, ok, value in outcomes if not ok]
     assert all(isinstance(error, WorkerDied) and error.signal == signal.SIGKILL for error in failed)
     assert len(failed) < 1000
-
-
-def busy(x):
-    end = time.perf_counter() + 50e-6
-    while time.perf_counter() < end:
-        pass
-    return x + 1
 
 
 def test_the_zygote_dies_meanwhile(workers):

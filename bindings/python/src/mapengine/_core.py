@@ -47,7 +47,7 @@ class Core:
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
-        self.helped = False
+        self.helped = self._woken = False
         self.news = threading.Condition()  # Notified when a map has got events.
         self.awaited = 0
         self._pump = threading.Lock()
@@ -104,11 +104,11 @@ class Core:
         items = abi.mape_items(count=1, pieces=ctypes.pointer(pieces))
         return int(self.pool.lib.mape_map(byref(job), self.pool.handle, self.function, byref(items), byref(self._config)))
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int, starting: bool = False) -> None:
         """Raises what a submission that the engine has refused is for users."""
         if status == abi.MAPE_E_CLOSED:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        if status == abi.MAPE_E_WORKERS:
+        if status == abi.MAPE_E_WORKERS or starting:
             from ._errors import PoolBroken
 
             self.broken = PoolBroken(message(self.pool.handle), status)
@@ -227,10 +227,21 @@ class Core:
 
     def wake(self) -> None:
         """Makes fileno() readable until the next dispatch."""
-        try:
-            os.write(self._wake_write, b"!")
-        except (BlockingIOError, OSError):
-            pass
+        if not self._woken:
+            self._woken = True
+            try:
+                os.write(self._wake_write, b"!")
+            except OSError:  # It is full, or the pool has ended.
+                pass
+
+    def _sleep_again(self) -> None:
+        """Undoes wake(); who calls looks at the backlog afterwards."""
+        if self._woken:
+            self._woken = False
+            try:
+                os.read(self._wake_read, 512)
+            except OSError:
+                pass
 
     def route(self, events: List[Event], on_dispatch: bool) -> None:
         """Gives events to whom they are for. A helper (not `on_dispatch`) leaves to others what could run code of users."""
@@ -267,12 +278,8 @@ class Core:
         """Completes what has ended, runs callbacks, writes what workers printed. Never waits. How many events there were."""
         end = None if budget is None else time.monotonic() + budget
         count = 0
-        try:
-            while os.read(self._wake_read, 512):
-                pass
-        except (BlockingIOError, OSError):
-            pass
         while True:
+            self._sleep_again()
             while self.backlog:
                 try:
                     one = self.backlog.popleft()
@@ -296,7 +303,12 @@ class Core:
             finally:
                 self._pump.release()
             if not events:
-                return count
+                if self.backlog:
+                    continue
+                self._sleep_again()
+                if not self.backlog:
+                    return count
+                continue
             if end is None:
                 self.route(events, True)
             else:
@@ -391,7 +403,7 @@ class Core:
             self.dispatch()
         self.dispatch()
         if self._thread_disposes:
-            self._dispose()
+            self.dispose()
 
     # ---- the end ----
 
@@ -442,9 +454,9 @@ class Core:
                 return
             if thread is not None:
                 thread.join()
-            self._dispose()
+            self.dispose()
 
-    def _dispose(self) -> None:
+    def dispose(self) -> None:
         """Gives back descriptors, and the engine's pool as soon as no result is read in place any more."""
         _live.discard(self)
         with self.lock:

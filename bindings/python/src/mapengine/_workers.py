@@ -180,7 +180,10 @@ class Workers:
             register(core)
             status = pool.lib.mape_pool_start(pool.handle, 0)
             if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
-                core.refuse(status)
+                try:
+                    core.refuse(status, starting=True)
+                finally:
+                    core.dispose()
             self._places = Places(pool)
             self._finalize = weakref.finalize(self, Core.abandon, core)
             self._finalize.atexit = False
