@@ -77,6 +77,17 @@ def test_what_a_type_cannot_hold_is_refused(functions):
         odd("1")
 
 
+def test_a_buffer_of_another_byte_order_is_refused(power):
+    class Foreign(ctypes.BigEndianStructure):
+        _fields_ = [("x", ctypes.c_double)]
+
+    foreign = (ctypes.c_double.__ctype_be__ * 2)(1, 2)
+    with pytest.raises(TypeError, match="cannot be passed as float64"):
+        power(foreign, 1)
+    with pytest.raises(TypeError):
+        power(Foreign(1), 1)
+
+
 def test_a_wrong_number_of_inputs(power):
     with pytest.raises(TypeError, match="pow takes 2 inputs, not 1"):
         power(2)
@@ -103,6 +114,7 @@ def test_arrays_whose_length_is_a_parameter(functions):
     assert total([1, 2, 3], 3) == 6 and total([1, 2, 3], 2) == 3
     assert total([1.5, 2]) == 3.5
     assert total([[1, 2], [3, 4]]).tolist() == [3, 7]
+    assert total([]) == 0 and total([], 0) == 0 and total(b"") == 0 and total([[], []]).tolist() == [0, 0]
     # Rows of their own lengths, and memory that does not lie side by side.
     assert total([[1], [1, 2, 3], []]).tolist() == [1, 6, 0]
     assert total([memoryview(array.array("d", range(6)))[::2], [1]]).tolist() == [6, 1]

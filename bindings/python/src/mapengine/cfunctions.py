@@ -9,6 +9,7 @@ No Python runs in the workers, and nothing is pickled. A call that crashes costs
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import os
 import sys
@@ -19,7 +20,7 @@ from typing import Any, Callable, Optional, Union
 
 from . import _abi as abi
 from ._errors import MapErrors
-from ._c_inputs import Input, check_lengths, inputs_of
+from ._c_inputs import Input, check_lengths, inputs_of, set_column
 from ._c_memory import broadcast
 from ._c_pool import SECOND, NativePool, close_default_pool, default_pool, failure
 from ._c_outputs import Output
@@ -151,14 +152,17 @@ class CFunction:
     def _run(self, inputs: Sequence[Input], outputs: Sequence[Output], rows: tuple[int, ...], count: int, config: Any) -> None:
         pool = self._used_pool()
         library = pool.library
-        ready = [one.column(rows) for one in inputs]
-        columns = (abi.mape_column * len(ready))(*(column for column, _ in ready))
+        columns = (abi.mape_column * len(inputs))()
+        # Lives until the engine has copied it.
+        kept = [one.fill(column, rows) for one, column in zip(inputs, columns)]
         job = abi.mape_job()
-        pool.check(library.mape_map_columns(abi.byref(job), pool.handle, self._id(pool), count, columns, len(ready), abi.byref(config)))
+        pool.check(library.mape_map_columns(abi.byref(job), pool.handle, self._id(pool), count, columns, len(columns), abi.byref(config)))
+        del kept
         try:
             pool.wait(job)
-            places = (abi.mape_column * len(outputs))(
-                *(abi.mape_column(base=one.address, stride=one.stride, size=one.size) for one in outputs))
+            places = (abi.mape_column * len(outputs))()
+            for place, output in zip(places, outputs):
+                set_column(place, output.address, output.stride, output.size)
             missing = ctypes.c_uint64()
             pool.check(library.mape_job_gather_columns(places, len(outputs), abi.byref(missing), job))
             if missing.value:
@@ -249,6 +253,7 @@ def _source(library: Library) -> tuple[Optional[str], int]:
     raise TypeError(f"library must be a path, a soname, a ctypes.CDLL or a function of ctypes, not {type(library).__name__}")
 
 
+@functools.lru_cache(maxsize=64)
 def _config(timeout: Optional[float], attempts: int, priority: int) -> Any:
     if timeout is not None and timeout <= 0:
         raise ValueError(f"timeout must be above 0 seconds, not {timeout}")
