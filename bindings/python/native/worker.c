@@ -29,10 +29,13 @@ static struct {
     PyObject *encode_error;  /* (exception) -> (message: bytes, data: bytes). */
     PyObject *loads;         /* pickle.loads. */
     PyObject *flush;         /* () -> None: writes out what was printed. */
+    PyObject *activate;      /* (key: bytes) -> None: the worker turns to another function. */
 } py;
 
 static PyObject *functions; /* By key: what load_function has made. */
 enum { MOST_FUNCTIONS = 256 };
+
+static uint8_t active[16]; /* The key of the function that ran last. */
 
 static mape_task *running; /* The task of the call that runs, for mapengine_python_log and the like. */
 
@@ -92,6 +95,12 @@ static PyObject *function_of(mape_task *task, const struct spec *spec, const voi
             if (PyDict_SetItem(functions, key, found) != 0) drop(&found);
         }
         if (found) Py_DecRef(found); /* The dict has it. */
+    }
+    if (found && memcmp(active, spec->key, sizeof active) != 0) {
+        PyObject *none = call_one(py.activate, key);
+        if (none) memcpy(active, spec->key, sizeof active);
+        else found = NULL;
+        drop(&none);
     }
     Py_DecRef(key);
     return found;
@@ -335,7 +344,8 @@ EXPORT int mapengine_python_main(PyObject *const *place) {
     }
     int gil = PyGILState_Ensure();
     PyObject **places[] = {&py.after_fork, &py.setup,        &py.cleanup, &py.load_function,
-                           &py.encode,     &py.encode_error, &py.loads,   &py.flush};
+                           &py.encode,     &py.encode_error, &py.loads,   &py.flush,
+                           &py.activate};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         *places[i] = PyTuple_GetItem(helpers, (Py_ssize_t)i);
         Py_IncRef(*places[i]);

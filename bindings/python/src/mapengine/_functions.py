@@ -113,7 +113,9 @@ def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes
 
 
 def _by_value(value: Any, buffers: Optional[Callable[[Any], Any]]) -> bytes:
-    return cloudpickle().dumps(value, 5, buffers)  # type: ignore[no-any-return]
+    from ._globals import by_value
+
+    return by_value(value, cloudpickle(), buffers)
 
 
 def function_bytes(function: Any) -> bytes:
@@ -158,13 +160,16 @@ def modules_of(function: Any) -> List[str]:
 
 def load(data: bytes) -> Callable[..., Any]:
     """In the worker: the function of a spec."""
+    from ._globals import loading
+
     function, decide, modules, bound = loads(data)
-    made = loads(function)
-    if modules or bound:
-        _bind(made, modules, {name: loads(one) for name, one in bound.items()})
-    if decide is None:
-        return made  # type: ignore[no-any-return]
-    return _decided(made, loads(decide))
+    with loading(data, private=bool(modules or bound)):
+        made = loads(function)
+        if modules or bound:
+            _bind(made, modules, {name: loads(one) for name, one in bound.items()})
+        if decide is not None:
+            made = _decided(made, loads(decide))
+    return made  # type: ignore[no-any-return]
 
 
 def _decided(function: Callable[..., Any], decide: Callable[[Any], bool]) -> Callable[[Any], Any]:

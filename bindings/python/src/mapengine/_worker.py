@@ -63,6 +63,10 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
             from ._logs import install
 
             install(_settings["log_level"], _log)
+        if _settings["multiprocessing"]:
+            from ._multiprocessing import share
+
+            share(_settings["multiprocessing"])
         if _settings["finalizer"]:
             _finalizer = loads(_settings["finalizer"])
         if _settings["initializer"]:
@@ -110,6 +114,13 @@ def load_function(spec: bytes) -> Callable[..., Any]:
     from ._functions import load
 
     return load(spec)
+
+
+def activate(key: bytes) -> None:
+    """Called before a call of another function than the last: its globals are as the host had them."""
+    module = sys.modules.get(f"{__package__}._globals")
+    if module is not None:
+        module.activate(key)
 
 
 def encode(value: Any) -> Union[bytes, Tuple[Any, ...]]:
@@ -198,4 +209,4 @@ def unpickle(data: Any, **buffers: Any) -> Any:
         raise TransferError(f"the arguments do not come out of their pickle in the worker: {describe(error)}") from error
 
 
-HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, flush)
+HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, flush, activate)

@@ -13,9 +13,10 @@ from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
 from ._core import Core, register
 from ._encoder import SPEC_INLINE, Encoder
 from ._engine import Pool
-from ._functions import Bound, Star, Travels, make_spec, modules_of, pickled
+from ._functions import Bound, Star, Travels, cloudpickle, make_spec, modules_of, pickled
 from ._futures import Future
 from ._map import MapJob
+from ._multiprocessing import pickled_for_start, shared
 from ._output import Output
 from ._places import Places
 
@@ -195,9 +196,11 @@ class Workers:
         """What each worker is set up with: see _worker.setup."""
         logging = sys.modules.get("logging")
         return dumps({
-            "initializer": pickled((self._initializer, self._initargs)) if self._initializer is not None else b"",
+            "initializer": pickled_for_start((self._initializer, self._initargs), pickled, cloudpickle)
+            if self._initializer is not None else b"",
             "finalizer": pickled(self._finalizer) if self._finalizer is not None else b"",
             "library": f"{_library.folder()}/{_library.WORKER}",
+            "multiprocessing": {} if self._sandbox else shared(),
             "log_level": logging.getLogger().level if logging is not None else None,
         }, 5)
 

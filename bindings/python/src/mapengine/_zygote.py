@@ -19,6 +19,8 @@ def main(settings: Dict[str, Any]) -> None:
         sys.exit(69)
     sys.argv[:] = settings["argv"]
     _add_builtins()
+    # What functions of the host's __main__ find as theirs; this program's own names are none of their business.
+    sys.modules["__main__"] = type(sys)("__main__")
     from . import _worker
 
     preload(settings["preload"])
