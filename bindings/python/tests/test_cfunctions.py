@@ -116,6 +116,14 @@ def test_map_over_rows(power, functions):
     assert nothing.map_rows([1, 2]) == [None, None] and nothing([1, 2]) is None
 
 
+def test_mapengines_map_takes_them(power):
+    assert mapengine.map(power, [(1, 2), (3, 2)]) == [1, 9]
+    assert mapengine.map(mapengine.cfunction("double sqrt(double x)", "libm.so.6"), range(3)) == [0, 1, 2**0.5]
+    # In Python's workers, where each makes workers of its own.
+    with mapengine.Pool(1) as pool:
+        assert pool.map(mapengine.cfunction("double sqrt(double x)", "libm.so.6"), [4, 9]) == [2, 3]
+
+
 def test_many_failures_are_all_told():
     """More of them than have an exception of their own."""
     beyond = mapengine.cfunction("double sum(const double *values [count], size_t count)", "libc.so.6", symbol="abs")
