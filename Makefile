@@ -78,6 +78,7 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
+	@rm -rf bindings/python/src/mapengine/_native bindings/python/src/mapengine/_vendor bindings/python/src/mapengine/_abi.py
 	@rm -rf .build .build-* Benchmarks/out host-examples/*/build dist out Package.resolved
 	@find Tests Benchmarks bindings scripts host-examples -name __pycache__ -prune -exec rm -rf {} +
 	@echo "clean: removed what was built"

@@ -9,8 +9,7 @@
 #     --dist FOLDER               takes the library from another build than dist/
 #
 # hatchling packs it: it is what PyPI's own people keep up with metadata, licences and records, and needs nothing but a name for the tag.
-# The first time this needs the network, for hatchling and for cloudpickle, whose version and hash bindings/python/requirements/vendored.txt
-# has.
+# The first time this needs the network, for hatchling and for cloudpickle, whose version and hash bindings/python/vendor.sh has.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/version.sh
@@ -61,16 +60,10 @@ if ! cmp -s $sources/requirements/build.txt $build/venv/build.txt; then
     quietly "get hatchling, which needs the network once" $build/venv/bin/pip install -q -r $sources/requirements/build.txt
     cp $sources/requirements/build.txt $build/venv/build.txt
 fi
-vendored=$build/vendored
-if ! cmp -s $sources/requirements/vendored.txt $vendored/vendored.txt; then
-    rm -rf $vendored $build/downloads
-    quietly "get cloudpickle, which needs the network once" $build/venv/bin/pip download -q --no-deps --require-hashes --only-binary=:all: \
-        -r $sources/requirements/vendored.txt -d $build/downloads
-    mkdir -p $vendored
-    for file in "$build"/downloads/*.whl; do
-        $python -m zipfile -e "$file" $vendored
-    done
-    cp $sources/requirements/vendored.txt $vendored/vendored.txt
+if ! cmp -s $sources/vendor.sh $build/vendored/vendor.sh; then
+    rm -rf $build/vendored
+    quietly "get cloudpickle, which needs the network once" env PYTHON=$build/venv/bin/python $sources/vendor.sh $build/vendored
+    cp $sources/vendor.sh $build/vendored
 fi
 
 # ---- What is made, in a new folder that then replaces the old one. ----
@@ -80,38 +73,18 @@ package() {
     local to=$1 file
     shift
     rm -rf "$to"
-    mkdir -p "$to/_native/lib" "$to/_native/libexec" "$to/_vendor"
+    mkdir -p "$to"
     while IFS= read -r file; do
         mkdir -p "$to/$(dirname "$file")"
         "$@" "$PWD/$sources/src/mapengine/$file" "$to/$file"
-    done < <(cd $sources/src/mapengine && find . -type f ! -path './_native/*' ! -name _abi.py ! -name '*.pyc' -printf '%P\n')
-    $python scripts/abi.py python >"$to/_abi.py"
-
-    printf '"""Other people'\''s packages, as they are; the licence of each lies beside it."""\n' >"$to/_vendor/__init__.py"
-    cp -r $vendored/cloudpickle "$to/_vendor/cloudpickle"
+    done < <(cd $sources/src/mapengine && find . -type f ! -path './_native/*' ! -path './_vendor/*' ! -name _abi.py ! -name '*.pyc' -printf '%P\n')
+    cp -r $build/vendored/_vendor "$to/_vendor"
     find "$to/_vendor" -name __pycache__ -prune -exec rm -rf {} +
-    cp $vendored/cloudpickle-*.dist-info/licenses/LICENSE "$to/_vendor/cloudpickle/LICENSE"
-
-    strip --strip-all --remove-section=.gnu_debuglink -o "$to/_native/lib/$library" "$dist/lib/$library"
-    install -m 755 "$dist/libexec/mapengine-zygote" "$to/_native/libexec/mapengine-zygote"
-    # A build with MAPENGINE_TOOL=0 has none.
-    if [[ -f $dist/bin/mapengine ]]; then
-        install -D -m 755 "$dist/bin/mapengine" "$to/_native/bin/mapengine"
-    fi
-    shim "$to/_native"
-}
-
-# What workers run: C that finds the interpreter's functions by itself, so that one file serves every Python.
-shim() {
-    local files glibc=$dist/../.build-static/glibc link=()
-    [[ -d $sources/native ]] || return 0
-    files=$(find $sources/native -name '*.c' | sort)
-    if [[ -f $glibc/libc.so ]]; then
-        link=("-L$glibc" "-Wl,-rpath-link,$glibc")
-    fi
-    # shellcheck disable=SC2016,SC2086  # the loader expands $ORIGIN; several files
-    cc -std=gnu11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Iinclude -shared $files -o "$1/lib/mapengine_python.so" \
-        "$1/lib/$library" "${link[@]}" -Wl,-rpath,'$ORIGIN' -Wl,--enable-new-dtags -Wl,-z,defs -Wl,-s
+    quietly "compile the workers' functions" env PREFIX="$(realpath "$dist")" $sources/build_native.sh "$to"
+    # A build with MAPENGINE_TOOL=0 has no command line.
+    for file in "$to"/_native/lib/*.so* "$to"/_native/bin/*; do
+        [[ ! -f $file ]] || strip --strip-all --remove-section=.gnu_debuglink "$file"
+    done
 }
 
 if ((tree_only)); then

@@ -57,7 +57,17 @@ if ((!hosts)) && check_environment "the tools that look at it are installed" --c
         <(tr '\n' ' ' <"$work/audit")
     check "mypy finds nothing" env -C "$root/.build-wheel/stage" "$environments/tools/bin/mypy" --cache-dir "$environments/mypy"
 fi
-((hosts)) || check "what it holds, and what that weighs" $main_python Tests/python/contents.py "$wheel"
+if ((!hosts)); then
+    check "what it holds, and what that weighs" $main_python Tests/python/contents.py "$wheel"
+    # A wheel that was unpacked and packed again without modes, and one with a file too many.
+    $main_python -c 'import shutil, sys, zipfile
+shutil.copy(sys.argv[1], sys.argv[3])
+zipfile.ZipFile(sys.argv[3], "a").writestr("planted.py", "")
+with zipfile.ZipFile(sys.argv[1]) as old, zipfile.ZipFile(sys.argv[2], "w") as new:
+    [new.writestr(one.filename, old.read(one)) for one in old.infolist()]' "$wheel" "$work/modes.whl" "$work/planted.whl"
+    check_fails "modes that were lost are noticed" "mapengine-zygote cannot be run" $main_python Tests/python/contents.py "$work/modes.whl"
+    check_fails "a file beside the package is noticed" "planted.py would lie beside" $main_python Tests/python/contents.py "$work/planted.whl"
+fi
 
 # ---- Every Python. ----
 
@@ -77,6 +87,9 @@ find_python() {
 # The tests as they lie in a folder that knows nothing of the project.
 cp -r "$package/tests" "$work/tests"
 cp "$package/pyproject.toml" "$work/tests/pyproject.toml"
+# What stands on pages for users is run by test_pages.py.
+mkdir "$work/tests/pages"
+cp "$package/README.md" docs/python*.md "$work/tests/pages"
 
 # in_empty VERSION PYTHON PIP: the wheel alone is enough.
 in_empty() {
@@ -129,6 +142,8 @@ for version in $versions; do
         continue
     fi
     requirements=("$package/requirements/test.txt")
+    # Some have a NumPy, old or new; the others none.
+    [[ ! -f $package/requirements/numpy-$version.txt ]] || requirements+=("$package/requirements/numpy-$version.txt")
     selection=(-m "not once")
     if [[ $version == "$main" ]]; then
         requirements+=("$package/requirements/full.txt")

@@ -1,5 +1,6 @@
-"""A pool for tests of event loops: the real engine, with a Python callback per item that notes its thread."""
+"""Pools for tests of event loops, with a callback per item that notes its thread: the engine's own, and the package's."""
 import ctypes
+import math
 import select
 import threading
 
@@ -43,7 +44,7 @@ class EventPool:
 
     def dispatch(self, budget=None):
         self.rounds += 1
-        return self.native.check(self.library.mape_pool_dispatch(self.native.handle, 0, 0 if budget is None else int(budget * 1e9)))
+        self.native.check(self.library.mape_pool_dispatch(self.native.handle, 0, 0 if budget is None else int(budget * 1e9)))
 
     def wait(self, timeout=None):
         poll = select.poll()
@@ -62,3 +63,37 @@ class EventPool:
         assert sorted(self.results) == [(i, i**0.5) for i in range(self.wanted)], len(self.results)
         assert self.threads == {threading.main_thread()}, self.threads
         assert self.rounds >= rounds, self.rounds
+
+
+class PythonPool(EventPool):
+    """The same with `math.sqrt` in the package's own workers."""
+
+    def __init__(self, workers=2):
+        from mapengine._workers import Workers
+
+        self.workers = Workers(workers, mode="attached")
+        self.results = []
+        self.threads = set()
+        self.rounds = 0
+        self.wanted = 0
+        self.fileno, self.wait = self.workers.fileno, self.workers.wait
+
+    @property
+    def closed(self):
+        return self.workers.closed
+
+    def start(self, count):
+        self.wanted += count
+        for index in range(count):
+            self.workers.submit(math.sqrt, (index,)).add_done_callback(lambda future, index=index: self._done(index, future))
+
+    def _done(self, index, future):
+        self.threads.add(threading.current_thread())
+        self.results.append((index, future.result()))
+
+    def dispatch(self, budget=None):
+        self.rounds += 1
+        return self.workers.dispatch(budget)
+
+    def close(self):
+        self.workers.close()

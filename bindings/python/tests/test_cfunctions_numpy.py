@@ -43,6 +43,29 @@ def test_other_types_are_converted_when_no_value_is_lost(power, functions):
         odd(numpy.array([1.5]))
 
 
+def test_scalars_of_numpy_are_scalars(power):
+    """Their memory is made for the question where it lies."""
+    for value in range(2000):
+        assert power(numpy.float64(value), numpy.float32(1)) == value
+    assert power([1, 2], numpy.int64(2)).tolist() == [1, 4]
+    assert power.map(list(numpy.arange(3.0)), [1, 2, 3]) == [0, 1, 8]
+    assert power([numpy.arange(2), numpy.arange(2)], 1).tolist() == [[0, 1], [0, 1]]
+
+
+def test_buffers_that_offer_the_interface_another_way(power):
+    class Array:
+        def __init__(self):
+            self.memory = numpy.arange(3.0).tobytes()
+            self.__array_interface__ = {"version": 3, "shape": (3,), "typestr": "<f8", "data": self.memory}
+
+    class Converts:
+        def __array__(self, dtype=None, copy=None):
+            return numpy.array([2, 3])
+
+    numpy.testing.assert_array_equal(power(Array(), 1), [0, 1, 2])
+    numpy.testing.assert_array_equal(power(Converts(), 1), [2, 3])
+
+
 def test_out_may_have_strides(power):
     whole = numpy.zeros((3, 4))
     assert power(numpy.arange(3.0), 2, out=whole[:, 1]) is not None
@@ -77,6 +100,7 @@ def test_complex_arrays():
 
 
 def test_map_is_a_list_also_of_arrays(power):
+    assert power.map_rows(numpy.array([[1, 2], [3, 4]])) == [1, 81]
     assert power.map(numpy.arange(3), [2, 2, 2]) == [0, 1, 4]
 
 

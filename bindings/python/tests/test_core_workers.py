@@ -3,6 +3,7 @@ import concurrent.futures
 import io
 import logging
 import os
+import pathlib
 import select
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import core_work as work
 import pytest
 from test_core_calls import eventually, run
 
+from mapengine import _hostpython
 from mapengine._errors import PoolBroken, WorkerDied
 from mapengine._workers import Workers
 
@@ -49,7 +51,13 @@ def test_another_python_is_refused(tmp_path):
 
 
 def test_the_hosts_program_is_not_started(monkeypatch):
+    own = sys.executable
     monkeypatch.setattr(sys, "executable", "/usr/bin/hostapp")
+    with Workers(1) as workers:
+        # The interpreter that belongs to this one's libraries.
+        assert workers.submit(os.path.realpath, ("/proc/self/exe",)).result() == os.path.realpath(own)
+    monkeypatch.setattr(_hostpython, "candidates", lambda: iter([("sys.prefix", pathlib.Path("/nonexistent"))]))
+    _hostpython._find.cache_clear()
     with pytest.raises(ValueError, match="python="):
         Workers(1).submit(work.square, (2,))
 

@@ -3,6 +3,7 @@ modules that have what their documentation says."""
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -16,7 +17,7 @@ PACKAGE = pathlib.Path(mapengine.__file__).parent.parent
 COUNT = 2000
 
 
-def run(code, *, command=None, display=False, timeout=100, **environment):
+def run(code, *, command=None, display=False, timeout=90, **environment):
     """Runs a script that ends by printing "right"."""
     text = textwrap.dedent(code)
     command = [*(command or [sys.executable, "-c"]), text]
@@ -25,11 +26,17 @@ def run(code, *, command=None, display=False, timeout=100, **environment):
             pytest.skip("there is no xvfb-run (package xvfb)")
         command = ["xvfb-run", "-a", *command]
     path = os.pathsep.join([str(HERE), str(PACKAGE)])
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=timeout,
-                          env={**os.environ, "PYTHONPATH": path, **environment})
-    output = done.stdout.decode() + done.stderr.decode()
-    assert "right" in done.stdout.decode().splitlines(), output[-4000:]
-    return output
+    # A session of its own, so that nothing is left of one that hangs: xvfb-run has children.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
+                               env={**os.environ, "PYTHONPATH": path, **environment})
+    try:
+        printed, errors = (text.decode() for text in process.communicate(timeout=timeout))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        printed, errors = (text.decode() for text in process.communicate())
+        raise AssertionError(f"still running after {timeout} s: {printed}{errors}"[-4000:]) from None
+    assert "right" in printed.splitlines(), (printed + errors)[-4000:]
+    return printed + errors
 
 
 def needs(module):
@@ -60,8 +67,12 @@ ASYNCIO = f"""
 """
 
 
-def test_asyncio():
-    run(ASYNCIO)
+POOLS = pytest.mark.parametrize("pool", ["EventPool", "PythonPool"])
+
+
+@POOLS
+def test_asyncio(pool):
+    run(ASYNCIO.replace("EventPool", pool))
 
 
 @pytest.mark.once
@@ -117,12 +128,15 @@ QT = f"""
 """
 
 
+@pytest.mark.once
+@POOLS
 @pytest.mark.parametrize("binding", ["PySide6", "PyQt6", "PySide2", "PyQt5"])
-def test_qt(binding):
+def test_qt(binding, pool):
     needs(f"{binding}.QtCore")
-    run(QT.format(binding=binding), QT_QPA_PLATFORM="offscreen")
+    run(QT.format(binding=binding).replace("EventPool", pool), QT_QPA_PLATFORM="offscreen")
 
 
+@pytest.mark.once
 def test_a_callback_that_raises_does_not_end_qt():
     needs("PyQt5.QtCore")
     run("""
@@ -144,14 +158,16 @@ def test_a_callback_that_raises_does_not_end_qt():
     """)
 
 
-def test_tkinter():
+@pytest.mark.once
+@POOLS
+def test_tkinter(pool):
     needs("tkinter")
     run(f"""
         import tkinter, mapengine, hostpool
         assert mapengine.hosts.find() is None
         root = tkinter.Tk()
         assert mapengine.hosts.find() == "tkinter"
-        pool = hostpool.EventPool()
+        pool = hostpool.{pool}()
         pool.start({COUNT})
         attachment = mapengine.hosts.attach(pool, budget=0.0005)
         def tick():
@@ -164,14 +180,16 @@ def test_tkinter():
     """, display=True)
 
 
-def test_glib():
+@pytest.mark.once
+@POOLS
+def test_glib(pool):
     needs("gi.repository.GLib")
     run(f"""
         import mapengine, hostpool
         from gi.repository import GLib
         assert mapengine.hosts.find() is None
         loop = GLib.MainLoop()
-        pool = hostpool.EventPool()
+        pool = hostpool.{pool}()
         pool.start({COUNT})
         attachment = mapengine.hosts.attach(pool, budget=0.0005)
         assert attachment.host == "glib"
@@ -214,10 +232,11 @@ def blender(code, *arguments, display=False):
 
 
 @pytest.mark.once
-def test_blender_with_windows():
+@POOLS
+def test_blender_with_windows(pool):
     blender(f"""
         assert mapengine.hosts.find() == "blender"
-        pool = hostpool.EventPool()
+        pool = hostpool.{pool}()
         pool.start({COUNT})
         attachment = mapengine.hosts.attach(pool, budget=0.0005)
         def tick():

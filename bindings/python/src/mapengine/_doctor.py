@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 OLDEST_GLIBC = (2, 28)
+PATIENCE = 60
+"""Seconds that a pool may take to start and to make some calls."""
 
 
 @dataclass
@@ -30,16 +32,14 @@ class Finding:
 
 def findings() -> Iterator[Finding]:
     """All of them, one after another; a check that cannot be made is a failure of its own."""
-    for check in (_python, _glibc, _package, _library, _program, _interpreter, _shared_memory, _c_functions, _python_functions, _others):
-        yield from _guarded(check)
-    yield from _guarded(_machine)
-
-
-def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        yield from check()
-    except Exception as error:
-        yield Finding("fail", (check.__name__.strip("_")).replace("_", " "), f"{type(error).__name__}: {error}")
+    checks = {"Python": _python, "C library": _glibc, "package": _package, "library": _library, "zygote": _program,
+              "workers' Python": _interpreter, "/dev/shm": _shared_memory, "C functions": _c_functions,
+              "Python functions": _python_functions, "optional packages": _others, "kernel and limits": _machine}
+    for name, check in checks.items():
+        try:
+            yield from check()
+        except Exception as error:
+            yield Finding("fail", name, f"{type(error).__name__}: {error}")
 
 
 def _python() -> Iterator[Finding]:
@@ -140,7 +140,11 @@ def _python_functions() -> Iterator[Finding]:
 
     workers = Workers(2)
     try:
-        right = workers.map(_square, range(64)).results() == [i * i for i in range(64)]
+        job = workers.map(_square, range(64))
+        if not job.wait(PATIENCE):
+            yield Finding("fail", "Python functions", f"no result after {PATIENCE} s", "does the workers' Python start? What it prints may tell")
+            return
+        right = job.results() == [i * i for i in range(64)]
     finally:
         workers.terminate()
     yield Finding("ok" if right else "fail", "Python functions", "64 calls in 2 workers are right" if right else "results are wrong")

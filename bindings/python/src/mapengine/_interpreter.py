@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -15,15 +14,12 @@ def find(python: Optional[str]) -> str:
     """The path of the workers' interpreter. Never a program that only embeds one: that would open a second window."""
     if python is not None:
         return os.fspath(python)
-    own = sys.executable
-    if own and re.fullmatch(r"(python|pypy)[0-9.]*t?d?", os.path.basename(own)) and os.access(own, os.X_OK):
-        return own
-    try:
-        from .hosts import find_python
-    except ImportError:
-        raise ValueError(f"this program ({own or 'without a path'}) is no plain Python; name one of version "
-                         f"{sys.version_info[0]}.{sys.version_info[1]} by python='/path/to/python'") from None
-    return str(find_python())
+    # What this process runs, by whatever name. In a host that embeds Python `sys.executable` may as well be the Python that comes first on PATH.
+    if sys.executable and os.path.realpath(sys.executable) == os.path.realpath("/proc/self/exe"):
+        return sys.executable
+    from ._hostpython import find_python
+
+    return find_python()
 
 
 def _needs_site() -> bool:

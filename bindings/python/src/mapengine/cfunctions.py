@@ -9,6 +9,7 @@ No Python runs in the workers, and nothing is pickled. A call that crashes costs
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import os
 import sys
@@ -19,12 +20,12 @@ from typing import Any, Callable, Optional, Union
 
 from . import _abi as abi
 from ._errors import MapErrors
-from ._inputs import Input, check_lengths, inputs_of
-from ._memory import broadcast
-from ._native_engine import SECOND, NativePool, close_default_pool, default_pool, failure
-from ._outputs import Output
+from ._c_inputs import Input, check_lengths, inputs_of, set_column
+from ._c_memory import broadcast
+from ._c_pool import SECOND, NativePool, close_default_pool, default_pool, failure
+from ._c_outputs import Output
 from ._problems import MapEngineError
-from ._prototypes import Prototype, describe
+from ._c_prototypes import Prototype, describe
 
 __all__ = ["CFunction", "NativePool", "Proxy", "cfunction", "close_default_pool"]
 
@@ -106,11 +107,23 @@ class CFunction:
             raise TypeError("map needs an iterable for each input")
         length = min(map(len, columns))
         columns = [one if len(one) == length else one[:length] for one in columns]
-        given = self(*columns, timeout=timeout, attempts=attempts, priority=priority)
-        if given is None:
-            return [None] * length
-        lists = [one if isinstance(one, list) else one.tolist() for one in (given if isinstance(given, tuple) else (given,))]
-        return list(zip(*lists)) if isinstance(given, tuple) else lists[0]
+        try:
+            return _listed(self(*columns, timeout=timeout, attempts=attempts, priority=priority), length)
+        except MapErrors as several:
+            values = _listed(several.results, length)
+            for index in several.failures:
+                values[index] = None
+            raise _errors_of(several.failures, values, str(several)) from several.__cause__
+
+    def map_rows(self, rows: Iterable[Any], *, timeout: Optional[float] = None, attempts: int = 1, priority: int = 0) -> list[Any]:
+        """The same for an iterable of elements: each is what a function of one input takes, or a row with a value for each input."""
+        if len(self.prototype.inputs) == 1:
+            return self.map(rows, timeout=timeout, attempts=attempts, priority=priority)
+        if getattr(rows, "ndim", 0) >= 2:
+            columns = [rows[:, column] for column in range(rows.shape[1])]  # type: ignore[attr-defined,index]
+        else:
+            columns = list(zip(*rows))
+        return self.map(*columns, timeout=timeout, attempts=attempts, priority=priority) if columns else []
 
     def proxy(self, *, timeout: Optional[float] = None, attempts: int = 1, priority: int = 0,
               on_error: Optional[Callable[[BaseException], object]] = None) -> Proxy:
@@ -151,14 +164,17 @@ class CFunction:
     def _run(self, inputs: Sequence[Input], outputs: Sequence[Output], rows: tuple[int, ...], count: int, config: Any) -> None:
         pool = self._used_pool()
         library = pool.library
-        ready = [one.column(rows) for one in inputs]
-        columns = (abi.mape_column * len(ready))(*(column for column, _ in ready))
+        columns = (abi.mape_column * len(inputs))()
+        # Lives until the engine has copied it.
+        kept = [one.fill(column, rows) for one, column in zip(inputs, columns)]
         job = abi.mape_job()
-        pool.check(library.mape_map_columns(abi.byref(job), pool.handle, self._id(pool), count, columns, len(ready), abi.byref(config)))
+        pool.check(library.mape_map_columns(abi.byref(job), pool.handle, self._id(pool), count, columns, len(columns), abi.byref(config)))
+        del kept
         try:
             pool.wait(job)
-            places = (abi.mape_column * len(outputs))(
-                *(abi.mape_column(base=one.address, stride=one.stride, size=one.size) for one in outputs))
+            places = (abi.mape_column * len(outputs))()
+            for place, output in zip(places, outputs):
+                set_column(place, output.address, output.stride, output.size)
             missing = ctypes.c_uint64()
             pool.check(library.mape_job_gather_columns(places, len(outputs), abi.byref(missing), job))
             if missing.value:
@@ -173,9 +189,8 @@ class CFunction:
         if rows == () or (missing == count and type(first) is MapEngineError):
             raise first
         results: Any = tuple(one.result() for one in outputs)
-        several = MapErrors(failures, results[0] if len(results) == 1 else results)
-        several.args = (f"{missing} of {count} calls of {self.__name__} failed; the first, number {index}: {type(first).__name__}: {first}",)
-        raise several from first
+        text = f"{missing} of {count} calls of {self.__name__} failed; the first, number {index}: {type(first).__name__}: {first}"
+        raise _errors_of(failures, results[0] if len(results) == 1 else results, text) from first
 
 
 class Proxy:
@@ -228,6 +243,20 @@ class Proxy:
         self.release()
 
 
+def _errors_of(failures: dict[int, BaseException], results: Any, text: str) -> MapErrors:
+    made = MapErrors(failures, results)
+    made.args = (text,)
+    return made
+
+
+def _listed(given: Any, length: int) -> list[Any]:
+    """Outputs as a list of Python's values: of tuples when there are several."""
+    if given is None or (isinstance(given, tuple) and not given):
+        return [None] * length
+    lists = [one if isinstance(one, list) else one.tolist() for one in (given if isinstance(given, tuple) else (given,))]
+    return list(zip(*lists)) if isinstance(given, tuple) else lists[0]
+
+
 def _release_proxy(pool: NativePool, pointer: Any, _: Any) -> None:
     pool.library.mape_proxy_release(pointer)
 
@@ -249,6 +278,7 @@ def _source(library: Library) -> tuple[Optional[str], int]:
     raise TypeError(f"library must be a path, a soname, a ctypes.CDLL or a function of ctypes, not {type(library).__name__}")
 
 
+@functools.lru_cache(maxsize=64)
 def _config(timeout: Optional[float], attempts: int, priority: int) -> Any:
     if timeout is not None and timeout <= 0:
         raise ValueError(f"timeout must be above 0 seconds, not {timeout}")

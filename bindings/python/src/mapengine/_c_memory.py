@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ._prototypes import Kind
+from ._c_prototypes import Kind
 
 Shape = tuple[int, ...]
 
@@ -49,10 +49,14 @@ def view(value: Any, kind: Kind, label: str) -> View:
     if isinstance(value, (str, dict)) or not isinstance(value, Iterable):
         raise TypeError(f"input {label}: {type(value).__name__} cannot be passed as {_spoken(kind)}")
     rows = value if isinstance(value, (list, tuple, range)) else list(value)
-    if kind.is_number and (isinstance(rows, range) or not rows or not isinstance(rows[0], (Sequence, memoryview, array.array))
-                           and not hasattr(rows[0], "__array_interface__")):
+    if kind.is_number and (isinstance(rows, range) or not rows or not _is_row(rows[0])):
         return packed(rows, (len(rows),), kind, label)
     return _of_rows([view(row, kind, label) for row in rows], kind, label)
+
+
+def _is_row(value: Any) -> bool:
+    """Whether it is several values; a scalar of NumPy's is one."""
+    return isinstance(value, (Sequence, memoryview, array.array, ctypes.Array)) or getattr(value, "shape", ()) != ()
 
 
 def packed(values: Sequence[Any], shape: Shape, kind: Kind, label: str) -> View:
@@ -61,6 +65,9 @@ def packed(values: Sequence[Any], shape: Shape, kind: Kind, label: str) -> View:
     try:
         if kind.typecode:
             memory = array.array(kind.typecode, values)
+            if not memory:
+                # Nothing is read there, but an address is needed.
+                memory.append(0)
             return View(memory.buffer_info()[0], shape, contiguous(shape, kind.size), memory)
         if kind.code == "b":
             if not set(values) <= {0, 1}:
@@ -152,13 +159,15 @@ def address_of_bytes(data: bytes) -> int:
 
 
 def _of_interface(value: Any, interface: Any, kind: Kind, label: str) -> View:
-    """An array of NumPy's kind: its own memory, or that of a copy that NumPy converts."""
-    if not _is_same(interface["typestr"], kind) or interface.get("data") is None:
+    """An array of NumPy's kind: its own memory, or that of a copy that NumPy converts. The memory of a scalar of NumPy's is one that was
+    made for the interface, and lives as long as that."""
+    if not _is_same(interface["typestr"], kind) or not isinstance(interface.get("data"), tuple):
         value = _converted(value, kind, label)
         interface = value.__array_interface__
     shape = tuple(interface["shape"])
     strides = interface.get("strides")
-    return View(interface["data"][0], shape, contiguous(shape, kind.size) if strides is None else tuple(strides), value, True)
+    return View(interface["data"][0], shape, contiguous(shape, kind.size) if strides is None else tuple(strides),
+                (value, interface), True)
 
 
 def _is_same(typestr: str, kind: Kind) -> bool:
@@ -205,7 +214,10 @@ def _of_buffer(memory: memoryview, kind: Kind, label: str) -> View:
             shape = () if rows == 1 and kind.code == "S" else (rows,)
             strides = contiguous(shape, kind.size)
     elif _FORMATS.get(layout) != kind.code or memory.itemsize != kind.size:
-        values: list[Any] = list(memory.tolist()) if shape else [memory.tolist()]
+        try:
+            values: list[Any] = list(memory.tolist()) if shape else [memory.tolist()]
+        except NotImplementedError:
+            raise TypeError(f"input {label}: a buffer of {memory.format!r} cannot be passed as {_spoken(kind)}") from None
         for _ in shape[1:]:
             values = [one for row in values for one in row]
         return packed(values, tuple(shape), kind, label)

@@ -148,7 +148,7 @@ class Prototype:
         return None if returned is None else ctypes.CFUNCTYPE(returned, *types)
 
 
-def describe(library: ctypes.CDLL, check: Callable[[int], int], pool: Any, function: int, errno: bool) -> Prototype:
+def describe(library: ctypes.CDLL, check: Callable[[int], object], pool: Any, function: int, errno: bool) -> Prototype:
     """Asks the engine about a registered function. `check` raises for a status that is an error."""
     info = abi.mape_prototype_info()
     check(library.mape_function_prototype(abi.byref(info), pool, function))

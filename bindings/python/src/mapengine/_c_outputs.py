@@ -7,8 +7,8 @@ import math
 import sys
 from typing import Any, Optional
 
-from ._memory import Shape, collapsed, contiguous, view
-from ._prototypes import Parameter, structure
+from ._c_memory import Shape, collapsed, contiguous, view
+from ._c_prototypes import Parameter, structure
 
 _FORMATS = {("b", 1): "?"}
 
@@ -60,7 +60,7 @@ class Output:
         label = f"out of {self.parameter.name!r}"
         interface = getattr(out, "__array_interface__", None)
         given = view(out, self.kind, label)
-        there = given.owner if interface is not None else getattr(given.owner, "obj", None)
+        there = given.owner[0] if interface is not None else getattr(given.owner, "obj", None)
         if there is not out or (interface is not None and interface["data"][1]):
             raise TypeError(f"{label} must be an array that can be written, of the function's own type {self.parameter.type_name}")
         if given.shape != self.shape:

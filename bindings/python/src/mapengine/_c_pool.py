@@ -10,10 +10,12 @@ from typing import Any, Optional
 
 from . import _abi as abi
 from ._errors import ItemTimeout, WorkerDied
-from ._library import library
+from ._engine import Pool, message
 from ._problems import MapEngineError
 
 SECOND = 1_000_000_000
+OWN_FAILURES = 1000
+"""So many failures of a job have exceptions of their own: a million would be half a gigabyte."""
 
 
 class NativePool:
@@ -26,21 +28,14 @@ class NativePool:
 
     def __init__(self, workers: Optional[int] = None, *, sandbox: bool = False, memory_limit: int = 0,
                  crash_dir: Optional[str] = None) -> None:
-        self.library = library()
-        self.handle = abi.mape_pool()
-        config = abi.mape_pool_config(workers=_workers(workers), memory_limit=memory_limit, interruptible=1,
-                                      sandbox=abi.MAPE_SANDBOX_COMPUTE if sandbox else abi.MAPE_SANDBOX_NONE,
-                                      crash_dir=os.fsencode(crash_dir) if crash_dir is not None else None)
-        status = self.library.mape_pool_create(abi.byref(self.handle), abi.byref(config))
-        if status:
-            raise error(self.library, None, status)
+        settings = {} if crash_dir is None else {"crash_dir": os.fsencode(crash_dir)}
+        self.engine = Pool(workers=_workers(workers), memory_limit=memory_limit, interruptible=1,
+                           sandbox=abi.MAPE_SANDBOX_COMPUTE if sandbox else abi.MAPE_SANDBOX_NONE, **settings)
+        self.library = self.engine.lib
+        self.handle = self.engine.handle
+        self.check = self.engine.check
+        # Also when the interpreter ends.
         self._release = weakref.finalize(self, self.library.mape_pool_release, self.handle)
-
-    def check(self, status: int) -> int:
-        """The status, or the engine's message as an exception."""
-        if status < 0:
-            raise error(self.library, self.handle, status)
-        return status
 
     def register(self, prototype: str, source: Optional[str], symbol: Optional[str], address: int, errno: bool) -> int:
         """Registers a C function and returns its id."""
@@ -52,7 +47,7 @@ class NativePool:
             function.native = abi.mape_native_fn(address)
         status = self.library.mape_function_register(abi.byref(found), self.handle, abi.byref(function))
         if status == abi.MAPE_E_ARGUMENT:
-            raise ValueError(message(self.library, self.handle) or "the prototype is refused")
+            raise ValueError(message(self.handle) or "the prototype is refused")
         self.check(status)
         return found.value
 
@@ -62,15 +57,21 @@ class NativePool:
             pass
 
     def failures(self, job: Any, count: int, missing: int) -> dict[int, BaseException]:
-        """How the items of a job that is done failed, the first 1000 of them, by index."""
+        """How the `missing` items of a job that failed did, by index. Those beyond the first 1000 that ended alike share an exception."""
         found: dict[int, BaseException] = {}
+        alike: dict[tuple[int, int, int], BaseException] = {}
         result = abi.mape_result()
+        place, read = abi.byref(result), self.engine.fast.mape_job_result
         for index in range(count):
-            self.check(self.library.mape_job_result(abi.byref(result), job, index))
-            if result.state != abi.MAPE_ITEM_OK:
-                found[index] = self._failure(job, index, result)
-                if len(found) == min(missing, 1000):
-                    break
+            self.check(read(place, job, index))
+            if result.state == abi.MAPE_ITEM_OK:
+                continue
+            how = (result.state, result.cause, result.code)
+            if len(found) < OWN_FAILURES or how not in alike:
+                alike[how] = self._failure(job, index, result)
+            found[index] = alike[how]
+            if len(found) == missing:
+                break
         return found
 
     def _failure(self, job: Any, index: int, result: Any) -> BaseException:
@@ -102,13 +103,6 @@ def _workers(workers: Optional[int]) -> int:
     return workers or 0
 
 
-def message(loaded: ctypes.CDLL, handle: Any) -> str:
-    """What the engine says about the last call that failed."""
-    text = ctypes.create_string_buffer(2048)
-    loaded.mape_message(text, len(text), handle)
-    return text.value.decode("utf-8", "replace")
-
-
 def failure(result: Any, index: int) -> BaseException:
     """How an item failed, as an exception."""
     text = result.message.decode("utf-8", "replace") or "the call was cancelled"
@@ -120,14 +114,6 @@ def failure(result: Any, index: int) -> BaseException:
     if result.state == abi.MAPE_ITEM_TIMED_OUT:
         return ItemTimeout(text, index)
     return MapEngineError(text)
-
-
-def error(loaded: ctypes.CDLL, handle: Any, status: int) -> BaseException:
-    """An exception for a status."""
-    text = message(loaded, handle) or loaded.mape_status_string(status).decode()
-    if status == abi.MAPE_E_MEMORY:
-        return MemoryError(text)
-    return MapEngineError(text, status)
 
 
 _default: dict[int, NativePool] = {}

@@ -8,41 +8,50 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from . import _abi as abi
-from ._memory import Shape, View, address_of_bytes, collapsed, contiguous, flat_bytes, packed, repeated, view
-from ._prototypes import Kind, Parameter, Prototype, structure
+from ._c_memory import Shape, View, address_of_bytes, collapsed, contiguous, flat_bytes, packed, repeated, view
+from ._c_prototypes import Kind, Parameter, Prototype, structure
 
 _POINTER = Kind("u", 8, "Q")
+_COLUMN = ctypes.sizeof(abi.mape_column)
 
 
 class Input:
     """The values of one parameter. `rows`: the shape of the calls they are for; `size`: bytes per call; `lengths`: how many elements each
     call's array has, one number when it is the same for all."""
 
-    def __init__(self, data: View, rows: Shape, size: int, *, kind: Kind, pointers: bool = False, lengths: Optional[View] = None,
-                 keep: Any = None) -> None:
+    def __init__(self, data: View, rows: Shape, size: int, *, kind: Kind, pointers: bool = False, lengths: Optional[View] = None) -> None:
         self.data = data
         self.rows = rows
         self.size = size
         self.kind = kind
         self.pointers = pointers
         self.lengths = lengths
-        self.keep = keep
 
     @property
     def is_numpy(self) -> bool:
         return self.data.is_numpy
 
-    def column(self, rows: Shape) -> tuple[Any, View]:
-        """The engine's column for calls of this shape, and what has to live until the engine has copied it."""
-        own = self.data._replace(shape=self.rows, strides=self.data.strides[:len(self.rows)])
-        used = repeated(own, self.size, rows)
-        made = abi.mape_column(base=used.address, stride=collapsed(rows, used.strides), size=0 if self.pointers else self.size,
-                               pointers=int(self.pointers))
-        return made, used
+    def fill(self, column: Any, rows: Shape) -> Any:
+        """Says to one of the engine's columns where the values for calls of this shape lie. What is returned has to live until the engine has
+        copied them."""
+        used = self.data
+        if rows != () or used.shape != ():
+            used = repeated(used._replace(shape=self.rows, strides=used.strides[:len(self.rows)]), self.size, rows)
+        set_column(column, used.address, collapsed(rows, used.strides) if rows else 0, 0 if self.pointers else self.size)
+        column.pointers = self.pointers
+        return used.owner
 
     def largest(self) -> int:
         """The largest of these integers, which say how long arrays are."""
         return max(max(_integers(self.data, self.kind), default=0), 0)
+
+
+def set_column(column: Any, base: int, stride: Optional[int], size: int) -> None:
+    """A column's fields; a structure that makes them from keywords takes longer than a call."""
+    column.struct_size = _COLUMN
+    column.base = base
+    column.stride = stride or 0
+    column.size = size
 
 
 def inputs_of(prototype: Prototype, args: Sequence[Any]) -> list[Input]:
@@ -111,10 +120,21 @@ def _input(parameter: Parameter, value: Any) -> Input:
     extent = data.shape[-1]
     if parameter.length_parameter < 0 and extent != parameter.length:
         raise ValueError(f"input {label} needs {parameter.length} elements on its last axis, not {extent}")
+    if extent == 0 and parameter.length_parameter >= 0:
+        return _empty(data, parameter)
     if extent > 1 and data.strides[-1] != kind.size:
         copied = flat_bytes(data, kind.size)
         data = View(address_of_bytes(copied), data.shape, contiguous(data.shape, kind.size), copied, data.is_numpy)
     return Input(data, data.shape[:-1], kind.size * extent, kind=kind, lengths=packed([extent], (), _POINTER, label))
+
+
+def _empty(data: View, parameter: Parameter) -> Input:
+    """Arrays without an element: a pointer to somewhere, as a column of no bytes means one of as many as the prototype says."""
+    somewhere = array.array("Q", [0])
+    pointer = array.array("Q", [somewhere.buffer_info()[0]])
+    rows = data.shape[:-1]
+    pointers = View(pointer.buffer_info()[0], rows, (0,) * len(rows), (somewhere, pointer), data.is_numpy)
+    return Input(pointers, rows, 8, kind=parameter.kind, pointers=True, lengths=packed([0], (), _POINTER, parameter.label))
 
 
 def _characters(parameter: Parameter, value: bytes) -> View:
