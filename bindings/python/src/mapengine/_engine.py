@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import threading
 from ctypes import byref
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -84,7 +85,10 @@ class Pool:
         self._view = memoryview(self._events).cast("B")
         self._fetched = ctypes.c_size_t()
         self._fetched_at = byref(self._fetched)
-        self._result = abi.mape_result()
+        self._one = abi.mape_result()
+        self._one_at, self._one_view = byref(self._one), memoryview(self._one).cast("B")
+        self._one_lock = threading.Lock()
+        self._get = self.fast.mape_job_result
 
     def check(self, status: int) -> None:
         """Raises a MapEngineError for a call that failed."""
@@ -126,6 +130,14 @@ class Pool:
         one = abi.mape_result()
         self.check(self.fast.mape_job_result(byref(one), job, index))
         return Result(one.state, one.cause, one.code, one.attempts, one.data or 0, one.size, (one.message or b"").decode("utf-8", "replace"))
+
+    def one_result(self, job: int, index: int) -> Tuple[int, int, int]:
+        """(state, address, size) of an item that has ended."""
+        with self._one_lock:
+            status = self._get(self._one_at, job, index)
+            if status:
+                self.check(status)
+            return _RESULT.unpack(self._one_view)  # type: ignore[return-value]
 
     def job_results(self, job: int, count: int) -> Iterator[Tuple[int, int, int]]:
         """(state, address, size) of each of the first `count` items of a job that is done."""

@@ -8,13 +8,17 @@ import sys
 import types
 import weakref
 from _pickle import dumps, loads
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ._seal import digest
 from ._watch import Snapshot, snapshot
 
-Bound = Union[None, Dict[str, Any], Sequence[Any]]
-Star = Union[bool, Callable[[Any], bool]]
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+    Bound = Union[None, Dict[str, Any], Sequence[Any]]
+    Star = Union[bool, Callable[[Any], bool]]
+
 
 _INTERACTIVE = ("__main__", "__mp_main__")
 _by_value_modules: Dict[str, Any] = {}

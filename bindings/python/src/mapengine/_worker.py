@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import sys
 from _pickle import dumps, loads
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 IN_BAND = 16384  # Buffers of fewer bytes travel within the pickle.
 

@@ -5,7 +5,10 @@ The host starts it with `-c`, see _interpreter.py; `main` gets its settings.
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, Sequence
+
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Dict, Sequence
 
 
 def main(settings: Dict[str, Any]) -> None:
