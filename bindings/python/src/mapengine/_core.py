@@ -411,7 +411,7 @@ class Core:
             self.wait(None)
             if (self.helpers or self.helped) and not self.ended.is_set():
                 self.helped = False
-                time.sleep(NAP)
+                self.ended.wait(NAP)
                 if self.helpers and not self.backlog and not self.abandoned:
                     continue
             self.dispatch()

@@ -152,6 +152,7 @@ def modules_of(function: Any) -> List[str]:
     if importable(at):
         out.append(str(at))
     elif isinstance(inner, types.FunctionType):
+        out.append(cloudpickle().__name__)
         for name in inner.__code__.co_names:
             value = inner.__globals__.get(name)
             found = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
