@@ -247,7 +247,8 @@ class Core:
 
     def route(self, events: List[Event], on_dispatch: bool) -> None:
         """Gives events to whom they are for. A helper (not `on_dispatch`) leaves to others what could run code of users."""
-        number, block, count, told = 0, None, 0, False
+        number, count, told = 0, 0, False
+        block: Any = None
         for event in events:
             if event[0] == 1:  # MAPE_EVENT_ITEM; those of a map come one after another.
                 if event[3] != number:
@@ -273,7 +274,7 @@ class Core:
                     self.backlog.append(event)
                     self.wake()
         if count:
-            block.added(count)  # type: ignore[attr-defined]
+            block.added(count)
             told = True
         if told and self.awaited:
             with self.news:

@@ -29,7 +29,7 @@ def cloudpickle() -> Any:
     try:
         from ._vendor import cloudpickle as found
     except ImportError:
-        import cloudpickle as found  # type: ignore[no-redef,import-untyped]
+        import cloudpickle as found  # type: ignore[no-redef,import-untyped,import-not-found,unused-ignore]
     return found
 
 

@@ -20,7 +20,7 @@ _output: List[Any] = []
 
 def after_fork() -> None:
     """In a new worker, before anything else: what a copy of the zygote must not have in common with its siblings."""
-    import _signal
+    import _signal  # type: ignore[import-not-found] # signal itself imports more.
 
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     numpy_random = sys.modules.get("numpy.random")

@@ -103,8 +103,11 @@ class Workers:
         return core.submit(payload, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, spans, keep)
 
     def _small(self, func: Any, args: Any, kwargs: Any) -> bytes:
-        """The payload of a call without large buffers: without numpy, nothing is known that has any. b"" when something goes by value."""
-        data = dumps((func, args, kwargs), 5)
+        """The payload of a call without large buffers: without numpy, nothing is known that has any. b"" when pickle alone will not do."""
+        try:
+            data = dumps((func, args, kwargs), 5)
+        except Exception:
+            return b""
         return b"" if b"main__" in data else self._plain + data
 
     def _encode(self, core: Core, func: Any, args: Any, kwargs: Any, modules: Sequence[str], bound: Bound) -> Tuple[bytes, Any]:
