@@ -274,6 +274,8 @@ class Core:
                 if whole is not None:
                     whole.added(whole.count)
                     told = True
+            elif event[0] == 2:  # MAPE_EVENT_PROGRESS: of a map whose ended items are looked up
+                told = True
             elif event[0] > 3:
                 if on_dispatch:
                     self.output(event)
