@@ -62,7 +62,7 @@ def joblib() -> None:
     class LokyBackend(MapEngineBackend):
         """Where tests name their default backend."""
 
-    joblib.parallel.BACKENDS["loky"] = LokyBackend
+    joblib.parallel.BACKENDS["loky"] = joblib.parallel.LokyBackend = joblib._parallel_backends.LokyBackend = LokyBackend
 
 
 def install() -> None:

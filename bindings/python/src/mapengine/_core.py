@@ -36,7 +36,7 @@ class Core:
     def __init__(self, pool: Pool, function: int, threaded: bool, unpickle: Unpickle, output: Callable[[Event], None]) -> None:
         self.pool: Any = pool  # None when it has ended.
         self.function, self.threaded, self.unpickle, self.output = function, threaded, unpickle, output
-        self.calls: Dict[int, Future] = {}
+        self.calls: Dict[int, Future[Any]] = {}
         self.blocks: Dict[int, Any] = {}  # _map.Block by number
         self.views: List[Any] = []  # Memory of which a worker's function has kept a view.
         self.kept: Set[Any] = set()  # Maps with callbacks to run.
@@ -69,9 +69,9 @@ class Core:
     # ---- calls ----
 
     def submit(self, payload: bytes, buffers: List[Any], timeout: Optional[float], attempts: int, priority: int,
-               keep: Any = None) -> Future:
+               keep: Any = None) -> Future[Any]:
         """Submits an encoded call. `buffers` are spans (address, size) of further pieces, whose memory the future keeps in `_keep`."""
-        future = Future()
+        future: Future[Any] = Future()
         future._core = self
         future._keep = keep
         future._id = number = next(self.numbers)
@@ -117,7 +117,7 @@ class Core:
             raise self.broken
         self.pool.check(status)
 
-    def help(self, future: Future, timeout: Optional[float]) -> None:
+    def help(self, future: Future[Any], timeout: Optional[float]) -> None:
         """Waits in the engine for a call, and completes it, unless another thread does."""
         if future._done_callbacks and self.threaded:
             return  # They run on the package's thread.
@@ -136,14 +136,14 @@ class Core:
         finally:
             helpers.discard(token)
 
-    def _job_of(self, future: Future) -> int:
+    def _job_of(self, future: Future[Any]) -> int:
         """Its job; a thread that got the future before submit returned waits for that."""
         if not future._job:
             with self.lock:
                 pass
         return future._job
 
-    def _complete(self, future: Future, event: Optional[Event], on_dispatch: bool = False) -> None:
+    def _complete(self, future: Future[Any], event: Optional[Event], on_dispatch: bool = False) -> None:
         """Completes a call that was taken out of `calls`, whose item has ended."""
         job = future._job
         try:
@@ -188,7 +188,7 @@ class Core:
         lease = Lease(self.pool, job)
         return decode(data, size, lease, self.unpickle), None
 
-    def is_assigned(self, future: Future) -> bool:
+    def is_assigned(self, future: Future[Any]) -> bool:
         """Whether a worker has the call."""
         job = self._job_of(future)
         try:
@@ -196,7 +196,7 @@ class Core:
         except (MapEngineError, AttributeError):  # It has ended meanwhile, or the pool has.
             return False
 
-    def fraction(self, future: Future) -> Optional[float]:
+    def fraction(self, future: Future[Any]) -> Optional[float]:
         """How far the call is, by its own account."""
         try:
             now = self.pool.progress(self._job_of(future))
@@ -204,7 +204,7 @@ class Core:
             return None
         return float(now.fraction) if now.running or now.done else None
 
-    def cancel(self, future: Future) -> bool:
+    def cancel(self, future: Future[Any]) -> bool:
         """Cancels a call that no worker has."""
         if self.is_assigned(future) or self.calls.pop(future._id, None) is None:
             return future.cancelled()
@@ -212,7 +212,7 @@ class Core:
         future._withdraw()
         return True
 
-    def kill(self, future: Future) -> bool:
+    def kill(self, future: Future[Any]) -> bool:
         """Cancels a call, also one that runs: its worker is ended after the pool's grace."""
         if self.calls.pop(future._id, None) is None:
             return False

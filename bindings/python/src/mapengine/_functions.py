@@ -8,12 +8,12 @@ import sys
 import types
 import weakref
 from _pickle import dumps, loads
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ._seal import digest
 from ._watch import Snapshot, snapshot
 
-Bound = Union[None, Dict[str, Any], Sequence[Any]]
+Bound = Union[None, Mapping[str, Any], Sequence[Any]]
 Star = Union[bool, Callable[[Any], bool]]
 
 _INTERACTIVE = ("__main__", "__mp_main__")
@@ -137,7 +137,7 @@ def make_spec(function: Any, star: Star = False, modules: Sequence[str] = (), bo
     sequence of functions and classes that are known by their __name__."""
     values: Dict[str, Any] = {}
     if bound is not None:
-        values = dict(bound) if isinstance(bound, dict) else {one.__name__: one for one in bound}
+        values = dict(bound) if isinstance(bound, Mapping) else {one.__name__: one for one in bound}
     decide = function_bytes(star) if callable(star) else None
     return Spec(dumps((function_bytes(function), decide, tuple(modules), {name: function_bytes(one) for name, one in values.items()}), 5))
 

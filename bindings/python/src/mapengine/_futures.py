@@ -10,16 +10,18 @@ import concurrent.futures
 import threading
 import time
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, LOGGER, PENDING, RUNNING
-from typing import TYPE_CHECKING, Any, Callable, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar
 
 if TYPE_CHECKING:
     from ._core import Core
+
+T = TypeVar("T")
 
 _making = threading.Lock()
 _ENDED = (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
 
 
-class Future(concurrent.futures.Future):  # type: ignore[type-arg]
+class Future(concurrent.futures.Future[T], Generic[T]):
     """The result of one call in a worker. All methods may be used by any thread."""
 
     def __init__(self) -> None:  # Not the base's: its condition costs as much as all else of a call on this side.
@@ -80,7 +82,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
 
     # ---- results ----
 
-    def result(self, timeout: Optional[float] = None) -> Any:
+    def result(self, timeout: Optional[float] = None) -> T:
         """What the function returned; waits for it. Raises what the function raised, WorkerDied, ItemTimeout, CancelledError,
         PoolBroken; TimeoutError when it is not there after `timeout` seconds, while the call goes on."""
         if self._state != FINISHED:
@@ -88,7 +90,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
         if self._state == FINISHED:
             error = self._exception
             if error is None:
-                return self._result
+                return self._result  # type: ignore[no-any-return]
             try:
                 raise error
             finally:

@@ -78,7 +78,7 @@ class Workers:
 
     def submit(self, func: Callable[..., Any], args: Tuple[Any, ...] = (), kwargs: Optional[Dict[str, Any]] = None, *,
                timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0, modules: Sequence[str] = (),
-               runtime_globals: Bound = None) -> Future:
+               runtime_globals: Bound = None) -> Future[Any]:
         """Calls func(*args, **kwargs) in a worker. What cannot be pickled is the future's exception."""
         core = self._core or self._begin(func)
         try:
@@ -94,7 +94,7 @@ class Workers:
         except Exception as error:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown") from None
-            future = Future()
+            future: Future[Any] = Future()
             future._finish(None, error)
             return future
         return core.submit(payload, spans, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, keep)
