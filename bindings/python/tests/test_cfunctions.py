@@ -350,6 +350,30 @@ def test_functions_and_arguments_are_let_go():
     assert [one() for one in kept] == [None, None] and list(result) == [1, 4, 9]
 
 
+def test_the_array_interface_without_numpy():
+    code = """
+import ctypes, sys, mapengine
+class Table:
+    def __init__(self, shape, strides):
+        self.memory = (ctypes.c_double * 12)(*range(12))
+        self.__array_interface__ = {"version": 3, "typestr": "<f8", "shape": shape, "strides": strides,
+                                    "data": (ctypes.addressof(self.memory), False)}
+power = mapengine.cfunction("double pow(double x, double y)", "libm.so.6")
+assert power(Table((3, 2), (8, 48)), 1).tolist() == [[0, 6], [1, 7], [2, 8]]
+assert power(Table((2, 3), (48, 16)), [[1], [2]]).tolist() == [[0, 2, 4], [36, 64, 100]]
+out = Table((3,), (32,))
+assert power([2, 3, 4], 2, out=out) is out and list(out.memory[::4]) == [4, 9, 16] and out.memory[1] == 1
+try:
+    power([[1, 2], [3, 4]], 1, out=Table((2, 2), (48, 8)))
+    raise SystemExit("accepted")
+except ValueError as error:
+    assert "equal distances" in str(error)
+print("numpy" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.stdout == b"False\n", done.stdout.decode()
+
+
 def test_without_numpy_nothing_imports_it():
     code = "import sys, mapengine; print(mapengine.cfunction('double sqrt(double x)', 'libm.so.6')([4, 9]), 'numpy' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout

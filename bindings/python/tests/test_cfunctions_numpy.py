@@ -32,6 +32,39 @@ def test_views_are_read_in_place_whatever_their_strides(power):
         numpy.testing.assert_array_equal(power(one, 1), one)
 
 
+def any_view(random, shape):
+    """An array of this shape whose elements may lie anywhere: turned round, with gaps, with axes in another order, repeated."""
+    kind = random.choice(["f8", "f8", "f8", "f4", "i4", ">f8", "u1", "i8"])
+    order = random.permutation(len(shape))
+    steps = [int(random.choice([1, 1, 2, -1, -3])) for _ in shape]
+    whole = random.integers(0, 100, [abs(steps[axis]) * shape[axis] + 1 for axis in order]).astype(kind)
+    turned = whole.transpose(numpy.argsort(order)) if shape else whole
+    return turned[tuple(slice(None, None, step) for step in steps)][tuple(slice(0, extent) for extent in shape)]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_memory_gives_what_numpy_gives(seed):
+    largest = mapengine.cfunction("double fmax(double x, double y)", library="libm.so.6")
+    random = numpy.random.default_rng(seed)
+    shape = [int(extent) for extent in random.integers(0, 5, random.integers(0, 4))]
+    shapes = [[extent if random.random() < 0.7 else 1 for extent in shape][int(random.integers(0, len(shape) + 1)):] for _ in range(2)]
+    a, b = (any_view(random, one) for one in shapes)
+    expected = numpy.maximum(numpy.asarray(a, float), numpy.asarray(b, float))
+    given = largest(a, b)
+    assert numpy.shape(given) == expected.shape
+    numpy.testing.assert_array_equal(given, expected)
+    if expected.shape:
+        place = numpy.full([2 * extent for extent in expected.shape], -1.0).transpose(random.permutation(expected.ndim))
+        out = place[tuple(slice(None, extent * step, step) for extent, step in zip(expected.shape, random.integers(1, 3, expected.ndim)))]
+        out = out[tuple(slice(0, extent) for extent in expected.shape)]
+        if out.shape == expected.shape:
+            before = place.copy()
+            assert largest(a, b, out=out) is out
+            numpy.testing.assert_array_equal(out, expected)
+            out[...] = -1
+            numpy.testing.assert_array_equal(place, before)
+
+
 def test_other_types_are_converted_when_no_value_is_lost(power, functions):
     numpy.testing.assert_array_equal(power(numpy.arange(3), numpy.float32(2)), [0, 1, 4])
     numpy.testing.assert_array_equal(power(numpy.array([1, 2], object), 2), [1, 4])

@@ -143,8 +143,8 @@ def flat_bytes(given: View, size: int) -> bytes:
     """A copy of all elements, in C order."""
     if collapsed(given.shape, given.strides) == size or math.prod(given.shape) == 1:
         return ctypes.string_at(given.address, size * math.prod(given.shape))
-    if given.is_numpy:
-        numpy = sys.modules["numpy"]
+    numpy = sys.modules.get("numpy")
+    if given.is_numpy and numpy is not None:
         bare = numpy.lib.stride_tricks.as_strided(numpy.frombuffer((ctypes.c_char * size).from_address(given.address), f"V{size}"),
                                                   given.shape, given.strides)
         return bytes(bare.tobytes())
