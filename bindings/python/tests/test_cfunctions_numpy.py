@@ -137,6 +137,17 @@ def test_map_is_a_list_also_of_arrays(power):
     assert power.map(numpy.arange(3), [2, 2, 2]) == [0, 1, 4]
 
 
+def test_arrays_that_workers_see_in_place():
+    with mapengine.NativePool(2) as pool:
+        power = mapengine.cfunction("double pow(double x, double y)", "libm.so.6", pool=pool)
+        x = pool.empty((100, 3), numpy.float64)
+        x[...] = numpy.arange(300).reshape(100, 3)
+        numpy.testing.assert_array_equal(power(x[:, 1], 2), x[:, 1] ** 2)
+        numpy.testing.assert_array_equal(power(x.T, 1), x.T)
+        assert pool.empty(0, "i4").shape == (0,)
+    numpy.testing.assert_array_equal(x.ravel(), numpy.arange(300))
+
+
 def test_a_million_rows(power):
     x = numpy.random.default_rng(2).uniform(0, 10, 1_000_000)
     numpy.testing.assert_allclose(power(x, 1.5), x**1.5, rtol=1e-13)
