@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, Optional
+
+TYPE_CHECKING = False  # Without importing typing: this runs at the start of workers.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional
 
 # ---- In the host. ----
 

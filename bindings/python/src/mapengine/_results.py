@@ -240,7 +240,10 @@ class IMapIterator(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        return self.next()
+        try:
+            return self._values.pop()
+        except IndexError:
+            return self.next()
 
     def next(self, timeout: float | None = None) -> T:
         """The next value, or its exception. Raises `TimeoutError` after `timeout` seconds, and StopIteration at the end."""

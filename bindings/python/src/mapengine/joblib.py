@@ -80,6 +80,8 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         if n_jobs == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         options = {**self.backend_kwargs, **options}
+        # For calls of joblib within workers; it is needed there anyway.
+        options["modules"] = (*options.get("modules", ()), __name__)
         # What joblib hands to every backend of processes concerns its own memory maps and threads.
         for name in ("temp_folder", "max_nbytes", "mmap_mode", "verbose", "idle_worker_timeout", "context_id"):
             options.pop(name, None)
