@@ -127,6 +127,16 @@ def test_arrays_as_parameters_and_structures(functions):
     assert swapped(pairs[0]).item() == (4, 1.0)
 
 
+def test_bytes_are_those_of_any_array():
+    compare = mapengine.cfunction("int memcmp(const void *a [n], const void *b [n], size_t n)", "libc.so.6")
+    table = numpy.arange(6, dtype="i4").reshape(2, 3)
+    other = table.copy()
+    other[1, 2] = 0
+    assert [int(numpy.sign(one)) for one in compare(table, other)] == [0, 1] and isinstance(compare(table, other), numpy.ndarray)
+    assert compare(table[0], other[0]) == 0 and compare(table[0].tobytes(), other[0]) == 0
+    assert compare(table.view("u1")[:, ::2], other.view("u1")[:, ::2])[0] == 0
+
+
 def test_complex_arrays():
     root = mapengine.cfunction("double _Complex csqrt(double _Complex z)", "libm.so.6")
     numpy.testing.assert_array_equal(root(numpy.array([-1, 4])), [1j, 2])
