@@ -61,6 +61,8 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
     default_n_jobs = -1
 
     _workers: Workers | None = None
+    # Batches of this call that are under way. The workers may have some of another call as well.
+    _under_way: set[Future[Any]] = set()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Number of workers for joblib's `n_jobs`; negative ones count down from the number of cores."""
@@ -88,13 +90,16 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         if is_fork(options.pop("context", None)):
             options.setdefault("start", "fork")
         self._workers = _workers(n_jobs, self._prepare_worker_env(n_jobs=n_jobs), options)
+        self._under_way = set()
         self.parallel = parallel
         return n_jobs
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], object] | None = None) -> Future[Any]:
         """Starts a batch; its future, which is given to `callback` when it is done."""
         assert self._workers is not None, "configure() comes first"
-        future = self._workers.submit(func)
+        future: Future[Any] = self._workers.submit(func)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
         if callback is not None:
             future.add_done_callback(callback)
         return future
@@ -109,11 +114,11 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         self.reset_batch_stats()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Ends all that runs, because a batch has failed."""
-        workers, self._workers = self._workers, None
-        if workers is not None:
-            workers.terminate()
-        if ensure_ready:
+        """Ends all batches of this call, because one has failed or nobody wants them any more."""
+        for future in list(self._under_way):
+            future.kill()
+        self._under_way.clear()
+        if ensure_ready and self._workers is None:
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
 
 
