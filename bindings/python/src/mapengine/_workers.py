@@ -201,7 +201,7 @@ class Workers:
                     core.dispose()
             self._places = Places(pool)
             self._finalize = weakref.finalize(self, Core.abandon, core)
-            self._finalize.atexit = False
+            self._finalize.atexit = False  # type: ignore[misc]
             self._core = core
             core.start_thread()
             return core
