@@ -33,6 +33,8 @@ typedef struct {
 #define PYTHON_FUNCTIONS(X)                                                                 \
     X(int, PyGILState_Ensure, (void))                                                       \
     X(void, PyGILState_Release, (int))                                                      \
+    X(void *, PyGILState_GetThisThreadState, (void))                                        \
+    X(void *, PyEval_SaveThread, (void))                                                    \
     X(void, PyOS_BeforeFork, (void))                                                        \
     X(void, PyOS_AfterFork_Parent, (void))                                                  \
     X(void, PyOS_AfterFork_Child, (void))                                                   \
