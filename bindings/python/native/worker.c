@@ -185,14 +185,18 @@ static void run_call(mape_task *task, const void *input, size_t size) {
     drop(&function);
 }
 
+enum { PICKLE = 0x80 }; /* The first byte of one. */
+
 /* The elements of a chunk, as a borrowed list. NULL with an exception. */
 static PyObject *chunk_of(const struct block_head *head, const uint8_t *data, uint64_t index) {
     if (kept.items && kept.block == head->number && kept.index == index) return kept.items;
     drop(&kept.items);
     uint64_t bounds[2];
     memcpy(bounds, data + head->table + index * 8, sizeof bounds);
-    PyObject *view = view_of(data + bounds[0], bounds[1] - bounds[0]);
-    PyObject *items = view ? call_one(py.loads, view) : NULL;
+    const uint8_t *bytes = data + bounds[0];
+    PyObject *view = NULL, *items = NULL;
+    if (*bytes != PICKLE) items = PyMarshal_ReadObjectFromString((const char *)bytes, (Py_ssize_t)(bounds[1] - bounds[0]));
+    else if ((view = view_of(bytes, bounds[1] - bounds[0]))) items = call_one(py.loads, view);
     drop(&view);
     if (items && type_of(items) != type_list) {
         PyObject *list = PySequence_List(items);
@@ -389,6 +393,13 @@ EXPORT const char *mapengine_python_prepare(PyObject *const *place) {
 
 /* Said before and after such a start. */
 EXPORT void mapengine_python_fork(int starting) { is_starting = starting; }
+
+/* In the host: whether marshal writes the value as it is. Called with the GIL, after
+ * mapengine_python_find. */
+EXPORT int mapengine_python_is_plain(PyObject *value) { return is_plain(value); }
+
+/* Finds the interpreter's functions for that. 1 when all are there. Called without the GIL. */
+EXPORT int mapengine_python_find(void) { return find_python() == NULL; }
 
 /* For Python code in a worker, which holds the GIL. Without a running call they do nothing. */
 EXPORT void mapengine_python_log(int level, const char *text) {
