@@ -101,10 +101,13 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         # Another call that shares this backend may have ended it.
         future: Future[Any] = (self._workers or _workers(*self._wish)).submit(func)
         self._under_way[future] = self.parallel
-        future.add_done_callback(lambda done: self._under_way.pop(done, None))
+        future.add_done_callback(self._has_ended)
         if callback is not None:
             future.add_done_callback(callback)
         return future
+
+    def _has_ended(self, future: Any) -> None:
+        self._under_way.pop(future, None)
 
     def retrieve_result_callback(self, future: Future[Any]) -> Any:
         """The values of a batch."""
