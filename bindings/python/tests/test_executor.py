@@ -246,3 +246,22 @@ atexit.register(late)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "cannot schedule new futures after interpreter shutdown\n"
     assert path.read_text() == "x"
+
+
+def test_an_interrupt_that_nobody_catches_ends_what_is_outstanding(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    program = f"""
+import _thread, os, threading, time
+import face_work, mapengine
+executor = mapengine.Executor(1)
+future = executor.submit(face_work.touch_and_wait, ({str(begun)!r}, {str(tmp_path / "never")!r}))
+def interrupt():
+    while not os.path.exists({str(begun)!r}):
+        time.sleep(0.005)
+    os.kill(os.getpid(), 2)
+threading.Thread(target=interrupt).start()
+future.result()
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parent, timeout=100)
+    assert result.returncode in (-2, 130, 1) and result.stderr.count("Traceback") == 1, result.stderr
+    assert result.stderr.rstrip().endswith("KeyboardInterrupt")

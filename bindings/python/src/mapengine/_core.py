@@ -14,6 +14,7 @@ import ctypes
 import itertools
 import os
 import select
+import sys
 import threading
 import time
 from concurrent.futures._base import LOGGER
@@ -511,12 +512,14 @@ _exiting = False
 
 
 def at_exit() -> None:
-    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures, or ended, as in multiprocessing."""
+    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures, or ended, as in multiprocessing. After a Ctrl-C
+    that nobody has caught it is ended: the user does not want to wait."""
     global _exiting
     _exiting = True
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
     for core in sorted(_live, key=lambda core: not core.ends_at_exit):
         if core.process == os.getpid():  # In a forked child there may be some of its parent.
-            core.finish(cancel=core.ends_at_exit)
+            core.finish(cancel=core.ends_at_exit or interrupted)
 
 
 def register(core: Core) -> None:

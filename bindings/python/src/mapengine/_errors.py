@@ -3,10 +3,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Dict, List, Optional
 
 from ._problems import MapEngineError
+
+try:
+    from concurrent.futures.process import BrokenProcessPool
+except RuntimeError:  # The interpreter is ending, and that module is no longer imported then. Its base has to do.
+    from concurrent.futures import BrokenExecutor as BrokenProcessPool  # type: ignore[assignment]
 
 
 class RemoteTraceback(Exception):
