@@ -5,8 +5,10 @@
 #include "CMapBridge.h"
 #include "process.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the lock ---- */
 
@@ -34,6 +36,13 @@ void mapb_lock_wake(mapb_lock *lock) { mapb_word_wake_local_one(&lock->state); }
 
 /* ---- sleep ---- */
 
+void mapb_await_cancel(void) {
+    int error = errno;
+    char none;
+    (void)!read(-1, &none, 0);
+    errno = error;
+}
+
 static void left(void *of) {
     mapb_wait *wait = of;
     if (wait->signals) mapb_signals_let(wait->signals);
@@ -57,7 +66,8 @@ static void sleep_once(mapb_wait *wait) {
         if (rest < 0) rest = 0;
     }
     pthread_cleanup_push(left, wait);
-    /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens. */
+    /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens.
+     * The last of them waits for a request that is under way. */
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
     pthread_setcancelstate(mapb_cancel_state(wait->cancel), NULL);
     if (wait->signals) sleep_lightly(wait, rest);
@@ -65,6 +75,7 @@ static void sleep_once(mapb_wait *wait) {
     else mapb_word_wait_local(wait->word, wait->seen, rest);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_setcanceltype(type, NULL);
+    mapb_await_cancel();
     pthread_cleanup_pop(0);
 }
 
