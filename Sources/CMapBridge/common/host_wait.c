@@ -5,10 +5,8 @@
 #include "CMapBridge.h"
 #include "process.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- the lock ---- */
 
@@ -35,13 +33,6 @@ void mapb_lock_wait(mapb_lock *lock) {
 void mapb_lock_wake(mapb_lock *lock) { mapb_word_wake_local_one(&lock->state); }
 
 /* ---- sleep ---- */
-
-void mapb_await_cancel(void) {
-    int error = errno;
-    char none;
-    (void)!read(-1, &none, 0);
-    errno = error;
-}
 
 static void left(void *of) {
     mapb_wait *wait = of;

@@ -23,15 +23,6 @@
 
 #define MAPB_CANCEL_ASYNC 2
 
-/** Waits for the signal of an asynchronous request to end this thread, if one is under way, so that it acts or is noted before this returns.
- *  Called when requests are held back, where the thread may still end.
- *
- *  glibc before 2.41 (its bug 12683) sends that signal some time after it found the thread asynchronous. What the signal's handler looks at is
- *  the type alone, and each of glibc's own cancellation points (read, write, close …) sets the type for as long as it runs. So a late
- *  signal ends the thread in the next of these, although requests are held back by then. But a cancellation point does not return
- *  while a signal is under way: so one that does nothing else is what to call. */
-void mapb_await_cancel(void);
-
 /** Every entry point holds cancel requests back: a thread that ended here would leave locks and counters behind.
  *  @return what mapb_let_cancel is to set again. */
 static inline int mapb_hold_cancel(void) {
