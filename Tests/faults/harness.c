@@ -60,10 +60,11 @@ void row_skip(const char *format, ...) {
 /* ---- rows ---- */
 
 static const struct fault_table *const tables[] = {
-    &death_ways_table, &death_moments_table, &death_pool_table,   &hangs_table,   &resources_table, &limits_table,
-    &host_table,       &host_ends_table,     &hostile_table,      &scale_table,   &identity_table,  &loading_table,
-    &zygotes_table,    &waits_table,         &surroundings_table, &denials_table, &extents_table,   &paths_table,
-    &texts_table,      &resizes_table,       &unregister_table,   &nested_table,  &starts_table,
+    &death_ways_table, &death_moments_table, &death_pool_table, &hangs_table,   &resources_table,
+    &limits_table,     &host_table,          &host_ends_table,  &hostile_table, &scale_table,
+    &identity_table,   &worker_ends_table,   &leftovers_table,  &loading_table, &zygotes_table,
+    &waits_table,      &surroundings_table,  &denials_table,    &extents_table, &paths_table,
+    &texts_table,      &resizes_table,       &unregister_table, &nested_table,  &starts_table,
 };
 /* Whose faults are run once more after a zygote was replaced; and under a zygote with threads: all in the whole grid, in the small one those
  * of the first, and those in which the zygote itself dies. */
