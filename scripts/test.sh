@@ -4,7 +4,7 @@
 # brings it up to date first.
 #
 #     scripts/test.sh [SUITE...]     all of them, or the ones named: header library layers results fork_safety unit abi types faults
-#                                    untouched soak hostile fuzz lua install tool quickstart model guide commands
+#                                    untouched soak hostile fuzz lua python install tool quickstart model guide commands
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -97,6 +97,7 @@ suite soak "kills all the time" 600 count_summary soak
 suite hostile "workers that attack" 1800 count_summary hostile_tests
 suite fuzz "saved and made inputs" 900 count_summary fuzz_tests
 suite lua "LuaJIT as host and zygote" 400 count_summary Tests/lua/run.sh
+suite python "Python as host and zygote" 400 count_summary Tests/python/run.sh
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
 suite tool "the command line" 900 count_summary Tests/tool/run.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
