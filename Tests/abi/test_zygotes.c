@@ -182,6 +182,39 @@ static void a_hook_that_fails_ends_the_pool_and_is_named(uint32_t birth) {
     }
 }
 
+/** Workers that have nothing to answer when they come end the pool as those do that load a module first. */
+static void a_hook_that_crashes_ends_a_pool_without_functions(uint32_t birth) {
+    static const char *const modules[] = {"libm.so.6", NULL};
+    static const uint32_t counts[] = {1, 2, 13};
+    for (size_t c = 0; c < 2 * COUNT(counts); c++) {
+        mape_pool_config config = config_in_mode(birth, "worker-crashes");
+        config.workers = counts[c / 2];
+        config.modules = c % 2 ? modules : NULL;
+        mape_pool *pool = pool_open_with(&config);
+        stage("%u workers, %s", config.workers, c % 2 ? "a module" : "nothing to load");
+        int status = mape_pool_start(pool, PATIENCE);
+        if (status != MAPE_OK) is_status(pool, MAPE_E_WORKERS, status);
+        wait_until(stats_of(pool).is_closed == 1);
+        is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
+        assert_non_null(strstr(message_of(pool), "workers could not be started"));
+        assert_non_null(strstr(message_of(pool), "hook after_in_worker"));
+        closed(pool);
+    }
+}
+
+/** As many starts as the limit fail, but for one, twice; the pool ends as little as it would with a module. */
+static void a_hook_that_crashes_now_and_then_costs_its_workers_alone(uint32_t birth) {
+    mape_pool_config config = config_in_mode(birth, "worker-crashes-4");
+    mape_pool *pool = pool_open_with(&config);
+    is_ok(pool, mape_pool_start(pool, PATIENCE));
+    wait_until(stats_of(pool).workers_died == 4 && stats_of(pool).workers_ready == 2);
+    multiplied_by(pool, offered(pool, "twice"), 2);
+    kill_process(stats_of(pool).zygote_pid);
+    wait_until(stats_of(pool).workers_ready == 2 && stats_of(pool).zygotes_started == 2);
+    multiplied_by(pool, offered(pool, "twice"), 2);
+    closed(pool);
+}
+
 int main(void) {
     static const struct abi_test tests[] = {
         EXEC_ONLY(functions_that_the_zygote_brings_are_registered_by_name),
@@ -192,6 +225,8 @@ int main(void) {
         EXEC_ONLY(a_crash_is_replayed_by_the_program_that_brings_the_function),
         EXEC_ONLY(handlers_and_hooks_run_around_each_fork),
         PATIENT(a_hook_that_fails_ends_the_pool_and_is_named, IN_EXEC, 180),
+        PATIENT(a_hook_that_crashes_ends_a_pool_without_functions, IN_EXEC, 180),
+        EXEC_ONLY(a_hook_that_crashes_now_and_then_costs_its_workers_alone),
     };
     return run_abi_tests("zygotes", tests, COUNT(tests));
 }
