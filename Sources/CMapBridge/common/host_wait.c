@@ -92,7 +92,7 @@ static int wait_for(mapb_wait *wait, void *handle) {
 
 int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns) {
     mapb_wait wait;
-    memset(&wait, 0, sizeof wait);
+    memset(&wait, 0, offsetof(mapb_wait, event));
     wait.kind = kind;
     wait.timeout = timeout_ns;
     return wait_for(&wait, handle);
@@ -100,7 +100,7 @@ int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns) {
 
 int mapb_wait_events(void *pool, int64_t timeout_ns, mape_event *out, uint64_t capacity, size_t *out_count) {
     mapb_wait wait;
-    memset(&wait, 0, sizeof wait);
+    memset(&wait, 0, offsetof(mapb_wait, event));
     wait.kind = MAPB_WAIT_EVENT;
     wait.timeout = timeout_ns;
     wait.events = out;

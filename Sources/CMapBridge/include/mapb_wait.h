@@ -141,6 +141,7 @@ typedef struct mapb_wait {
     MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;
     int32_t cancel; /* What mapb_hold_cancel returned. */
+    mape_event event; /* For MAPB_WAIT_EVENT with room for one: that one. Last, and not set before. */
 } mapb_wait;
 
 /** Waits to the end. Called with cancellation deferred. @return wait->status. */
