@@ -17,12 +17,14 @@ struct ResultList {
     subscript(place: Int) -> Segment? { segments.indices.contains(place) ? segments[place] : nil }
 
     /// How many items the segment at a place has. 0: it was dropped.
-    func count(at place: Int) -> UInt64 { segments.withUnsafeBufferPointer { unsafe place < $0.count ? $0[place]?.count ?? 0 : 0 } }
+    func count(at place: Int) -> UInt64 {
+        unsafe segments.withUnsafeBufferPointer { unsafe place < $0.count ? $0[place]?.count ?? 0 : 0 }
+    }
 
     /// Reads the result of the i-th item of the segment at a place, which is there. Returns the item's index.
     func read(_ i: UInt64, at place: Int, into out: inout mape_result) -> UInt64 {
         // In place: to copy a segment is to count the references to all that it has.
-        segments.withUnsafeBufferPointer { segments in
+        unsafe segments.withUnsafeBufferPointer { segments in
             unsafe segments[place]?.read(i, into: &out)
             return (unsafe segments[place]?.first ?? 0) + i
         }
