@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against wheel install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -52,6 +52,9 @@ bench-against: dist setup-bench ## Compare with another build of the library, si
 dist: ## Build what users get into dist/: library, header, zygote, command line, pkg-config and CMake files
 	@scripts/dist.sh
 
+wheel: dist ## Make the Python package: dist/python/*.whl
+	@scripts/wheel.sh
+
 model: setup-model ## Check the models of the protocol with spin: every state, and every bug that can be put into them (ARGS="sleep waiting")
 	@scripts/model.sh $(ARGS)
 
@@ -75,8 +78,9 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
+	@rm -rf bindings/python/src/mapengine/_native bindings/python/src/mapengine/_vendor bindings/python/src/mapengine/_abi.py
 	@rm -rf .build .build-* Benchmarks/out host-examples/*/build dist out Package.resolved
-	@find Tests Benchmarks scripts host-examples -name __pycache__ -prune -exec rm -rf {} +
+	@find Tests Benchmarks bindings scripts host-examples -name __pycache__ -prune -exec rm -rf {} +
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)

@@ -1,0 +1,154 @@
+"""How values travel, on the host's side. native/format.h has the same for workers.
+
+Arguments go as pickles, large buffers within them (protocol 5) beside the pickle, where workers read them in place. Results come in encodings
+that the worker chooses by type; they are read from shared memory, which a broken worker may have filled with anything: sizes are checked,
+and with a sandbox nothing is unpickled that could call something.
+"""
+from __future__ import annotations
+
+import marshal
+import struct
+from _pickle import loads
+from ctypes import string_at
+from typing import Any, Callable, List, Optional, Tuple
+
+from ._engine import Lease, leased_view
+from ._functions import pickled
+
+STAR, MARSHAL, OWN = 1, 2, 4  # enum call_flags
+HEAD = struct.Struct("<16sII")  # struct spec: key, size, flags
+BLOCK = struct.Struct("<16sIIQQQQ")  # struct block_head
+TAIL = struct.Struct("<QQQQ31xB")  # struct result_tail
+KEPT = 0x80
+NO_KEY = bytes(16)
+
+_INT = struct.Struct("<q").unpack
+
+
+class Corrupt(ValueError):
+    """A worker's result is not what a worker writes."""
+
+
+def encode_call(call: Tuple[Any, ...], limit: int) -> Tuple[bytes, List[memoryview]]:
+    """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
+    buffers: List[memoryview] = []
+
+    def aside(buffer: Any) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:
+            return True
+        if raw.nbytes < limit:
+            return True
+        buffers.append(raw)
+        return False
+
+    return pickled(call, aside), buffers
+
+
+def kept_view(tag: int) -> bool:
+    """Whether the worker's function has kept a view of its input."""
+    return bool(tag & KEPT)
+
+
+Unpickle = Callable[..., Any]
+
+
+def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle = loads) -> Any:
+    """The value of a result. With a lease, large buffers in it are not copied: they keep the lease."""
+    if size == 8:
+        return _INT(string_at(address, 8))[0]
+    if size == 0:
+        raise Corrupt("an empty result")
+    tag = string_at(address + size - 1, 1)[0] & ~KEPT
+    if tag == 111:  # TAG_BUFFERS
+        return _decode_buffers(address, size, lease, unpickle)
+    data = string_at(address, size)
+    if tag == 112:  # TAG_PICKLE: what follows its end is not looked at
+        return unpickle(data)
+    if tag == 109:
+        return _unmarshal(data, unpickle)
+    if tag == 115:
+        return data[:-1].decode()
+    if tag == 98:
+        return data[:-1]
+    if size != 9:
+        raise Corrupt(f"a result of {size} bytes with tag {tag}")
+    return _word(data, tag)
+
+
+def _word(data: bytes, tag: int) -> Any:
+    if tag == 102:
+        return struct.unpack("<d", data[:8])[0]
+    if tag == 78:
+        return None
+    if tag == 84:
+        return True
+    if tag == 70:
+        return False
+    if tag == 105:
+        return _INT(data[:8])[0]
+    if tag == 83:
+        return data[:data[7]].decode()
+    if tag == 66:
+        return data[:data[7]]
+    raise Corrupt(f"a result with tag {tag}")
+
+
+def _unmarshal(data: bytes, unpickle: Unpickle) -> Any:
+    if unpickle is not loads:
+        raise Corrupt("marshalled data from a sandbox")
+    return marshal.loads(data)
+
+
+def _decode_buffers(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle) -> Any:
+    """A pickle and its buffers, each of which is where the worker has written it, or copied without a lease."""
+    if size < TAIL.size or size % 64:
+        raise Corrupt(f"{size} bytes with buffers")
+    sizes, count, pickle, pickle_size, _ = TAIL.unpack(string_at(address + size - TAIL.size, TAIL.size))
+    if count > 256 or sizes + 8 * count > size or pickle + pickle_size > size:
+        raise Corrupt("buffers beyond the result")
+    buffers: List[Any] = []
+    at = 0
+    for length in struct.unpack(f"<{count}Q", string_at(address + sizes, 8 * count)):
+        if length > size or at + length > sizes:
+            raise Corrupt("a buffer beyond the result")
+        if lease is not None and length:
+            buffers.append(leased_view(lease, address + at, length))
+        else:
+            buffers.append(bytearray(string_at(address + at, length)))
+        at += (length + 63) & ~63
+    return unpickle(string_at(address + pickle, pickle_size), buffers=buffers)
+
+
+def decode_error(address: int, size: int, unpickle: Unpickle = loads) -> Optional[Tuple[int, bytes, str, str, str]]:
+    """What encode_error of _worker.py has made: (how, pickle, line, traceback, type's name). None when it is not there."""
+    if not address or size < 2 or string_at(address + size - 1, 1)[0] & ~KEPT != 101:
+        return None
+    how, what, line, text, name = unpickle(string_at(address, size))
+    return how, what, line, text, name
+
+
+def bulk(pool: Any, job: int, count: int) -> Optional[List[Any]]:
+    """All results of a job that is done, when all are numbers, or all are None or bools; else None."""
+    words = bytearray(8 * count)
+    missing = pool.gather(job, words, 8)
+    if missing == 0:
+        return memoryview(words).cast("q").tolist()
+    if missing is not None:
+        return None
+    words = bytearray(9 * count)
+    if pool.gather(job, words, 9) != 0:
+        return None
+    tags = words[8::9]
+    first = tags[0]
+    if tags.count(first) == count:
+        if first == 78:
+            return [None] * count
+        if first == 102:
+            wide = bytearray(16 * count)
+            pool.gather(job, wide, 16)
+            return memoryview(wide).cast("d")[::2].tolist()
+    if tags.count(84) + tags.count(70) == count:
+        return [tag == 84 for tag in tags]
+    return None

@@ -1,0 +1,223 @@
+"""The elements of a map as the engine takes them: see native/format.h.
+
+Small elements share pickles, by the chunk: one pickle of many is far cheaper than many of one, and one of too many is dear again, since its
+memo grows. Large ones have a pickle each, and their buffers beside it.
+"""
+from __future__ import annotations
+
+import ctypes
+import itertools
+import struct
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
+
+from . import _abi as abi
+from ._codec import BLOCK, HEAD, OWN, encode_call
+from ._functions import Spec, pickled
+
+CHUNK_BYTES = 256 << 10  # Of a chunk's pickle.
+CHUNK_ITEMS = 8192
+LARGE = 16 << 10  # An element whose pickle has more bytes, has one of its own.
+BLOCK_BYTES = 1 << 20
+BLOCK_CHUNKS = 16
+SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
+
+
+class Encoded:
+    """Consecutive elements, encoded: a block to be."""
+
+    __slots__ = ("count", "chunk", "spec", "flags", "chunks", "error", "pieces", "keep", "buffers")
+
+    def __init__(self, count: int, chunk: int) -> None:
+        self.count, self.chunk = count, chunk
+        self.spec: Any = None
+        self.flags = 0
+        self.chunks: List[bytes] = []
+        self.error: Optional[BaseException] = None  # Why the one element cannot be encoded.
+        self.pieces: Any = None  # An array of mape_pieces, for elements with an input of their own.
+        self.keep: List[Any] = []  # What has to live until the submission.
+        self.buffers: Any = None  # What has to live until the block has ended, since workers read it in place.
+
+    def data(self, number: int) -> bytes:
+        """The data of the block's job."""
+        key, inline = self.spec
+        head = BLOCK.size + len(inline)
+        pad = -head % 8
+        table = head + pad
+        at = table + 8 * (len(self.chunks) + 1)
+        bounds = [at]
+        for one in self.chunks:
+            at += len(one)
+            bounds.append(at)
+        fixed = BLOCK.pack(key, len(inline), self.flags, number, self.chunk if self.chunks else 0, table, len(self.chunks))
+        return b"".join((fixed, inline, bytes(pad), struct.pack(f"<{len(bounds)}Q", *bounds), *self.chunks))
+
+
+class Encoder:
+    """Makes blocks of the elements of a sequence or an iterator.
+
+    spec: (key, bytes to send with each block). buffers: where large buffers go, see _core.Places. workers: how many there are to be.
+    """
+
+    def __init__(self, items: Any, spec: Tuple[bytes, bytes], flags: int, chunk: Optional[int], workers: int, places: Any) -> None:
+        self._spec, self._flags, self._asked, self._places = spec, flags, chunk, places
+        self._sequence: Optional[Sequence[Any]] = items if _sliceable(items) else None
+        self._iterator: Iterator[Any] = iter(()) if self._sequence is not None else iter(items)
+        self._at = 0
+        self.total = len(items) if self._sequence is not None else None
+        self._share = max(1, self.total // (4 * workers)) if self.total is not None else CHUNK_ITEMS
+        self._chunk = 0  # Elements in a chunk; 0 before the first element was seen.
+        self._chunks = max(2, workers)  # In the next block.
+        self._failed: Optional[BaseException] = None
+
+    def _take(self, count: int, raises: bool = True) -> Sequence[Any]:
+        """The next elements. What the iterator raises is raised behind those before it, by the next call that may."""
+        if self._sequence is not None:
+            taken = self._sequence[self._at:self._at + count]
+            self._at += len(taken)
+            return taken
+        out: List[Any] = []
+        if self._failed is None:
+            try:
+                out.extend(itertools.islice(self._iterator, count))
+            except BaseException as error:
+                self._failed = error
+        if not out and raises and self._failed is not None:
+            error, self._failed, self._iterator = self._failed, None, iter(())
+            raise error
+        return out
+
+    def next(self, room: Optional[int]) -> Iterator[Encoded]:
+        """The next block: at most `room` elements. More than one when an element in it cannot be encoded; none at the end."""
+        if not self._chunk:
+            first = self._take(1)
+            if not len(first):
+                return
+            yield from self._first(first, room)
+            return
+        if self._chunk < 0:
+            most = 64 if room is None else min(64, room)
+            taken = self._take(most)
+            if len(taken):
+                yield from self._own(taken)
+            return
+        chunk = self._chunk
+        most = chunk * self._chunks
+        self._chunks = min(self._chunks * 2, BLOCK_CHUNKS)
+        taken = self._take(most if room is None else min(most, room))
+        if len(taken):
+            yield from self._shared(taken, chunk)
+
+    def _first(self, first: Sequence[Any], room: Optional[int]) -> Iterator[Encoded]:
+        """The first element decides how the others are encoded."""
+        try:
+            size = len(pickled(first))
+        except Exception:
+            size = 256
+        if size > LARGE:
+            self._chunk = -1
+            yield from self._own(first)
+            return
+        more = self._take(min(31, self._share) if room is None else min(31, room - 1), raises=False)
+        sample = [*first, *more]
+        try:
+            size = len(pickled(sample)) // len(sample)
+        except Exception:
+            pass
+        self._chunk = max(1, min(CHUNK_ITEMS, CHUNK_BYTES // max(1, size), self._share))
+        if self._asked is not None and self._asked > 1:
+            self._chunk = max(1, min(self._asked, CHUNK_BYTES // max(1, size)))
+        yield from self._shared(sample, max(1, min(self._chunk, (len(sample) + 1) // 2)))
+
+    def _encoded(self, count: int, chunk: int, flags: int) -> Encoded:
+        one = Encoded(count, chunk)
+        one.spec, one.flags = self._spec, self._flags | flags
+        return one
+
+    def _shared(self, items: Sequence[Any], chunk: int) -> Iterator[Encoded]:
+        chunks: List[bytes] = []
+        begun = size = 0
+        for at in range(0, len(items), chunk):
+            part = items[at:at + chunk]
+            try:
+                data = pickled(part)
+            except Exception:
+                if at > begun:
+                    yield self._of_chunks(chunks, at - begun, chunk)
+                yield from self._one_by_one(part)
+                chunks, begun, size = [], at + len(part), 0
+                continue
+            chunks.append(data)
+            size += len(data)
+            if size >= BLOCK_BYTES:
+                yield self._of_chunks(chunks, at + len(part) - begun, chunk)
+                chunks, begun, size = [], at + len(part), 0
+            if len(data) > 2 * CHUNK_BYTES and chunk > 1:
+                self._chunk = max(1, self._chunk // 4)
+        if chunks:
+            yield self._of_chunks(chunks, len(items) - begun, chunk)
+
+    def _of_chunks(self, chunks: List[bytes], count: int, chunk: int) -> Encoded:
+        one = self._encoded(count, chunk, 0)
+        one.chunks = chunks
+        return one
+
+    def _one_by_one(self, items: Sequence[Any]) -> Iterator[Encoded]:
+        """A chunk that cannot be pickled as a whole: each of its elements alone, to find those that are to blame."""
+        for item in items:
+            try:
+                data = pickled([item])
+            except Exception as error:
+                one = self._encoded(1, 1, 0)
+                one.error = error
+                yield one
+            else:
+                yield self._of_chunks([data], 1, 1)
+
+    def _own(self, items: Sequence[Any]) -> Iterator[Encoded]:
+        """Elements with an input of their own, in blocks of some MiB."""
+        ready: List[Tuple[bytes, List[memoryview]]] = []
+        size = 0
+        for item in items:
+            try:
+                data, buffers = encode_call(item, LARGE)
+            except Exception as error:
+                if ready:
+                    yield self._of_inputs(ready)
+                    ready, size = [], 0
+                one = self._encoded(1, 1, 0)
+                one.error = error
+                yield one
+                continue
+            ready.append((data, buffers))
+            size += len(data) + sum(buffer.nbytes for buffer in buffers)
+            if size >= 4 * BLOCK_BYTES:
+                yield self._of_inputs(ready)
+                ready, size = [], 0
+        if ready:
+            yield self._of_inputs(ready)
+
+    def _of_inputs(self, inputs: List[Tuple[bytes, List[memoryview]]]) -> Encoded:
+        one = self._encoded(len(inputs), 1, OWN)
+        one.pieces = (abi.mape_pieces * len(inputs))()
+        placed, spans_of = self._places.place([buffer for _, buffers in inputs for buffer in buffers])
+        at = 0
+        for i, (data, buffers) in enumerate(inputs):
+            spans = (abi.mape_span * (1 + len(buffers)))()
+            spans[0].data, spans[0].size = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data)
+            for k in range(len(buffers)):
+                spans[k + 1].data, spans[k + 1].size = spans_of[at]
+                at += 1
+            one.pieces[i].pieces, one.pieces[i].count = spans, len(spans)
+            one.keep.append((spans, data))
+        one.buffers = placed or None
+        return one
+
+
+def _sliceable(items: Any) -> bool:
+    """Whether slices of it are cheap and have the same elements."""
+    kind = type(items)
+    return kind in (list, tuple, range) or (kind.__module__ == "numpy" and getattr(items, "ndim", 0) > 0
+                                            and not getattr(items.dtype, "hasobject", True))
+
+
+__all__ = ["Encoded", "Encoder", "HEAD", "Spec", "SPEC_INLINE"]

@@ -1,0 +1,157 @@
+"""The future of a call: a concurrent.futures.Future that fetches its own result.
+
+Who completes it is decided by who takes it out of `Core.calls`: one dict operation. The thread that does owns the job and the state. A
+condition is made only when somebody waits or adds a callback; completing sets the state first and looks for the condition afterwards, waiting makes
+the condition first and looks at the state afterwards, so one of the two sees the other.
+"""
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, LOGGER, PENDING, RUNNING
+from typing import TYPE_CHECKING, Any, Callable, List, Optional
+
+if TYPE_CHECKING:
+    from ._core import Core
+
+_making = threading.Lock()
+_ENDED = (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
+
+
+class Future(concurrent.futures.Future):  # type: ignore[type-arg]
+    """The result of one call in a worker. All methods may be used by any thread."""
+
+    def __init__(self) -> None:  # Not the base's: its condition costs as much as all else of a call on this side.
+        self._made: Any = None
+        self._state = PENDING
+        self._result: Any = None
+        self._exception: Optional[BaseException] = None
+        self._waiters: List[Any] = []
+        self._done_callbacks: List[Callable[[Any], Any]] = []
+        self._core: Optional[Core] = None
+        self._id = 0
+        self._job = 0
+        self._keep: Any = None  # Memory that the worker reads.
+
+    @property
+    def _condition(self) -> Any:  # type: ignore[override]
+        if self._made is None:
+            with _making:
+                if self._made is None:
+                    self._made = threading.Condition()
+        return self._made
+
+    # ---- state ----
+
+    def done(self) -> bool:
+        """Whether it has ended: with a result, an exception, or as cancelled."""
+        return self._state in _ENDED
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+
+    def running(self) -> bool:
+        """Whether a worker has the call: it cannot be cancelled then, only ended by `kill`."""
+        core = self._core
+        return self._state == RUNNING or (self._state == PENDING and core is not None and core.is_assigned(self))
+
+    def progress(self) -> Optional[float]:
+        """0 to 1: what the function has reported by mapengine.report(), 1 when it has ended; None before it has begun."""
+        if self._state in _ENDED:
+            return 1.0
+        core = self._core
+        return None if core is None else core.fraction(self)
+
+    # ---- ending it ----
+
+    def cancel(self) -> bool:
+        """Takes the call back if no worker has it yet. Returns whether it is cancelled."""
+        if self._state in (CANCELLED, CANCELLED_AND_NOTIFIED):
+            return True
+        core = self._core
+        return core is not None and core.cancel(self)
+
+    def kill(self) -> bool:
+        """Ends the call wherever it is: one that runs loses its worker, and ends as cancelled. False when it had ended already."""
+        core = self._core
+        return core is not None and core.kill(self)
+
+    # ---- results ----
+
+    def result(self, timeout: Optional[float] = None) -> Any:
+        """What the function returned; waits for it. Raises what the function raised, WorkerDied, ItemTimeout, CancelledError,
+        PoolBroken; TimeoutError when it is not there after `timeout` seconds, while the call goes on."""
+        if self._state != FINISHED:
+            timeout = self._help(timeout)
+        if self._state == FINISHED:
+            error = self._exception
+            if error is None:
+                return self._result
+            try:
+                raise error
+            finally:
+                del error, self  # The traceback would keep them.
+        return super().result(timeout)
+
+    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        """The exception that `result` would raise, None if it would return. Waits as `result`."""
+        if self._state != FINISHED:
+            timeout = self._help(timeout)
+        return super().exception(timeout)
+
+    def _help(self, timeout: Optional[float]) -> Optional[float]:
+        """Waits in the engine for this call, so that no other thread has to wake this one. Returns what is left of the time."""
+        core = self._core
+        if core is None or self._state in _ENDED:
+            return timeout
+        if timeout is None:
+            core.help(self, None)
+            return None
+        end = time.monotonic() + timeout
+        core.help(self, timeout)
+        return max(0.0, end - time.monotonic())
+
+    # ---- for Core, by the thread that took it out of `calls` ----
+
+    def _finish(self, value: Any, error: Optional[BaseException], defer: Optional[Callable[[Any], None]] = None) -> None:
+        """Sets how it ended. With `defer`, callbacks are left to it."""
+        self._core = self._keep = None
+        self._result, self._exception = value, error
+        self._state = FINISHED
+        if self._made is not None:
+            with self._made:
+                for waiter in self._waiters:
+                    if error is None:
+                        waiter.add_result(self)
+                    else:
+                        waiter.add_exception(self)
+                self._made.notify_all()
+            if self._done_callbacks:
+                if defer is not None:
+                    defer(self)
+                else:
+                    self._invoke_callbacks()
+
+    def _withdraw(self, defer: Optional[Callable[[Any], None]] = None) -> None:
+        """Ends it as cancelled."""
+        self._core = self._keep = None
+        with self._condition:
+            self._state = CANCELLED_AND_NOTIFIED
+            for waiter in self._waiters:
+                waiter.add_cancelled(self)
+            self._condition.notify_all()
+        if self._done_callbacks:
+            if defer is not None:
+                defer(self)
+            else:
+                self._invoke_callbacks()
+
+    def _invoke_callbacks(self) -> None:
+        callbacks, self._done_callbacks = self._done_callbacks, []
+        for callback in callbacks:
+            try:
+                callback(self)
+            except Exception:
+                LOGGER.exception("exception calling callback for %r", self)

@@ -1,0 +1,62 @@
+"""Where the native parts lie, and the loaded library.
+
+The wheel has them in `mapengine/_native`, laid out as the engine's `dist/`. A tree that was not installed has MAPENGINE_LIBRARY, the path of
+a libmapengine.so.2, with mapengine_python.so beside it.
+"""
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any, Optional, Tuple
+
+NATIVE = pathlib.Path(__file__).parent / "_native"  # What the wheel brings: lib, libexec and bin, as an installed MapEngine has them.
+LIBRARY = "libmapengine.so.2"
+WORKER = "mapengine_python.so"
+
+_loaded: Optional[Tuple[Any, Any]] = None
+
+
+def folder() -> str:
+    """The folder with library and worker functions. Raises OSError when there is none."""
+    own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_native", "lib")
+    named = os.environ.get("MAPENGINE_LIBRARY")
+    places = [own]
+    if named:
+        places.append(os.path.dirname(os.path.abspath(named)))
+    for place in places:
+        if os.path.exists(os.path.join(place, LIBRARY)) and os.path.exists(os.path.join(place, WORKER)):
+            return place
+    raise OSError(f"mapengine: there is no {LIBRARY} with {WORKER} in {' or '.join(places)}; "
+                  "install the wheel, or run bindings/python/build_native.sh")
+
+
+def path() -> pathlib.Path:
+    """The library's file."""
+    return pathlib.Path(folder()) / LIBRARY
+
+
+def library() -> Any:
+    """The library, as ctypes has it: calls give up the GIL. For those that wait, copy much, or start processes."""
+    return _load()[0]
+
+
+def fast_library() -> Any:
+    """The same, with calls that keep the GIL: for those of a microsecond, where giving it up costs more than the call."""
+    return _load()[1]
+
+
+def _load() -> Tuple[Any, Any]:
+    global _loaded
+    if _loaded is None:
+        import ctypes
+
+        from . import _abi
+
+        path = os.path.join(folder(), LIBRARY)
+        both = ctypes.CDLL(path), ctypes.PyDLL(path)
+        for one in both:
+            for name, (returned, parameters) in _abi.FUNCTIONS.items():
+                function = getattr(one, name)
+                function.restype, function.argtypes = returned, parameters
+        _loaded = both
+    return _loaded

@@ -1,0 +1,319 @@
+"""Workers: processes that run Python functions. What all faces of the package stand on."""
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from _pickle import dumps, loads
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from . import _abi as abi
+from . import _interpreter, _library
+from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
+from ._core import Core, register
+from ._encoder import SPEC_INLINE, Encoder
+from ._engine import Pool
+from ._functions import Bound, Star, Travels, cloudpickle, make_spec, modules_of, pickled
+from ._futures import Future
+from ._map import MapJob
+from ._multiprocessing import pickled_for_start, shared
+from ._output import Output
+from ._places import Places
+
+GRACE = 0.05  # Seconds between a cancel and the end of the worker that runs the item: functions of Python do not ask.
+BESIDE = 64 << 10  # Buffers of a call with at least so many bytes go beside its pickle.
+
+_PLAIN = HEAD.pack(NO_KEY, 0, MARSHAL)
+_PLAIN_SANDBOXED = HEAD.pack(NO_KEY, 0, 0)
+
+
+class Workers:
+    """Worker processes for Python functions.
+
+    Nothing is started before the first call. All methods may be used by any thread. When the last reference goes, what is outstanding is
+    finished and the workers end; likewise at the end of the interpreter.
+
+    workers: how many processes; None: as many as the processors this process may use. python: their interpreter, of this one's version;
+    None: this one's own program if that is a plain Python. start: "exec", processes of their own; "fork", copies of this process.
+    initializer(*initargs) runs once in each worker before its first call, finalizer() when it ends in an orderly way.
+    max_tasks_per_child: a worker is replaced after so many calls; memory_growth: after its memory has grown by so many bytes.
+    attempts: how often a call is begun, in all, when its worker dies. timeout: seconds for each call, after which its worker is
+    ended and the call has an ItemTimeout. modules: imported once, before workers are made. runtime_globals: what is bound in the globals
+    of each function. sandbox: workers can compute, and do nothing else. env: environment variables of workers. threads: how many threads
+    numeric libraries may make in each worker; None: processors / workers, unless the user's environment says it. mode: "threaded",
+    a thread of the package completes futures and runs their callbacks; "attached", somebody calls dispatch().
+    """
+
+    def __init__(self, workers: Optional[int] = None, *, python: Optional[str] = None, start: str = "exec",
+                 initializer: Optional[Callable[..., Any]] = None, initargs: Sequence[Any] = (),
+                 finalizer: Optional[Callable[[], Any]] = None, max_tasks_per_child: Optional[int] = None,
+                 memory_growth: Optional[int] = None, attempts: int = 1, timeout: Optional[float] = None, modules: Sequence[str] = (),
+                 runtime_globals: Bound = None, sandbox: bool = False, env: Optional[Mapping[str, str]] = None,
+                 threads: Optional[int] = None, mode: str = "threaded", name: Optional[str] = None) -> None:
+        if workers is not None and workers < 1:
+            raise ValueError("workers has to be at least 1")
+        if start not in ("exec", "fork"):
+            raise ValueError("start is 'exec' or 'fork'")
+        if mode not in ("threaded", "attached"):
+            raise ValueError("mode is 'threaded' or 'attached'")
+        if attempts < 1:
+            raise ValueError("attempts has to be at least 1")
+        self._count = workers or _interpreter.cores()
+        self._python, self._start_method, self._mode, self.name = python, start, mode, name
+        self._initializer, self._initargs, self._finalizer = initializer, tuple(initargs), finalizer
+        self._max_tasks, self._memory_growth = max_tasks_per_child, memory_growth
+        self._attempts, self._timeout = attempts, timeout
+        self._modules, self._bound, self._sandbox = tuple(modules), runtime_globals, sandbox
+        self._env, self._threads = dict(env or {}), threads
+        self._core: Optional[Core] = None
+        self._closed = False
+        self._making = threading.Lock()
+        self.at_exit = "finish"  # What becomes of it with the interpreter: "finish" what is outstanding, or "terminate".
+        self._travels = Travels()
+        self._globals: Dict[bytes, bool] = {}  # Specs that are globals of the pool.
+        self._plain = _PLAIN_SANDBOXED if sandbox else _PLAIN
+        self._flags = 0 if sandbox else MARSHAL
+
+    # ---- calls ----
+
+    def submit(self, func: Callable[..., Any], args: Tuple[Any, ...] = (), kwargs: Optional[Dict[str, Any]] = None, *,
+               timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0, modules: Sequence[str] = (),
+               runtime_globals: Bound = None) -> Future:
+        """Calls func(*args, **kwargs) in a worker. What cannot be pickled is the future's exception."""
+        core = self._core or self._begin(func)
+        try:
+            if not modules and runtime_globals is None and self._bound is None and self._travels.plain(func):
+                payload, buffers = encode_call((func, args, kwargs), BESIDE)
+                payload = self._plain + payload
+            else:
+                payload, buffers = self._encode(core, func, args, kwargs, modules, runtime_globals)
+            keep: Any = None
+            spans: List[Tuple[int, int]] = []
+            if buffers:
+                keep, spans = self._places.place(buffers)
+        except Exception as error:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown") from None
+            future = Future()
+            future._finish(None, error)
+            return future
+        return core.submit(payload, spans, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, keep)
+
+    def _encode(self, core: Core, func: Any, args: Any, kwargs: Any, modules: Sequence[str], bound: Bound) -> Tuple[bytes, Any]:
+        """The payload of a call whose function travels as a spec."""
+        key, inline = self._spec(core, func, False, modules, bound)
+        data, buffers = encode_call((args, kwargs), BESIDE)
+        return HEAD.pack(key, len(inline), self._flags) + inline + data, buffers
+
+    def _spec(self, core: Core, func: Any, star: Star, modules: Sequence[str], bound: Bound) -> Tuple[bytes, bytes]:
+        """A spec as it is sent: its key, and its bytes if they go along."""
+        if bound is None:
+            bound = self._bound
+        if callable(star) or modules or bound is not None:
+            spec = make_spec(func, star if callable(star) else False, modules, bound)
+        else:
+            spec = self._travels.spec(func)
+        if len(spec.data) <= SPEC_INLINE:
+            return spec.key, spec.data
+        if spec.key not in self._globals:
+            core.pool.set_global(spec.key.hex(), spec.data)
+            self._globals[spec.key] = True
+            if len(self._globals) > 64:
+                oldest = next(iter(self._globals))
+                del self._globals[oldest]
+                core.pool.set_global(oldest.hex(), None)
+        return spec.key, b""
+
+    def map(self, func: Callable[..., Any], items: Any, *, star: Star = False, chunk_size: Optional[int] = None, ordered: bool = True,
+            buffersize: Optional[int] = None, timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0,
+            modules: Sequence[str] = (), runtime_globals: Bound = None, out: Any = None) -> MapJob:
+        """Calls func for each element of an iterable: func(x); with star func(*x), or as star(x) says for each element.
+
+        chunk_size: how many elements a worker is given at a time; None: chosen. ordered: outcomes come in the order of the input, else as
+        they end. buffersize: elements are taken from `items` as outcomes are taken, at most so many ahead; None: all at once. timeout: for
+        each element.
+        """
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError("chunk_size has to be at least 1")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize has to be at least 1")
+        core = self._core or self._begin(func)
+        spec = self._spec(core, func, star, modules, runtime_globals)
+        flags = self._flags | (STAR if star is True else 0)
+        if buffersize is None and not hasattr(type(items), "__len__"):
+            items = list(items)
+        elif buffersize is not None and type(items) in (list, tuple, range):
+            items = iter(items)
+        encoder = Encoder(items, spec, flags, chunk_size, self._count, self._places)
+        if self._closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        limit = self._timeout if timeout is None else timeout
+        job = MapJob(core, encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
+                     priority=priority, chunk=chunk_size or 0)
+        job.feed()
+        return job
+
+    # ---- the start ----
+
+    def _begin(self, func: Any) -> Core:
+        """Starts the pool: at the first call, so that what its function needs is imported before workers are made."""
+        with self._making:
+            if self._core is not None:
+                return self._core
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            worker = f"{_library.folder()}/{_library.WORKER}"
+            needed = list(self._modules)
+            for function in (func, self._initializer):
+                needed += [one for one in modules_of(function) if one not in needed] if function is not None else []
+            python = _interpreter.find(self._python)
+            output = Output()
+            pool = Pool(workers=self._count, zygote_path=python, zygote_argv=_interpreter.arguments(python, worker, needed),
+                        env_set=_interpreter.environment(self._env, self._threads, self._count), output=abi.MAPE_OUTPUT_CAPTURE,
+                        interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
+                        memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0)
+            function_id = pool.register_offered("python", self._settings())
+            unpickle: Any = loads
+            if self._sandbox:
+                from ._safe import safe_loads as unpickle
+            core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
+            core.ends_at_exit = self.at_exit == "terminate"
+            register(core)
+            status = pool.lib.mape_pool_start(pool.handle, 0)
+            if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
+                try:
+                    core.refuse(status, starting=True)
+                finally:
+                    core.dispose()
+            self._places = Places(pool)
+            self._finalize = weakref.finalize(self, Core.abandon, core)
+            self._finalize.atexit = False
+            self._core = core
+            core.start_thread()
+            return core
+
+    def _settings(self) -> bytes:
+        """What each worker is set up with: see _worker.setup."""
+        logging = sys.modules.get("logging")
+        return dumps({
+            "initializer": pickled_for_start((self._initializer, self._initargs), pickled, cloudpickle)
+            if self._initializer is not None else b"",
+            "finalizer": pickled(self._finalizer) if self._finalizer is not None else b"",
+            "library": f"{_library.folder()}/{_library.WORKER}",
+            "multiprocessing": {} if self._sandbox else shared(),
+            "log_level": logging.getLogger().level if logging is not None else None,
+        }, 5)
+
+    def buffer(self, size: int) -> Any:
+        """Memory of so many bytes that workers see in place: an object whose view() is a writable memoryview of it. What lies in it travels
+        without a copy, as arguments of calls and elements of maps; do not change it meanwhile. It lives as long as a view of it."""
+        self._started()
+        return self._places.make(size)
+
+    # ---- for loops ----
+
+    def _started(self) -> Core:
+        return self._core or self._begin(None)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is something for dispatch()."""
+        return self._started().fileno()
+
+    def dispatch(self, budget: Optional[float] = None) -> int:
+        """Completes futures, runs callbacks, writes what workers printed, on this thread. Never waits; stops after `budget` seconds. Returns
+        how many events there were."""
+        core = self._core
+        return core.dispatch(budget) if core is not None and core.pool is not None else 0
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Waits until there is something for dispatch(); False when the time was over first, or the workers have ended."""
+        core = self._started()
+        return core.pool is not None and core.wait(timeout)
+
+    def idle(self) -> bool:
+        """Whether nothing is outstanding, and nothing is left for dispatch()."""
+        return self._core is None or self._core.idle()
+
+    # ---- looking after it ----
+
+    def stats(self) -> Dict[str, int]:
+        """The engine's figures (mape_stats): workers, workers_ready, workers_started, workers_died, jobs, items, input_bytes and others."""
+        core = self._core
+        if core is None or core.pool is None:
+            return {"workers": self._count, "workers_ready": 0, "is_started": 0, "is_closed": int(self._closed)}
+        stats = core.pool.stats()
+        return {field: int(getattr(stats, field)) for field, *_ in stats._fields_ if field not in ("struct_size", "reserved")}
+
+    def resize(self, n: int) -> None:
+        """Changes how many workers there are to be; returns at once."""
+        if n < 1:
+            raise ValueError("n has to be at least 1")
+        self._count = n
+        core = self._core
+        if core is not None and core.pool is not None:
+            core.pool.check(core.pool.lib.mape_pool_resize(core.pool.handle, n))
+
+    def pids(self) -> List[int]:
+        """Process ids of the workers that are there."""
+        core = self._core
+        if core is None or core.pool is None:
+            return []
+        found = (core.pool.worker(index) for index in range(self._count))
+        return [one.pid for one in found if one is not None and one.pid]
+
+    # ---- the end ----
+
+    @property
+    def count(self) -> int:
+        """How many workers there are to be."""
+        return self._count
+
+    @property
+    def mode(self) -> str:
+        """"threaded" or "attached"."""
+        return self._mode
+
+    @property
+    def broken(self) -> Optional[BaseException]:
+        """Why no call can run any more: workers cannot be started, or their initializer fails. None while all is well."""
+        return None if self._core is None else self._core.broken
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() or terminate() was called."""
+        return self._closed
+
+    def close(self, wait: bool = True, cancel: bool = False) -> None:
+        """Takes no more calls, finishes those there are, ends the workers. With `cancel` calls that no worker has yet are cancelled. With wait
+        False it returns at once. A second call waits for the first one's end.
+
+        The oldest calls, one per worker, count as begun also while workers are starting."""
+        with self._making:
+            self._closed = True
+        core = self._core
+        if core is None:
+            return
+        core.closed = True
+        if cancel:
+            for future in list(core.calls.values())[self._count:]:
+                future.cancel()
+        if wait:
+            core.finish()
+        else:
+            core.close_later()
+
+    def terminate(self) -> None:
+        """Ends everything now: calls that have not ended have the exception PoolBroken."""
+        with self._making:
+            self._closed = True
+        if self._core is not None:
+            self._core.finish(cancel=True)
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.terminate()

@@ -1,0 +1,66 @@
+"""The zygote's program: an interpreter that has imported what workers need, and is then forked for each.
+
+The host starts it with `-c`, see _interpreter.py; `main` gets its settings.
+"""
+from __future__ import annotations
+
+import sys
+from typing import Any, Dict, Sequence
+
+
+def main(settings: Dict[str, Any]) -> None:
+    """Becomes the zygote; ends the process when the pool ends."""
+    mine = list(sys.version_info[:2])
+    if settings["version"] != mine or settings["abi"] != getattr(sys, "abiflags", "") or settings["implementation"] != sys.implementation.name:
+        sys.stderr.write(f"mapengine: {sys.executable or 'the workers'} is {sys.implementation.name} {mine[0]}.{mine[1]}"
+                         f"{getattr(sys, 'abiflags', '')}, but the host is {settings['implementation']} "
+                         f"{settings['version'][0]}.{settings['version'][1]}{settings['abi']}: functions cannot travel between them. "
+                         "Name an interpreter of the host's version by python=\n")
+        sys.exit(69)
+    sys.argv[:] = settings["argv"]
+    _add_builtins()
+    # What functions of the host's __main__ find as theirs; this program's own names are none of their business.
+    sys.modules["__main__"] = type(sys)("__main__")
+    from . import _worker
+
+    preload(settings["preload"])
+    status = _enter(settings["worker"], _worker.HELPERS)
+    sys.exit(status)
+
+
+def preload(modules: Sequence[str]) -> None:
+    """Imports once what all workers will. What cannot be imported here is reported by the call that needs it."""
+    for name in modules:
+        try:
+            __import__(name)
+        except BaseException:
+            pass
+
+
+def _add_builtins() -> None:
+    """What `site` adds for people, without the rest of site."""
+    import builtins
+
+    if not hasattr(builtins, "exit"):
+        import _sitebuiltins
+
+        builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+        builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+
+
+def _enter(path: str, helpers: Sequence[Any]) -> int:
+    """Calls mapengine_python_main. ctypes itself costs some milliseconds, which _ctypes does not."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    place = id(helpers).to_bytes(8, sys.byteorder)  # ctypes passes bytes by their address.
+    try:
+        import _ctypes
+
+        function = _ctypes.dlsym(_ctypes.dlopen(path, 2), "mapengine_python_main")
+        return int(_ctypes.call_cdeclfunction(function, (place,)))
+    except AttributeError:
+        import ctypes
+
+        return int(ctypes.CDLL(path).mapengine_python_main(place))
