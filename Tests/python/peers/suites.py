@@ -10,11 +10,11 @@ Tests that excluded.txt names do not run. FOLDER has the suites that lie in no e
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree as xml
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -130,7 +130,7 @@ class CPython(Suite):
 
 
 class Pytest(Suite):
-    """One run of pytest for all."""
+    """One run of pytest for all; when a test ends the process, another one for the rest."""
 
     arguments: tuple[str, ...] = ()
     cwd: Path | None = None
@@ -138,50 +138,48 @@ class Pytest(Suite):
     def select(self, test: str) -> bool:
         return True
 
-    def outcomes(self) -> dict[str, tuple[str, str]]:
-        _, output = self.pytest("--collect-only", "-q", ours=True)
-        tests = [line for line in output.splitlines() if "::" in line and self.select(line)]
+    def is_wanted(self, test: str) -> bool:
         only = os.environ.get("PEERS_ONLY")
-        tests = [test for test in tests if not self.is_excluded(test) and (not only or re.search(only, test))]
-        return self.results(tests, ours=True)
+        return self.select(test) and not self.is_excluded(test) and (not only or bool(re.search(only, test)))
+
+    def outcomes(self) -> dict[str, tuple[str, str]]:
+        collected, _ = self.pytest(None, ours=True)
+        return self.results([test for test in collected if self.is_wanted(test)], ours=True)
 
     def outcome(self, test: str, ours: bool) -> tuple[str, str]:
-        return self.results([test], ours).get(test, ("failed", "it did not run"))
+        return self.results([test], ours)[test]
 
     def results(self, tests: list[str], ours: bool) -> dict[str, tuple[str, str]]:
-        listed, report = self.folder / f"{self.name}.tests", self.folder / f"{self.name}.xml"
         outcomes: dict[str, tuple[str, str]] = {}
         left = tests
-        # When one ends the process the rest runs in the next.
         while left:
-            listed.write_text("\n".join(left))
-            report.unlink(missing_ok=True)
-            log = self.folder / f"{self.name}.log"
-            _, output = self.pytest("-v", "-p", "no:randomly", "--report-log-lines", ours=ours, listed=listed)
-            ended = {}
-            for match in re.finditer(r"^(\S+::.*?) (PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)\b", output, re.M):
-                what = {"PASSED": "passed", "XPASS": "passed", "SKIPPED": "skipped", "XFAIL": "skipped"}.get(match[2], "failed")
-                # An error of the teardown comes after the test's own word.
-                if ended.get(match[1]) != "failed":
-                    ended[match[1]] = what
-            log.write_text(output)
-            outcomes.update({test: (ended[test], output if ended[test] == "failed" else "") for test in left if test in ended})
-            rest = [test for test in left if test not in ended]
-            if len(rest) == len(left) or rest and not ended:
-                outcomes.update({test: ("failed", output) for test in rest[:1]})
-                rest = rest[1:]
-            elif rest and len(rest) < len(left):
-                # The first that has no word is the one it ended in.
-                outcomes[rest[0]] = ("failed", output[-4000:])
-                rest = rest[1:]
-            left = rest
+            found, output = self.pytest(left, ours)
+            outcomes.update({test: (what, output if what in ("failed", "started") else "") for test, what in found.items()})
+            # One that has begun and not ended has ended the process.
+            outcomes.update({test: ("failed", output) for test, (what, output) in outcomes.items() if what == "started"})
+            before, left = left, [test for test in left if test not in outcomes]
+            if len(left) == len(before):
+                outcomes.update({test: ("failed", "it did not run\n" + output) for test in left})
+                break
         return outcomes
 
-    def pytest(self, *arguments: str, ours: bool, listed: Path | None = None) -> tuple[int, str]:
-        arguments = tuple(argument for argument in arguments if argument != "--report-log-lines")
-        tests = [f"@{listed}"] if listed else list(self.arguments)
-        options = ("-p", "no:cacheprovider", "-p", "mapengine_peers_pytest", "-o", "addopts=", "--timeout=120", "--timeout-method=thread")
-        return self.run("-m", "pytest", *options, *arguments, *tests, ours=ours, limit=1800, cwd=self.cwd)
+    def pytest(self, tests: list[str] | None, ours: bool) -> tuple[dict[str, str], str]:
+        """Runs tests, or with None only says which there are. What became of each, and what pytest printed."""
+        listed, report = self.folder / f"{self.name}.tests", self.folder / f"{self.name}.report"
+        listed.write_text(json.dumps(tests))
+        report.unlink(missing_ok=True)
+        options = ["-p", "no:cacheprovider", "-p", "mapengine_peers_pytest", "-o", "addopts=", "--timeout=60", "--timeout-method=thread", "-q"]
+        options += [] if tests else ["--collect-only"]
+        os.environ.update(MAPENGINE_PEERS_TESTS=str(listed), MAPENGINE_PEERS_REPORT=str(report))
+        _, output = self.run("-m", "pytest", *options, *self.arguments, ours=ours, limit=1800, cwd=self.cwd)
+        (self.folder / f"{self.name}.log").write_text(output)
+        found: dict[str, str] = {}
+        for line in report.read_text().splitlines() if report.exists() else []:
+            test, what = json.loads(line)
+            # An error in the teardown comes after the test's own word.
+            if found.get(test) != "failed":
+                found[test] = what
+        return found, output
 
 
 class Loky(Pytest):

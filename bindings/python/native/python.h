@@ -40,7 +40,6 @@ typedef struct {
     X(void, Py_DecRef, (PyObject *))                                                        \
     X(PyObject *, PyObject_Call, (PyObject *, PyObject *, PyObject *))                      \
     X(PyObject *, PyObject_CallFunctionObjArgs, (PyObject *, ...))                          \
-    X(PyObject *, PyObject_CallMethod, (PyObject *, const char *, const char *, ...))       \
     X(PyObject *, PyObject_Type, (PyObject *))                                              \
     X(int, PyObject_GetBuffer, (PyObject *, Py_buffer *, int))                              \
     X(void, PyBuffer_Release, (Py_buffer *))                                                \
@@ -64,7 +63,6 @@ typedef struct {
     X(int, PyDict_Next, (PyObject *, Py_ssize_t *, PyObject **, PyObject **))               \
     X(PyObject *, PyDict_GetItemWithError, (PyObject *, PyObject *))                        \
     X(int, PyDict_SetItem, (PyObject *, PyObject *, PyObject *))                            \
-    X(int, PyDict_SetItemString, (PyObject *, const char *, PyObject *))                    \
     X(Py_ssize_t, PyDict_Size, (PyObject *))                                                \
     X(void, PyDict_Clear, (PyObject *))                                                     \
     X(PyObject *, PyErr_Occurred, (void))                                                   \

@@ -28,6 +28,8 @@ static struct {
     PyObject *encode;        /* (value) -> bytes, or (pickle, buffer, ...). */
     PyObject *encode_error;  /* (exception) -> (message: bytes, data: bytes). */
     PyObject *loads;         /* pickle.loads. */
+    PyObject *loads_with;    /* (pickle, [address, size, ...]) -> value. */
+    PyObject *end_buffers;   /* () -> bool: whether buffers of the last loads_with are in use. */
     PyObject *flush;         /* () -> None: writes out what was printed. */
     PyObject *activate;      /* (key: bytes) -> None: the worker turns to another function. */
 } py;
@@ -110,46 +112,30 @@ static PyObject *view_of(const void *bytes, size_t size) {
     return PyMemoryView_FromMemory((char *)(uintptr_t)bytes, (Py_ssize_t)size, PY_BUF_READ);
 }
 
-/* Unpickles, with the further pieces of the running item as buffers: *views, a list, when there are any. */
-static PyObject *unpickle(mape_task *task, const void *bytes, size_t size, size_t pieces, PyObject **views) {
+/* Unpickles, with the further pieces of the running item as buffers. */
+static PyObject *unpickle(mape_task *task, const void *bytes, size_t size, size_t pieces) {
     PyObject *view = view_of(bytes, size), *value = NULL;
     if (!view) return NULL;
     if (pieces <= 1) {
         value = call_one(py.loads, view);
     } else {
-        PyObject *arguments = NULL, *keywords = PyDict_New();
-        *views = PyList_New(0);
-        int status = keywords && *views ? 0 : -1;
+        PyObject *places = PyList_New(0); /* Address, size, address, size, ... */
+        int status = places ? 0 : -1;
         for (size_t i = 1; i < pieces && status == 0; i++) {
             size_t length;
             const void *piece = mape_task_piece(&length, task, i);
-            PyObject *buffer = view_of(piece, length);
-            status = buffer ? PyList_Append(*views, buffer) : -1;
-            drop(&buffer);
+            const long long numbers[2] = {(long long)(uintptr_t)piece, (long long)length};
+            for (int k = 0; k < 2 && status == 0; k++) {
+                PyObject *number = PyLong_FromLongLong(numbers[k]);
+                status = number ? PyList_Append(places, number) : -1;
+                drop(&number);
+            }
         }
-        PyObject *list = status == 0 ? PyList_New(0) : NULL;
-        if (list && PyList_Append(list, view) == 0) arguments = PySequence_Tuple(list);
-        drop(&list);
-        if (arguments && PyDict_SetItemString(keywords, "buffers", *views) == 0) value = PyObject_Call(py.loads, arguments, keywords);
-        drop(&arguments);
-        drop(&keywords);
+        if (status == 0) value = PyObject_CallFunctionObjArgs(py.loads_with, view, places, NULL);
+        drop(&places);
     }
     Py_DecRef(view);
     return value;
-}
-
-/* Ends the views of an item's buffers. One that cannot be ended is in use: the function has kept an array, say. */
-static int release_views(PyObject *views) {
-    int in_use = 0;
-    for (Py_ssize_t i = 0, n = PyList_Size(views); i < n; i++) {
-        PyObject *done = PyObject_CallMethod(PyList_GetItem(views, i), "release", NULL);
-        if (!done) {
-            PyErr_Clear();
-            in_use = 1;
-        }
-        drop(&done);
-    }
-    return in_use;
 }
 
 /* Puts the value, or the exception if it is NULL. Takes the value. */
@@ -159,10 +145,13 @@ static void finish(mape_task *task, struct result *out, PyObject *value, uint32_
     if (status < 0) fail(task, out);
 }
 
-static void finish_views(mape_task *task, struct result *out, PyObject **views) {
-    if (!*views) return;
-    if (release_views(*views)) result_mark_kept(task, out);
-    drop(views);
+/* Ends the buffers that an item had, and notes whether somebody still looks at one: the function has kept an array, say. */
+static void finish_buffers(mape_task *task, struct result *out, size_t pieces) {
+    if (pieces <= 1) return;
+    PyObject *in_use = PyObject_CallFunctionObjArgs(py.end_buffers, NULL);
+    if (!in_use) PyErr_Clear();
+    if (in_use == the_true) result_mark_kept(task, out);
+    drop(&in_use);
 }
 
 static PyObject *call_element(PyObject *function, PyObject *element, uint32_t flags) {
@@ -184,23 +173,23 @@ static int is_zero(const uint8_t key[16]) {
 static void run_call(mape_task *task, const void *input, size_t size) {
     struct call_head head;
     struct result out = {NULL, 0};
-    PyObject *views = NULL, *value = NULL, *function = NULL, *call = NULL;
+    PyObject *value = NULL, *function = NULL, *call = NULL;
+    size_t pieces = mape_task_pieces(task);
     memcpy(&head, input, sizeof head);
     const uint8_t *spec = (const uint8_t *)input + sizeof head, *pickle = spec + head.spec.size;
     int has_spec = !is_zero(head.spec.key);
     if (!has_spec || (function = function_of(task, &head.spec, spec))) {
         if (function) Py_IncRef(function);
-        call = unpickle(task, pickle, size - sizeof head - head.spec.size, mape_task_pieces(task), &views);
+        call = unpickle(task, pickle, size - sizeof head - head.spec.size, pieces);
     }
     if (call) {
         Py_ssize_t at = has_spec ? 0 : 1;
         PyObject *keywords = PyTuple_GetItem(call, at + 1);
         value = PyObject_Call(has_spec ? function : PyTuple_GetItem(call, 0), PyTuple_GetItem(call, at), keywords == the_none ? NULL : keywords);
     }
-    if (views) drop(&call); /* Nothing but the function itself may now hold on to the input. */
+    drop(&call); /* Nothing but the function itself may now hold on to the input. */
     finish(task, &out, value, head.spec.flags);
-    finish_views(task, &out, &views);
-    drop(&call);
+    finish_buffers(task, &out, pieces);
     drop(&function);
 }
 
@@ -241,18 +230,19 @@ static void run_block(mape_task *task, const mape_range *range, const uint8_t *d
     const void *input;
     for (size_t i = 0; i < range->count && (input = mape_task_begin(&size, task, i)); i++) {
         struct result out = {NULL, 0};
-        PyObject *views = NULL, *element = NULL, *value = NULL;
+        PyObject *element = NULL, *value = NULL;
+        size_t pieces = head.spec.flags & CALL_OWN ? mape_task_pieces(task) : 1;
         if (!function && (function = function_of(task, &head.spec, data + sizeof head))) Py_IncRef(function);
         if (!function) {
         } else if (head.spec.flags & CALL_OWN) {
-            element = unpickle(task, input, size, mape_task_pieces(task), &views);
+            element = unpickle(task, input, size, pieces);
         } else {
             element = element_at(&head, data, range->first + i);
         }
         if (element) value = call_element(function, element, head.spec.flags);
         drop(&element);
         finish(task, &out, value, head.spec.flags);
-        finish_views(task, &out, &views);
+        finish_buffers(task, &out, pieces);
     }
     if (head.chunk_items && (range->first + range->count) % head.chunk_items == 0) drop(&kept.items);
     drop(&function);
@@ -344,7 +334,7 @@ EXPORT int mapengine_python_main(PyObject *const *place) {
     }
     int gil = PyGILState_Ensure();
     PyObject **places[] = {&py.after_fork, &py.setup,        &py.cleanup, &py.load_function,
-                           &py.encode,     &py.encode_error, &py.loads,   &py.flush,
+                           &py.encode,     &py.encode_error, &py.loads,   &py.loads_with, &py.end_buffers, &py.flush,
                            &py.activate};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         *places[i] = PyTuple_GetItem(helpers, (Py_ssize_t)i);

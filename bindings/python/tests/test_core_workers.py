@@ -296,8 +296,10 @@ def test_a_forked_child_makes_its_own():
     code, text = run("""
 import os
 import pathlib
+import warnings
 import core_work
 from mapengine._workers import Workers
+warnings.simplefilter('ignore')
 w = Workers(1)
 assert w.submit(core_work.square, (2,)).result() == 4
 pid = os.fork()
@@ -307,7 +309,7 @@ if pid == 0:
     except Exception as error:
         print('refused')
     with Workers(1) as own: print(own.submit(core_work.square, (3,)).result(), flush=True)
-    os._exit(0)
+    raise SystemExit
 os.waitpid(pid, 0)
 print(w.submit(core_work.square, (4,)).result())
 """)

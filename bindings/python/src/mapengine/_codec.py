@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import struct
 from _pickle import loads
+from ctypes import c_int64 as _WORD
 from ctypes import string_at
 from typing import Any, Callable, List, Optional, Tuple
 
@@ -57,7 +58,7 @@ Unpickle = Callable[..., Any]
 def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle = loads) -> Any:
     """The value of a result. With a lease, large buffers in it are not copied: they keep the lease."""
     if size == 8:
-        return _INT(string_at(address, 8))[0]
+        return _WORD.from_address(address).value
     if size == 0:
         raise Corrupt("an empty result")
     tag = string_at(address + size - 1, 1)[0] & ~KEPT

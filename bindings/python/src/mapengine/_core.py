@@ -16,6 +16,7 @@ import os
 import select
 import threading
 import time
+from concurrent.futures._base import LOGGER
 from ctypes import byref
 from typing import Any, Callable, Deque, Dict, List, Optional, Set
 
@@ -42,6 +43,7 @@ class Core:
         self.lock = threading.RLock()  # Guards the configuration that submit fills, and the state below.
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
+        self.process = os.getpid()
         self.broken: Optional[BaseException] = None  # Why the engine takes no more calls.
         self.ends_at_exit = False  # Whether what is outstanding is dropped when the interpreter ends.
         self.ended = threading.Event()
@@ -146,7 +148,7 @@ class Core:
         job = future._job
         try:
             if event is not None:
-                state, data, size = event.state, event.data, event.size
+                state, data, size = event[8:]
             else:
                 one = abi.mape_result()
                 self._get(byref(one), job, 0)
@@ -245,34 +247,49 @@ class Core:
 
     def route(self, events: List[Event], on_dispatch: bool) -> None:
         """Gives events to whom they are for. A helper (not `on_dispatch`) leaves to others what could run code of users."""
-        told = False
+        number, block, count, told = 0, None, 0, False
         for event in events:
-            if event.type == 1:  # MAPE_EVENT_ITEM
-                number = event.context
-                block = self.blocks.get(number)
+            if event[0] == 1:  # MAPE_EVENT_ITEM; those of a map come one after another.
+                if event[3] != number:
+                    if count:
+                        block.added(count)
+                        told, count = True, 0
+                    number = event[3]
+                    block = self.blocks.get(number)
                 if block is not None:
-                    block.add(event)
+                    block.ready.append(event)
+                    count += 1
+                else:
+                    self._route_call(event, number, on_dispatch)
+            elif event[0] == 3:  # MAPE_EVENT_DONE
+                whole = self.blocks.get(event[3])
+                if whole is not None:
+                    whole.added(whole.count)
                     told = True
-                    continue
-                future = self.calls.get(number)
-                if future is None:
-                    continue
-                if not on_dispatch and future._done_callbacks:
-                    self.backlog.append(event)
-                    self.wake()
-                elif self.calls.pop(number, None) is not None:
-                    if not future._job:
-                        self._job_of(future)
-                    self._complete(future, event, on_dispatch)
-            elif event.type in (4, 5):
+            elif event[0] > 3:
                 if on_dispatch:
                     self.output(event)
                 else:
                     self.backlog.append(event)
                     self.wake()
+        if count:
+            block.added(count)  # type: ignore[attr-defined]
+            told = True
         if told and self.awaited:
             with self.news:
                 self.news.notify_all()
+
+    def _route_call(self, event: Event, number: int, on_dispatch: bool) -> None:
+        future = self.calls.get(number)
+        if future is None:
+            return
+        if not on_dispatch and future._done_callbacks:
+            self.backlog.append(event)
+            self.wake()
+        elif self.calls.pop(number, None) is not None:
+            if not future._job:
+                self._job_of(future)
+            self._complete(future, event, on_dispatch)
 
     def dispatch(self, budget: Optional[float] = None) -> int:
         """Completes what has ended, runs callbacks, writes what workers printed. Never waits. How many events there were."""
@@ -286,12 +303,15 @@ class Core:
                 except IndexError:
                     break
                 count += 1
-                if isinstance(one, Event):
+                if type(one) is tuple:
                     self.route([one], True)
                 elif isinstance(one, Future):
                     one._invoke_callbacks()
                 else:
-                    one()
+                    try:
+                        one()
+                    except Exception:  # A callback's, as those of futures.
+                        LOGGER.exception("exception calling callback")
                 if end is not None and time.monotonic() >= end:
                     if self.backlog:
                         self.wake()
@@ -410,7 +430,7 @@ class Core:
     def abandon(self) -> None:
         """Nobody has the handle any more: what is outstanding is finished, then the pool ends. Called by the garbage collector."""
         self.closed = True
-        if self.ended.is_set():
+        if self.ended.is_set() or self.process != os.getpid():
             return
         if self._thread is not None:
             self.abandoned = True
@@ -488,7 +508,8 @@ def at_exit() -> None:
     global _exiting
     _exiting = True
     for core in sorted(_live, key=lambda core: not core.ends_at_exit):
-        core.finish(cancel=core.ends_at_exit)
+        if core.process == os.getpid():  # In a forked child there may be some of its parent.
+            core.finish(cancel=core.ends_at_exit)
 
 
 def register(core: Core) -> None:

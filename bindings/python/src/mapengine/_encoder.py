@@ -11,8 +11,8 @@ import struct
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from . import _abi as abi
-from ._codec import BLOCK, HEAD, OWN, encode_call
-from ._functions import Spec, pickled
+from ._codec import BLOCK, OWN, encode_call
+from ._functions import pickled
 
 CHUNK_BYTES = 256 << 10  # Of a chunk's pickle.
 CHUNK_ITEMS = 8192
@@ -69,12 +69,12 @@ class Encoder:
         self._chunks = max(2, workers)  # In the next block.
         self._failed: Optional[BaseException] = None
 
-    def _take(self, count: int, raises: bool = True) -> Sequence[Any]:
-        """The next elements. What the iterator raises is raised behind those before it, by the next call that may."""
+    def _take(self, count: int, raises: bool = True) -> Tuple[Sequence[Any], int, int]:
+        """The next elements, as a part of a sequence. What the iterator raises is raised behind those before it, by the next call that may."""
         if self._sequence is not None:
-            taken = self._sequence[self._at:self._at + count]
-            self._at += len(taken)
-            return taken
+            begin = self._at
+            self._at = min(begin + count, self.total or 0)
+            return self._sequence, begin, self._at
         out: List[Any] = []
         if self._failed is None:
             try:
@@ -84,28 +84,23 @@ class Encoder:
         if not out and raises and self._failed is not None:
             error, self._failed, self._iterator = self._failed, None, iter(())
             raise error
-        return out
+        return out, 0, len(out)
 
     def next(self, room: Optional[int]) -> Iterator[Encoded]:
         """The next block: at most `room` elements. More than one when an element in it cannot be encoded; none at the end."""
         if not self._chunk:
-            first = self._take(1)
-            if not len(first):
-                return
-            yield from self._first(first, room)
+            items, begin, end = self._take(1)
+            if begin < end:
+                yield from self._first(items[begin:end], room)
             return
         if self._chunk < 0:
-            most = 64 if room is None else min(64, room)
-            taken = self._take(most)
-            if len(taken):
-                yield from self._own(taken)
+            items, begin, end = self._take(64 if room is None else min(64, room))
+            yield from self._own(items[begin:end])
             return
-        chunk = self._chunk
-        most = chunk * self._chunks
+        most = self._chunk * self._chunks
         self._chunks = min(self._chunks * 2, BLOCK_CHUNKS)
-        taken = self._take(most if room is None else min(most, room))
-        if len(taken):
-            yield from self._shared(taken, chunk)
+        items, begin, end = self._take(most if room is None else min(most, room))
+        yield from self._shared(items, begin, end, self._chunk)
 
     def _first(self, first: Sequence[Any], room: Optional[int]) -> Iterator[Encoded]:
         """The first element decides how the others are encoded."""
@@ -117,8 +112,8 @@ class Encoder:
             self._chunk = -1
             yield from self._own(first)
             return
-        more = self._take(min(31, self._share) if room is None else min(31, room - 1), raises=False)
-        sample = [*first, *more]
+        items, begin, end = self._take(min(31, self._share) if room is None else min(31, room - 1), raises=False)
+        sample = [*first, *items[begin:end]]
         try:
             size = len(pickled(sample)) // len(sample)
         except Exception:
@@ -126,35 +121,35 @@ class Encoder:
         self._chunk = max(1, min(CHUNK_ITEMS, CHUNK_BYTES // max(1, size), self._share))
         if self._asked is not None and self._asked > 1:
             self._chunk = max(1, min(self._asked, CHUNK_BYTES // max(1, size)))
-        yield from self._shared(sample, max(1, min(self._chunk, (len(sample) + 1) // 2)))
+        yield from self._shared(sample, 0, len(sample), max(1, min(self._chunk, (len(sample) + 1) // 2)))
 
     def _encoded(self, count: int, chunk: int, flags: int) -> Encoded:
         one = Encoded(count, chunk)
         one.spec, one.flags = self._spec, self._flags | flags
         return one
 
-    def _shared(self, items: Sequence[Any], chunk: int) -> Iterator[Encoded]:
+    def _shared(self, items: Sequence[Any], begin: int, end: int, chunk: int) -> Iterator[Encoded]:
         chunks: List[bytes] = []
-        begun = size = 0
-        for at in range(0, len(items), chunk):
-            part = items[at:at + chunk]
+        size = 0
+        for at in range(begin, end, chunk):
+            part = items[at:min(at + chunk, end)]
             try:
                 data = pickled(part)
             except Exception:
-                if at > begun:
-                    yield self._of_chunks(chunks, at - begun, chunk)
+                if chunks:
+                    yield self._of_chunks(chunks, at - begin, chunk)
                 yield from self._one_by_one(part)
-                chunks, begun, size = [], at + len(part), 0
+                chunks, begin, size = [], at + len(part), 0
                 continue
             chunks.append(data)
             size += len(data)
             if size >= BLOCK_BYTES:
-                yield self._of_chunks(chunks, at + len(part) - begun, chunk)
-                chunks, begun, size = [], at + len(part), 0
+                yield self._of_chunks(chunks, at + len(part) - begin, chunk)
+                chunks, begin, size = [], at + len(part), 0
             if len(data) > 2 * CHUNK_BYTES and chunk > 1:
                 self._chunk = max(1, self._chunk // 4)
         if chunks:
-            yield self._of_chunks(chunks, len(items) - begun, chunk)
+            yield self._of_chunks(chunks, end - begin, chunk)
 
     def _of_chunks(self, chunks: List[bytes], count: int, chunk: int) -> Encoded:
         one = self._encoded(count, chunk, 0)
@@ -219,5 +214,3 @@ def _sliceable(items: Any) -> bool:
     return kind in (list, tuple, range) or (kind.__module__ == "numpy" and getattr(items, "ndim", 0) > 0
                                             and not getattr(items.dtype, "hasobject", True))
 
-
-__all__ = ["Encoded", "Encoder", "HEAD", "Spec", "SPEC_INLINE"]

@@ -14,7 +14,11 @@ from ._library import fast_library, library
 from ._problems import MapEngineError
 
 FOREVER = -1
-EVENTS = 256  # How many events are fetched at a time.
+EVENTS = 512  # How many events are fetched at a time.
+
+
+def _with_text(event: Any) -> Event:
+    return (*event[:6], ctypes.string_at(event[6], event[7]) if event[6] else b"", *event[7:])  # type: ignore[return-value]
 
 
 def nanoseconds(seconds: Optional[float]) -> int:
@@ -34,19 +38,9 @@ class Result(NamedTuple):
     message: str
 
 
-class Event(NamedTuple):
-    """Something that happened. `data` and `size` are of an item's result, `text` of an output or a log."""
-
-    type: int
-    code: int
-    job: int
-    context: int
-    index: int
-    worker: int
-    state: int
-    data: int
-    size: int
-    text: bytes
+# Something that happened, as it is read: (type, code, job, context, index, worker, text, size of text, state, data, size of data). `data` is the
+# address of an item's result, valid until its job is released. `text` is bytes for outputs and logs.
+Event = Tuple[int, int, int, int, int, int, Any, int, int, int, int]
 
 
 def _layout(fields: List[Tuple[int, str]], size: int) -> struct.Struct:
@@ -118,12 +112,8 @@ class Pool:
         status = (self.lib if timeout else self.fast).mape_pool_next_events(events, EVENTS, self._fetched_at, self.handle, timeout)
         if status:
             return []
-        got: List[Event] = []
-        for type, code, job, context, index, worker, text, length, state, data, size in _EVENT.iter_unpack(
-                self._view[:self._fetched.value * _EVENT.size]):
-            got.append(Event(type, code, job, context, index, worker, state, data, size,
-                             ctypes.string_at(text, length) if text else b""))
-        return got
+        return [event if event[0] < abi.MAPE_EVENT_OUTPUT else _with_text(event)  # type: ignore[misc]
+                for event in _EVENT.iter_unpack(self._view[:self._fetched.value * _EVENT.size])]
 
     def event_fd(self) -> int:
         """A descriptor that is readable while there are events."""
@@ -204,9 +194,14 @@ class Lease:
 
 def leased_view(lease: Lease, address: int, size: int) -> memoryview:
     """Bytes of a job's result in place, writable, valid as long as somebody has a view of them."""
-    array = (ctypes.c_char * size).from_address(address)
-    array._lease = lease
-    return memoryview(array).cast("B")
+    return _view_at(address, size, lease)
+
+
+def _view_at(address: int, size: int, owner: Any) -> memoryview:
+    """Bytes at an address, whose views keep their owner alive. ctypes keeps each type of array for ever: there are few, by rounded sizes."""
+    array = (ctypes.c_char * (1 << size.bit_length())).from_address(address)
+    array._owner = owner
+    return memoryview(array).cast("B")[:size]
 
 
 class Buffer:
@@ -224,9 +219,7 @@ class Buffer:
 
     def view(self) -> memoryview:
         """Its bytes, writable; they keep the buffer alive."""
-        array = (ctypes.c_char * self.size).from_address(self.address)
-        array._buffer = self
-        return memoryview(array).cast("B")
+        return _view_at(self.address, self.size, self)
 
     def __del__(self) -> None:
         if self.handle and self.pool.handle:

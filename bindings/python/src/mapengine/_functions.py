@@ -102,7 +102,7 @@ def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes
     """A pickle that a worker can load: what belongs to __main__ goes by value."""
     try:
         data = dumps(value, 5, buffer_callback=buffers)
-        if b"__main__" not in data and b"__mp_main__" not in data:
+        if b"main__" not in data:  # Neither __main__ nor __mp_main__.
             return data
     except Exception as error:
         try:

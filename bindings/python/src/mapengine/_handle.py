@@ -95,7 +95,7 @@ class Handle:
         """Ends it: takes back what has not begun, and kills what runs. Whether there was something to end."""
         work = self._work
         if isinstance(work, concurrent.futures.Future):
-            return work.cancel() or work.kill()
+            return not work.done() and (work.cancel() or work.kill())
         return work.cancel(running=True)
 
     def progress(self) -> tuple[int, int | None]:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 from . import _abi as abi
 from ._codec import bulk, decode
 from ._core import Core, undecoded
-from ._engine import Event, Lease, nanoseconds
+from ._engine import Lease, nanoseconds
 from ._encoder import Encoded, Encoder
 
 TAKEN = 1024  # Values that take() hands out at once, at most.
@@ -27,46 +27,43 @@ Outcome = Tuple[int, bool, Any]
 class Block:
     """Consecutive elements that were submitted together; one job. Owned by its MapJob."""
 
-    __slots__ = ("number", "first", "count", "lease", "job", "ready", "taken", "ended", "local", "keep", "owner", "core")
+    __slots__ = ("number", "first", "count", "lease", "job", "ready", "taken", "ended", "local", "keep", "owner", "core", "is_read")
 
-    def __init__(self, number: int, first: int, count: int) -> None:
+    def __init__(self, core: Core, owner: Any, number: int, first: int, count: int) -> None:
+        self.core, self.owner = core, weakref.ref(owner)
         self.number, self.first, self.count = number, first, count
         self.lease: Optional[Lease] = None
         self.job = 0
-        self.ready: Deque[Tuple[int, int, int, int]] = collections.deque()  # index, state, address, size
+        self.ready: Deque[Any] = collections.deque()  # Events of items that have ended, from the pump.
         self.taken = self.ended = 0
+        self.is_read = False  # Whether `ready` was filled with what is told of a block as a whole.
         self.local: Optional[BaseException] = None  # An element that could not be encoded: nothing was submitted.
         self.keep: Any = None  # Memory that workers read.
-        self.core: Any = None
-        self.owner: Any = None  # A weak reference to the MapJob.
 
-    def add(self, event: Event) -> None:
-        """An event of one of its items. Called by the pump."""
-        self.ready.append((event.index, event.state, event.data, event.size))
-        self.ended += 1
+    def added(self, count: int) -> None:
+        """So many more items have ended. Called by the pump."""
+        self.ended += count
         owner = self.owner()
         if owner is not None:
-            owner._ended += 1
-            owner._arrived.append(self)
-            if owner._callbacks:
-                owner._look_whether_done()
+            owner._note_ended(self, count)
         elif self.ended == self.count:
             self.core.blocks.pop(self.number, None)
 
 
 class MapJob:
-    """The elements of one map and their outcomes. Made by Workers.map."""
+    """The elements of one map and their outcomes. Made by Workers.map. One thread at a time takes outcomes from it."""
 
-    def __init__(self, core: Core, encoder: Encoder, *, ordered: bool, window: Optional[int],
-                 timeout: Optional[float], attempts: int, priority: int, chunk: int) -> None:
+    def __init__(self, core: Core, encoder: Encoder, *, ordered: bool, window: Optional[int], timeout: Optional[float], attempts: int, priority: int,
+                 chunk: int, bulk: bool) -> None:
         self._core, self._encoder = core, encoder
-        self._total, self._ordered, self._window = encoder.total, ordered, window
+        self._total, self._ordered, self._window, self._bulk = encoder.total, ordered, window, bulk
         self._chunk = chunk
-        self._config = abi.mape_job_config(deliver=abi.MAPE_DELIVER_ITEMS, ordered=1 if ordered else 0, priority=priority, attempts=attempts)
+        self._config = abi.mape_job_config(deliver=abi.MAPE_DELIVER_DONE if bulk else abi.MAPE_DELIVER_ITEMS, ordered=1 if ordered else 0,
+                                           priority=priority, attempts=attempts)
         if timeout is not None:
             self._config.item_timeout_ns = int(timeout * 1e9)
         self._blocks: Deque[Block] = collections.deque()
-        self._arrived: Deque[Block] = collections.deque()  # A block per outcome, as they come.
+        self._arrived: Deque[List[Any]] = collections.deque()  # Unordered: [block, how many outcomes], as they come.
         self._submitted = self._delivered = self._ended = 0
         self._exhausted = self._cancelled = False
         self._source_error: Optional[BaseException] = None
@@ -77,32 +74,42 @@ class MapJob:
 
     def feed(self) -> None:
         """Submits what the window has room for; without one, everything."""
-        while not self._exhausted and (self._window is None or self._submitted - self._delivered < self._window):
-            before, encoder = self._submitted, self._encoder
-            try:
-                for encoded in encoder.next(None if self._window is None else self._window - (self._submitted - self._delivered)):
-                    self._submit(encoded)
-            except BaseException as error:
-                self._exhausted = True
-                if self._window is None:
-                    self.cancel()
-                    raise
-                self._source_error = error
-            if self._submitted == before:
-                self._exhausted = True
-                self._total = self._submitted
+        if self._exhausted:
+            return
+        token = object()
+        self._core.helpers.add(token)  # Whoever feeds also fetches, soon.
+        try:
+            while not self._exhausted and (self._window is None or self._submitted - self._delivered < self._window):
+                self._feed_block()
+        finally:
+            self._core.helped = True
+            self._core.helpers.discard(token)
+
+    def _feed_block(self) -> None:
+        before = self._submitted
+        try:
+            for encoded in self._encoder.next(None if self._window is None else self._window - (self._submitted - self._delivered)):
+                self._submit(encoded)
+        except BaseException as error:
+            self._exhausted = True
+            if self._window is None:
+                self.cancel()
+                raise
+            self._source_error = error
+        if self._submitted == before:
+            self._exhausted = True
+            self._total = self._submitted
 
     def _submit(self, encoded: Encoded) -> None:
         core = self._core
-        block = Block(next(core.numbers), self._submitted, encoded.count)
-        block.owner, block.core, block.local, block.keep = weakref.ref(self), core, encoded.error, encoded.buffers
+        block = Block(core, self, next(core.numbers), self._submitted, encoded.count)
+        block.local, block.keep = encoded.error, encoded.buffers
         self._blocks.append(block)
         self._submitted += encoded.count
         if encoded.error is not None:
-            block.ready.append((0, -1, 0, 0))
-            block.ended = 1
-            self._ended += 1
-            self._arrived.append(block)
+            block.ready.append((1, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0))
+            block.is_read = True
+            block.added(1)
             return
         data = encoded.data(block.number)
         items = abi.mape_items(count=encoded.count)
@@ -137,8 +144,27 @@ class MapJob:
     def next(self, timeout: Optional[float] = None) -> Outcome:
         """The next outcome: (index, True, value) or (index, False, exception); in order of the input, or as they come. StopIteration after
         the last; TimeoutError when there is none after `timeout` seconds. What the input itself raises comes behind the outcomes before."""
-        self.feed()
+        if self._window is not None:
+            self.feed()
         return self._next(timeout)
+
+    def take(self, timeout: Optional[float] = None) -> Tuple[List[Any], Optional[BaseException]]:
+        """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. Nothing
+        and None after the last; otherwise as `next`. Input is read before, not while values are gathered: the caller has fetched none of
+        them yet."""
+        values: List[Any] = []
+        if self._window is not None:
+            self.feed()
+        try:
+            _, ok, value = self._next(timeout)
+            while ok:
+                values.append(value)
+                if len(values) >= TAKEN or not self._has_news():
+                    return values, None
+                _, ok, value = self._next(0)
+            return values, value
+        except StopIteration:
+            return values, None
 
     def _next(self, timeout: Optional[float]) -> Outcome:
         if not self._has_news():
@@ -151,40 +177,48 @@ class MapJob:
                 from ._errors import ItemTimeout
 
                 raise ItemTimeout(f"no outcome within {timeout} seconds")
-        block = self._blocks[0] if self._ordered else self._arrived.popleft()
-        if self._ordered and self._arrived:
-            self._arrived.popleft()
-        outcome = self._take(block)
-        if block.taken == block.count:
-            self._drop(block)
-        return outcome
-
-    def take(self, timeout: Optional[float] = None) -> Tuple[List[Any], Optional[BaseException]]:
-        """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. Nothing
-        and None after the last; otherwise as `next`."""
-        values: List[Any] = []
-        try:
-            _, ok, value = self.next(timeout)
-            while ok:
-                values.append(value)
-                if len(values) >= TAKEN or not self._has_news():
-                    return values, None
-                # Without feeding: what is in the list has not been fetched by the caller yet.
-                _, ok, value = self._next(0)
-            return values, value
-        except StopIteration:
-            return values, None
-
-    def _has_news(self) -> bool:
-        if self._ordered:
-            return bool(self._blocks and self._blocks[0].ready)
-        return bool(self._arrived)
-
-    def _take(self, block: Block) -> Outcome:
-        index, state, address, size = block.ready.popleft()
+        block = self._next_block()
+        event = block.ready.popleft()
         block.taken += 1
         self._delivered += 1
-        return (block.first + index, *self._outcome(block, index, state, address, size))
+        index = event[4]
+        ok, value = self._outcome(block, index, event[8], event[9], event[10])
+        if block.taken == block.count:
+            self._drop(block)
+        return block.first + index, ok, value
+
+    def _note_ended(self, block: Block, count: int) -> None:
+        """Called by the pump."""
+        self._ended += count
+        if not self._ordered:
+            self._arrived.append([block, count])
+        if self._callbacks:
+            self._look_whether_done()
+
+    def _has_news(self) -> bool:
+        if not self._ordered:
+            return bool(self._arrived)
+        if not self._blocks:
+            return False
+        block = self._blocks[0]
+        return bool(block.ready) or (self._bulk and block.ended == block.count)
+
+    def _next_block(self) -> Block:
+        """The block of the next outcome."""
+        if self._ordered:
+            block = self._blocks[0]
+        else:
+            run = self._arrived[0]
+            block = run[0]
+            run[1] -= 1
+            if not run[1]:
+                self._arrived.popleft()
+        if self._bulk and not block.is_read:
+            assert block.lease is not None
+            block.is_read = True
+            block.ready.extend((1, 0, 0, 0, index, 0, 0, 0, *how) for index, how in
+                               enumerate(block.lease.pool.job_results(block.job, block.count)))
+        return block
 
     def _outcome(self, block: Block, index: int, state: int, address: int, size: int) -> Tuple[bool, Any]:
         if block.keep is not None:
@@ -235,7 +269,8 @@ class MapJob:
         helpers.add(token)
         try:
             while True:
-                self.feed()
+                if self._window is not None:
+                    self.feed()
                 if not self._blocks:
                     if self._source_error is not None:
                         error, self._source_error = self._source_error, None
@@ -269,20 +304,25 @@ class MapJob:
                 block.lease.pool.check(status)
 
     def _values(self, block: Block, failures: Dict[int, BaseException]) -> List[Any]:
+        """The values of a block that is done, but for those that were taken one by one."""
         if block.local is not None:
             failures[block.first] = block.local
             return [None]
         assert block.lease is not None
         pool = block.lease.pool
-        values = bulk(pool, block.job, block.count)
-        if values is not None:
-            return values
+        if not block.taken and block.keep is None:
+            values = bulk(pool, block.job, block.count)
+            if values is not None:
+                return values
         values = []
-        lease, unpickle = block.lease, self._unpickle
+        lease, unpickle, core, keep = block.lease, self._unpickle, self._core, block.keep
+        taken = block.taken if self._ordered else 0
         for index, (state, address, size) in enumerate(pool.job_results(block.job, block.count)):
-            if block.keep is not None:
-                self._core.note_kept(block.keep, address, size)
+            if index < taken:
+                continue
             if state == 1:
+                if keep is not None:
+                    core.note_kept(keep, address, size)
                 try:
                     values.append(decode(address, size, lease, unpickle))
                     continue

@@ -19,28 +19,29 @@ class Output:
 
     def write(self, event: Event) -> None:
         """An output or log event."""
-        if event.type == abi.MAPE_EVENT_OUTPUT:
-            key = event.worker, event.code
+        kind, code, worker, said = event[0], event[1], event[5], event[6]
+        if kind == abi.MAPE_EVENT_OUTPUT:
+            key = worker, code
             decoder = self._decoders.get(key)
             if decoder is None:
                 decoder = self._decoders[key] = codecs.getincrementaldecoder("utf-8")("replace")
-            stream = sys.stdout if event.code == 1 else sys.stderr
-            text = decoder.decode(event.text)
+            stream = sys.stdout if code == 1 else sys.stderr
+            text = decoder.decode(said)
             if stream is not None and text:
                 try:
                     stream.write(text)
                     stream.flush()
                 except Exception:  # A stream that is closed or cannot write this must not end the thread.
                     pass
-        elif event.type == abi.MAPE_EVENT_LOG:
-            self._log(event)
+        elif kind == abi.MAPE_EVENT_LOG:
+            self._log(worker, said)
 
-    def _log(self, event: Event) -> None:
-        if event.text.startswith(b"\x01"):
-            self._records.take(event.worker, event.text)
+    def _log(self, worker: int, said: bytes) -> None:
+        if said.startswith(b"\x01"):
+            self._records.take(worker, said)
             return
         import logging
 
         logger = logging.getLogger("mapengine")
         if logger.isEnabledFor(logging.DEBUG):  # Deaths are exceptions of their calls; this is for those who look for more.
-            logger.debug("%s", event.text.decode("utf-8", "replace"))
+            logger.debug("%s", said.decode("utf-8", "replace"))

@@ -55,7 +55,7 @@ class Processor(Face):
         `mapengine.map`."""
         self._check()
         job = self._workers.map(
-            _work, jobs, chunk_size=chunk(chunk_size), timeout=timeout, attempts=attempts, priority=priority
+            _work, jobs, chunk_size=chunk(chunk_size), timeout=timeout, attempts=attempts, priority=priority, bulk=True
         )
         handle = Handle(self._workers, job, callback, errback, return_exceptions, progress)
         if callback is not None:

@@ -76,6 +76,7 @@ def map(
         timeout=timeout,
         attempts=attempts,
         priority=priority,
+        bulk=True,
     )
     handle = Handle(workers, job, callback, errback, return_exceptions, progress)
     if callback is not None:

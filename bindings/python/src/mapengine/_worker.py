@@ -150,6 +150,64 @@ def encode(value: Any) -> Union[bytes, Tuple[Any, ...]]:
     return (pickled, *buffers) if buffers else pickled
 
 
+_buffers: List[Any] = []
+
+
+def loads_with(pickled: Any, places: List[int]) -> Any:
+    """Unpickles with buffers that lie at these addresses, of these sizes, to be looked at only."""
+    import ctypes
+
+    del _buffers[:]
+    views = []
+    for address, size in zip(places[::2], places[1::2]):
+        array = (ctypes.c_char * (1 << size.bit_length())).from_address(address)  # Few types, of which ctypes keeps each.
+        _buffers.append(array)
+        views.append(memoryview(array).cast("B")[:size].toreadonly())
+    return unpickle(pickled, buffers=views)
+
+
+def unpickle(data: Any, **buffers: Any) -> Any:
+    """What the host has pickled: arguments."""
+    try:
+        return loads(data, **buffers)
+    except BaseException as error:
+        from ._errors import TransferError
+
+        raise TransferError(f"the arguments do not come out of their pickle in the worker: {describe(error)}") from error
+
+
+def _most_references() -> int:
+    return max(map(sys.getrefcount, _buffers), default=0)
+
+
+def end_buffers() -> bool:
+    """Whether somebody has kept a view of a buffer of the last loads_with. Each view holds on to the array that it is of."""
+    if not _buffers:
+        return False
+    held = _most_references()
+    if held > _references():
+        import gc
+
+        gc.collect()
+        held = _most_references()
+    del _buffers[:]
+    return held > _references()
+
+
+def _references() -> int:
+    """How many references an array has that nobody views, by this interpreter's count."""
+    global _unviewed
+    if not _unviewed:
+        saved = _buffers[:]
+        _buffers[:] = [bytearray(1)]
+        _unviewed = _most_references()
+        _buffers[:] = saved
+    return _unviewed
+
+
+_unviewed = 0
+
+
 def describe(error: BaseException) -> str:
     """One line: the type and the text."""
     try:
@@ -199,14 +257,4 @@ def _comes_back(what: Any) -> Optional[bytes]:
         return None
 
 
-def unpickle(data: Any, **buffers: Any) -> Any:
-    """What the host has pickled: arguments."""
-    try:
-        return loads(data, **buffers)
-    except BaseException as error:
-        from ._errors import TransferError
-
-        raise TransferError(f"the arguments do not come out of their pickle in the worker: {describe(error)}") from error
-
-
-HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, flush, activate)
+HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, loads_with, end_buffers, flush, activate)

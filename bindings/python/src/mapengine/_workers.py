@@ -126,12 +126,13 @@ class Workers:
 
     def map(self, func: Callable[..., Any], items: Any, *, star: Star = False, chunk_size: Optional[int] = None, ordered: bool = True,
             buffersize: Optional[int] = None, timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0,
-            modules: Sequence[str] = (), runtime_globals: Bound = None, out: Any = None) -> MapJob:
+            modules: Sequence[str] = (), runtime_globals: Bound = None, bulk: bool = False) -> MapJob:
         """Calls func for each element of an iterable: func(x); with star func(*x), or as star(x) says for each element.
 
         chunk_size: how many elements a worker is given at a time; None: chosen. ordered: outcomes come in the order of the input, else as
         they end. buffersize: elements are taken from `items` as outcomes are taken, at most so many ahead; None: all at once. timeout: for
-        each element.
+        each element. bulk: the outcomes will be asked for as a whole, by results() or a callback: nothing is told of single elements, which
+        is cheaper; iteration then goes on by some thousand.
         """
         if chunk_size is not None and chunk_size < 1:
             raise ValueError("chunk_size has to be at least 1")
@@ -149,7 +150,7 @@ class Workers:
             raise RuntimeError("cannot schedule new futures after shutdown")
         limit = self._timeout if timeout is None else timeout
         job = MapJob(core, encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
-                     priority=priority, chunk=chunk_size or 0)
+                     priority=priority, chunk=chunk_size or 0, bulk=bulk)
         job.feed()
         return job
 

@@ -79,10 +79,10 @@ class Pool(Face):
         # Iterators whose input has not been read to its end. They stay, so that join() finishes them also when nobody holds them.
         self._reading: set[IMapIterator[Any]] = set()
         self._workers.at_exit = "terminate"
-        self._state = RUN
         if initializer is not None:
             # Users see that it runs, whether they call anything or not.
             self._workers.submit(_nothing)
+        self._state = RUN
 
     # ---- Calls that wait. ----
 
@@ -226,7 +226,7 @@ class Pool(Face):
         self._check_running()
         if chunksize is not None and chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
-        return self._workers.map(func, iterable, star=star, chunk_size=chunksize)
+        return self._workers.map(func, iterable, star=star, chunk_size=chunksize, bulk=True)
 
     def _imap(
         self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int, buffersize: int | None, *, ordered: bool
