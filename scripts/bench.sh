@@ -20,22 +20,38 @@ for ((i = 1; i <= $#; i++)); do
     esac
 done
 
-# copy DIST TO: the build in DIST, as TO/dist, so that a build in the middle of a run changes nothing, and once more as TO/plain,
+# copy DIST TO INTERFACE: the build in DIST, as TO/dist, so that a build in the middle of a run changes nothing, and once more as TO/plain,
 # without symbols: what users load, and what valgrind can read.
 copy() {
-    [[ -f $1/lib/libmapengine.so.$ABI_VERSION ]] || {
-        echo "bench: there is no libmapengine.so.$ABI_VERSION in $1: run make dist first. The benchmark is built for interface" \
-            "$ABI_VERSION; one of another interface is measured by the benchmark of its own checkout" >&2
+    local library=libmapengine.so.$3
+    [[ -f $1/lib/$library ]] || {
+        echo "bench: there is no $library in $1: run make dist first" >&2
         exit 1
     }
     rm -rf "$2/dist" "$2/plain"
     mkdir -p "$2/plain/lib"
     cp -a "$1" "$2/dist"
     cp -a "$2/dist/libexec" "$2/plain/libexec"
-    strip --strip-all --remove-section=.gnu_debuglink -o "$2/plain/lib/libmapengine.so.$ABI_VERSION" "$2/dist/lib/libmapengine.so.$ABI_VERSION"
+    strip --strip-all --remove-section=.gnu_debuglink -o "$2/plain/lib/$library" "$2/dist/lib/$library"
 }
-copy "$dist" "$build"
-[[ -z $old ]] || copy "$old" "$build/old"
+copy "$dist" "$build" "$ABI_VERSION"
+if [[ -n $old ]]; then
+    rm -rf "$build/old/native"
+    if [[ -f $old/lib/libmapengine.so.$ABI_VERSION ]]; then
+        copy "$old" "$build/old" "$ABI_VERSION"
+    else
+        # The programs here are built for this interface. Another one is measured by those of its own checkout.
+        other=$(basename "$(compgen -G "$old/lib/libmapengine.so.?" | head -n 1)")
+        programs=$(dirname "$(realpath "$old")")/.build-bench/native
+        [[ -n $other && -x $programs/bench-mapengine ]] || {
+            echo "bench: there is no libmapengine.so.$ABI_VERSION in $old. A build of another interface is measured by the programs of its own" \
+                "checkout: run \`make dist bench ARGS=--smoke\` there, and name its dist/" >&2
+            exit 1
+        }
+        copy "$old" "$build/old" "${other##*.}"
+        cp -a "$programs" "$build/old/native"
+    fi
+fi
 
 # CMake's notes of a folder that has been moved or copied are of no use, nor is a virtual environment there.
 cache=$build/native/CMakeCache.txt

@@ -40,13 +40,14 @@ class Native:
 
     def __call__(self, seconds, build=NEW):
         output = run([
-            NATIVE / f"bench-{self.program}",
+            build.native / f"bench-{self.program}",
             f"--benchmark_filter=^{self.benchmark}/",
             f"--benchmark_min_time={seconds}",
             "--benchmark_format=json",
         ], environment={"LD_LIBRARY_PATH": str(build.dist / "lib")})
         values = {}
-        for result in json.loads(output)["benchmarks"]:
+        # A program that has no such row prints nothing.
+        for result in json.loads(output)["benchmarks"] if output.strip() else []:
             if result.get("error_occurred"):
                 raise Failed(result.get("error_message", "failed"))
             parts = result["run_name"].split("/")
