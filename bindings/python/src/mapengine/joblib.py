@@ -61,8 +61,12 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
     default_n_jobs = -1
 
     _workers: Workers | None = None
-    # Batches of this call that are under way. The workers may have some of another call as well.
-    _under_way: set[Future[Any]] = set()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Batches under way, and whose they are: several calls may share this backend and its workers.
+        self._under_way: dict[Future[Any], Any] = {}
+        self._wish: tuple[int, dict[str, str], dict[str, Any]] | None = None
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Number of workers for joblib's `n_jobs`; negative ones count down from the number of cores."""
@@ -89,17 +93,18 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
             options.pop(name, None)
         if is_fork(options.pop("context", None)):
             options.setdefault("start", "fork")
-        self._workers = _workers(n_jobs, self._prepare_worker_env(n_jobs=n_jobs), options)
-        self._under_way = set()
+        self._wish = n_jobs, self._prepare_worker_env(n_jobs=n_jobs), options
+        self._workers = _workers(*self._wish)
         self.parallel = parallel
         return n_jobs
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], object] | None = None) -> Future[Any]:
         """Starts a batch; its future, which is given to `callback` when it is done."""
-        assert self._workers is not None, "configure() comes first"
-        future: Future[Any] = self._workers.submit(func)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
+        assert self._wish is not None, "configure() comes first"
+        # Another call that shares this backend may have ended it.
+        future: Future[Any] = (self._workers or _workers(*self._wish)).submit(func)
+        self._under_way[future] = self.parallel
+        future.add_done_callback(lambda done: self._under_way.pop(done, None))
         if callback is not None:
             future.add_done_callback(callback)
         return future
@@ -114,10 +119,10 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         self.reset_batch_stats()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Ends all batches of this call, because one has failed or nobody wants them any more."""
-        for future in list(self._under_way):
-            future.kill()
-        self._under_way.clear()
+        """Ends all batches of the call that asks for it, because one has failed or nobody wants them any more; those of others go on."""
+        for future, parallel in list(self._under_way.items()):
+            if getattr(parallel, "_aborting", True):
+                future.kill()
         if ensure_ready and self._workers is None:
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
 
