@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._processor import Processor as Processor
     from ._seeds import apply as apply
     from ._seeds import map as map
+    from ._worker import report as report
     from ._workers import MapJob as MapJob
     from ._workers import Workers as Workers
     from .cfunctions import CFunction as CFunction
@@ -73,6 +74,7 @@ _EXPORTS = {
     "p_map": "progress",
     "p_uimap": "progress",
     "p_umap": "progress",
+    "report": "_worker",
     "shutdown": "_default",
 }
 _MODULES = frozenset({"aio", "cfunctions", "executor", "hosts", "joblib", "pool", "progress"})
