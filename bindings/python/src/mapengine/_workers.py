@@ -180,12 +180,20 @@ class Workers:
             needed = list(self._modules)
             for function in (func, self._initializer):
                 needed += [one for one in modules_of(function) if one not in needed] if function is not None else []
-            python = _interpreter.find(self._python)
+            settings: Dict[str, Any] = {}
+            copies = self._start_method == "fork"
+            if copies:
+                from . import _copies
+
+                _copies.prepare(worker)
+                settings["start"] = abi.MAPE_START_FORK
+            else:
+                settings["zygote_path"] = python = _interpreter.find(self._python)
+                settings["zygote_argv"] = _interpreter.arguments(python, worker, needed)
             output = Output()
-            pool = Pool(workers=self._count, zygote_path=python, zygote_argv=_interpreter.arguments(python, worker, needed),
-                        env_set=_interpreter.environment(self._env, self._threads, self._count), output=abi.MAPE_OUTPUT_CAPTURE,
-                        interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
-                        memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0)
+            pool = Pool(workers=self._count, env_set=_interpreter.environment(self._env, self._threads, self._count),
+                        output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
+                        memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0, **settings)
             function_id = pool.register_offered("python", self._settings())
             unpickle: Any = loads
             if self._sandbox:
@@ -193,7 +201,7 @@ class Workers:
             core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
             core.ends_at_exit = self.at_exit == "terminate"
             register(core)
-            status = pool.lib.mape_pool_start(pool.handle, 0)
+            status = _copies.start(pool) if copies else pool.lib.mape_pool_start(pool.handle, 0)
             if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
                 try:
                     core.refuse(status, starting=True)

@@ -19,7 +19,6 @@ from joblib import cpu_count
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
 from joblib.parallel import register_parallel_backend
 
-from ._face import is_fork
 from ._workers import Workers
 
 if TYPE_CHECKING:
@@ -89,10 +88,8 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         # For calls of joblib within workers; it is needed there anyway.
         options["modules"] = (*options.get("modules", ()), __name__)
         # What joblib hands to every backend of processes concerns its own memory maps and threads.
-        for name in ("temp_folder", "max_nbytes", "mmap_mode", "verbose", "idle_worker_timeout", "context_id"):
+        for name in ("temp_folder", "max_nbytes", "mmap_mode", "verbose", "idle_worker_timeout", "context_id", "context"):
             options.pop(name, None)
-        if is_fork(options.pop("context", None)):
-            options.setdefault("start", "fork")
         self._wish = n_jobs, self._prepare_worker_env(n_jobs=n_jobs), options
         self._workers = _workers(*self._wish)
         self.parallel = parallel
@@ -104,10 +101,13 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         # Another call that shares this backend may have ended it.
         future: Future[Any] = (self._workers or _workers(*self._wish)).submit(func)
         self._under_way[future] = self.parallel
-        future.add_done_callback(lambda done: self._under_way.pop(done, None))
+        future.add_done_callback(self._has_ended)
         if callback is not None:
             future.add_done_callback(callback)
         return future
+
+    def _has_ended(self, future: Any) -> None:
+        self._under_way.pop(future, None)
 
     def retrieve_result_callback(self, future: Future[Any]) -> Any:
         """The values of a batch."""
