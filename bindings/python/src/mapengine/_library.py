@@ -53,6 +53,16 @@ def plain_check() -> Optional[Callable[[Any], int]]:
     return _plain or None
 
 
+def watcher() -> Callable[..., None]:
+    """mapengine_python_watch: how the package's thread waits (native/watch.c)."""
+    import ctypes
+
+    watch: Any = ctypes.CDLL(os.path.join(folder(), WORKER)).mapengine_python_watch
+    watch.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_long]
+    watch.restype = None
+    return watch  # type: ignore[no-any-return]
+
+
 _plain: Any = None
 
 
