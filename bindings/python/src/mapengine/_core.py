@@ -44,6 +44,7 @@ class Core:
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
         self.process = os.getpid()
+        self.name = ""
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
@@ -122,7 +123,7 @@ class Core:
         if status == abi.MAPE_E_WORKERS or starting:
             from ._errors import PoolBroken
 
-            raise PoolBroken(message(self.pool.handle), status)
+            raise PoolBroken(message(self.pool.handle).replace("config.zygote_path can name", "python= can name"), status)
         self.pool.check(status)
 
     def help(self, future: Future, timeout: int) -> None:
@@ -168,7 +169,7 @@ class Core:
             else:
                 from ._failures import failure
 
-                value, error = None, failure(self.pool, job, 0, self.unpickle, 0)
+                value, error = None, failure(self.pool, job, 0, self.unpickle, 0, self.name)
                 self._release(job)
         except BaseException as trouble:  # Decoding runs code of users.
             value, error = None, trouble
@@ -401,7 +402,7 @@ class Core:
             return
         with self.lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="mapengine", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=f"mapengine-{self.name}" if self.name else "mapengine", daemon=True)
                 self._thread.start()
 
     def begin_help(self, token: Any) -> None:

@@ -255,7 +255,7 @@ class MapJob:
         from ._failures import failure
 
         assert block.lease is not None
-        return False, failure(block.lease.pool, block.job, index, self._unpickle, block.first + index)
+        return False, failure(block.lease.pool, block.job, index, self._unpickle, block.first + index, self._core.name)
 
     def _drop(self, block: Block) -> None:
         """Forgets a block whose outcomes were all taken. Its results live on as long as an array lies in them."""
