@@ -44,10 +44,10 @@ class Core:
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
         self.process = os.getpid()
-        self.name = ""
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
+        self.name = ""  # For messages.
         self._woken = False
         self._busy = ctypes.c_int()  # How many helpers there are, for a wait without the GIL (native/watch.c).
         self._watch = watcher()
@@ -123,7 +123,7 @@ class Core:
         if status == abi.MAPE_E_WORKERS or starting:
             from ._errors import PoolBroken
 
-            raise PoolBroken(message(self.pool.handle).replace("config.zygote_path can name", "python= can name"), status)
+            raise PoolBroken(message(self.pool.handle), status)
         self.pool.check(status)
 
     def help(self, future: Future, timeout: int) -> None:

@@ -199,7 +199,6 @@ class Workers:
             if self._sandbox:
                 from ._safe import safe_loads as unpickle
             core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
-            core.name = self.name or ""
             register(core)
             status = _copies.start(pool) if copies else pool.lib.mape_pool_start(pool.handle, 0)
             if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
@@ -208,6 +207,7 @@ class Workers:
                 finally:
                     core.dispose()
             self._places = Places(pool)
+            core.name = self.name or ""
             self._finalize = weakref.finalize(self, Core.abandon, core)
             self._finalize.atexit = False
             self._core = core
