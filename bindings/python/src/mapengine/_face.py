@@ -126,30 +126,6 @@ class Face:
         """Whether nothing runs and nothing waits to be dispatched."""
         return self._workers.idle()
 
-    # ---- Memory. ----
-
-    def empty(self, shape: int | Sequence[int], dtype: Any = float) -> Any:
-        """A NumPy array in memory that workers see in place: it, and parts of it, travel without a copy, and are read-only there.
-
-        shape, dtype
-            As for `numpy.empty`; no objects. What is in the array at first is arbitrary.
-
-        Do not change it while a call reads it. It lives as long as somebody holds it or a part of it, also after the pool's end. Starts the
-        workers. Needs NumPy; without it, `Workers.buffer` gives such memory.
-        """
-        import math
-        import operator
-
-        import numpy
-
-        kind = numpy.dtype(dtype)
-        if kind.hasobject:
-            raise TypeError(f"an array in workers' memory cannot have objects: {kind}")
-        extents = tuple(map(operator.index, shape if isinstance(shape, Iterable) else (shape,)))
-        if any(extent < 0 for extent in extents):
-            raise ValueError(f"an array cannot have the shape {extents}")
-        return numpy.ndarray(extents, kind, self._workers.buffer(math.prod(extents) * kind.itemsize).view())
-
     # ---- Figures. ----
 
     def stats(self) -> Any:
