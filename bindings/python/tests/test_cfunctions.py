@@ -102,6 +102,37 @@ def test_map_is_a_list_of_pythons_values(power, functions):
     assert both.map([4, 5]) == [(-1, 4), (-1, 5)]
 
 
+def test_maps_with_failures_have_none_in_their_places(functions):
+    crash = mapengine.cfunction("int crash_at_3(int value)", functions)
+    with pytest.raises(MapErrors, match="1 of 5 calls of crash_at_3 failed") as caught:
+        crash.map(range(5))
+    assert caught.value.results == [0, 10, 20, None, 40] and list(caught.value.failures) == [3]
+
+
+def test_map_over_rows(power, functions):
+    assert power.map_rows([(1, 2), (3, 2)]) == [1, 9] and power.map_rows([]) == []
+    assert mapengine.cfunction("int crash_at_3(int value)", functions).map_rows(x for x in (1, 2)) == [10, 20]
+    nothing = mapengine.cfunction("void free(int x)", "libc.so.6", symbol="srand")
+    assert nothing.map_rows([1, 2]) == [None, None] and nothing([1, 2]) is None
+
+
+def test_mapengines_map_takes_them(power):
+    assert mapengine.map(power, [(1, 2), (3, 2)]) == [1, 9]
+    assert mapengine.map(mapengine.cfunction("double sqrt(double x)", "libm.so.6"), range(3)) == [0, 1, 2**0.5]
+    # In Python's workers, where each makes workers of its own.
+    with mapengine.Pool(1) as pool:
+        assert pool.map(mapengine.cfunction("double sqrt(double x)", "libm.so.6"), [4, 9]) == [2, 3]
+
+
+def test_many_failures_are_all_told():
+    """More of them than have an exception of their own."""
+    beyond = mapengine.cfunction("double sum(const double *values [count], size_t count)", "libc.so.6", symbol="abs")
+    count = 3000
+    with pytest.raises(MapErrors) as caught:
+        beyond([1.0], [2] * (count - 1) + [0])
+    assert len(caught.value.failures) == count - 1 and count - 1 not in caught.value.failures
+
+
 def test_errno_is_an_output(functions):
     both = mapengine.cfunction("int fails_with(int code)", functions, errno=True)
     returned, errno = both([11, 22])

@@ -100,6 +100,7 @@ def test_complex_arrays():
 
 
 def test_map_is_a_list_also_of_arrays(power):
+    assert power.map_rows(numpy.array([[1, 2], [3, 4]])) == [1, 81]
     assert power.map(numpy.arange(3), [2, 2, 2]) == [0, 1, 4]
 
 

@@ -294,9 +294,7 @@ def test_no_warning_from_a_host_with_threads():
 
 def test_a_forked_child_makes_its_own():
     code, text = run("""
-import os
-import pathlib
-import warnings
+import os, warnings
 import core_work
 from mapengine._workers import Workers
 warnings.simplefilter('ignore')

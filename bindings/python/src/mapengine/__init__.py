@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ._default import configure as configure
     from ._default import shutdown as shutdown
     from ._errors import ItemTimeout as ItemTimeout
-    from ._errors import MapEngineError as MapEngineError
     from ._errors import MapErrors as MapErrors
     from ._errors import PoolBroken as PoolBroken
     from ._errors import RemoteError as RemoteError
@@ -31,10 +30,11 @@ if TYPE_CHECKING:
     from ._face import Options as Options
     from ._futures import Future as Future
     from ._handle import Handle as Handle
+    from ._problems import MapEngineError as MapEngineError
     from ._processor import Processor as Processor
     from ._seeds import apply as apply
     from ._seeds import map as map
-    from ._workers import MapJob as MapJob
+    from ._map import MapJob as MapJob
     from ._workers import Workers as Workers
     from .cfunctions import CFunction as CFunction
     from .cfunctions import NativePool as NativePool
@@ -53,9 +53,9 @@ _EXPORTS = {
     "Future": "_futures",
     "Handle": "_handle",
     "ItemTimeout": "_errors",
-    "MapEngineError": "_errors",
+    "MapEngineError": "_problems",
     "MapErrors": "_errors",
-    "MapJob": "_workers",
+    "MapJob": "_map",
     "NativePool": "cfunctions",
     "Options": "_face",
     "Pool": "pool",

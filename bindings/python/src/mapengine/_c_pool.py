@@ -14,6 +14,8 @@ from ._engine import Pool, message
 from ._problems import MapEngineError
 
 SECOND = 1_000_000_000
+OWN_FAILURES = 1000
+"""So many failures of a job have exceptions of their own: a million would be half a gigabyte."""
 
 
 class NativePool:
@@ -55,15 +57,21 @@ class NativePool:
             pass
 
     def failures(self, job: Any, count: int, missing: int) -> dict[int, BaseException]:
-        """How the items of a job that is done failed, the first 1000 of them, by index."""
+        """How the `missing` items of a job that failed did, by index. Those beyond the first 1000 that ended alike share an exception."""
         found: dict[int, BaseException] = {}
+        alike: dict[tuple[int, int, int], BaseException] = {}
         result = abi.mape_result()
+        place, read = abi.byref(result), self.engine.fast.mape_job_result
         for index in range(count):
-            self.check(self.library.mape_job_result(abi.byref(result), job, index))
-            if result.state != abi.MAPE_ITEM_OK:
-                found[index] = self._failure(job, index, result)
-                if len(found) == min(missing, 1000):
-                    break
+            self.check(read(place, job, index))
+            if result.state == abi.MAPE_ITEM_OK:
+                continue
+            how = (result.state, result.cause, result.code)
+            if len(found) < OWN_FAILURES or how not in alike:
+                alike[how] = self._failure(job, index, result)
+            found[index] = alike[how]
+            if len(found) == missing:
+                break
         return found
 
     def _failure(self, job: Any, index: int, result: Any) -> BaseException:

@@ -82,8 +82,8 @@ class Encoder:
             except BaseException as error:
                 self._failed = error
         if not out and raises and self._failed is not None:
-            error, self._failed, self._iterator = self._failed, None, iter(())
-            raise error
+            failed, self._failed, self._iterator = self._failed, None, iter(())
+            raise failed
         return out, 0, len(out)
 
     def next(self, room: Optional[int]) -> Iterator[Encoded]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 if TYPE_CHECKING:
-    from ._workers import MapJob, Workers
+    from ._map import MapJob
+    from ._workers import Workers
     from .aio import AsyncCall, AsyncMap
 
 __all__ = ["Face", "Options", "chunk", "is_fork", "values_of"]
@@ -17,13 +18,8 @@ T = TypeVar("T")
 class Options(TypedDict, total=False):
     """Keywords that every pool takes beside its own.
 
-    python
-        The interpreter that runs the workers, as a path; the same minor version as this one. The default is this interpreter, or, in a
-        host whose ``sys.executable`` is no Python, the one that the host brings.
     start
         ``"exec"`` (the default): workers come from an interpreter of their own; ``"fork"``: from a copy of this process.
-    finalizer
-        Called without arguments, once per worker, when it ends in peace.
     memory_growth
         Bytes: a worker that has grown by more is replaced after its element.
     attempts
@@ -35,7 +31,7 @@ class Options(TypedDict, total=False):
     sandbox
         Workers may compute, and nothing else; their results are decoded by a codec that can call nothing.
     env
-        Environment variables of the workers, on top of those of this process; None as a value removes one.
+        Environment variables of the workers, on top of those of this process.
     threads
         Threads of BLAS, OpenMP and the like per worker; the default is cores / workers, unless the environment says otherwise.
     mode
@@ -44,16 +40,14 @@ class Options(TypedDict, total=False):
         What the pool is called in messages and in names of processes.
     """
 
-    python: str | None
     start: str
-    finalizer: Callable[[], object] | None
     memory_growth: int | None
     attempts: int
     timeout: float | None
     modules: Sequence[str]
     runtime_globals: Mapping[str, Any] | Sequence[Any] | None
     sandbox: bool
-    env: Mapping[str, str | None] | None
+    env: Mapping[str, str] | None
     threads: int | None
     mode: str
     name: str | None

@@ -10,20 +10,22 @@ Host: `pickler()`. Worker: `loading`, `activate`.
 """
 from __future__ import annotations
 
-import io
 import sys
 import types
 from _pickle import dumps
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ._seal import digest
+
+TYPE_CHECKING = False  # Without importing typing: this runs at the start of workers.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple
+
+    # Name, digest or None, value.
+    Entry = Tuple[str, Optional[bytes], Any]
 
 INTERACTIVE = ("__main__", "__mp_main__")
 _BASICS = ("__package__", "__name__", "__path__", "__file__")
 _SELF = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
-
-# Name, digest or None, value.
-Entry = Tuple[str, Optional[bytes], Any]
 
 # ---- In the host. ----
 
@@ -32,6 +34,8 @@ _pickler: Any = None
 
 def by_value(value: Any, cloudpickle: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes:
     """The pickle of a value with functions by value, whose globals are shared in the worker."""
+    import io
+
     out = io.BytesIO()
     pickler(cloudpickle)(out, 5, buffers).dump(value)
     return out.getvalue()

@@ -24,18 +24,25 @@ class Processor(Face):
         ends in peace; it may have neither.
     workers
         Number of workers; the default is the number of cores that this process may use.
+    python
+        The interpreter that runs the workers, as a path; the same minor version as this one. The default is this interpreter, or, in a
+        host that only embeds one, the one that the host brings.
     options
         See `mapengine.Options`.
 
     Call it as often as you like; then `shutdown`. The block of a ``with`` does that at its end.
     """
 
-    def __init__(self, work: Callable[[Any], Any], workers: int | None = None, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, work: Callable[[Any], Any], workers: int | None = None, *, python: str | None = None, **options: Unpack[Options]
+    ) -> None:
         if not callable(work):
             raise TypeError("work must be a callable")
         if workers is not None and workers < 1:
             raise ValueError("workers must be greater than 0")
-        self._workers = Workers(workers, initializer=_set_up, initargs=(work,), finalizer=_clean_up, **options)
+        self._workers = Workers(
+            workers, python=python, initializer=_set_up, initargs=(work,), finalizer=_clean_up, **options
+        )
         self._is_inert = False
 
     def __call__(

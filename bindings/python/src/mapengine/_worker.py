@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import sys
 from _pickle import dumps, loads
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 IN_BAND = 16384  # Buffers of fewer bytes travel within the pickle.
 
@@ -17,7 +20,7 @@ _output: List[Any] = []
 
 def after_fork() -> None:
     """In a new worker, before anything else: what a copy of the zygote must not have in common with its siblings."""
-    import _signal
+    import _signal  # type: ignore[import-not-found] # signal itself imports more.
 
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     numpy_random = sys.modules.get("numpy.random")

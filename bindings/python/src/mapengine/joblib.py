@@ -19,6 +19,7 @@ from joblib import cpu_count
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
 from joblib.parallel import register_parallel_backend
 
+from ._face import is_fork
 from ._workers import Workers
 
 if TYPE_CHECKING:
@@ -79,14 +80,18 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         if n_jobs == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         options = {**self.backend_kwargs, **options}
+        # For calls of joblib within workers; it is needed there anyway.
+        options["modules"] = (*options.get("modules", ()), __name__)
         # What joblib hands to every backend of processes concerns its own memory maps and threads.
         for name in ("temp_folder", "max_nbytes", "mmap_mode", "verbose", "idle_worker_timeout", "context_id"):
             options.pop(name, None)
+        if is_fork(options.pop("context", None)):
+            options.setdefault("start", "fork")
         self._workers = _workers(n_jobs, self._prepare_worker_env(n_jobs=n_jobs), options)
         self.parallel = parallel
         return n_jobs
 
-    def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], object] | None = None) -> Future[Any]:
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], object] | None = None) -> Future[Any]:
         """Starts a batch; its future, which is given to `callback` when it is done."""
         assert self._workers is not None, "configure() comes first"
         future = self._workers.submit(func)
