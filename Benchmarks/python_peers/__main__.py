@@ -41,6 +41,20 @@ def idle(make):
     pool.stop()
 
 
+class Kept:
+    """One pool of a peer for all rows of a smoke run: most of their time would be pools that start."""
+
+    def __init__(self, make):
+        self.make, self.pool = make, make()
+        self.stop, self.pool.stop = self.pool.stop, lambda: None
+
+    def __call__(self):
+        return self.pool
+
+    def __getattr__(self, name):
+        return getattr(self.make, name)
+
+
 def run(name, make, seconds):
     where = recovery if name == "recover" else package_rows if name.startswith("py_") else rows
     value = getattr(where, name)(make, seconds)
@@ -58,14 +72,17 @@ def main():
     if names == ["idle"]:
         idle(make)
         return
+    kept = Kept(make) if len(names) > 1 and not make.name.startswith("mapengine") else make
     for name in names:
         try:
-            answer = run(name, make, arguments.seconds)
+            answer = run(name, make if name == "py_life" else kept, arguments.seconds)
         except Exception as error:
             if len(names) == 1:
                 raise
             answer = {"failed": f"{type(error).__name__}: {error}"}
         print(json.dumps({"row": name} | answer), flush=True)
+    if kept is not make:
+        kept.stop()
 
 
 if __name__ == "__main__":

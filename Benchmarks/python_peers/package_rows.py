@@ -16,7 +16,6 @@ import time
 
 from . import package_items as work
 from .items import PAYLOADS, WORKERS, sized
-from .pools import dictionaries, lambdas
 from .sampling import expect, median_seconds, sample
 
 SMALL = {"mpire": 200_000, "pebble": 200_000, "joblib": 50_000}
@@ -41,7 +40,7 @@ def py_small(make, seconds):
     pool = make()
     numbers = _numbers(make)
     expected = [number * number for number in numbers]
-    functions = {"def": work.square} | ({"lambda": lambda number: number * number} if make in lambdas() else {})
+    functions = {"def": work.square} | ({"lambda": lambda number: number * number} if make.takes_lambdas else {})
     took = {name: [] for name in functions}
     for function in functions.values():
         expect(pool.map(function, numbers[:1000]) == expected[:1000])
@@ -132,7 +131,8 @@ def py_dicts(make, seconds):
     count = sized(100_000, 200)
     # Keys are objects of their own in each, as they are in what a parser has read.
     dicts = [{f"key{key}": f"{index} {key}" for key in range(20)} for index in range(count)]
-    elements = dictionaries(make, dicts)
+    # mpire takes a dict for keyword arguments.
+    elements = [(one,) for one in dicts] if make.name == "mpire" else dicts
     pool.map(len, elements[:100])
     into = median_seconds(lambda: pool.map(len, elements), seconds, lambda lengths: lengths == [20] * count)
     both = median_seconds(lambda: pool.map(work.same, elements), seconds, lambda back: back == dicts)

@@ -14,6 +14,8 @@ def default_chunk(count, workers):
 class Arrays:
     """Where a system's inputs lie: in this process's memory, if it has no place for them."""
 
+    takes_lambdas = False
+
     def arrays(self, count, length):
         """So many arrays of so many numbers, to be filled."""
         import numpy
@@ -64,6 +66,7 @@ class ConcurrentFutures(Executor):
 
 class Loky(Executor):
     name = "loky"
+    takes_lambdas = True
     imports = "import loky"
 
     @staticmethod
@@ -117,6 +120,7 @@ class Pebble(Arrays):
 
 class Joblib(Arrays):
     name = "joblib"
+    takes_lambdas = True
     imports = "import joblib"
 
     def __init__(self, workers=WORKERS):
@@ -145,6 +149,7 @@ class MapEngine(Arrays):
     """Our package, in the place of multiprocessing.Pool."""
 
     name = "mapengine"
+    takes_lambdas = True
     imports = "import mapengine"
 
     def __init__(self, workers=WORKERS):
@@ -175,6 +180,7 @@ class MapEngineExecutor(Executor):
     """In the place of ProcessPoolExecutor."""
 
     name = "mapengine, Executor"
+    takes_lambdas = True
     imports = "from mapengine import Executor, Pool"
 
     @staticmethod
@@ -191,6 +197,7 @@ class MapEngineWorkers(Arrays):
     """What both stand on: a chunk is what was asked for, where `Pool` takes 1 for "choose"; and it has memory that workers see in place."""
 
     name = "mapengine, Workers"
+    takes_lambdas = True
 
     def __init__(self, workers=WORKERS):
         import mapengine
@@ -216,6 +223,7 @@ class Serial(Arrays):
     """No pool: a loop in this process."""
 
     name = "serial"
+    takes_lambdas = True
 
     def __init__(self, _workers=WORKERS):
         pass
@@ -256,12 +264,3 @@ POOLS = {
     )
 }
 
-
-def lambdas():
-    """Those that take functions without a name."""
-    return {MapEngine, MapEngineExecutor, MapEngineWorkers, Loky, Joblib, Serial}
-
-
-def dictionaries(pool, elements):
-    """mpire takes a dict for keyword arguments."""
-    return [(element,) for element in elements] if pool is Mpire else elements
