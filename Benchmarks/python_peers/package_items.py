@@ -1,14 +1,8 @@
 """What the rows of the Python package do to an element: Python functions at the top level of a module, because most pools find them by
-name. Workers import this, so it imports nothing that takes time."""
+name. Workers import this before their first call, so it imports nothing that takes time."""
 
 import os
 import time
-
-try:
-    # Here and not in the functions: its import is no part of an element's time.
-    import numpy
-except ImportError:
-    numpy = None
 
 ARRAY_NUMBERS = (1 << 20) // 8
 
@@ -23,6 +17,8 @@ def total(array):
 
 def made(seed):
     """A new array of a mebibyte."""
+    import numpy
+
     return numpy.full(ARRAY_NUMBERS, seed)
 
 

@@ -97,11 +97,13 @@ def py_apply(make, seconds):
 
 
 def py_arrays_in(make, seconds):
+    import numpy
+
     pool = make()
     count = sized(PAYLOADS, 4)
     arrays = pool.arrays(count, work.ARRAY_NUMBERS)
     for index, one in enumerate(arrays):
-        one[:] = work.numpy.arange(index, index + work.ARRAY_NUMBERS)
+        one[:] = numpy.arange(index, index + work.ARRAY_NUMBERS)
     expected = [work.total(one) for one in arrays]
     expect(pool.map(work.total, arrays[:4]) == expected[:4])
     took = median_seconds(lambda: pool.map(work.total, arrays), seconds, lambda totals: totals == expected)
@@ -203,13 +205,15 @@ def py_submit_many(make, _seconds):
 
 
 def py_cfunc(make, seconds):
+    import numpy
+
     count = sized(10_000_000, 10_000)
-    numbers = work.numpy.random.default_rng(1)
+    numbers = numpy.random.default_rng(1)
     base, exponent = numbers.random(count), 3 * numbers.random(count)
-    out = work.numpy.empty(count)
-    expected = work.numpy.power(base, exponent)
+    out = numpy.empty(count)
+    expected = numpy.power(base, exponent)
     function, stop = make.power()
-    expect(work.numpy.allclose(function(base[:1000], exponent[:1000]), expected[:1000]))
-    took = median_seconds(lambda: function(base, exponent, out=out), seconds, lambda _: work.numpy.allclose(out, expected))
+    expect(numpy.allclose(function(base[:1000], exponent[:1000]), expected[:1000]))
+    took = median_seconds(lambda: function(base, exponent, out=out), seconds, lambda _: numpy.allclose(out, expected))
     stop()
     return took / count * 1e9
