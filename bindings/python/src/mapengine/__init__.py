@@ -14,10 +14,10 @@ Importing this imports nothing more: names are looked up when they are used. No 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # Without importing typing: the workers' interpreter comes here too, and would spend most of its start with it.
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._abi import VERSION as __version__
     from ._default import configure as configure
     from ._default import shutdown as shutdown
@@ -83,6 +83,8 @@ __all__ = sorted(_EXPORTS)
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     if name in _EXPORTS:
         value = getattr(importlib.import_module("." + _EXPORTS[name], __name__), name)
     elif name in _MODULES:
