@@ -325,8 +325,8 @@ static const char *offer(PyObject *const *place) {
     const char *missing = find_python();
     if (missing) return missing;
     int gil = PyGILState_Ensure();
-    PyObject **places[] = {&py.after_fork, &py.setup,        &py.cleanup, &py.load_function,
-                           &py.encode,     &py.encode_error, &py.loads,   &py.loads_with, &py.end_buffers, &py.flush};
+    PyObject **places[] = {&py.after_fork, &py.setup, &py.cleanup,    &py.load_function, &py.encode, &py.encode_error,
+                           &py.loads,      &py.loads_with, &py.end_buffers, &py.flush};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         *places[i] = PyTuple_GetItem(*place, (Py_ssize_t)i);
         Py_IncRef(*places[i]);

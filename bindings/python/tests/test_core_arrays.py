@@ -120,18 +120,3 @@ def test_memory_that_workers_see_in_place(workers):
     assert workers.submit(lambda part: float(part.sum()), (values,)).result() == 3_000_000.0
     del values, calls
     eventually(lambda: gc.collect() or workers.stats()["input_bytes"] < 1 << 20)
-
-
-def test_views(workers):
-    big, small = memoryview(array.array("d", range(100_000))), memoryview(b"12345678").cast("i")
-    for value in (big, small, big[::2], memoryview(bytes(12)).cast("i", (3, 1)), memoryview(bytearray(300_000))):
-        got = workers.submit(work.same, (value,)).result()
-        assert type(got) is memoryview and got == value and (got.format, got.shape) == (value.format, value.shape)
-        assert workers.map(work.same, [value, value]).results() == [value, value]
-    assert workers.submit(lambda view: (view.readonly, sum(view), len(view)), (big,)).result() == (True, sum(range(100_000)), 100_000)
-    buffer = workers.buffer(800_000)
-    place = buffer.view().cast("d")
-    place[:] = big
-    before = workers.stats()["input_bytes"]
-    calls = [workers.submit(sum, (place,)) for _ in range(4)]
-    assert [call.result() for call in calls] == [sum(range(100_000))] * 4 and workers.stats()["input_bytes"] <= before + (1 << 20)

@@ -109,15 +109,6 @@ def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes
         if b"main__" not in data:  # Neither __main__ nor __mp_main__.
             return data
     except Exception as error:
-        if "memoryview" in str(error):
-            try:
-                from ._views import dumps as with_views
-
-                data = with_views(value, buffers)
-                if b"main__" not in data:
-                    return data
-            except Exception:  # Something else in it goes by value alone.
-                pass
         try:
             return _by_value(value, buffers)
         except Exception:

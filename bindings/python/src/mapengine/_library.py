@@ -6,7 +6,7 @@ a libmapengine.so.2, with mapengine_python.so beside it.
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 LIBRARY = "libmapengine.so.2"
 WORKER = "mapengine_python.so"
@@ -38,7 +38,7 @@ def fast_library() -> Any:
     return _load()[1]
 
 
-def plain_check() -> Any:
+def plain_check() -> Optional[Callable[[Any], int]]:
     """Whether a value consists of builtins alone, as a function; None where the native part does not find the interpreter's functions."""
     global _plain
     if _plain is None:
@@ -51,16 +51,6 @@ def plain_check() -> Any:
             check.argtypes = [ctypes.py_object]
         _plain = check
     return _plain or None
-
-
-def watcher() -> Any:
-    """mapengine_python_watch: how the package's thread waits (native/watch.c)."""
-    import ctypes
-
-    watch: Any = ctypes.CDLL(os.path.join(folder(), WORKER)).mapengine_python_watch
-    watch.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_long]
-    watch.restype = None
-    return watch
 
 
 _plain: Any = None

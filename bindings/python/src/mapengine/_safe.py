@@ -19,7 +19,6 @@ _ALLOWED = {
     "fractions": {"Fraction"},
     "uuid": {"UUID"},
     "numpy": {"dtype", "ndarray"},
-    f"{__package__}._views": {"view"},
 }
 _NUMPY = {"_frombuffer", "_reconstruct", "scalar"}
 _NUMPY_MODULES = {f"numpy.{core}.{module}" for core in ("core", "_core") for module in ("numeric", "multiarray")}

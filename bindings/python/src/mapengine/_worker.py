@@ -135,14 +135,6 @@ def encode(value: Any) -> Union[bytes, Tuple[Any, ...]]:
         pickled = dumps(value, 5, buffer_callback=aside)
     except Exception as first:
         del buffers[:]
-        if "memoryview" in str(first):
-            from ._views import dumps as with_views
-
-            try:
-                pickled = with_views(value, aside)
-                return (pickled, *buffers) if buffers else pickled
-            except Exception:
-                del buffers[:]
         from ._functions import cloudpickle
 
         try:
