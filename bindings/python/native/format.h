@@ -29,8 +29,8 @@ struct call_head {
 };
 
 /* Consecutive elements of a map (mape_map): the job's data are this head, the spec, and with CALL_OWN nothing more; else a table of
- * chunks + 1 offsets (uint64_t, aligned to 8) from the start of the data, and the chunks' pickles: each a sequence of chunk_items elements,
- * the last one of fewer. */
+ * chunks + 1 offsets (uint64_t, aligned to 8) from the start of the data, and the chunks: each a sequence of chunk_items elements, the last
+ * one of fewer; a pickle (its first byte is 0x80), or marshalled. */
 struct block_head {
     struct spec spec;
     uint64_t number; /* Of the block; unique in its pool. A worker keeps the elements of the chunk it has unpickled last. */

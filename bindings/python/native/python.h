@@ -33,6 +33,8 @@ typedef struct {
 #define PYTHON_FUNCTIONS(X)                                                                 \
     X(int, PyGILState_Ensure, (void))                                                       \
     X(void, PyGILState_Release, (int))                                                      \
+    X(void *, PyGILState_GetThisThreadState, (void))                                        \
+    X(void *, PyEval_SaveThread, (void))                                                    \
     X(void, PyOS_BeforeFork, (void))                                                        \
     X(void, PyOS_AfterFork_Parent, (void))                                                  \
     X(void, PyOS_AfterFork_Child, (void))                                                   \
@@ -45,6 +47,7 @@ typedef struct {
     X(void, PyBuffer_Release, (Py_buffer *))                                                \
     X(PyObject *, PyMemoryView_FromMemory, (char *, Py_ssize_t, int))                       \
     X(PyObject *, PyMarshal_WriteObjectToString, (PyObject *, int))                         \
+    X(PyObject *, PyMarshal_ReadObjectFromString, (const char *, Py_ssize_t))               \
     X(long long, PyLong_AsLongLongAndOverflow, (PyObject *, int *))                         \
     X(PyObject *, PyLong_FromLongLong, (long long))                                         \
     X(double, PyFloat_AsDouble, (PyObject *))                                               \

@@ -257,3 +257,12 @@ def test_the_zygote_dies_meanwhile(workers):
     outcomes = job.outcomes()
     assert len(outcomes) == 3000 and sum(not ok for _, ok, _ in outcomes) <= 2
     assert workers.submit(work.square, (5,)).result() == 25
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_iterating_what_is_told_as_a_whole(workers, ordered):
+    got = sorted(list(workers.map(work.square, range(3000), bulk=True, ordered=ordered)))
+    assert got == [(x, True, x * x) for x in range(3000)]
+    called = []
+    workers.map(work.square, range(3000), bulk=True).add_done_callback(lambda job: called.append(len(job.results())))
+    eventually(lambda: called == [3000])

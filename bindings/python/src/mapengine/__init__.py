@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._seeds import apply as apply
     from ._seeds import map as map
     from ._map import MapJob as MapJob
+    from ._worker import report as report
     from ._workers import Workers as Workers
     from .cfunctions import CFunction as CFunction
     from .cfunctions import NativePool as NativePool
@@ -73,6 +74,7 @@ _EXPORTS = {
     "p_map": "progress",
     "p_uimap": "progress",
     "p_umap": "progress",
+    "report": "_worker",
     "shutdown": "_default",
 }
 _MODULES = frozenset({"aio", "cfunctions", "executor", "hosts", "joblib", "pool", "progress"})

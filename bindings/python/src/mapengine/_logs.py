@@ -79,7 +79,7 @@ def _attach(level: int, send: Any) -> None:
                 _busy = False
 
     root = logging.getLogger()
-    root.addHandler(ToHost())
+    root.handlers[:] = [ToHost()]  # Those of a host that was copied would write a second time.
     root.setLevel(level)
 
 

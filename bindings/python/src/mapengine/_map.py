@@ -86,13 +86,12 @@ class MapJob:
         if self._exhausted:
             return
         token = object()
-        self._core.helpers.add(token)  # Whoever feeds also fetches, soon.
+        self._core.begin_help(token)  # Whoever feeds also fetches, soon.
         try:
             while not self._exhausted and (self._window is None or self._submitted - self._delivered < self._window):
                 self._feed_block()
         finally:
-            self._core.helped = True
-            self._core.helpers.discard(token)
+            self._core.end_help(token)
 
     def _feed_block(self) -> None:
         before = self._submitted
@@ -266,7 +265,7 @@ class MapJob:
         from ._failures import failure
 
         assert block.lease is not None
-        return False, failure(block.lease.pool, block.job, index, self._unpickle, block.first + index)
+        return False, failure(block.lease.pool, block.job, index, self._unpickle, block.first + index, self._core.name)
 
     def _drop(self, block: Block) -> None:
         """Forgets a block whose outcomes were all taken. Its results live on as long as an array lies in them."""
@@ -296,8 +295,8 @@ class MapJob:
     def _collect(self) -> Tuple[List[Any], Dict[int, BaseException]]:
         failures: Dict[int, BaseException] = {}
         values: List[Any] = []
-        helpers, token = self._core.helpers, object()
-        helpers.add(token)
+        token = object()
+        self._core.begin_help(token)
         try:
             while True:
                 if self._window is not None:
@@ -313,8 +312,7 @@ class MapJob:
                 self._delivered += block.count - block.taken
                 self._drop(block)
         finally:
-            helpers.discard(token)
-            self._core.helped = True
+            self._core.end_help(token)
         self._ended = self._submitted
         if self._callbacks:
             self._look_whether_done()
@@ -372,11 +370,11 @@ class MapJob:
         """Waits until all elements have ended; False when the time was over first. Not for a lazy input, which goes on as outcomes are taken."""
         end = None if timeout is None else time.monotonic() + timeout
         token = object()
-        self._core.helpers.add(token)
+        self._core.begin_help(token)
         try:
             return all(self._wait_block(block, None if end is None else end - time.monotonic()) for block in list(self._blocks))
         finally:
-            self._core.helpers.discard(token)
+            self._core.end_help(token)
 
     def done(self) -> bool:
         """Whether all elements have ended."""

@@ -98,6 +98,18 @@ def share(told: Dict[str, Any]) -> None:
                "multiprocessing.resource_tracker": lambda module: _set_tracker(module, told.get("tracker"))}).watch()
 
 
+def keep_site() -> None:
+    """In the zygote, before it imports anything of users."""
+    if sys.flags.no_site:
+        _When({"subprocess": _with_site}).watch()
+
+
+def _with_site(subprocess: Any) -> None:
+    """Interpreters that multiprocessing and loky start get the flags of this one; but it was started without `site` for speed alone."""
+    flags = subprocess._args_from_interpreter_flags
+    subprocess._args_from_interpreter_flags = lambda: [flag for flag in flags() if flag != "-S"]
+
+
 def _set_key(process: Any, key: bytes) -> None:
     process.current_process().authkey = key
 

@@ -16,6 +16,7 @@ IN_BAND = 16384  # Buffers of fewer bytes travel within the pickle.
 _settings: Dict[str, Any] = {}
 _finalizer: Optional[Callable[[], Any]] = None
 _output: List[Any] = []
+_inherited: List[Any] = []  # Streams of a host that was copied: what it has not written yet is not written here when they go.
 
 
 def after_fork() -> None:
@@ -33,6 +34,7 @@ def _open_output() -> None:
     """Standard output and error anew: whole lines at once, any text."""
     import io
 
+    _inherited.extend((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
     del _output[:]
     for number, name in ((1, "stdout"), (2, "stderr")):
         try:

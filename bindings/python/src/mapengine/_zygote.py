@@ -28,6 +28,10 @@ def main(settings: Dict[str, Any]) -> None:
 
     from . import _logs, _worker  # noqa: F401
 
+    if not settings["no_site"]:
+        from ._multiprocessing import keep_site
+
+        keep_site()
     preload(settings["preload"])
     _enter(settings["worker"], _worker.HELPERS)
 
