@@ -43,7 +43,7 @@ test-valgrind: dist ## Some C tests with the host in valgrind; the same
 fuzz: ## Fuzz with libFuzzer, TIME=60 seconds each (TARGETS="replies control api")
 	@scripts/sanitize.sh fuzzer $(or $(TIME),60) $(TARGETS)
 
-bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small; ARGS=--smoke: do all rows run?)
+bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: a quarter of an hour (ARGS=map_small; ARGS=--smoke: do all rows run?)
 	@scripts/bench.sh $(ARGS)
 
 bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyond Benchmarks/thresholds.json (ARGS=--last)

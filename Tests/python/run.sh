@@ -91,7 +91,7 @@ cp -r "$package/tests" "$work/tests"
 cp "$package/pyproject.toml" "$work/tests/pyproject.toml"
 # What stands on pages for users is run by test_pages.py.
 mkdir "$work/tests/pages"
-cp "$package/README.md" docs/python*.md "$work/tests/pages"
+cp --parents README.md bindings/python/README.md docs/python.md docs/python/*.md "$work/tests/pages"
 
 # in_empty VERSION PYTHON PIP: the wheel alone is enough.
 in_empty() {

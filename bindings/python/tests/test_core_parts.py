@@ -149,13 +149,6 @@ def test_records_that_a_worker_makes_up(caplog):
     assert [one.getMessage() for one in caplog.records if one.name == "made.up"] == ["hello %s"]
 
 
-def test_the_workers_interpreter(monkeypatch):
-    assert _interpreter.find("/some/python") == "/some/python"
-    monkeypatch.setattr(sys, "executable", "")
-    with pytest.raises(ValueError):
-        _interpreter.find(None)
-
-
 def test_the_environment_of_workers(monkeypatch):
     for name in _interpreter.THREADS:
         monkeypatch.delenv(name, raising=False)

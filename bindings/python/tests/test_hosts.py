@@ -95,6 +95,12 @@ def test_a_loop_that_was_closed_is_noticed():
     """)
 
 
+@pytest.mark.once
+def test_notebook():
+    needs("nbclient, ipykernel")
+    run("import hostnotebook; hostnotebook.main()")
+
+
 QT = f"""
     import sys, mapengine, hostpool
     from {{binding}} import QtCore

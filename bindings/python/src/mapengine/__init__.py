@@ -14,10 +14,10 @@ Importing this imports nothing more: names are looked up when they are used. No 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # Without importing typing: the workers' interpreter comes here too, and would spend most of its start with it.
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._abi import VERSION as __version__
     from ._default import configure as configure
     from ._default import shutdown as shutdown
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._seeds import apply as apply
     from ._seeds import map as map
     from ._map import MapJob as MapJob
+    from ._worker import report as report
     from ._workers import Workers as Workers
     from .cfunctions import CFunction as CFunction
     from .cfunctions import NativePool as NativePool
@@ -73,6 +74,7 @@ _EXPORTS = {
     "p_map": "progress",
     "p_uimap": "progress",
     "p_umap": "progress",
+    "report": "_worker",
     "shutdown": "_default",
 }
 _MODULES = frozenset({"aio", "cfunctions", "executor", "hosts", "joblib", "pool", "progress"})
@@ -81,6 +83,8 @@ __all__ = sorted(_EXPORTS)
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     if name in _EXPORTS:
         value = getattr(importlib.import_module("." + _EXPORTS[name], __name__), name)
     elif name in _MODULES:

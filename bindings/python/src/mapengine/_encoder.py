@@ -117,7 +117,8 @@ class Encoder:
     def _first(self, first: Sequence[Any], room: Optional[int]) -> Iterator[Encoded]:
         """The first element decides how the others are encoded."""
         try:
-            size = len(pickled(first))
+            data, buffers = encode_call(first, LARGE)  # Buffers beside it: nothing large is copied only to see its size.
+            size = len(data) + sum(buffer.nbytes for buffer in buffers)
         except Exception:
             size = 256
         if size > LARGE:

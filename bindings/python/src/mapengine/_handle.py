@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextvars
 import logging
 import threading
 import time
@@ -45,6 +46,8 @@ class Handle:
         self._callback = callback
         self._errback = errback
         self._return_exceptions = return_exceptions
+        # Callbacks run in the context of the call, as those of asyncio do: what one prints in a notebook belongs to the call's cell.
+        self._context = contextvars.copy_context()
         self._told = threading.Event()
         # What a job has given: it gives it once.
         self._given: tuple[Any, BaseException | None] | None = None
@@ -168,12 +171,12 @@ class Handle:
                 value = self._value()
             except BaseException as error:
                 if self._errback is not None:
-                    self._errback(error)
+                    self._context.run(self._errback, error)
                 else:
                     _log.error("work for %r has failed, and there is no errback", self._callback, exc_info=error)
             else:
                 if self._callback is not None:
-                    self._callback(value)
+                    self._context.run(self._callback, value)
         except Exception:
             _log.exception("a callback has raised")
         finally:

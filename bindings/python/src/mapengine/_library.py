@@ -45,7 +45,7 @@ def fast_library() -> Any:
     return _load()[1]
 
 
-def plain_check() -> Optional[Callable[[Any], int]]:
+def plain_check() -> Any:
     """Whether a value consists of builtins alone, as a function; None where the native part does not find the interpreter's functions."""
     global _plain
     if _plain is None:
@@ -58,6 +58,16 @@ def plain_check() -> Optional[Callable[[Any], int]]:
             check.argtypes = [ctypes.py_object]
         _plain = check
     return _plain or None
+
+
+def watcher() -> Any:
+    """mapengine_python_watch: how the package's thread waits (native/watch.c)."""
+    import ctypes
+
+    watch: Any = ctypes.CDLL(os.path.join(folder(), WORKER)).mapengine_python_watch
+    watch.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_long]
+    watch.restype = None
+    return watch
 
 
 _plain: Any = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import itertools
 import time
 import weakref
 from ctypes import byref
@@ -25,6 +26,8 @@ MOMENT = 0.001  # Seconds that take() waits for a block to be done before it loo
 FOLLOW = 500_000  # Nanoseconds between two looks for items that have ended, at least.
 
 Outcome = Tuple[int, bool, Any]
+
+TAKEN = 1024  # Values that take() hands out at once, at most.
 
 
 class Block:
@@ -192,6 +195,10 @@ class MapJob:
                 from ._errors import ItemTimeout
 
                 raise ItemTimeout(f"no outcome within {timeout} seconds")
+        return self._next()
+
+    def _next(self) -> Outcome:
+        """The next outcome, which is there."""
         block = self._next_block()
         event = block.ready.popleft()
         block.taken += 1
@@ -201,6 +208,45 @@ class MapJob:
         if block.taken == block.count:
             self._drop(block)
         return block.first + index, ok, value
+
+    def take(self, timeout: Optional[float] = None) -> Tuple[List[Any], Optional[BaseException]]:
+        """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. ([], None)
+        after the last; otherwise as `next`."""
+        try:
+            _, ok, value = self.next(timeout)
+        except StopIteration:
+            return [], None
+        values: List[Any] = []
+        while ok:
+            values.append(value)
+            if len(values) >= TAKEN or not self._has_news():
+                return values, None
+            if self._ordered and not self._bulk:
+                values += self._take_numbers(TAKEN - len(values))
+                if len(values) >= TAKEN or not self._has_news():
+                    return values, None
+            _, ok, value = self._next()
+        return values, value
+
+    def _take_numbers(self, most: int) -> List[int]:
+        """As many of the next values as are small numbers that lie side by side: all at once."""
+        block = self._blocks[0]
+        events = list(itertools.islice(block.ready, most))
+        if len(events) < 8:
+            return []
+        first = events[0][9]
+        count = len(events)
+        if events[-1][9] - first != 8 * (count - 1) or any(event[8] != 1 or event[10] != 8 or event[9] != at
+                                                           for event, at in zip(events, range(first, first + 8 * count, 8))):
+            return []
+        values: List[int] = memoryview(ctypes.string_at(first, 8 * count)).cast("q").tolist()
+        for _ in range(count):
+            block.ready.popleft()
+        block.taken += count
+        self._delivered += count
+        if block.taken == block.count:
+            self._drop(block)
+        return values
 
     def _note_ended(self, block: Block, count: int) -> None:
         """Called by the pump."""

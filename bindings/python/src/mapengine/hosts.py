@@ -12,6 +12,7 @@ What can be attached has `fileno()`, `dispatch(budget=)`, `wait(timeout)` and `i
 """
 from __future__ import annotations
 
+import contextvars
 import logging
 import os
 import sys
@@ -149,7 +150,8 @@ def _attach_asyncio(attachment: Attachment) -> Optional[Callable[[], object]]:
     if loop is None:
         return None
     descriptor = attachment.descriptor()
-    loop.add_reader(descriptor, attachment.tick)
+    # In a context of its own, not in that of the task, or the notebook's cell, that happened to come first.
+    contextvars.Context().run(loop.add_reader, descriptor, attachment.tick)
     attachment._is_lost = loop.is_closed
     return lambda: loop.remove_reader(descriptor)
 
