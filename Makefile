@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-peers test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against wheel install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -20,6 +20,9 @@ test: dist setup-test ## Build all, run every test; ends in a line "N passed, N 
 
 test-all: dist setup-test ## The same with the whole fault catalogue: a quarter of an hour more, so not part of the tests
 	@FAULTS=all scripts/test.sh $(SUITES)
+
+test-peers: dist setup-test ## Tests of multiprocessing, concurrent.futures, joblib and loky with our classes in their place (SUITES="cpython joblib loky")
+	@Tests/python/peers/run.sh $(SUITES)
 
 soak: dist ## A million items while workers and zygotes are killed (ITEMS=, WORKERS=, SECONDS=, SEED=, ARGS=--fork, ARGS=--help)
 	@$(MAKE) --no-print-directory -C Tests/soak PREFIX="$(CURDIR)/dist" BUILD="$(CURDIR)/.build-soak" \
@@ -40,7 +43,7 @@ test-valgrind: dist ## Some C tests with the host in valgrind; the same
 fuzz: ## Fuzz with libFuzzer, TIME=60 seconds each (TARGETS="replies control api")
 	@scripts/sanitize.sh fuzzer $(or $(TIME),60) $(TARGETS)
 
-bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small; ARGS=--smoke: do all rows run?)
+bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: a quarter of an hour (ARGS=map_small; ARGS=--smoke: do all rows run?)
 	@scripts/bench.sh $(ARGS)
 
 bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyond Benchmarks/thresholds.json (ARGS=--last)
@@ -51,6 +54,9 @@ bench-against: dist setup-bench ## Compare with another build of the library, si
 
 dist: ## Build what users get into dist/: library, header, zygote, command line, pkg-config and CMake files
 	@scripts/dist.sh
+
+wheel: dist ## Make the Python package: dist/python/*.whl
+	@scripts/wheel.sh
 
 model: setup-model ## Check the models of the protocol with spin: every state, and every bug that can be put into them (ARGS="sleep waiting")
 	@scripts/model.sh $(ARGS)
@@ -75,8 +81,9 @@ lint: setup-lint ## Check layout, scripts, and what runs after a fork
 	@scripts/lint.sh
 
 clean: ## Remove everything that was built
+	@rm -rf bindings/python/src/mapengine/_native bindings/python/src/mapengine/_vendor bindings/python/src/mapengine/_abi.py
 	@rm -rf .build .build-* Benchmarks/out host-examples/*/build dist out Package.resolved
-	@find Tests Benchmarks scripts host-examples -name __pycache__ -prune -exec rm -rf {} +
+	@find Tests Benchmarks bindings scripts host-examples -name __pycache__ -prune -exec rm -rf {} +
 	@echo "clean: removed what was built"
 
 setup: ## Check the toolchain, install what is missing (the others do it by themselves)

@@ -16,6 +16,7 @@ are the same when their `value` is. What the calls do, and what belongs to whom,
 """
 import ctypes
 from ctypes import byref, sizeof
+from typing import Any
 
 VERSION = "{version}"
 SONAME = "{soname}"
@@ -26,8 +27,8 @@ SIZED = '''
 class Sized(ctypes.Structure):
     """A structure that begins with its size."""
 
-    def __init__(self, **fields):
-        for name, kind in self._fields_:
+    def __init__(self, **fields: Any) -> None:
+        for name, kind, *_ in self._fields_:
             if isinstance(kind, type) and issubclass(kind, Sized):
                 fields.setdefault(name, kind())
         fields.setdefault("struct_size", sizeof(self))
@@ -37,7 +38,7 @@ class Sized(ctypes.Structure):
 
 LOAD = '''
 
-def load(path=SONAME):
+def load(path: str = SONAME) -> ctypes.CDLL:
     """Loads the library and tells ctypes the types of its functions."""
     library = ctypes.CDLL(path)
     for name, (returned, parameters) in FUNCTIONS.items():
@@ -78,7 +79,7 @@ def module(interface):
         out.append(f"\n# {name}\n")
         out += [f"{value} = {number}\n" for value, number in values.items()]
     for name, scale in interface["nanoseconds"].items():
-        out.append(f'\n\ndef {name}(n):\n    """n {name[5:].lower()} in nanoseconds."""\n    return int(n * {scale})\n')
+        out.append(f'\n\ndef {name}(n: float) -> int:\n    """n {name[5:].lower()} in nanoseconds."""\n    return int(n * {scale})\n')
     out.append("\n")
     for name in interface["handles"]:
         out.append(f'\nclass {name}(ctypes.c_void_p):\n    """A handle."""\n\n')
@@ -95,7 +96,7 @@ def module(interface):
         out.append(f"{name}._fields_ = [\n")
         out += [f'    ("{field["name"]}", {spelled(field["type"], interface)}),\n' for field in one["fields"]]
         out.append("]\n")
-    out.append("\nFUNCTIONS = {\n")
+    out.append("\nFUNCTIONS: dict[str, tuple[Any, list[Any]]] = {\n")
     for name, one in interface["functions"].items():
         types = ", ".join(spelled(parameter["type"], interface) for parameter in one["parameters"])
         out.append(f'    "{name}": ({spelled(one["returns"], interface)}, [{types}]),\n')

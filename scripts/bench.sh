@@ -20,22 +20,38 @@ for ((i = 1; i <= $#; i++)); do
     esac
 done
 
-# copy DIST TO: the build in DIST, as TO/dist, so that a build in the middle of a run changes nothing, and once more as TO/plain,
+# copy DIST TO INTERFACE: the build in DIST, as TO/dist, so that a build in the middle of a run changes nothing, and once more as TO/plain,
 # without symbols: what users load, and what valgrind can read.
 copy() {
-    [[ -f $1/lib/libmapengine.so.$ABI_VERSION ]] || {
-        echo "bench: there is no libmapengine.so.$ABI_VERSION in $1: run make dist first. The benchmark is built for interface" \
-            "$ABI_VERSION; one of another interface is measured by the benchmark of its own checkout" >&2
+    local library=libmapengine.so.$3
+    [[ -f $1/lib/$library ]] || {
+        echo "bench: there is no $library in $1: run make dist first" >&2
         exit 1
     }
     rm -rf "$2/dist" "$2/plain"
     mkdir -p "$2/plain/lib"
     cp -a "$1" "$2/dist"
     cp -a "$2/dist/libexec" "$2/plain/libexec"
-    strip --strip-all --remove-section=.gnu_debuglink -o "$2/plain/lib/libmapengine.so.$ABI_VERSION" "$2/dist/lib/libmapengine.so.$ABI_VERSION"
+    strip --strip-all --remove-section=.gnu_debuglink -o "$2/plain/lib/$library" "$2/dist/lib/$library"
 }
-copy "$dist" "$build"
-[[ -z $old ]] || copy "$old" "$build/old"
+copy "$dist" "$build" "$ABI_VERSION"
+if [[ -n $old ]]; then
+    rm -rf "$build/old/native"
+    if [[ -f $old/lib/libmapengine.so.$ABI_VERSION ]]; then
+        copy "$old" "$build/old" "$ABI_VERSION"
+    else
+        # The programs here are built for this interface. Another one is measured by those of its own checkout.
+        other=$(basename "$(compgen -G "$old/lib/libmapengine.so.?" | head -n 1)")
+        programs=$(dirname "$(realpath "$old")")/.build-bench/native
+        [[ -n $other && -x $programs/bench-mapengine ]] || {
+            echo "bench: there is no libmapengine.so.$ABI_VERSION in $old. A build of another interface is measured by the programs of its own" \
+                "checkout: run \`make dist bench ARGS=--smoke\` there, and name its dist/" >&2
+            exit 1
+        }
+        copy "$old" "$build/old" "${other##*.}"
+        cp -a "$programs" "$build/old/native"
+    fi
+fi
 
 # CMake's notes of a folder that has been moved or copied are of no use, nor is a virtual environment there.
 cache=$build/native/CMakeCache.txt
@@ -52,15 +68,12 @@ fi
 
 # The stamp tells which requirements the environment was made for.
 venv=$build/venv
-if [[ -n $old ]]; then
-    # Our own rows alone run.
-    export BENCH_WITHOUT_PYTHON=1
-elif ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
+if ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
     echo "bench: getting the Python peers"
     rm -rf "$venv"
     if ! { /usr/bin/python3 -m venv "$venv" && "$venv/bin/pip" install -q -r Benchmarks/requirements.txt; } >"$log" 2>&1; then
         cat "$log" >&2
-        if [[ " $* " != *" --smoke "* ]]; then
+        if [[ " $* " != *" --smoke "* && -z $old ]]; then
             echo "bench: could not get the Python peers, see above; this needs the network once" >&2
             exit 1
         fi
@@ -74,6 +87,39 @@ elif ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
 fi
 python=$venv/bin/python
 [[ -x $python ]] || python=/usr/bin/python3
+
+# Our own rows alone run in a comparison.
+[[ -z $old ]] || export BENCH_WITHOUT_PYTHON=1
+
+# install WHEEL FOLDER: as pip does it for a user, compiled, unless it is there already.
+install() {
+    cmp -s "$1" "$2/wheel" && return
+    rm -rf "$2"
+    "$python" -m pip install -q --no-deps --no-index --disable-pip-version-check --target "$2" "$1" && cp "$1" "$2/wheel"
+}
+# package DIST TO: the Python package of the build in DIST, which `make wheel` has put there, as TO/package.
+package() {
+    local wheel
+    wheel=$(compgen -G "$1/python/mapengine-*.whl" | head -n 1) || true
+    [[ -n $wheel ]] && install "$wheel" "$2/package"
+}
+# Ours is made now. Another build's may be missing, and its rows with it.
+if [[ ! -x $venv/bin/python ]]; then
+    echo "bench: NOT RUN: the rows of the Python package, which need NumPy"
+    export BENCH_WITHOUT_PACKAGE=1
+elif ! { [[ -n ${BENCH_DIST:-} ]] || scripts/wheel.sh; } >"$log" 2>&1 || ! package "$dist" "$build" >>"$log" 2>&1; then
+    cat "$log" >&2
+    if [[ " $* " != *" --smoke "* && -z ${BENCH_DIST:-} && -z $old ]]; then
+        echo "bench: could not make the Python package, see above; this needs the network once" >&2
+        exit 1
+    fi
+    echo "bench: NOT RUN: the rows of the Python package, of which there is no wheel in $dist/python"
+    export BENCH_WITHOUT_PACKAGE=1
+elif [[ -n $old ]] && ! package "$old" "$build/old" >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "bench: NOT RUN: the rows of the Python package, of which there is no wheel in $old/python: run \`make wheel\` there"
+    export BENCH_WITHOUT_PACKAGE=1
+fi
 
 # Python's own notes would lie among the sources.
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/Benchmarks

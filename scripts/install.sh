@@ -21,8 +21,8 @@ if [[ ! -e dist/lib/libmapengine.so ]]; then
     echo "install: there is no dist/ yet; run 'make dist' first" >&2
     exit 1
 fi
-# Links and files, without the build's own stamp.
-mapfile -d '' -t files < <(cd dist && find . \( -type f -o -type l \) ! -name .stamp ! -name '*.new' -printf '%P\0' | sort -z)
+# Links and files, without the build's own stamp and the Python package, which pip installs.
+mapfile -d '' -t files < <(cd dist && find . -path ./python -prune -o \( -type f -o -type l \) ! -name .stamp ! -name '*.new' -printf '%P\0' | sort -z)
 
 if [[ $1 == uninstall ]]; then
     for file in "${files[@]}"; do

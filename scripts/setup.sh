@@ -5,8 +5,8 @@
 #
 #     scripts/setup.sh [GROUP...]
 #
-# GROUP: build (the default: everything that `make demo`, `make test` and `make dist` need), docs, lint, model, bench,
-# sanitize, or all.
+# GROUP: build (the default: everything that `make demo` and `make dist` need), docs, lint, model, bench, sanitize, hosts, or all, which
+# is these; and blender.
 # Exit codes: 0 ready; 1 something is missing, and the message says what to do; 64 wrong usage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,7 +30,13 @@ packages_build=(
     luajit                    # Tests/lua: a host and a zygote in Lua; suite header: its ffi.cdef reads the headers
     python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
     python3                   # reads the compiler's syntax tree: scripts/abi.py, Tests/checks
+    python3-venv              # scripts/wheel.sh packs the Python package with hatchling from PyPI; Tests/python
 )
+packages_hosts=(
+    python3-gi python3-tk     # GLib and tkinter, for the Python package's tests of event loops
+    xvfb xauth                # windows without a screen
+)
+packages_blender=(blender)    # an application with Python built in; large, so only on demand
 packages_docs=(doxygen python3)
 packages_lint=(clang-format shellcheck)
 packages_sanitize=(valgrind) # the sanitizers themselves come with the Swift toolchain
@@ -194,20 +200,22 @@ for group in "${groups[@]}"; do
         lint) packages+=("${packages_swift[@]}" "${packages_lint[@]}") ;;
         model) packages+=("${packages_model[@]}") ;;
         sanitize) packages+=("${packages_sanitize[@]}") ;;
+        hosts) packages+=("${packages_hosts[@]}") ;;
+        blender) packages+=("${packages_blender[@]}") ;;
         bench) packages+=("${packages_bench[@]}") ;;
         all)
             packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}")
-            packages+=("${packages_model[@]}" "${packages_bench[@]}" "${packages_sanitize[@]}")
+            packages+=("${packages_hosts[@]}" "${packages_model[@]}" "${packages_bench[@]}" "${packages_sanitize[@]}")
             ;;
         *)
-            say "unknown group '$group'; there are: build, docs, lint, model, bench, sanitize, all"
+            say "unknown group '$group'; there are: build, docs, lint, model, bench, sanitize, hosts, blender, all"
             exit 64
             ;;
     esac
 done
 # A machine without the toolchain is told so before anything is installed; the toolchain runs only with its packages.
 needs_swift=1
-if [[ " ${groups[*]} " == " docs " || " ${groups[*]} " == " model " ]]; then
+if [[ ${groups[*]} == @(docs|model|hosts|blender) ]]; then
     needs_swift=0
 fi
 ((!needs_swift)) || find_swift

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034  # used by the scripts that source this one
 
 folders=()
-for folder in Sources Tools Tests Benchmarks host-examples; do
+for folder in Sources Tools Tests Benchmarks bindings host-examples; do
     [[ ! -d $folder ]] || folders+=("$folder")
 done
 # What is in include/ is laid out by hand, for people.

@@ -4,7 +4,7 @@
 # brings it up to date first.
 #
 #     scripts/test.sh [SUITE...]     all of them, or the ones named: header library layers results fork_safety unit abi types faults
-#                                    untouched soak hostile fuzz lua install tool quickstart model guide commands
+#                                    untouched soak hostile fuzz lua python_zygote python python_hosts install tool quickstart model guide commands
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -14,11 +14,9 @@ unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR PREFIX
 
 logs=$PWD/.build-test/logs
 mkdir -p "$logs"
-total_passed=0
-total_failed=0
-failed_suites=()
-suite_pid=
-echo_pid=
+wanted=("$@")
+# shellcheck source=scripts/suites.sh
+source scripts/suites.sh
 
 stop() {
     [[ -n $suite_pid ]] && kill -TERM "$suite_pid" 2>/dev/null
@@ -82,93 +80,6 @@ fuzz_tests() {
         BUILD="$PWD/.build-test/fuzz" MADE="${MADE:-4000}"
 }
 
-# ---- Counting. Each sets `passed` and `failed`, from what the suite has written. ----
-
-# Swift Testing: from its xUnit file, which it writes at its end. Of a process that ended in the middle there is the log alone, and
-# what that says until then counts.
-count_swift_testing() {
-    local results xml=$logs/unit-swift-testing.xml
-    [[ -f $xml ]] || xml=$logs/unit.xml
-    if results=$("${PYTHON:-python3}" Tests/checks/results.py "$xml" 2>/dev/null); then
-        grep '^FAILED' <<<"$results"
-        count_summary <(echo "$results")
-        ended_early=0
-    else
-        passed=$(grep -cE '^. Test .* passed after [0-9.]+ seconds' "$1")
-        failed=$(grep -cE '^✘ Test .* failed after [0-9.]+ seconds' "$1")
-        ended_early=1
-    fi
-}
-
-# Which tests have a line "◇ Test name() started." and none that says how it ended.
-unfinished_tests() {
-    sed -nE 's/^◇ Test (.*) started\.$/    \1/p' "$1" | grep -vE '^    (run|case passing .*)$' |
-        grep -vxFf <(sed -nE 's/^(✔|✘|━) Test (.*) (passed|failed) after .*/    \2/p' "$1" | sed -E 's/ with [0-9]+ test cases?$//')
-}
-
-# Our own: a last line `N passed, N failed`.
-count_summary() {
-    local line
-    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$1" | tail -n 1)
-    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-        passed=${BASH_REMATCH[1]}
-        failed=${BASH_REMATCH[2]}
-    fi
-}
-
-# ---- Running. ----
-
-# suite NAME TITLE SECONDS COUNTER COMMAND...: the command is a program, or one of the functions above.
-suite() {
-    local name=$1 title=$2 limit=$3 counter=$4
-    shift 4
-    if ((${#wanted[@]} > 0)) && [[ " ${wanted[*]} " != *" $name "* ]]; then
-        return
-    fi
-    known+=("$name")
-    local log=$logs/$name.log status=0 began=$SECONDS passed=0 failed=0 ended_early=0
-    printf '\n== %s ==\n' "$title"
-    : >"$log"
-    # A program that a suite leaves behind could hold a pipe open for ever, so the output goes to a file, and is read from
-    # there; without the lines on what has begun, and without the suite's own sum.
-    timeout -k 10 "$limit" bash -c '"$@"' suite "$@" >"$log" 2>&1 </dev/null &
-    suite_pid=$!
-    tail -n +1 -s 0.2 --pid=$suite_pid -f "$log" 2>/dev/null |
-        grep --line-buffered -vE '^(◇|↳) |^[0-9]+ passed, [0-9]+ failed$' &
-    echo_pid=$!
-    wait $suite_pid || status=$?
-    wait $echo_pid || true
-    suite_pid=
-    echo_pid=
-
-    $counter "$log"
-    if ((status == 124 || status == 137)); then
-        echo "FAILED $name: still running after $limit s, see $log"
-        failed=$((failed + 1))
-    elif ((ended_early)) && [[ -n $(unfinished_tests "$log") ]]; then
-        echo "FAILED $name: ended with $status in the middle, see $log; begun and not ended:"
-        unfinished_tests "$log"
-        failed=$((failed + 1))
-    elif ((passed + failed == 0)); then
-        echo "FAILED $name: ran no test (ended with $status), see $log"
-        failed=1
-    elif ((status != 0 && failed == 0)); then
-        echo "FAILED $name: ended with $status though no test failed, see $log"
-        failed=1
-    elif ((ended_early)); then
-        echo "FAILED $name: left no results, see $log"
-        failed=$((failed + 1))
-    fi
-    printf -- '-- %s: %d passed, %d failed, %d s\n' "$title" "$passed" "$failed" $((SECONDS - began))
-    total_passed=$((total_passed + passed))
-    total_failed=$((total_failed + failed))
-    if ((failed > 0)); then
-        failed_suites+=("$name")
-    fi
-}
-
-wanted=("$@")
-known=()
 export logs
 export -f unit_tests abi_tests fault_tests hostile_tests fuzz_tests untouched soak
 
@@ -186,6 +97,9 @@ suite soak "kills all the time" 600 count_summary soak
 suite hostile "workers that attack" 1800 count_summary hostile_tests
 suite fuzz "saved and made inputs" 900 count_summary fuzz_tests
 suite lua "LuaJIT as host and zygote" 400 count_summary Tests/lua/run.sh
+suite python_zygote "Python as host and zygote" 400 count_summary Tests/python_zygote/run.sh
+suite python "the Python package" 2400 count_summary Tests/python/run.sh
+suite python_hosts "Python in applications" 600 count_summary Tests/python/run.sh --hosts
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
 suite tool "the command line" 900 count_summary Tests/tool/run.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
@@ -195,13 +109,10 @@ suite commands "every command of make" 3600 count_summary Tests/checks/commands.
 
 for name in "${wanted[@]}"; do
     if [[ " ${known[*]} " != *" $name "* ]]; then
-        echo "FAILED $name: there is no such suite"
+        suite_failed "there is no such suite"
+        failed_suites+=("$name")
         total_failed=$((total_failed + 1))
     fi
 done
-echo
-if ((${#failed_suites[@]} > 0)); then
-    echo "failed: ${failed_suites[*]} (scripts/test.sh ${failed_suites[0]} runs one alone; logs are in .build-test/logs)"
-fi
-printf '%d passed, %d failed\n' "$total_passed" "$total_failed"
+tell_failures
 exit $((total_failed > 0))

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 from . import probes
 from .measuring import QUICK, SMOKE, names, progress
-from .paths import NATIVE, NEW, OLD
+from .paths import NEW, OLD
 from .report import figure
 from .rows import OURS
 from .systems import Failed
 
 LEAST_ROUNDS, MOST_ROUNDS = 5, 15
-PROGRAM = NATIVE / "bench-mapengine"
 
 
 @dataclass
@@ -62,7 +61,7 @@ def spread(values):
 def loaded_library(build):
     """The library that a row's program loads for this build."""
     text = subprocess.run(
-        ["ldd", PROGRAM], env={"LD_LIBRARY_PATH": str(build.dist / "lib")}, capture_output=True, text=True
+        ["ldd", build.native / "bench-mapengine"], env={"LD_LIBRARY_PATH": str(build.dist / "lib")}, capture_output=True, text=True
     ).stdout
     return next((line.split("=>")[1].split()[0] for line in text.splitlines() if "libmapengine.so" in line and "=>" in line), "")
 
@@ -72,7 +71,7 @@ def expect_libraries():
     for build in (OLD, NEW):
         found = loaded_library(build)
         if not found.startswith(f"{build.dist}/"):
-            raise SystemExit(f"bench: {PROGRAM.name} loads {found or 'no library'} where it should load one of {build.dist}")
+            raise SystemExit(f"bench: bench-mapengine loads {found or 'no library'} where it should load one of {build.dist}")
 
 
 def systems(row):

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .paths import BENCHMARKS, LIBRARY, NATIVE, NEW, SMOKE_VARIABLE, WITHOUT_PYTHON
+from .paths import BENCHMARKS, NATIVE, NEW, SMOKE_VARIABLE, WITHOUT_PYTHON
 from .systems import Failed, run
 
 RANGES = 3000
@@ -63,7 +63,7 @@ class IdleHost:
 
 def idle(seconds, build=NEW, peers=PYTHON_PEERS):
     """All pools rest at the same time, because rest does not disturb, and ten seconds each would add up."""
-    hosts = {"mapengine": IdleHost([NATIVE / "idle-host", 2], {"LD_LIBRARY_PATH": str(build.dist / "lib")})}
+    hosts = {"mapengine": IdleHost([build.native / "idle-host", 2], {"LD_LIBRARY_PATH": str(build.dist / "lib")})}
     environment = {"PYTHONPATH": str(BENCHMARKS), "BENCH_PYTHON_WORK": str(NATIVE / "libpythonwork.so")}
     try:
         for system in peers:
@@ -87,10 +87,10 @@ def many_workers(_seconds, build=NEW):
         with tempfile.NamedTemporaryFile(suffix=".callgrind") as file:
             output = run(
                 ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={file.name}",
-                 NATIVE / "many-workers", workers, 100 if SMOKE_VARIABLE in os.environ else RANGES],
+                 build.native / "many-workers", workers, 100 if SMOKE_VARIABLE in os.environ else RANGES],
                 environment={
                     "LD_LIBRARY_PATH": str(build.plain / "lib"),
-                    "LD_PRELOAD": str(NATIVE / "libvalgrind-pidfd.so"),
+                    "LD_PRELOAD": str(build.native / "libvalgrind-pidfd.so"),
                 },
             )
             counted = re.search(r"^totals: (\d+)", Path(file.name).read_text(), re.MULTILINE)
@@ -107,8 +107,8 @@ class Load:
         self.library = library
 
     def __call__(self, _seconds, build=NEW):
-        library = self.library or build.plain / LIBRARY
-        times = sorted(int(run([NATIVE / "load-library", library])) for _ in range(15))
+        library = self.library or build.library
+        times = sorted(int(run([build.native / "load-library", library])) for _ in range(15))
         return {"": times[len(times) // 2] / 1e6}
 
 

@@ -103,7 +103,7 @@ import Testing
                 let segment = job.results[place]!
                 let count = UInt64.random(in: 1...(segment.count - job.delivery.offset), using: &random)
                 for i in 0..<count { delivered.append(segment.first + job.delivery.offset + i) }
-                if job.delivery.delivered(count, of: segment.count) && way.drop { job.drop(place) }
+                if job.delivery.delivered(count, of: segment.count) && way.drop { job.drop(place)?.store.free() }
             default:
                 guard way.cancels, job.ending == nil else { continue }
                 job.willEnd(.cancelled(), now: 0)

@@ -153,6 +153,14 @@ static void crash(void *context) {
     (void)context;
     *(volatile int *)8 = 1;
 }
+static void count(void *context) {
+    (void)context;
+    counts.before++;
+}
+/** In the first four workers of a zygote. */
+static void crash_at_first(void *context) {
+    if (counts.before <= 4) crash(context);
+}
 static void hang(void *context) {
     (void)context;
     for (;;) pause();
@@ -203,6 +211,7 @@ int main(int argc, char **argv) {
     if (is(mode, "before-crashes")) hooks_set(crash, NULL, NULL);
     if (is(mode, "after-crashes")) hooks_set(NULL, crash, NULL);
     if (is(mode, "worker-crashes")) hooks_set(NULL, NULL, crash);
+    if (is(mode, "worker-crashes-4")) hooks_set(count, NULL, crash_at_first);
     if (is(mode, "before-hangs")) hooks_set(hang, NULL, NULL);
     if (is(mode, "after-hangs")) hooks_set(NULL, hang, NULL);
     if (is(mode, "worker-hangs")) hooks_set(NULL, NULL, hang);

@@ -28,6 +28,7 @@ for test in "$@"; do
         timeout -k 10 "${ABI_LIMIT:-240}" ${ABI_UNDER:-} "$@" >"$log" 2>&1 </dev/null
     status=$?
     cat "$log"
+    running=
     if results=$("${PYTHON:-python3}" "$here/../checks/results.py" "$xml" 2>/dev/null); then
         printf '%s\n' "$results" | grep '^FAILED'
         right=$(printf '%s\n' "$results" | sed -nE 's/^([0-9]+) passed, .*/\1/p')
@@ -35,14 +36,19 @@ for test in "$@"; do
     else
         right=$(grep -a -c '^\[       OK \] ' "$log")
         wrong=$(grep -a -c '^\[  FAILED  \] ' "$log")
+        sed -n 's/^\[  FAILED  \] /FAILED /p' "$log"
         running=$(sed -n 's/^\[ RUN      \] //p' "$log" | tail -n 1)
-        [ -z "$running" ] || grep -aqxF "[       OK ] $running" "$log" || echo "$test: ended in $running"
+        if [ -n "$running" ] && ! grep -aqxF "[       OK ] $running" "$log"; then
+            echo "FAILED $running: $test ended in it (status $status)"
+        else
+            running=
+        fi
     fi
     if [ "$right" -eq 0 ] && [ "$wrong" -eq 0 ]; then
-        echo "$test: ran no test (status $status)"
+        echo "FAILED $test: ran no test (status $status)"
         wrong=1
     elif [ "$status" -ne 0 ] && [ "$wrong" -eq 0 ] || [ "$status" -gt 1 ]; then
-        echo "$test: ended with status $status"
+        [ -n "$running" ] || echo "FAILED $test: ended with status $status"
         wrong=$((wrong + 1))
     fi
     passed=$((passed + right))

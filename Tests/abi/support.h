@@ -105,6 +105,9 @@ mape_function_id registered_range(mape_pool *pool, mape_run_range_fn run_range);
 /** A function whose setup is given the path of the shared page. */
 mape_function_id registered_shared(mape_pool *pool, mape_run_fn run, mape_setup_fn setup, mape_cleanup_fn cleanup);
 
+/** A new buffer, filled with a byte. */
+mape_buffer *buffer_filled(mape_pool *pool, size_t size, int byte, void **out_data);
+
 mape_stats stats_of(mape_pool *pool);
 mape_worker_info worker_of(mape_pool *pool, uint32_t index);
 mape_progress progress_of(mape_job *job);
@@ -120,6 +123,12 @@ void wait_for(mape_job *job);
 void result_is(mape_job *job, uint64_t index, const void *bytes, size_t size);
 /** Fails the test when the result is not in this state with this cause and code. */
 void result_ended(mape_job *job, uint64_t index, uint32_t state, uint32_t cause, int32_t code);
+/** Runs one item. Fails the test when it does not end in these bytes. */
+void item_gives(mape_pool *pool, mape_function_id function, const void *input, size_t size, const void *bytes,
+                size_t bytes_size);
+/** Runs one item. Fails the test when it does not fail with this cause and code, and a text with the words. */
+void item_fails(mape_pool *pool, mape_function_id function, const void *input, size_t size, uint32_t cause,
+                int32_t code, const char *words);
 /** Checks that item i of the job, of `count`, is the square of values[i]. */
 void squares_are_right(mape_job *job, const uint64_t *values, uint64_t count);
 /** New array of count values, of which each square differs. Free it. */

@@ -112,6 +112,16 @@ mape_function_id registered_shared(mape_pool *pool, mape_run_fn run, mape_setup_
 
 /* ---- jobs and results ---- */
 
+mape_buffer *buffer_filled(mape_pool *pool, size_t size, int byte, void **out_data) {
+    mape_buffer *buffer = NULL;
+    void *data = NULL;
+    is_ok(pool, mape_buffer_create(&buffer, pool, size));
+    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
+    memset(data, byte, size);
+    if (out_data) *out_data = data;
+    return buffer;
+}
+
 mape_stats stats_of(mape_pool *pool) {
     mape_stats stats = MAPE_STATS_INIT;
     is_ok(pool, mape_pool_stats(&stats, pool));
@@ -185,6 +195,24 @@ void result_ended(mape_job *job, uint64_t index, uint32_t state, uint32_t cause,
                  (unsigned long long)index, result.state, result.cause, result.code, result.message, state, cause,
                  code);
     if (state != MAPE_ITEM_OK && state != MAPE_ITEM_FAILED) assert_null(result.data);
+}
+
+void item_gives(mape_pool *pool, mape_function_id function, const void *input, size_t size, const void *bytes,
+                size_t bytes_size) {
+    mape_job *job = applied(pool, function, input, size);
+    wait_for(job);
+    result_is(job, 0, bytes, bytes_size);
+    is_ok(pool, mape_job_release(job));
+}
+
+void item_fails(mape_pool *pool, mape_function_id function, const void *input, size_t size, uint32_t cause,
+                int32_t code, const char *words) {
+    mape_job *job = applied(pool, function, input, size);
+    wait_for(job);
+    result_ended(job, 0, MAPE_ITEM_FAILED, cause, code);
+    const char *message = result_of(job, 0).message;
+    if (strstr(message, words) == NULL) fail_msg("no \"%s\" in \"%s\"", words, message);
+    is_ok(pool, mape_job_release(job));
 }
 
 void squares_are_right(mape_job *job, const uint64_t *values, uint64_t count) {

@@ -2,54 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "support.h"
+#include "support_replay.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-#define ZYGOTE PREFIX "/libexec/mapengine-zygote"
-
-/* ---- a folder ---- */
-
-static char folder[64];
-
-static const char *folder_made(void) {
-    snprintf(folder, sizeof folder, "/tmp/mapengine-abi-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    return folder;
-}
-
-/** Calls `each` for every crash file. Returns how many there are. */
-static int files_do(void (*each)(const char *path, void *context), void *context) {
-    int count = 0;
-    DIR *open = opendir(folder);
-    if (open == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
-        char path[400];
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (strstr(entry->d_name, ".crash") == NULL) continue;
-        count++;
-        if (each != NULL) each(path, context);
-    }
-    closedir(open);
-    return count;
-}
-
-static void folder_removed(void) {
-    DIR *open = opendir(folder);
-    for (struct dirent *entry; open != NULL && (entry = readdir(open)) != NULL;)
-        unlinkat(dirfd(open), entry->d_name, 0);
-    if (open != NULL) closedir(open);
-    assert_int_equal(rmdir(folder), 0);
-}
-
-static void keep_path(const char *path, void *context) { snprintf(context, 400, "%s", path); }
 
 static mape_pool *saving_pool(uint32_t birth, uint32_t workers) {
     mape_pool_config config = config_of(birth, workers);
@@ -57,44 +14,6 @@ static mape_pool *saving_pool(uint32_t birth, uint32_t workers) {
     mape_pool *pool = pool_open_with(&config);
     return pool;
 }
-
-/* ---- a replay ---- */
-
-struct replay {
-    int status;       /**< As of waitpid. */
-    char text[16384]; /**< Standard output and error. */
-};
-
-static struct replay replayed(const char *path, const char *output) {
-    struct replay replay = {0};
-    char *const arguments[] = {"mapengine-zygote", "--replay",  (char *)path, output != NULL ? "--output" : NULL,
-                               (char *)output,     (char *)NULL};
-    extern char **environ;
-    int ends[2];
-    pid_t pid = 0;
-    posix_spawn_file_actions_t actions;
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-    assert_int_equal(posix_spawn(&pid, ZYGOTE, &actions, NULL, arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    size_t length = 0;
-    for (ssize_t got; (got = read(ends[0], replay.text + length, sizeof replay.text - 1 - length)) > 0;)
-        length += (size_t)got;
-    close(ends[0]);
-    waitpid(pid, &replay.status, 0);
-    return replay;
-}
-
-static void exited(const struct replay *replay, int code, const char *word) {
-    if (!WIFEXITED(replay->status) || WEXITSTATUS(replay->status) != code || strstr(replay->text, word) == NULL)
-        fail_msg("replay ended with status 0x%x, not with exit code %d and \"%s\":\n%s", replay->status, code, word,
-                 replay->text);
-}
-
-/* ---- tests ---- */
 
 static const struct {
     uint32_t way;
@@ -134,14 +53,11 @@ static void the_replay_of_a_saved_item_ends_by_the_same_signal(uint32_t birth) {
             wait_for(job);
             result_ended(job, 13, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, crashes[c].signal);
             pool_close(pool);
-            char path[400] = "";
-            assert_int_equal(files_do(keep_path, path), 1);
+            const char *path = only_file();
             is_private(path, NULL);
             stage("replay of kind %d, crash %u", kind, crashes[c].way);
             struct replay replay = replayed(path, NULL);
-            if (!WIFSIGNALED(replay.status) || WTERMSIG(replay.status) != crashes[c].signal)
-                fail_msg("kind %d, crash %u: replay ended with status 0x%x:\n%s", kind, crashes[c].way, replay.status,
-                         replay.text);
+            ended_by(&replay, crashes[c].signal);
             assert_non_null(strstr(replay.text, "item 13 of job 1"));
             assert_non_null(strstr(replay.text, "#0 "));
             folder_removed();
@@ -160,11 +76,8 @@ static void a_replay_has_the_data_of_the_job(uint32_t birth) {
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
     pool_close(pool);
-    char path[400] = "";
-    assert_int_equal(files_do(keep_path, path), 1);
-    struct replay replay = replayed(path, NULL);
-    if (!WIFSIGNALED(replay.status) || WTERMSIG(replay.status) != SIGSEGV)
-        fail_msg("the replay ended with status 0x%x:\n%s", replay.status, replay.text);
+    struct replay replay = replayed(only_file(), NULL);
+    ended_by(&replay, SIGSEGV);
     folder_removed();
 }
 
@@ -207,12 +120,12 @@ static void a_replay_has_data_globals_modules_environment_and_state(uint32_t bir
     result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
     mape_crash crash = MAPE_CRASH_INIT;
     is_ok(pool, mape_job_crash(&crash, job, 0));
-    char path[400] = "", wanted[512], got[512] = "";
+    char wanted[512], got[512] = "";
     int length =
         snprintf(wanted, sizeof wanted,
                  "index 0 worker %u state 4242 global large environment as set cancelled 0 value 33", crash.worker);
     pool_close(pool);
-    assert_int_equal(files_do(keep_path, path), 1);
+    const char *path = only_file();
     struct replay replay = replayed(path, output);
     exited(&replay, 0, "the item ended well");
     assert_non_null(strstr(replay.text, "the item is well this time"));
@@ -323,14 +236,12 @@ static int run_of_the_program(mape_task *task, void *state, const void *input, s
 }
 
 static void in_fork_what_only_the_host_has_is_told_by_the_replay(uint32_t birth) {
-    char path[400] = "";
     mape_pool *pool = saving_pool(birth, 1);
     mape_function_id function = registered(pool, run_of_the_program);
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     wait_for(applied(pool, function, "x", 1));
     pool_close(pool);
-    assert_int_equal(files_do(keep_path, path), 1);
-    struct replay replay = replayed(path, NULL);
+    struct replay replay = replayed(only_file(), NULL);
     exited(&replay, 69, "main program");
     folder_removed();
     /* Data that were a bare pointer. */
@@ -344,14 +255,13 @@ static void in_fork_what_only_the_host_has_is_told_by_the_replay(uint32_t birth)
     struct crash_item item = {.way = CRASH_SEGV};
     wait_for(applied(pool, function, &item, sizeof item));
     pool_close(pool);
-    assert_int_equal(files_do(keep_path, path), 1);
-    replay = replayed(path, NULL);
+    replay = replayed(only_file(), NULL);
     exited(&replay, 69, "bare pointer");
     folder_removed();
 }
 
 static void files_that_are_cut_or_damaged_are_refused(uint32_t birth) {
-    char path[400] = "", bad[100];
+    char bad[100];
     static unsigned char bytes[1 << 20], changed[1 << 20];
     mape_pool *pool = saving_pool(birth, 1);
     mape_function_id function = registered(pool, run_crash);
@@ -359,9 +269,8 @@ static void files_that_are_cut_or_damaged_are_refused(uint32_t birth) {
     struct crash_item item = {.way = CRASH_SEGV};
     wait_for(applied(pool, function, &item, sizeof item));
     pool_close(pool);
-    assert_int_equal(files_do(keep_path, path), 1);
     snprintf(bad, sizeof bad, "%s/bad", folder);
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(only_file(), "r");
     size_t size = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
     assert_true(size > 500 && size < sizeof bytes);

@@ -41,27 +41,16 @@ static long faults(void) {
     return usage.ru_minflt + usage.ru_majflt;
 }
 
-/** A new buffer, filled with a byte. */
-static mape_buffer *filled(mape_pool *pool, size_t size, int byte, void **out_data) {
-    mape_buffer *buffer = NULL;
-    void *data = NULL;
-    is_ok(pool, mape_buffer_create(&buffer, pool, size));
-    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
-    memset(data, byte, size);
-    if (out_data) *out_data = data;
-    return buffer;
-}
-
 static void a_buffer_has_the_pages_of_the_one_before(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
     const size_t sizes[] = {64 * 1024, MIB, 32 * MIB, 48 * MIB + 12345};
     for (size_t i = 0; i < COUNT(sizes); i++) {
         uint64_t before = stats_of(pool).input_bytes;
         void *first = NULL, *again = NULL;
-        is_ok(pool, mape_buffer_release(filled(pool, sizes[i], 1, &first)));
+        is_ok(pool, mape_buffer_release(buffer_filled(pool, sizes[i], 1, &first)));
         assert_int_equal(stats_of(pool).input_bytes, before);
         long touched = faults();
-        is_ok(pool, mape_buffer_release(filled(pool, sizes[i], 2, &again)));
+        is_ok(pool, mape_buffer_release(buffer_filled(pool, sizes[i], 2, &again)));
         touched = faults() - touched;
         assert_ptr_equal(first, again);
         if (touched > 20 + (long)(sizes[i] / 4096 / 100))
@@ -77,14 +66,14 @@ static void a_map_that_copies_has_the_pages_of_a_buffer_and_the_next_buffer_has_
     size_t size = 16 * MIB;
     unsigned char *bytes = malloc(size);
     memset(bytes, 3, size);
-    is_ok(pool, mape_buffer_release(filled(pool, size + MIB, 1, NULL)));
+    is_ok(pool, mape_buffer_release(buffer_filled(pool, size + MIB, 1, NULL)));
     long touched = faults();
     mape_job *job = mapped(pool, sum, bytes, 16, MIB, NULL);
     wait_for(job);
     uint64_t expected = 3 * MIB;
     for (uint64_t i = 0; i < 16; i++) result_is(job, i, &expected, sizeof expected);
     is_ok(pool, mape_job_release(job));
-    is_ok(pool, mape_buffer_release(filled(pool, size, 2, NULL)));
+    is_ok(pool, mape_buffer_release(buffer_filled(pool, size, 2, NULL)));
     touched = faults() - touched;
     if (touched > 1000) fail_msg("%ld pages were fresh", touched);
     free(bytes);
@@ -94,8 +83,8 @@ static void a_map_that_copies_has_the_pages_of_a_buffer_and_the_next_buffer_has_
 static void what_is_more_than_is_kept_goes_back_when_nothing_has_been_freed_for_a_while(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
     size_t most = 64 * MIB;
-    mape_buffer *small = filled(pool, MIB, 5, NULL);
-    is_ok(pool, mape_buffer_release(filled(pool, 160 * MIB, 1, NULL)));
+    mape_buffer *small = buffer_filled(pool, MIB, 5, NULL);
+    is_ok(pool, mape_buffer_release(buffer_filled(pool, 160 * MIB, 1, NULL)));
     wait_until(input_pages() <= most + 2 * MIB);
     /* Not all of it. */
     assert_true(input_pages() >= most / 2);
@@ -111,16 +100,16 @@ static void a_small_reserve_keeps_an_eighth_and_the_rest_goes_back_at_once(uint3
     config.input_reserve = 64 * MIB;
     mape_pool *pool = pool_open_with(&config);
     /* Before the start: by the call. */
-    is_ok(pool, mape_buffer_release(filled(pool, 40 * MIB, 1, NULL)));
+    is_ok(pool, mape_buffer_release(buffer_filled(pool, 40 * MIB, 1, NULL)));
     assert_true(input_pages() <= 9 * MIB);
     is_ok(pool, mape_pool_start(pool, PATIENCE));
     for (int i = 0; i < 3; i++) {
-        mape_buffer *buffer = filled(pool, 40 * MIB, 1, NULL);
+        mape_buffer *buffer = buffer_filled(pool, 40 * MIB, 1, NULL);
         assert_true(input_pages() >= 40 * MIB);
         is_ok(pool, mape_buffer_release(buffer));
         wait_until(input_pages() <= 9 * MIB);
     }
-    mape_buffer *late = filled(pool, 40 * MIB, 1, NULL);
+    mape_buffer *late = buffer_filled(pool, 40 * MIB, 1, NULL);
     is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
     is_ok(pool, mape_buffer_release(late));
     assert_true(input_pages() <= 9 * MIB);
@@ -148,7 +137,7 @@ static void buffers_that_come_and_go_while_pages_are_returned_keep_their_bytes(u
         } else {
             void *memory = NULL;
             sizes[i] = MIB / 2 + state % (6 * MIB);
-            buffers[i] = filled(pool, sizes[i], (int)i + 1, &memory);
+            buffers[i] = buffer_filled(pool, sizes[i], (int)i + 1, &memory);
             data[i] = memory;
         }
     }

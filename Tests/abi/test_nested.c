@@ -34,13 +34,8 @@ static void three_pools_may_be_one_inside_another_and_no_more(uint32_t birth) {
     const uint64_t sum = 385;
     for (uint32_t inner = MAPE_START_EXEC; inner <= MAPE_START_FORK; inner++) {
         struct nested_item item = nested(inner, 2), deeper = nested(inner, 3);
-        mape_job *job = applied(pool, function, &item, sizeof item);
-        wait_for(job);
-        result_is(job, 0, &sum, sizeof sum);
-        job = applied(pool, function, &deeper, sizeof deeper);
-        wait_for(job);
-        result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, MAPE_E_IN_WORKER);
-        assert_non_null(strstr(result_of(job, 0).message, "deep"));
+        item_gives(pool, function, &item, sizeof item, &sum, sizeof sum);
+        item_fails(pool, function, &deeper, sizeof deeper, MAPE_CAUSE_FUNCTION, MAPE_E_IN_WORKER, "deep");
     }
     pool_close(pool);
 }
@@ -48,9 +43,7 @@ static void three_pools_may_be_one_inside_another_and_no_more(uint32_t birth) {
 static void a_worker_may_have_sixteen_pools(uint32_t birth) {
     mape_pool *pool = pool_started(birth, 1);
     const uint64_t count = 16;
-    mape_job *job = applied(pool, registered(pool, run_makes_pools), NULL, 0);
-    wait_for(job);
-    result_is(job, 0, &count, sizeof count);
+    item_gives(pool, registered(pool, run_makes_pools), NULL, 0, &count, sizeof count);
     pool_close(pool);
 }
 
@@ -61,10 +54,8 @@ static void a_sandboxed_worker_makes_none(uint32_t birth) {
     if (mape_pool_create(&pool, &config) == MAPE_E_UNSUPPORTED) skip();
     pool_adopt(pool);
     struct nested_item item = nested(birth, 1);
-    mape_job *job = applied(pool, registered(pool, run_nested), &item, sizeof item);
-    wait_for(job);
-    result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_FUNCTION, MAPE_E_IN_WORKER);
-    assert_non_null(strstr(result_of(job, 0).message, "sandbox"));
+    item_fails(pool, registered(pool, run_nested), &item, sizeof item, MAPE_CAUSE_FUNCTION, MAPE_E_IN_WORKER,
+               "sandbox");
     pool_close(pool);
 }
 

@@ -2,13 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "support.h"
+#include "support_replay.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 #define MOST 17
 
@@ -101,13 +98,9 @@ static void pieces_arrive_copied_and_in_place(uint32_t birth) {
     const mape_function_id functions[] = {registered(pool, run_pieces), registered_range(pool, run_pieces_each)};
     for (size_t f = 0; f < COUNT(functions); f++) {
         for (int with_buffer = 0; with_buffer < 2; with_buffer++) {
-            mape_buffer *buffer = NULL;
             void *data = NULL;
             uint64_t before = stats_of(pool).input_bytes;
-            if (with_buffer) {
-                is_ok(pool, mape_buffer_create(&buffer, pool, 300000));
-                is_ok(pool, mape_buffer_data(&data, NULL, buffer));
-            }
+            mape_buffer *buffer = with_buffer ? buffer_filled(pool, 300000, 0, &data) : NULL;
             struct work work = work_made(700, data, 300000);
             mape_job *job = pieces_mapped(pool, functions[f], work.items, work.count, NULL);
             wait_for(job);
@@ -171,10 +164,8 @@ static void a_hundred_thousand_items_of_three(uint32_t birth) {
 static void a_stream_takes_items_of_pieces_and_others(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 2);
     mape_function_id function = registered(pool, run_pieces);
-    mape_buffer *buffer = NULL;
     void *data = NULL;
-    is_ok(pool, mape_buffer_create(&buffer, pool, 300000));
-    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
+    buffer_filled(pool, 300000, 0, &data);
     struct work work = work_made(600, data, 300000);
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.window = 150;
@@ -255,11 +246,8 @@ static void many_at_once_are_accepted_up_to_the_window_or_the_first_wrong_one(ui
 static void crashes_cost_their_item_and_are_tried_again(uint32_t birth) {
     mape_pool *pool = pool_open(birth, 2);
     mape_function_id function = registered(pool, run_pieces);
-    mape_buffer *buffer = NULL;
     void *data = NULL;
-    is_ok(pool, mape_buffer_create(&buffer, pool, 4096));
-    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
-    memset(data, 3, 4096);
+    mape_buffer *buffer = buffer_filled(pool, 4096, 3, &data);
     unsigned char bytes[100], crash[10];
     memset(bytes, 1, sizeof bytes);
     memset(crash, PIECE_CRASHES, sizeof crash);
@@ -271,11 +259,7 @@ static void crashes_cost_their_item_and_are_tried_again(uint32_t birth) {
     mape_job *job = pieces_mapped(pool, function, items, COUNT(items), &config);
     /* The job keeps it. */
     is_ok(pool, mape_buffer_release(buffer));
-    mape_buffer *other = NULL;
-    is_ok(pool, mape_buffer_create(&other, pool, 4096));
-    void *memory = NULL;
-    is_ok(pool, mape_buffer_data(&memory, NULL, other));
-    memset(memory, 9, 4096);
+    buffer_filled(pool, 4096, 9, NULL);
     unsigned char as_it_was[4096];
     memset(as_it_was, 3, sizeof as_it_was);
     wait_for(job);
@@ -292,28 +276,13 @@ static void crashes_cost_their_item_and_are_tried_again(uint32_t birth) {
     pool_close(pool);
 }
 
-/** The one file in a folder. */
-static void only_file(const char *folder, char *path, size_t size) {
-    DIR *open = opendir(folder);
-    assert_non_null(open);
-    *path = 0;
-    for (struct dirent *entry; (entry = readdir(open)) != NULL;)
-        if (strstr(entry->d_name, ".crash") != NULL) snprintf(path, size, "%s/%s", folder, entry->d_name);
-    closedir(open);
-}
-
 static void a_crash_file_has_the_pieces_and_a_replay_runs_them(uint32_t birth) {
-    char folder[] = "/tmp/mapengine-abi-XXXXXX", path[600], result_path[600];
-    assert_non_null(mkdtemp(folder));
     mape_pool_config config = config_of(birth, 1);
-    config.crash_dir = folder;
+    config.crash_dir = folder_made();
     mape_pool *pool = pool_open_with(&config);
     mape_function_id function = registered(pool, run_pieces);
-    mape_buffer *buffer = NULL;
     void *data = NULL;
-    is_ok(pool, mape_buffer_create(&buffer, pool, 20000));
-    is_ok(pool, mape_buffer_data(&data, NULL, buffer));
-    memset(data, 5, 20000);
+    buffer_filled(pool, 20000, 5, &data);
     unsigned char crash[10], more[70];
     memset(crash, PIECE_CRASHES, sizeof crash);
     memset(more, 6, sizeof more);
@@ -323,26 +292,14 @@ static void a_crash_file_has_the_pieces_and_a_replay_runs_them(uint32_t birth) {
     wait_for(job);
     assert_int_equal(result_of(job, 0).state, MAPE_ITEM_CRASHED);
     pool_close(pool); /* Its end has written the file. */
-    only_file(folder, path, sizeof path);
+    char result_path[100];
     snprintf(result_path, sizeof result_path, "%s/result", folder);
-    char *const arguments[] = {"mapengine-zygote", "--replay", path, "--output", result_path, NULL};
-    extern char **environ;
-    posix_spawn_file_actions_t quiet;
-    posix_spawn_file_actions_init(&quiet);
-    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
-    for (int spared = 0; spared < 2; spared++) {
-        if (spared) setenv("PIECES_SPARED", "1", 1);
-        pid_t pid = 0;
-        int status = 0;
-        assert_int_equal(posix_spawn(&pid, PREFIX "/libexec/mapengine-zygote", &quiet, NULL, arguments, environ), 0);
-        waitpid(pid, &status, 0);
-        unsetenv("PIECES_SPARED");
-        if (spared ? !WIFEXITED(status) || WEXITSTATUS(status) != 0
-                   : !WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV)
-            fail_msg("the replay ended with status %#x", status);
-    }
-    posix_spawn_file_actions_destroy(&quiet);
+    struct replay replay = replayed(only_file(), result_path);
+    ended_by(&replay, SIGSEGV);
+    setenv("PIECES_SPARED", "1", 1);
+    replay = replayed(only_file(), result_path);
+    unsetenv("PIECES_SPARED");
+    exited(&replay, 0, "");
     _Alignas(8) char bytes[1000];
     int file = open(result_path, O_RDONLY);
     assert_true(file >= 0);
@@ -359,8 +316,7 @@ static void a_crash_file_has_the_pieces_and_a_replay_runs_them(uint32_t birth) {
     assert_int_equal(seen->pieces[1].place, 123);
     ((struct seen_pieces *)bytes)->pieces[1].place = 0;
     pieces_are_right(&result, &item, NULL, 0);
-    unlink(path), unlink(result_path);
-    assert_int_equal(rmdir(folder), 0);
+    folder_removed();
 }
 
 static void what_is_wrong_is_named_and_changes_nothing(uint32_t birth) {

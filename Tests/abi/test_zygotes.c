@@ -2,12 +2,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "support_replay.h"
 #include "support_zygote.h"
 
-#include <dirent.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 #include "offering_zygote.h"
 
@@ -35,38 +33,29 @@ static void functions_that_the_zygote_brings_are_registered_by_name(uint32_t bir
     closed(pool);
 }
 
+/** An item of the function fails because it could not be loaded; its text has the words. */
+static void cannot_load(mape_pool *pool, mape_function_id function, const char *words) {
+    uint64_t value = 1;
+    item_fails(pool, function, &value, sizeof value, MAPE_CAUSE_LOAD, MAPE_E_LOAD, words);
+}
+
 static void a_function_that_the_zygote_does_not_bring_fails_with_what_it_does(uint32_t birth) {
     mape_pool_config config = config_in_mode(birth, "offers");
     mape_pool *pool = pool_open_with(&config);
     mape_function_id function = offered(pool, "four times");
     is_status(pool, MAPE_E_LOAD, mape_pool_start(pool, PATIENCE));
-    mape_job *job = NULL;
-    uint64_t value = 1;
-    is_ok(pool, mape_apply(&job, pool, function, &value, sizeof value, NULL));
-    wait_for(job);
-    result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_LOAD, MAPE_E_LOAD);
-    assert_string_equal(result_of(job, 0).message,
-                        "the zygote offers no function \"four times\"; it offers \"twice\", \"thrice\", "
-                        "\"kept\", \"crash\"");
-    is_ok(pool, mape_job_release(job));
+    cannot_load(pool, function,
+                "the zygote offers no function \"four times\"; it offers \"twice\", \"thrice\", \"kept\", \"crash\"");
     multiplied_by(pool, offered(pool, "twice"), 2);
     stage("a range function as an item's, and the reverse");
     mape_function_id range_as_run = offered(pool, "thrice"), run_as_range = 0;
     is_ok(pool, registering(pool, NULL, "twice", &run_as_range));
-    for (int i = 0; i < 2; i++) {
-        job = applied(pool, i == 0 ? range_as_run : run_as_range, &value, sizeof value);
-        wait_for(job);
-        result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_LOAD, MAPE_E_LOAD);
-        assert_non_null(strstr(result_of(job, 0).message, i == 0 ? "run_range_symbol" : "run_symbol"));
-        is_ok(pool, mape_job_release(job));
-    }
+    cannot_load(pool, range_as_run, "run_range_symbol");
+    cannot_load(pool, run_as_range, "run_symbol");
     closed(pool);
     stage("a zygote that brings nothing");
     pool = pool_open(birth, 2);
-    job = applied(pool, offered(pool, "twice"), &value, sizeof value);
-    wait_for(job);
-    result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_LOAD, MAPE_E_LOAD);
-    assert_non_null(strstr(result_of(job, 0).message, "mape_zygote_offer"));
+    cannot_load(pool, offered(pool, "twice"), "mape_zygote_offer");
     pool_close(pool);
 }
 
@@ -123,62 +112,27 @@ static void a_snapshot_has_the_hosts_own(uint32_t birth) {
     assert_int_equal(mape_zygote_offer(&function), MAPE_OK);
     multiplied_by(pool, early, 5);
     multiplied_by(pool, offered(pool, "host's"), 5);
-    uint64_t value = 1;
-    mape_job *job = applied(pool, offered(pool, "too late"), &value, sizeof value);
-    wait_for(job);
-    result_ended(job, 0, MAPE_ITEM_FAILED, MAPE_CAUSE_LOAD, MAPE_E_LOAD);
+    cannot_load(pool, offered(pool, "too late"), "too late");
     pool_close(pool);
 }
 
-static int replayed(const char *program, const char *mode, const char *file, char *text, size_t size) {
-    char *const arguments[] = {(char *)program, (char *)(mode != NULL ? mode : "--replay"),
-                               (char *)(mode != NULL ? "--replay" : file), (char *)(mode != NULL ? file : NULL), NULL};
-    extern char **environ;
-    int ends[2], status = 0;
-    pid_t pid = 0;
-    posix_spawn_file_actions_t actions;
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-    assert_int_equal(posix_spawn(&pid, program, &actions, NULL, arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    size_t length = 0;
-    for (ssize_t got; (got = read(ends[0], text + length, size - 1 - length)) > 0;) length += (size_t)got;
-    text[length] = '\0';
-    close(ends[0]);
-    waitpid(pid, &status, 0);
-    return status;
-}
-
 static void a_crash_is_replayed_by_the_program_that_brings_the_function(uint32_t birth) {
-    char folder[] = "/tmp/mapengine-abi-XXXXXX", file[400] = "", text[8192];
-    assert_non_null(mkdtemp(folder));
     mape_pool_config config = config_in_mode(birth, "offers");
-    config.crash_dir = folder;
+    config.crash_dir = folder_made();
     mape_pool *pool = pool_open_with(&config);
     uint64_t value = 1;
     mape_job *job = applied(pool, offered(pool, "crash"), &value, sizeof value);
     wait_for(job);
     result_ended(job, 0, MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, SIGSEGV);
     assert_non_null(strstr(result_of(job, 0).message, "run_crash"));
-    for (int64_t begun = now_ns(); file[0] == '\0'; short_nap()) {
-        if (now_ns() - begun > PATIENCE) fail_msg("no crash file was made");
-        DIR *open = opendir(folder);
-        for (struct dirent *entry; (entry = readdir(open)) != NULL;)
-            if (strstr(entry->d_name, ".crash") != NULL) snprintf(file, sizeof file, "%s/%s", folder, entry->d_name);
-        closedir(open);
-    }
-    closed(pool);
-    int status = replayed(OFFERING_ZYGOTE, "offers", file, text, sizeof text);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV) fail_msg("status 0x%x: %s", status, text);
-    status = replayed(PREFIX "/libexec/mapengine-zygote", NULL, file, text, sizeof text);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 69);
-    assert_non_null(strstr(text, "\"crash\""));
-    assert_non_null(strstr(text, "run that program"));
-    unlink(file), rmdir(folder);
+    closed(pool); /* Its end has written the file. */
+    const char *file = only_file(), *const arguments[] = {OFFERING_ZYGOTE, "offers", "--replay", file, NULL};
+    struct replay replay = ran(OFFERING_ZYGOTE, arguments);
+    ended_by(&replay, SIGSEGV);
+    replay = replayed(file, NULL);
+    exited(&replay, 69, "\"crash\"");
+    assert_non_null(strstr(replay.text, "run that program"));
+    folder_removed();
 }
 
 /* ---- around forks ---- */
@@ -228,6 +182,39 @@ static void a_hook_that_fails_ends_the_pool_and_is_named(uint32_t birth) {
     }
 }
 
+/** Workers that have nothing to answer when they come end the pool as those do that load a module first. */
+static void a_hook_that_crashes_ends_a_pool_without_functions(uint32_t birth) {
+    static const char *const modules[] = {"libm.so.6", NULL};
+    static const uint32_t counts[] = {1, 2, 13};
+    for (size_t c = 0; c < 2 * COUNT(counts); c++) {
+        mape_pool_config config = config_in_mode(birth, "worker-crashes");
+        config.workers = counts[c / 2];
+        config.modules = c % 2 ? modules : NULL;
+        mape_pool *pool = pool_open_with(&config);
+        stage("%u workers, %s", config.workers, c % 2 ? "a module" : "nothing to load");
+        int status = mape_pool_start(pool, PATIENCE);
+        if (status != MAPE_OK) is_status(pool, MAPE_E_WORKERS, status);
+        wait_until(stats_of(pool).is_closed == 1);
+        is_status(pool, MAPE_E_WORKERS, mape_pool_start(pool, PATIENCE));
+        assert_non_null(strstr(message_of(pool), "workers could not be started"));
+        assert_non_null(strstr(message_of(pool), "hook after_in_worker"));
+        closed(pool);
+    }
+}
+
+/** As many starts as the limit fail, but for one, twice; the pool ends as little as it would with a module. */
+static void a_hook_that_crashes_now_and_then_costs_its_workers_alone(uint32_t birth) {
+    mape_pool_config config = config_in_mode(birth, "worker-crashes-4");
+    mape_pool *pool = pool_open_with(&config);
+    is_ok(pool, mape_pool_start(pool, PATIENCE));
+    wait_until(stats_of(pool).workers_died == 4 && stats_of(pool).workers_ready == 2);
+    multiplied_by(pool, offered(pool, "twice"), 2);
+    kill_process(stats_of(pool).zygote_pid);
+    wait_until(stats_of(pool).workers_ready == 2 && stats_of(pool).zygotes_started == 2);
+    multiplied_by(pool, offered(pool, "twice"), 2);
+    closed(pool);
+}
+
 int main(void) {
     static const struct abi_test tests[] = {
         EXEC_ONLY(functions_that_the_zygote_brings_are_registered_by_name),
@@ -238,6 +225,8 @@ int main(void) {
         EXEC_ONLY(a_crash_is_replayed_by_the_program_that_brings_the_function),
         EXEC_ONLY(handlers_and_hooks_run_around_each_fork),
         PATIENT(a_hook_that_fails_ends_the_pool_and_is_named, IN_EXEC, 180),
+        PATIENT(a_hook_that_crashes_ends_a_pool_without_functions, IN_EXEC, 180),
+        EXEC_ONLY(a_hook_that_crashes_now_and_then_costs_its_workers_alone),
     };
     return run_abi_tests("zygotes", tests, COUNT(tests));
 }

@@ -1,4 +1,4 @@
--- The headers as LuaJIT's ffi.cdef reads them, by the rule in mapengine.h, and what it makes of them.
+-- What LuaJIT's ffi.cdef makes of the headers (Tests/lua/headers.lua).
 --
 --     luajit cdef.lua INCLUDE ABI.JSON [LIBRARY]
 --
@@ -7,29 +7,9 @@
 local ffi = require("ffi")
 local include, json, library = arg[1], arg[2], arg[3]
 
-local function contents(path)
-    local file = assert(io.open(path))
-    local text = file:read("*a")
-    file:close()
-    return text
-end
+local headers = dofile(arg[0]:match("^(.*/)") .. "../lua/headers.lua")
 
--- The rule.
-local function declarations(folder)
-    local parts = {}
-    for name in contents(folder .. "/mapengine.h"):gmatch('\n#include "([^"]+)"') do
-        local text = contents(folder .. "/" .. name):gsub("\\\n", " ")
-        local inside = false
-        for line in text:gmatch("[^\n]*\n") do
-            if line:match("^#ifdef __cplusplus") then inside = true end
-            if not inside and not line:match("^#") then parts[#parts + 1] = line end
-            if line:match("^#endif") then inside = false end
-        end
-    end
-    return table.concat(parts)
-end
-
-ffi.cdef(declarations(include))
+ffi.cdef(headers.declarations(include))
 
 local checked = { sizes = 0, values = 0, functions = 0 }
 local function same(what, got, expected)
@@ -39,7 +19,7 @@ end
 -- abi.json has a line for each thing; its layout is the script's.
 local section, structure
 local exported = library and ffi.load(library)
-for line in contents(json):gmatch("[^\n]+") do
+for line in headers.contents(json):gmatch("[^\n]+") do
     section = line:match('^  "(%w+)": {$') or section
     if section == "structures" then
         structure = line:match('^    "(mape_[%w_]+)": {$') or structure
@@ -62,7 +42,7 @@ for line in contents(json):gmatch("[^\n]+") do
 end
 assert(checked.sizes > 10 and checked.values > 50, "abi.json was not read")
 if exported then
-    local major, minor, patch = contents(json):match('"version": "(%d+)%.(%d+)%.(%d+)"')
+    local major, minor, patch = headers.contents(json):match('"version": "(%d+)%.(%d+)%.(%d+)"')
     same("mape_version()", exported.mape_version(), major * 1000000 + minor * 1000 + patch)
 end
 print(("%d structures, %d values, %d functions"):format(checked.sizes, checked.values, checked.functions))

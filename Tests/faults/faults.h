@@ -56,9 +56,9 @@ struct fault_table {
 };
 #define TABLE(name) const struct fault_table name##_table = {name, COUNT(name)}
 extern const struct fault_table death_ways_table, death_moments_table, death_pool_table, hangs_table, resources_table,
-    limits_table, host_table, host_ends_table, hostile_table, scale_table, identity_table, loading_table, zygotes_table,
-    waits_table, surroundings_table, denials_table, extents_table, paths_table, texts_table, resizes_table,
-    unregister_table, nested_table, starts_table;
+    limits_table, host_table, host_ends_table, hostile_table, scale_table, identity_table, worker_ends_table,
+    leftovers_table, loading_table, zygotes_table, waits_table, cancels_table, surroundings_table, denials_table,
+    extents_table, paths_table, texts_table, resizes_table, unregister_table, nested_table, starts_table;
 
 /** A case of the catalogue. */
 struct fault_case {

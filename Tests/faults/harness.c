@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "faults.h"
+#include "verdicts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,10 +61,11 @@ void row_skip(const char *format, ...) {
 /* ---- rows ---- */
 
 static const struct fault_table *const tables[] = {
-    &death_ways_table, &death_moments_table, &death_pool_table,   &hangs_table,   &resources_table, &limits_table,
-    &host_table,       &host_ends_table,     &hostile_table,      &scale_table,   &identity_table,  &loading_table,
-    &zygotes_table,    &waits_table,         &surroundings_table, &denials_table, &extents_table,   &paths_table,
-    &texts_table,      &resizes_table,       &unregister_table,   &nested_table,  &starts_table,
+    &death_ways_table, &death_moments_table, &death_pool_table, &hangs_table, &resources_table, &limits_table,
+    &host_table,       &host_ends_table,     &hostile_table,    &scale_table, &identity_table,  &worker_ends_table,
+    &leftovers_table,  &loading_table,       &zygotes_table,    &waits_table, &cancels_table,   &surroundings_table,
+    &denials_table,    &extents_table,       &paths_table,      &texts_table, &resizes_table,   &unregister_table,
+    &nested_table,     &starts_table,
 };
 /* Whose faults are run once more after a zygote was replaced; and under a zygote with threads: all in the whole grid, in the small one those
  * of the first, and those in which the zygote itself dies. */
@@ -229,8 +231,6 @@ static void in_child(const struct row *row, int log) {
     row_run(row);
 }
 
-enum verdict { PASSED, FAILED, SKIPPED };
-
 static enum verdict run(const struct row *row, const char *label) {
     memset(report, 0, sizeof *report);
     int log = memfd_create("faults-log", MFD_CLOEXEC);
@@ -273,11 +273,7 @@ static enum verdict run(const struct row *row, const char *label) {
     else printf("%s: %s\n", label, failed ? "FAILED" : "ok");
     if (failed) {
         printf("    seed %u; its output:\n", seed);
-        lseek(log, 0, SEEK_SET);
-        FILE *text = fdopen(dup(log), "r");
-        char line[4096];
-        while (fgets(line, sizeof line, text) != NULL) printf("    %s", line);
-        fclose(text);
+        failure_noted(label, log);
     }
     fclose(out);
     close(log);
@@ -302,11 +298,6 @@ static void markdown(void) {
     }
 }
 
-struct sums {
-    const char *group;
-    int verdicts[3];
-};
-
 int main(int argc, char **argv) {
     if (argc > 1 && strncmp(argv[1], "--in-", 5) == 0) return helper_main(argc, argv);
     bool list = false;
@@ -330,8 +321,6 @@ int main(int argc, char **argv) {
     if (report == MAP_FAILED) return 1;
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (!list) shm_made_private();
-    struct sums sums[16] = {0};
-    int groups = 0, passed = 0, failed = 0, skipped = 0;
     for (size_t r = 0; r < row_count; r++) {
         char label[400];
         label_of(&rows[r], label, sizeof label);
@@ -340,20 +329,11 @@ int main(int argc, char **argv) {
             puts(label);
             continue;
         }
-        const char *group = case_of(number_of(&rows[r]))->group;
-        int g = 0;
-        while (g < groups && strcmp(sums[g].group, group) != 0) g++;
-        if (g == groups) sums[groups++].group = group;
-        enum verdict verdict = run(&rows[r], label);
-        sums[g].verdicts[verdict]++;
-        (verdict == PASSED ? passed++ : verdict == FAILED ? failed++ : skipped++);
+        verdict_noted(case_of(number_of(&rows[r]))->group, run(&rows[r], label));
     }
     if (list) return 0;
-    printf("\n");
-    for (int g = 0; g < groups; g++)
-        printf("%-22s %4d rows: %d passed, %d failed, %d skipped\n", sums[g].group,
-               sums[g].verdicts[0] + sums[g].verdicts[1] + sums[g].verdicts[2], sums[g].verdicts[PASSED],
-               sums[g].verdicts[FAILED], sums[g].verdicts[SKIPPED]);
+    const int passed = verdicts_of(PASSED), failed = verdicts_of(FAILED), skipped = verdicts_of(SKIPPED);
+    verdicts_told();
     printf("seed %u%s%s\n", seed, shm_is_private ? "" : "; /dev/shm is shared with others here, and was not looked at",
            skipped > 0 ? "; skipped rows say why above" : "");
     printf("%d passed, %d failed\n", passed, failed);

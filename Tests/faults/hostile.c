@@ -170,27 +170,30 @@ static void inputs(const struct row *row) {
     pool_works(pool);
 }
 
+#define LIE(number, text, flags, lie)                                                                                  \
+    { number, text, lies, BIRTHS, W_ALL, flags, lie, many_restarts, 0 }
+
 static const struct fault hostile[] = {
     {43, "then the item returns well", random_bytes, BIRTHS, W_MANY, CALLBACK, WAY_SCRIBBLE, many_restarts, 120},
     {43, "then the worker exits", random_bytes, BIRTHS, W_MANY, CALLBACK, WAY_SCRIBBLE_DIE, many_restarts, 120},
     {43, "again and again for a while", random_bytes, BIRTHS, W_MANY, 0, WAY_SCRIBBLE_LONG, many_restarts, 120},
-    {44, "a result's offset", lies, BIRTHS, W_ALL, CALLBACK, LIE_BASE, many_restarts, 0},
-    {44, "a result's length", lies, BIRTHS, W_ALL, 0, LIE_SIZE, many_restarts, 0},
-    {44, "an offset and length that wrap", lies, BIRTHS, W_ALL, 0, LIE_WRAP, many_restarts, 0},
-    {44, "a result in the outbox", lies, BIRTHS, W_ALL, 0, LIE_OUTBOX, many_restarts, 0},
-    {44, "a table's offset", lies, BIRTHS, W_ALL, 0, LIE_TABLE, many_restarts, 0},
-    {44, "a table's line", lies, BIRTHS, W_ALL, 0, LIE_ENTRY, many_restarts, 0},
-    {44, "the cursors", lies, BIRTHS, W_ALL, 0, LIE_CURSOR, many_restarts, 0},
-    {44, "the message ring", lies, BIRTHS, W_ALL, 0, LIE_MESSAGES, many_restarts, 0},
-    {44, "the count of items", lies, BIRTHS, W_ALL, 0, LIE_DONE, many_restarts, 0},
-    {45, "by a second thread, in every word of a reply", lies, BIRTHS, W_ALL, CALLBACK, LIE_CHANGE, many_restarts, 0},
+    LIE(44, "a result's offset", CALLBACK, LIE_BASE),
+    LIE(44, "a result's length", 0, LIE_SIZE),
+    LIE(44, "an offset and length that wrap", 0, LIE_WRAP),
+    LIE(44, "a result in the outbox", 0, LIE_OUTBOX),
+    LIE(44, "a table's offset", 0, LIE_TABLE),
+    LIE(44, "a table's line", 0, LIE_ENTRY),
+    LIE(44, "the cursors", 0, LIE_CURSOR),
+    LIE(44, "the message ring", 0, LIE_MESSAGES),
+    LIE(44, "the count of items", 0, LIE_DONE),
+    LIE(45, "by a second thread, in every word of a reply", CALLBACK, LIE_CHANGE),
     {46, "of shared files", files, BIRTHS, W1 | W5, CALLBACK, 0, many_restarts, 0},
     {46, "writes to inputs", inputs, BIRTHS, W1 | W5, CALLBACK, 0, NULL, 0},
-    {47, "another request's ticket", lies, BIRTHS, W_ALL, CALLBACK, LIE_TICKET, many_restarts, 0},
-    {47, "replies nobody asked for", lies, BIRTHS, W_ALL, 0, LIE_TWICE, many_restarts, 0},
-    {47, "replies of the past once more", lies, BIRTHS, W_ALL, 0, LIE_PAST, many_restarts, 0},
-    {47, "blame for an item not its own, then death", lies, BIRTHS, W_ALL, 0, LIE_BLAME, many_restarts, 0},
-    {47, "blame beyond the range, then death", lies, BIRTHS, W_ALL, 0, LIE_BLAME_RANGE, many_restarts, 0},
-    {48, "20,000 times all bells", lies, BIRTHS, W_ALL, CALLBACK, LIE_BELLS, many_restarts, 0},
+    LIE(47, "another request's ticket", CALLBACK, LIE_TICKET),
+    LIE(47, "replies nobody asked for", 0, LIE_TWICE),
+    LIE(47, "replies of the past once more", 0, LIE_PAST),
+    LIE(47, "blame for an item not its own, then death", 0, LIE_BLAME),
+    LIE(47, "blame beyond the range, then death", 0, LIE_BLAME_RANGE),
+    LIE(48, "20,000 times all bells", CALLBACK, LIE_BELLS),
 };
 TABLE(hostile);

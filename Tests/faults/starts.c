@@ -79,14 +79,17 @@ static void before_it_begins(const struct row *row) {
     assert_int_equal(starts_made(), length);
 }
 
+#define START(text, plan)                                                                                              \
+    { 74, text, before_it_begins, IN_EXEC, W2, 0, plan, as_planned, 0 }
+
 static const struct fault starts[] = {
-    {74, "it exits", before_it_begins, IN_EXEC, W2, 0, START_EXITS, as_planned, 0},
-    {74, "it is killed twice", before_it_begins, IN_EXEC, W2, 0, START_KILLED_TWICE, as_planned, 0},
-    {74, "it is killed each time", before_it_begins, IN_EXEC, W2, 0, START_ALWAYS_KILLED, as_planned, 0},
-    {74, "it hangs", before_it_begins, IN_EXEC, W2, 0, START_HANGS, as_planned, 0},
-    {74, "the next ones exit twice", before_it_begins, IN_EXEC, W2, 0, LATER_EXITS_TWICE, as_planned, 0},
-    {74, "the next ones exit, and are killed", before_it_begins, IN_EXEC, W2, 0, LATER_MIXED, as_planned, 0},
-    {74, "the next ones exit each time", before_it_begins, IN_EXEC, W2, 0, LATER_ALWAYS_EXITS, as_planned, 0},
-    {74, "the next one hangs", before_it_begins, IN_EXEC, W2, 0, LATER_HANGS, as_planned, 0},
+    START("it exits", START_EXITS),
+    START("it is killed twice", START_KILLED_TWICE),
+    START("it is killed each time", START_ALWAYS_KILLED),
+    START("it hangs", START_HANGS),
+    START("the next ones exit twice", LATER_EXITS_TWICE),
+    START("the next ones exit, and are killed", LATER_MIXED),
+    START("the next ones exit each time", LATER_ALWAYS_EXITS),
+    START("the next one hangs", LATER_HANGS),
 };
 TABLE(starts);

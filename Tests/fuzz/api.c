@@ -8,87 +8,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
+#include "input.h"
 #include "workers.h"
 
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define demand(condition)                                                                                              \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "fuzz: %s:%d: %s\n", __FILE__, __LINE__, #condition);                                      \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ---- the input ---- */
-
-static const uint8_t *at, *end;
-
-static uint8_t byte(void) { return at < end ? *at++ : 0; }
-static uint64_t word(void) {
-    uint64_t w = 0;
-    for (int i = 0; i < 8; i++) w = w << 8 | byte();
-    return w;
-}
-/** Any number, mostly a small one or one at an edge. */
-static uint64_t number(void) {
-    uint8_t kind = byte();
-    switch (kind % 12) {
-    case 0: return UINT64_MAX;
-    case 1: return (uint64_t)1 << 63;
-    case 2: return ((uint64_t)1 << 63) - 1;
-    case 3: return (uint64_t)1 << 32;
-    case 4: return UINT32_MAX;
-    case 5: return (uint64_t)1 << (kind >> 2);
-    case 6: return word();
-    default: return byte();
-    }
-}
-/** A size of memory that is there, or one that nothing could have. */
-static size_t honest_size(size_t most) {
-    uint8_t kind = byte();
-    if (kind % 16 == 0) return SIZE_MAX;
-    if (kind % 16 == 1) return (size_t)1 << 62;
-    if (kind % 16 == 2) return (size_t)1 << 48;
-    return (size_t)(kind << 8 | byte()) % (most + 1);
-}
-static size_t struct_size(size_t right) { return byte() % 16 ? right : (size_t)number(); }
-/** To wait: never long. */
-static int64_t wait_ns(void) { return byte() % 4 ? 0 : (int64_t)byte() * 20000; }
-
-static const char *text(void) {
-    static const char *const texts[] = {
-        "",   "a",     "PATH=/nowhere", "=",           "A=1",           "run_square",
-        "no", "x=y=z", "libm.so.6",     "/no/such.so", WORKERS_LIBRARY, "setup_copies_data"};
-    static char made[4][400];
-    static int next;
-    uint8_t kind = byte();
-    if (kind % 8 == 7) return NULL;
-    if (kind % 8 != 6) return texts[kind / 8 % (sizeof texts / sizeof texts[0])];
-    char *out = made[next++ % 4];
-    size_t size = (size_t)byte() + byte() % 100;
-    for (size_t i = 0; i < size; i++) out[i] = (char)byte();
-    out[size] = '\0';
-    return out;
-}
-
-/** A list of texts, ended with NULL. */
-static const char *const *list(void) {
-    static const char *lists[8][4];
-    static int next;
-    if (byte() % 4) return NULL;
-    const char **out = lists[next++ % 8];
-    int count = byte() % 4;
-    for (int i = 0; i < count; i++) out[i] = text();
-    out[count] = NULL;
-    return out;
-}
 
 /* ---- what there is ---- */
 
@@ -430,8 +356,7 @@ static int open_files(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int before = open_files();
-    at = data;
-    end = data + size;
+    input_begin(data, size);
     depth = 0;
     memset(memory, 1, sizeof memory);
     memset(functions, 0, sizeof functions);
@@ -446,7 +371,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mape_function function = MAPE_FUNCTION_INIT;
     function.run = run_square;
     demand(mape_function_register(&functions[0], pools[0], &function) == MAPE_OK);
-    for (int steps = 0; at < end && steps < 300; steps++) step();
+    for (int steps = 0; input_is_left() && steps < 300; steps++) step();
     for (int i = 0; i < POOLS; i++) mape_pool_release(pools[i]);
     demand(open_files() == before);
     return 0;

@@ -1,4 +1,4 @@
--- mape.lua - MapEngine for LuaJIT. The declarations are the header's own: ffi.cdef reads C, but no lines of the preprocessor.
+-- mape.lua - MapEngine for LuaJIT. The declarations are the header's own (headers.lua).
 --
 -- SPDX-License-Identifier: Apache-2.0
 
@@ -6,23 +6,7 @@ local ffi = require "ffi"
 
 local mape = {prefix = assert(os.getenv("MAPE_PREFIX"), "MAPE_PREFIX: where include/ and lib/ of MapEngine are")}
 
-local function read(path)
-    local file = assert(io.open(path))
-    local text = file:read("*a")
-    file:close()
-    return text
-end
-
---- A header as ffi.cdef takes it: lines that go on are joined, what is for C++ goes, and so do lines that begin with "#". A header that
---- it includes by a path stands in its place.
-local function declarations(name)
-    local text = read(mape.prefix .. "/include/" .. name):gsub("\\\n", " ")
-    text = text:gsub("\n#ifdef __cplusplus.-\n#endif", "\n")
-    text = text:gsub('\n# *include *[<"](mapengine/[%w_]+%.h)[>"]', function(part) return "\n" .. declarations(part) end)
-    return (("\n" .. text):gsub("\n#[^\n]*", "\n"))
-end
-
-ffi.cdef(declarations("mapengine.h"))
+ffi.cdef(require("headers").declarations(mape.prefix .. "/include"))
 mape.C = ffi.load(mape.prefix .. "/lib/libmapengine.so")
 mape.FOREVER = -1 -- What the header has as macros is not there.
 mape.ZYGOTE = "zygote:"

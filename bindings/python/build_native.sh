@@ -5,6 +5,7 @@
 #     bindings/python/build_native.sh [PACKAGE]     PACKAGE: the folder of the package; src/mapengine by default
 #
 # PREFIX is the tree of the engine, dist/ by default, which `make dist` makes. What is compiled asks for no newer glibc than 2.28, as the engine.
+# shellcheck disable=SC2016  # the loader expands $ORIGIN
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)

@@ -57,7 +57,8 @@ static void sleep_once(mapb_wait *wait) {
         if (rest < 0) rest = 0;
     }
     pthread_cleanup_push(left, wait);
-    /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens. */
+    /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens.
+     * The last of them waits for a request that is under way. */
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
     pthread_setcancelstate(mapb_cancel_state(wait->cancel), NULL);
     if (wait->signals) sleep_lightly(wait, rest);
@@ -65,6 +66,7 @@ static void sleep_once(mapb_wait *wait) {
     else mapb_word_wait_local(wait->word, wait->seen, rest);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_setcanceltype(type, NULL);
+    mapb_await_cancel();
     pthread_cleanup_pop(0);
 }
 
@@ -90,7 +92,7 @@ static int wait_for(mapb_wait *wait, void *handle) {
 
 int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns) {
     mapb_wait wait;
-    memset(&wait, 0, sizeof wait);
+    memset(&wait, 0, offsetof(mapb_wait, event));
     wait.kind = kind;
     wait.timeout = timeout_ns;
     return wait_for(&wait, handle);
@@ -98,7 +100,7 @@ int mapb_wait_for(uint32_t kind, void *handle, int64_t timeout_ns) {
 
 int mapb_wait_events(void *pool, int64_t timeout_ns, mape_event *out, uint64_t capacity, size_t *out_count) {
     mapb_wait wait;
-    memset(&wait, 0, sizeof wait);
+    memset(&wait, 0, offsetof(mapb_wait, event));
     wait.kind = MAPB_WAIT_EVENT;
     wait.timeout = timeout_ns;
     wait.events = out;

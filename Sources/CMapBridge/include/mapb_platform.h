@@ -47,6 +47,14 @@ void mapb_poller_remove(int poller, int fd);
 int mapb_poller_wait(int poller, uint64_t *tags, int count, int64_t timeout_ns);
 /** Waits until a descriptor is readable; timeout in ns, negative: for ever. */
 void mapb_wait_readable(int fd, int64_t timeout_ns);
+/** Waits for the signal of an asynchronous request to end this thread, if one is under way, so that it acts or is noted before this returns.
+ *  Called when requests are held back, where the thread may still end.
+ *
+ *  glibc before 2.41 (its bug 12683) sends that signal some time after it found the thread asynchronous. What the signal's handler looks at is
+ *  the type alone, and each of glibc's own cancellation points (read, write, close …) sets the type for as long as it runs. So a late
+ *  signal ends the thread in the next of these, although requests are held back by then. But a cancellation point does not return
+ *  while a signal is under way: so one that does nothing else is what to call. */
+void mapb_await_cancel(void);
 
 /* ---- sleeps that a signal ends ---- */
 

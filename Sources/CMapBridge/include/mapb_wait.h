@@ -23,14 +23,15 @@
 
 #define MAPB_CANCEL_ASYNC 2
 
-/** Every entry point holds cancel requests back: a thread that ended here would leave locks and counters behind. The type is set as well as
- *  the state: glibc before 2.41 lets an asynchronous request that was sent just before act although it is disabled since (its bug 12683).
+/** Every entry point holds cancel requests back: a thread that ended here would leave locks and counters behind.
  *  @return what mapb_let_cancel is to set again. */
 static inline int mapb_hold_cancel(void) {
     int type = PTHREAD_CANCEL_DEFERRED, state = PTHREAD_CANCEL_ENABLE;
     pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    return state | (type == PTHREAD_CANCEL_ASYNCHRONOUS ? MAPB_CANCEL_ASYNC : 0);
+    if (type != PTHREAD_CANCEL_ASYNCHRONOUS) return state;
+    mapb_await_cancel();
+    return state | MAPB_CANCEL_ASYNC;
 }
 static inline int mapb_cancel_state(int held) { return held & ~MAPB_CANCEL_ASYNC; }
 static inline void mapb_let_cancel(int held) {
@@ -139,7 +140,8 @@ typedef struct mapb_wait {
     int32_t bell; /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
     MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;
-    int32_t cancel; /* What mapb_hold_cancel returned. */
+    int32_t cancel;   /* What mapb_hold_cancel returned. */
+    mape_event event; /* For MAPB_WAIT_EVENT with room for one: that one. Last, and not set before. */
 } mapb_wait;
 
 /** Waits to the end. Called with cancellation deferred. @return wait->status. */

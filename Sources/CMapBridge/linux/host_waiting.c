@@ -115,6 +115,13 @@ void mapb_wait_readable(int fd, int64_t timeout_ns) {
     ppoll(&one, 1, to_timespec(timeout_ns, &time), NULL);
 }
 
+void mapb_await_cancel(void) {
+    int error = errno;
+    char none;
+    (void)!read(-1, &none, 0);
+    errno = error;
+}
+
 /* ---- sleeps that a signal ends ---- */
 
 void mapb_signals_hold(mapb_signals *signals) {

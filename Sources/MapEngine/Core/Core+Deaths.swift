@@ -49,7 +49,7 @@ extension Core {
         } else {
             expected = before == .stopping && isExiting(worker)
         }
-        let wasInHook = worker.answered == 0 && worker.mark.isInHook
+        let wasInHook = worker.isInHook
         let wasStarting =
             before == .starting || (before == .dying && worker.answered < UInt64(worker.history.firstRequests))
             || wasInHook

@@ -14,8 +14,16 @@ extension Core {
         }
     }
 
-    /// The next events, at most `limit` items; nil when there are none. Only texts leave the queue here.
-    func nextReady(_ limit: UInt64) -> Ready? {
+    /// What comes next. Only texts leave the queue when they are returned here, and jobs that have nothing left but that.
+    private enum Next {
+        case message(PoolMessage)
+        case progress(Job, mape_progress)
+        /// The items at a place of its results that are not delivered.
+        case items(Job, place: Int)
+        case done(Job, mape_progress)
+    }
+
+    private func next() -> Next? {
         if let message = events.nextMessage() { return .message(message) }
         while let job = events.firstJob {
             if job.delivery.progressIsDue {
@@ -29,10 +37,8 @@ extension Core {
                     return .progress(job, progress)
                 }
             }
-            if let place = job.delivery.places.first, let segment = job.results[place] {
-                let count = min(limit, segment.count - job.delivery.offset)
-                return .items(
-                    job, segment, place: place, offset: job.delivery.offset, count: count, crashes: job.lost.crashes)
+            if let place = job.delivery.places.first, job.results.count(at: place) > 0 {
+                return .items(job, place: place)
             }
             if job.doneIsDue {
                 job.delivery.toldDone = true
@@ -44,13 +50,29 @@ extension Core {
         return nil
     }
 
+    /// The next events, at most `limit` items; nil when there are none.
+    func nextReady(_ limit: UInt64) -> Ready? {
+        switch next() {
+        case nil: return nil
+        case .message(let message): return .message(message)
+        case .progress(let job, let progress): return .progress(job, progress)
+        case .done(let job, let progress): return .done(job, progress)
+        case .items(let job, let place):
+            guard let segment = job.results[place] else { return nil }
+            let count = min(limit, segment.count - job.delivery.offset)
+            return .items(
+                job, segment, place: place, offset: job.delivery.offset, count: count, crashes: job.lost.crashes)
+        }
+    }
+
     /// Called when the first `count` ready items are delivered.
     /// - isFetched: the host goes on reading them.
     private func delivered(_ job: Job, place: Int, _ count: UInt64, isFetched: Bool) {
         if job.isReleased { return }
-        if let segment = job.results[place], job.delivery.delivered(count, of: segment.count), job.drops {
-            if isFetched { events.fetched.segments.append(segment) }
-            job.drop(place, freed: !isFetched)
+        if job.delivery.delivered(count, of: job.results.count(at: place)), job.drops {
+            if let segment = job.drop(place) {
+                if isFetched { events.fetched.segments.append(segment) } else { segment.store.free() }
+            }
         }
         events.rotate()
         // The window may be open again; a job without a handle may be over.
@@ -88,6 +110,32 @@ extension Core {
     }
 
     // MARK: - Pull
+
+    /// The next event, as it counts as delivered from now on. False: there is none. For a host that fetches one by one: an entry of a list
+    /// would hold all that the event is made from.
+    func fetch(into event: inout mape_event) -> Bool {
+        guard let next = next() else { return false }
+        event = emptyEvent()
+        switch next {
+        case .message(let message):
+            unsafe fillEvent(&event, message, fixed.config.callbacks.context)
+            events.fetched.texts.append(message)
+        case .progress(let job, let progress):
+            fillEvent(&event, job, MAPE_EVENT_PROGRESS)
+            event.progress = progress
+        case .done(let job, let progress):
+            fillEvent(&event, job, MAPE_EVENT_DONE)
+            event.progress = progress
+            if job.owner.isItself { release(job) }
+        case .items(let job, let place):
+            fillEvent(&event, job, MAPE_EVENT_ITEM)
+            event.index = job.results.read(job.delivery.offset, at: place, into: &event.result)
+            event.result.attempts = job.attempts(of: event.index, event.result)
+            delivered(job, place: place, 1, isFetched: true)
+            if job.endsWithItems { events.fetched.jobs.append(job) }
+        }
+        return true
+    }
 
     /// The next events, at most `room`, as they count as delivered from now on. Returns how many there are. Those of a segment are one
     /// entry of the list: what the lock is held for does not depend on how many items it has.

@@ -39,6 +39,7 @@ extension Core {
         do throws(InvalidReply) {
             let answered = try link.answers()
             if answered == link.answered { return }
+            let isFirst = link.answered == 0
             now = clock.now()
             worker.seen.progress = now
             while link.answered < answered {
@@ -51,6 +52,7 @@ extension Core {
                 }
                 worker.finish(0, .answered)
             }
+            if isFirst { answeredFirst(worker) }
         } catch {
             hostile(worker, error.what)
             return

@@ -8,14 +8,29 @@ extension Core {
         // During a shutdown only if items are left to run: the shutdown would miss a worker that starts while it asks
         // the others to end.
         guard life.stage == .running || (life.stage == .closing && jobs.toRun > 0), failure == nil else { return }
-        // Too many starts have failed: the workers that are starting decide whether the pool goes on.
         if table.empty.isEmpty { return }
-        let isBraked = brake.failedStarts >= config.limits.restarts && table.ready.isEmpty
-        if isBraked && workers.contains(where: { $0.state == .starting }) { return }
+        if brake.failedStarts >= config.limits.restarts && othersDecide(now) { return }
         for slot in table.empty {
             let worker = table[slot]
             if worker.tries.retryAt <= now { spawn(worker) } else { engineMustWake(by: worker.tries.retryAt) }
         }
+    }
+
+    /// Called when too many starts have failed. Whether the workers that are starting, or in the zygote's hook, decide if the pool goes on.
+    private func othersDecide(_ now: Int64) -> Bool {
+        var isStarting = false
+        for worker in workers {
+            switch worker.state {
+            case .starting: isStarting = true
+            case .ready:
+                guard worker.isInHook else { return false }
+                isStarting = true
+                // Nobody tells when it leaves the hook.
+                engineMustWake(by: now + Policy.restartPause)
+            default: break
+            }
+        }
+        return isStarting
     }
 
     /// Asks a worker to end when it is spent and idle.

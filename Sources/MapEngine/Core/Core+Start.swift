@@ -99,11 +99,27 @@ extension Core {
             return
         }
         worker.state = .ready
-        // One that had nothing to answer has shown nothing yet.
-        if worker.history.firstRequests > 0 { worker.tries.failed = 0 }
-        if brake.startWentWell() >= config.limits.restarts { touched.places = true }
+        brake.zygoteForks()
+        if worker.history.firstRequests > 0 {
+            worker.tries.failed = 0
+            startWentWell()
+        } else if zygote?.hasHooks != true {
+            // It had nothing to answer, and nothing to fail in.
+            startWentWell()
+        }
         unpark(for: worker)
         touched.wakes = true
+    }
+
+    /// Called when a worker that became ready with nothing to answer has answered something: it has left the zygote's hook behind.
+    @inline(never) func answeredFirst(_ worker: Worker) {
+        guard worker.state == .ready, worker.history.firstRequests == 0 else { return }
+        worker.tries.failed = 0
+        startWentWell()
+    }
+
+    private func startWentWell() {
+        if brake.startWentWell() >= config.limits.restarts { touched.places = true }
     }
 
     /// Counts a failed start of a worker. The pool fails after too many in a row, with no start that went well and no

@@ -20,7 +20,9 @@ extension Core {
     private func status(of wait: CFrame<mapb_wait>, _ events: inout [Ready]) -> Int32? {
         switch wait.pointee.kind {
         case MAPB_WAIT_EVENT.rawValue:
-            wait.pointee.count = fetch(into: &events, wait.pointee.capacity)
+            wait.pointee.count =
+                wait.pointee.capacity == 1
+                ? fetch(into: &wait.pointee.event) ? 1 : 0 : fetch(into: &events, wait.pointee.capacity)
             if wait.pointee.count > 0 { return MAPE_OK.rawValue }
             guard wait.pointee.timeout != 0, let why = whyNoEventComes() else { return nil }
             return fails(why)

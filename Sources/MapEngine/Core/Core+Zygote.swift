@@ -16,6 +16,7 @@ extension Core {
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
                 zygote.hasBegun = true
+                zygote.hasHooks = message.slot != 0
                 brake.zygoteHasBegun()
                 if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(MAPB_VERSION) {
                     fail(
@@ -23,7 +24,7 @@ extension Core {
                     )
                 }
                 if message.pid > 1 && config.start == MAPE_START_EXEC {
-                    logThreads(message.pid, hasHooks: message.slot != 0)
+                    logThreads(message.pid, hasHooks: zygote.hasHooks)
                 }
             case MAPB_CONTROL_LOADED.rawValue: loaded(message, zygote)
             case MAPB_CONTROL_HOOK.rawValue: zygote.hook = mapb_hook(UInt32(bitPattern: message.code))

@@ -24,12 +24,14 @@ struct RestartBrake {
         return failedStarts
     }
 
-    /// Called when a worker became ready. Returns how many starts had failed before.
+    /// Called when the start of a worker can fail no more. Returns how many had failed before.
     mutating func startWentWell() -> UInt32 {
         defer { failedStarts = 0 }
-        zygoteDeaths = 0
         return failedStarts
     }
+
+    /// Called when a worker is there.
+    mutating func zygoteForks() { zygoteDeaths = 0 }
 
     /// Counts the death of a zygote that no library has ended. Returns how many died in a row.
     mutating func zygoteDied(items: UInt64) -> UInt32 {

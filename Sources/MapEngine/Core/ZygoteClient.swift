@@ -16,6 +16,8 @@ final class Zygote {
     var errors: ZygoteErrors?
     /// Whether it has sent HELLO: it has all that it needs.
     var hasBegun = false
+    /// Whether its program has hooks around forks.
+    var hasHooks = false
     /// Libraries that it was asked to load and has not: it is loading the first.
     private(set) var loading = Queue<Library>()
     private var requested: [Bool] = []

@@ -5,9 +5,13 @@ import CMapBridge
 extension Pool {
     /// Ends a wait. Returns false, the value that `wait` returns then.
     func end(_ wait: CFrame<mapb_wait>, _ events: inout [Ready]) -> Bool {
-        if !events.isEmpty, let out = unsafe wait.pointee.events {
-            unsafe write(events, to: out)
-            events.removeAll(keepingCapacity: true)
+        if wait.pointee.count > 0, let out = unsafe wait.pointee.events {
+            if wait.pointee.capacity == 1 {
+                unsafe out.initialize(to: wait.pointee.event)
+            } else {
+                unsafe write(events, to: out)
+                events.removeAll(keepingCapacity: true)
+            }
         }
         release(wait, &events)
         return false

@@ -208,6 +208,6 @@ final class Job {
         delivery.forgetItems()
     }
 
-    /// Drops a delivered segment. freed: its bytes as well.
-    func drop(_ place: Int, freed: Bool = true) { results.drop(place, freed: freed) }
+    /// Drops a delivered segment, and returns it: the caller frees its bytes.
+    func drop(_ place: Int) -> Segment? { results.drop(place) }
 }

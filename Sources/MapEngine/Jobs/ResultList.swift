@@ -1,5 +1,7 @@
 // What has ended of a job: segments by place. Places stay what they are; those of dropped segments are used again.
 
+import CMapBridge
+
 struct ResultList {
     private(set) var segments: [Segment?] = []
     private var freePlaces: [Int] = []
@@ -13,6 +15,20 @@ struct ResultList {
 
     /// The segment at a place. Nil: it was dropped.
     subscript(place: Int) -> Segment? { segments.indices.contains(place) ? segments[place] : nil }
+
+    /// How many items the segment at a place has. 0: it was dropped.
+    func count(at place: Int) -> UInt64 {
+        unsafe segments.withUnsafeBufferPointer { unsafe place < $0.count ? $0[place]?.count ?? 0 : 0 }
+    }
+
+    /// Reads the result of the i-th item of the segment at a place, which is there. Returns the item's index.
+    func read(_ i: UInt64, at place: Int, into out: inout mape_result) -> UInt64 {
+        // In place: to copy a segment is to count the references to all that it has.
+        unsafe segments.withUnsafeBufferPointer { segments in
+            unsafe segments[place]?.read(i, into: &out)
+            return (unsafe segments[place]?.first ?? 0) + i
+        }
+    }
 
     /// Returns the segment's place.
     mutating func keep(_ segment: consuming Segment) -> Int {
@@ -32,12 +48,11 @@ struct ResultList {
         return segments[last]?.join(segment) ?? false
     }
 
-    /// Drops a segment. freed: its bytes as well; else the caller frees them.
-    mutating func drop(_ place: Int, freed: Bool = true) {
-        guard let segment = segments[place] else { return }
-        segments[place] = nil
+    /// Drops a segment, and returns it: the caller frees its bytes.
+    mutating func drop(_ place: Int) -> Segment? {
+        guard let segment = segments[place].take() else { return nil }
         freePlaces.append(place)
-        if freed { segment.store.free() }
+        return segment
     }
 
     /// Removes and returns a segment. Its place is not used again.

@@ -192,6 +192,8 @@ enum Verdict {
     var isSpent: Bool { history.isSpent }
     /// What it is on, as it says.
     var mark: BlameMark { link?.mark ?? BlameMark(0) }
+    /// Whether it is in the zygote's hook after_in_worker, as it says.
+    var isInHook: Bool { answered == 0 && mark.isInHook }
     /// Whether it has run the setup of the function of a line.
     func isPrepared(_ line: UInt32) -> Bool { history.knows(line) }
 

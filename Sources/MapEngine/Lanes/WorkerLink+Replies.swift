@@ -70,7 +70,7 @@ extension WorkerLink {
     /// - Returns: the output memory to free, beside the reply.
     @inline(__always)
     private func read(_ ticket: UInt64, _ region: OutputRegion) throws(InvalidReply) -> (mapb_reply, Used) {
-        let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, ticket))
+        let reply = region.reply(ticket)
         guard reply.ticket == ticket else { throw InvalidReply("its reply is for another request") }
         guard let used = region.advance(ticket: ticket, holeEnd: reply.hole_end, frontierEnd: reply.frontier_end) else {
             throw InvalidReply("its reply claims memory it does not have")
@@ -142,7 +142,7 @@ extension WorkerLink {
     /// stand there.
     /// - count: at least 1.
     func finished(_ count: UInt64, of assignment: Assignment, _ job: Job) -> RangeReply? {
-        let reply = unsafe mapb_read_reply(mapb_reply_at(region.base, assignment.ticket))
+        let reply = region.reply(assignment.ticket)
         guard reply.ticket == assignment.ticket else { return nil }
         // The region gets no more ranges, so nobody needs to know exactly what this one used, and it is not freed.
         let start = UInt64(MAPB_RESULTS_OFFSET)
@@ -172,26 +172,25 @@ extension WorkerLink {
         return RangeReply.Results(base: bytes == 0 ? 0 : reply.base, size: reply.size)
     }
 
-    private func table(at offset: UInt64, _ count: UInt64, within used: Used, _ stop: Outcome?) throws(InvalidReply)
+    private func table(at start: UInt64, _ count: UInt64, within used: Used, _ stop: Outcome?) throws(InvalidReply)
         -> EntryTable
     {
         let line = UInt64(MemoryLayout<mapb_entry>.stride)
-        guard used.contains(offset, count * line), offset % 8 == 0 else {
+        guard used.contains(start, count * line), start % 8 == 0 else {
             throw InvalidReply("its table lies outside its memory")
         }
-        let lines = unsafe UnsafeMutableRawPointer(region.base + Int(offset)).assumingMemoryBound(to: mapb_entry.self)
         let table = EntryTable()
         table.entries.reserveCapacity(Int(count))
         var failures = FailureReader(region: region, used: used)
-        for i in 0..<Int(count) {
+        for i in 0..<count {
             // Read once; the worker may be writing.
-            let place = unsafe mapb_peek(&lines[i].where)
-            let size = unsafe mapb_peek(&lines[i].size)
-            let offset = place & (1 << 56 - 1)
+            let entry = region.line(i, of: start)
+            let size = entry.size
+            let offset = entry.where & (1 << 56 - 1)
             guard size == 0 || used.contains(offset, size) else {
                 throw InvalidReply("a result lies outside its memory")
             }
-            switch UInt32(place >> 56) {
+            switch UInt32(entry.where >> 56) {
             case MAPB_ENTRY_OK.rawValue:
                 table.entries.append(Entry(offset: offset, size: size, failure: -1))
             case MAPB_ENTRY_FAILED.rawValue:

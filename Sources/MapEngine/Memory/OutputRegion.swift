@@ -212,11 +212,13 @@ extension OutputRegion {
     }
 
     /// A word, read once.
+    @inline(__always)
     func word(at offset: UInt64) -> UInt64 {
         unsafe mapb_peek(address(of: offset, 8).assumingMemoryBound(to: UInt64.self))
     }
 
     /// A line of a reply's table, each word of it read once.
+    @inline(__always)
     func line(_ i: UInt64, of table: UInt64) -> mapb_entry {
         let at = table + i * UInt64(MemoryLayout<mapb_entry>.stride)
         return mapb_entry(where: word(at: at), size: word(at: at + 8))
@@ -229,6 +231,7 @@ extension OutputRegion {
     }
 
     /// A request's reply, each word of it read once.
+    @inline(__always)
     func reply(_ ticket: UInt64) -> mapb_reply { unsafe mapb_read_reply(mapb_reply_at(base, ticket)) }
 }
 

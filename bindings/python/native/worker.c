@@ -32,10 +32,13 @@ static struct {
     PyObject *loads_with;    /* (pickle, [address, size, ...]) -> value. */
     PyObject *end_buffers;   /* () -> bool: whether buffers of the last loads_with are in use. */
     PyObject *flush;         /* () -> None: writes out what was printed. */
+    PyObject *activate;      /* (key: bytes) -> None: the worker turns to another function. */
 } py;
 
 static PyObject *functions; /* By key: what load_function has made. */
 enum { MOST_FUNCTIONS = 256 };
+
+static uint8_t active[16]; /* The key of the function that ran last. */
 
 static mape_task *running; /* The task of the call that runs, for mapengine_python_log and the like. */
 
@@ -95,6 +98,12 @@ static PyObject *function_of(mape_task *task, const struct spec *spec, const voi
             if (PyDict_SetItem(functions, key, found) != 0) drop(&found);
         }
         if (found) Py_DecRef(found); /* The dict has it. */
+    }
+    if (found && memcmp(active, spec->key, sizeof active) != 0) {
+        PyObject *none = call_one(py.activate, key);
+        if (none) memcpy(active, spec->key, sizeof active);
+        else found = NULL;
+        drop(&none);
     }
     Py_DecRef(key);
     return found;
@@ -325,8 +334,8 @@ static const char *offer(PyObject *const *place) {
     const char *missing = find_python();
     if (missing) return missing;
     int gil = PyGILState_Ensure();
-    PyObject **places[] = {&py.after_fork, &py.setup, &py.cleanup,    &py.load_function, &py.encode, &py.encode_error,
-                           &py.loads,      &py.loads_with, &py.end_buffers, &py.flush};
+    PyObject **places[] = {&py.after_fork, &py.setup,      &py.cleanup,     &py.load_function, &py.encode,  &py.encode_error,
+                           &py.loads,      &py.loads_with, &py.end_buffers, &py.flush,         &py.activate};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         *places[i] = PyTuple_GetItem(*place, (Py_ssize_t)i);
         Py_IncRef(*places[i]);

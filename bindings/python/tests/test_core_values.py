@@ -9,6 +9,7 @@ import sys
 import core_work as work
 import pytest
 
+from mapengine._errors import TransferError
 from mapengine._workers import Workers
 
 Point = collections.namedtuple("Point", "x y")
@@ -115,7 +116,7 @@ def test_what_cannot_be_sent_is_that_calls_error(workers):
 def test_results_that_cannot_be_sent_or_read(workers):
     with pytest.raises(TypeError, match="this result stays here"):
         workers.submit(work.unpicklable).result()
-    with pytest.raises(ValueError, match="no number"):
+    with pytest.raises(TransferError, match="no number"):
         workers.submit(work.explodes).result()
     with pytest.raises(AttributeError):
         workers.submit(lambda: sys.no_such_thing).result()

@@ -3,6 +3,7 @@ import concurrent.futures
 import io
 import logging
 import os
+import pathlib
 import select
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import core_work as work
 import pytest
 from test_core_calls import eventually, run
 
+from mapengine import _hostpython
 from mapengine._errors import PoolBroken, WorkerDied
 from mapengine._workers import Workers
 
@@ -49,7 +51,13 @@ def test_another_python_is_refused(tmp_path):
 
 
 def test_the_hosts_program_is_not_started(monkeypatch):
+    own = sys.executable
     monkeypatch.setattr(sys, "executable", "/usr/bin/hostapp")
+    with Workers(1) as workers:
+        # The interpreter that belongs to this one's libraries.
+        assert workers.submit(os.path.realpath, ("/proc/self/exe",)).result() == os.path.realpath(own)
+    monkeypatch.setattr(_hostpython, "candidates", lambda: iter([("sys.prefix", pathlib.Path("/nonexistent"))]))
+    _hostpython._find.cache_clear()
     with pytest.raises(ValueError, match="python="):
         Workers(1).submit(work.square, (2,))
 
@@ -70,6 +78,18 @@ def test_threads_of_numeric_libraries(monkeypatch):
     with Workers(2) as workers:
         assert workers.submit(work.environment, ("OMP_NUM_THREADS",)).result() == "7"
         assert int(workers.submit(work.environment, ("MKL_NUM_THREADS",)).result()) >= 1
+
+
+def test_variables_are_removed_and_names_are_told(monkeypatch):
+    monkeypatch.setenv("UNWANTED", "1")
+    with Workers(1, env={"UNWANTED": None}, name="bakery") as workers:
+        assert workers.submit(work.environment, ("UNWANTED",)).result() is None
+        died = workers.map(work.crash_at, [(3, 3, "exit")], star=True).outcomes()[0][2]
+        assert "in element 0 of bakery" in str(died) and "bakery" in repr(workers)
+        assert "mapengine-bakery" in {thread.name for thread in threading.enumerate()}
+    with Workers(1, python="/no/such") as workers:
+        with pytest.raises(PoolBroken, match="python= can name"):
+            workers.submit(work.square, (2,))
 
 
 def test_random_numbers_differ():

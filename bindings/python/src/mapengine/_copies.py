@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 from typing import Any
@@ -14,6 +15,15 @@ TIME = 60_000_000_000  # Nanoseconds for the workers' start.
 
 _lock = threading.Lock()
 _native: Any = None
+
+
+def _renew_lock() -> None:
+    """In a copy of this process the lock is held for ever: by the thread that made it, which is not there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def prepare(path: str) -> None:

@@ -3,7 +3,7 @@
 Threads. Calls of users go straight to the engine. Events are fetched by one thread at a time, the *pump*: in a threaded pool by the package's
 thread, which sleeps on the engine's descriptor; in an attached pool by whoever calls dispatch(). A thread that waits for a result helps
 itself: for one call it waits in the engine and completes that call alone; for the elements of a map it becomes the pump for
-as long as it waits. While such helpers are there the package's thread only looks every NAP seconds, so that a round trip
+as long as it waits. While such helpers are there the package's thread only looks every NAP nanoseconds, so that a round trip
 never waits for a second thread. Code of users (callbacks, prints into sys.stdout) runs on the package's thread or in dispatch(), never on a
 helper: what a helper fetches of that kind goes to the backlog.
 """
@@ -16,6 +16,7 @@ import os
 import select
 import threading
 import time
+from concurrent.futures._base import LOGGER
 from ctypes import byref
 from typing import Any, Callable, Deque, Dict, List, Optional, Set
 
@@ -23,9 +24,10 @@ from . import _abi as abi
 from ._codec import KEPT, Unpickle, decode
 from ._engine import Event, Lease, Pool, message, nanoseconds
 from ._futures import Future
+from ._library import watcher
 from ._problems import MapEngineError
 
-NAP = 0.002
+NAP = 2_000_000  # Nanoseconds.
 COPIED = 1 << 20  # Results with buffers of fewer bytes are copied, so that no job stays for them.
 
 
@@ -35,7 +37,7 @@ class Core:
     def __init__(self, pool: Pool, function: int, threaded: bool, unpickle: Unpickle, output: Callable[[Event], None]) -> None:
         self.pool: Any = pool  # None when it has ended.
         self.function, self.threaded, self.unpickle, self.output = function, threaded, unpickle, output
-        self.calls: Dict[int, Future] = {}
+        self.calls: Dict[int, Future[Any]] = {}
         self.blocks: Dict[int, Any] = {}  # _map.Block by number
         self.views: List[Any] = []  # Memory of which a worker's function has kept a view.
         self.kept: Set[Any] = set()  # Maps with callbacks to run.
@@ -43,10 +45,15 @@ class Core:
         self.numbers = itertools.count(1)
         self.closed = self.abandoned = False
         self.process = os.getpid()
+        self.broken: Optional[BaseException] = None  # Why the engine takes no more calls.
+        self.ends_at_exit = False  # Whether what is outstanding is dropped when the interpreter ends.
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
-        self.helped = self._woken = False
+        self.name = ""  # For messages.
+        self._woken = False
+        self._busy = ctypes.c_int()  # How many helpers there are, for a wait without the GIL (native/watch.c).
+        self._watch = watcher()
         self.news = threading.Condition()  # Notified when a map has got events.
         self.awaited = 0
         self._pump = threading.Lock()
@@ -72,9 +79,9 @@ class Core:
 
     # ---- calls ----
 
-    def submit(self, payload: bytes, timeout: Optional[float], attempts: int, priority: int, spans: Any = None, keep: Any = None) -> Future:
+    def submit(self, payload: bytes, timeout: Optional[float], attempts: int, priority: int, spans: Any = None, keep: Any = None) -> Future[Any]:
         """Submits an encoded call. `spans` are (address, size) of further pieces, in memory that `keep` owns."""
-        future = Future()
+        future: Future[Any] = Future()
         future._core = self
         future._id = number = next(self.numbers)
         if keep is not None:
@@ -119,36 +126,35 @@ class Core:
         if status == abi.MAPE_E_WORKERS or starting:
             from ._errors import PoolBroken
 
-            raise PoolBroken(message(self.pool.handle), status)
+            self.broken = PoolBroken(message(self.pool.handle), status)
+            raise self.broken
         self.pool.check(status)
 
-    def help(self, future: Future, timeout: int) -> None:
+    def help(self, future: Future[Any], timeout: int) -> None:
         """Waits in the engine for a call, and completes it, unless another thread does. `timeout` in nanoseconds, -1 for ever."""
         if future._done_callbacks and self.threaded:
             return  # They run on the package's thread.
         job = future._job or self._job_of(future)
         if not job:
             return
-        helpers = self.helpers
-        helpers.add(future)
+        self.begin_help(future)
         try:
             status = self._wait(job, timeout)
             while status == -20:  # MAPE_E_INTERRUPTED: Python runs its signal handlers before it goes on here.
                 status = self._wait(job, timeout)
             if not status and self.calls.pop(future._id, None) is not None:
-                self.helped = True
                 self._complete(future, None)
         finally:
-            helpers.discard(future)
+            self.end_help(future)
 
-    def _job_of(self, future: Future) -> int:
+    def _job_of(self, future: Future[Any]) -> int:
         """Its job; a thread that got the future before submit returned waits for that."""
         if not future._job:
             with self.lock:
                 pass
         return future._job
 
-    def _complete(self, future: Future, event: Optional[Event], on_dispatch: bool = False) -> None:
+    def _complete(self, future: Future[Any], event: Optional[Event], on_dispatch: bool = False) -> None:
         """Completes a call that was taken out of `calls`, whose item has ended."""
         job = future._job
         try:
@@ -167,11 +173,14 @@ class Core:
             else:
                 from ._failures import failure
 
-                value, error = None, failure(self.pool, job, 0, self.unpickle, 0)
+                value, error = None, failure(self.pool, job, 0, self.unpickle, 0, self.name)
                 self._release(job)
         except BaseException as trouble:  # Decoding runs code of users.
-            value, error = None, trouble
+            value, error = None, undecoded(trouble)
             self._release(job)
+            if isinstance(trouble, KeyboardInterrupt):  # This thread's, not the call's.
+                future._finish(value, error, self.defer)
+                raise
         future._finish(value, error, None if on_dispatch else self.defer)
 
     def note_kept(self, keep: Any, address: int, size: int) -> None:
@@ -188,7 +197,7 @@ class Core:
         lease = Lease(self.pool, job)
         return decode(data, size, lease, self.unpickle), None
 
-    def is_assigned(self, future: Future) -> bool:
+    def is_assigned(self, future: Future[Any]) -> bool:
         """Whether a worker has the call."""
         job = self._job_of(future)
         try:
@@ -196,7 +205,7 @@ class Core:
         except (MapEngineError, AttributeError):  # It has ended meanwhile, or the pool has.
             return False
 
-    def fraction(self, future: Future) -> Optional[float]:
+    def fraction(self, future: Future[Any]) -> Optional[float]:
         """How far the call is, by its own account."""
         try:
             now = self.pool.progress(self._job_of(future))
@@ -204,7 +213,7 @@ class Core:
             return None
         return float(now.fraction) if now.running or now.done else None
 
-    def cancel(self, future: Future) -> bool:
+    def cancel(self, future: Future[Any]) -> bool:
         """Cancels a call that no worker has."""
         if self.is_assigned(future) or self.calls.pop(future._id, None) is None:
             return future.cancelled()
@@ -212,7 +221,7 @@ class Core:
         future._withdraw()
         return True
 
-    def kill(self, future: Future) -> bool:
+    def kill(self, future: Future[Any]) -> bool:
         """Cancels a call, also one that runs: its worker is ended after the pool's grace."""
         if self.calls.pop(future._id, None) is None:
             return False
@@ -267,6 +276,8 @@ class Core:
                 if whole is not None:
                     whole.added(whole.count)
                     told = True
+            elif event[0] == 2:  # MAPE_EVENT_PROGRESS: of a map whose ended items are looked up
+                told = True
             elif event[0] > 3:
                 if on_dispatch:
                     self.output(event)
@@ -309,7 +320,10 @@ class Core:
                 elif isinstance(one, Future):
                     one._invoke_callbacks()
                 else:
-                    one()
+                    try:
+                        one()
+                    except Exception:  # A callback's, as those of futures.
+                        LOGGER.exception("exception calling callback")
                 if end is not None and time.monotonic() >= end:
                     if self.backlog:
                         self.wake()
@@ -338,7 +352,7 @@ class Core:
         """Waits until ready() says so, which must be cheap and depend on events of maps alone. False when the time was over first."""
         end = None if timeout is None else time.monotonic() + timeout
         token = object()
-        self.helpers.add(token)
+        self.begin_help(token)
         try:
             while not ready():
                 left = None if end is None else end - time.monotonic()
@@ -351,7 +365,6 @@ class Core:
                         events = self.pool.fetch(nanoseconds(left))
                     finally:
                         self._pump.release()
-                    self.helped = True
                     if events:
                         self.route(events, False)
                     else:
@@ -366,7 +379,7 @@ class Core:
                             self.awaited -= 1
             return True
         finally:
-            self.helpers.discard(token)
+            self.end_help(token)
 
     def _look_for_end(self) -> None:
         """A fetch that came back empty: by a signal, or since the pool has ended for good."""
@@ -401,19 +414,29 @@ class Core:
             return
         with self.lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="mapengine", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=f"mapengine-{self.name}" if self.name else "mapengine", daemon=True)
                 self._thread.start()
 
+    def begin_help(self, token: Any) -> None:
+        """A thread is going to fetch events or to wait for a call itself."""
+        self.helpers.add(token)
+        self._busy.value = 1
+
+    def end_help(self, token: Any) -> None:
+        """It has done so."""
+        self.helpers.discard(token)
+        self._busy.value = len(self.helpers)
+
     def _run(self) -> None:
+        busy = byref(self._busy)
         while not self.ended.is_set():
             if self.abandoned:
                 self.abandoned = False
                 self.close_later()
-            self.wait(None)
-            if (self.helpers or self.helped) and not self.ended.is_set():
-                self.helped = False
-                self.ended.wait(NAP)
-                if self.helpers and not self.backlog and not self.abandoned:
+            self._watch(self._events_fd, self._wake_read, busy, NAP)
+            if self.helpers and not self.ended.is_set():
+                self._sleep_again()
+                if not self.backlog:
                     continue
             self.dispatch()
         self.dispatch()
@@ -485,17 +508,26 @@ class Core:
                 os.close(descriptor)
 
 
+def undecoded(trouble: BaseException) -> BaseException:
+    """The exception of a call whose result did not come out of its pickle."""
+    from ._errors import TransferError
+
+    error = TransferError(f"the result does not come out of its pickle: {type(trouble).__name__}: {trouble}")
+    error.__cause__ = trouble
+    return error
+
+
 _live: Set[Core] = set()
 _exiting = False
 
 
 def at_exit() -> None:
-    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures."""
+    """At the end of the interpreter: what is outstanding is finished, as in concurrent.futures, or ended, as in multiprocessing."""
     global _exiting
     _exiting = True
-    for core in list(_live):
+    for core in sorted(_live, key=lambda core: not core.ends_at_exit):
         if core.process == os.getpid():  # In a forked child there may be some of its parent.
-            core.finish()
+            core.finish(cancel=core.ends_at_exit)
 
 
 def register(core: Core) -> None:

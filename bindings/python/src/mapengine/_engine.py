@@ -65,7 +65,7 @@ def message(pool: int = 0) -> str:
     """The particulars of the last call that failed on the pool, or of one that found no pool."""
     text = ctypes.create_string_buffer(8192)
     fast_library().mape_message(text, 8192, pool or None)
-    return text.value.decode("utf-8", "replace")
+    return text.value.decode("utf-8", "replace").replace("config.zygote_path can name", "python= can name")
 
 
 class Pool:
@@ -139,12 +139,18 @@ class Pool:
                 self.check(status)
             return _RESULT.unpack(self._one_view)
 
-    def job_results(self, job: int, count: int) -> Iterator[Tuple[int, int, int]]:
-        """(state, address, size) of each of the first `count` items of a job that is done."""
+    def has_ended(self, job: int, index: int) -> bool:
+        """Whether an item has ended."""
+        return bool(self.fast.mape_job_result(byref(abi.mape_result()), job, index) == abi.MAPE_OK)
+
+    def job_results(self, job: int, count: int, first: int = 0) -> Iterator[Tuple[int, int, int]]:
+        """(state, address, size) of each item from `first` to before `count`, as far as they have ended."""
         one = abi.mape_result()
         at, view, call, unpack, pool = byref(one), memoryview(one).cast("B"), self.fast.mape_job_result, _RESULT.unpack, self
-        for index in range(count):
+        for index in range(first, count):
             status = call(at, job, index)
+            if status == abi.MAPE_E_AGAIN:
+                return
             if status:
                 pool.check(status)
             yield unpack(view)

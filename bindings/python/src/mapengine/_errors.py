@@ -35,6 +35,11 @@ class PoolBroken(MapEngineError, BrokenProcessPool):
         MapEngineError.__init__(self, message, status)
 
 
+class TransferError(PoolBroken):
+    """The call's arguments did not come out of their pickle in the worker, or its result did not here: the `__cause__` says why. Only this
+    call is lost. It is a BrokenProcessPool since that is what concurrent.futures makes of it."""
+
+
 class WorkerDied(PoolBroken):
     """The call ended its worker: by a signal, by an exit, or by overwriting the worker's memory. Only this call is lost.
 

@@ -14,9 +14,9 @@ from ._watch import Snapshot, snapshot
 
 TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+    from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-    Bound = Union[None, Dict[str, Any], Sequence[Any]]
+    Bound = Union[None, Mapping[str, Any], Sequence[Any]]
     Star = Union[bool, Callable[[Any], bool]]
 
 
@@ -117,7 +117,9 @@ def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes
 
 
 def _by_value(value: Any, buffers: Optional[Callable[[Any], Any]]) -> bytes:
-    return cloudpickle().dumps(value, 5, buffers)  # type: ignore[no-any-return]
+    from ._globals import by_value
+
+    return by_value(value, cloudpickle(), buffers)
 
 
 def function_bytes(function: Any) -> bytes:
@@ -139,7 +141,7 @@ def make_spec(function: Any, star: Star = False, modules: Sequence[str] = (), bo
     sequence of functions and classes that are known by their __name__."""
     values: Dict[str, Any] = {}
     if bound is not None:
-        values = dict(bound) if isinstance(bound, dict) else {one.__name__: one for one in bound}
+        values = dict(bound) if hasattr(bound, "keys") else {one.__name__: one for one in bound}
     decide = function_bytes(star) if callable(star) else None
     return Spec(dumps((function_bytes(function), decide, tuple(modules), {name: function_bytes(one) for name, one in values.items()}), 5))
 
@@ -163,13 +165,16 @@ def modules_of(function: Any) -> List[str]:
 
 def load(data: bytes) -> Callable[..., Any]:
     """In the worker: the function of a spec."""
+    from ._globals import loading
+
     function, decide, modules, bound = loads(data)
-    made = loads(function)
-    if modules or bound:
-        _bind(made, modules, {name: loads(one) for name, one in bound.items()})
-    if decide is None:
-        return made  # type: ignore[no-any-return]
-    return _decided(made, loads(decide))
+    with loading(data, private=bool(modules or bound)):
+        made = loads(function)
+        if modules or bound:
+            _bind(made, modules, {name: loads(one) for name, one in bound.items()})
+        if decide is not None:
+            made = _decided(made, loads(decide))
+    return made  # type: ignore[no-any-return]
 
 
 def _decided(function: Callable[..., Any], decide: Callable[[Any], bool]) -> Callable[[Any], Any]:

@@ -10,18 +10,20 @@ import concurrent.futures
 import threading
 import time
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, LOGGER, PENDING, RUNNING
-from typing import TYPE_CHECKING, Any, Callable, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar
 
 from ._engine import nanoseconds
 
 if TYPE_CHECKING:
     from ._core import Core
 
+T = TypeVar("T")
+
 _making = threading.Lock()
 _ENDED = (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
 
 
-class Future(concurrent.futures.Future):  # type: ignore[type-arg]
+class Future(concurrent.futures.Future[T], Generic[T]):
     """The result of one call in a worker. All methods may be used by any thread."""
 
     # What an unfinished future has is the class's: making one is a large part of a call on this side. So is a condition, which only those
@@ -87,7 +89,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
 
     # ---- results ----
 
-    def result(self, timeout: Optional[float] = None) -> Any:
+    def result(self, timeout: Optional[float] = None) -> T:
         """What the function returned; waits for it. Raises what the function raised, WorkerDied, ItemTimeout, CancelledError,
         PoolBroken; TimeoutError when it is not there after `timeout` seconds, while the call goes on."""
         if self._state is not FINISHED:
@@ -95,7 +97,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
         if self._state is FINISHED:
             error = self._exception
             if error is None:
-                return self._result
+                return self._result  # type: ignore[no-any-return]
             try:
                 raise error
             finally:

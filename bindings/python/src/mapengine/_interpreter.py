@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 # What limits the threads that numeric libraries make.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
@@ -15,15 +14,12 @@ def find(python: Optional[str]) -> str:
     """The path of the workers' interpreter. Never a program that only embeds one: that would open a second window."""
     if python is not None:
         return os.fspath(python)
-    own = sys.executable
-    if own and re.fullmatch(r"(python|pypy)[0-9.]*t?d?", os.path.basename(own)) and os.access(own, os.X_OK):
-        return own
-    try:
-        from .hosts import find_python
-    except ImportError:
-        raise ValueError(f"this program ({own or 'without a path'}) is no plain Python; name one of version "
-                         f"{sys.version_info[0]}.{sys.version_info[1]} by python='/path/to/python'") from None
-    return str(find_python())
+    # What this process runs, by whatever name. In a host that embeds Python `sys.executable` may as well be the Python that comes first on PATH.
+    if sys.executable and os.path.realpath(sys.executable) == os.path.realpath("/proc/self/exe"):
+        return sys.executable
+    from ._hostpython import find_python
+
+    return find_python()
 
 
 def _needs_site() -> bool:
@@ -42,7 +38,7 @@ def arguments(python: str, worker: str, preload: Sequence[str]) -> List[str]:
         path.append(home)
     settings: Dict[str, Any] = {
         "path": path, "worker": worker, "preload": list(preload), "version": list(sys.version_info[:2]),
-        "abi": getattr(sys, "abiflags", ""), "implementation": sys.implementation.name,
+        "abi": getattr(sys, "abiflags", ""), "no_site": sys.flags.no_site, "implementation": sys.implementation.name,
         "argv": [one for one in getattr(sys, "argv", None) or [""]],
     }
     code = f"import sys;c=eval(sys.argv.pop());sys.path[:]=c['path'];from {package}._zygote import main;main(c)"
@@ -56,14 +52,14 @@ def arguments(python: str, worker: str, preload: Sequence[str]) -> List[str]:
     return [python, *flags, "-c", code, repr(settings)]
 
 
-def environment(env: Optional[Dict[str, str]], threads: Optional[int], workers: int) -> List[str]:
-    """What is set in the workers: threads of numeric libraries, unless the user has set them, and what `env` says."""
+def environment(env: Optional[Mapping[str, Optional[str]]], threads: Optional[int], workers: int) -> Tuple[List[str], List[str]]:
+    """What is set and what is unset in the workers: threads of numeric libraries, unless the user has set them, and what `env` says."""
     each = threads if threads is not None else max(1, (os.cpu_count() or 1) // workers)
-    out = {name: str(each) for name in THREADS if threads is not None or name not in os.environ}
+    out: Dict[str, Optional[str]] = {name: str(each) for name in THREADS if threads is not None or name not in os.environ}
     if threads is not None or "ENABLE_IPC" not in os.environ:
         out["ENABLE_IPC"] = "1"
     out.update(env or {})
-    return [f"{name}={value}" for name, value in out.items()]
+    return [f"{name}={value}" for name, value in out.items() if value is not None], [name for name, value in out.items() if value is None]
 
 
 def cores() -> int:

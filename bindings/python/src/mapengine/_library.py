@@ -6,8 +6,10 @@ a libmapengine.so.2, with mapengine_python.so beside it.
 from __future__ import annotations
 
 import os
+import pathlib
 from typing import Any, Callable, Optional, Tuple
 
+NATIVE = pathlib.Path(__file__).parent / "_native"  # What the wheel brings: lib, libexec and bin, as an installed MapEngine has them.
 LIBRARY = "libmapengine.so.2"
 WORKER = "mapengine_python.so"
 
@@ -28,6 +30,11 @@ def folder() -> str:
                   "install the wheel, or run bindings/python/build_native.sh")
 
 
+def path() -> pathlib.Path:
+    """The library's file."""
+    return pathlib.Path(folder()) / LIBRARY
+
+
 def library() -> Any:
     """The library, as ctypes has it: calls give up the GIL. For those that wait, copy much, or start processes."""
     return _load()[0]
@@ -38,7 +45,7 @@ def fast_library() -> Any:
     return _load()[1]
 
 
-def plain_check() -> Optional[Callable[[Any], int]]:
+def plain_check() -> Any:
     """Whether a value consists of builtins alone, as a function; None where the native part does not find the interpreter's functions."""
     global _plain
     if _plain is None:
@@ -51,6 +58,16 @@ def plain_check() -> Optional[Callable[[Any], int]]:
             check.argtypes = [ctypes.py_object]
         _plain = check
     return _plain or None
+
+
+def watcher() -> Any:
+    """mapengine_python_watch: how the package's thread waits (native/watch.c)."""
+    import ctypes
+
+    watch: Any = ctypes.CDLL(os.path.join(folder(), WORKER)).mapengine_python_watch
+    watch.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_long]
+    watch.restype = None
+    return watch
 
 
 _plain: Any = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import ctypes
-import itertools
 import time
 import weakref
 from ctypes import byref
@@ -16,13 +15,16 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from . import _abi as abi
 from ._codec import bulk, decode
-from ._core import Core
+from ._core import Core, undecoded
 from ._engine import Lease, nanoseconds
 from ._encoder import Encoded, Encoder
 
-Outcome = Tuple[int, bool, Any]
+TAKEN = 1024  # Values that take() hands out at once, at most, unless a block is done.
+LOOKED_UP = 64  # Items of a block that is not done that are looked up at once, at most.
+MOMENT = 0.001  # Seconds that take() waits for a block to be done before it looks up what has ended of it.
+FOLLOW = 500_000  # Nanoseconds between two looks for items that have ended, at least.
 
-TAKEN = 1024  # Values that take() hands out at once, at most.
+Outcome = Tuple[int, bool, Any]
 
 
 class Block:
@@ -59,8 +61,14 @@ class MapJob:
         self._core, self._encoder = core, encoder
         self._total, self._ordered, self._window, self._bulk = encoder.total, ordered, window, bulk
         self._chunk = chunk
-        self._config = abi.mape_job_config(deliver=abi.MAPE_DELIVER_DONE if bulk else abi.MAPE_DELIVER_ITEMS, ordered=1 if ordered else 0,
-                                           priority=priority, attempts=attempts)
+        # In the order of the input, items need no event each: what has ended is looked up.
+        self._follows = ordered and not bulk
+        if self._follows:
+            self._bulk, deliver = True, abi.MAPE_DELIVER_DONE | abi.MAPE_DELIVER_PROGRESS
+        else:
+            deliver = abi.MAPE_DELIVER_DONE if bulk else abi.MAPE_DELIVER_ITEMS
+        self._config = abi.mape_job_config(deliver=deliver, ordered=1 if ordered else 0, priority=priority, attempts=attempts,
+                                           progress_interval_ns=FOLLOW)
         if timeout is not None:
             self._config.item_timeout_ns = int(timeout * 1e9)
         self._blocks: Deque[Block] = collections.deque()
@@ -78,13 +86,12 @@ class MapJob:
         if self._exhausted:
             return
         token = object()
-        self._core.helpers.add(token)  # Whoever feeds also fetches, soon.
+        self._core.begin_help(token)  # Whoever feeds also fetches, soon.
         try:
             while not self._exhausted and (self._window is None or self._submitted - self._delivered < self._window):
                 self._feed_block()
         finally:
-            self._core.helped = True
-            self._core.helpers.discard(token)
+            self._core.end_help(token)
 
     def _feed_block(self) -> None:
         before = self._submitted
@@ -147,6 +154,33 @@ class MapJob:
         the last; TimeoutError when there is none after `timeout` seconds. What the input itself raises comes behind the outcomes before."""
         if self._window is not None:
             self.feed()
+        return self._next(timeout)
+
+    def take(self, timeout: Optional[float] = None) -> Tuple[List[Any], Optional[BaseException]]:
+        """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. Nothing
+        and None after the last; otherwise as `next`. Input is read before, not while values are gathered: the caller has fetched none of
+        them yet."""
+        if self._window is not None:
+            self.feed()
+        if self._follows and self._blocks and not self._blocks[0].ready and self._blocks[0].local is None:
+            # A block that is done is read as a whole. That is so much cheaper that it is waited for, a moment.
+            if self._wait_block(self._blocks[0], MOMENT if timeout is None else min(MOMENT, timeout)):
+                values = self._take_block(self._blocks[0])
+                if values:
+                    return values, None
+        values = []
+        try:
+            _, ok, value = self._next(timeout)
+            while ok:
+                values.append(value)
+                if len(values) >= TAKEN or not self._has_news():
+                    return values, None
+                _, ok, value = self._next(0)
+            return values, value
+        except StopIteration:
+            return values, None
+
+    def _next(self, timeout: Optional[float]) -> Outcome:
         if not self._has_news():
             if self._delivered == self._submitted and self._exhausted:
                 error, self._source_error = self._source_error, None
@@ -157,10 +191,6 @@ class MapJob:
                 from ._errors import ItemTimeout
 
                 raise ItemTimeout(f"no outcome within {timeout} seconds")
-        return self._next()
-
-    def _next(self) -> Outcome:
-        """The next outcome, which is there."""
         block = self._next_block()
         event = block.ready.popleft()
         block.taken += 1
@@ -170,45 +200,6 @@ class MapJob:
         if block.taken == block.count:
             self._drop(block)
         return block.first + index, ok, value
-
-    def take(self, timeout: Optional[float] = None) -> Tuple[List[Any], Optional[BaseException]]:
-        """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. ([], None)
-        after the last; otherwise as `next`."""
-        try:
-            _, ok, value = self.next(timeout)
-        except StopIteration:
-            return [], None
-        values: List[Any] = []
-        while ok:
-            values.append(value)
-            if len(values) >= TAKEN or not self._has_news():
-                return values, None
-            if self._ordered and not self._bulk:
-                values += self._take_numbers(TAKEN - len(values))
-                if len(values) >= TAKEN or not self._has_news():
-                    return values, None
-            _, ok, value = self._next()
-        return values, value
-
-    def _take_numbers(self, most: int) -> List[int]:
-        """As many of the next values as are small numbers that lie side by side: all at once."""
-        block = self._blocks[0]
-        events = list(itertools.islice(block.ready, most))
-        if len(events) < 8:
-            return []
-        first = events[0][9]
-        count = len(events)
-        if events[-1][9] - first != 8 * (count - 1) or any(event[8] != 1 or event[10] != 8 or event[9] != at
-                                                           for event, at in zip(events, range(first, first + 8 * count, 8))):
-            return []
-        values: List[int] = memoryview(ctypes.string_at(first, 8 * count)).cast("q").tolist()
-        for _ in range(count):
-            block.ready.popleft()
-        block.taken += count
-        self._delivered += count
-        if block.taken == block.count:
-            self._drop(block)
-        return values
 
     def _note_ended(self, block: Block, count: int) -> None:
         """Called by the pump."""
@@ -224,7 +215,9 @@ class MapJob:
         if not self._blocks:
             return False
         block = self._blocks[0]
-        return bool(block.ready) or (self._bulk and block.ended == block.count)
+        if block.ready or (self._bulk and block.ended == block.count):
+            return True
+        return self._follows and block.lease is not None and block.lease.pool.has_ended(block.job, block.taken)
 
     def _next_block(self) -> Block:
         """The block of the next outcome."""
@@ -236,12 +229,26 @@ class MapJob:
             run[1] -= 1
             if not run[1]:
                 self._arrived.popleft()
-        if self._bulk and not block.is_read:
+        if self._bulk and not block.ready:
             assert block.lease is not None
-            block.is_read = True
+            last = min(block.count, block.taken + LOOKED_UP)
             block.ready.extend((1, 0, 0, 0, index, 0, 0, 0, *how) for index, how in
-                               enumerate(block.lease.pool.job_results(block.job, block.count)))
+                               enumerate(block.lease.pool.job_results(block.job, last, block.taken), block.taken))
         return block
+
+    def _take_block(self, block: Block) -> List[Any]:
+        """The values of what is left of a block that is done, when all is well; else nothing."""
+        assert block.lease is not None
+        if block.lease.pool.progress(block.job).ok != block.count:
+            return []
+        failures: Dict[int, BaseException] = {}
+        values = self._values(block, failures)
+        if failures:  # Results that do not come out of their pickle.
+            return []
+        self._delivered += block.count - block.taken
+        self._ended += block.count - block.ended
+        self._drop(block)
+        return values
 
     def _outcome(self, block: Block, index: int, state: int, address: int, size: int) -> Tuple[bool, Any]:
         if block.keep is not None:
@@ -249,14 +256,16 @@ class MapJob:
         if state == 1:
             try:
                 return True, decode(address, size, block.lease, self._unpickle)
+            except KeyboardInterrupt:  # This thread's, not the element's.
+                raise
             except BaseException as error:
-                return False, error
+                return False, undecoded(error)
         if block.local is not None:
             return False, block.local
         from ._failures import failure
 
         assert block.lease is not None
-        return False, failure(block.lease.pool, block.job, index, self._unpickle, block.first + index)
+        return False, failure(block.lease.pool, block.job, index, self._unpickle, block.first + index, self._core.name)
 
     def _drop(self, block: Block) -> None:
         """Forgets a block whose outcomes were all taken. Its results live on as long as an array lies in them."""
@@ -286,8 +295,8 @@ class MapJob:
     def _collect(self) -> Tuple[List[Any], Dict[int, BaseException]]:
         failures: Dict[int, BaseException] = {}
         values: List[Any] = []
-        helpers, token = self._core.helpers, object()
-        helpers.add(token)
+        token = object()
+        self._core.begin_help(token)
         try:
             while True:
                 if self._window is not None:
@@ -303,8 +312,7 @@ class MapJob:
                 self._delivered += block.count - block.taken
                 self._drop(block)
         finally:
-            helpers.discard(token)
-            self._core.helped = True
+            self._core.end_help(token)
         self._ended = self._submitted
         if self._callbacks:
             self._look_whether_done()
@@ -347,8 +355,10 @@ class MapJob:
                 try:
                     values.append(decode(address, size, lease, unpickle))
                     continue
+                except KeyboardInterrupt:
+                    raise
                 except BaseException as error:
-                    failures[block.first + index] = error
+                    failures[block.first + index] = undecoded(error)
             else:
                 failures[block.first + index] = self._outcome(block, index, state, address, size)[1]
             values.append(None)
@@ -360,11 +370,11 @@ class MapJob:
         """Waits until all elements have ended; False when the time was over first. Not for a lazy input, which goes on as outcomes are taken."""
         end = None if timeout is None else time.monotonic() + timeout
         token = object()
-        self._core.helpers.add(token)
+        self._core.begin_help(token)
         try:
             return all(self._wait_block(block, None if end is None else end - time.monotonic()) for block in list(self._blocks))
         finally:
-            self._core.helpers.discard(token)
+            self._core.end_help(token)
 
     def done(self) -> bool:
         """Whether all elements have ended."""
@@ -382,17 +392,22 @@ class MapJob:
                 done += lease.pool.progress(block.job).done - block.taken
         return done, self._total
 
-    def cancel(self) -> bool:
-        """Ends what has not ended: elements that wait at once, those that run after the pool's grace, with their workers. False when all
-        had ended."""
+    def cancel(self, running: bool = False) -> bool:
+        """Takes back elements that have not begun: they end as cancelled. With `running`, ends those that run as well, with their workers,
+        after the pool's grace. False when all had ended."""
         if self.done():
             return False
         self._cancelled = self._exhausted = True
         self._total = self._submitted
         for block in list(self._blocks):
-            if block.lease is not None:
-                block.lease.pool.fast.mape_job_cancel(block.job)
+            lease = block.lease
+            # The engine cancels a job as a whole. What little is behind elements that run is left to run.
+            if lease is not None and (running or not self._nearly_done(lease.pool.progress(block.job))):
+                lease.pool.fast.mape_job_cancel(block.job)
         return True
+
+    def _nearly_done(self, progress: Any) -> bool:
+        return bool(0 < progress.running and progress.total - progress.done - progress.running <= 4 * progress.running)
 
     def add_done_callback(self, fn: Callable[[Any], Any]) -> None:
         """Calls fn(self) when all elements have ended: on the package's thread or in dispatch(); at once if they have."""

@@ -68,6 +68,10 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
             from ._logs import install
 
             install(_settings["log_level"], _log)
+        if _settings["multiprocessing"]:
+            from ._multiprocessing import share
+
+            share(_settings["multiprocessing"])
         if _settings["finalizer"]:
             _finalizer = loads(_settings["finalizer"])
         if _settings["initializer"]:
@@ -117,6 +121,13 @@ def load_function(spec: bytes) -> Callable[..., Any]:
     return load(spec)
 
 
+def activate(key: bytes) -> None:
+    """Called before a call of another function than the last: its globals are as the host had them."""
+    module = sys.modules.get(f"{__package__}._globals")
+    if module is not None:
+        module.activate(key)
+
+
 def encode(value: Any) -> Union[bytes, Tuple[Any, ...]]:
     """The pickle of a result, or a tuple of it and of its large buffers."""
     buffers: List[memoryview] = []
@@ -157,7 +168,17 @@ def loads_with(pickled: Any, places: List[int]) -> Any:
         array = (ctypes.c_char * (1 << size.bit_length())).from_address(address)  # Few types, of which ctypes keeps each.
         _buffers.append(array)
         views.append(memoryview(array).cast("B")[:size].toreadonly())
-    return loads(pickled, buffers=views)
+    return unpickle(pickled, buffers=views)
+
+
+def unpickle(data: Any, **buffers: Any) -> Any:
+    """What the host has pickled: arguments."""
+    try:
+        return loads(data, **buffers)
+    except BaseException as error:
+        from ._errors import TransferError
+
+        raise TransferError(f"the arguments do not come out of their pickle in the worker: {describe(error)}") from error
 
 
 def _most_references() -> int:
@@ -241,4 +262,4 @@ def _comes_back(what: Any) -> Optional[bytes]:
         return None
 
 
-HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, loads, loads_with, end_buffers, flush)
+HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, loads_with, end_buffers, flush, activate)

@@ -13,9 +13,10 @@ from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
 from ._core import Core, register
 from ._encoder import SPEC_INLINE, Encoder
 from ._engine import Pool
-from ._functions import Travels, make_spec, modules_of, pickled
+from ._functions import Travels, cloudpickle, make_spec, modules_of, pickled
 from ._futures import Future
 from ._map import MapJob
+from ._multiprocessing import pickled_for_start, shared
 from ._output import Output
 from ._places import Places
 
@@ -41,16 +42,18 @@ class Workers:
     max_tasks_per_child: a worker is replaced after so many calls; memory_growth: after its memory has grown by so many bytes.
     attempts: how often a call is begun, in all, when its worker dies. timeout: seconds for each call, after which its worker is
     ended and the call has an ItemTimeout. modules: imported once, before workers are made. runtime_globals: what is bound in the globals
-    of each function. sandbox: workers can compute, and do nothing else. env: environment variables of workers. threads: how many threads
+    of each function. sandbox: workers can compute, and do nothing else. env: environment variables of workers;
+    None as a value removes one. threads: how many threads
     numeric libraries may make in each worker; None: processors / workers, unless the user's environment says it. mode: "threaded",
-    a thread of the package completes futures and runs their callbacks; "attached", somebody calls dispatch().
+    a thread of the package completes futures and runs their callbacks; "attached", somebody calls dispatch(). name: stands in
+    messages of deaths and in the name of the package's thread.
     """
 
     def __init__(self, workers: Optional[int] = None, *, python: Optional[str] = None, start: str = "exec",
                  initializer: Optional[Callable[..., Any]] = None, initargs: Sequence[Any] = (),
                  finalizer: Optional[Callable[[], Any]] = None, max_tasks_per_child: Optional[int] = None,
                  memory_growth: Optional[int] = None, attempts: int = 1, timeout: Optional[float] = None, modules: Sequence[str] = (),
-                 runtime_globals: Bound = None, sandbox: bool = False, env: Optional[Mapping[str, str]] = None,
+                 runtime_globals: Bound = None, sandbox: bool = False, env: Optional[Mapping[str, Optional[str]]] = None,
                  threads: Optional[int] = None, mode: str = "threaded", name: Optional[str] = None) -> None:
         if workers is not None and workers < 1:
             raise ValueError("workers has to be at least 1")
@@ -70,6 +73,7 @@ class Workers:
         self._core: Optional[Core] = None
         self._closed = False
         self._making = threading.Lock()
+        self.at_exit = "finish"  # What becomes of it with the interpreter: "finish" what is outstanding, or "terminate".
         self._travels = Travels()
         self._globals: Dict[bytes, bool] = {}  # Specs that are globals of the pool.
         self._plain = _PLAIN_SANDBOXED if sandbox else _PLAIN
@@ -79,7 +83,7 @@ class Workers:
 
     def submit(self, func: Callable[..., Any], args: Tuple[Any, ...] = (), kwargs: Optional[Dict[str, Any]] = None, *,
                timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0, modules: Sequence[str] = (),
-               runtime_globals: Bound = None) -> Future:
+               runtime_globals: Bound = None) -> Future[Any]:
         """Calls func(*args, **kwargs) in a worker. What cannot be pickled is the future's exception."""
         core = self._core or self._begin(func)
         keep: Any = None
@@ -97,7 +101,7 @@ class Workers:
         except Exception as error:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown") from None
-            future = Future()
+            future: Future[Any] = Future()
             future._finish(None, error)
             return future
         return core.submit(payload, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, spans, keep)
@@ -189,14 +193,15 @@ class Workers:
                 settings["zygote_path"] = python = _interpreter.find(self._python)
                 settings["zygote_argv"] = _interpreter.arguments(python, worker, needed)
             output = Output()
-            pool = Pool(workers=self._count, env_set=_interpreter.environment(self._env, self._threads, self._count),
-                        output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
+            settings["env_set"], settings["env_unset"] = _interpreter.environment(self._env, self._threads, self._count)
+            pool = Pool(workers=self._count, output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
                         memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0, **settings)
             function_id = pool.register_offered("python", self._settings())
             unpickle: Any = loads
             if self._sandbox:
                 from ._safe import safe_loads as unpickle
             core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
+            core.ends_at_exit = self.at_exit == "terminate"
             register(core)
             status = _copies.start(pool) if copies else pool.lib.mape_pool_start(pool.handle, 0)
             if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
@@ -205,8 +210,9 @@ class Workers:
                 finally:
                     core.dispose()
             self._places = Places(pool)
+            core.name = self.name or ""
             self._finalize = weakref.finalize(self, Core.abandon, core)
-            self._finalize.atexit = False
+            self._finalize.atexit = False  # type: ignore[misc]
             self._core = core
             core.start_thread()
             return core
@@ -215,9 +221,11 @@ class Workers:
         """What each worker is set up with: see _worker.setup."""
         logging = sys.modules.get("logging")
         return dumps({
-            "initializer": pickled((self._initializer, self._initargs)) if self._initializer is not None else b"",
+            "initializer": pickled_for_start((self._initializer, self._initargs), pickled, cloudpickle)
+            if self._initializer is not None else b"",
             "finalizer": pickled(self._finalizer) if self._finalizer is not None else b"",
             "library": f"{_library.folder()}/{_library.WORKER}",
+            "multiprocessing": {} if self._sandbox else shared(),
             "log_level": logging.getLogger().level if logging is not None else None,
         }, 5)
 
@@ -281,13 +289,30 @@ class Workers:
     # ---- the end ----
 
     @property
+    def count(self) -> int:
+        """How many workers there are to be."""
+        return self._count
+
+    @property
+    def mode(self) -> str:
+        """"threaded" or "attached"."""
+        return self._mode
+
+    @property
+    def broken(self) -> Optional[BaseException]:
+        """Why no call can run any more: workers cannot be started, or their initializer fails. None while all is well."""
+        return None if self._core is None else self._core.broken
+
+    @property
     def closed(self) -> bool:
         """Whether close() or terminate() was called."""
         return self._closed
 
     def close(self, wait: bool = True, cancel: bool = False) -> None:
         """Takes no more calls, finishes those there are, ends the workers. With `cancel` calls that no worker has yet are cancelled. With wait
-        False it returns at once. A second call waits for the first one's end."""
+        False it returns at once. A second call waits for the first one's end.
+
+        The oldest calls, one per worker, count as begun also while workers are starting."""
         with self._making:
             self._closed = True
         core = self._core
@@ -295,7 +320,7 @@ class Workers:
             return
         core.closed = True
         if cancel:
-            for future in list(core.calls.values()):
+            for future in list(core.calls.values())[self._count:]:
                 future.cancel()
         if wait:
             core.finish()
@@ -308,6 +333,10 @@ class Workers:
             self._closed = True
         if self._core is not None:
             self._core.finish(cancel=True)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "started" if self._core is not None else "not started"
+        return f"<{type(self).__name__}{' ' + repr(self.name) if self.name else ''}: {self._count} workers, {state}>"
 
     def __enter__(self) -> "Workers":
         return self

@@ -22,10 +22,16 @@ def main(settings: Dict[str, Any]) -> None:
         sys.exit(69)
     sys.argv[:] = settings["argv"]
     _add_builtins()
+    # What functions of the host's __main__ find as theirs; this program's own names are none of their business.
+    sys.modules["__main__"] = type(sys)("__main__")
     import faulthandler  # noqa: F401 - what follows is for the workers' setup
 
     from . import _logs, _worker  # noqa: F401
 
+    if not settings["no_site"]:
+        from ._multiprocessing import keep_site
+
+        keep_site()
     preload(settings["preload"])
     _enter(settings["worker"], _worker.HELPERS)
 
