@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
+import time
 from multiprocessing import shared_memory
 from typing import Any
 
@@ -93,3 +94,30 @@ def test_interpreters_that_workers_start_find_what_is_installed() -> None:
     with Executor(1) as executor:
         arguments = executor.submit(flags).result(60)
     assert subprocess.check_output([sys.executable, *arguments, "-c", program], text=True) == "0\n"
+
+
+def put_late(x: int) -> None:
+    (queue,) = held
+    queue.put(bytes(1000))  # Starts the thread that writes what is put into the queue.
+    queue.put(x)
+
+
+def test_what_a_call_has_put_into_a_queue_is_not_lost_with_its_worker() -> None:
+    queue = multiprocessing.get_context("spawn").Queue()
+    for x in range(20):
+        with Executor(1, initializer=hold, initargs=(queue,)) as executor:
+            executor.submit(put_late, x).result(60)
+        assert (queue.get(timeout=60), queue.get(timeout=60)) == (bytes(1000), x)
+
+
+def test_children_of_the_host_outlive_workers_that_are_copies_of_it() -> None:
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=time.sleep, args=(600,), daemon=True)
+    child.start()
+    try:
+        with Executor(2, mp_context=context) as executor:
+            assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
+        assert child.is_alive()
+    finally:
+        child.kill()
+        child.join()

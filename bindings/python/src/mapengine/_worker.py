@@ -112,6 +112,12 @@ def cleanup() -> None:
             _finalizer()
         except BaseException as error:
             sys.stderr.write(f"mapengine: finalizer failed: {describe(error)}\n{traceback_of(error)}")
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        try:
+            util._run_finalizers()  # As in children of multiprocessing: waits for the threads that write what was put into queues.
+        except Exception as error:
+            sys.stderr.write(f"mapengine: {describe(error)}\n{traceback_of(error)}")
 
 
 def load_function(spec: bytes) -> Callable[..., Any]:
