@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against wheel install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-peers test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against wheel install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -20,6 +20,9 @@ test: dist setup-test ## Build all, run every test; ends in a line "N passed, N 
 
 test-all: dist setup-test ## The same with the whole fault catalogue: a quarter of an hour more, so not part of the tests
 	@FAULTS=all scripts/test.sh $(SUITES)
+
+test-peers: dist setup-test ## Tests of multiprocessing, concurrent.futures, joblib and loky with our classes in their place (SUITES="cpython joblib loky")
+	@Tests/python/peers/run.sh $(SUITES)
 
 soak: dist ## A million items while workers and zygotes are killed (ITEMS=, WORKERS=, SECONDS=, SEED=, ARGS=--fork, ARGS=--help)
 	@$(MAKE) --no-print-directory -C Tests/soak PREFIX="$(CURDIR)/dist" BUILD="$(CURDIR)/.build-soak" \
@@ -40,7 +43,7 @@ test-valgrind: dist ## Some C tests with the host in valgrind; the same
 fuzz: ## Fuzz with libFuzzer, TIME=60 seconds each (TARGETS="replies control api")
 	@scripts/sanitize.sh fuzzer $(or $(TIME),60) $(TARGETS)
 
-bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: ten minutes (ARGS=map_small; ARGS=--smoke: do all rows run?)
+bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: a quarter of an hour (ARGS=map_small; ARGS=--smoke: do all rows run?)
 	@scripts/bench.sh $(ARGS)
 
 bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyond Benchmarks/thresholds.json (ARGS=--last)

@@ -68,15 +68,12 @@ fi
 
 # The stamp tells which requirements the environment was made for.
 venv=$build/venv
-if [[ -n $old ]]; then
-    # Our own rows alone run.
-    export BENCH_WITHOUT_PYTHON=1
-elif ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
+if ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
     echo "bench: getting the Python peers"
     rm -rf "$venv"
     if ! { /usr/bin/python3 -m venv "$venv" && "$venv/bin/pip" install -q -r Benchmarks/requirements.txt; } >"$log" 2>&1; then
         cat "$log" >&2
-        if [[ " $* " != *" --smoke "* ]]; then
+        if [[ " $* " != *" --smoke "* && -z $old ]]; then
             echo "bench: could not get the Python peers, see above; this needs the network once" >&2
             exit 1
         fi
@@ -90,6 +87,39 @@ elif ! cmp -s Benchmarks/requirements.txt "$venv/requirements.txt"; then
 fi
 python=$venv/bin/python
 [[ -x $python ]] || python=/usr/bin/python3
+
+# Our own rows alone run in a comparison.
+[[ -z $old ]] || export BENCH_WITHOUT_PYTHON=1
+
+# install WHEEL FOLDER: as pip does it for a user, compiled, unless it is there already.
+install() {
+    cmp -s "$1" "$2/wheel" && return
+    rm -rf "$2"
+    "$python" -m pip install -q --no-deps --no-index --disable-pip-version-check --target "$2" "$1" && cp "$1" "$2/wheel"
+}
+# package DIST TO: the Python package of the build in DIST, which `make wheel` has put there, as TO/package.
+package() {
+    local wheel
+    wheel=$(compgen -G "$1/python/mapengine-*.whl" | head -n 1) || true
+    [[ -n $wheel ]] && install "$wheel" "$2/package"
+}
+# Ours is made now. Another build's may be missing, and its rows with it.
+if [[ ! -x $venv/bin/python ]]; then
+    echo "bench: NOT RUN: the rows of the Python package, which need NumPy"
+    export BENCH_WITHOUT_PACKAGE=1
+elif ! { [[ -n ${BENCH_DIST:-} ]] || scripts/wheel.sh; } >"$log" 2>&1 || ! package "$dist" "$build" >>"$log" 2>&1; then
+    cat "$log" >&2
+    if [[ " $* " != *" --smoke "* && -z ${BENCH_DIST:-} && -z $old ]]; then
+        echo "bench: could not make the Python package, see above; this needs the network once" >&2
+        exit 1
+    fi
+    echo "bench: NOT RUN: the rows of the Python package, of which there is no wheel in $dist/python"
+    export BENCH_WITHOUT_PACKAGE=1
+elif [[ -n $old ]] && ! package "$old" "$build/old" >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "bench: NOT RUN: the rows of the Python package, of which there is no wheel in $old/python: run \`make wheel\` there"
+    export BENCH_WITHOUT_PACKAGE=1
+fi
 
 # Python's own notes would lie among the sources.
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/Benchmarks

@@ -22,7 +22,7 @@ def parse():
         description="Measures MapEngine beside its peers.", epilog="rows: " + ", ".join(row.name for row in ROWS),
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; all if none is given")
-    parser.add_argument("--seconds", type=float, default=450, help="about how long a whole run may measure (default: 450)")
+    parser.add_argument("--seconds", type=float, default=900, help="about how long a whole run may measure (default: 900)")
     parser.add_argument("--quick", action="store_true", help="one or two short rounds: a look, no measurement")
     parser.add_argument("--smoke", action="store_true", help="every row once, with little work: whether all of them run; keeps no figure")
     parser.add_argument("--list", action="store_true", help="list the rows")

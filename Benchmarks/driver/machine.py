@@ -13,7 +13,7 @@ PACKAGES = {
     "Google Benchmark": "libbenchmark1debian", "oneTBB": "libtbb12", "ZeroMQ": "libzmq5", "OpenMP (libgomp)": "libgomp1",
     "valgrind": "valgrind",
 }
-MODULES = ("loky", "mpire", "pebble")
+MODULES = ("loky", "mpire", "pebble", "joblib", "numpy")
 
 
 def first_line(*command):

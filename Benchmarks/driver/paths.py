@@ -21,6 +21,11 @@ class Build:
     native: Path
 
     @property
+    def package(self):
+        """The folder into which its wheel is installed: what Python finds our package in."""
+        return self.dist.parent / "package"
+
+    @property
     def library(self):
         """The library without symbols, by its soname, of which there is one in each build."""
         return next((self.plain / "lib").glob("libmapengine.so.?"), self.plain / "lib" / "libmapengine.so")
@@ -35,6 +40,8 @@ OLD = Build(BUILD / "old" / "dist", BUILD / "old" / "plain", _OLD_NATIVE if _OLD
 SMOKE_VARIABLE = "BENCH_SMOKE"
 # Set by scripts/bench.sh when the Python peers could not be fetched for a smoke run.
 WITHOUT_PYTHON = "BENCH_WITHOUT_PYTHON" in os.environ
+# Set when there is no wheel of our Python package, or no NumPy.
+WITHOUT_PACKAGE = "BENCH_WITHOUT_PACKAGE" in os.environ
 
 OUT = BENCHMARKS / "out"
 THRESHOLDS = BENCHMARKS / "thresholds.json"

@@ -30,7 +30,7 @@ def goal_lines(results):
         lines.append([
             goal.bench + (f" ({name})" if name else ""),
             f"{figure(outcome.value)} {outcome.unit}",
-            f"{goal.against or goal.against_bench}" + (f" ({goal.against_bench})" if goal.against_bench else ""),
+            f"{outcome.beside or goal.against_bench}" + (f" ({goal.against_bench})" if goal.against_bench else ""),
             f"{figure(outcome.peer)} {outcome.unit}" if is_ratio else "",
             f"× {show(outcome.measured)}" if is_ratio else "",
             f"{sign} {show(goal.limit)}" if is_ratio else f"{sign} {show(goal.limit)} {outcome.unit}",
@@ -81,7 +81,7 @@ def figures_table(results, rows):
             bench, _, parameter = result["bench"].partition("/")
             if bench != row.name:
                 continue
-            system = result["system"] + (f", {parameter} {row.parameter}" if parameter else "")
+            system = result["system"] + (f", {parameter} {row.parameter}".rstrip() if parameter else "")
             lines.append([
                 row.name, system, f"{figure(result['value'])} {result['unit']}",
                 f"{figure(result['min'])} to {figure(result['max'])}",

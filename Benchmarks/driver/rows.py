@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from . import probes
-from .paths import WITHOUT_PYTHON
-from .systems import Native, Python
+from .paths import WITHOUT_PACKAGE, WITHOUT_PYTHON
+from .systems import Native, Package, Python
 
 OURS = "mapengine"
 PYTHON = ("multiprocessing.Pool", "concurrent.futures", "loky", "mpire", "pebble")
+# Beside the Python package.
+PACKAGE_PEERS = (*PYTHON, "joblib")
 
 
 @dataclass
@@ -32,6 +34,17 @@ def python(row, *systems):
     return {} if WITHOUT_PYTHON else {system: Python(system, row) for system in systems or PYTHON}
 
 
+def package(row, *more, peers=PACKAGE_PEERS):
+    """Systems of the Python package, the peers, and what needs neither: `more`, names with or without a text that stands for them."""
+    ours = {} if WITHOUT_PACKAGE else {OURS: OURS}
+    others = {} if WITHOUT_PYTHON else {system: system for system in peers}
+    for one in more:
+        shown, system = one if isinstance(one, tuple) else (one, one)
+        if not (WITHOUT_PACKAGE if system.startswith(OURS) else WITHOUT_PYTHON):
+            (ours if system.startswith(OURS) else others)[shown] = system
+    return {shown: Package(system, row) for shown, system in (ours | others).items()}
+
+
 def growth(name, text, few, many, unit="µs"):
     """A row whose figure is the ratio of a cost beside many things to the cost beside few, taken one after the other."""
     return Row(
@@ -47,6 +60,10 @@ NAMES = {
     "zeromq": "ZeroMQ ipc",
     "futex": "futex ping-pong",
 }
+
+# Systems that are ours in another way than as `Pool`, by what they show.
+CHUNK_OF_ONE, IN_PLACE, CLASSES = f"{OURS}, ranges of one", f"{OURS}, arrays in the pool's memory", f"{OURS}, Pool and Executor"
+NUMPY = "NumPy, one core"
 
 ROWS = [
     Row(
@@ -160,4 +177,45 @@ ROWS = [
         native("sweep_workers", "mapengine", "openmp", "tbb") | python("sweep_workers", "multiprocessing.Pool"),
         share=1.2, rounds=3, parameter="workers", seconds=0.06,
     ),
+    Row(
+        "py_small", "ns/item", "1,000,000 ints, `x * x`, default chunk, lists in and out",
+        package("py_small", f"{OURS}, Executor", "serial"), share=3,
+    ),
+    Row(
+        "py_small_array", "ns/item", "the same from a `range` or an array, into an array", package("py_small_array", peers=()), share=0.6,
+    ),
+    Row(
+        "py_chunk1", "µs/item", "20,000 ints in chunks of one", package("py_chunk1", (CHUNK_OF_ONE, f"{OURS}, Workers")), share=2.5,
+    ),
+    Row(
+        "py_apply", "µs", "a call submitted, and its result", package("py_apply", f"{OURS}, Executor"), share=2.5, rounds=7,
+    ),
+    Row(
+        "py_arrays_in", "GB/s", "64 arrays of 1 MiB, summed",
+        package("py_arrays_in", (IN_PLACE, f"{OURS}, Workers"), "threads", "serial"), share=2, rounds=7, higher_is_better=True,
+    ),
+    Row(
+        "py_arrays_out", "GB/s", "64 arrays of 1 MiB, made and returned",
+        package("py_arrays_out", "serial"), share=2, rounds=7, higher_is_better=True,
+    ),
+    Row("py_dicts", "µs/item", "100,000 dicts of 20 texts", package("py_dicts", "serial"), share=6, rounds=3),
+    Row(
+        "py_uneven", "of the ideal", "2,000 items of 1 ms, uneven (exponential)",
+        package("py_uneven", "serial"), share=3, rounds=3, higher_is_better=True,
+    ),
+    Row("py_life", "ms", "a pool, its first result, its end", package("py_life", f"{OURS}, Executor"), share=2, rounds=7),
+    Row(
+        "py_import", "ms", "`import`, by an interpreter that has done nothing else", package("py_import", (CLASSES, f"{OURS}, Executor")),
+        share=1.5, rounds=3,
+    ),
+    Row(
+        "py_submit_many", "×", "a future while others are outstanding: 100,000 to 1,000",
+        package("py_submit_many", (OURS, f"{OURS}, Executor"), peers=()), share=0.8, rounds=3, sizes=("1,000 futures", "100,000 futures", "µs"),
+    ),
+    Row(
+        "py_cfunc", "ns/row", "`pow` of C over 10,000,000 rows", package("py_cfunc", (NUMPY, "serial"), peers=()), share=1, rounds=5,
+    ),
 ]
+
+# A part that could not be had leaves rows without anybody to run them.
+ROWS = [row for row in ROWS if row.systems]

@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 
-from .paths import BENCHMARKS, NATIVE, NEW
+from .paths import BENCHMARKS, NATIVE, NEW, SMOKE_VARIABLE
 
 
 class Failed(Exception):
@@ -67,7 +68,40 @@ class Python:
     def __init__(self, system, row):
         self.system, self.row = system, row
 
-    def __call__(self, seconds):
-        output = run([sys.executable, "-m", "python_peers", self.row, self.system, "--seconds", seconds])
-        answer = json.loads(output.strip().splitlines()[-1])
+    def __call__(self, seconds, build=NEW):
+        (answer,) = self.answers([self.row], seconds, build)
+        return answer.get("values") or {"": answer["value"]}
+
+    def answers(self, rows, seconds, build):
+        output = run(
+            [sys.executable, "-m", "python_peers", ",".join(rows), self.system, "--seconds", seconds],
+            environment={"PYTHONPATH": f"{BENCHMARKS}:{build.package}"},
+        )
+        # A peer may write lines of its own.
+        return [json.loads(line) for line in output.splitlines() if line.startswith('{"row"')]
+
+
+class Package(Python):
+    """A row of the Python package, or of a peer beside it. A smoke run has all rows of a system run by one process: there are many, and
+    most of their time would be interpreters that start."""
+
+    rows_of = defaultdict(list)  # by system
+    smoked = {}  # by system, build and row: what was answered, until it is asked for.
+
+    def __init__(self, system, row):
+        super().__init__(system, row)
+        self.rows_of[system].append(row)
+
+    def __call__(self, seconds, build=NEW):
+        if SMOKE_VARIABLE not in os.environ:
+            return super().__call__(seconds, build)
+        key = self.system, build
+        if (*key, self.row) not in self.smoked:
+            # The first time all of them, and later one that has failed, or is asked for again.
+            rows = [self.row] if key in self.smoked else self.rows_of[self.system]
+            self.smoked[key] = True
+            self.smoked |= {(*key, answer["row"]): answer for answer in self.answers(rows, seconds, build)}
+        answer = self.smoked.pop((*key, self.row), {"failed": "no answer"})
+        if "failed" in answer:
+            raise Failed(answer["failed"])
         return answer.get("values") or {"": answer["value"]}

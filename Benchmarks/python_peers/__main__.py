@@ -2,6 +2,9 @@
 
     python -m python_peers ROW SYSTEM [--seconds S]
 
+Several rows, with a comma between their names, run one after another; each writes a line, which also has its name, and {"failed": text} if it
+failed. A smoke run is shorter that way.
+
 With the row `idle` it starts the pool, maps a little, writes the process ids of its descendants, and does nothing until its
 standard input ends.
 """
@@ -11,7 +14,7 @@ import json
 import os
 import sys
 
-from . import items, recovery, rows
+from . import items, package_rows, recovery, rows
 from .pools import POOLS
 
 
@@ -38,6 +41,26 @@ def idle(make):
     pool.stop()
 
 
+class Kept:
+    """One pool of a peer for all rows of a smoke run: most of their time would be pools that start."""
+
+    def __init__(self, make):
+        self.make, self.pool = make, make()
+        self.stop, self.pool.stop = self.pool.stop, lambda: None
+
+    def __call__(self):
+        return self.pool
+
+    def __getattr__(self, name):
+        return getattr(self.make, name)
+
+
+def run(name, make, seconds):
+    where = recovery if name == "recover" else package_rows if name.startswith("py_") else rows
+    value = getattr(where, name)(make, seconds)
+    return {"values": value} if isinstance(value, dict) else {"value": value}
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python_peers")
     parser.add_argument("row")
@@ -45,12 +68,21 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.3)
     arguments = parser.parse_args()
     make = POOLS[arguments.system]
-    if arguments.row == "idle":
+    names = arguments.row.split(",")
+    if names == ["idle"]:
         idle(make)
         return
-    row = recovery.recover if arguments.row == "recover" else getattr(rows, arguments.row)
-    value = row(make, arguments.seconds)
-    print(json.dumps({"values": value} if isinstance(value, dict) else {"value": value}))
+    kept = Kept(make) if len(names) > 1 and not make.name.startswith("mapengine") else make
+    for name in names:
+        try:
+            answer = run(name, make if name == "py_life" else kept, arguments.seconds)
+        except Exception as error:
+            if len(names) == 1:
+                raise
+            answer = {"failed": f"{type(error).__name__}: {error}"}
+        print(json.dumps({"row": name} | answer), flush=True)
+    if kept is not make:
+        kept.stop()
 
 
 if __name__ == "__main__":

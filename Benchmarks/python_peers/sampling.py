@@ -13,6 +13,16 @@ def expect(right):
         raise WrongResult("wrong result")
 
 
+def sample(body, check=None):
+    """How long `body` took once; `check` looks at what it answered, which is not timed. The answer is dropped."""
+    begin = time.perf_counter()
+    answer = body()
+    took = time.perf_counter() - begin
+    if check:
+        expect(check(answer))
+    return took
+
+
 def median_seconds(body, seconds, check=None, between=None):
     """Runs `body` for about so many seconds, once at least; `check` looks at what it answered, `between` comes before each run;
     neither is timed."""
@@ -21,9 +31,5 @@ def median_seconds(body, seconds, check=None, between=None):
     while not samples or time.monotonic() < end:
         if between:
             between()
-        begin = time.perf_counter()
-        answer = body()
-        samples.append(time.perf_counter() - begin)
-        if check:
-            expect(check(answer))
+        samples.append(sample(body, check))
     return statistics.median(samples)

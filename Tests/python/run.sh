@@ -50,10 +50,12 @@ check_environment() {
     check "$1" bash -c 'environment "$@"' environment "${@:2}"
 }
 
-if ((!hosts)) && check_environment "the tools that look at it are installed" --copies "$environments/tools" $main_python "$package/requirements/check.txt"; then
+if ((!hosts)) && check_environment "the tools that look at it are installed" --copies "$environments/tools" $main_python \
+    "$package/requirements/check.txt"; then
     check "auditwheel finds what the tag says" "$environments/tools/bin/auditwheel" show "$wheel" &&
         cp "$work/check.log" "$work/audit"
-    check "it loads with glibc 2.28, or an earlier one" grep -qE 'consistent with the following platform tag: "manylinux_2_(2[0-8]|1[0-9])_|constrains the platform tag to "manylinux_2_(2[0-8]|1[0-9])_' \
+    tag='"manylinux_2_(2[0-8]|1[0-9])_'
+    check "it loads with glibc 2.28, or an earlier one" grep -qE "(consistent with the following|constrains the) platform tag(:| to) $tag" \
         <(tr '\n' ' ' <"$work/audit")
     check "mypy finds nothing" env -C "$root/.build-wheel/stage" "$environments/tools/bin/mypy" --cache-dir "$environments/mypy"
 fi
@@ -94,7 +96,8 @@ cp --parents README.md bindings/python/README.md docs/python.md docs/python/*.md
 # in_empty VERSION PYTHON PIP: the wheel alone is enough.
 in_empty() {
     local empty=$work/empty-$1
-    check "Python $1: the wheel installs into an empty environment" bash -c '"$1" -m venv --without-pip "$2" && "$3" -m pip --python "$2/bin/python" install -q --no-index "$4"' \
+    check "Python $1: the wheel installs into an empty environment" bash -c \
+        '"$1" -m venv --without-pip "$2" && "$3" -m pip --python "$2/bin/python" install -q --no-index "$4"' \
         install "$2" "$empty" "$3" "$wheel" || return
     check "Python $1: it works there" env -C "$work" "$empty/bin/python" -I -X dev -W error "$root/Tests/python/first.py"
 }
@@ -123,7 +126,8 @@ count() {
 run_tests() {
     local version=$1 place=$2 log=$work/pytest-$1.log xml=$work/pytest-$1.xml status=0
     shift 2
-    check "Python $version: the wheel is installed beside pytest" "$place/bin/python" -m pip install -q --no-index --no-deps --force-reinstall "$wheel" ||
+    check "Python $version: the wheel is installed beside pytest" "$place/bin/python" -m pip install -q --no-index --no-deps \
+        --force-reinstall "$wheel" ||
         return
     timeout -k 10 900 env -C "$work/tests" "$place/bin/python" -m pytest -q -rs --junit-xml "$xml" "$@" >"$log" 2>&1 </dev/null || status=$?
     cp "$log" "$environments/pytest-$version.log"

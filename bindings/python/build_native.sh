@@ -35,7 +35,7 @@ done
 
 python3 "$root/scripts/glibc.py" stubs "$root/scripts/glibc/x86_64" "$work/glibc"
 "${CC:-cc}" -std=c11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror -I"$root/include" -shared -o "$work/mapengine_python.so" \
-    "$here"/native/*.c "$native/lib/libmapengine.so.2" "$work/glibc/libdl.so.2" "$work/glibc/libc.so.6" -L"$work/glibc" \
+    "$here"/native/*.c "$native/lib/libmapengine.so.2" "$work/glibc/libdl.so.2" "$work/glibc/libc.so.6" "$work/glibc/libpthread.so.0" -L"$work/glibc" \
     -Wl,-rpath-link,"$work/glibc" -Wl,-rpath,'$ORIGIN' -Wl,--enable-new-dtags -Wl,-z,now
 newest=$(objdump -T "$work/mapengine_python.so" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)
 if [[ $(printf '%s\nGLIBC_2.28\n' "$newest" | sort -V | tail -n 1) != GLIBC_2.28 ]]; then

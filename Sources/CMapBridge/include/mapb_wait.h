@@ -140,7 +140,7 @@ typedef struct mapb_wait {
     int32_t bell; /* The descriptor to sleep on; negative: the thread sleeps on the counter while it is `seen`. */
     MAPB_HANDED_ON const uint32_t *word;
     uint32_t seen;
-    int32_t cancel; /* What mapb_hold_cancel returned. */
+    int32_t cancel;   /* What mapb_hold_cancel returned. */
     mape_event event; /* For MAPB_WAIT_EVENT with room for one: that one. Last, and not set before. */
 } mapb_wait;
 

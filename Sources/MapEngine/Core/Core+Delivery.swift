@@ -37,7 +37,9 @@ extension Core {
                     return .progress(job, progress)
                 }
             }
-            if let place = job.delivery.places.first, job.results.count(at: place) > 0 { return .items(job, place: place) }
+            if let place = job.delivery.places.first, job.results.count(at: place) > 0 {
+                return .items(job, place: place)
+            }
             if job.doneIsDue {
                 job.delivery.toldDone = true
                 events.rotate()

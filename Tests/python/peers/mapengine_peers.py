@@ -62,7 +62,8 @@ def joblib() -> None:
     class LokyBackend(MapEngineBackend):
         """Where tests name their default backend."""
 
-    joblib.parallel.BACKENDS["loky"] = LokyBackend
+    # joblib.parallel keeps its own: of that class it uses private attributes.
+    joblib.parallel.BACKENDS["loky"] = joblib._parallel_backends.LokyBackend = LokyBackend
 
 
 def install() -> None:

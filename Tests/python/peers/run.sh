@@ -7,6 +7,7 @@
 # Nothing of theirs is kept here. CPython's tests are those of the Python they run on: Debian's package libpython3.11-testsuite, or the ones
 # that pyenv's Pythons bring. joblib and loky come from PyPI, in the versions of requirements.txt. excluded.txt says which tests do not run,
 # and why. PYTHONS="3.11 3.13" runs on these; PEERS_ONLY is an expression that names of tests have to match.
+# shellcheck disable=SC2016  # programs that bash -c gets
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../checks/lib.sh"
 need_dist

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MARSHAL_VERSION 4
-#define MARSHAL_DEPTH 24
+#define MARSHAL_DEPTH   24
 
 int result_put_bytes(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag) {
     size_t pad = size < 8 ? 8 - size : 0;
@@ -22,7 +22,8 @@ int result_put_bytes(mape_task *task, struct result *out, const void *bytes, siz
 }
 
 /* A text or bytes: what is too short to be told from a number says how long it is. */
-static int put_text(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag, uint8_t short_tag) {
+static int put_text(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag,
+                    uint8_t short_tag) {
     int status = result_put_bytes(task, out, bytes, size, size < 8 ? short_tag : tag);
     if (!status && size < 8) out->at[7] = (uint8_t)size;
     return status;
@@ -39,32 +40,36 @@ static int put_word(mape_task *task, struct result *out, const void *word, uint8
 
 /* Whether the value consists of builtins alone, exactly these types. marshal itself writes what has a buffer, such as an array within a
  * list, as if it were bytes. */
-static int is_plain(PyObject *value, int depth) {
+static int is_plain_within(PyObject *value, int depth) {
     PyObject *type = type_of(value);
-    if (type == type_str || type == type_int || type == type_float || type == type_bytes || value == the_none || type == type_bool) return 1;
+    if (type == type_str || type == type_int || type == type_float || type == type_bytes || value == the_none ||
+        type == type_bool)
+        return 1;
     if (depth == 0) return 0;
     if (type == type_dict) {
         Py_ssize_t position = 0;
         PyObject *key, *item;
         while (PyDict_Next(value, &position, &key, &item)) {
-            if (!is_plain(key, depth - 1) || !is_plain(item, depth - 1)) return 0;
+            if (!is_plain_within(key, depth - 1) || !is_plain_within(item, depth - 1)) return 0;
         }
         return 1;
     }
     if (type == type_list) {
         for (Py_ssize_t i = 0, n = PyList_Size(value); i < n; i++) {
-            if (!is_plain(PyList_GetItem(value, i), depth - 1)) return 0;
+            if (!is_plain_within(PyList_GetItem(value, i), depth - 1)) return 0;
         }
         return 1;
     }
     if (type == type_tuple) {
         for (Py_ssize_t i = 0, n = PyTuple_Size(value); i < n; i++) {
-            if (!is_plain(PyTuple_GetItem(value, i), depth - 1)) return 0;
+            if (!is_plain_within(PyTuple_GetItem(value, i), depth - 1)) return 0;
         }
         return 1;
     }
     return 0;
 }
+
+int is_plain(PyObject *value) { return is_plain_within(value, MARSHAL_DEPTH); }
 
 static size_t rounded(size_t size) { return (size + 63) & ~(size_t)63; }
 
@@ -146,7 +151,7 @@ int result_put(mape_task *task, struct result *out, PyObject *value, PyObject *e
         if (PyBytes_AsStringAndSize(value, &bytes, &size) != 0) return -1;
         return put_text(task, out, bytes, (size_t)size, TAG_BYTES, TAG_SHORT_BYTES);
     }
-    if (may_marshal && is_plain(value, MARSHAL_DEPTH)) {
+    if (may_marshal && is_plain(value)) {
         PyObject *encoded = PyMarshal_WriteObjectToString(value, MARSHAL_VERSION);
         char *bytes;
         Py_ssize_t size;

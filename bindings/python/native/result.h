@@ -19,6 +19,9 @@ struct result {
  * Returns 0; 1 when there is no room (the engine says so); -1 with an exception. */
 int result_put(mape_task *task, struct result *out, PyObject *value, PyObject *encode, int may_marshal);
 
+/* Whether the value consists of builtins alone, exactly these types, so that marshal writes it as it is. */
+int is_plain(PyObject *value);
+
 /* Writes these bytes and the tag. Returns as result_put. */
 int result_put_bytes(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag);
 

@@ -14,6 +14,7 @@
 #include "result.h"
 
 #include <mapengine/worker.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,7 +186,8 @@ static void run_call(mape_task *task, const void *input, size_t size) {
     if (call) {
         Py_ssize_t at = has_spec ? 0 : 1;
         PyObject *keywords = PyTuple_GetItem(call, at + 1);
-        value = PyObject_Call(has_spec ? function : PyTuple_GetItem(call, 0), PyTuple_GetItem(call, at), keywords == the_none ? NULL : keywords);
+        value = PyObject_Call(has_spec ? function : PyTuple_GetItem(call, 0), PyTuple_GetItem(call, at),
+                              keywords == the_none ? NULL : keywords);
     }
     drop(&call); /* Nothing but the function itself may now hold on to the input. */
     finish(task, &out, value, head.spec.flags);
@@ -193,14 +195,19 @@ static void run_call(mape_task *task, const void *input, size_t size) {
     drop(&function);
 }
 
+enum { PICKLE = 0x80 }; /* The first byte of one. */
+
 /* The elements of a chunk, as a borrowed list. NULL with an exception. */
 static PyObject *chunk_of(const struct block_head *head, const uint8_t *data, uint64_t index) {
     if (kept.items && kept.block == head->number && kept.index == index) return kept.items;
     drop(&kept.items);
     uint64_t bounds[2];
     memcpy(bounds, data + head->table + index * 8, sizeof bounds);
-    PyObject *view = view_of(data + bounds[0], bounds[1] - bounds[0]);
-    PyObject *items = view ? call_one(py.loads, view) : NULL;
+    const uint8_t *bytes = data + bounds[0];
+    PyObject *view = NULL, *items = NULL;
+    if (*bytes != PICKLE)
+        items = PyMarshal_ReadObjectFromString((const char *)bytes, (Py_ssize_t)(bounds[1] - bounds[0]));
+    else if ((view = view_of(bytes, bounds[1] - bounds[0]))) items = call_one(py.loads, view);
     drop(&view);
     if (items && type_of(items) != type_list) {
         PyObject *list = PySequence_List(items);
@@ -264,7 +271,8 @@ static int run(mape_task *task, void *state, const mape_range *range) {
     } else {
         size_t size;
         const void *input;
-        for (size_t i = 0; i < range->count && (input = mape_task_begin(&size, task, i)); i++) run_call(task, input, size);
+        for (size_t i = 0; i < range->count && (input = mape_task_begin(&size, task, i)); i++)
+            run_call(task, input, size);
     }
     running = NULL;
     call_none(py.flush);
@@ -324,36 +332,88 @@ static void after_fork_in_worker(void *context) {
     PyGILState_Release(hook_gil);
 }
 
-/* The zygote's program: does not return before the pool ends. `place` has the address of a tuple of what `py` has. Called without the GIL. */
-EXPORT int mapengine_python_main(PyObject *const *place) {
-    PyObject *helpers = *place;
+/* Offers the function, with `place` having the address of a tuple of what `py` has. NULL, or what is missing. Called without the GIL. */
+static const char *offer(PyObject *const *place) {
     const char *missing = find_python();
-    if (missing) {
-        fprintf(stderr, "mapengine: this interpreter has no %s\n", missing);
-        return 69;
-    }
+    if (missing) return missing;
     int gil = PyGILState_Ensure();
-    PyObject **places[] = {&py.after_fork, &py.setup,        &py.cleanup, &py.load_function,
-                           &py.encode,     &py.encode_error, &py.loads,   &py.loads_with, &py.end_buffers, &py.flush,
-                           &py.activate};
+    PyObject **places[] = {&py.after_fork,  &py.setup,        &py.cleanup, &py.load_function,
+                           &py.encode,      &py.encode_error, &py.loads,   &py.loads_with,
+                           &py.end_buffers, &py.flush,        &py.activate};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        *places[i] = PyTuple_GetItem(helpers, (Py_ssize_t)i);
+        *places[i] = PyTuple_GetItem(*place, (Py_ssize_t)i);
         Py_IncRef(*places[i]);
     }
     functions = PyDict_New();
     PyGILState_Release(gil);
-    mape_zygote_function offer = MAPE_ZYGOTE_FUNCTION_INIT;
-    offer.name = "python";
-    offer.run_range = run;
-    offer.setup = setup;
-    offer.cleanup = cleanup;
+    mape_zygote_function function = MAPE_ZYGOTE_FUNCTION_INIT;
+    function.name = "python";
+    function.run_range = run;
+    function.setup = setup;
+    function.cleanup = cleanup;
     mape_zygote_hooks hooks = MAPE_ZYGOTE_HOOKS_INIT;
     hooks.before = before_fork;
     hooks.after_in_zygote = after_fork_in_zygote;
     hooks.after_in_worker = after_fork_in_worker;
-    if (mape_zygote_offer(&offer) != MAPE_OK || mape_zygote_set_hooks(&hooks) != MAPE_OK) return 69;
+    return mape_zygote_offer(&function) == MAPE_OK && mape_zygote_set_hooks(&hooks) == MAPE_OK ? NULL
+                                                                                               : "place for a function";
+}
+
+/* The zygote's program: does not return before the pool ends. Called without the GIL. */
+EXPORT int mapengine_python_main(PyObject *const *place) {
+    const char *missing = offer(place);
+    if (missing) {
+        fprintf(stderr, "mapengine: this interpreter has no %s\n", missing);
+        return 69;
+    }
     return mape_zygote_main(0, NULL);
 }
+
+/* A pool of copies of this process. The engine's thread, of which the interpreter knows nothing, makes the first copy: so it holds the GIL
+ * meanwhile, as os.fork() does, and goes on in the copy as the interpreter's only thread. */
+static volatile int is_starting; /* Between mapengine_python_fork(1) and (0). */
+static int fork_is_ours, fork_gil;
+
+static void before_copy(void) {
+    fork_is_ours = is_starting && !PyGILState_GetThisThreadState();
+    if (!fork_is_ours) return;
+    fork_gil = PyGILState_Ensure();
+    PyOS_BeforeFork();
+}
+
+static void after_copy_in_host(void) {
+    if (!fork_is_ours) return;
+    fork_is_ours = 0;
+    PyOS_AfterFork_Parent();
+    PyGILState_Release(fork_gil);
+}
+
+static void after_copy_in_copy(void) {
+    if (!fork_is_ours) return;
+    fork_is_ours = is_starting = 0;
+    PyOS_AfterFork_Child();
+    PyEval_SaveThread(); /* This thread has a state from now on, with which hooks and calls get the GIL. */
+}
+
+/* Prepares this process for pools that start by a fork: once. NULL, or what is missing. Called without the GIL. */
+EXPORT const char *mapengine_python_prepare(PyObject *const *place) {
+    static int is_prepared;
+    if (is_prepared) return NULL;
+    const char *missing = offer(place);
+    if (!missing && pthread_atfork(before_copy, after_copy_in_host, after_copy_in_copy) != 0) missing = "memory";
+    is_prepared = !missing;
+    return missing;
+}
+
+/* Said before and after such a start. */
+EXPORT void mapengine_python_fork(int starting) { is_starting = starting; }
+
+/* In the host: whether marshal writes the value as it is. Called with the GIL, after
+ * mapengine_python_find. */
+EXPORT int mapengine_python_is_plain(PyObject *value) { return is_plain(value); }
+
+/* Finds the interpreter's functions for that. 1 when all are there. Called without the GIL. */
+EXPORT int mapengine_python_find(void) { return find_python() == NULL; }
 
 /* For Python code in a worker, which holds the GIL. Without a running call they do nothing. */
 EXPORT void mapengine_python_log(int level, const char *text) {

@@ -184,3 +184,7 @@ def busy(x):
     while time.perf_counter() < end:
         pass
     return x + 1
+
+
+def mixed(x):
+    return x if x % 100 else None

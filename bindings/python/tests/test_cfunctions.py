@@ -102,6 +102,37 @@ def test_map_is_a_list_of_pythons_values(power, functions):
     assert both.map([4, 5]) == [(-1, 4), (-1, 5)]
 
 
+def test_maps_with_failures_have_none_in_their_places(functions):
+    crash = mapengine.cfunction("int crash_at_3(int value)", functions)
+    with pytest.raises(MapErrors, match="1 of 5 calls of crash_at_3 failed") as caught:
+        crash.map(range(5))
+    assert caught.value.results == [0, 10, 20, None, 40] and list(caught.value.failures) == [3]
+
+
+def test_map_over_rows(power, functions):
+    assert power.map_rows([(1, 2), (3, 2)]) == [1, 9] and power.map_rows([]) == []
+    assert mapengine.cfunction("int crash_at_3(int value)", functions).map_rows(x for x in (1, 2)) == [10, 20]
+    nothing = mapengine.cfunction("void free(int x)", "libc.so.6", symbol="srand")
+    assert nothing.map_rows([1, 2]) == [None, None] and nothing([1, 2]) is None
+
+
+def test_mapengines_map_takes_them(power):
+    assert mapengine.map(power, [(1, 2), (3, 2)]) == [1, 9]
+    assert mapengine.map(mapengine.cfunction("double sqrt(double x)", "libm.so.6"), range(3)) == [0, 1, 2**0.5]
+    # In Python's workers, where each makes workers of its own.
+    with mapengine.Pool(1) as pool:
+        assert pool.map(mapengine.cfunction("double sqrt(double x)", "libm.so.6"), [4, 9]) == [2, 3]
+
+
+def test_many_failures_are_all_told():
+    """More of them than have an exception of their own."""
+    beyond = mapengine.cfunction("double sum(const double *values [count], size_t count)", "libc.so.6", symbol="abs")
+    count = 3000
+    with pytest.raises(MapErrors) as caught:
+        beyond([1.0], [2] * (count - 1) + [0])
+    assert len(caught.value.failures) == count - 1 and count - 1 not in caught.value.failures
+
+
 def test_errno_is_an_output(functions):
     both = mapengine.cfunction("int fails_with(int code)", functions, errno=True)
     returned, errno = both([11, 22])
@@ -245,6 +276,42 @@ def test_a_pool_of_its_own(functions):
         mapengine.NativePool(0)
 
 
+def test_memory_that_workers_see_in_place(power):
+    code = """
+import gc, mapengine
+pool = mapengine.NativePool(2)
+power = mapengine.cfunction("double pow(double x, double y)", "libm.so.6", pool=pool)
+values = pool.empty(1000)
+assert type(values) is memoryview and values.format == "d" and values.shape == (1000,)
+for i in range(1000):
+    values[i] = i
+assert power(values, 2).tolist() == [i * i for i in range(1000)]
+assert power(values[::-100], 1).tolist() == [999.0 - 100 * i for i in range(10)]
+table = pool.empty((3, 2), "i")
+table[2, 1] = 7
+assert power(table, 1).tolist()[2][1] == 7 and pool.empty(0).tolist() == []
+part = values[5:7]
+pool.close()
+del pool, power, values
+gc.collect()
+part[0] += 1
+print(part.tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert (done.returncode, done.stdout) == (0, b"[6.0, 6.0]\n"), done.stdout.decode()
+    with mapengine.NativePool(1) as pool, pytest.raises(ValueError):
+        pool.empty((2, -1))
+
+
+def test_a_pool_that_is_closed_ends_its_calls(functions):
+    pool = mapengine.NativePool(1)
+    slow = mapengine.cfunction("int sleep_at_7(int value)", functions, pool=pool)
+    assert slow(1) == 1
+    threading.Timer(0.3, pool.close).start()
+    with pytest.raises(MapEngineError):
+        slow(7)
+
+
 def test_the_shared_pool_starts_again(power):
     mapengine.cfunctions.close_default_pool()
     assert power(3, 2) == 9
@@ -317,6 +384,30 @@ def test_functions_and_arguments_are_let_go():
     del function, values
     gc.collect()
     assert [one() for one in kept] == [None, None] and list(result) == [1, 4, 9]
+
+
+def test_the_array_interface_without_numpy():
+    code = """
+import ctypes, sys, mapengine
+class Table:
+    def __init__(self, shape, strides):
+        self.memory = (ctypes.c_double * 12)(*range(12))
+        self.__array_interface__ = {"version": 3, "typestr": "<f8", "shape": shape, "strides": strides,
+                                    "data": (ctypes.addressof(self.memory), False)}
+power = mapengine.cfunction("double pow(double x, double y)", "libm.so.6")
+assert power(Table((3, 2), (8, 48)), 1).tolist() == [[0, 6], [1, 7], [2, 8]]
+assert power(Table((2, 3), (48, 16)), [[1], [2]]).tolist() == [[0, 2, 4], [36, 64, 100]]
+out = Table((3,), (32,))
+assert power([2, 3, 4], 2, out=out) is out and list(out.memory[::4]) == [4, 9, 16] and out.memory[1] == 1
+try:
+    power([[1, 2], [3, 4]], 1, out=Table((2, 2), (48, 8)))
+    raise SystemExit("accepted")
+except ValueError as error:
+    assert "equal distances" in str(error)
+print("numpy" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.stdout == b"False\n", done.stdout.decode()
 
 
 def test_without_numpy_nothing_imports_it():

@@ -138,3 +138,20 @@ def test_large_texts_and_many_small_ones(workers):
     assert workers.map(work.same, values).results() == values
     values = [{f"k{k}": f"v{i}{k}" for k in range(20)} for i in range(3000)]
     assert workers.map(work.same, values).results() == values
+
+
+@pytest.mark.parametrize("first", [{"k": 1}, [1], (1,)])
+def test_containers_keep_what_they_hold(workers, first):
+    values = [first, {"n": Number(7)}, [Number(7)], (True, None), {"d": datetime.date(2024, 1, 2)}, [bytearray(b"x")], {1: {2: {3: [(4, "\ud800", 1e300)]}}},
+              [2**100], [array.array("i", [1, 2])], [Point(1, 2)], {"s": {1, 2}}, [1j], collections.OrderedDict(a=1)]
+    got = workers.map(work.same, values).results()
+    assert all(exactly(one, other) for one, other in zip(got, values)) and len(got) == len(values)
+    plain = [first] * 3 + [{"a": [1, 2.5, "x", None, b"y", (True, {})]}] * 200
+    got = workers.map(work.same, plain).results()
+    assert all(exactly(one, other) for one, other in zip(got, plain)) and len(got) == len(plain)
+
+
+def test_containers_with_arrays_within(workers):
+    numpy = pytest.importorskip("numpy")
+    got = workers.map(work.same, [{"a": 1}, {"a": numpy.arange(3)}, [numpy.float64(1.5)]] * 10).results()
+    assert isinstance(got[1]["a"], numpy.ndarray) and type(got[2][0]) is numpy.float64

@@ -294,9 +294,7 @@ def test_no_warning_from_a_host_with_threads():
 
 def test_a_forked_child_makes_its_own():
     code, text = run("""
-import os
-import pathlib
-import warnings
+import os, warnings
 import core_work
 from mapengine._workers import Workers
 warnings.simplefilter('ignore')
@@ -330,3 +328,36 @@ def test_worker_died_travels():
     died = WorkerDied("gone", 3, 9, None, "place", "py", "c", 12, 2)
     again = pickle.loads(pickle.dumps(died))
     assert (again.element, again.signal, again.pid, again.attempts, str(again)) == (3, 9, 12, 2, str(died))
+
+
+# ---- copies of this process ----
+
+def test_workers_that_are_copies():
+    code, text = run("""
+import sys, threading, types
+import core_work
+from mapengine._errors import WorkerDied
+from mapengine._workers import Workers
+module = types.ModuleType('host_only'); module.value = 41; sys.modules['host_only'] = module
+stop = threading.Event()
+def spin():
+    while not stop.is_set(): sum(range(100))
+threads = [threading.Thread(target=spin) for _ in range(3)]
+for thread in threads: thread.start()
+def use(x):
+    import host_only, threading
+    print('hello', x)
+    return host_only.value + x, threading.active_count(), threading.current_thread() is threading.main_thread()
+print('not written yet', end=' ')
+with Workers(2, start='fork') as w:
+    assert w.submit(use, (1,)).result() == (42, 1, True)
+    assert w.map(use, range(100)).results() == [(41 + x, 1, True) for x in range(100)]
+    died = w.map(core_work.crash_at, [(x, 5, 'kill') for x in range(20)], star=True).outcomes()
+    assert [index for index, ok, _ in died if not ok] == [5] and isinstance(died[5][2], WorkerDied)
+    assert w.submit(use, (2,)).result() == (43, 1, True)
+stop.set()
+with Workers(1, start='fork', initializer=core_work.failing_initializer) as w:
+    assert 'no licence' in str(w.submit(abs, (1,)).exception())
+print('end')
+""")
+    assert code == 0 and text.count("not written yet") == 1 and text.count("hello") == 102 and text.endswith("end\n"), text

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import textwrap
 
 import mapengine
@@ -142,6 +141,64 @@ def test_qt(binding, pool):
     run(QT.format(binding=binding).replace("EventPool", pool), QT_QPA_PLATFORM="offscreen")
 
 
+SEEDS = """
+    import threading
+    import mapengine
+    told = []
+    def tell(values):
+        told.append((values, threading.current_thread() is threading.main_thread()))
+        {end}
+    handle = mapengine.map(lambda x: x * x, range(10), callback=tell)
+    mapengine.apply(divmod, (7, 2), callback=tell)
+    mapengine.map(lambda x: 1 // x, [1, 0], callback=tell, errback=tell)
+    def check():
+        assert all(main for _, main in told), told
+        assert [x * x for x in range(10)] in [value for value, _ in told] and (3, 1) in [value for value, _ in told]
+        assert [type(value).__name__ for value, _ in told].count("MapErrors") == 1 and not handle.is_alive()
+        print("right", flush=True)
+"""
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("binding", ["PySide6", "PyQt5"])
+def test_callbacks_of_map_in_qt(binding):
+    needs(f"{binding}.QtCore")
+    run(f"""
+    import sys
+    from {binding} import QtCore
+    app = QtCore.QCoreApplication(sys.argv[:1])
+    """ + SEEDS.format(end="len(told) == 3 and app.quit()") + """
+    app.exec() if hasattr(app, "exec") else app.exec_()
+    check()
+    """, QT_QPA_PLATFORM="offscreen")
+
+
+def test_callbacks_of_map_in_asyncio():
+    """In two loops one after another."""
+    run("""
+    import asyncio
+    async def main():
+        done = asyncio.Event()
+    """ + textwrap.indent(textwrap.dedent(SEEDS.format(end="len(told) == 3 and done.set()")), " " * 8) + """
+        await asyncio.wait_for(done.wait(), 60)
+        check()
+    asyncio.run(main())
+    asyncio.run(main())
+    """)
+
+
+def test_callbacks_of_map_without_a_loop_come_by_a_thread():
+    run("""
+    import threading
+    import mapengine
+    told = []
+    handle = mapengine.map(abs, [-1, 2], callback=lambda values: told.append((values, threading.current_thread())))
+    handle.join(60)
+    assert told[0][0] == [1, 2] and told[0][1] is not threading.main_thread()
+    print("right")
+    """)
+
+
 @pytest.mark.once
 def test_a_callback_that_raises_does_not_end_qt():
     needs("PyQt5.QtCore")
@@ -255,6 +312,18 @@ def test_blender_with_windows(pool):
             bpy.ops.wm.quit_blender()
         bpy.app.timers.register(tick)
     """, display=True)
+
+
+@pytest.mark.once
+def test_callbacks_of_map_in_blender():
+    blender(textwrap.dedent(SEEDS.format(end="")) + textwrap.dedent("""
+        def tick():
+            if len(told) < 3:
+                return 0.01
+            check()
+            bpy.ops.wm.quit_blender()
+        bpy.app.timers.register(tick)
+    """), display=True)
 
 
 @pytest.mark.once

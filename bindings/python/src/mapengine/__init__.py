@@ -14,15 +14,14 @@ Importing this imports nothing more: names are looked up when they are used. No 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # Without importing typing: the workers' interpreter comes here too, and would spend most of its start with it.
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._abi import VERSION as __version__
     from ._default import configure as configure
     from ._default import shutdown as shutdown
     from ._errors import ItemTimeout as ItemTimeout
-    from ._errors import MapEngineError as MapEngineError
     from ._errors import MapErrors as MapErrors
     from ._errors import PoolBroken as PoolBroken
     from ._errors import RemoteError as RemoteError
@@ -31,11 +30,12 @@ if TYPE_CHECKING:
     from ._face import Options as Options
     from ._futures import Future as Future
     from ._handle import Handle as Handle
+    from ._problems import MapEngineError as MapEngineError
     from ._processor import Processor as Processor
     from ._seeds import apply as apply
     from ._seeds import map as map
+    from ._map import MapJob as MapJob
     from ._worker import report as report
-    from ._workers import MapJob as MapJob
     from ._workers import Workers as Workers
     from .cfunctions import CFunction as CFunction
     from .cfunctions import NativePool as NativePool
@@ -54,9 +54,9 @@ _EXPORTS = {
     "Future": "_futures",
     "Handle": "_handle",
     "ItemTimeout": "_errors",
-    "MapEngineError": "_errors",
+    "MapEngineError": "_problems",
     "MapErrors": "_errors",
-    "MapJob": "_workers",
+    "MapJob": "_map",
     "NativePool": "cfunctions",
     "Options": "_face",
     "Pool": "pool",
@@ -83,6 +83,8 @@ __all__ = sorted(_EXPORTS)
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     if name in _EXPORTS:
         value = getattr(importlib.import_module("." + _EXPORTS[name], __name__), name)
     elif name in _MODULES:

@@ -32,14 +32,14 @@ def view(value: Any, kind: Kind, label: str) -> View:
     if kind.is_number and type(value) in (int, float, bool, complex):
         return packed([value], (), kind, label)
     interface = getattr(value, "__array_interface__", None)
-    if interface is not None:
+    if interface is not None and kind.code != "V":
         return _of_interface(value, interface, kind, label)
     try:
         memory = memoryview(value)
     except TypeError:
         pass
     else:
-        return _of_buffer(memory, kind, label)
+        return _of_buffer(memory, kind, label)._replace(is_numpy=interface is not None)
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(value, "__array__"):
         made = numpy.asarray(value)
@@ -143,8 +143,8 @@ def flat_bytes(given: View, size: int) -> bytes:
     """A copy of all elements, in C order."""
     if collapsed(given.shape, given.strides) == size or math.prod(given.shape) == 1:
         return ctypes.string_at(given.address, size * math.prod(given.shape))
-    if given.is_numpy:
-        numpy = sys.modules["numpy"]
+    numpy = sys.modules.get("numpy")
+    if given.is_numpy and numpy is not None:
         bare = numpy.lib.stride_tricks.as_strided(numpy.frombuffer((ctypes.c_char * size).from_address(given.address), f"V{size}"),
                                                   given.shape, given.strides)
         return bytes(bare.tobytes())
@@ -211,7 +211,11 @@ def _of_buffer(memory: memoryview, kind: Kind, label: str) -> View:
             if not memory.c_contiguous or memory.nbytes % kind.size:
                 raise TypeError(f"input {label} has {memory.nbytes} bytes, which are no {_spoken(kind)}")
             rows = memory.nbytes // kind.size
-            shape = () if rows == 1 and kind.code == "S" else (rows,)
+            if kind.code == "V" and shape:
+                # Bytes of elements of any type: the last axis is one call's.
+                shape = (*shape[:-1], shape[-1] * memory.itemsize)
+            else:
+                shape = () if rows == 1 and kind.code == "S" else (rows,)
             strides = contiguous(shape, kind.size)
     elif _FORMATS.get(layout) != kind.code or memory.itemsize != kind.size:
         try:

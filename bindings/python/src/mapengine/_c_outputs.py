@@ -72,8 +72,10 @@ class Output:
         if stride is not None and (not inner or inner == contiguous(self.shape, self.kind.size)[len(self.rows):]) and (
                 stride or math.prod(self.rows) <= 1):
             self.memory, self.address, self.stride = out, given.address, stride
+        elif "numpy" not in sys.modules:
+            raise ValueError(f"{label}: without NumPy its elements must lie at equal distances")
         else:
-            self.memory = sys.modules["numpy"].array(out)
+            self.memory = sys.modules["numpy"].array(out, order="C")
             self.address = self.memory.__array_interface__["data"][0]
 
     def result(self) -> Any:

@@ -2,18 +2,24 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
+import struct
+import sys
 import threading
 import weakref
-from typing import Any, Optional
+from collections.abc import Sequence
+from typing import Any, Optional, Union
 
 from . import _abi as abi
 from ._errors import ItemTimeout, WorkerDied
-from ._engine import Pool, message
+from ._engine import Buffer, Pool, message
 from ._problems import MapEngineError
 
 SECOND = 1_000_000_000
+OWN_FAILURES = 1000
+"""So many failures of a job have exceptions of their own: a million would be half a gigabyte."""
 
 
 class NativePool:
@@ -32,8 +38,8 @@ class NativePool:
         self.library = self.engine.lib
         self.handle = self.engine.handle
         self.check = self.engine.check
-        # Also when the interpreter ends.
-        self._release = weakref.finalize(self, self.library.mape_pool_release, self.handle)
+        # Also when the interpreter ends. What `empty` made stays readable: the engine's pool is released with the last of it.
+        self._end = weakref.finalize(self, _end, self.engine)
 
     def register(self, prototype: str, source: Optional[str], symbol: Optional[str], address: int, errno: bool) -> int:
         """Registers a C function and returns its id."""
@@ -55,15 +61,21 @@ class NativePool:
             pass
 
     def failures(self, job: Any, count: int, missing: int) -> dict[int, BaseException]:
-        """How the items of a job that is done failed, the first 1000 of them, by index."""
+        """How the `missing` items of a job that failed did, by index. Those beyond the first 1000 that ended alike share an exception."""
         found: dict[int, BaseException] = {}
+        alike: dict[tuple[int, int, int], BaseException] = {}
         result = abi.mape_result()
+        place, read = abi.byref(result), self.engine.fast.mape_job_result
         for index in range(count):
-            self.check(self.library.mape_job_result(abi.byref(result), job, index))
-            if result.state != abi.MAPE_ITEM_OK:
-                found[index] = self._failure(job, index, result)
-                if len(found) == min(missing, 1000):
-                    break
+            self.check(read(place, job, index))
+            if result.state == abi.MAPE_ITEM_OK:
+                continue
+            how = (result.state, result.cause, result.code)
+            if len(found) < OWN_FAILURES or how not in alike:
+                alike[how] = self._failure(job, index, result)
+            found[index] = alike[how]
+            if len(found) == missing:
+                break
         return found
 
     def _failure(self, job: Any, index: int, result: Any) -> BaseException:
@@ -76,17 +88,40 @@ class NativePool:
 
     @property
     def closed(self) -> bool:
-        return not self._release.alive
+        return not self._end.alive
 
     def close(self) -> None:
-        """Ends the workers. Calls that run end as cancelled."""
-        self._release()
+        """Ends the workers. Calls that run end as abandoned. Arrays of `empty` stay."""
+        self._end()
+
+    def empty(self, shape: Union[int, Sequence[int]], dtype: Any = "d") -> Any:
+        """An array that workers read where it lies: inputs in it are not copied. Do not change it while a call reads it.
+
+        `dtype`: a type of NumPy's, or what `array.array` calls it. A NumPy array if NumPy was imported, else a memoryview. It is not zeroed.
+        It lives as long as somebody holds it, or a part of it, also after the pool was closed.
+        """
+        extents = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(extent < 0 for extent in extents):
+            raise ValueError(f"an array cannot have the shape {extents}")
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            kind = numpy.dtype(dtype)
+            memory = Buffer(self.engine, math.prod(extents) * kind.itemsize).view()
+            return numpy.frombuffer(memory, kind, math.prod(extents)).reshape(extents)
+        code: Any = dtype
+        memory = Buffer(self.engine, math.prod(extents) * struct.calcsize(code)).view()
+        memory = memory[:math.prod(extents) * struct.calcsize(code)]
+        return memory.cast(code) if len(extents) == 1 or 0 in extents else memory.cast(code, extents)
 
     def __enter__(self) -> NativePool:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _end(engine: Pool) -> None:
+    engine.shutdown(cancel=True, timeout=0)
 
 
 def _workers(workers: Optional[int]) -> int:

@@ -21,6 +21,7 @@ HEAD = struct.Struct("<16sII")  # struct spec: key, size, flags
 BLOCK = struct.Struct("<16sIIQQQQ")  # struct block_head
 TAIL = struct.Struct("<QQQQ31xB")  # struct result_tail
 KEPT = 0x80
+LARGE = 4096
 NO_KEY = bytes(16)
 
 _INT = struct.Struct("<q").unpack
@@ -59,12 +60,12 @@ def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle =
     """The value of a result. With a lease, large buffers in it are not copied: they keep the lease."""
     if size == 8:
         return _WORD.from_address(address).value
-    if size == 0:
-        raise Corrupt("an empty result")
-    tag = string_at(address + size - 1, 1)[0] & ~KEPT
-    if tag == 111:  # TAG_BUFFERS
-        return _decode_buffers(address, size, lease, unpickle)
+    if size < 9:
+        raise Corrupt(f"a result of {size} bytes")
+    if size > LARGE and string_at(address + size - 1, 1)[0] & ~KEPT == 111:
+        return _decode_buffers(address, size, lease, unpickle)  # Without reading all of it first.
     data = string_at(address, size)
+    tag = data[-1] & ~KEPT
     if tag == 112:  # TAG_PICKLE: what follows its end is not looked at
         return unpickle(data)
     if tag == 109:
@@ -73,6 +74,8 @@ def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle =
         return data[:-1].decode()
     if tag == 98:
         return data[:-1]
+    if tag == 111:
+        return _decode_buffers(address, size, lease, unpickle)
     if size != 9:
         raise Corrupt(f"a result of {size} bytes with tag {tag}")
     return _word(data, tag)

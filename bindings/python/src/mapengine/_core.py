@@ -36,7 +36,7 @@ class Core:
     def __init__(self, pool: Pool, function: int, threaded: bool, unpickle: Unpickle, output: Callable[[Event], None]) -> None:
         self.pool: Any = pool  # None when it has ended.
         self.function, self.threaded, self.unpickle, self.output = function, threaded, unpickle, output
-        self.calls: Dict[int, Future] = {}
+        self.calls: Dict[int, Future[Any]] = {}
         self.blocks: Dict[int, Any] = {}  # _map.Block by number
         self.views: List[Any] = []  # Memory of which a worker's function has kept a view.
         self.kept: Set[Any] = set()  # Maps with callbacks to run.
@@ -54,62 +54,71 @@ class Core:
         self.awaited = 0
         self._pump = threading.Lock()
         self._config = abi.mape_job_config(deliver=abi.MAPE_DELIVER_ITEMS)
+        self._configured: Any = None  # What stands in it: timeout, attempts, priority.
+        self._config_at, self._handle = byref(self._config), pool.handle
+        self._job = abi.mape_job()
+        self._job_at = byref(self._job)
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         os.set_blocking(self._wake_read, False)
         self._events_fd = pool.event_fd()
         self._epoll: Optional[select.epoll] = None
+        self._poll = select.poll()
+        self._poll.register(self._events_fd, select.POLLIN)
+        self._poll.register(self._wake_read, select.POLLIN)
         self._thread: Optional[threading.Thread] = None
         self._closer: Optional[threading.Thread] = None
         self._ending = threading.Lock()
         self._thread_disposes = False
         self._apply, self._release = pool.fast.mape_apply, pool.fast.mape_job_release
-        self._wait, self._get = pool.lib.mape_job_wait, pool.fast.mape_job_result
+        self._wait = pool.lib.mape_job_wait
 
     # ---- calls ----
 
-    def submit(self, payload: bytes, buffers: List[Any], timeout: Optional[float], attempts: int, priority: int,
-               keep: Any = None) -> Future:
-        """Submits an encoded call. `buffers` are spans (address, size) of further pieces, whose memory the future keeps in `_keep`."""
-        future = Future()
+    def submit(self, payload: bytes, timeout: Optional[float], attempts: int, priority: int, spans: Any = None, keep: Any = None) -> Future[Any]:
+        """Submits an encoded call. `spans` are (address, size) of further pieces, in memory that `keep` owns."""
+        future: Future[Any] = Future()
         future._core = self
-        future._keep = keep
         future._id = number = next(self.numbers)
-        job = abi.mape_job()
+        if keep is not None:
+            future._keep = keep
         self.calls[number] = future
+        settings = timeout, attempts, priority
         with self.lock:
-            if self.closed:
-                del self.calls[number]
-                raise RuntimeError("cannot schedule new futures after " + ("interpreter shutdown" if _exiting else "shutdown"))
             config = self._config
-            config.context, config.attempts, config.priority = number, attempts, priority
-            config.item_timeout_ns = int(timeout * 1e9) if timeout is not None else 0
-            if buffers:
-                status = self._submit_pieces(job, payload, buffers)
+            config.context = number
+            if settings != self._configured:
+                config.attempts, config.priority = attempts, priority
+                config.item_timeout_ns = int(timeout * 1e9) if timeout is not None else 0
+                self._configured = settings
+            if self.closed:
+                status = abi.MAPE_E_CLOSED
+            elif spans is None:
+                status = self._apply(self._job_at, self._handle, self.function, payload, len(payload), self._config_at)
             else:
-                status = self._apply(byref(job), self.pool.handle, self.function, payload, len(payload), byref(config))
-            if status:
-                del self.calls[number]
-                self.refuse(status)
-            future._job = job.value or 0
+                status = self._submit_pieces(payload, spans)
+            if not status:
+                future._job = self._job.value  # type: ignore[assignment]
+        if status:
+            del self.calls[number]
+            self.refuse(status)
         if self._thread is None:
             self.start_thread()
         return future
 
-    def _submit_pieces(self, job: Any, payload: bytes, buffers: List[Any]) -> int:
-        spans = (abi.mape_span * (len(buffers) + 1))()
-        text = ctypes.c_char_p(payload)
-        spans[0].data, spans[0].size = ctypes.cast(text, ctypes.c_void_p), len(payload)
-        for i, (address, size) in enumerate(buffers, 1):
-            spans[i].data, spans[i].size = address, size
-        pieces = abi.mape_pieces(pieces=spans, count=len(spans))
-        items = abi.mape_items(count=1, pieces=ctypes.pointer(pieces))
-        return int(self.pool.lib.mape_map(byref(job), self.pool.handle, self.function, byref(items), byref(self._config)))
+    def _submit_pieces(self, payload: bytes, spans: List[Any]) -> int:
+        pieces = (abi.mape_span * (len(spans) + 1))()
+        pieces[0].data, pieces[0].size = ctypes.cast(ctypes.c_char_p(payload), ctypes.c_void_p), len(payload)
+        for i, (address, size) in enumerate(spans, 1):
+            pieces[i].data, pieces[i].size = address, size
+        item = abi.mape_pieces(pieces=pieces, count=len(pieces))
+        items = abi.mape_items(count=1, pieces=ctypes.pointer(item))
+        return int(self.pool.lib.mape_map(self._job_at, self._handle, self.function, byref(items), self._config_at))
 
     def refuse(self, status: int, starting: bool = False) -> None:
         """Raises what a submission that the engine has refused is for users."""
         if status == abi.MAPE_E_CLOSED:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+            raise RuntimeError("cannot schedule new futures after " + ("interpreter shutdown" if _exiting else "shutdown"))
         if status == abi.MAPE_E_WORKERS or starting:
             from ._errors import PoolBroken
 
@@ -117,42 +126,40 @@ class Core:
             raise self.broken
         self.pool.check(status)
 
-    def help(self, future: Future, timeout: Optional[float]) -> None:
-        """Waits in the engine for a call, and completes it, unless another thread does."""
+    def help(self, future: Future[Any], timeout: int) -> None:
+        """Waits in the engine for a call, and completes it, unless another thread does. `timeout` in nanoseconds, -1 for ever."""
         if future._done_callbacks and self.threaded:
             return  # They run on the package's thread.
-        number, job, token = future._id, self._job_of(future), id(future)
+        job = future._job or self._job_of(future)
         if not job:
             return
         helpers = self.helpers
-        helpers.add(token)
+        helpers.add(future)
         try:
-            status = self._wait(job, nanoseconds(timeout))
-            while status == abi.MAPE_E_INTERRUPTED:  # Python runs its signal handlers before it goes on here.
-                status = self._wait(job, nanoseconds(timeout))
-            if status == 0 and self.calls.pop(number, None) is not None:
+            status = self._wait(job, timeout)
+            while status == -20:  # MAPE_E_INTERRUPTED: Python runs its signal handlers before it goes on here.
+                status = self._wait(job, timeout)
+            if not status and self.calls.pop(future._id, None) is not None:
                 self.helped = True
                 self._complete(future, None)
         finally:
-            helpers.discard(token)
+            helpers.discard(future)
 
-    def _job_of(self, future: Future) -> int:
+    def _job_of(self, future: Future[Any]) -> int:
         """Its job; a thread that got the future before submit returned waits for that."""
         if not future._job:
             with self.lock:
                 pass
         return future._job
 
-    def _complete(self, future: Future, event: Optional[Event], on_dispatch: bool = False) -> None:
+    def _complete(self, future: Future[Any], event: Optional[Event], on_dispatch: bool = False) -> None:
         """Completes a call that was taken out of `calls`, whose item has ended."""
         job = future._job
         try:
             if event is not None:
                 state, data, size = event[8:]
             else:
-                one = abi.mape_result()
-                self._get(byref(one), job, 0)
-                state, data, size = one.state, one.data, one.size
+                state, data, size = self.pool.one_result(job, 0)
             if future._keep is not None:
                 self.note_kept(future._keep, data, size)
             if state == 1:  # MAPE_ITEM_OK
@@ -188,7 +195,7 @@ class Core:
         lease = Lease(self.pool, job)
         return decode(data, size, lease, self.unpickle), None
 
-    def is_assigned(self, future: Future) -> bool:
+    def is_assigned(self, future: Future[Any]) -> bool:
         """Whether a worker has the call."""
         job = self._job_of(future)
         try:
@@ -196,7 +203,7 @@ class Core:
         except (MapEngineError, AttributeError):  # It has ended meanwhile, or the pool has.
             return False
 
-    def fraction(self, future: Future) -> Optional[float]:
+    def fraction(self, future: Future[Any]) -> Optional[float]:
         """How far the call is, by its own account."""
         try:
             now = self.pool.progress(self._job_of(future))
@@ -204,7 +211,7 @@ class Core:
             return None
         return float(now.fraction) if now.running or now.done else None
 
-    def cancel(self, future: Future) -> bool:
+    def cancel(self, future: Future[Any]) -> bool:
         """Cancels a call that no worker has."""
         if self.is_assigned(future) or self.calls.pop(future._id, None) is None:
             return future.cancelled()
@@ -212,7 +219,7 @@ class Core:
         future._withdraw()
         return True
 
-    def kill(self, future: Future) -> bool:
+    def kill(self, future: Future[Any]) -> bool:
         """Cancels a call, also one that runs: its worker is ended after the pool's grace."""
         if self.calls.pop(future._id, None) is None:
             return False
@@ -237,17 +244,18 @@ class Core:
                 pass
 
     def _sleep_again(self) -> None:
-        """Undoes wake(); who calls looks at the backlog afterwards."""
+        """Undoes wake(). Who calls looks afterwards at what wake() is called for: it writes nothing until the flag is down."""
         if self._woken:
-            self._woken = False
             try:
                 os.read(self._wake_read, 512)
             except OSError:
                 pass
+            self._woken = False
 
     def route(self, events: List[Event], on_dispatch: bool) -> None:
         """Gives events to whom they are for. A helper (not `on_dispatch`) leaves to others what could run code of users."""
-        number, block, count, told = 0, None, 0, False
+        number, count, told = 0, 0, False
+        block: Any = None
         for event in events:
             if event[0] == 1:  # MAPE_EVENT_ITEM; those of a map come one after another.
                 if event[3] != number:
@@ -266,6 +274,8 @@ class Core:
                 if whole is not None:
                     whole.added(whole.count)
                     told = True
+            elif event[0] == 2:  # MAPE_EVENT_PROGRESS: of a map whose ended items are looked up
+                told = True
             elif event[0] > 3:
                 if on_dispatch:
                     self.output(event)
@@ -273,7 +283,7 @@ class Core:
                     self.backlog.append(event)
                     self.wake()
         if count:
-            block.added(count)  # type: ignore[attr-defined]
+            block.added(count)
             told = True
         if told and self.awaited:
             with self.news:
@@ -391,10 +401,7 @@ class Core:
         """Waits until there is something for dispatch()."""
         if self.backlog:
             return True
-        poll = select.poll()
-        poll.register(self._events_fd, select.POLLIN)
-        poll.register(self._wake_read, select.POLLIN)
-        return bool(poll.poll(None if timeout is None else timeout * 1000))
+        return bool(self._poll.poll(None if timeout is None else timeout * 1000))
 
     def idle(self) -> bool:
         """Whether nothing is outstanding and nothing left to dispatch."""
@@ -411,14 +418,14 @@ class Core:
 
     def _run(self) -> None:
         while not self.ended.is_set():
-            self.wait(None)
             if self.abandoned:
                 self.abandoned = False
                 self.close_later()
+            self.wait(None)
             if (self.helpers or self.helped) and not self.ended.is_set():
                 self.helped = False
-                time.sleep(NAP)
-                if self.helpers and not self.backlog:
+                self.ended.wait(NAP)
+                if self.helpers and not self.backlog and not self.abandoned:
                     continue
             self.dispatch()
         self.dispatch()

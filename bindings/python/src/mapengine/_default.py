@@ -18,13 +18,13 @@ __all__ = ["DefaultPool", "configure", "default_pool", "shutdown"]
 class DefaultPool(Face):
     """Workers, and how they meet the main thread: attached to the loop of the host if there is one, else with a thread of their own."""
 
-    def __init__(self, count: int | None, loop: str | None, options: Options) -> None:
+    def __init__(self, count: int | None, python: str | None, loop: str | None, options: Options) -> None:
         self.pid = os.getpid()
         self.loop = loop
         if loop is not None:
             options = options.copy()
             options["mode"] = "attached"
-        self._workers = Workers(count, **options)
+        self._workers = Workers(count, python=python, **options)
         self._attachment: Any = None
         if loop is not None:
             from . import hosts
@@ -49,6 +49,7 @@ class _Default:
         self.lock = threading.RLock()
         self.pool: DefaultPool | None = None
         self.count: int | None = None
+        self.python: str | None = None
         self.options: Options = {}
 
 
@@ -65,16 +66,18 @@ def default_pool(calls_back: bool = False) -> DefaultPool:
         loop = hosts.find()
         if pool is not None and pool.is_usable() and (pool.loop is not None or loop is None or not calls_back):
             return pool
-        _default.pool = DefaultPool(_default.count, loop, _default.options)
+        _default.pool = DefaultPool(_default.count, _default.python, loop, _default.options)
         if pool is not None and pool.pid == os.getpid():
             pool.close(wait=False)
         return _default.pool
 
 
-def configure(workers: int | None = None, **options: Unpack[Options]) -> None:
-    """Says how many workers `map` and `apply` use, and with which options; from their next call on. What runs is finished."""
+def configure(workers: int | None = None, *, python: str | None = None, **options: Unpack[Options]) -> None:
+    """Says how many workers `map` and `apply` use, of which interpreter, and with which options (see `mapengine.Options`); from their next
+    call on. What runs is finished."""
     with _default.lock:
         _default.count = workers
+        _default.python = python
         _default.options = options
         shutdown(wait=False)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 OLDEST_GLIBC = (2, 28)
+PATIENCE = 60
+"""Seconds that a pool may take to start and to make some calls."""
 
 
 @dataclass
@@ -138,7 +140,11 @@ def _python_functions() -> Iterator[Finding]:
 
     workers = Workers(2)
     try:
-        right = workers.map(_square, range(64)).results() == [i * i for i in range(64)]
+        job = workers.map(_square, range(64))
+        if not job.wait(PATIENCE):
+            yield Finding("fail", "Python functions", f"no result after {PATIENCE} s", "does the workers' Python start? What it prints may tell")
+            return
+        right = job.results() == [i * i for i in range(64)]
     finally:
         workers.terminate()
     yield Finding("ok" if right else "fail", "Python functions", "64 calls in 2 workers are right" if right else "results are wrong")

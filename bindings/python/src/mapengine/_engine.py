@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import threading
 from ctypes import byref
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -18,7 +19,7 @@ EVENTS = 512  # How many events are fetched at a time.
 
 
 def _with_text(event: Any) -> Event:
-    return (*event[:6], ctypes.string_at(event[6], event[7]) if event[6] else b"", *event[7:])  # type: ignore[return-value]
+    return (*event[:6], ctypes.string_at(event[6], event[7]) if event[6] else b"", *event[7:])
 
 
 def nanoseconds(seconds: Optional[float]) -> int:
@@ -84,7 +85,10 @@ class Pool:
         self._view = memoryview(self._events).cast("B")
         self._fetched = ctypes.c_size_t()
         self._fetched_at = byref(self._fetched)
-        self._result = abi.mape_result()
+        self._one = abi.mape_result()
+        self._one_at, self._one_view = byref(self._one), memoryview(self._one).cast("B")
+        self._one_lock = threading.Lock()
+        self._get = self.fast.mape_job_result
 
     def check(self, status: int) -> None:
         """Raises a MapEngineError for a call that failed."""
@@ -112,7 +116,7 @@ class Pool:
         status = (self.lib if timeout else self.fast).mape_pool_next_events(events, EVENTS, self._fetched_at, self.handle, timeout)
         if status:
             return []
-        return [event if event[0] < abi.MAPE_EVENT_OUTPUT else _with_text(event)  # type: ignore[misc]
+        return [event if event[0] < abi.MAPE_EVENT_OUTPUT else _with_text(event)
                 for event in _EVENT.iter_unpack(self._view[:self._fetched.value * _EVENT.size])]
 
     def event_fd(self) -> int:
@@ -127,15 +131,29 @@ class Pool:
         self.check(self.fast.mape_job_result(byref(one), job, index))
         return Result(one.state, one.cause, one.code, one.attempts, one.data or 0, one.size, (one.message or b"").decode("utf-8", "replace"))
 
-    def job_results(self, job: int, count: int) -> Iterator[Tuple[int, int, int]]:
-        """(state, address, size) of each of the first `count` items of a job that is done."""
+    def one_result(self, job: int, index: int) -> Tuple[int, int, int]:
+        """(state, address, size) of an item that has ended."""
+        with self._one_lock:
+            status = self._get(self._one_at, job, index)
+            if status:
+                self.check(status)
+            return _RESULT.unpack(self._one_view)
+
+    def has_ended(self, job: int, index: int) -> bool:
+        """Whether an item has ended."""
+        return bool(self.fast.mape_job_result(byref(abi.mape_result()), job, index) == abi.MAPE_OK)
+
+    def job_results(self, job: int, count: int, first: int = 0) -> Iterator[Tuple[int, int, int]]:
+        """(state, address, size) of each item from `first` to before `count`, as far as they have ended."""
         one = abi.mape_result()
         at, view, call, unpack, pool = byref(one), memoryview(one).cast("B"), self.fast.mape_job_result, _RESULT.unpack, self
-        for index in range(count):
+        for index in range(first, count):
             status = call(at, job, index)
+            if status == abi.MAPE_E_AGAIN:
+                return
             if status:
                 pool.check(status)
-            yield unpack(view)  # type: ignore[misc]
+            yield unpack(view)
 
     def gather(self, job: int, into: bytearray, stride: int) -> Optional[int]:
         """Copies the results of a job that is done, `stride` bytes apart; how many items did not end well. None when one is larger."""
@@ -199,7 +217,7 @@ def leased_view(lease: Lease, address: int, size: int) -> memoryview:
 
 def _view_at(address: int, size: int, owner: Any) -> memoryview:
     """Bytes at an address, whose views keep their owner alive. ctypes keeps each type of array for ever: there are few, by rounded sizes."""
-    array = (ctypes.c_char * (1 << size.bit_length())).from_address(address)
+    array: Any = (ctypes.c_char * (1 << size.bit_length())).from_address(address)
     array._owner = owner
     return memoryview(array).cast("B")[:size]
 

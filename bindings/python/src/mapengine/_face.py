@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 if TYPE_CHECKING:
-    from ._workers import MapJob, Workers
+    from ._map import MapJob
+    from ._workers import Workers
     from .aio import AsyncCall, AsyncMap
 
 __all__ = ["Face", "Options", "chunk", "is_fork", "values_of"]
@@ -17,13 +20,8 @@ T = TypeVar("T")
 class Options(TypedDict, total=False):
     """Keywords that every pool takes beside its own.
 
-    python
-        The interpreter that runs the workers, as a path; the same minor version as this one. The default is this interpreter, or, in a
-        host whose ``sys.executable`` is no Python, the one that the host brings.
     start
         ``"exec"`` (the default): workers come from an interpreter of their own; ``"fork"``: from a copy of this process.
-    finalizer
-        Called without arguments, once per worker, when it ends in peace.
     memory_growth
         Bytes: a worker that has grown by more is replaced after its element.
     attempts
@@ -35,7 +33,7 @@ class Options(TypedDict, total=False):
     sandbox
         Workers may compute, and nothing else; their results are decoded by a codec that can call nothing.
     env
-        Environment variables of the workers, on top of those of this process; None as a value removes one.
+        Environment variables of the workers, on top of those of this process.
     threads
         Threads of BLAS, OpenMP and the like per worker; the default is cores / workers, unless the environment says otherwise.
     mode
@@ -44,16 +42,14 @@ class Options(TypedDict, total=False):
         What the pool is called in messages and in names of processes.
     """
 
-    python: str | None
     start: str
-    finalizer: Callable[[], object] | None
     memory_growth: int | None
     attempts: int
     timeout: float | None
     modules: Sequence[str]
     runtime_globals: Mapping[str, Any] | Sequence[Any] | None
     sandbox: bool
-    env: Mapping[str, str | None] | None
+    env: Mapping[str, str] | None
     threads: int | None
     mode: str
     name: str | None
@@ -139,6 +135,37 @@ class Face:
     def resize(self, workers: int) -> None:
         """Changes the number of workers."""
         self._workers.resize(workers)
+
+    # ---- Arrays. ----
+
+    def empty(self, shape: int | Sequence[int], dtype: Any = "d") -> Any:
+        """An array, not initialised, in memory that workers see in place: from 64 KiB on it travels to them without a copy.
+
+        shape
+            Its length, or its lengths along the axes.
+        dtype
+            Type of its elements, as NumPy has them; the default is a C ``double``.
+
+        It is a `numpy.ndarray`, or without NumPy a `memoryview` (then `dtype` is a character of `struct`). Workers cannot write it. Do not
+        change it while calls use it. It lives as long as it is referred to, longer than the pool if need be.
+        """
+        try:
+            lengths: tuple[int, ...] = (operator.index(shape),)  # type: ignore[arg-type]
+        except TypeError:
+            lengths = tuple(operator.index(length) for length in shape)  # type: ignore[union-attr]
+        count = math.prod(lengths)
+        try:
+            import numpy
+        except ImportError:
+            import struct
+
+            memory = self._workers.buffer(max(1, count * struct.calcsize(dtype))).view()
+            return memory[: count * struct.calcsize(dtype)].cast(dtype, lengths)
+        kind = numpy.dtype(dtype)
+        if kind.hasobject:
+            raise TypeError(f"elements of type {kind} cannot be shared with workers")
+        memory = self._workers.buffer(max(1, count * kind.itemsize)).view()
+        return numpy.ndarray(lengths, kind, memory)
 
     # ---- asyncio. ----
 

@@ -42,7 +42,9 @@ def _failed(result: Result, unpickle: Unpickle) -> BaseException:
     if told is None:
         return RemoteError(result.message)
     how, what, line, text, name = told
-    error = _remade(how, what, unpickle) or RemoteError(line, name)
+    error: BaseException = _remade(how, what, unpickle)
+    if error is None:  # Not `or`: exceptions may be false.
+        error = RemoteError(line, name)
     error.__cause__ = RemoteTraceback('\n"""\n' + text + '"""')
     return error
 

@@ -8,13 +8,17 @@ import sys
 import types
 import weakref
 from _pickle import dumps, loads
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ._seal import digest
 from ._watch import Snapshot, snapshot
 
-Bound = Union[None, Dict[str, Any], Sequence[Any]]
-Star = Union[bool, Callable[[Any], bool]]
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+    Bound = Union[None, Mapping[str, Any], Sequence[Any]]
+    Star = Union[bool, Callable[[Any], bool]]
+
 
 _INTERACTIVE = ("__main__", "__mp_main__")
 _by_value_modules: Dict[str, Any] = {}
@@ -25,7 +29,7 @@ def cloudpickle() -> Any:
     try:
         from ._vendor import cloudpickle as found
     except ImportError:
-        import cloudpickle as found  # type: ignore[no-redef,import-untyped]
+        import cloudpickle as found  # type: ignore[no-redef,import-untyped,import-not-found,unused-ignore]
     return found
 
 
@@ -137,7 +141,7 @@ def make_spec(function: Any, star: Star = False, modules: Sequence[str] = (), bo
     sequence of functions and classes that are known by their __name__."""
     values: Dict[str, Any] = {}
     if bound is not None:
-        values = dict(bound) if isinstance(bound, dict) else {one.__name__: one for one in bound}
+        values = dict(bound) if hasattr(bound, "keys") else {one.__name__: one for one in bound}
     decide = function_bytes(star) if callable(star) else None
     return Spec(dumps((function_bytes(function), decide, tuple(modules), {name: function_bytes(one) for name, one in values.items()}), 5))
 
@@ -150,6 +154,7 @@ def modules_of(function: Any) -> List[str]:
     if importable(at):
         out.append(str(at))
     elif isinstance(inner, types.FunctionType):
+        out.append(cloudpickle().__name__)
         for name in inner.__code__.co_names:
             value = inner.__globals__.get(name)
             found = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)

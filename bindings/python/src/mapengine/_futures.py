@@ -10,35 +10,44 @@ import concurrent.futures
 import threading
 import time
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, LOGGER, PENDING, RUNNING
-from typing import TYPE_CHECKING, Any, Callable, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar
+
+from ._engine import nanoseconds
 
 if TYPE_CHECKING:
     from ._core import Core
+
+T = TypeVar("T")
 
 _making = threading.Lock()
 _ENDED = (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
 
 
-class Future(concurrent.futures.Future):  # type: ignore[type-arg]
+class Future(concurrent.futures.Future[T], Generic[T]):
     """The result of one call in a worker. All methods may be used by any thread."""
 
-    def __init__(self) -> None:  # Not the base's: its condition costs as much as all else of a call on this side.
-        self._made: Any = None
-        self._state = PENDING
-        self._result: Any = None
-        self._exception: Optional[BaseException] = None
-        self._waiters: List[Any] = []
-        self._done_callbacks: List[Callable[[Any], Any]] = []
-        self._core: Optional[Core] = None
-        self._id = 0
-        self._job = 0
-        self._keep: Any = None  # Memory that the worker reads.
+    # What an unfinished future has is the class's: making one is a large part of a call on this side. So is a condition, which only those
+    # make who wait or add something; the lists come with it, since all that touch them hold the condition.
+    _made: Any = None
+    _state: str = PENDING
+    _result: Any = None
+    _exception: Optional[BaseException] = None
+    _waiters: List[Any] = []
+    _done_callbacks: List[Callable[[Any], Any]] = []
+    _core: Optional["Core"] = None
+    _id = 0
+    _job = 0
+    _keep: Any = None  # Memory that the worker reads.
+
+    def __init__(self) -> None:
+        pass
 
     @property
     def _condition(self) -> Any:  # type: ignore[override]
         if self._made is None:
             with _making:
                 if self._made is None:
+                    self._waiters, self._done_callbacks = [], []
                     self._made = threading.Condition()
         return self._made
 
@@ -80,15 +89,15 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
 
     # ---- results ----
 
-    def result(self, timeout: Optional[float] = None) -> Any:
+    def result(self, timeout: Optional[float] = None) -> T:
         """What the function returned; waits for it. Raises what the function raised, WorkerDied, ItemTimeout, CancelledError,
         PoolBroken; TimeoutError when it is not there after `timeout` seconds, while the call goes on."""
-        if self._state != FINISHED:
+        if self._state is not FINISHED:
             timeout = self._help(timeout)
-        if self._state == FINISHED:
+        if self._state is FINISHED:
             error = self._exception
             if error is None:
-                return self._result
+                return self._result  # type: ignore[no-any-return]
             try:
                 raise error
             finally:
@@ -104,22 +113,25 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
     def _help(self, timeout: Optional[float]) -> Optional[float]:
         """Waits in the engine for this call, so that no other thread has to wake this one. Returns what is left of the time."""
         core = self._core
-        if core is None or self._state in _ENDED:
+        if core is None:
             return timeout
         if timeout is None:
-            core.help(self, None)
+            core.help(self, -1)
             return None
         end = time.monotonic() + timeout
-        core.help(self, timeout)
+        core.help(self, nanoseconds(timeout))
         return max(0.0, end - time.monotonic())
 
     # ---- for Core, by the thread that took it out of `calls` ----
 
     def _finish(self, value: Any, error: Optional[BaseException], defer: Optional[Callable[[Any], None]] = None) -> None:
         """Sets how it ended. With `defer`, callbacks are left to it."""
-        self._core = self._keep = None
-        self._result, self._exception = value, error
+        if error is None:
+            self._result = value
+        else:
+            self._exception = error
         self._state = FINISHED
+        self._core = self._keep = None
         if self._made is not None:
             with self._made:
                 for waiter in self._waiters:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._futures import Future
-    from ._workers import MapJob, Workers
+    from ._map import MapJob
+    from ._workers import Workers
 
 __all__ = ["Handle"]
 
@@ -142,8 +143,8 @@ class Handle:
             if self._given is None:
                 try:
                     self._given = self._take(), None
-                except Exception as error:
-                    self._given = None, error
+                except Exception as failed:
+                    self._given = None, failed
             value, error = self._given
         if error is None:
             return value

@@ -38,7 +38,7 @@ def arguments(python: str, worker: str, preload: Sequence[str]) -> List[str]:
         path.append(home)
     settings: Dict[str, Any] = {
         "path": path, "worker": worker, "preload": list(preload), "version": list(sys.version_info[:2]),
-        "abi": getattr(sys, "abiflags", ""), "implementation": sys.implementation.name,
+        "abi": getattr(sys, "abiflags", ""), "no_site": sys.flags.no_site, "implementation": sys.implementation.name,
         "argv": [one for one in getattr(sys, "argv", None) or [""]],
     }
     code = f"import sys;c=eval(sys.argv.pop());sys.path[:]=c['path'];from {package}._zygote import main;main(c)"

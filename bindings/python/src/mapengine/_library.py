@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 NATIVE = pathlib.Path(__file__).parent / "_native"  # What the wheel brings: lib, libexec and bin, as an installed MapEngine has them.
 LIBRARY = "libmapengine.so.2"
@@ -43,6 +43,34 @@ def library() -> Any:
 def fast_library() -> Any:
     """The same, with calls that keep the GIL: for those of a microsecond, where giving it up costs more than the call."""
     return _load()[1]
+
+
+def plain_check() -> Any:
+    """Whether a value consists of builtins alone, as a function; None where the native part does not find the interpreter's functions."""
+    global _plain
+    if _plain is None:
+        import ctypes
+
+        path = os.path.join(folder(), WORKER)
+        check: Any = False
+        if ctypes.CDLL(path).mapengine_python_find():
+            check = ctypes.PyDLL(path).mapengine_python_is_plain
+            check.argtypes = [ctypes.py_object]
+        _plain = check
+    return _plain or None
+
+
+def watcher() -> Any:
+    """mapengine_python_watch: how the package's thread waits (native/watch.c)."""
+    import ctypes
+
+    watch: Any = ctypes.CDLL(os.path.join(folder(), WORKER)).mapengine_python_watch
+    watch.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_long]
+    watch.restype = None
+    return watch
+
+
+_plain: Any = None
 
 
 def _load() -> Tuple[Any, Any]:

@@ -3,7 +3,10 @@ follows, e: the end), and a piece of JSON."""
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, Tuple
+
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Dict, Tuple
 
 PART = 900  # Bytes; the engine cuts texts at 1023.
 
@@ -76,7 +79,7 @@ def _attach(level: int, send: Any) -> None:
                 _busy = False
 
     root = logging.getLogger()
-    root.addHandler(ToHost())
+    root.handlers[:] = [ToHost()]  # Those of a host that was copied would write a second time.
     root.setLevel(level)
 
 

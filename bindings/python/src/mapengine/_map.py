@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import itertools
 import time
 import weakref
 from ctypes import byref
@@ -19,9 +20,14 @@ from ._core import Core, undecoded
 from ._engine import Lease, nanoseconds
 from ._encoder import Encoded, Encoder
 
-TAKEN = 1024  # Values that take() hands out at once, at most.
+TAKEN = 1024  # Values that take() hands out at once, at most, unless a block is done.
+LOOKED_UP = 64  # Items of a block that is not done that are looked up at once, at most.
+MOMENT = 0.001  # Seconds that take() waits for a block to be done before it looks up what has ended of it.
+FOLLOW = 500_000  # Nanoseconds between two looks for items that have ended, at least.
 
 Outcome = Tuple[int, bool, Any]
+
+TAKEN = 1024  # Values that take() hands out at once, at most.
 
 
 class Block:
@@ -58,8 +64,14 @@ class MapJob:
         self._core, self._encoder = core, encoder
         self._total, self._ordered, self._window, self._bulk = encoder.total, ordered, window, bulk
         self._chunk = chunk
-        self._config = abi.mape_job_config(deliver=abi.MAPE_DELIVER_DONE if bulk else abi.MAPE_DELIVER_ITEMS, ordered=1 if ordered else 0,
-                                           priority=priority, attempts=attempts)
+        # In the order of the input, items need no event each: what has ended is looked up.
+        self._follows = ordered and not bulk
+        if self._follows:
+            self._bulk, deliver = True, abi.MAPE_DELIVER_DONE | abi.MAPE_DELIVER_PROGRESS
+        else:
+            deliver = abi.MAPE_DELIVER_DONE if bulk else abi.MAPE_DELIVER_ITEMS
+        self._config = abi.mape_job_config(deliver=deliver, ordered=1 if ordered else 0, priority=priority, attempts=attempts,
+                                           progress_interval_ns=FOLLOW)
         if timeout is not None:
             self._config.item_timeout_ns = int(timeout * 1e9)
         self._blocks: Deque[Block] = collections.deque()
@@ -152,9 +164,15 @@ class MapJob:
         """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. Nothing
         and None after the last; otherwise as `next`. Input is read before, not while values are gathered: the caller has fetched none of
         them yet."""
-        values: List[Any] = []
         if self._window is not None:
             self.feed()
+        if self._follows and self._blocks and not self._blocks[0].ready and self._blocks[0].local is None:
+            # A block that is done is read as a whole. That is so much cheaper that it is waited for, a moment.
+            if self._wait_block(self._blocks[0], MOMENT if timeout is None else min(MOMENT, timeout)):
+                values = self._take_block(self._blocks[0])
+                if values:
+                    return values, None
+        values = []
         try:
             _, ok, value = self._next(timeout)
             while ok:
@@ -177,6 +195,10 @@ class MapJob:
                 from ._errors import ItemTimeout
 
                 raise ItemTimeout(f"no outcome within {timeout} seconds")
+        return self._next()
+
+    def _next(self) -> Outcome:
+        """The next outcome, which is there."""
         block = self._next_block()
         event = block.ready.popleft()
         block.taken += 1
@@ -186,6 +208,45 @@ class MapJob:
         if block.taken == block.count:
             self._drop(block)
         return block.first + index, ok, value
+
+    def take(self, timeout: Optional[float] = None) -> Tuple[List[Any], Optional[BaseException]]:
+        """`next` for many: the values that are there, at least one, up to the first element that has failed, and that one's exception. ([], None)
+        after the last; otherwise as `next`."""
+        try:
+            _, ok, value = self.next(timeout)
+        except StopIteration:
+            return [], None
+        values: List[Any] = []
+        while ok:
+            values.append(value)
+            if len(values) >= TAKEN or not self._has_news():
+                return values, None
+            if self._ordered and not self._bulk:
+                values += self._take_numbers(TAKEN - len(values))
+                if len(values) >= TAKEN or not self._has_news():
+                    return values, None
+            _, ok, value = self._next()
+        return values, value
+
+    def _take_numbers(self, most: int) -> List[int]:
+        """As many of the next values as are small numbers that lie side by side: all at once."""
+        block = self._blocks[0]
+        events = list(itertools.islice(block.ready, most))
+        if len(events) < 8:
+            return []
+        first = events[0][9]
+        count = len(events)
+        if events[-1][9] - first != 8 * (count - 1) or any(event[8] != 1 or event[10] != 8 or event[9] != at
+                                                           for event, at in zip(events, range(first, first + 8 * count, 8))):
+            return []
+        values: List[int] = memoryview(ctypes.string_at(first, 8 * count)).cast("q").tolist()
+        for _ in range(count):
+            block.ready.popleft()
+        block.taken += count
+        self._delivered += count
+        if block.taken == block.count:
+            self._drop(block)
+        return values
 
     def _note_ended(self, block: Block, count: int) -> None:
         """Called by the pump."""
@@ -201,7 +262,9 @@ class MapJob:
         if not self._blocks:
             return False
         block = self._blocks[0]
-        return bool(block.ready) or (self._bulk and block.ended == block.count)
+        if block.ready or (self._bulk and block.ended == block.count):
+            return True
+        return self._follows and block.lease is not None and block.lease.pool.has_ended(block.job, block.taken)
 
     def _next_block(self) -> Block:
         """The block of the next outcome."""
@@ -213,12 +276,26 @@ class MapJob:
             run[1] -= 1
             if not run[1]:
                 self._arrived.popleft()
-        if self._bulk and not block.is_read:
+        if self._bulk and not block.ready:
             assert block.lease is not None
-            block.is_read = True
+            last = min(block.count, block.taken + LOOKED_UP)
             block.ready.extend((1, 0, 0, 0, index, 0, 0, 0, *how) for index, how in
-                               enumerate(block.lease.pool.job_results(block.job, block.count)))
+                               enumerate(block.lease.pool.job_results(block.job, last, block.taken), block.taken))
         return block
+
+    def _take_block(self, block: Block) -> List[Any]:
+        """The values of what is left of a block that is done, when all is well; else nothing."""
+        assert block.lease is not None
+        if block.lease.pool.progress(block.job).ok != block.count:
+            return []
+        failures: Dict[int, BaseException] = {}
+        values = self._values(block, failures)
+        if failures:  # Results that do not come out of their pickle.
+            return []
+        self._delivered += block.count - block.taken
+        self._ended += block.count - block.ended
+        self._drop(block)
+        return values
 
     def _outcome(self, block: Block, index: int, state: int, address: int, size: int) -> Tuple[bool, Any]:
         if block.keep is not None:

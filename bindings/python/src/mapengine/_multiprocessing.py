@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, Optional
+
+TYPE_CHECKING = False  # Without importing typing: this runs at the start of workers.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional
 
 # ---- In the host. ----
 
@@ -42,7 +45,7 @@ def pickled_for_start(value: Any, pickled: Callable[[Any], bytes], cloudpickle: 
     pickler = by_value(cloudpickle())
 
     class Pickler(pickler):  # type: ignore[misc,valid-type]
-        dispatch_table = collections.ChainMap(reduction.ForkingPickler._extra_reducers, pickler.dispatch_table)
+        dispatch_table = collections.ChainMap(reduction.ForkingPickler._extra_reducers, pickler.dispatch_table)  # type: ignore[attr-defined]
 
     before = context.get_spawning_popen()
     context.set_spawning_popen(_Spawning())
@@ -95,6 +98,18 @@ def share(told: Dict[str, Any]) -> None:
                "multiprocessing.resource_tracker": lambda module: _set_tracker(module, told.get("tracker"))}).watch()
 
 
+def keep_site() -> None:
+    """In the zygote, before it imports anything of users."""
+    if sys.flags.no_site:
+        _When({"subprocess": _with_site}).watch()
+
+
+def _with_site(subprocess: Any) -> None:
+    """Interpreters that multiprocessing and loky start get the flags of this one; but it was started without `site` for speed alone."""
+    flags = subprocess._args_from_interpreter_flags
+    subprocess._args_from_interpreter_flags = lambda: [flag for flag in flags() if flag != "-S"]
+
+
 def _set_key(process: Any, key: bytes) -> None:
     process.current_process().authkey = key
 
@@ -118,7 +133,7 @@ class _When:
             if name in sys.modules:
                 self.functions.pop(name)(sys.modules[name])
         if self.functions:
-            sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+            sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Optional[Any]:
         function = self.functions.pop(name, None)

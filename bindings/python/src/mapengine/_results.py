@@ -6,6 +6,7 @@ import builtins
 import collections
 import concurrent.futures
 import multiprocessing
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -15,21 +16,21 @@ from ._face import values_of
 
 if TYPE_CHECKING:
     from ._futures import Future
-    from ._workers import MapJob
+    from ._map import MapJob
     from .pool import Pool
 
 __all__ = ["ApplyResult", "AsyncResult", "IMapIterator", "MapResult", "Source", "TimeoutError", "is_at_hand"]
 
 T = TypeVar("T")
 
-if concurrent.futures.TimeoutError is builtins.TimeoutError:
+if sys.version_info >= (3, 11):
 
     class TimeoutError(multiprocessing.TimeoutError, builtins.TimeoutError):
         """A wait has taken too long; what was waited for goes on. It is the class of this name of all modules that have one."""
 
 else:  # Before 3.11 concurrent.futures has a class of its own.
 
-    class TimeoutError(  # type: ignore[no-redef]
+    class TimeoutError(
         multiprocessing.TimeoutError, concurrent.futures.TimeoutError, builtins.TimeoutError
     ):
         """A wait has taken too long; what was waited for goes on. It is the class of this name of all modules that have one."""
@@ -239,7 +240,10 @@ class IMapIterator(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        return self.next()
+        try:
+            return self._values.pop()
+        except IndexError:
+            return self.next()
 
     def next(self, timeout: float | None = None) -> T:
         """The next value, or its exception. Raises `TimeoutError` after `timeout` seconds, and StopIteration at the end."""

@@ -34,7 +34,8 @@ def map(
     Without `callback` it waits, and returns the list of values in order of the input. With one it returns a `Handle` at once.
 
     func
-        Any callable: lambdas, closures and functions of ``__main__`` or a notebook too.
+        Any callable: lambdas, closures and functions of ``__main__`` or a notebook too. A `cfunction` is called range by range, without a
+        Python in between.
     iterable
         An element that can be iterated over gives the arguments: ``func(*element)``; text, bytes and dicts are single arguments. So a row
         of a 2-D array gives a number per column, and a single list as argument is written ``[[1, 2]]``.
@@ -64,6 +65,11 @@ def map(
 
     Raises `MapErrors` when an element has failed, after all others are done; it has ``results`` and ``failures``.
     """
+    rows = getattr(func, "map_rows", None)
+    if rows is not None and callback is None and pool is None and not (return_exceptions or progress):
+        # A C function: its own workers take whole ranges, and no Python is in between.
+        values: list[Any] = rows(iterable, timeout=timeout, attempts=attempts or 1, priority=priority)
+        return values
     workers = (pool or default_pool(callback is not None))._workers
     items, star = splatting(iterable)
     job = workers.map(

@@ -7,7 +7,10 @@ anything else, a list for example, is pickled for each call.
 from __future__ import annotations
 
 import types
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), types.ModuleType, types.BuiltinFunctionType)
 _MISSING = object()

@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import sys
 from _pickle import dumps, loads
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 IN_BAND = 16384  # Buffers of fewer bytes travel within the pickle.
 
 _settings: Dict[str, Any] = {}
 _finalizer: Optional[Callable[[], Any]] = None
 _output: List[Any] = []
+_inherited: List[Any] = []  # Streams of a host that was copied: what it has not written yet is not written here when they go.
 
 
 def after_fork() -> None:
     """In a new worker, before anything else: what a copy of the zygote must not have in common with its siblings."""
-    import _signal
+    import _signal  # type: ignore[import-not-found] # signal itself imports more.
 
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     numpy_random = sys.modules.get("numpy.random")
@@ -30,6 +34,7 @@ def _open_output() -> None:
     """Standard output and error anew: whole lines at once, any text."""
     import io
 
+    _inherited.extend((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
     del _output[:]
     for number, name in ((1, "stdout"), (2, "stderr")):
         try:

@@ -5,7 +5,7 @@ import sys
 import threading
 import weakref
 from _pickle import dumps, loads
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import _abi as abi
 from . import _interpreter, _library
@@ -13,12 +13,15 @@ from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
 from ._core import Core, register
 from ._encoder import SPEC_INLINE, Encoder
 from ._engine import Pool
-from ._functions import Bound, Star, Travels, cloudpickle, make_spec, modules_of, pickled
+from ._functions import Travels, cloudpickle, make_spec, modules_of, pickled
 from ._futures import Future
 from ._map import MapJob
 from ._multiprocessing import pickled_for_start, shared
 from ._output import Output
 from ._places import Places
+
+if TYPE_CHECKING:
+    from ._functions import Bound, Star
 
 GRACE = 0.05  # Seconds between a cancel and the end of the worker that runs the item: functions of Python do not ask.
 BESIDE = 64 << 10  # Buffers of a call with at least so many bytes go beside its pickle.
@@ -78,26 +81,36 @@ class Workers:
 
     def submit(self, func: Callable[..., Any], args: Tuple[Any, ...] = (), kwargs: Optional[Dict[str, Any]] = None, *,
                timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0, modules: Sequence[str] = (),
-               runtime_globals: Bound = None) -> Future:
+               runtime_globals: Bound = None) -> Future[Any]:
         """Calls func(*args, **kwargs) in a worker. What cannot be pickled is the future's exception."""
         core = self._core or self._begin(func)
+        keep: Any = None
+        spans: Any = None
         try:
-            if not modules and runtime_globals is None and self._bound is None and self._travels.plain(func):
-                payload, buffers = encode_call((func, args, kwargs), BESIDE)
-                payload = self._plain + payload
-            else:
+            if modules or runtime_globals is not None or self._bound is not None or not self._travels.plain(func):
                 payload, buffers = self._encode(core, func, args, kwargs, modules, runtime_globals)
-            keep: Any = None
-            spans: List[Tuple[int, int]] = []
+            elif "numpy" in sys.modules or not (payload := self._small(func, args, kwargs)):
+                data, buffers = encode_call((func, args, kwargs), BESIDE)
+                payload = self._plain + data
+            else:
+                buffers = None
             if buffers:
                 keep, spans = self._places.place(buffers)
         except Exception as error:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown") from None
-            future = Future()
+            future: Future[Any] = Future()
             future._finish(None, error)
             return future
-        return core.submit(payload, spans, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, keep)
+        return core.submit(payload, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, spans, keep)
+
+    def _small(self, func: Any, args: Any, kwargs: Any) -> bytes:
+        """The payload of a call without large buffers: without numpy, nothing is known that has any. b"" when pickle alone will not do."""
+        try:
+            data = dumps((func, args, kwargs), 5)
+        except Exception:
+            return b""
+        return b"" if b"main__" in data else self._plain + data
 
     def _encode(self, core: Core, func: Any, args: Any, kwargs: Any, modules: Sequence[str], bound: Bound) -> Tuple[bytes, Any]:
         """The payload of a call whose function travels as a spec."""
@@ -167,12 +180,20 @@ class Workers:
             needed = list(self._modules)
             for function in (func, self._initializer):
                 needed += [one for one in modules_of(function) if one not in needed] if function is not None else []
-            python = _interpreter.find(self._python)
+            settings: Dict[str, Any] = {}
+            copies = self._start_method == "fork"
+            if copies:
+                from . import _copies
+
+                _copies.prepare(worker)
+                settings["start"] = abi.MAPE_START_FORK
+            else:
+                settings["zygote_path"] = python = _interpreter.find(self._python)
+                settings["zygote_argv"] = _interpreter.arguments(python, worker, needed)
             output = Output()
-            pool = Pool(workers=self._count, zygote_path=python, zygote_argv=_interpreter.arguments(python, worker, needed),
-                        env_set=_interpreter.environment(self._env, self._threads, self._count), output=abi.MAPE_OUTPUT_CAPTURE,
-                        interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
-                        memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0)
+            pool = Pool(workers=self._count, env_set=_interpreter.environment(self._env, self._threads, self._count),
+                        output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
+                        memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0, **settings)
             function_id = pool.register_offered("python", self._settings())
             unpickle: Any = loads
             if self._sandbox:
@@ -180,7 +201,7 @@ class Workers:
             core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
             core.ends_at_exit = self.at_exit == "terminate"
             register(core)
-            status = pool.lib.mape_pool_start(pool.handle, 0)
+            status = _copies.start(pool) if copies else pool.lib.mape_pool_start(pool.handle, 0)
             if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
                 try:
                     core.refuse(status, starting=True)
@@ -188,7 +209,7 @@ class Workers:
                     core.dispose()
             self._places = Places(pool)
             self._finalize = weakref.finalize(self, Core.abandon, core)
-            self._finalize.atexit = False
+            self._finalize.atexit = False  # type: ignore[misc]
             self._core = core
             core.start_thread()
             return core

@@ -5,7 +5,10 @@ The host starts it with `-c`, see _interpreter.py; `main` gets its settings.
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, Sequence
+
+TYPE_CHECKING = False  # Without importing typing, which takes longer than all else of a worker's start.
+if TYPE_CHECKING:
+    from typing import Any, Dict, Sequence
 
 
 def main(settings: Dict[str, Any]) -> None:
@@ -21,11 +24,16 @@ def main(settings: Dict[str, Any]) -> None:
     _add_builtins()
     # What functions of the host's __main__ find as theirs; this program's own names are none of their business.
     sys.modules["__main__"] = type(sys)("__main__")
-    from . import _worker
+    import faulthandler  # noqa: F401 - what follows is for the workers' setup
 
+    from . import _logs, _worker  # noqa: F401
+
+    if not settings["no_site"]:
+        from ._multiprocessing import keep_site
+
+        keep_site()
     preload(settings["preload"])
-    status = _enter(settings["worker"], _worker.HELPERS)
-    sys.exit(status)
+    _enter(settings["worker"], _worker.HELPERS)
 
 
 def preload(modules: Sequence[str]) -> None:
@@ -48,19 +56,22 @@ def _add_builtins() -> None:
         builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
 
 
-def _enter(path: str, helpers: Sequence[Any]) -> int:
-    """Calls mapengine_python_main. ctypes itself costs some milliseconds, which _ctypes does not."""
-    import gc
+def _enter(path: str, helpers: Sequence[Any]) -> None:
+    """Calls mapengine_python_main, and ends the process as it says, without the interpreter's own end: nobody waits for that.
 
-    gc.collect()
+    ctypes itself costs some milliseconds, which _ctypes does not."""
+    import gc
+    from posix import _exit
+
     gc.freeze()
     place = id(helpers).to_bytes(8, sys.byteorder)  # ctypes passes bytes by their address.
     try:
         import _ctypes
 
         function = _ctypes.dlsym(_ctypes.dlopen(path, 2), "mapengine_python_main")
-        return int(_ctypes.call_cdeclfunction(function, (place,)))
+        enter = _ctypes.call_cdeclfunction
     except AttributeError:
         import ctypes
 
-        return int(ctypes.CDLL(path).mapengine_python_main(place))
+        _exit(ctypes.CDLL(path).mapengine_python_main(place))
+    _exit(enter(function, (place,)))

@@ -15,7 +15,7 @@ from ._face import values_of
 
 if TYPE_CHECKING:
     from ._futures import Future
-    from ._workers import MapJob
+    from ._map import MapJob
 
 __all__ = ["AsyncCall", "AsyncMap"]
 

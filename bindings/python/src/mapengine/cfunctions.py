@@ -107,11 +107,23 @@ class CFunction:
             raise TypeError("map needs an iterable for each input")
         length = min(map(len, columns))
         columns = [one if len(one) == length else one[:length] for one in columns]
-        given = self(*columns, timeout=timeout, attempts=attempts, priority=priority)
-        if given is None:
-            return [None] * length
-        lists = [one if isinstance(one, list) else one.tolist() for one in (given if isinstance(given, tuple) else (given,))]
-        return list(zip(*lists)) if isinstance(given, tuple) else lists[0]
+        try:
+            return _listed(self(*columns, timeout=timeout, attempts=attempts, priority=priority), length)
+        except MapErrors as several:
+            values = _listed(several.results, length)
+            for index in several.failures:
+                values[index] = None
+            raise _errors_of(several.failures, values, str(several)) from several.__cause__
+
+    def map_rows(self, rows: Iterable[Any], *, timeout: Optional[float] = None, attempts: int = 1, priority: int = 0) -> list[Any]:
+        """The same for an iterable of elements: each is what a function of one input takes, or a row with a value for each input."""
+        if len(self.prototype.inputs) == 1:
+            return self.map(rows, timeout=timeout, attempts=attempts, priority=priority)
+        if getattr(rows, "ndim", 0) >= 2:
+            columns = [rows[:, column] for column in range(rows.shape[1])]  # type: ignore[attr-defined,index]
+        else:
+            columns = list(zip(*rows))
+        return self.map(*columns, timeout=timeout, attempts=attempts, priority=priority) if columns else []
 
     def proxy(self, *, timeout: Optional[float] = None, attempts: int = 1, priority: int = 0,
               on_error: Optional[Callable[[BaseException], object]] = None) -> Proxy:
@@ -177,9 +189,8 @@ class CFunction:
         if rows == () or (missing == count and type(first) is MapEngineError):
             raise first
         results: Any = tuple(one.result() for one in outputs)
-        several = MapErrors(failures, results[0] if len(results) == 1 else results)
-        several.args = (f"{missing} of {count} calls of {self.__name__} failed; the first, number {index}: {type(first).__name__}: {first}",)
-        raise several from first
+        text = f"{missing} of {count} calls of {self.__name__} failed; the first, number {index}: {type(first).__name__}: {first}"
+        raise _errors_of(failures, results[0] if len(results) == 1 else results, text) from first
 
 
 class Proxy:
@@ -230,6 +241,20 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def _errors_of(failures: dict[int, BaseException], results: Any, text: str) -> MapErrors:
+    made = MapErrors(failures, results)
+    made.args = (text,)
+    return made
+
+
+def _listed(given: Any, length: int) -> list[Any]:
+    """Outputs as a list of Python's values: of tuples when there are several."""
+    if given is None or (isinstance(given, tuple) and not given):
+        return [None] * length
+    lists = [one if isinstance(one, list) else one.tolist() for one in (given if isinstance(given, tuple) else (given,))]
+    return list(zip(*lists)) if isinstance(given, tuple) else lists[0]
 
 
 def _release_proxy(pool: NativePool, pointer: Any, _: Any) -> None:

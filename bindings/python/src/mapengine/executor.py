@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import ParamSpec, Self, Unpack
 
     from ._futures import Future
-    from ._workers import MapJob
+    from ._map import MapJob
 
     P = ParamSpec("P")
 
@@ -40,6 +40,11 @@ class Executor(Face, concurrent.futures.Executor):
         a `BrokenProcessPool` that names the exception.
     max_tasks_per_child
         Calls after which a worker is replaced.
+    finalizer
+        Called without arguments, once per worker, when it ends in peace.
+    python
+        The interpreter that runs the workers, as a path; the same minor version as this one. The default is this interpreter, or, in a
+        host that only embeds one, the one that the host brings.
     options
         See `mapengine.Options`.
 
@@ -55,6 +60,7 @@ class Executor(Face, concurrent.futures.Executor):
         initargs: tuple[Any, ...] = (),
         *,
         max_tasks_per_child: int | None = None,
+        finalizer: Callable[[], object] | None = None,
         python: str | None = None,
         **options: Unpack[Options],
     ) -> None:
@@ -71,10 +77,14 @@ class Executor(Face, concurrent.futures.Executor):
                 raise ValueError("max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; supply a different mp_context.")
         if is_fork(mp_context):
             options.setdefault("start", "fork")
-        if python is not None:
-            options["python"] = python
         self._workers = Workers(
-            max_workers, initializer=initializer, initargs=tuple(initargs), max_tasks_per_child=max_tasks_per_child, **options
+            max_workers,
+            python=python,
+            initializer=initializer,
+            initargs=tuple(initargs),
+            finalizer=finalizer,
+            max_tasks_per_child=max_tasks_per_child,
+            **options,
         )
 
     @property
@@ -82,7 +92,7 @@ class Executor(Face, concurrent.futures.Executor):
         # Private in the original, and yet read by many.
         return self._workers.count
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:  # type: ignore[override]
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Calls ``fn(*args, **kwargs)`` in a worker; the call's future.
 
         Raises `RuntimeError` after `shutdown`, and `BrokenProcessPool` once the executor is broken. Everything else that goes wrong, an
@@ -90,7 +100,7 @@ class Executor(Face, concurrent.futures.Executor):
         """
         return self._workers.submit(fn, args, kwargs)
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],
@@ -177,10 +187,10 @@ class _Bound(concurrent.futures.Executor):
         self._executor = executor
         self._options = options
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:  # type: ignore[override]
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         return self._executor._workers.submit(fn, args, kwargs, **self._options)
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],

@@ -61,6 +61,12 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
 
     _workers: Workers | None = None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Batches under way, and whose they are: several calls may share this backend and its workers.
+        self._under_way: dict[Future[Any], Any] = {}
+        self._wish: tuple[int, dict[str, str], dict[str, Any]] | None = None
+
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Number of workers for joblib's `n_jobs`; negative ones count down from the number of cores."""
         if n_jobs == 0:
@@ -79,20 +85,29 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         if n_jobs == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         options = {**self.backend_kwargs, **options}
+        # For calls of joblib within workers; it is needed there anyway.
+        options["modules"] = (*options.get("modules", ()), __name__)
         # What joblib hands to every backend of processes concerns its own memory maps and threads.
-        for name in ("temp_folder", "max_nbytes", "mmap_mode", "verbose", "idle_worker_timeout", "context_id"):
+        for name in ("temp_folder", "max_nbytes", "mmap_mode", "verbose", "idle_worker_timeout", "context_id", "context"):
             options.pop(name, None)
-        self._workers = _workers(n_jobs, self._prepare_worker_env(n_jobs=n_jobs), options)
+        self._wish = n_jobs, self._prepare_worker_env(n_jobs=n_jobs), options
+        self._workers = _workers(*self._wish)
         self.parallel = parallel
         return n_jobs
 
-    def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], object] | None = None) -> Future[Any]:
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], object] | None = None) -> Future[Any]:
         """Starts a batch; its future, which is given to `callback` when it is done."""
-        assert self._workers is not None, "configure() comes first"
-        future = self._workers.submit(func)
+        assert self._wish is not None, "configure() comes first"
+        # Another call that shares this backend may have ended it.
+        future: Future[Any] = (self._workers or _workers(*self._wish)).submit(func)
+        self._under_way[future] = self.parallel
+        future.add_done_callback(self._has_ended)
         if callback is not None:
             future.add_done_callback(callback)
         return future
+
+    def _has_ended(self, future: Any) -> None:
+        self._under_way.pop(future, None)
 
     def retrieve_result_callback(self, future: Future[Any]) -> Any:
         """The values of a batch."""
@@ -104,11 +119,11 @@ class MapEngineBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         self.reset_batch_stats()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Ends all that runs, because a batch has failed."""
-        workers, self._workers = self._workers, None
-        if workers is not None:
-            workers.terminate()
-        if ensure_ready:
+        """Ends all batches of the call that asks for it, because one has failed or nobody wants them any more; those of others go on."""
+        for future, parallel in list(self._under_way.items()):
+            if getattr(parallel, "_aborting", True):
+                future.kill()
+        if ensure_ready and self._workers is None:
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
 
 

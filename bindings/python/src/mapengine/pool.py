@@ -14,7 +14,7 @@ from ._workers import Workers
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from ._workers import MapJob
+    from ._map import MapJob
 
 __all__ = ["ApplyResult", "AsyncResult", "IMapIterator", "MapResult", "Pool", "TimeoutError"]
 
@@ -43,6 +43,11 @@ class Pool(Face):
     context
         A context of multiprocessing. One for "fork" makes workers copies of this process; all others are the default, an interpreter of
         their own.
+    finalizer
+        Called without arguments, once per worker, when it ends in peace.
+    python
+        The interpreter that runs the workers, as a path; the same minor version as this one. The default is this interpreter, or, in a
+        host that only embeds one, the one that the host brings.
     options
         See `mapengine.Options`.
 
@@ -58,6 +63,7 @@ class Pool(Face):
         maxtasksperchild: int | None = None,
         context: Any = None,
         *,
+        finalizer: Callable[[], object] | None = None,
         python: str | None = None,
         **options: Unpack[Options],
     ) -> None:
@@ -71,10 +77,14 @@ class Pool(Face):
             raise TypeError("initializer must be a callable")
         if is_fork(context):
             options.setdefault("start", "fork")
-        if python is not None:
-            options["python"] = python
         self._workers = Workers(
-            processes, initializer=initializer, initargs=tuple(initargs), max_tasks_per_child=maxtasksperchild, **options
+            processes,
+            python=python,
+            initializer=initializer,
+            initargs=tuple(initargs),
+            finalizer=finalizer,
+            max_tasks_per_child=maxtasksperchild,
+            **options,
         )
         # Iterators whose input has not been read to its end. They stay, so that join() finishes them also when nobody holds them.
         self._reading: set[IMapIterator[Any]] = set()
@@ -89,7 +99,7 @@ class Pool(Face):
     def apply(self, func: Callable[..., T], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> T:
         """``func(*args, **kwds)`` in a worker; its value, or its exception."""
         self._check_running()
-        future = self._workers.submit(func, tuple(args), kwds)
+        future = self._workers.submit(func, tuple(args), dict(kwds or {}))
         try:
             value: T = future.result()
             return value
@@ -122,7 +132,7 @@ class Pool(Face):
     ) -> ApplyResult[T]:
         """`apply` that returns at once. `callback` is called with the value, `error_callback` with the exception."""
         self._check_running()
-        return ApplyResult(self, self._workers.submit(func, tuple(args), kwds), callback, error_callback)
+        return ApplyResult(self, self._workers.submit(func, tuple(args), dict(kwds or {})), callback, error_callback)
 
     def map_async(
         self,
