@@ -36,7 +36,7 @@ static const char *find_type_offset(void) {
 
 const char *find_python(void) {
     const char *missing;
-#define X(returned, name, parameters) \
+#define X(returned, name, parameters)                                                                                  \
     if ((missing = find((void *)&name, #name))) return missing;
     PYTHON_FUNCTIONS(X)
 #undef X
@@ -45,9 +45,10 @@ const char *find_python(void) {
         PyObject **place;
         const char *name;
     } objects[] = {
-        {&type_int, "PyLong_Type"},   {&type_float, "PyFloat_Type"}, {&type_bool, "PyBool_Type"},    {&type_str, "PyUnicode_Type"},
-        {&type_bytes, "PyBytes_Type"}, {&type_tuple, "PyTuple_Type"}, {&type_list, "PyList_Type"},    {&type_dict, "PyDict_Type"},
-        {&the_none, "_Py_NoneStruct"}, {&the_true, "_Py_TrueStruct"}, {&the_false, "_Py_FalseStruct"},
+        {&type_int, "PyLong_Type"},    {&type_float, "PyFloat_Type"},   {&type_bool, "PyBool_Type"},
+        {&type_str, "PyUnicode_Type"}, {&type_bytes, "PyBytes_Type"},   {&type_tuple, "PyTuple_Type"},
+        {&type_list, "PyList_Type"},   {&type_dict, "PyDict_Type"},     {&the_none, "_Py_NoneStruct"},
+        {&the_true, "_Py_TrueStruct"}, {&the_false, "_Py_FalseStruct"},
     };
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
         if ((missing = find((void *)objects[i].place, objects[i].name))) return missing;

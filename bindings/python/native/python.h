@@ -25,53 +25,53 @@ typedef struct {
     void *internal;
 } Py_buffer;
 
-#define PY_BUF_SIMPLE 0
-#define PY_BUF_READ 0x100
+#define PY_BUF_SIMPLE                  0
+#define PY_BUF_READ                    0x100
 #define PY_VECTORCALL_ARGUMENTS_OFFSET ((size_t)1 << (8 * sizeof(size_t) - 1))
 
 /* X(returned, name, parameters): what there has to be. */
-#define PYTHON_FUNCTIONS(X)                                                                 \
-    X(int, PyGILState_Ensure, (void))                                                       \
-    X(void, PyGILState_Release, (int))                                                      \
-    X(void *, PyGILState_GetThisThreadState, (void))                                        \
-    X(void *, PyEval_SaveThread, (void))                                                    \
-    X(void, PyOS_BeforeFork, (void))                                                        \
-    X(void, PyOS_AfterFork_Parent, (void))                                                  \
-    X(void, PyOS_AfterFork_Child, (void))                                                   \
-    X(void, Py_IncRef, (PyObject *))                                                        \
-    X(void, Py_DecRef, (PyObject *))                                                        \
-    X(PyObject *, PyObject_Call, (PyObject *, PyObject *, PyObject *))                      \
-    X(PyObject *, PyObject_CallFunctionObjArgs, (PyObject *, ...))                          \
-    X(PyObject *, PyObject_Type, (PyObject *))                                              \
-    X(int, PyObject_GetBuffer, (PyObject *, Py_buffer *, int))                              \
-    X(void, PyBuffer_Release, (Py_buffer *))                                                \
-    X(PyObject *, PyMemoryView_FromMemory, (char *, Py_ssize_t, int))                       \
-    X(PyObject *, PyMarshal_WriteObjectToString, (PyObject *, int))                         \
-    X(PyObject *, PyMarshal_ReadObjectFromString, (const char *, Py_ssize_t))               \
-    X(long long, PyLong_AsLongLongAndOverflow, (PyObject *, int *))                         \
-    X(PyObject *, PyLong_FromLongLong, (long long))                                         \
-    X(double, PyFloat_AsDouble, (PyObject *))                                               \
-    X(const char *, PyUnicode_AsUTF8AndSize, (PyObject *, Py_ssize_t *))                    \
-    X(PyObject *, PyBytes_FromStringAndSize, (const char *, Py_ssize_t))                    \
-    X(int, PyBytes_AsStringAndSize, (PyObject *, char **, Py_ssize_t *))                    \
-    X(Py_ssize_t, PyList_Size, (PyObject *))                                                \
-    X(PyObject *, PyList_GetItem, (PyObject *, Py_ssize_t))                                 \
-    X(PyObject *, PyList_New, (Py_ssize_t))                                                 \
-    X(int, PyList_Append, (PyObject *, PyObject *))                                         \
-    X(PyObject *, PySequence_List, (PyObject *))                                            \
-    X(PyObject *, PySequence_Tuple, (PyObject *))                                           \
-    X(Py_ssize_t, PyTuple_Size, (PyObject *))                                               \
-    X(PyObject *, PyTuple_GetItem, (PyObject *, Py_ssize_t))                                \
-    X(PyObject *, PyDict_New, (void))                                                       \
-    X(int, PyDict_Next, (PyObject *, Py_ssize_t *, PyObject **, PyObject **))               \
-    X(PyObject *, PyDict_GetItemWithError, (PyObject *, PyObject *))                        \
-    X(int, PyDict_SetItem, (PyObject *, PyObject *, PyObject *))                            \
-    X(Py_ssize_t, PyDict_Size, (PyObject *))                                                \
-    X(void, PyDict_Clear, (PyObject *))                                                     \
-    X(PyObject *, PyErr_Occurred, (void))                                                   \
-    X(void, PyErr_Clear, (void))                                                            \
-    X(void, PyErr_Fetch, (PyObject **, PyObject **, PyObject **))                           \
-    X(void, PyErr_NormalizeException, (PyObject **, PyObject **, PyObject **))              \
+#define PYTHON_FUNCTIONS(X)                                                                                            \
+    X(int, PyGILState_Ensure, (void))                                                                                  \
+    X(void, PyGILState_Release, (int))                                                                                 \
+    X(void *, PyGILState_GetThisThreadState, (void))                                                                   \
+    X(void *, PyEval_SaveThread, (void))                                                                               \
+    X(void, PyOS_BeforeFork, (void))                                                                                   \
+    X(void, PyOS_AfterFork_Parent, (void))                                                                             \
+    X(void, PyOS_AfterFork_Child, (void))                                                                              \
+    X(void, Py_IncRef, (PyObject *))                                                                                   \
+    X(void, Py_DecRef, (PyObject *))                                                                                   \
+    X(PyObject *, PyObject_Call, (PyObject *, PyObject *, PyObject *))                                                 \
+    X(PyObject *, PyObject_CallFunctionObjArgs, (PyObject *, ...))                                                     \
+    X(PyObject *, PyObject_Type, (PyObject *))                                                                         \
+    X(int, PyObject_GetBuffer, (PyObject *, Py_buffer *, int))                                                         \
+    X(void, PyBuffer_Release, (Py_buffer *))                                                                           \
+    X(PyObject *, PyMemoryView_FromMemory, (char *, Py_ssize_t, int))                                                  \
+    X(PyObject *, PyMarshal_WriteObjectToString, (PyObject *, int))                                                    \
+    X(PyObject *, PyMarshal_ReadObjectFromString, (const char *, Py_ssize_t))                                          \
+    X(long long, PyLong_AsLongLongAndOverflow, (PyObject *, int *))                                                    \
+    X(PyObject *, PyLong_FromLongLong, (long long))                                                                    \
+    X(double, PyFloat_AsDouble, (PyObject *))                                                                          \
+    X(const char *, PyUnicode_AsUTF8AndSize, (PyObject *, Py_ssize_t *))                                               \
+    X(PyObject *, PyBytes_FromStringAndSize, (const char *, Py_ssize_t))                                               \
+    X(int, PyBytes_AsStringAndSize, (PyObject *, char **, Py_ssize_t *))                                               \
+    X(Py_ssize_t, PyList_Size, (PyObject *))                                                                           \
+    X(PyObject *, PyList_GetItem, (PyObject *, Py_ssize_t))                                                            \
+    X(PyObject *, PyList_New, (Py_ssize_t))                                                                            \
+    X(int, PyList_Append, (PyObject *, PyObject *))                                                                    \
+    X(PyObject *, PySequence_List, (PyObject *))                                                                       \
+    X(PyObject *, PySequence_Tuple, (PyObject *))                                                                      \
+    X(Py_ssize_t, PyTuple_Size, (PyObject *))                                                                          \
+    X(PyObject *, PyTuple_GetItem, (PyObject *, Py_ssize_t))                                                           \
+    X(PyObject *, PyDict_New, (void))                                                                                  \
+    X(int, PyDict_Next, (PyObject *, Py_ssize_t *, PyObject **, PyObject **))                                          \
+    X(PyObject *, PyDict_GetItemWithError, (PyObject *, PyObject *))                                                   \
+    X(int, PyDict_SetItem, (PyObject *, PyObject *, PyObject *))                                                       \
+    X(Py_ssize_t, PyDict_Size, (PyObject *))                                                                           \
+    X(void, PyDict_Clear, (PyObject *))                                                                                \
+    X(PyObject *, PyErr_Occurred, (void))                                                                              \
+    X(void, PyErr_Clear, (void))                                                                                       \
+    X(void, PyErr_Fetch, (PyObject **, PyObject **, PyObject **))                                                      \
+    X(void, PyErr_NormalizeException, (PyObject **, PyObject **, PyObject **))                                         \
     X(int, PyException_SetTraceback, (PyObject *, PyObject *))
 
 #define X(returned, name, parameters) extern returned(*name) parameters;

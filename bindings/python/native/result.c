@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MARSHAL_VERSION 4
-#define MARSHAL_DEPTH 24
+#define MARSHAL_DEPTH   24
 
 int result_put_bytes(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag) {
     size_t pad = size < 8 ? 8 - size : 0;
@@ -22,7 +22,8 @@ int result_put_bytes(mape_task *task, struct result *out, const void *bytes, siz
 }
 
 /* A text or bytes: what is too short to be told from a number says how long it is. */
-static int put_text(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag, uint8_t short_tag) {
+static int put_text(mape_task *task, struct result *out, const void *bytes, size_t size, uint8_t tag,
+                    uint8_t short_tag) {
     int status = result_put_bytes(task, out, bytes, size, size < 8 ? short_tag : tag);
     if (!status && size < 8) out->at[7] = (uint8_t)size;
     return status;
@@ -41,7 +42,9 @@ static int put_word(mape_task *task, struct result *out, const void *word, uint8
  * list, as if it were bytes. */
 static int is_plain_within(PyObject *value, int depth) {
     PyObject *type = type_of(value);
-    if (type == type_str || type == type_int || type == type_float || type == type_bytes || value == the_none || type == type_bool) return 1;
+    if (type == type_str || type == type_int || type == type_float || type == type_bytes || value == the_none ||
+        type == type_bool)
+        return 1;
     if (depth == 0) return 0;
     if (type == type_dict) {
         Py_ssize_t position = 0;

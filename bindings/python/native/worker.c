@@ -186,7 +186,8 @@ static void run_call(mape_task *task, const void *input, size_t size) {
     if (call) {
         Py_ssize_t at = has_spec ? 0 : 1;
         PyObject *keywords = PyTuple_GetItem(call, at + 1);
-        value = PyObject_Call(has_spec ? function : PyTuple_GetItem(call, 0), PyTuple_GetItem(call, at), keywords == the_none ? NULL : keywords);
+        value = PyObject_Call(has_spec ? function : PyTuple_GetItem(call, 0), PyTuple_GetItem(call, at),
+                              keywords == the_none ? NULL : keywords);
     }
     drop(&call); /* Nothing but the function itself may now hold on to the input. */
     finish(task, &out, value, head.spec.flags);
@@ -204,7 +205,8 @@ static PyObject *chunk_of(const struct block_head *head, const uint8_t *data, ui
     memcpy(bounds, data + head->table + index * 8, sizeof bounds);
     const uint8_t *bytes = data + bounds[0];
     PyObject *view = NULL, *items = NULL;
-    if (*bytes != PICKLE) items = PyMarshal_ReadObjectFromString((const char *)bytes, (Py_ssize_t)(bounds[1] - bounds[0]));
+    if (*bytes != PICKLE)
+        items = PyMarshal_ReadObjectFromString((const char *)bytes, (Py_ssize_t)(bounds[1] - bounds[0]));
     else if ((view = view_of(bytes, bounds[1] - bounds[0]))) items = call_one(py.loads, view);
     drop(&view);
     if (items && type_of(items) != type_list) {
@@ -269,7 +271,8 @@ static int run(mape_task *task, void *state, const mape_range *range) {
     } else {
         size_t size;
         const void *input;
-        for (size_t i = 0; i < range->count && (input = mape_task_begin(&size, task, i)); i++) run_call(task, input, size);
+        for (size_t i = 0; i < range->count && (input = mape_task_begin(&size, task, i)); i++)
+            run_call(task, input, size);
     }
     running = NULL;
     call_none(py.flush);
@@ -334,8 +337,9 @@ static const char *offer(PyObject *const *place) {
     const char *missing = find_python();
     if (missing) return missing;
     int gil = PyGILState_Ensure();
-    PyObject **places[] = {&py.after_fork, &py.setup,      &py.cleanup,     &py.load_function, &py.encode,  &py.encode_error,
-                           &py.loads,      &py.loads_with, &py.end_buffers, &py.flush,         &py.activate};
+    PyObject **places[] = {&py.after_fork,  &py.setup,        &py.cleanup, &py.load_function,
+                           &py.encode,      &py.encode_error, &py.loads,   &py.loads_with,
+                           &py.end_buffers, &py.flush,        &py.activate};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         *places[i] = PyTuple_GetItem(*place, (Py_ssize_t)i);
         Py_IncRef(*places[i]);
@@ -351,7 +355,8 @@ static const char *offer(PyObject *const *place) {
     hooks.before = before_fork;
     hooks.after_in_zygote = after_fork_in_zygote;
     hooks.after_in_worker = after_fork_in_worker;
-    return mape_zygote_offer(&function) == MAPE_OK && mape_zygote_set_hooks(&hooks) == MAPE_OK ? NULL : "place for a function";
+    return mape_zygote_offer(&function) == MAPE_OK && mape_zygote_set_hooks(&hooks) == MAPE_OK ? NULL
+                                                                                               : "place for a function";
 }
 
 /* The zygote's program: does not return before the pool ends. Called without the GIL. */

@@ -27,7 +27,9 @@ void negate(int *values) {
     for (int i = 0; i < 4; i++) values[i] = -values[i];
 }
 
-struct pair swapped(struct pair given) { return (struct pair){(int32_t)given.b, given.a}; }
+struct pair swapped(struct pair given) {
+    return (struct pair){(int32_t)given.b, given.a};
+}
 
 _Bool is_odd(int8_t value) { return value & 1; }
 

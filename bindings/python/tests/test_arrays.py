@@ -25,6 +25,7 @@ def test_an_array_in_place() -> None:
         assert total == 50_000 and readonly
         array[0] = 3
         assert pool.map(numpy.sum, [array, array[0], array[:, :2]]) == [50_100, 150, 2_004]
+        assert pool.empty(numpy.int64(3)).shape == (3,) == pool.empty([numpy.int8(3)]).shape
         assert pool.empty(7, "i4").dtype == numpy.int32 and pool.empty((), "u1").shape == () and pool.empty((0, 3)).size == 0
         with pytest.raises(TypeError):
             pool.empty(3, object)
@@ -37,9 +38,22 @@ def test_an_array_in_place() -> None:
 def test_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numpy", None)
     with Executor(1) as executor:
-        memory = executor.empty((4, 5), "d")
-        assert memory.shape == (4, 5) and memory.format == "d" and not memory.readonly
-        for row in range(4):
-            for column in range(5):
+        memory = executor.empty((1000, 50), "d")
+        assert memory.shape == (1000, 50) and memory.format == "d" and not memory.readonly
+        for row in range(1000):
+            for column in range(50):
                 memory[row, column] = 2
-        assert executor.submit(address, memory.cast("B")).result(60)[0] == 40
+        assert executor.submit(address, memory).result(60) == (100_000, True)
+        assert executor.submit(shape, memory).result(60) == ((1000, 50), "d")
+
+
+def shape(view: Any) -> Any:
+    return view.shape, view.format
+
+
+@pytest.mark.parametrize("view", [memoryview(b"abc"), memoryview(bytearray(200_000)).cast("i"), memoryview(bytes(24)).cast("d", (1, 3))])
+def test_a_view_stays_one(view: memoryview) -> None:
+    with Executor(1) as executor:
+        assert executor.submit(shape, view).result(60) == (view.shape, view.format)
+        assert list(executor.map(shape, [view, view])) == [(view.shape, view.format)] * 2
+        assert executor.submit(bytes, view).result(60) == bytes(view)

@@ -259,6 +259,29 @@ def test_the_zygote_dies_meanwhile(workers):
     assert workers.submit(work.square, (5,)).result() == 25
 
 
+@pytest.mark.parametrize("bulk", [True, False])
+@pytest.mark.parametrize("window", [None, 50])
+def test_taking_many_at_once(workers, bulk, window):
+    for function, expected in ((work.square, [x * x for x in range(5000)]), (str, [str(x) for x in range(5000)]),
+                               (work.mixed, [work.mixed(x) for x in range(5000)])):
+        job, got = workers.map(function, range(5000), bulk=bulk, buffersize=window), []
+        while True:
+            values, error = job.take()
+            assert error is None
+            if not values:
+                break
+            got += values
+        assert got == expected and job.take() == ([], None)
+    job, got, errors = workers.map(work.fail_at, range(100), bulk=bulk, buffersize=window), [], 0
+    while True:
+        values, error = job.take()
+        if not values and error is None:
+            break
+        got += values
+        errors += error is not None
+    assert errors == 34 and got == [x for x in range(100) if x % 3]
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 def test_iterating_what_is_told_as_a_whole(workers, ordered):
     got = sorted(list(workers.map(work.square, range(3000), bulk=True, ordered=ordered)))

@@ -80,18 +80,6 @@ def test_threads_of_numeric_libraries(monkeypatch):
         assert int(workers.submit(work.environment, ("MKL_NUM_THREADS",)).result()) >= 1
 
 
-def test_variables_are_removed_and_names_are_told(monkeypatch):
-    monkeypatch.setenv("UNWANTED", "1")
-    with Workers(1, env={"UNWANTED": None}, name="bakery") as workers:
-        assert workers.submit(work.environment, ("UNWANTED",)).result() is None
-        died = workers.map(work.crash_at, [(3, 3, "exit")], star=True).outcomes()[0][2]
-        assert "in element 0 of bakery" in str(died) and "bakery" in repr(workers)
-        assert "mapengine-bakery" in {thread.name for thread in threading.enumerate()}
-    with Workers(1, python="/no/such") as workers:
-        with pytest.raises(PoolBroken, match="python= can name"):
-            workers.submit(work.square, (2,))
-
-
 def test_random_numbers_differ():
     with Workers(2, modules=["random"]) as workers:
         seen = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,25 @@ def test_a_setup_that_fails_is_named() -> None:
     with Processor(NoLicence(), 1) as processor:
         with pytest.raises((MapErrors, BrokenProcessPool), match="no licence"):
             processor([1])
+
+
+def test_callbacks_run_in_the_loop_of_the_application() -> None:
+    threads = []
+
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def callback(values: list[Any]) -> None:
+            threads.append(threading.current_thread())
+            done.set_result(values)
+
+        with Processor(work.Plain(), 1) as processor:
+            assert processor.mode == "attached" and processor([1]) == [2]
+            processor([1, 2], callback=callback)
+            return await asyncio.wait_for(done, 60)
+
+    assert asyncio.run(main()) == [2, 3] and threads == [threading.current_thread()]
 
 
 def test_what_it_refuses() -> None:

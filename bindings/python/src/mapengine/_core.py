@@ -3,7 +3,7 @@
 Threads. Calls of users go straight to the engine. Events are fetched by one thread at a time, the *pump*: in a threaded pool by the package's
 thread, which sleeps on the engine's descriptor; in an attached pool by whoever calls dispatch(). A thread that waits for a result helps
 itself: for one call it waits in the engine and completes that call alone; for the elements of a map it becomes the pump for
-as long as it waits. While such helpers are there the package's thread only looks every NAP nanoseconds, so that a round trip
+as long as it waits. While such helpers are there the package's thread only looks every NAP seconds, so that a round trip
 never waits for a second thread. Code of users (callbacks, prints into sys.stdout) runs on the package's thread or in dispatch(), never on a
 helper: what a helper fetches of that kind goes to the backlog.
 """
@@ -24,10 +24,9 @@ from . import _abi as abi
 from ._codec import KEPT, Unpickle, decode
 from ._engine import Event, Lease, Pool, message, nanoseconds
 from ._futures import Future
-from ._library import watcher
 from ._problems import MapEngineError
 
-NAP = 2_000_000  # Nanoseconds.
+NAP = 0.002
 COPIED = 1 << 20  # Results with buffers of fewer bytes are copied, so that no job stays for them.
 
 
@@ -50,10 +49,7 @@ class Core:
         self.ended = threading.Event()
         self.backlog: Deque[Any] = collections.deque()  # Events and callables for the package's thread or dispatch().
         self.helpers: Set[Any] = set()
-        self.name = ""  # For messages.
-        self._woken = False
-        self._busy = ctypes.c_int()  # How many helpers there are, for a wait without the GIL (native/watch.c).
-        self._watch = watcher()
+        self.helped = self._woken = False
         self.news = threading.Condition()  # Notified when a map has got events.
         self.awaited = 0
         self._pump = threading.Lock()
@@ -137,15 +133,17 @@ class Core:
         job = future._job or self._job_of(future)
         if not job:
             return
-        self.begin_help(future)
+        helpers = self.helpers
+        helpers.add(future)
         try:
             status = self._wait(job, timeout)
             while status == -20:  # MAPE_E_INTERRUPTED: Python runs its signal handlers before it goes on here.
                 status = self._wait(job, timeout)
             if not status and self.calls.pop(future._id, None) is not None:
+                self.helped = True
                 self._complete(future, None)
         finally:
-            self.end_help(future)
+            helpers.discard(future)
 
     def _job_of(self, future: Future[Any]) -> int:
         """Its job; a thread that got the future before submit returned waits for that."""
@@ -173,7 +171,7 @@ class Core:
             else:
                 from ._failures import failure
 
-                value, error = None, failure(self.pool, job, 0, self.unpickle, 0, self.name)
+                value, error = None, failure(self.pool, job, 0, self.unpickle, 0)
                 self._release(job)
         except BaseException as trouble:  # Decoding runs code of users.
             value, error = None, undecoded(trouble)
@@ -352,7 +350,7 @@ class Core:
         """Waits until ready() says so, which must be cheap and depend on events of maps alone. False when the time was over first."""
         end = None if timeout is None else time.monotonic() + timeout
         token = object()
-        self.begin_help(token)
+        self.helpers.add(token)
         try:
             while not ready():
                 left = None if end is None else end - time.monotonic()
@@ -365,6 +363,7 @@ class Core:
                         events = self.pool.fetch(nanoseconds(left))
                     finally:
                         self._pump.release()
+                    self.helped = True
                     if events:
                         self.route(events, False)
                     else:
@@ -379,7 +378,7 @@ class Core:
                             self.awaited -= 1
             return True
         finally:
-            self.end_help(token)
+            self.helpers.discard(token)
 
     def _look_for_end(self) -> None:
         """A fetch that came back empty: by a signal, or since the pool has ended for good."""
@@ -414,29 +413,19 @@ class Core:
             return
         with self.lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=f"mapengine-{self.name}" if self.name else "mapengine", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="mapengine", daemon=True)
                 self._thread.start()
 
-    def begin_help(self, token: Any) -> None:
-        """A thread is going to fetch events or to wait for a call itself."""
-        self.helpers.add(token)
-        self._busy.value = 1
-
-    def end_help(self, token: Any) -> None:
-        """It has done so."""
-        self.helpers.discard(token)
-        self._busy.value = len(self.helpers)
-
     def _run(self) -> None:
-        busy = byref(self._busy)
         while not self.ended.is_set():
             if self.abandoned:
                 self.abandoned = False
                 self.close_later()
-            self._watch(self._events_fd, self._wake_read, busy, NAP)
-            if self.helpers and not self.ended.is_set():
-                self._sleep_again()
-                if not self.backlog:
+            self.wait(None)
+            if (self.helpers or self.helped) and not self.ended.is_set():
+                self.helped = False
+                self.ended.wait(NAP)
+                if self.helpers and not self.backlog and not self.abandoned:
                     continue
             self.dispatch()
         self.dispatch()

@@ -65,7 +65,7 @@ def message(pool: int = 0) -> str:
     """The particulars of the last call that failed on the pool, or of one that found no pool."""
     text = ctypes.create_string_buffer(8192)
     fast_library().mape_message(text, 8192, pool or None)
-    return text.value.decode("utf-8", "replace").replace("config.zygote_path can name", "python= can name")
+    return text.value.decode("utf-8", "replace")
 
 
 class Pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -148,7 +149,10 @@ class Face:
         It is a `numpy.ndarray`, or without NumPy a `memoryview` (then `dtype` is a character of `struct`). Workers cannot write it. Do not
         change it while calls use it. It lives as long as it is referred to, longer than the pool if need be.
         """
-        lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+        try:
+            lengths: tuple[int, ...] = (operator.index(shape),)  # type: ignore[arg-type]
+        except TypeError:
+            lengths = tuple(operator.index(length) for length in shape)  # type: ignore[union-attr]
         count = math.prod(lengths)
         try:
             import numpy

@@ -11,13 +11,13 @@ from ._engine import Pool, Result
 from ._errors import ItemTimeout, PoolBroken, RemoteError, RemoteTraceback, WorkerDied
 
 
-def failure(pool: Pool, job: int, index: int, unpickle: Unpickle, element: int, name: str = "") -> BaseException:
-    """The exception of an item that has ended, and not well. `element` is its index for people, `name` the pool's."""
+def failure(pool: Pool, job: int, index: int, unpickle: Unpickle, element: int) -> BaseException:
+    """The exception of an item that has ended, and not well. `element` is its index for people."""
     result = pool.job_result(job, index)
     if result.state == abi.MAPE_ITEM_FAILED:
         return _failed(result, unpickle)
     if result.state == abi.MAPE_ITEM_CRASHED:
-        return _died(pool, job, index, result, element, name)
+        return _died(pool, job, index, result, element)
     if result.state == abi.MAPE_ITEM_TIMED_OUT:
         python, _ = _stacks(pool, job, index)
         return ItemTimeout(result.message or "the time for this item is over", element, python)
@@ -85,7 +85,7 @@ _PYTHON_PLACE = re.compile(r'File "(.*)", line (\d+) in (.*)')
 _ENGINE_PLACE = re.compile(r'(?: in (\S[^"]*?))?, function "python", item \d+ of job \d+')
 
 
-def _died(pool: Pool, job: int, index: int, result: Result, element: int, name: str) -> WorkerDied:
+def _died(pool: Pool, job: int, index: int, result: Result, element: int) -> WorkerDied:
     crash = pool.crash(job, index)
     python, native = _stacks(pool, job, index)
     signal = result.code if result.cause == abi.MAPE_CAUSE_SIGNAL else 0
@@ -95,6 +95,5 @@ def _died(pool: Pool, job: int, index: int, result: Result, element: int, name: 
     place = found[1] or "" if found else ""
     said = _ENGINE_PLACE.sub(f" in {place}" if place else "", result.message)
     where = f', called by {inner[3]} ({inner[1]}:{inner[2]})' if inner else ""
-    of = f" of {name}" if name else ""
-    return WorkerDied(f"{said}{where}, in element {element}{of}", element, signal, code, place, python, native,
+    return WorkerDied(f"{said}{where}, in element {element}", element, signal, code, place, python, native,
                       crash.pid if crash is not None else 0, result.attempts)

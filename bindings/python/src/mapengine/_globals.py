@@ -45,9 +45,13 @@ def pickler(cloudpickle: Any) -> Any:
     """cloudpickle's Pickler, with functions of modules as above."""
     global _pickler
     if _pickler is None:
+        import collections
+
         own = cloudpickle.cloudpickle
 
         class Pickler(own.Pickler):  # type: ignore[misc,name-defined]
+            dispatch_table = collections.ChainMap({memoryview: _reduce_view}, own.Pickler.dispatch_table)
+
             def _dynamic_function_reduce(self, func: Any) -> Any:
                 names = func.__globals__
                 module = names.get("__name__")
@@ -65,6 +69,15 @@ def pickler(cloudpickle: Any) -> Any:
     return _pickler
 
 
+def _reduce_view(view: memoryview) -> Any:
+    """A memoryview stays one, over memory that may travel beside the pickle."""
+    if not view.c_contiguous or not view.nbytes or view.format not in tuple("cbB?hHiIlLqQnNfd"):
+        return bytes, (view.tobytes(),)
+    from pickle import PickleBuffer
+
+    return rebuild_view, (PickleBuffer(view), view.format, view.shape)
+
+
 def told(value: Any) -> Optional[bytes]:
     """What tells whether a global has changed; None when it is always to be applied."""
     if isinstance(value, _SELF):
@@ -76,6 +89,11 @@ def told(value: Any) -> Optional[bytes]:
 
 
 # ---- In the worker. ----
+
+
+def rebuild_view(buffer: Any, format: str, shape: Any) -> memoryview:
+    """What _reduce_view has taken apart; to be looked at only."""
+    return memoryview(buffer).toreadonly().cast("B").cast(format, shape)  # type: ignore[call-overload,no-any-return]
 
 
 class _Shared:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 # What limits the threads that numeric libraries make.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
@@ -52,14 +52,14 @@ def arguments(python: str, worker: str, preload: Sequence[str]) -> List[str]:
     return [python, *flags, "-c", code, repr(settings)]
 
 
-def environment(env: Optional[Mapping[str, Optional[str]]], threads: Optional[int], workers: int) -> Tuple[List[str], List[str]]:
-    """What is set and what is unset in the workers: threads of numeric libraries, unless the user has set them, and what `env` says."""
+def environment(env: Optional[Dict[str, str]], threads: Optional[int], workers: int) -> List[str]:
+    """What is set in the workers: threads of numeric libraries, unless the user has set them, and what `env` says."""
     each = threads if threads is not None else max(1, (os.cpu_count() or 1) // workers)
-    out: Dict[str, Optional[str]] = {name: str(each) for name in THREADS if threads is not None or name not in os.environ}
+    out = {name: str(each) for name in THREADS if threads is not None or name not in os.environ}
     if threads is not None or "ENABLE_IPC" not in os.environ:
         out["ENABLE_IPC"] = "1"
     out.update(env or {})
-    return [f"{name}={value}" for name, value in out.items() if value is not None], [name for name, value in out.items() if value is None]
+    return [f"{name}={value}" for name, value in out.items()]
 
 
 def cores() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from . import hosts
 from ._face import Face, Options, chunk
 from ._handle import Handle
 from ._workers import Workers
@@ -30,7 +31,8 @@ class Processor(Face):
     options
         See `mapengine.Options`.
 
-    Call it as often as you like; then `shutdown`. The block of a ``with`` does that at its end.
+    Call it as often as you like; then `shutdown`. The block of a ``with`` does that at its end. Made on the thread of a loop that
+    `mapengine.hosts` knows, it belongs to that loop: callbacks run there.
     """
 
     def __init__(
@@ -40,10 +42,15 @@ class Processor(Face):
             raise TypeError("work must be a callable")
         if workers is not None and workers < 1:
             raise ValueError("workers must be greater than 0")
+        # In an application with a loop callbacks run there, unless the caller says where.
+        loop = hosts.find() if "mode" not in options else None
+        if loop is not None:
+            options["mode"] = "attached"
         self._workers = Workers(
             workers, python=python, initializer=_set_up, initargs=(work,), finalizer=_clean_up, **options
         )
         self._is_inert = False
+        self._attachment = None if loop is None else hosts.attach(self)
 
     def __call__(
         self,
@@ -82,6 +89,8 @@ class Processor(Face):
         `sleep`, which *MapScale* had, says nothing any more: how long it takes is known, not guessed.
         """
         self._is_inert = True
+        if self._attachment is not None:
+            self._attachment.detach()
         self._workers.close(wait=wait)
 
     def __enter__(self) -> Self:

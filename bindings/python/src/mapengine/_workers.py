@@ -42,18 +42,16 @@ class Workers:
     max_tasks_per_child: a worker is replaced after so many calls; memory_growth: after its memory has grown by so many bytes.
     attempts: how often a call is begun, in all, when its worker dies. timeout: seconds for each call, after which its worker is
     ended and the call has an ItemTimeout. modules: imported once, before workers are made. runtime_globals: what is bound in the globals
-    of each function. sandbox: workers can compute, and do nothing else. env: environment variables of workers;
-    None as a value removes one. threads: how many threads
+    of each function. sandbox: workers can compute, and do nothing else. env: environment variables of workers. threads: how many threads
     numeric libraries may make in each worker; None: processors / workers, unless the user's environment says it. mode: "threaded",
-    a thread of the package completes futures and runs their callbacks; "attached", somebody calls dispatch(). name: stands in
-    messages of deaths and in the name of the package's thread.
+    a thread of the package completes futures and runs their callbacks; "attached", somebody calls dispatch().
     """
 
     def __init__(self, workers: Optional[int] = None, *, python: Optional[str] = None, start: str = "exec",
                  initializer: Optional[Callable[..., Any]] = None, initargs: Sequence[Any] = (),
                  finalizer: Optional[Callable[[], Any]] = None, max_tasks_per_child: Optional[int] = None,
                  memory_growth: Optional[int] = None, attempts: int = 1, timeout: Optional[float] = None, modules: Sequence[str] = (),
-                 runtime_globals: Bound = None, sandbox: bool = False, env: Optional[Mapping[str, Optional[str]]] = None,
+                 runtime_globals: Bound = None, sandbox: bool = False, env: Optional[Mapping[str, str]] = None,
                  threads: Optional[int] = None, mode: str = "threaded", name: Optional[str] = None) -> None:
         if workers is not None and workers < 1:
             raise ValueError("workers has to be at least 1")
@@ -193,8 +191,8 @@ class Workers:
                 settings["zygote_path"] = python = _interpreter.find(self._python)
                 settings["zygote_argv"] = _interpreter.arguments(python, worker, needed)
             output = Output()
-            settings["env_set"], settings["env_unset"] = _interpreter.environment(self._env, self._threads, self._count)
-            pool = Pool(workers=self._count, output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
+            pool = Pool(workers=self._count, env_set=_interpreter.environment(self._env, self._threads, self._count),
+                        output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
                         memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0, **settings)
             function_id = pool.register_offered("python", self._settings())
             unpickle: Any = loads
@@ -210,7 +208,6 @@ class Workers:
                 finally:
                     core.dispose()
             self._places = Places(pool)
-            core.name = self.name or ""
             self._finalize = weakref.finalize(self, Core.abandon, core)
             self._finalize.atexit = False  # type: ignore[misc]
             self._core = core
@@ -333,10 +330,6 @@ class Workers:
             self._closed = True
         if self._core is not None:
             self._core.finish(cancel=True)
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else "started" if self._core is not None else "not started"
-        return f"<{type(self).__name__}{' ' + repr(self.name) if self.name else ''}: {self._count} workers, {state}>"
 
     def __enter__(self) -> "Workers":
         return self
