@@ -176,6 +176,15 @@ class MapEngine(Arrays):
         return mapengine.cfunction("double pow(double x, double y)", library="libm.so.6", pool=pool), pool.close
 
 
+class MapEngineInPlace(MapEngine):
+    """With arrays in memory that workers see in place."""
+
+    name = "mapengine, pool.empty"
+
+    def arrays(self, count, length):
+        return list(self.pool.empty((count, length)))
+
+
 class MapEngineExecutor(Executor):
     """In the place of ProcessPoolExecutor."""
 
@@ -194,7 +203,7 @@ class MapEngineExecutor(Executor):
 
 
 class MapEngineWorkers(Arrays):
-    """What both stand on: a chunk is what was asked for, where `Pool` takes 1 for "choose"; and it has memory that workers see in place."""
+    """What both stand on: a chunk is what was asked for, where `Pool` takes 1 for "choose"."""
 
     name = "mapengine, Workers"
     takes_lambdas = True
@@ -209,11 +218,6 @@ class MapEngineWorkers(Arrays):
 
     def call(self, function, item):
         return self.pool.submit(function, (item,)).result()
-
-    def arrays(self, count, length):
-        import numpy
-
-        return list(numpy.frombuffer(self.pool.buffer(8 * count * length).view()).reshape(count, length))
 
     def stop(self):
         self.pool.close()
@@ -259,8 +263,8 @@ class Ctypes:
 
 POOLS = {
     pool.name: pool for pool in (
-        MultiprocessingPool, ConcurrentFutures, Loky, Mpire, Pebble, Joblib, MapEngine, MapEngineExecutor, MapEngineWorkers, Serial,
-        Threads, Ctypes,
+        MultiprocessingPool, ConcurrentFutures, Loky, Mpire, Pebble, Joblib, MapEngine, MapEngineInPlace, MapEngineExecutor,
+        MapEngineWorkers, Serial, Threads, Ctypes,
     )
 }
 

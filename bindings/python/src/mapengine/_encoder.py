@@ -21,6 +21,7 @@ CHUNK_ITEMS = 8192
 LARGE = 16 << 10  # An element whose pickle has more bytes, has one of its own.
 BLOCK_BYTES = 1 << 20
 BLOCK_CHUNKS = 16
+OWN_BYTES = 16 << 20  # Of a block of elements with an input of their own; the first have a quarter and a half.
 SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
 
 
@@ -69,6 +70,7 @@ class Encoder:
         self._share = max(1, self.total // (4 * workers)) if self.total is not None else CHUNK_ITEMS
         self._chunk = 0  # Elements in a chunk; 0 before the first element was seen.
         self._chunks = max(2, workers)  # In the next block.
+        self._own_bytes = OWN_BYTES // 4
         self._failed: Optional[BaseException] = None
         self._plain: Any = None  # Whether a chunk is of builtins alone, and marshalled then; None: all are pickled.
 
@@ -200,9 +202,10 @@ class Encoder:
                 continue
             ready.append((data, buffers))
             size += len(data) + sum(buffer.nbytes for buffer in buffers)
-            if size >= 4 * BLOCK_BYTES:
+            if size >= self._own_bytes:
                 yield self._of_inputs(ready)
                 ready, size = [], 0
+                self._own_bytes = min(2 * self._own_bytes, OWN_BYTES)
         if ready:
             yield self._of_inputs(ready)
 

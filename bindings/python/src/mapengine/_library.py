@@ -6,10 +6,8 @@ a libmapengine.so.2, with mapengine_python.so beside it.
 from __future__ import annotations
 
 import os
-import pathlib
 from typing import Any, Callable, Optional, Tuple
 
-NATIVE = pathlib.Path(__file__).parent / "_native"  # What the wheel brings: lib, libexec and bin, as an installed MapEngine has them.
 LIBRARY = "libmapengine.so.2"
 WORKER = "mapengine_python.so"
 
@@ -28,11 +26,6 @@ def folder() -> str:
             return place
     raise OSError(f"mapengine: there is no {LIBRARY} with {WORKER} in {' or '.join(places)}; "
                   "install the wheel, or run bindings/python/build_native.sh")
-
-
-def path() -> pathlib.Path:
-    """The library's file."""
-    return pathlib.Path(folder()) / LIBRARY
 
 
 def library() -> Any:

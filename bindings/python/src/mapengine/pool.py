@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._face import Face, Options, chunk, is_fork, values_of
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["ApplyResult", "AsyncResult", "IMapIterator", "MapResult", "Pool", "TimeoutError"]
 
 T = TypeVar("T")
+
+# The states of multiprocessing.pool; that module itself takes longer to import than all of ours.
+INIT, RUN, CLOSE, TERMINATE = "INIT", "RUN", "CLOSE", "TERMINATE"
 
 # Elements that imap takes from an iterable of unknown length before their values are fetched, unless the caller says: enough that short
 # functions keep their workers busy.
