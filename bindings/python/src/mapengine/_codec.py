@@ -11,7 +11,7 @@ import struct
 from _pickle import loads
 from ctypes import c_int64 as _WORD
 from ctypes import string_at
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from ._engine import Lease, leased_view
 from ._functions import pickled
@@ -31,7 +31,7 @@ class Corrupt(ValueError):
     """A worker's result is not what a worker writes."""
 
 
-def encode_call(call: Tuple[Any, ...], limit: int) -> Tuple[bytes, List[memoryview]]:
+def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview]]:
     """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
     buffers: List[memoryview] = []
 
