@@ -93,7 +93,7 @@ def test_a_timeout_ends_that_call_alone(workers):
 
 
 def test_the_timeout_of_result_is_a_wait(workers):
-    call = workers.submit(work.slowly, (0.5,))
+    call = workers.submit(work.slowly, (3,))
     with pytest.raises(concurrent.futures.TimeoutError):
         call.result(timeout=0.02)
     assert call.result() > 0

@@ -64,7 +64,7 @@ def test_a_death_is_blamed_on_its_element(workers, how, chunk):
 
 
 def test_a_timeout_ends_that_element_alone(workers):
-    outcomes = workers.map(work.sleep_at, [(x, 5, 60) for x in range(40)], star=True, timeout=0.2).outcomes()
+    outcomes = workers.map(work.sleep_at, [(x, 5, 60) for x in range(40)], star=True, timeout=5).outcomes()
     assert [index for index, ok, _ in outcomes if not ok] == [5] and isinstance(outcomes[5][2], ItemTimeout)
 
 
