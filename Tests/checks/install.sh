@@ -13,7 +13,8 @@ second=$work/elsewhere/second
 few_rays=(--rays 4 --no-single --size 160x120)
 
 check "make install" make --no-print-directory install PREFIX="$first" || finish
-(cd dist && find . \( -type f -o -type l \) ! -name .stamp | sort) >"$work/shipped"
+# The wheel is not for make install, but for pip.
+(cd dist && find . \( -type f -o -type l \) ! -name .stamp ! -path "./python/*" | sort) >"$work/shipped"
 (cd "$first" && find . \( -type f -o -type l \) | sort) >"$work/installed"
 check "installs what dist/ holds" diff "$work/shipped" "$work/installed"
 check "make install with DESTDIR" make --no-print-directory install PREFIX=/opt/mapengine DESTDIR="$work/staged"
