@@ -48,11 +48,6 @@ def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview
     return pickled(call, aside), buffers
 
 
-def kept_view(tag: int) -> bool:
-    """Whether the worker's function has kept a view of its input."""
-    return bool(tag & KEPT)
-
-
 Unpickle = Callable[..., Any]
 
 
@@ -62,7 +57,7 @@ def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle =
         return _WORD.from_address(address).value
     if size < 9:
         raise Corrupt(f"a result of {size} bytes")
-    if size > LARGE and string_at(address + size - 1, 1)[0] & ~KEPT == 111:
+    if size > LARGE and string_at(address + size - 1, 1)[0] & ~KEPT == 111:  # TAG_BUFFERS
         return _decode_buffers(address, size, lease, unpickle)  # Without reading all of it first.
     data = string_at(address, size)
     tag = data[-1] & ~KEPT
@@ -74,7 +69,7 @@ def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle =
         return data[:-1].decode()
     if tag == 98:
         return data[:-1]
-    if tag == 111:
+    if tag == 111:  # TAG_BUFFERS
         return _decode_buffers(address, size, lease, unpickle)
     if size != 9:
         raise Corrupt(f"a result of {size} bytes with tag {tag}")
