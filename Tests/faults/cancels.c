@@ -14,6 +14,7 @@
 
 struct canceller {
     pthread_t threads[WAITERS];
+    void *(*wait)(void *);
     unsigned seed;
     mape_job *job;
     _Atomic bool over;
@@ -24,12 +25,17 @@ static void *wait_for_ever(void *job) {
     return NULL;
 }
 
+static void *wait_asynchronously(void *job) {
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    return wait_for_ever(job);
+}
+
 /** Begins waits and cancels them, again and again. */
 static void *cancel_all(void *context) {
     struct canceller *c = context;
     int rounds = whole_grid() ? 2000 : 400;
     for (int round = 0; round < rounds; round++) {
-        for (int i = 0; i < WAITERS; i++) pthread_create(&c->threads[i], NULL, wait_for_ever, c->job);
+        for (int i = 0; i < WAITERS; i++) pthread_create(&c->threads[i], NULL, c->wait, c->job);
         for (int i = 0; i < WAITERS; i++) {
             nanosleep(&(struct timespec){.tv_nsec = rand_r(&c->seed) % 200000}, NULL);
             pthread_cancel(c->threads[i]);
@@ -42,13 +48,13 @@ static void *cancel_all(void *context) {
 
 /** Threads wait for an item that does not end, and wake whenever another does. */
 static void cancelled_as_they_wake(const struct row *row) {
-    (void)row;
     mape_pool *pool = row_pool();
     mape_function_id function = registered(pool, run_fault);
     struct fault_item sleeps = {0, WAY_SLEEP, 0};
     mape_job *job = mapped(pool, function, &sleeps, 1, sizeof sleeps, NULL);
     wait_until(progress_of(job).running > 0);
-    struct canceller c = {.seed = (unsigned)row_seed(), .job = job};
+    struct canceller c = {
+        .wait = row->fault->value ? wait_asynchronously : wait_for_ever, .seed = (unsigned)row_seed(), .job = job};
     pthread_t canceller;
     assert_int_equal(pthread_create(&canceller, NULL, cancel_all, &c), 0);
     for (uint64_t calls = 0; !atomic_load(&c.over); calls++) {
@@ -70,7 +76,14 @@ static void short_grace(mape_pool_config *config, const struct row *row) {
     config->grace_ns = MAPE_MILLISECONDS(100);
 }
 
+static void interruptible(mape_pool_config *config, const struct row *row) {
+    short_grace(config, row);
+    config->interruptible = 1;
+}
+
 static const struct fault cancels[] = {
     {64, "as they wake", cancelled_as_they_wake, BIRTHS, W2, 0, 0, short_grace, 0},
+    {64, "as they wake, asynchronously", cancelled_as_they_wake, BIRTHS, W2, 0, 1, short_grace, 0},
+    {64, "as they wake, where signals end waits", cancelled_as_they_wake, BIRTHS, W2, 0, 0, interruptible, 0},
 };
 TABLE(cancels);
