@@ -76,8 +76,14 @@ static void short_grace(mape_pool_config *config, const struct row *row) {
     config->grace_ns = MAPE_MILLISECONDS(100);
 }
 
+static void interruptible(mape_pool_config *config, const struct row *row) {
+    short_grace(config, row);
+    config->interruptible = 1;
+}
+
 static const struct fault cancels[] = {
     {64, "as they wake", cancelled_as_they_wake, BIRTHS, W2, 0, 0, short_grace, 0},
     {64, "as they wake, asynchronously", cancelled_as_they_wake, BIRTHS, W2, 0, 1, short_grace, 0},
+    {64, "as they wake, where signals end waits", cancelled_as_they_wake, BIRTHS, W2, 0, 0, interruptible, 0},
 };
 TABLE(cancels);

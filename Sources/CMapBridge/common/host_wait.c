@@ -42,9 +42,8 @@ static void left(void *of) {
 
 /* The same, until a signal's handler has run. */
 static void sleep_lightly(mapb_wait *wait, int64_t rest) {
-    int has_run = wait->bell >= 0
-                      ? mapb_signals_wait_readable(wait->signals, wait->bell, rest)
-                      : mapb_signals_wait_changes(wait->signals, wait->notifier, wait->word, wait->seen, rest);
+    int has_run = wait->bell >= 0 ? mapb_signals_wait_readable(wait->signals, wait->bell, rest)
+                                  : mapb_signals_wait_changes(wait->signals, wait->word, wait->seen, rest);
     if (has_run) wait->signalled = 1;
 }
 
@@ -56,6 +55,7 @@ static void sleep_once(mapb_wait *wait) {
         rest = wait->deadline - mapb_clock();
         if (rest < 0) rest = 0;
     }
+    if (wait->signals && wait->bell < 0) mapb_signals_prepare(wait->signals, wait->notifier);
     pthread_cleanup_push(left, wait);
     /* The sleep is no cancellation point by itself everywhere: between these lines a request acts at once, and nothing but the sleep happens.
      * The last of them waits for a request that is under way. */

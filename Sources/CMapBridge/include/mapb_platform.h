@@ -70,9 +70,10 @@ void mapb_signals_hold(mapb_signals *signals);
 void mapb_signals_let(mapb_signals *signals);
 /** mapb_wait_readable with the signals let in. @return 1 when a handler has run. */
 int mapb_signals_wait_readable(const mapb_signals *signals, int fd, int64_t timeout_ns);
+/** Opens what such a sleep needs, once: before the thread may be cancelled, which would leave a descriptor behind. */
+void mapb_signals_prepare(mapb_signals *signals, int notifier);
 /** Sleeps with the signals let in while a word is `expected`; who changes it notifies. @return 1 when a handler has run. */
-int mapb_signals_wait_changes(mapb_signals *signals, int notifier, const uint32_t *word, uint32_t expected,
-                              int64_t timeout_ns);
+int mapb_signals_wait_changes(mapb_signals *signals, const uint32_t *word, uint32_t expected, int64_t timeout_ns);
 
 /* ---- notifiers ---- */
 

@@ -148,16 +148,18 @@ int mapb_signals_wait_readable(const mapb_signals *signals, int fd, int64_t time
 
 /* A futex has no mask. So each thread has a poller of its own that tells each notification once, without being drained (EPOLLET): nobody
  * takes another's. Where there are no descriptors left, a signal that comes just before the sleep is missed. */
-int mapb_signals_wait_changes(mapb_signals *signals, int notifier, const uint32_t *word, uint32_t expected,
-                              int64_t timeout_ns) {
+void mapb_signals_prepare(mapb_signals *signals, int notifier) {
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    if (signals->poller < 0) {
-        signals->poller = above_standard(epoll_create1(EPOLL_CLOEXEC));
-        if (signals->poller >= 0 && epoll_ctl(signals->poller, EPOLL_CTL_ADD, notifier, &event) != 0) {
-            close(signals->poller);
-            signals->poller = -1;
-        }
+    if (signals->poller >= 0) return;
+    signals->poller = above_standard(epoll_create1(EPOLL_CLOEXEC));
+    if (signals->poller >= 0 && epoll_ctl(signals->poller, EPOLL_CTL_ADD, notifier, &event) != 0) {
+        close(signals->poller);
+        signals->poller = -1;
     }
+}
+
+int mapb_signals_wait_changes(mapb_signals *signals, const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
+    struct epoll_event event;
     if (mapb_load32(word) != expected) return 0;
     if (signals->poller >= 0) {
         int got = epoll_pwait(signals->poller, &event, 1, to_milliseconds(timeout_ns), &signals->before);

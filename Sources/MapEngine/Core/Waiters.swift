@@ -49,7 +49,8 @@ import CMapBridge
         let word = unsafe beginSleep()
         defer { endSleep() }
         let rest = deadline == .max ? -1 : max(0, deadline - mapb_clock())
-        return unsafe mapb_signals_wait_changes(&held, notifier, word, seen, rest) != 0
+        unsafe mapb_signals_prepare(&held, notifier)
+        return unsafe mapb_signals_wait_changes(&held, word, seen, rest) != 0
     }
 
     /// Announces that the calling thread is about to sleep on the counter.
