@@ -35,7 +35,7 @@ class Block:
         self.is_read = False  # Whether `ready` was filled with what is told of a block as a whole.
         self.local: Optional[BaseException] = None  # An element that could not be encoded: nothing was submitted.
         self.keep: Any = None  # Memory that workers read.
-        self._alike: Dict[int, BaseException] = {}  # Exceptions that several items share, by the first one's index.
+        self._alike: Dict[int, BaseException] = {}  # See failure().
 
     def added(self, count: int) -> None:
         """So many more items have ended. Called by the pump."""

@@ -14,20 +14,25 @@ from ._errors import ItemTimeout, PoolBroken, RemoteError, RemoteTraceback, Work
 
 def failure(pool: Pool, job: int, index: int, unpickle: Unpickle, element: int, name: str = "",
             alike: Optional[Dict[int, BaseException]] = None) -> BaseException:
-    """The exception of an item that has ended, and not well. `element` is its index for people, `name` the pool's. `alike` keeps those that
-    several items share, by the index of the first."""
+    """The exception of an item that has ended, and not well. `element` is its index for people, `name` the pool's. `alike` keeps the last
+    one, by its item, for the items that have failed with that."""
     result = pool.job_result(job, index)
     if result.state == abi.MAPE_ITEM_FAILED:
         first = same_as(result.data, result.size)
         if first is None or not 0 <= first < index:
-            return _failed(result, unpickle)
-        known = {} if alike is None else alike
-        if first not in known:
+            first = index
+        elif alike and first in alike:
+            return alike[first]
+        else:
             try:
-                known[first] = _failed(pool.job_result(job, first), unpickle)
+                result = pool.job_result(job, first)
             except MapEngineError as error:  # That one has not ended: no worker writes such a thing.
                 return error
-        return known[first]
+        found = _failed(result, unpickle)
+        if alike is not None:
+            alike.clear()
+            alike[first] = found
+        return found
     if result.state == abi.MAPE_ITEM_CRASHED:
         return _died(pool, job, index, result, element, name)
     if result.state == abi.MAPE_ITEM_TIMED_OUT:
