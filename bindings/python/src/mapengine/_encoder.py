@@ -5,14 +5,16 @@ memo grows. Large ones have a pickle each, and their buffers beside it.
 """
 from __future__ import annotations
 
+import array
 import ctypes
 import itertools
 import marshal
 import struct
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _abi as abi
-from ._codec import BLOCK, OWN, encode_call
+from ._codec import encode_call
+from ._format import BLOCK, CALL_OWN
 from ._functions import pickled
 from ._library import plain_check
 
@@ -25,13 +27,26 @@ OWN_BYTES = 16 << 20  # Of a block of elements with an input of their own; the f
 SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
 
 
+class Target(NamedTuple):
+    """What results become: with `size`, elements of an array of so many bytes. format and layout as in native/format.h."""
+
+    size: int = 0
+    format: int = 0
+    layout: bytes = b""
+
+
+ENCODED = Target()
+
+
 class Encoded:
     """Consecutive elements, encoded: a block to be."""
 
-    __slots__ = ("count", "chunk", "spec", "flags", "chunks", "error", "pieces", "keep", "buffers")
+    __slots__ = ("count", "chunk", "spec", "flags", "chunks", "error", "pieces", "keep", "buffers", "target", "base")
 
     def __init__(self, count: int, chunk: int) -> None:
         self.count, self.chunk = count, chunk
+        self.target = ENCODED
+        self.base: Any = None  # (address, bytes from one to the next, bytes), for elements of an array.
         self.spec: Any = None
         self.flags = 0
         self.chunks: List[bytes] = []
@@ -40,10 +55,18 @@ class Encoded:
         self.keep: List[Any] = []  # What has to live until the submission.
         self.buffers: Any = None  # What has to live until the block has ended, since workers read it in place.
 
+    def say(self, items: Any) -> None:
+        """Says to the engine (mape_items) where elements lie that have an input each."""
+        if self.pieces is not None:
+            items.pieces = self.pieces
+        elif self.base is not None:
+            items.base, items.stride, items.item_size = self.base
+
     def data(self, number: int) -> bytes:
         """The data of the block's job."""
         key, inline = self.spec
-        head = BLOCK.size + len(inline)
+        size, code, layout = self.target
+        head = BLOCK.size + len(inline) + len(layout)
         pad = -head % 8
         table = head + pad
         at = table + 8 * (len(self.chunks) + 1)
@@ -51,18 +74,23 @@ class Encoded:
         for one in self.chunks:
             at += len(one)
             bounds.append(at)
-        fixed = BLOCK.pack(key, len(inline), self.flags, number, self.chunk if self.chunks else 0, table, len(self.chunks))
-        return b"".join((fixed, inline, bytes(pad), struct.pack(f"<{len(bounds)}Q", *bounds), *self.chunks))
+        fixed = BLOCK.pack(key, len(inline), self.flags, number, self.chunk if self.chunks else 0, table, len(self.chunks), size, code,
+                           len(layout), 0)
+        return b"".join((fixed, inline, layout, bytes(pad), struct.pack(f"<{len(bounds)}Q", *bounds), *self.chunks))
 
 
 class Encoder:
     """Makes blocks of the elements of a sequence or an iterator.
 
-    spec: (key, bytes to send with each block). buffers: where large buffers go, see _core.Places. workers: how many there are to be.
+    spec: (key, bytes to send with each block). places: where large buffers go, see _places.Places. workers: how many there are to be.
+    target: what results become.
     """
 
-    def __init__(self, items: Any, spec: Tuple[bytes, bytes], flags: int, chunk: Optional[int], workers: int, places: Any) -> None:
-        self._spec, self._flags, self._asked, self._places = spec, flags, chunk, places
+    def __init__(self, items: Any, spec: Tuple[bytes, bytes], flags: int, chunk: Optional[int], workers: int, places: Any,
+                 target: Target = ENCODED) -> None:
+        self._spec, self._flags, self._asked, self._places, self._target = spec, flags, chunk, places, target
+        if type(items) is memoryview:
+            items = numbers_of(items)
         self._sequence: Optional[Sequence[Any]] = items if _sliceable(items) else None
         self._iterator: Iterator[Any] = iter(()) if self._sequence is not None else iter(items)
         self._at = 0
@@ -142,7 +170,7 @@ class Encoder:
 
     def _encoded(self, count: int, chunk: int, flags: int) -> Encoded:
         one = Encoded(count, chunk)
-        one.spec, one.flags = self._spec, self._flags | flags
+        one.spec, one.flags, one.target = self._spec, self._flags | flags, self._target
         return one
 
     def _shared(self, items: Sequence[Any], begin: int, end: int, chunk: int) -> Iterator[Encoded]:
@@ -210,7 +238,7 @@ class Encoder:
             yield self._of_inputs(ready)
 
     def _of_inputs(self, inputs: List[Tuple[bytes, List[memoryview]]]) -> Encoded:
-        one = self._encoded(len(inputs), 1, OWN)
+        one = self._encoded(len(inputs), 1, CALL_OWN)
         one.pieces = (abi.mape_pieces * len(inputs))()
         placed, spans_of = self._places.place([buffer for _, buffers in inputs for buffer in buffers])
         at = 0
@@ -227,8 +255,15 @@ class Encoder:
 
 
 def _sliceable(items: Any) -> bool:
-    """Whether slices of it are cheap and have the same elements."""
+    """Whether slices of it are cheap, can be pickled, and have the same elements."""
     kind = type(items)
-    return kind in (list, tuple, range) or (kind.__module__ == "numpy" and getattr(items, "ndim", 0) > 0
-                                            and not getattr(items.dtype, "hasobject", True))
+    return kind in (list, tuple, range, array.array, bytes, bytearray) or (
+        kind.__module__ == "numpy" and getattr(items, "ndim", 0) > 0 and not getattr(items.dtype, "hasobject", True))
 
+
+def numbers_of(view: memoryview) -> Any:
+    """The elements of a memoryview in what can be pickled by parts; as they are where there is no such thing."""
+    code = view.format.lstrip("@")
+    if view.ndim != 1 or code not in "bBhHiIlLqQfd":
+        return view
+    return array.array(code, view.tobytes())

@@ -21,10 +21,13 @@ class _PyBuffer(ctypes.Structure):
                 ("strides", ctypes.c_void_p), ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p)]
 
 
+PYBUF_STRIDES = 0x18
+
+
 def address_of(view: memoryview) -> int:
-    """Where the bytes of a contiguous view lie; also of one that cannot be written to."""
+    """Where the first byte of a view lies; also of one that cannot be written to."""
     found = _PyBuffer()
-    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(view), ctypes.byref(found), 0)
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(view), ctypes.byref(found), PYBUF_STRIDES)
     try:
         return found.buf or 0
     finally:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from . import _abi as abi
 from . import _interpreter, _library
-from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
+from ._codec import encode_call
 from ._core import Core, register
 from ._encoder import SPEC_INLINE, Encoder
 from ._engine import Pool
+from ._format import CALL_MARSHAL, CALL_STAR, HEAD
 from ._functions import Travels, cloudpickle, make_spec, modules_of, pickled
 from ._futures import Future
 from ._map import MapJob
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 GRACE = 0.05  # Seconds between a cancel and the end of the worker that runs the item: functions of Python do not ask.
 BESIDE = 64 << 10  # Buffers of a call with at least so many bytes go beside its pickle.
 
-_PLAIN = HEAD.pack(NO_KEY, 0, MARSHAL)
-_PLAIN_SANDBOXED = HEAD.pack(NO_KEY, 0, 0)
+_PLAIN = HEAD.pack(bytes(16), 0, CALL_MARSHAL)  # The function is in the pickle.
+_PLAIN_SANDBOXED = HEAD.pack(bytes(16), 0, 0)
 
 
 class Workers:
@@ -77,7 +78,7 @@ class Workers:
         self._travels = Travels()
         self._globals: Dict[bytes, bool] = {}  # Specs that are globals of the pool.
         self._plain = _PLAIN_SANDBOXED if sandbox else _PLAIN
-        self._flags = 0 if sandbox else MARSHAL
+        self._flags = 0 if sandbox else CALL_MARSHAL
 
     # ---- calls ----
 
@@ -141,37 +142,52 @@ class Workers:
 
     def map(self, func: Callable[..., Any], items: Any, *, star: Star = False, chunk_size: Optional[int] = None, ordered: bool = True,
             buffersize: Optional[int] = None, timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0,
-            modules: Sequence[str] = (), runtime_globals: Bound = None, bulk: bool = False) -> MapJob:
+            modules: Sequence[str] = (), runtime_globals: Bound = None, bulk: bool = False, out: Any = None,
+            vectorized: bool = False) -> MapJob:
         """Calls func for each element of an iterable: func(x); with star func(*x), or as star(x) says for each element.
 
         chunk_size: how many elements a worker is given at a time; None: chosen. ordered: outcomes come in the order of the input, else as
         they end. buffersize: elements are taken from `items` as outcomes are taken, at most so many ahead; None: all at once. timeout: for
         each element. bulk: the outcomes will be asked for as a whole, by results() or a callback: nothing is told of single elements, which
-        is cheaper; iteration then goes on by some thousand.
+        is cheaper; iteration then goes on by some thousand. out: an array of as many elements as there are in `items`, into which results are
+        put, element by element; it has to stay as it is until the map is done. vectorized: `items` is an array or a range, and func is called
+        with parts of it, as read-only arrays of NumPy's (without NumPy an array.array): it returns an array of as many elements. Needs
+        `out`. What it raises is the failure of the whole part, `timeout` and `chunk_size` are those of a call.
         """
         if chunk_size is not None and chunk_size < 1:
             raise ValueError("chunk_size has to be at least 1")
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize has to be at least 1")
-        core = self._core or self._begin(func)
-        spec = self._spec(core, func, star, modules, runtime_globals)
-        flags = self._flags | (STAR if star is True else 0)
         if buffersize is None and not hasattr(type(items), "__len__"):
             items = list(items)
         elif buffersize is not None and type(items) in (list, tuple, range):
             items = iter(items)
-        encoder = Encoder(items, spec, flags, chunk_size, self._count, self._places)
+        place: Any = None
+        if out is not None or vectorized:
+            from ._vectors import place_of
+
+            place = place_of(items, out, vectorized and (star or buffersize), buffersize)
+        core = self._core or self._begin(func, ("numpy",) if vectorized else ())
+        spec = self._spec(core, func, star, modules, runtime_globals)
+        encoder: Any
+        if place is None:
+            flags = self._flags | (CALL_STAR if star is True else 0)
+            encoder = Encoder(items, spec, flags, chunk_size, self._count, self._places)
+        else:
+            from ._vectors import encoder_of
+
+            encoder = encoder_of(items, spec, star is True, chunk_size, self._count, self._places, place, vectorized)
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         limit = self._timeout if timeout is None else timeout
         job = MapJob(core, encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
-                     priority=priority, chunk=chunk_size or 0, bulk=bulk)
+                     priority=priority, chunk=chunk_size or 0, bulk=bulk, out=place)
         job.feed()
         return job
 
     # ---- the start ----
 
-    def _begin(self, func: Any) -> Core:
+    def _begin(self, func: Any, also: Sequence[str] = ()) -> Core:
         """Starts the pool: at the first call, so that what its function needs is imported before workers are made."""
         with self._making:
             if self._core is not None:
@@ -179,7 +195,7 @@ class Workers:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             worker = f"{_library.folder()}/{_library.WORKER}"
-            needed = list(self._modules)
+            needed = [*self._modules, *also]
             for function in (func, self._initializer):
                 needed += [one for one in modules_of(function) if one not in needed] if function is not None else []
             settings: Dict[str, Any] = {}
