@@ -17,6 +17,8 @@ final class Function {
     let record: Block
     fileprivate let blocks: [Block]
     var life = Life()
+    /// Of its jobs of one item.
+    var pace = Pace()
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
