@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 GRACE = 0.05  # Seconds between a cancel and the end of the worker that runs the item: functions of Python do not ask.
 BESIDE = 64 << 10  # Buffers of a call with at least so many bytes go beside its pickle.
 
-_PLAIN = HEAD.pack(bytes(16), 0, CALL_MARSHAL)  # The function is in the pickle.
-_PLAIN_SANDBOXED = HEAD.pack(bytes(16), 0, 0)
-
 
 class Workers:
     """Worker processes for Python functions.
@@ -75,10 +72,9 @@ class Workers:
         self._closed = False
         self._making = threading.Lock()
         self.at_exit = "finish"  # What becomes of it with the interpreter: "finish" what is outstanding, or "terminate".
-        self._travels = Travels()
         self._globals: Dict[bytes, bool] = {}  # Specs that are globals of the pool.
-        self._plain = _PLAIN_SANDBOXED if sandbox else _PLAIN
         self._flags = 0 if sandbox else CALL_MARSHAL
+        self._travels = Travels(self._flags)
 
     # ---- calls ----
 
@@ -90,13 +86,13 @@ class Workers:
         keep: Any = None
         spans: Any = None
         try:
-            if modules or runtime_globals is not None or self._bound is not None or not self._travels.plain(func):
+            head = self._travels.by_name(func) if not modules and runtime_globals is None and self._bound is None else b""
+            buffers: Any = None
+            if not head:
                 payload, buffers = self._encode(core, func, args, kwargs, modules, runtime_globals)
-            elif "numpy" in sys.modules or not (payload := self._small(func, args, kwargs)):
-                data, buffers = encode_call((func, args, kwargs), BESIDE)
-                payload = self._plain + data
-            else:
-                buffers = None
+            elif "numpy" in sys.modules or not (payload := self._small(head, args, kwargs)):
+                data, buffers = encode_call((args, kwargs), BESIDE)
+                payload = head + data
             if buffers:
                 keep, spans = self._places.place(buffers)
         except Exception as error:
@@ -107,13 +103,13 @@ class Workers:
             return future
         return core.submit(payload, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, spans, keep)
 
-    def _small(self, func: Any, args: Any, kwargs: Any) -> bytes:
+    def _small(self, head: bytes, args: Any, kwargs: Any) -> bytes:
         """The payload of a call without large buffers: without numpy, nothing is known that has any. b"" when pickle alone will not do."""
         try:
-            data = dumps((func, args, kwargs), 5)
+            data = dumps((args, kwargs), 5)
         except Exception:
             return b""
-        return b"" if b"main__" in data else self._plain + data
+        return b"" if b"main__" in data else head + data
 
     def _encode(self, core: Core, func: Any, args: Any, kwargs: Any, modules: Sequence[str], bound: Bound) -> Tuple[bytes, Any]:
         """The payload of a call whose function travels as a spec."""
