@@ -16,7 +16,7 @@ from . import _abi as abi
 from ._codec import encode_call
 from ._format import BLOCK, CALL_OWN
 from ._functions import pickled
-from ._library import plain_check
+from ._library import native
 
 CHUNK_BYTES = 256 << 10  # Of a chunk's pickle.
 CHUNK_ITEMS = 8192
@@ -158,7 +158,8 @@ class Encoder:
         items, begin, end = self._take(min(31, self._share) if room is None else min(31, room - 1), raises=False)
         sample = [*first, *items[begin:end]]
         if type(sample[0]) in (dict, list, tuple):
-            self._plain = plain_check()
+            found = native()
+            self._plain = found.mapengine_python_is_plain if found is not None else None
         try:
             size = len(pickled(sample)) // len(sample)
         except Exception:
