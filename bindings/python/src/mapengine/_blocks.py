@@ -123,7 +123,7 @@ class Block:
                     if not ok:
                         failures[self.first + index] = value
             return []
-        if not self.taken and self.keep is None:
+        if not self.taken:
             values = bulk(pool, self.job, self.count)
             if values is not None:
                 return values
@@ -138,10 +138,11 @@ class Block:
         return values
 
     def _read(self, first: int) -> Tuple[List[Any], Iterable[int]]:
-        """The values of items from `first` on that need no code of Python's to be read, with None in place of the others, and which these are."""
+        """The values of items from `first` on that need no code of Python's to be read, with None in place of the others, and which these are. A
+        result that says that its function has kept a view is one of these, since it has a tag of its own; so it is none that bulk reads."""
         assert self.lease is not None
         found = native()
-        if found is None or self.keep is not None:
+        if found is None:
             return [None] * (self.count - first), range(first, self.count)
         values: List[Any] = []
         others: List[int] = []

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import marshal
 import struct
-from _pickle import loads
+import sys
+from _pickle import PickleBuffer, loads
 from ctypes import c_int64 as _WORD
 from ctypes import string_at
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ._engine import Lease, leased_view
 from ._format import (
@@ -44,6 +45,28 @@ def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview
         return False
 
     return pickled(call, aside), buffers
+
+
+_array_pickles: Dict[Tuple[int, Tuple[int, ...], bool], Tuple[Any, bytes]] = {}  # By id of dtype, shape, writeable: (dtype, pickle).
+
+
+def encode_element(element: Any, limit: int) -> Tuple[bytes, List[memoryview]]:
+    """encode_call for an element. The pickle of an array of NumPy's whose bytes go beside it depends on its type and shape alone; so it is made once
+    for arrays that are alike."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or type(element) is not numpy.ndarray or not element.flags.c_contiguous:
+        return encode_call(element, limit)
+    dtype = element.dtype
+    key = id(dtype), element.shape, element.flags.writeable
+    known = _array_pickles.get(key)
+    if known is not None:
+        return known[1], [PickleBuffer(element).raw()]
+    data, buffers = encode_call(element, limit)
+    if len(buffers) == 1 and buffers[0].nbytes == element.nbytes:
+        if len(_array_pickles) >= 256:
+            _array_pickles.clear()
+        _array_pickles[key] = dtype, data
+    return data, buffers
 
 
 Unpickle = Callable[..., Any]

@@ -94,7 +94,7 @@ class Workers:
                 data, buffers = encode_call((args, kwargs), BESIDE)
                 payload = head + data
             if buffers:
-                keep, spans = self._places.place(buffers)
+                keep, spans = self._places.place(self._places.find(buffers))
         except Exception as error:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown") from None
