@@ -19,7 +19,7 @@ from ._format import (
     TAG_BUFFERS, TAG_BYTES, TAG_ERROR, TAG_FALSE, TAG_FLOAT, TAG_INT, TAG_KEPT, TAG_MARSHAL, TAG_NONE, TAG_PICKLE, TAG_SAME, TAG_SHORT_BYTES,
     TAG_SHORT_STR, TAG_STR, TAG_TRUE, TAIL,
 )
-from ._functions import pickled
+from ._functions import encode_call
 
 LARGE = 4096
 
@@ -28,23 +28,6 @@ _INT = struct.Struct("<q").unpack
 
 class Corrupt(ValueError):
     """A worker's result is not what a worker writes."""
-
-
-def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview]]:
-    """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
-    buffers: List[memoryview] = []
-
-    def aside(buffer: Any) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:
-            return True
-        if raw.nbytes < limit:
-            return True
-        buffers.append(raw)
-        return False
-
-    return pickled(call, aside), buffers
 
 
 _array_pickles: Dict[Tuple[int, Tuple[int, ...], bool], Tuple[Any, bytes]] = {}  # By id of dtype, shape, writeable: (dtype, pickle).

@@ -26,7 +26,6 @@ BLOCK_BYTES = 1 << 20
 BLOCK_CHUNKS = 16
 OWN_BYTES = 16 << 20  # Of a block of elements with an input of their own; the first have a quarter and a half.
 IN_PLACE = 8  # What workers read in place is not copied: of its bytes a part counts there.
-SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
 
 
 class Target(NamedTuple):

@@ -124,6 +124,23 @@ def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes
     return _by_value(value, buffers)
 
 
+def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview]]:
+    """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
+    buffers: List[memoryview] = []
+
+    def aside(buffer: Any) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:
+            return True
+        if raw.nbytes < limit:
+            return True
+        buffers.append(raw)
+        return False
+
+    return pickled(call, aside), buffers
+
+
 def _by_value(value: Any, buffers: Optional[Callable[[Any], Any]]) -> bytes:
     from ._globals import by_value
 

@@ -3,28 +3,20 @@ from __future__ import annotations
 
 import sys
 import threading
-import weakref
-from _pickle import dumps, loads
+from _pickle import dumps
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from . import _abi as abi
-from . import _interpreter, _library
-from ._codec import encode_call
-from ._core import Core, register
-from ._encoder import SPEC_INLINE, Encoder
-from ._engine import Pool
 from ._format import CALL_MARSHAL, CALL_STAR, HEAD
-from ._functions import Travels, cloudpickle, make_spec, modules_of, pickled
-from ._futures import Future
-from ._map import MapJob
-from ._multiprocessing import pickled_for_start, shared
-from ._output import Output
-from ._places import Places
+from ._functions import Travels, encode_call, make_spec
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # What is imported with the first call, since a program that only imports this need not wait for it.
+    from ._core import Core
     from ._functions import Bound, Star
+    from ._futures import Future
+    from ._map import MapJob
+    from ._places import Places
 
-GRACE = 0.05  # Seconds between a cancel and the end of the worker that runs the item: functions of Python do not ask.
+SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
 BESIDE = 64 << 10  # Buffers of a call with at least so many bytes go beside its pickle.
 
 
@@ -61,7 +53,11 @@ class Workers:
             raise ValueError("mode is 'threaded' or 'attached'")
         if attempts < 1:
             raise ValueError("attempts has to be at least 1")
-        self._count = workers or _interpreter.cores()
+        if workers is None:
+            from ._interpreter import cores
+
+            workers = cores()
+        self._count = workers
         self._python, self._start_method, self._mode, self.name = python, start, mode, name
         self._initializer, self._initargs, self._finalizer = initializer, tuple(initargs), finalizer
         self._max_tasks, self._memory_growth = max_tasks_per_child, memory_growth
@@ -69,6 +65,7 @@ class Workers:
         self._modules, self._bound, self._sandbox = tuple(modules), runtime_globals, sandbox
         self._env, self._threads = dict(env or {}), threads
         self._core: Optional[Core] = None
+        self._places: Places = None  # type: ignore[assignment] # Set with the core.
         self._closed = False
         self._making = threading.Lock()
         self.at_exit = "finish"  # What becomes of it with the interpreter: "finish" what is outstanding, or "terminate".
@@ -98,6 +95,8 @@ class Workers:
         except Exception as error:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown") from None
+            from ._futures import Future
+
             future: Future[Any] = Future()
             future._finish(None, error)
             return future
@@ -165,8 +164,12 @@ class Workers:
             place = place_of(items, out, vectorized and (star or buffersize), buffersize)
         core = self._core or self._begin(func, ("numpy",) if vectorized else ())
         spec = self._spec(core, func, star, modules, runtime_globals)
+        from ._map import MapJob
+
         encoder: Any
         if place is None:
+            from ._encoder import Encoder
+
             flags = self._flags | (CALL_STAR if star is True else 0)
             encoder = Encoder(items, spec, flags, chunk_size, self._count, self._places)
         else:
@@ -190,56 +193,11 @@ class Workers:
                 return self._core
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            worker = f"{_library.folder()}/{_library.WORKER}"
-            needed = [*self._modules, *also]
-            for function in (func, self._initializer):
-                needed += [one for one in modules_of(function) if one not in needed] if function is not None else []
-            settings: Dict[str, Any] = {}
-            copies = self._start_method == "fork"
-            if copies:
-                from . import _copies
+            from . import _start
 
-                _copies.prepare(worker)
-                settings["start"] = abi.MAPE_START_FORK
-            else:
-                settings["zygote_path"] = python = _interpreter.find(self._python)
-                settings["zygote_argv"] = _interpreter.arguments(python, worker, needed)
-            output = Output()
-            settings["env_set"], settings["env_unset"] = _interpreter.environment(self._env, self._threads, self._count)
-            pool = Pool(workers=self._count, output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
-                        memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0, **settings)
-            function_id = pool.register_offered("python", self._settings())
-            unpickle: Any = loads
-            if self._sandbox:
-                from ._safe import safe_loads as unpickle
-            core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
-            core.ends_at_exit = self.at_exit == "terminate"
-            register(core)
-            status = _copies.start(pool) if copies else pool.lib.mape_pool_start(pool.handle, 0)
-            if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
-                try:
-                    core.refuse(status, starting=True)
-                finally:
-                    core.dispose()
-            self._places = Places(pool)
-            core.name = self.name or ""
-            self._finalize = weakref.finalize(self, Core.abandon, core)
-            self._finalize.atexit = False  # type: ignore[misc]
-            self._core = core
-            core.start_thread()
+            core, self._places = _start.start(self, func, also)
+            self._core = core  # Last: from now on other threads go ahead.
             return core
-
-    def _settings(self) -> bytes:
-        """What each worker is set up with: see _worker.setup."""
-        logging = sys.modules.get("logging")
-        return dumps({
-            "initializer": pickled_for_start((self._initializer, self._initargs), pickled, cloudpickle)
-            if self._initializer is not None else b"",
-            "finalizer": pickled(self._finalizer) if self._finalizer is not None else b"",
-            "library": f"{_library.folder()}/{_library.WORKER}",
-            "multiprocessing": {} if self._sandbox else shared(),
-            "log_level": logging.getLogger().level if logging is not None else None,
-        }, 5)
 
     def buffer(self, size: int) -> Any:
         """Memory of so many bytes that workers see in place: an object whose view() is a writable memoryview of it. What lies in it travels
