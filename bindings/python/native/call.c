@@ -35,30 +35,22 @@ PyObject *unpickle(mape_task *task, const void *bytes, size_t size, size_t piece
     return value;
 }
 
-static int is_zero(const uint8_t key[16]) {
-    uint64_t words[2];
-    memcpy(words, key, sizeof words);
-    return !(words[0] | words[1]);
-}
-
-/* One call: args, kwargs and, without a spec, the function come by its pickle. */
+/* One call: args and kwargs come by a pickle. */
 void run_call(mape_task *task, const void *input, size_t size) {
     struct call_head head;
     struct result out = {NULL, 0};
-    PyObject *value = NULL, *function = NULL, *call = NULL;
+    PyObject *value = NULL, *call = NULL;
     size_t pieces = mape_task_pieces(task);
     memcpy(&head, input, sizeof head);
     const uint8_t *spec = (const uint8_t *)input + sizeof head, *pickle = spec + head.spec.size;
-    int has_spec = !is_zero(head.spec.key);
-    if (!has_spec || (function = function_of(task, &head.spec, spec))) {
-        if (function) Py_IncRef(function);
+    PyObject *function = function_of(task, &head.spec, spec);
+    if (function) {
+        Py_IncRef(function);
         call = unpickle(task, pickle, size - sizeof head - head.spec.size, pieces);
     }
     if (call) {
-        Py_ssize_t at = has_spec ? 0 : 1;
-        PyObject *keywords = PyTuple_GetItem(call, at + 1);
-        value = PyObject_Call(has_spec ? function : PyTuple_GetItem(call, 0), PyTuple_GetItem(call, at),
-                              keywords == the_none ? NULL : keywords);
+        PyObject *keywords = PyTuple_GetItem(call, 1);
+        value = PyObject_Call(function, PyTuple_GetItem(call, 0), keywords == the_none ? NULL : keywords);
     }
     drop(&call); /* Nothing but the function itself may now hold on to the input. */
     finish(task, &out, value, head.spec.flags, NULL);

@@ -11,7 +11,7 @@
 
 /* The function of a call or a block: what the host calls a *spec*. A worker makes the function of a spec once, and keeps it by the key. */
 struct spec {
-    uint8_t key[16]; /* A digest of the spec's bytes. All zero: there is none, the function is in the call's pickle. */
+    uint8_t key[16]; /* A digest of the spec's bytes. */
     uint32_t size;  /* Bytes of the spec, behind the head. 0: they are the pool's global of that key, in hexadecimal. */
     uint32_t flags; /* Of enum call_flags. */
 };
@@ -23,8 +23,8 @@ struct spec {
     X(CALL_OWN, 4)     /* Each item has its element's pickle as its input; else the block's data have chunks. */       \
     X(CALL_VECTOR, 8)  /* The function is called for a range of elements, with an array: see block_head.layout. */
 
-/* One call (mape_apply): the item's input is this head, the spec, and a pickle: (args, kwargs), or (function, args, kwargs) without
- * a spec. Further pieces of the item are the pickle's buffers. */
+/* One call (mape_apply): the item's input is this head, the spec, and a pickle of (args, kwargs). Further pieces of the item are the
+ * pickle's buffers. */
 struct call_head {
     struct spec spec;
 };

@@ -53,6 +53,8 @@ typedef struct {
     X(PyObject *, PyNumber_Index, (PyObject *))                                                                        \
     X(int, PyObject_IsTrue, (PyObject *))                                                                              \
     X(PyObject *, PyLong_FromLongLong, (long long))                                                                    \
+    X(PyObject *, PyFloat_FromDouble, (double))                                                                        \
+    X(PyObject *, PyUnicode_FromStringAndSize, (const char *, Py_ssize_t))                                             \
     X(double, PyFloat_AsDouble, (PyObject *))                                                                          \
     X(const char *, PyUnicode_AsUTF8AndSize, (PyObject *, Py_ssize_t *))                                               \
     X(PyObject *, PyBytes_FromStringAndSize, (const char *, Py_ssize_t))                                               \

@@ -7,12 +7,15 @@ from __future__ import annotations
 import collections
 import time
 import weakref
-from typing import Any, Deque, Dict, List, Optional, Tuple
+from _pickle import loads
+from typing import Any, Deque, Dict, Iterable, List, Optional, Tuple
 
 from . import _abi as abi
 from ._codec import bulk, decode
 from ._core import Core, undecoded
 from ._engine import Lease, nanoseconds
+from ._library import native
+from ._problems import MapEngineError
 
 LOOKED_UP = 64  # Items of a block that is not done that are looked up at once, at most.
 
@@ -120,26 +123,30 @@ class Block:
                     if not ok:
                         failures[self.first + index] = value
             return []
-        if not self.taken and self.keep is None:
+        if not self.taken:
             values = bulk(pool, self.job, self.count)
             if values is not None:
                 return values
-        values = []
-        lease, unpickle, core, keep = self.lease, self.core.unpickle, self.core, self.keep
-        for index, (state, address, size) in enumerate(pool.job_results(self.job, self.count)):
-            if index < taken:
-                continue
-            if state == abi.MAPE_ITEM_OK:
-                if keep is not None:
-                    core.note_kept(keep, address, size)
-                try:
-                    values.append(decode(address, size, lease, unpickle))
-                    continue
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as error:
-                    failures[self.first + index] = undecoded(error)
+        values, others = self._read(taken)
+        for index in others:
+            (state, address, size), = pool.job_results(self.job, index + 1, index)
+            ok, value = self.outcome(index, state, address, size)
+            if ok:
+                values[index - taken] = value
             else:
-                failures[self.first + index] = self.outcome(index, state, address, size)[1]
-            values.append(None)
+                failures[self.first + index] = value
         return values
+
+    def _read(self, first: int) -> Tuple[List[Any], Iterable[int]]:
+        """The values of items from `first` on that need no code of Python's to be read, with None in place of the others, and which these are. A
+        result that says that its function has kept a view is one of these, since it has a tag of its own; so it is none that bulk reads."""
+        assert self.lease is not None
+        found = native()
+        if found is None:
+            return [None] * (self.count - first), range(first, self.count)
+        values: List[Any] = []
+        others: List[int] = []
+        read = found.mapengine_python_read(self.job, first, self.count, self.core.unpickle is loads, values, others)
+        if read != self.count - first:
+            raise MapEngineError(f"{self.count - first} results were to be read, and {read} have been")
+        return values, others

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import marshal
 import struct
-from _pickle import loads
+import sys
+from _pickle import PickleBuffer, loads
 from ctypes import c_int64 as _WORD
 from ctypes import string_at
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ._engine import Lease, leased_view
 from ._format import (
     TAG_BUFFERS, TAG_BYTES, TAG_ERROR, TAG_FALSE, TAG_FLOAT, TAG_INT, TAG_KEPT, TAG_MARSHAL, TAG_NONE, TAG_PICKLE, TAG_SAME, TAG_SHORT_BYTES,
     TAG_SHORT_STR, TAG_STR, TAG_TRUE, TAIL,
 )
-from ._functions import pickled
+from ._functions import encode_call
 
 LARGE = 4096
 
@@ -29,21 +30,26 @@ class Corrupt(ValueError):
     """A worker's result is not what a worker writes."""
 
 
-def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview]]:
-    """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
-    buffers: List[memoryview] = []
+_array_pickles: Dict[Tuple[int, Tuple[int, ...], bool], Tuple[Any, bytes]] = {}  # By id of dtype, shape, writeable: (dtype, pickle).
 
-    def aside(buffer: Any) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:
-            return True
-        if raw.nbytes < limit:
-            return True
-        buffers.append(raw)
-        return False
 
-    return pickled(call, aside), buffers
+def encode_element(element: Any, limit: int) -> Tuple[bytes, List[memoryview]]:
+    """encode_call for an element. The pickle of an array of NumPy's whose bytes go beside it depends on its type and shape alone; so it is made once
+    for arrays that are alike."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or type(element) is not numpy.ndarray or not element.flags.c_contiguous:
+        return encode_call(element, limit)
+    dtype = element.dtype
+    key = id(dtype), element.shape, element.flags.writeable
+    known = _array_pickles.get(key)
+    if known is not None:
+        return known[1], [PickleBuffer(element).raw()]
+    data, buffers = encode_call(element, limit)
+    if len(buffers) == 1 and buffers[0].nbytes == element.nbytes:
+        if len(_array_pickles) >= 256:
+            _array_pickles.clear()
+        _array_pickles[key] = dtype, data
+    return data, buffers
 
 
 Unpickle = Callable[..., Any]

@@ -9,6 +9,7 @@ import types
 import weakref
 from _pickle import dumps, loads
 
+from ._format import HEAD
 from ._seal import digest
 from ._watch import Snapshot, snapshot
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Star = Union[bool, Callable[[Any], bool]]
 
 
+BY_NAME = b"n"  # A spec that begins so is the pickle of the function, by its name. Pickles begin with another byte.
 _INTERACTIVE = ("__main__", "__mp_main__")
 _by_value_modules: Dict[str, Any] = {}
 
@@ -65,12 +67,13 @@ def by_reference(function: Any) -> bool:
 class Travels:
     """What is known of functions that were sent already. One per Workers; its owner's lock guards it."""
 
-    def __init__(self) -> None:
-        self._known: Dict[int, Tuple[Any, bool]] = {}
+    def __init__(self, flags: int) -> None:
+        self._flags = flags  # Of calls.
+        self._known: Dict[int, Tuple[Any, bytes]] = {}
         self._specs: Dict[int, Tuple[Any, Snapshot, Spec]] = {}
 
-    def plain(self, function: Any) -> bool:
-        """Whether the function can stand in the pickle of its call: pickle finds it by name, in a module that workers can import."""
+    def by_name(self, function: Any) -> bytes:
+        """What the call of a function begins with that pickle finds by name, in a module that workers can import; nothing for others."""
         known = self._known.get(id(function))
         if known is not None and known[0]() is function:
             return known[1]
@@ -81,12 +84,17 @@ class Travels:
             owner = getattr(function, "__self__", None)
             verdict = owner is None or isinstance(owner, types.ModuleType)
         else:
-            return False
+            return b""
+        head = b""
+        if verdict:
+            data = dumps(function, 5)
+            if b"main__" not in data:
+                spec = Spec(BY_NAME + data)
+                head = HEAD.pack(spec.key, len(spec.data), self._flags) + spec.data
         if len(self._known) > 1000:
             self._known.clear()
-        self._known[id(function)] = weakref.ref(function), verdict
-        return verdict
-
+        self._known[id(function)] = weakref.ref(function), head
+        return head
 
     def spec(self, function: Any) -> Spec:
         """The spec of a function without bindings; the one of the last time, as long as nothing has changed that the function refers to."""
@@ -114,6 +122,23 @@ def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes
         except Exception:
             raise error from None
     return _by_value(value, buffers)
+
+
+def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview]]:
+    """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
+    buffers: List[memoryview] = []
+
+    def aside(buffer: Any) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:
+            return True
+        if raw.nbytes < limit:
+            return True
+        buffers.append(raw)
+        return False
+
+    return pickled(call, aside), buffers
 
 
 def _by_value(value: Any, buffers: Optional[Callable[[Any], Any]]) -> bytes:
@@ -164,7 +189,7 @@ def modules_of(function: Any) -> List[str]:
 
 
 def load(data: bytes) -> Callable[..., Any]:
-    """In the worker: the function of a spec."""
+    """In the worker: the function of a spec that does not begin with BY_NAME."""
     from ._globals import loading
 
     function, decide, modules, bound = loads(data)
