@@ -13,7 +13,6 @@ import core_work as work
 import pytest
 
 from mapengine._errors import ItemTimeout, PoolBroken, RemoteError, RemoteTraceback, WorkerDied
-from mapengine._futures import Future
 from mapengine._workers import Workers
 
 
@@ -135,18 +134,6 @@ def test_progress(workers):
 
 
 # ---- futures as concurrent.futures has them ----
-
-def test_a_future_does_not_end_while_its_condition_is_held():
-    """as_completed looks at the state and installs itself meanwhile; it would be told of a future that it has seen."""
-    future = Future()
-    with future._condition:
-        thread = threading.Thread(target=future._finish, args=(1, None))
-        thread.start()
-        thread.join(0.2)
-        assert not future.done()
-    thread.join()
-    assert future.done() and future.result() == 1
-
 
 def test_wait_and_as_completed(workers):
     calls = [workers.submit(work.square, (i,)) for i in range(50)]
