@@ -45,6 +45,7 @@ def call_range(function: Callable[[Any], Any], layout: bytes, address: int, stri
     of as many elements."""
     (dtype, shape, start, step), (out_dtype, out_shape) = _layout(layout)
     numpy = _numpy()
+    del _worker._buffers[:]  # Of a call that has raised.
     if start is None:
         chunk = _array_at(numpy, address, stride, dtype, (count, *shape))
     else:

@@ -157,8 +157,17 @@ def function_bytes(function: Any) -> bytes:
         if module not in _INTERACTIVE and module in sys.modules and not importable(module) and module not in _by_value_modules:
             cloudpickle().register_pickle_by_value(sys.modules[module])
             _by_value_modules[module] = True
-        return _by_value(function, None)
+        return light_bytes(function) or _by_value(function, None)
     return pickled(function)
+
+
+def light_bytes(function: Any) -> Optional[bytes]:
+    """The bytes of a plain function of __main__, without cloudpickle; None for another."""
+    if getattr(function, "__module__", None) not in _INTERACTIVE or type(function) is not types.FunctionType:
+        return None
+    from ._light import function_bytes
+
+    return function_bytes(function, by_reference, importable)
 
 
 def make_spec(function: Any, star: Star = False, modules: Sequence[str] = (), bound: Bound = None) -> Spec:
@@ -179,7 +188,7 @@ def modules_of(function: Any) -> List[str]:
     if importable(at):
         out.append(str(at))
     elif isinstance(inner, types.FunctionType):
-        out.append(cloudpickle().__name__)
+        out.append(cloudpickle().__name__ if light_bytes(inner) is None else f"{__package__}._light")
         for name in inner.__code__.co_names:
             value = inner.__globals__.get(name)
             found = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
