@@ -43,6 +43,38 @@ import Testing
         #expect(turns < 50 * 2000)
     }
 
+    final class Sleepers: @unchecked Sendable {
+        let word = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        let begun = Word32(), ended = Word32()
+        init() { word.initialize(to: 0) }
+    }
+
+    private static let sleeper: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+        let shared = Unmanaged<Sleepers>.fromOpaque(context!).takeRetainedValue()
+        shared.begun.add(1)
+        while mapb_load(shared.word) == 0 { mapb_word_wait(shared.word, 0) }
+        shared.ended.add(1)
+        return nil
+    }
+
+    /// A worker's place gets another process while the one that was killed in it still sleeps: that one must not take the wakeup.
+    @Test func whoeverSleepsOnAWordOfSharedMemoryIsWoken() {
+        let shared = Sleepers()
+        var threads: [UInt64] = [0, 0, 0]
+        for i in threads.indices {
+            #expect(mapb_start_thread(Self.sleeper, Unmanaged.passRetained(shared).toOpaque(), &threads[i]) == 0)
+        }
+        // Until they sleep, as far as can be told. One that does not yet sees the word.
+        while shared.begun.loaded < 3 { mapb_nap() }
+        for _ in 0..<20 { mapb_nap() }
+        mapb_store(shared.word, 1)
+        mapb_word_wake(shared.word)
+        for _ in 0..<2000 where shared.ended.loaded < 3 { mapb_nap() }
+        #expect(shared.ended.loaded == 3)
+        while shared.ended.loaded < 3 { mapb_word_wake(shared.word) }
+        threads.forEach(mapb_join_thread)
+    }
+
     @Test func whatIsLeftOverIsUnmappedWhenAsked() throws {
         let leftovers = Leftovers()
         var region: OutputRegion? = try OutputRegion(reserve: 1 << 20, leftovers: leftovers)

@@ -129,7 +129,7 @@ MAPB_FORK_SAFE uint64_t mapb_private_bytes(void);
 /** Sleeps while the low half of a word is `expected`. The word may lie in shared memory that this process can only read. May return
  *  early. */
 MAPB_FORK_SAFE void mapb_word_wait(const uint64_t *word, uint32_t expected);
-/** Wakes one process that sleeps on it. */
+/** Wakes whoever sleeps on it. */
 void mapb_word_wake(const uint64_t *word);
 /** Sleeps while a word of this process's own memory is `expected`; timeout in ns, negative: for ever. May return early. A thread can be
  *  cancelled in it asynchronously: it holds nothing. */

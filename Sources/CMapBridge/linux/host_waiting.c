@@ -176,7 +176,11 @@ int mapb_signals_wait_changes(mapb_signals *signals, const uint32_t *word, uint3
 
 int mapb_barrier(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0; }
 
-void mapb_word_wake(const uint64_t *word) { syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, 1, NULL, NULL, 0); }
+/* All, because the process that had the place before may be sleeping there still: one that was killed is among the sleepers until it gets a
+ * processor to die on, and a wakeup that it took would be lost. */
+void mapb_word_wake(const uint64_t *word) {
+    syscall(SYS_futex, (const uint32_t *)word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
 
 void mapb_word_wait_local(const uint32_t *word, uint32_t expected, int64_t timeout_ns) {
     struct timespec time;
