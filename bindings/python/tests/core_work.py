@@ -188,3 +188,20 @@ def busy(x):
 
 def mixed(x):
     return x if x % 100 else None
+
+
+def note_and_die(index, path):
+    """Counts up a byte of a file, as the element begins. Every 997th element kills its worker."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        count = os.pread(descriptor, 1, index)[0]
+        os.pwrite(descriptor, bytes((count + 1,)), index)
+    finally:
+        os.close(descriptor)
+    if index % 997 == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return index * 3 + 1
+
+
+def note_and_die_of(pair):
+    return note_and_die(*pair)

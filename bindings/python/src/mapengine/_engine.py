@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ctypes
 import struct
-import threading
 from ctypes import byref
 from typing import Any, Deque, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -85,9 +84,6 @@ class Pool:
         self._view = memoryview(self._events).cast("B")
         self._fetched = ctypes.c_size_t()
         self._fetched_at = byref(self._fetched)
-        self._one = abi.mape_result()
-        self._one_at, self._one_view = byref(self._one), memoryview(self._one).cast("B")
-        self._one_lock = threading.Lock()
         self._get = self.fast.mape_job_result
 
     def check(self, status: int) -> None:
@@ -138,11 +134,11 @@ class Pool:
 
     def one_result(self, job: int, index: int) -> Tuple[int, int, int]:
         """(state, address, size) of an item that has ended."""
-        with self._one_lock:
-            status = self._get(self._one_at, job, index)
-            if status:
-                self.check(status)
-            return _RESULT.unpack(self._one_view)
+        one = abi.mape_result()
+        status = self._get(byref(one), job, index)
+        if status:
+            self.check(status)
+        return _RESULT.unpack_from(one)
 
     def has_ended(self, job: int, index: int) -> bool:
         """Whether an item has ended."""
