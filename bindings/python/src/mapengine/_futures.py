@@ -12,7 +12,7 @@ from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar
 
 if TYPE_CHECKING:
-    from ._core import Core
+    from ._calls import Calls
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Future(concurrent.futures.Future[T], Generic[T]):
     _exception: Optional[BaseException] = None
     _waiters: List[Any] = []
     _done_callbacks: List[Callable[[Any], Any]] = []
-    _core: Optional["Core"] = None
+    _core: Optional["Calls"] = None
     _id = 0
     _job = 0
     _keep: Any = None  # Memory that the worker reads.
@@ -156,7 +156,8 @@ class Future(concurrent.futures.Future[T], Generic[T]):
 
     def _invoke_callbacks(self) -> None:
         while self._done_callbacks:
-            callback = self._done_callbacks.pop(0)
+            callback = self._done_callbacks[0]
+            del self._done_callbacks[0]  # Not by pop(), behind which an interrupt may come, and the callback be lost.
             try:
                 callback(self)
             except Exception:

@@ -116,7 +116,7 @@ def result(value: Any, cloudpickle: Any, buffers: Callable[[Any], Any]) -> bytes
     import collections
     import io
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc,name-defined]
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         dispatch_table = collections.ChainMap({memoryview: _reduce_result}, cloudpickle.Pickler.dispatch_table)
 
     out = io.BytesIO()
