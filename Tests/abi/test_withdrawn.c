@@ -38,7 +38,8 @@ static void what_has_not_begun_ends_and_what_runs_goes_on(uint32_t birth) {
     enum { ITEMS = 100 };
     struct shared *shared = shared_page();
     mape_pool *pool = pool_started(birth, 2);
-    const mape_function_id functions[] = {registered_shared(pool, run_gated, setup_shared, NULL), registered_items(pool)};
+    const mape_function_id functions[] = {registered_shared(pool, run_gated, setup_shared, NULL),
+                                          registered_items(pool)};
     static const uint64_t chunks[] = {0, 1, 50};
     uint64_t *values = numbers(ITEMS);
     for (size_t f = 0; f < COUNT(functions); f++)

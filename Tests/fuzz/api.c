@@ -339,7 +339,9 @@ static void step(void) {
         uint8_t how = byte();
         uint64_t count;
         if (how % 2 == 0) checked(mape_job_release(A_JOB));
-        else checked(how % 4 == 3 ? mape_job_cancel_waiting(how % 8 == 3 ? &count : NULL, A_JOB) : mape_job_cancel(A_JOB));
+        else
+            checked(how % 4 == 3 ? mape_job_cancel_waiting(how % 8 == 3 ? &count : NULL, A_JOB)
+                                 : mape_job_cancel(A_JOB));
         break;
     }
     case 14:

@@ -149,7 +149,9 @@ enum Verdict {
 
     /// Whether items of a job are assigned to it.
     func holds(_ job: Job) -> Bool {
-        for place in 0..<assigned.count { if case .range(let owner, _) = assigned[place].work, owner === job { return true } }
+        for place in 0..<assigned.count {
+            if case .range(let owner, _) = assigned[place].work, owner === job { return true }
+        }
         return false
     }
 

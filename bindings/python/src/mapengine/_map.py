@@ -322,6 +322,9 @@ class MapJob:
         if block.local is not None:
             return True
         assert block.lease is not None
+        if self._core.shows_here():
+            progress, job = block.lease.pool.progress, block.job
+            return self._core.await_news(lambda: bool(progress(job).is_done), timeout)
         wait, end = block.lease.pool.lib.mape_job_wait, None if timeout is None else time.monotonic() + timeout
         while True:
             status = wait(block.job, nanoseconds(None if end is None else end - time.monotonic()))
