@@ -128,10 +128,10 @@ def test_a_map_that_is_left_costs_others_nothing(ordered):
     with Workers(1) as workers:
         for at in each_step():
             others = [workers.submit(work.square, (i,)) for i in range(3)]
-            job = workers.map(work.square, range(6), ordered=ordered)
+            job = workers.map(work.square, range(3), ordered=ordered)
             with at:
-                assert sorted(value for _, _, value in job) == [0, 1, 4, 9, 16, 25]
-            job.cancel(running=True)
+                assert sorted(value for _, _, value in job) == [0, 1, 4]
+            job.cancel()
             assert [other.result(60) for other in others] == [0, 1, 4], at.where
             assert not workers._core._claims, at.where
             del job
