@@ -101,6 +101,9 @@ static void no_job_function_takes(mape_job *job) {
     refused_null("job", mape_job_gather_columns(&column, 1, NULL, job));
     refused_null("job", mape_job_progress(&progress, job));
     refused_null("job", mape_job_cancel(job));
+    uint64_t count = 5;
+    refused_null("job", mape_job_cancel_waiting(&count, job));
+    assert_int_equal(count, 0);
 }
 
 static void null_handles_are_refused_or_ignored_as_documented(uint32_t birth) {
@@ -193,6 +196,7 @@ static void a_handle_used_again_and_again_is_never_mistaken_for_a_later_one(uint
         mape_job *job = applied(pool, function, &value, sizeof value);
         assert_ptr_not_equal(job, first);
         is_status(NULL, MAPE_E_HANDLE, mape_job_cancel(first));
+        is_status(NULL, MAPE_E_HANDLE, mape_job_cancel_waiting(NULL, first));
         wait_for(job);
         is_ok(pool, mape_job_release(job));
     }

@@ -68,6 +68,19 @@ int run_gated(mape_task *task, void *state, const void *input, size_t size) {
     return answer(task, value * value);
 }
 
+/** The same for a range, item by item. */
+int run_gated_items(mape_task *task, void *state, const mape_range *range) {
+    for (size_t i = 0; i < range->count; i++) {
+        size_t size = 0;
+        const void *item = mape_task_begin(&size, task, i);
+        if (item == NULL) return 0;
+        uint64_t value = note(state, item, size);
+        wait_for_gate(state);
+        answer(task, value * value);
+    }
+    return 0;
+}
+
 /** How many cleanups there were. */
 int run_echo_cleanups(mape_task *task, void *state, const void *input, size_t size) {
     (void)input, (void)size;

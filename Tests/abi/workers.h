@@ -296,6 +296,7 @@ int setup_shared(mape_task *task, const void *data, size_t size, void **out_stat
 void cleanup_shared(mape_task *task, void *state);
 int run_noted(mape_task *task, void *state, const void *input, size_t size);
 int run_gated(mape_task *task, void *state, const void *input, size_t size);
+int run_gated_items(mape_task *task, void *state, const mape_range *range);
 int run_echo_cleanups(mape_task *task, void *state, const void *input, size_t size); /* uint32_t */
 int run_gated_first(mape_task *task, void *state, const void *input, size_t size);
 int run_gated_progress(mape_task *task, void *state, const void *input, size_t size);

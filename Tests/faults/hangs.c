@@ -176,6 +176,47 @@ static void cancel_in_flight(const struct row *row) {
     free(data);
 }
 
+/** What has not begun is cancelled, while items end their workers and workers are killed. `value`: how many items kill theirs. */
+static void cancel_what_has_not_begun(const struct row *row) {
+    enum { ROUNDS = 60, ITEMS = 64 };
+    mape_pool *pool = row_pool();
+    mape_function_id function = registered(pool, run_fault);
+    unsigned seed = (unsigned)row_seed();
+    uint64_t ok = 0, crashed = 0, cancelled = 0;
+    mape_job_config config = MAPE_JOB_CONFIG_INIT;
+    config.attempts = 3; /* Which no item has that is cancelled. */
+    for (int round = 0; round < ROUNDS; round++) {
+        stage("round %d", round);
+        struct fault_item items[ITEMS];
+        for (uint64_t i = 0; i < ITEMS; i++) items[i] = (struct fault_item){i + 1, WAY_WELL, 0};
+        for (uint32_t i = 0; i < row->fault->value; i++) items[rand_r(&seed) % ITEMS].way = WAY_KILL;
+        config.chunk = (uint64_t)rand_r(&seed) % 3 * 8;
+        mape_job *job = mapped(pool, function, items, ITEMS, sizeof items[0], &config);
+        nanosleep(&(struct timespec){.tv_nsec = rand_r(&seed) % 2000000}, NULL);
+        mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+        if (round % 2 && mape_pool_worker(&worker, pool, (uint32_t)rand_r(&seed) % row->workers) == MAPE_OK &&
+            worker.pid > 0)
+            kill_process(worker.pid);
+        is_ok(pool, mape_job_cancel_waiting(NULL, job));
+        wait_for(job);
+        mape_progress progress = progress_of(job);
+        assert_int_equal(progress.ok + progress.crashed + progress.cancelled, ITEMS);
+        for (uint64_t i = 0; i < ITEMS; i++) {
+            mape_result result = result_of(job, i);
+            uint64_t square = items[i].value * items[i].value;
+            if (result.state == MAPE_ITEM_OK) result_is(job, i, &square, sizeof square);
+            else if (result.state == MAPE_ITEM_CRASHED) assert_int_equal(result.code, SIGKILL);
+            else result_ended(job, i, MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, 0);
+        }
+        ok += progress.ok, crashed += progress.crashed, cancelled += progress.cancelled;
+        is_ok(pool, mape_job_release(job));
+        wait_until(stats_of(pool).workers_ready == row->workers);
+    }
+    row_note("%llu done, %llu crashed, %llu cancelled", (unsigned long long)ok, (unsigned long long)crashed,
+             (unsigned long long)cancelled);
+    pool_works(pool);
+}
+
 /* ---- case 24 ---- */
 
 static void grandchildren(const struct row *row) {
@@ -271,6 +312,9 @@ static const struct fault hangs[] = {
     {22, "cleanups are stopped", in_a_cleanup, BIRTHS, W_ALL, 0, WAY_STOP, short_limits, 0},
     {22, "cleanups ignore SIGTERM", in_a_cleanup, BIRTHS, W_ALL, 0, FAULT_DEAF_TERM, short_limits, 0},
     {23, "128 MiB", cancel_in_flight, BIRTHS, W_ALL, CALLBACK, 32, NULL, 0},
+    {23, "what has not begun, while workers are killed", cancel_what_has_not_begun, BIRTHS, W_ALL, CALLBACK, 0, NULL,
+     0},
+    {23, "what has not begun, while items kill", cancel_what_has_not_begun, BIRTHS, W_ALL, CALLBACK, 4, NULL, 0},
     {24, "by the worker's death", grandchildren, BIRTHS, W_ALL, CALLBACK, FAULT_GRANDCHILD_DIES, NULL, 0},
     {24, "by a timeout", grandchildren, BIRTHS, W_ALL, CALLBACK, FAULT_GRANDCHILD_LOOPS, NULL, 0},
     {24, "by the shutdown", grandchildren, BIRTHS, W_ALL, CALLBACK, FAULT_GRANDCHILD, NULL, 0},

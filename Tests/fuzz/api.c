@@ -335,7 +335,15 @@ static void step(void) {
     case 10: hear(); break;
     case 11: figures(); break;
     case 12: globals_and_buffers(); break;
-    case 13: checked(byte() % 2 ? mape_job_cancel(A_JOB) : mape_job_release(A_JOB)); break;
+    case 13: {
+        uint8_t how = byte();
+        uint64_t count;
+        if (how % 2 == 0) checked(mape_job_release(A_JOB));
+        else
+            checked(how % 4 == 3 ? mape_job_cancel_waiting(how % 8 == 3 ? &count : NULL, A_JOB)
+                                 : mape_job_cancel(A_JOB));
+        break;
+    }
     case 14:
         checked(byte() % 2 ? mape_pool_set_wakeup(A_POOL, byte() % 2 ? wake : NULL, memory)
                            : mape_pool_start(A_POOL, wait_ns()));

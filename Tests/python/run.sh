@@ -4,7 +4,7 @@
 # others run those without the mark `once`.
 #
 #     Tests/python/run.sh [PYTEST ARGUMENT...]       for example -k cfunction
-#     Tests/python/run.sh --hosts                    test_hosts.py alone, with the toolkits of applications: Qt, GLib, tkinter
+#     Tests/python/run.sh --hosts                    test_hosts_*.py alone, with the toolkits of applications: Qt, GLib, tkinter
 #
 # PYTHONS="3.9 3.13" tests these versions. Blender's tests run where it is installed (scripts/setup.sh blender). Environments stay in
 # .build-test/python; what was downloaded once is not downloaded again.
@@ -135,9 +135,10 @@ run_tests() {
 }
 
 if ((hosts)); then
+    host_tests=("$work"/tests/test_hosts_*.py)
     # PyGObject and tkinter are Debian's.
     check_environment "Python $main: pytest and toolkits are installed" --system-site-packages "$environments/hosts" $main_python \
-        "$package/requirements/test.txt" "$package/requirements/hosts.txt" && run_tests "$main" "$environments/hosts" test_hosts.py
+        "$package/requirements/test.txt" "$package/requirements/hosts.txt" && run_tests "$main" "$environments/hosts" "${host_tests[@]}"
     finish
 fi
 for version in $versions; do
@@ -152,7 +153,7 @@ for version in $versions; do
     if [[ $version == "$main" ]]; then
         requirements+=("$package/requirements/full.txt")
         # The suite of applications has those.
-        selection=(--ignore test_hosts.py)
+        selection=(--ignore-glob '*/test_hosts_*.py')
     fi
     place=$environments/$version
     check_environment "Python $version: pytest is installed" --symlinks "$place" "$python" "${requirements[@]}" || continue

@@ -82,7 +82,7 @@ enum mape_cause {
     MAPE_CAUSE_REPLY = 6,        /**< The worker's reply was not valid (it overwrote its own memory). */
     MAPE_CAUSE_ITEM_TIMEOUT = 7, /**< `item_timeout_ns` passed. */
     MAPE_CAUSE_JOB_TIMEOUT = 8,  /**< `job_timeout_ns` passed. */
-    MAPE_CAUSE_CANCEL = 9,       /**< #mape_job_cancel or #mape_job_release. */
+    MAPE_CAUSE_CANCEL = 9,       /**< #mape_job_cancel, #mape_job_cancel_waiting or #mape_job_release. */
     MAPE_CAUSE_SHUTDOWN = 10,    /**< #mape_pool_shutdown or #mape_pool_release. */
     MAPE_CAUSE_POOL = 11,        /**< The pool failed; `code` is #MAPE_E_WORKERS. */
     MAPE_CAUSE_MEMORY = 12       /**< The worker's output memory had no room for the result. */
@@ -509,6 +509,22 @@ int mape_job_progress(mape_progress *out, mape_job *job);
  *         Returns without waiting. A job that is done stays as it is.
  *  @param job the job. @return #MAPE_OK, #MAPE_E_HANDLE. */
 int mape_job_cancel(mape_job *job);
+
+/** @brief Cancels those items of a job that have not begun: they end as cancelled at once. Those that run go on, and end as they would
+ *         have without this call: their workers are not killed, and #mape_task_cancelled does not tell them. Returns without waiting.
+ *
+ *  No item of the job begins after this call. That holds for items that wait for a worker; for those behind the item that a worker is on,
+ *  which are taken back from it; and for those that would begin again: an item whose worker dies has the outcome of its last attempt, one
+ *  that the death of the zygote or of another item has interrupted ends as cancelled. A function that takes a range as a whole (run_range
+ *  without #mape_task_begin) ends it. Where the kernel does not let the pool make a barrier (membarrier(2)), a worker ends all that it was
+ *  given already.
+ *
+ *  A stream is finished by it. A job that is done, or that was cancelled before, stays as it is; #mape_job_cancel afterwards ends what
+ *  runs as well. Any thread may call it, also inside the job's callbacks.
+ *  @param out_count receives how many items have ended as cancelled when the call returns, 0 when all had begun. Each worker may stand
+ *         before one more, which it does not begin. May be NULL.
+ *  @param job the job. @return #MAPE_OK, #MAPE_E_HANDLE. */
+int mape_job_cancel_waiting(uint64_t *out_count, mape_job *job);
 
 /** @brief Releases a job, its results, and its events that were not delivered. Cancels the job first when it is not done. Safe inside
  *         the job's callbacks; returns without waiting.

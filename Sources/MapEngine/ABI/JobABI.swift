@@ -255,6 +255,21 @@ public func mape_job_cancel(_ job: OpaquePointer!) -> Int32 {
     }
 }
 
+@implementation @_cdecl("mape_job_cancel_waiting")
+public func mape_job_cancel_waiting(_ out_count: UnsafeMutablePointer<UInt64>!, _ job: OpaquePointer!) -> Int32 {
+    unsafe out_count?.pointee = 0
+    return unsafe enterJob(job, "job") { (core, job) throws(MapError) in
+        core.pump()
+        let before = job.tally[MAPE_ITEM_CANCELLED]
+        let outcome = Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "its job was cancelled before it began")
+        guard core.withdraw(job, outcome, now: mapb_clock()) else { return MAPE_OK.rawValue }
+        // Workers that were asked to yield may have answered by now.
+        core.pump()
+        unsafe out_count?.pointee = job.tally[MAPE_ITEM_CANCELLED] - before
+        return MAPE_OK.rawValue
+    }
+}
+
 @implementation @_cdecl("mape_job_release")
 public func mape_job_release(_ job: OpaquePointer!) -> Int32 {
     if let status = notHost() { return status }

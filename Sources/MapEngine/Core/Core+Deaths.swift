@@ -198,7 +198,8 @@ extension Core {
             }
         }
         let times = job.lost.countCrash(item)
-        if times < job.config.attempts && manner != .lostWithZygote { requeue(again, job, now) } else { end(outcome) }
+        let hasMore = times < job.config.attempts && !job.isWithdrawn
+        if hasMore && manner != .lostWithZygote { requeue(again, job, now) } else { end(outcome) }
     }
 
     /// How a worker ended that was loading or in a setup, and whether it was killed for its time limit.

@@ -122,6 +122,20 @@ extension Core {
         }
     }
 
+    /// Ends the items of a job that have not begun, also those that workers hold; no other begins any more. What runs is left alone.
+    /// Returns false when that was so already.
+    func withdraw(_ job: Job, _ outcome: Outcome, now: Int64) -> Bool {
+        guard !job.isDone, job.ending == nil, !job.isWithdrawn else { return false }
+        job.willWithdraw(outcome)
+        job.stream?.finish()
+        job.endWaiting(outcome, now: now)
+        work.remove(job)
+        touch(job)
+        // Requeued items end, since the job is withdrawn; those of other jobs wait for a worker again.
+        reclaim(from: table.busy.map { table[$0] }.filter { $0.holds(job) })
+        return true
+    }
+
     func release(_ job: Job) {
         job.owner.hasReleased = true
         fixed.releases.advance()

@@ -121,7 +121,7 @@ extension Core {
     /// Requeues items that did not run, or ends them if their job is being ended.
     @inline(never) func requeue(_ range: ItemRange, _ job: Job, _ now: Int64) {
         guard range.count > 0 else { return }
-        if let ending = job.ending ?? job.function.failure {
+        if let ending = job.endOfWaiting {
             job.end(Segment(first: range.first, count: range.count, outcome: ending), ok: 0, failed: 0, now: now)
             return
         }

@@ -43,6 +43,8 @@ final class Job {
         /// Non-nil once the job is being ended: the outcome of its unfinished items.
         fileprivate(set) var ending: Outcome?
         fileprivate(set) var endingSince: Int64 = 0
+        /// Non-nil once no item begins any more, while those that run go on: the outcome of all others.
+        fileprivate(set) var withdrawal: Outcome?
         /// When all its items had ended; 0: they have not, or nobody has followed that up.
         fileprivate(set) var doneAt: Int64 = 0
     }
@@ -79,11 +81,15 @@ final class Job {
     var isReleased: Bool { owner.hasReleased }
     /// The outcome of unfinished items once the job is being ended.
     var ending: Outcome? { life.ending }
+    /// Whether no item begins any more.
+    var isWithdrawn: Bool { life.withdrawal != nil }
+    /// The outcome of items that do not begin; nil while items do.
+    var endOfWaiting: Outcome? { life.ending ?? life.withdrawal ?? function.failure }
     /// All items have ended, and no more come.
     var isDone: Bool { tally.haveAllEnded && (stream?.finished ?? true) }
 
     /// Whether its waiting items will not run.
-    var isEnded: Bool { ending != nil || isDone || function.failure != nil }
+    var isEnded: Bool { ending != nil || isWithdrawn || isDone || function.failure != nil }
 
     var isStream: Bool { stream != nil }
     /// Whether it has one item, and gets no more.
@@ -173,6 +179,9 @@ final class Job {
         life.ending = outcome
         life.endingSince = now
     }
+
+    /// No item begins any more.
+    func willWithdraw(_ outcome: Outcome) { life.withdrawal = outcome }
 
     /// All its items have ended, and no more come: that is followed up now.
     func becomeDone(now: Int64) { life.doneAt = now }

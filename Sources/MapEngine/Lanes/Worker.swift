@@ -147,6 +147,14 @@ enum Verdict {
         return link?.askToYield() ?? false
     }
 
+    /// Whether items of a job are assigned to it.
+    func holds(_ job: Job) -> Bool {
+        for place in 0..<assigned.count {
+            if case .range(let owner, _) = assigned[place].work, owner === job { return true }
+        }
+        return false
+    }
+
     /// Reclaims the unstarted items of one that was asked to yield. Returns their ranges, in the order in which they were assigned.
     func reclaim() -> [(Job, ItemRange)] {
         guard let stand = link?.stand else { return [] }

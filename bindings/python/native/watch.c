@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * Threads that wait for a result fetch it themselves (see _core.py), and while they do, the package's thread is to stay out of their way: also
+ * Threads that wait for a result fetch it themselves (see _pump.py), and while they do, the package's thread is to stay out of their way: also
  * out of their way to the interpreter's lock. So this wait looks at the number of these helpers without it.
  */
 #define _GNU_SOURCE

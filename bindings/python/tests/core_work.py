@@ -188,3 +188,39 @@ def busy(x):
 
 def mixed(x):
     return x if x % 100 else None
+
+
+def note_and_die(index, path):
+    """Counts up a byte of a file, as the element begins. Every 997th element kills its worker."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        count = os.pread(descriptor, 1, index)[0]
+        os.pwrite(descriptor, bytes((count + 1,)), index)
+    finally:
+        os.close(descriptor)
+    if index % 997 == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return index * 3 + 1
+
+
+def note_and_die_of(pair):
+    return note_and_die(*pair)
+
+
+def talk_and_wait(path):
+    """Waits until somebody has seen what it prints."""
+    print("I wait", flush=True)
+    end = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.005)
+    return "seen" if os.path.exists(path) else "not seen"
+
+
+def note_and_wait(index, folder):
+    """Leaves a file in the folder as it begins; ends when there is one that is called gate."""
+    with open(f"{folder}/begun{index}", "w"):
+        pass
+    end = time.monotonic() + 60
+    while not os.path.exists(f"{folder}/gate") and time.monotonic() < end:
+        time.sleep(0.005)
+    return index

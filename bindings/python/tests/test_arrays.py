@@ -57,3 +57,21 @@ def test_a_view_stays_one(view: memoryview) -> None:
         assert executor.submit(shape, view).result(60) == (view.shape, view.format)
         assert list(executor.map(shape, [view, view])) == [(view.shape, view.format)] * 2
         assert executor.submit(bytes, view).result(60) == bytes(view)
+
+
+@pytest.mark.parametrize("sandbox", [False, True])
+def test_a_view_is_a_result(sandbox: bool) -> None:
+    with Executor(1, sandbox=sandbox) as executor:
+        for make in (lambda: memoryview(b"abc"), lambda: memoryview(bytearray(2_000_000)).cast("i"), lambda: memoryview(bytearray(24)).cast("d", (1, 3))):
+            given, view = executor.submit(make).result(60), make()
+            assert type(given) is memoryview and (given.format, given.shape, given.readonly) == (view.format, view.shape, view.readonly)
+            assert given == view
+        assert [view.tolist() for view in executor.submit(lambda: [memoryview(b"abcd")[::2], memoryview(b"")]).result(60)] == [[97, 99], []]
+        assert executor.submit(lambda: {"far": memoryview(bytearray(b"abc"))}).result(60)["far"].tolist() == [97, 98, 99]
+
+
+def test_lengths_are_any_integers() -> None:
+    numpy = pytest.importorskip("numpy")
+    with Executor(1) as executor:
+        for shape, lengths in ((numpy.int64(3), (3,)), (numpy.array(4), (4,)), ([numpy.int32(2), 3], (2, 3)), (numpy.array([5, 1]), (5, 1))):
+            assert executor.empty(shape, "i").shape == lengths

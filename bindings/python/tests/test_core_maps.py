@@ -5,7 +5,9 @@ import os
 import random
 import signal
 import threading
+import time
 import weakref
+from concurrent.futures import CancelledError
 
 import core_work as work
 import pytest
@@ -266,3 +268,32 @@ def test_iterating_what_is_told_as_a_whole(workers, ordered):
     called = []
     workers.map(work.square, range(3000), bulk=True).add_done_callback(lambda job: called.append(len(job.results())))
     eventually(lambda: called == [3000])
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 25])
+def test_a_cancel_leaves_alone_what_runs(tmp_path, chunk):
+    """However long that takes: much longer than the pool's grace, here."""
+    gate = tmp_path / "gate"
+    with Workers(2) as workers:
+        job = workers.map(work.note_and_wait, [(i, str(tmp_path)) for i in range(100)], star=True, chunk_size=chunk)
+        eventually(lambda: len(list(tmp_path.glob("begun*"))) == 2)
+        pids = workers.pids()
+        assert job.cancel() and not job.done()
+        time.sleep(0.2)
+        assert not job.cancel()  # Nothing is left to end.
+        gate.touch()
+        outcomes = job.outcomes()
+        assert workers.pids() == pids
+    begun = {int(path.name[5:]) for path in tmp_path.glob("begun*")}
+    assert len(begun) == 2
+    assert {index for index, ok, value in outcomes if ok} == begun
+    assert all(value == index if ok else isinstance(value, CancelledError) for index, ok, value in outcomes)
+
+
+def test_a_cancel_of_all_ends_what_runs(tmp_path):
+    with Workers(2) as workers:
+        job = workers.map(work.note_and_wait, [(i, str(tmp_path)) for i in range(100)], star=True)
+        eventually(lambda: len(list(tmp_path.glob("begun*"))) == 2)
+        job.cancel()
+        assert job.cancel(running=True) and all(isinstance(value, CancelledError) for _, _, value in job.outcomes())
+        assert not job.cancel(running=True)

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import pathlib
+import re
 import select
 import subprocess
 import sys
@@ -227,6 +228,46 @@ def test_an_attached_pools_maps():
             assert workers.wait(30)
             workers.dispatch()
         assert workers.wait(0) is False
+
+
+@pytest.mark.parametrize("wait", [lambda workers, path: workers.submit(work.talk_and_wait, (path,)).result(60),
+                                  lambda workers, path: workers.map(work.talk_and_wait, [path]).results()[0],
+                                  lambda workers, path: next(workers.map(work.talk_and_wait, [path]))[2]], ids=["call", "results", "next"])
+def test_an_attached_pool_shows_prints_while_the_main_thread_waits(wait, tmp_path, monkeypatch):
+    path = tmp_path / "seen"
+
+    class Out(io.StringIO):
+        def write(self, text):
+            if "I wait" in text:
+                path.touch()
+            return len(text)
+
+    monkeypatch.setattr(sys, "stdout", Out())
+    with Workers(1, mode="attached") as workers:
+        assert wait(workers, str(path)) == "seen"
+
+
+@pytest.mark.parametrize("dies, words", [("echo no licence >&2; exit 3", "exited with code 3.*no licence"), ("kill -9 $$", "ended by signal 9"),
+                                         ("sleep 0.3; exit 4", "exited with code 4")], ids=["exits", "killed", "later"])
+def test_a_zygote_that_dies_in_its_start_fails_calls(tmp_path, dies, words):
+    path = tmp_path / "python"
+    path.write_text(f"#!/bin/sh\n{dies}\n")
+    path.chmod(0o755)
+    with Workers(2, python=str(path)) as workers:
+        for _ in range(3):  # It may be known as soon as the call is made, or later.
+            with pytest.raises(PoolBroken, match=re.compile(words, re.DOTALL)):
+                workers.submit(work.square, (2,)).result(60)
+        with pytest.raises(PoolBroken, match=re.compile(words, re.DOTALL)):
+            workers.map(work.square, range(5)).results()
+
+
+@pytest.mark.parametrize("dies, words", [("os._exit(7)", "exited with code 7"), ("os.kill(os.getpid(), 11)", "ended by signal 11")])
+def test_a_module_that_ends_the_zygote_fails_calls(tmp_path, monkeypatch, dies, words):
+    (tmp_path / "deadly.py").write_text(f"import os\n{dies}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with Workers(2, modules=["deadly"]) as workers:
+        with pytest.raises(PoolBroken, match=words):
+            workers.submit(work.square, (2,)).result(60)
 
 
 def test_dispatch_stops_at_its_budget():

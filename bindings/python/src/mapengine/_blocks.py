@@ -11,8 +11,9 @@ from _pickle import loads
 from typing import Any, Deque, Dict, Iterable, List, Optional, Tuple
 
 from . import _abi as abi
+from ._calls import undecoded
 from ._codec import bulk, decode
-from ._core import Core, undecoded
+from ._core import Core
 from ._engine import Lease, nanoseconds
 from ._library import native
 from ._problems import MapEngineError
@@ -54,6 +55,9 @@ class Block:
         if self.local is not None:
             return True
         assert self.lease is not None
+        if self.core.shows_here():
+            progress, job = self.lease.pool.progress, self.job
+            return self.core.await_news(lambda: bool(progress(job).is_done), timeout)
         wait, end = self.lease.pool.lib.mape_job_wait, None if timeout is None else time.monotonic() + timeout
         while True:
             status = wait(self.job, nanoseconds(None if end is None else end - time.monotonic()))

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import ctypes
 import struct
-import threading
 from ctypes import byref
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import _abi as abi
 from ._library import fast_library, library
@@ -85,9 +84,6 @@ class Pool:
         self._view = memoryview(self._events).cast("B")
         self._fetched = ctypes.c_size_t()
         self._fetched_at = byref(self._fetched)
-        self._one = abi.mape_result()
-        self._one_at, self._one_view = byref(self._one), memoryview(self._one).cast("B")
-        self._one_lock = threading.Lock()
         self._get = self.fast.mape_job_result
 
     def check(self, status: int) -> None:
@@ -108,16 +104,21 @@ class Pool:
         """Sets a global of the pool; None removes it."""
         self.check(self.lib.mape_pool_set_global(self.handle, name.encode(), data, len(data or b"")))
 
-    def fetch(self, timeout: int) -> List[Event]:
-        """The events that are there, at most EVENTS of them; waits for the first. One thread at a time. [] when there is none in time, and when
-        the pool is closed or another thread fetches."""
+    def fetch(self, into: Deque[Event], timeout: int) -> None:
+        """The events that are there, at most EVENTS of them; waits for the first. One thread at a time. None when there is none in time, and when
+        the pool is closed or another thread fetches. `into` is empty before."""
+        self._fetched.value = 0
         events = self._events
         events[0].struct_size = ctypes.sizeof(_E)
-        status = (self.lib if timeout else self.fast).mape_pool_next_events(events, EVENTS, self._fetched_at, self.handle, timeout)
-        if status:
-            return []
-        return [event if event[0] < abi.MAPE_EVENT_OUTPUT else _with_text(event)
-                for event in _EVENT.iter_unpack(self._view[:self._fetched.value * _EVENT.size])]
+        if not (self.lib if timeout else self.fast).mape_pool_next_events(events, EVENTS, self._fetched_at, self.handle, timeout):
+            self.fetch_again(into)
+
+    def fetch_again(self, into: Deque[Event]) -> None:
+        """What the last `fetch` has fetched, if an exception has left it before it gave that to anybody."""
+        if self._fetched.value and not into:
+            into.extend([event if event[0] < abi.MAPE_EVENT_OUTPUT else _with_text(event)
+                         for event in _EVENT.iter_unpack(self._view[:self._fetched.value * _EVENT.size])])
+        self._fetched.value = 0
 
     def event_fd(self) -> int:
         """A descriptor that is readable while there are events."""
@@ -133,11 +134,11 @@ class Pool:
 
     def one_result(self, job: int, index: int) -> Tuple[int, int, int]:
         """(state, address, size) of an item that has ended."""
-        with self._one_lock:
-            status = self._get(self._one_at, job, index)
-            if status:
-                self.check(status)
-            return _RESULT.unpack(self._one_view)
+        one = abi.mape_result()
+        status = self._get(byref(one), job, index)
+        if status:
+            self.check(status)
+        return _RESULT.unpack_from(one)
 
     def has_ended(self, job: int, index: int) -> bool:
         """Whether an item has ended."""
@@ -173,6 +174,15 @@ class Pool:
         """The report of a crash (mape_crash), or None when there is none."""
         out = abi.mape_crash()
         return out if self.fast.mape_job_crash(byref(out), job, index) == 0 else None
+
+    def cancel(self, job: int, running: bool) -> int:
+        """Ends what has not begun of a job, or all of it. How many items this has ended at once; 0 with `running`."""
+        if running:
+            self.check(self.fast.mape_job_cancel(job))
+            return 0
+        count = ctypes.c_uint64()
+        self.check(self.fast.mape_job_cancel_waiting(byref(count), job))
+        return count.value
 
     def progress(self, job: int) -> Any:
         """The state of a job (mape_progress)."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ._workers import Workers
     from .aio import AsyncCall, AsyncMap
 
-__all__ = ["Face", "Options", "chunk", "is_fork", "values_of"]
+__all__ = ["Face", "Options", "chunk", "is_fork", "make_workers", "values_of"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,32 @@ def is_fork(context: object) -> bool:
         return context == "fork"
     method = getattr(context, "get_start_method", None)
     return method is not None and method() == "fork"
+
+
+def make_workers(
+    count: int | None,
+    context: object,
+    initializer: Callable[..., object] | None,
+    initargs: Iterable[Any],
+    max_tasks: int | None,
+    finalizer: Callable[[], object] | None,
+    python: str | None,
+    options: Options,
+) -> Workers:
+    """The workers of a face, from what `multiprocessing.Pool` and `ProcessPoolExecutor` take, and from what every face does."""
+    from ._workers import Workers
+
+    if is_fork(context):
+        options.setdefault("start", "fork")
+    return Workers(
+        count,
+        python=python,
+        initializer=initializer,
+        initargs=tuple(initargs),
+        finalizer=finalizer,
+        max_tasks_per_child=max_tasks,
+        **options,
+    )
 
 
 def chunk(size: int | None) -> int | None:

@@ -1,8 +1,8 @@
 """The future of a call: a concurrent.futures.Future that fetches its own result.
 
-Who completes it is decided by who takes it out of `Core.calls`: one dict operation. The thread that does owns the job and the state. A
-condition is made only when somebody waits or adds a callback. The state changes under the condition, if there is one, and no condition is made
-meanwhile (_making): who holds it sees the state before, and is told, or the state after, and is not. as_completed relies on either.
+Who completes it is decided by who claims it (_calls.py): the thread that does owns the job and the state. A condition is made only when somebody
+waits or adds a callback. The state changes under the condition, if there is one, and no condition is made meanwhile (_making): who holds it sees the
+state before, and is told, or the state after, and is not. as_completed relies on either.
 """
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import time
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, LOGGER, PENDING, RUNNING
 from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar
 
-from ._engine import nanoseconds
-
 if TYPE_CHECKING:
-    from ._core import Core
+    from ._calls import Calls
 
 T = TypeVar("T")
 
@@ -34,10 +32,11 @@ class Future(concurrent.futures.Future[T], Generic[T]):
     _exception: Optional[BaseException] = None
     _waiters: List[Any] = []
     _done_callbacks: List[Callable[[Any], Any]] = []
-    _core: Optional["Core"] = None
+    _core: Optional["Calls"] = None
     _id = 0
     _job = 0
     _keep: Any = None  # Memory that the worker reads.
+    _lease: Any = None  # The memory of its result, while that is decoded.
 
     def __init__(self) -> None:
         pass
@@ -91,7 +90,8 @@ class Future(concurrent.futures.Future[T], Generic[T]):
 
     def result(self, timeout: Optional[float] = None) -> T:
         """What the function returned; waits for it. Raises what the function raised, WorkerDied, ItemTimeout, CancelledError,
-        PoolBroken; TimeoutError when it is not there after `timeout` seconds, while the call goes on."""
+        PoolBroken; TimeoutError when it is not there after `timeout` seconds, while the call goes on. A KeyboardInterrupt ends the wait;
+        the call goes on then as well, and can be waited for again. Only the end of the interpreter does not wait for it any more."""
         if self._state is not FINISHED:
             timeout = self._help(timeout)
         if self._state is FINISHED:
@@ -116,57 +116,51 @@ class Future(concurrent.futures.Future[T], Generic[T]):
         if core is None:
             return timeout
         if timeout is None:
-            core.help(self, -1)
+            core.help(self, None)
             return None
         end = time.monotonic() + timeout
-        core.help(self, nanoseconds(timeout))
+        core.help(self, timeout)
         return max(0.0, end - time.monotonic())
 
-    # ---- for Core, by the thread that took it out of `calls` ----
+    # ---- for Core, by the thread that has claimed it; each may be called again when an interrupt came in between ----
 
-    def _finish(self, value: Any, error: Optional[BaseException], defer: Optional[Callable[[Any], None]] = None) -> None:
-        """Sets how it ended. With `defer`, callbacks are left to it."""
+    def _finish(self, value: Any, error: Optional[BaseException]) -> None:
+        """Sets how it ended, and tells those who wait. Callbacks are the caller's."""
         if error is None:
             self._result = value
         else:
             self._exception = error
+        self._end(FINISHED)
+
+    def _withdraw(self) -> None:
+        """Ends it as cancelled; otherwise as _finish."""
+        self._end(CANCELLED_AND_NOTIFIED)
+
+    def _end(self, state: str) -> None:
         with _making:
             made = self._made
             if made is None:
-                self._state = FINISHED
+                self._state = state
         self._core = self._keep = None
-        if made is not None:
-            with made:
-                self._state = FINISHED
-                for waiter in self._waiters:
-                    if error is None:
-                        waiter.add_result(self)
-                    else:
-                        waiter.add_exception(self)
-                made.notify_all()
-            if self._done_callbacks:
-                if defer is not None:
-                    defer(self)
-                else:
-                    self._invoke_callbacks()
-
-    def _withdraw(self, defer: Optional[Callable[[Any], None]] = None) -> None:
-        """Ends it as cancelled."""
-        self._core = self._keep = None
-        with self._condition:
-            self._state = CANCELLED_AND_NOTIFIED
+        if made is None:
+            return
+        with made:
+            self._state = state
             for waiter in self._waiters:
-                waiter.add_cancelled(self)
-            self._condition.notify_all()
-        if self._done_callbacks:
-            if defer is not None:
-                defer(self)
-            else:
-                self._invoke_callbacks()
+                if self in waiter.finished_futures:
+                    continue
+                if state != FINISHED:
+                    waiter.add_cancelled(self)
+                elif self._exception is None:
+                    waiter.add_result(self)
+                else:
+                    waiter.add_exception(self)
+            made.notify_all()
 
     def _invoke_callbacks(self) -> None:
-        callbacks, self._done_callbacks = self._done_callbacks, []
-        for callback in callbacks:
+        while self._done_callbacks:
+            callback = self._done_callbacks[0]
+            del self._done_callbacks[0]  # Not by pop(), behind which an interrupt may come, and the callback be lost.
             try:
                 callback(self)
             except Exception:

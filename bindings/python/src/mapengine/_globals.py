@@ -69,13 +69,25 @@ def pickler(cloudpickle: Any) -> Any:
     return _pickler
 
 
+_FORMATS = tuple("cbB?hHiIlLqQnNfd")  # That a view can be cast to.
+
+
 def _reduce_view(view: memoryview) -> Any:
     """A memoryview stays one, over memory that may travel beside the pickle."""
-    if not view.c_contiguous or not view.nbytes or view.format not in tuple("cbB?hHiIlLqQnNfd"):
+    if not view.c_contiguous or not view.nbytes or view.format not in _FORMATS:
         return bytes, (view.tobytes(),)
     from pickle import PickleBuffer
 
     return rebuild_view, (PickleBuffer(view), view.format, view.shape)
+
+
+def _reduce_result(view: memoryview) -> Any:
+    """The same for a worker's result: it may be written to if the worker's could. One that cannot be cast is of bytes."""
+    from pickle import PickleBuffer
+
+    if not view.nbytes or view.format not in _FORMATS:
+        return rebuild_view, (view.tobytes(), "B", None)
+    return rebuild_view, (PickleBuffer(view if view.c_contiguous else view.tobytes()), view.format, view.shape, view.readonly)
 
 
 def told(value: Any) -> Optional[bytes]:
@@ -100,9 +112,25 @@ def names_of(code: Any) -> List[str]:
 # ---- In the worker. ----
 
 
-def rebuild_view(buffer: Any, format: str, shape: Any) -> memoryview:
-    """What _reduce_view has taken apart; to be looked at only."""
-    return memoryview(buffer).toreadonly().cast("B").cast(format, shape)  # type: ignore[call-overload,no-any-return]
+def rebuild_view(buffer: Any, format: str, shape: Any, readonly: bool = True) -> memoryview:
+    """What _reduce_view has taken apart."""
+    view = memoryview(buffer)
+    if shape is None:
+        return view
+    return (view.toreadonly() if readonly else view).cast("B").cast(format, shape)  # type: ignore[call-overload,no-any-return]
+
+
+def result(value: Any, cloudpickle: Any, buffers: Callable[[Any], Any]) -> bytes:
+    """The pickle of a worker's result that pickle alone does not make: with functions and classes by value, and with views."""
+    import collections
+    import io
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        dispatch_table = collections.ChainMap({memoryview: _reduce_result}, cloudpickle.Pickler.dispatch_table)
+
+    out = io.BytesIO()
+    Pickler(out, 5, buffers).dump(value)
+    return out.getvalue()
 
 
 class _Shared:

@@ -107,8 +107,7 @@ class MapJob:
             core.refuse(status)
         block.job = job.value or 0
         block.lease = Lease(pool, block.job)
-        if core._thread is None:
-            core.start_thread()
+        core.start_thread()
 
     # ---- receiving one by one ----
 
@@ -299,20 +298,17 @@ class MapJob:
 
     def cancel(self, running: bool = False) -> bool:
         """Takes back elements that have not begun: they end as cancelled. With `running`, ends those that run as well, with their workers,
-        after the pool's grace. False when all had ended."""
+        after the pool's grace. False when there was nothing to end."""
         if self.done():
             return False
+        ends = not self._exhausted or running
         self._cancelled = self._exhausted = True
         self._total = self._submitted
         for block in list(self._blocks):
             lease = block.lease
-            # The engine cancels a job as a whole. What little is behind elements that run is left to run.
-            if lease is not None and (running or not self._nearly_done(lease.pool.progress(block.job))):
-                lease.pool.fast.mape_job_cancel(block.job)
-        return True
-
-    def _nearly_done(self, progress: Any) -> bool:
-        return bool(0 < progress.running and progress.total - progress.done - progress.running <= 4 * progress.running)
+            if lease is not None and lease.pool.cancel(block.job, running):
+                ends = True
+        return ends
 
     def add_done_callback(self, fn: Callable[[Any], Any]) -> None:
         """Calls fn(self) when all elements have ended: on the package's thread or in dispatch(); at once if they have."""

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ._face import values_of
+from ._taken import Taken
 
 if TYPE_CHECKING:
     from ._futures import Future
@@ -227,11 +228,10 @@ class IMapIterator(Generic[T]):
         self._job = job
         self._source = source
         self._lock = threading.Lock()
-        # What has come and was not fetched: values, the next one last, and then perhaps an error.
-        self._values: list[T] = []
-        self._error: BaseException | None = None
-        # Values and errors that were fetched ahead by _finish.
-        self._ahead: collections.deque[tuple[list[T], BaseException | None]] = collections.deque()
+        # What has come and was not fetched.
+        self._taken: Taken[T] = Taken(job)
+        # What was fetched ahead by _finish.
+        self._ahead: collections.deque[Taken[T]] = collections.deque()
         self._ended = False
         if source is not None:
             pool._reading.add(self)
@@ -241,56 +241,49 @@ class IMapIterator(Generic[T]):
 
     def __next__(self) -> T:
         try:
-            return self._values.pop()
+            return self._taken.values.pop()
         except IndexError:
             return self.next()
 
     def next(self, timeout: float | None = None) -> T:
         """The next value, or its exception. Raises `TimeoutError` after `timeout` seconds, and StopIteration at the end."""
         with self._lock:
-            while not self._values:
-                self._raise_error()
-                if self._ended and not self._ahead:
+            while self._taken.is_empty():
+                if self._ahead:
+                    self._taken = self._ahead.popleft()
+                elif self._ended:
                     raise StopIteration
-                values, self._error = self._ahead.popleft() if self._ahead else self._take(timeout)
-                values.reverse()
-                self._values = values
-            return self._values.pop()
+                else:
+                    self._refill(self._taken, timeout)
+            return self._taken.pop()
 
     def cancel(self) -> bool:
         """Takes back the elements that have not begun, and reads no more of the input."""
         return self._job.cancel()
 
-    def _raise_error(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error
-
-    def _take(self, timeout: float | None) -> tuple[list[T], BaseException | None]:
+    def _refill(self, taken: Taken[T], timeout: float | None) -> None:
         try:
-            values, error = self._job.take(timeout)
+            if taken.refill(timeout):
+                return
         except builtins.TimeoutError:
             raise TimeoutError() from None
         except (KeyboardInterrupt, SystemExit):
             self._job.cancel(running=True)
             raise
-        if not values and error is None:
-            self._ended = True
-            if self._source is not None:
-                error, self._source.error = self._source.error, None
-            pool, self._pool = self._pool, None
-            if pool is not None:
-                pool._has_read(self)
-        return values, error
+        self._ended = True
+        if self._source is not None:
+            taken.error, self._source.error = self._source.error, None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool._has_read(self)
 
     def _finish(self) -> None:
         """Reads the input to its end, and keeps the values."""
         with self._lock:
             while not self._ended:
-                self._ahead.append(self._take(None))
+                taken: Taken[T] = Taken(self._job)
+                self._refill(taken, None)
+                self._ahead.append(taken)
 
 
 # Containers whose elements are there already, so that nothing is gained by reading them bit by bit.

@@ -19,6 +19,7 @@ _ALLOWED = {
     "fractions": {"Fraction"},
     "uuid": {"UUID"},
     "numpy": {"dtype", "ndarray"},
+    f"{__package__}._globals": {"rebuild_view"},
 }
 _NUMPY = {"_frombuffer", "_reconstruct", "scalar"}
 _NUMPY_MODULES = {f"numpy.{core}.{module}" for core in ("core", "_core") for module in ("numeric", "multiarray")}

@@ -156,9 +156,10 @@ def encode(value: Any) -> Union[bytes, Tuple[Any, ...]]:
     except Exception as first:
         del buffers[:]
         from ._functions import cloudpickle
+        from ._globals import result
 
         try:
-            pickled = cloudpickle().dumps(value, 5, aside)
+            pickled = result(value, cloudpickle(), aside)
         except Exception:
             raise first from None
     return (pickled, *buffers) if buffers else pickled

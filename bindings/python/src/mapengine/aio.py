@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ._face import values_of
+from ._taken import Taken
 
 if TYPE_CHECKING:
     from ._futures import Future
@@ -37,21 +38,13 @@ class AsyncMap(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[T]:
         job, loop = self._job, asyncio.get_running_loop()
+        taken: Taken[T] = Taken(job)
         # A wait for values blocks a thread: one of its own, since the loop's own threads may all be at such waits.
         with ThreadPoolExecutor(1, thread_name_prefix="mapengine-aio") as thread:
             try:
-                while True:
-                    values, error = await loop.run_in_executor(thread, job.take)
-                    if not values and error is None:
-                        return
-                    values.reverse()
-                    while values:
-                        yield values.pop()
-                    if error is not None:
-                        try:
-                            raise error
-                        finally:
-                            del error
+                while await loop.run_in_executor(thread, taken.refill):
+                    while not taken.is_empty():
+                        yield taken.pop()
             finally:
                 # Ends a wait that is under way as well.
                 job.cancel(running=True)

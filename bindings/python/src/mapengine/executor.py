@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._face import Face, Options, chunk, is_fork
-from ._workers import Workers
+from ._face import Face, Options, chunk, is_fork, make_workers
+from ._taken import Taken
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec, Self, Unpack
 
     from ._futures import Future
     from ._map import MapJob
+    from ._workers import Workers
 
     P = ParamSpec("P")
 
@@ -75,17 +76,7 @@ class Executor(Face, concurrent.futures.Executor):
                 raise ValueError("max_tasks_per_child must be >= 1")
             if is_fork(mp_context):
                 raise ValueError("max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; supply a different mp_context.")
-        if is_fork(mp_context):
-            options.setdefault("start", "fork")
-        self._workers = Workers(
-            max_workers,
-            python=python,
-            initializer=initializer,
-            initargs=tuple(initargs),
-            finalizer=finalizer,
-            max_tasks_per_child=max_tasks_per_child,
-            **options,
-        )
+        self._workers = make_workers(max_workers, mp_context, initializer, initargs, max_tasks_per_child, finalizer, python, options)
 
     @property
     def _max_workers(self) -> int:
@@ -120,19 +111,7 @@ class Executor(Face, concurrent.futures.Executor):
 
         When a call has failed its exception is raised in its value's place, and calls that have not begun are cancelled.
         """
-        if chunksize < 1:
-            raise ValueError("chunksize must be >= 1.")
-        if buffersize is not None:
-            if not isinstance(buffersize, int):
-                raise TypeError("buffersize must be an integer or None")
-            if buffersize < 1:
-                raise ValueError("buffersize must be None or > 0")
-        deadline = None if timeout is None else time.monotonic() + timeout
-        star = len(iterables) != 1
-        job = self._workers.map(
-            fn, zip(*iterables) if star else iterables[0], star=star, chunk_size=chunk(chunksize), buffersize=buffersize
-        )
-        return _values(job, deadline)
+        return _map(self._workers, fn, iterables, timeout, chunksize, buffersize, {})
 
     def with_options(
         self, *, timeout: float | None = None, attempts: int | None = None, priority: int = 0
@@ -198,43 +177,47 @@ class _Bound(concurrent.futures.Executor):
         chunksize: int = 1,
         buffersize: int | None = None,
     ) -> Iterator[T]:
-        if chunksize < 1:
-            raise ValueError("chunksize must be >= 1.")
-        deadline = None if timeout is None else time.monotonic() + timeout
-        star = len(iterables) != 1
-        job = self._executor._workers.map(
-            fn,
-            zip(*iterables) if star else iterables[0],
-            star=star,
-            chunk_size=chunk(chunksize),
-            buffersize=buffersize,
-            **self._options,
-        )
-        return _values(job, deadline)
+        return _map(self._executor._workers, fn, iterables, timeout, chunksize, buffersize, self._options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
 
 
+def _map(
+    workers: Workers,
+    fn: Callable[..., Any],
+    iterables: tuple[Iterable[Any], ...],
+    timeout: float | None,
+    chunksize: int,
+    buffersize: int | None,
+    options: dict[str, Any],
+) -> Iterator[Any]:
+    if chunksize < 1:
+        raise ValueError("chunksize must be >= 1.")
+    if buffersize is not None:
+        if not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+    deadline = None if timeout is None else time.monotonic() + timeout
+    star = len(iterables) != 1
+    elements = zip(*iterables) if star else iterables[0]
+    job = workers.map(fn, elements, star=star, chunk_size=chunk(chunksize), buffersize=buffersize, **options)
+    return _values(job, deadline)
+
+
 def _values(job: MapJob, deadline: float | None) -> Iterator[Any]:
     """The values of a job as they are asked for. Left early, by an error too, it takes back what has not begun."""
-    # Values are popped from the list, so that nothing here refers to one that was given out.
+    taken: Taken[Any] = Taken(job)
     try:
         while True:
             try:
-                values, error = job.take(None if deadline is None else max(0.0, deadline - time.monotonic()))
+                if not taken.refill(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                    return
             except TimeoutError:
                 raise concurrent.futures.TimeoutError() from None
-            if not values and error is None:
-                return
-            values.reverse()
-            while values:
-                yield values.pop()
-            if error is not None:
-                try:
-                    raise error
-                finally:
-                    del error
+            while not taken.is_empty():
+                yield taken.pop()
     except (KeyboardInterrupt, SystemExit):
         job.cancel(running=True)
         raise

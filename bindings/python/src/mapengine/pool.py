@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from ._face import Face, Options, chunk, is_fork, values_of
+from ._face import Face, Options, chunk, make_workers, values_of
 from ._results import ApplyResult, AsyncResult, IMapIterator, MapResult, Source, TimeoutError, is_at_hand
-from ._workers import Workers
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -78,17 +77,7 @@ class Pool(Face):
             raise ValueError("maxtasksperchild must be a positive int or None")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        if is_fork(context):
-            options.setdefault("start", "fork")
-        self._workers = Workers(
-            processes,
-            python=python,
-            initializer=initializer,
-            initargs=tuple(initargs),
-            finalizer=finalizer,
-            max_tasks_per_child=maxtasksperchild,
-            **options,
-        )
+        self._workers = make_workers(processes, context, initializer, initargs, maxtasksperchild, finalizer, python, options)
         # Iterators whose input has not been read to its end. They stay, so that join() finishes them also when nobody holds them.
         self._reading: set[IMapIterator[Any]] = set()
         self._workers.at_exit = "terminate"

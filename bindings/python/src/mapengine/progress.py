@@ -105,6 +105,7 @@ def _values(
     ordered: bool, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], num_cpus: float | None, options: dict[str, Any]
 ) -> Iterator[Any]:
     from ._default import default_pool
+    from ._taken import Taken
     from .pool import Pool
 
     total = options.pop("total", None)
@@ -121,16 +122,11 @@ def _values(
             function, zip(*iterables) if star else iterables[0], star=star, ordered=ordered, buffersize=window
         )
         try:
-            while True:
-                values, error = job.take()
-                if not values and error is None:
-                    return
-                bar.update(len(values))
-                values.reverse()
-                while values:
-                    yield values.pop()
-                if error is not None:
-                    raise error
+            taken: Taken[Any] = Taken(job)
+            while taken.refill():
+                bar.update(len(taken.values))
+                while not taken.is_empty():
+                    yield taken.pop()
         finally:
             job.cancel(running=True)
     finally:
