@@ -297,3 +297,22 @@ def test_a_cancel_of_all_ends_what_runs(tmp_path):
         job.cancel()
         assert job.cancel(running=True) and all(isinstance(value, CancelledError) for _, _, value in job.outcomes())
         assert not job.cancel(running=True)
+
+
+def test_what_another_thread_has_fetched_is_not_waited_for():
+    """The package's thread has events in hand, and has lost its processor, when this thread begins to wait for them."""
+    with Workers(1) as workers:
+        assert workers.submit(work.square, (2,)).result() == 4
+        core = workers._core
+        route = core.route
+
+        def route_late(*arguments):
+            if threading.current_thread() is not threading.main_thread():
+                time.sleep(0.05)
+            route(*arguments)
+
+        core.route = route_late
+        for _ in range(20):
+            job = workers.map(work.square, range(6), ordered=False)
+            time.sleep(0.02)  # Now that thread has them, or most of them.
+            assert sorted(value for _, _, value in job) == [0, 1, 4, 9, 16, 25]

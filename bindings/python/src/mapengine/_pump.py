@@ -27,6 +27,7 @@ from ._futures import Future
 
 PUMP = "pump"  # What the pump's token stands for among the claims.
 LOOK = 0.005  # Seconds between two looks for what another thread has fetched, at most.
+LONGEST = 0.1  # Seconds that a wait for events takes before it looks again, at most.
 
 Put = Optional[Callable[[Any], None]]
 
@@ -130,25 +131,31 @@ class Pump:
 
     # ---- fetching ----
 
-    def _step(self, timeout: int, put: Put, aside: bool = False) -> Optional[int]:
+    def _step(self, timeout: int, put: Put, aside: bool = False, ready: Optional[Callable[[], bool]] = None) -> Optional[int]:
         """Fetches events, waiting `timeout` nanoseconds for the first, and routes them, or puts them `aside` into the backlog. How many there were;
-        None when another thread is the pump."""
+        None when another thread is the pump. Does nothing if ready() says so.
+
+        Who is the pump stays it until the events are routed, and asks ready() before it waits: else what it waits for could be in the hands of
+        the one before. Decoding a result may lead here again on the same thread."""
         events: Deque[Event] = collections.deque()
-        claims = self._claims
+        token, claims = (threading.get_ident(), events), self._claims
         try:
-            if claims.setdefault(PUMP, events) is not events:
+            holder = claims.setdefault(PUMP, token)
+            if holder[0] != token[0]:
                 return None
-            self.pool.fetch(events, timeout)
-            claims.pop(PUMP)
+            if ready is None or not ready():
+                self.pool.fetch(events, timeout)
             count = len(events)
             if aside:
                 self.backlog.extend(events)
                 events.clear()
             else:
                 self.route(events, put)
+            if holder is token:
+                claims.pop(PUMP)
             return count
         except BaseException:
-            if claims.get(PUMP) is events:
+            if claims.get(PUMP) is token:
                 self.pool.fetch_again(events)
                 claims.pop(PUMP, None)
             if events:
@@ -228,7 +235,8 @@ class Pump:
                 return False
             if self.ended.is_set():
                 return ready()
-            fetched = self._step(nanoseconds(left), None)
+            # Not for ever: another thread may complete what this one waits for without an event.
+            fetched = self._step(nanoseconds(LONGEST if left is None else min(left, LONGEST)), None, ready=ready)
             if fetched is None:
                 with self._news:
                     self._awaited += 1
