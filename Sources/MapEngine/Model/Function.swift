@@ -17,8 +17,7 @@ final class Function {
     let record: Block
     fileprivate let blocks: [Block]
     var life = Life()
-    /// Of its jobs of one item.
-    var pace = Pace()
+    var pace = Pace()  // Of its jobs of one item.
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
