@@ -30,6 +30,19 @@ import Testing
         for job in jobs { #expect(job.isDone) }
     }
 
+    /// They ring for each reply all the same.
+    @Test func jobsThatDeliverItemsDoNotWaitBehindOthers() throws {
+        let local = try LocalPool()
+        _ = try local.submit(1)
+        Self.answer(local, nanoseconds: 2_000)
+        var config = JobConfig()
+        config.deliver = MAPE_DELIVER_ITEMS.rawValue
+        let jobs = try (0..<4).map { _ in try local.submit(1, config) }
+        #expect(local.worker(0).inFlight == 1)
+        try local.settle()
+        for job in jobs { #expect(job.isDone) }
+    }
+
     /// Of a job of more items the time of its own items counts.
     @Test func otherJobsAreMeasuredByThemselves() throws {
         let local = try LocalPool()

@@ -141,21 +141,25 @@ class Future(concurrent.futures.Future[T], Generic[T]):
             made = self._made
             if made is None:
                 self._state = state
-        self._core = self._keep = None
-        if made is None:
-            return
-        with made:
-            self._state = state
+        if made is not None:
+            self._tell(state)
+        self._core = self._keep = None  # Not before: who waits with none would not help, and an interrupt may come in between.
+
+    def _tell(self, state: Optional[str] = None) -> None:
+        """Tells those who wait, as often as it is called; sets the state before, if one is given."""
+        with self._condition:
+            if state is not None:
+                self._state = state
             for waiter in self._waiters:
                 if self in waiter.finished_futures:
                     continue
-                if state != FINISHED:
+                if self._state != FINISHED:
                     waiter.add_cancelled(self)
                 elif self._exception is None:
                     waiter.add_result(self)
                 else:
                     waiter.add_exception(self)
-            made.notify_all()
+            self._condition.notify_all()
 
     def _invoke_callbacks(self) -> None:
         while self._done_callbacks:
