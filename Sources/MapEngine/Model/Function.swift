@@ -17,7 +17,6 @@ final class Function {
     let record: Block
     fileprivate let blocks: [Block]
     var life = Life()
-    var pace = Pace()  // Of its jobs of one item.
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
