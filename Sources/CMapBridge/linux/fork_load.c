@@ -1,8 +1,9 @@
 /* fork_load.c - finding code in zygote and workers
  *
  * Runs between fork and the user's function: see mapb_base.h for what may be called here. The zygote has one thread, and
- * glibc's fork() leaves the loader's locks free in the child, so the loader can be used. In a
- * snapshot of a host whose other threads were inside the loader it may hang: then the time limit of setups ends it.
+ * glibc's fork() makes the locks of the loader free in the child that guard loading and thread-local memory, so the loader can be used. It
+ * does not so with the lock of the loader's list, which this library's own look at it keeps free (mapb_each_object). In a snapshot of a host
+ * whose other threads were inside the loader it may hang: then the time limit of setups ends it.
  */
 #include "system.h"
 
