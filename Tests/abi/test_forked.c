@@ -86,20 +86,30 @@ static void a_child_makes_pools_of_its_own(uint32_t birth) {
 
 static _Atomic int stop;
 
+/** In threads beside the test, which do not fail it: NULL and 0 when there is none. */
+static mape_pool *pool_in_thread(uint32_t birth) {
+    mape_pool_config config = config_of(birth, 1);
+    mape_pool *pool = NULL;
+    mape_pool_create(&pool, &config);
+    return pool;
+}
+
+static mape_function_id function_in_thread(mape_pool *pool) {
+    mape_function description = MAPE_FUNCTION_INIT;
+    mape_function_id function = 0;
+    description.run = run_square;
+    mape_function_register(&function, pool, &description);
+    return function;
+}
+
 static void *keeps_busy(void *context) {
     while (!atomic_load(&stop)) {
-        mape_pool_config config = config_of(*(uint32_t *)context, 1);
-        mape_pool *pool = NULL;
-        mape_function description = MAPE_FUNCTION_INIT;
-        mape_function_id function = 0;
-        description.run = run_square;
-        if (mape_pool_create(&pool, &config) != MAPE_OK) continue;
-        if (mape_function_register(&function, pool, &description) == MAPE_OK) {
-            for (uint64_t i = 0; i < 200 && !atomic_load(&stop); i++) {
-                mape_job *job = NULL;
-                if (mape_apply(&job, pool, function, &i, sizeof i, NULL) == MAPE_OK) mape_job_wait(job, PATIENCE);
-                mape_job_release(job);
-            }
+        mape_pool *pool = pool_in_thread(*(uint32_t *)context);
+        mape_function_id function = function_in_thread(pool);
+        for (uint64_t i = 0; i < 200 && function != 0 && !atomic_load(&stop); i++) {
+            mape_job *job = NULL;
+            if (mape_apply(&job, pool, function, &i, sizeof i, NULL) == MAPE_OK) mape_job_wait(job, PATIENCE);
+            mape_job_release(job);
         }
         mape_pool_release(pool);
     }
@@ -129,13 +139,8 @@ static void whatever_other_threads_are_doing(uint32_t birth) {
 /** Looks for functions in the loader's list of files, again and again. */
 static void *keeps_looking(void *context) {
     while (!atomic_load(&stop)) {
-        mape_pool_config config = config_of(*(uint32_t *)context, 1);
-        mape_pool *pool = NULL;
-        mape_function description = MAPE_FUNCTION_INIT;
-        mape_function_id function = 0;
-        description.run = run_square;
-        if (mape_pool_create(&pool, &config) != MAPE_OK) continue;
-        for (int i = 0; i < 200 && !atomic_load(&stop); i++) mape_function_register(&function, pool, &description);
+        mape_pool *pool = pool_in_thread(*(uint32_t *)context);
+        for (int i = 0; i < 200 && !atomic_load(&stop); i++) function_in_thread(pool);
         mape_pool_release(pool);
     }
     return NULL;

@@ -8,6 +8,24 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 
 
+@pytest.fixture(scope="module")
+def workers():
+    """Two workers for all tests of a file."""
+    from mapengine._workers import Workers
+
+    with Workers(2) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """A Pool of two workers for all tests of a file."""
+    import mapengine
+
+    with mapengine.Pool(2) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def functions(tmp_path_factory):
     """The path of functions.c as a shared library."""

@@ -16,12 +16,6 @@ from mapengine._errors import ItemTimeout, PoolBroken, RemoteError, RemoteTraceb
 from mapengine._workers import Workers
 
 
-@pytest.fixture(scope="module")
-def workers():
-    with Workers(2) as made:
-        yield made
-
-
 def eventually(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():

@@ -17,12 +17,6 @@ from mapengine._errors import ItemTimeout, MapErrors, WorkerDied
 from mapengine._workers import Workers
 
 
-@pytest.fixture(scope="module")
-def workers():
-    with Workers(2) as made:
-        yield made
-
-
 @pytest.mark.parametrize("count", [0, 1, 2, 31, 32, 33, 1000, 100_000])
 @pytest.mark.parametrize("chunk", [None, 1, 7])
 def test_results_are_in_order(workers, count, chunk):

@@ -10,7 +10,6 @@ import core_work as work
 import pytest
 
 from mapengine._errors import TransferError
-from mapengine._workers import Workers
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -26,12 +25,6 @@ VALUES = [
     datetime.datetime(2024, 2, 29), decimal.Decimal("1.10"), collections.OrderedDict(a=1), Point(1, 2), Number(7), [Number(7)], {"n": Number(7)}, [True, None],
     array.array("d", range(5)), array.array("d", range(50_000)), [bytearray(b"x" * 100_000)], [array.array("i", [1])],
 ]
-
-
-@pytest.fixture(scope="module")
-def workers():
-    with Workers(2) as made:
-        yield made
 
 
 def exactly(one, other):

@@ -13,18 +13,6 @@ from mapengine._errors import MapErrors, WorkerDied
 from mapengine._workers import Workers
 
 
-@pytest.fixture(scope="module")
-def workers():
-    with Workers(2) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with mapengine.Pool(2) as made:
-        yield made
-
-
 LIMITS = {code: ((-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1))
           for code in "bBhHiIlLqQ" for bits in [8 * struct.calcsize(code)]}
 

@@ -18,18 +18,6 @@ from mapengine._workers import Workers
 COUNT = 100_000
 
 
-@pytest.fixture(scope="module")
-def workers():
-    with Workers(2) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with mapengine.Pool(2) as made:
-        yield made
-
-
 def doubled(part):
     """2 * x, with NumPy and without."""
     return part + part if hasattr(part, "dtype") else array.array(part.typecode, [2 * x for x in part])
