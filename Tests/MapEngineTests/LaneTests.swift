@@ -143,19 +143,19 @@ import Testing
         }
     }
 
-    /// Any bytes at all are refused, or make texts.
-    @Test func anyBytesAreRefusedOrMakeAnOutcome() throws {
+    /// With any words changed it is refused, or makes texts.
+    @Test func anyWordsAreRefusedOrMakeAnOutcome() throws {
         var random = SystemRandomNumberGenerator()
         var accepted = 0
         let (region, used, at) = try Self.told()
-        for _ in 0..<20_000 {
-            let words = UnsafeMutableRawPointer(region.base + Int(at)).assumingMemoryBound(to: UInt32.self)
-            for i in 0..<MemoryLayout<mapb_item_end>.size / 4 {
-                switch UInt8.random(in: 0..<4, using: &random) {
-                case 0: words[i] = .random(in: .min ... .max, using: &random)
-                case 1: words[i] = UInt32(MAPB_RESULTS_OFFSET) + .random(in: 0..<5000, using: &random)
-                default: words[i] = .random(in: 0..<12, using: &random)
-                }
+        let words = UnsafeMutableRawPointer(region.base + Int(at)).assumingMemoryBound(to: UInt32.self)
+        let count = MemoryLayout<mapb_item_end>.size / 4
+        let right = (0..<count).map { words[$0] }
+        for _ in 0..<1000 {
+            for i in 0..<count { words[i] = right[i] }
+            for _ in 0..<2 {
+                let edges: [UInt32] = [0, 1, 4095, 4096, .max, UInt32(MAPB_RESULTS_OFFSET), .random(in: .min ... .max, using: &random)]
+                words[.random(in: 0..<count, using: &random)] = edges.randomElement(using: &random)!
             }
             guard let item = try? EndedItem(region, used, at: at, UInt64(MemoryLayout<mapb_item_end>.size)) else {
                 continue
@@ -163,6 +163,6 @@ import Testing
             accepted += 1
             _ = item.outcome(Self.name).crash?.publicForm
         }
-        #expect(accepted > 0)
+        #expect(accepted > 0 && accepted < 1000)
     }
 }

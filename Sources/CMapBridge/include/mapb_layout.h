@@ -64,7 +64,7 @@ typedef struct mapb_request {
     uint64_t ticket; /* Counts a worker's requests from 1. */
     uint32_t kind;
     uint32_t count; /* RANGE: items. */
-    uint64_t first; /* RANGE: index of the first item. */
+    uint64_t first; /* RANGE: index of the first item. With mape_job_config.first_index the record's places lie so many items back. */
     uint64_t record;
     uint64_t hole_base;
     uint64_t hole_limit;
