@@ -154,7 +154,9 @@ import Testing
         for _ in 0..<1000 {
             for i in 0..<count { words[i] = right[i] }
             for _ in 0..<2 {
-                let edges: [UInt32] = [0, 1, 4095, 4096, .max, UInt32(MAPB_RESULTS_OFFSET), .random(in: .min ... .max, using: &random)]
+                let edges: [UInt32] = [
+                    0, 1, 4095, 4096, .max, UInt32(MAPB_RESULTS_OFFSET), .random(in: .min ... .max, using: &random),
+                ]
                 words[.random(in: 0..<count, using: &random)] = edges.randomElement(using: &random)!
             }
             guard let item = try? EndedItem(region, used, at: at, UInt64(MemoryLayout<mapb_item_end>.size)) else {

@@ -187,7 +187,8 @@ static mapb_entry entry_of(struct lane *lane, mape_job *job, uint64_t index) {
         failure.data = put(lane, result.data, result.size), failure.data_size = result.size;
         return (mapb_entry){(uint64_t)MAPB_ENTRY_FAILED << 56 | put(lane, &failure, sizeof failure), sizeof failure};
     }
-    mapb_item_end end = {.state = result.state, .cause = result.cause, .code = result.code, .attempts = result.attempts};
+    mapb_item_end end = {
+        .state = result.state, .cause = result.cause, .code = result.code, .attempts = result.attempts};
     const char *suffix = strstr(result.message, ", function \"");
     end.text_size = (uint32_t)(suffix ? (size_t)(suffix - result.message) : strlen(result.message));
     end.text = put(lane, result.message, end.text_size);

@@ -237,7 +237,8 @@ static void failed_items_are_told_as_here(uint32_t birth) {
     mape_pool *pool = remote_started(birth, 1, 2);
     const mape_function_id fault = registered(pool, run_fault);
     struct fault_item items[50];
-    for (uint64_t i = 0; i < COUNT(items); i++) items[i] = (struct fault_item){.value = i, .way = i % 5 == 3 ? WAY_FAIL : WAY_WELL};
+    for (uint64_t i = 0; i < COUNT(items); i++)
+        items[i] = (struct fault_item){.value = i, .way = i % 5 == 3 ? WAY_FAIL : WAY_WELL};
     mape_job_config config = placed(MAPE_LOCAL);
     mape_job *here = mapped(pool, fault, items, COUNT(items), sizeof *items, &config);
     config.where = MAPE_REMOTE;

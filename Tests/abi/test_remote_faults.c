@@ -9,7 +9,8 @@
 
 enum { SOME = 3000 };
 
-static mape_job *squaring(mape_pool *pool, mape_function_id square, const uint64_t *values, uint64_t count, uint32_t where) {
+static mape_job *squaring(mape_pool *pool, mape_function_id square, const uint64_t *values, uint64_t count,
+                          uint32_t where) {
     mape_job_config config = placed(where);
     config.chunk = 3;
     return mapped(pool, square, values, count, sizeof *values, &config);

@@ -52,7 +52,8 @@ enum mapb_control_kind {
     /* slot: nodes; code: lanes that they have room for: the host asks for as many (SPAWN), those that go end by DIED; generation: round trip
        to the server in nanoseconds; size: bytes sent; memory_limit: bytes received; growth: items sent again */
     MAPB_CONTROL_NODES = 22,
-    MAPB_CONTROL_LANE = 23,    /* slot, generation; size: round trip in nanoseconds; text: the machine that answered last */
+    MAPB_CONTROL_LANE =
+        23, /* slot, generation; size: round trip in nanoseconds; text: the machine that answered last */
     MAPB_CONTROL_REFUSED = 24, /* code: an enum mape_status; text: why the server cannot be used; it is tried again */
     /* slot, generation: id and serial of a mapb_function; code: MAPE_E_LOAD or MAPE_E_SETUP, text: why no node can run it; 0: one can again.
        Its ranges are answered with STOPPED and no item done. */

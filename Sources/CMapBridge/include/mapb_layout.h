@@ -45,8 +45,9 @@ typedef struct mapb_pool_head {
 } mapb_pool_head;
 
 enum mapb_request_kind {
-    MAPB_REQUEST_RANGE = 1,   /* record: a mapb_job */
-    MAPB_REQUEST_SETUP = 2,   /* record: a mapb_function; first: offset of the globals table; to a lane, count: that table's number */
+    MAPB_REQUEST_RANGE = 1, /* record: a mapb_job */
+    MAPB_REQUEST_SETUP =
+        2, /* record: a mapb_function; first: offset of the globals table; to a lane, count: that table's number */
     MAPB_REQUEST_CLEANUP = 3, /* record: a mapb_function; first and count as for SETUP */
     MAPB_REQUEST_MODULE = 4,  /* record: a path, ended with NUL; first: offset of its mapb_file, or 0 */
     MAPB_REQUEST_EXIT = 5
@@ -64,7 +65,8 @@ typedef struct mapb_request {
     uint64_t ticket; /* Counts a worker's requests from 1. */
     uint32_t kind;
     uint32_t count; /* RANGE: items. */
-    uint64_t first; /* RANGE: index of the first item. With mape_job_config.first_index the record's places lie so many items back. */
+    uint64_t
+        first; /* RANGE: index of the first item. With mape_job_config.first_index the record's places lie so many items back. */
     uint64_t record;
     uint64_t hole_base;
     uint64_t hole_limit;
@@ -223,7 +225,7 @@ typedef struct mapb_place {
     uint64_t library;                /* Input offset of the library's path; */
     uint64_t file;                   /* of its mapb_file, or 0. */
     uint8_t build_id[MAPB_BUILD_ID]; /* OFFSET: of the library as the host has it loaded. */
-    uint64_t symbol;                 /* In pools that have a cluster: input offset of the symbol's name, also for an OFFSET; 0: none. */
+    uint64_t symbol; /* In pools that have a cluster: input offset of the symbol's name, also for an OFFSET; 0: none. */
 } mapb_place;
 
 /** In outbox.current, what a setup request does: it loads one of the function's places (0 run, 1 setup, 2 cleanup), or runs its setup. */

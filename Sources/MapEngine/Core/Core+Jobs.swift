@@ -41,7 +41,8 @@ extension Core {
     func submit(_ submission: Submission) throws(MapError) -> Job {
         let function = try function(submission.function)
         if let input = submission.input, submission.config.firstIndex > UInt64.max - input.total {
-            throw MapError(MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
+            throw MapError(
+                MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
         }
         if remote != nil || submission.config.place == MAPE_REMOTE { try checkPlace(submission.config.place, function) }
         let stream: Stream?

@@ -58,7 +58,8 @@ extension Core {
             UInt64(max(1, min(Double(Policy.largestRange), Double(time) / each)))
         }
         let fair = job.waiting / UInt64(workers * 2)
-        var size = min(items(in: max(Policy.laneTime, trips), of: time), max(1, fair, items(in: Policy.laneShort, of: time)))
+        var size = min(
+            items(in: max(Policy.laneTime, trips), of: time), max(1, fair, items(in: Policy.laneShort, of: time)))
         if job.pace.itemBytes > 0 { size = max(1, min(size, Policy.laneBytes / job.pace.itemBytes)) }
         if chunk > 0 { size = max(1, size / chunk) * chunk }
         return (size, job.waiting <= size * UInt64(workers) ? 1 : Policy.laneDepth)
@@ -110,7 +111,8 @@ extension Core {
         guard limit != .max, lane.pid != 0, now - lane.seen.progress >= limit else { return }
         log(
             MAPE_LOG_WARNING,
-            "worker \(lane.slot), on another machine, is given up: no answer for \((now - lane.seen.progress) / 1_000_000) ms")
+            "worker \(lane.slot), on another machine, is given up: no answer for \((now - lane.seen.progress) / 1_000_000) ms"
+        )
         kill(lane, .timeout)
     }
 
@@ -147,7 +149,8 @@ extension Core {
     private func lostOnLane(_ job: Job, _ range: ItemRange, _ lane: Worker, _ loss: Loss, _ now: Int64) {
         if range.count == 0 { return }
         let lost = RangeLoss(
-            range: range, point: .before, loss: loss, verdict: lane.verdict, isJobEnding: job.ending != nil, isOnLane: true)
+            range: range, point: .before, loss: loss, verdict: lane.verdict, isJobEnding: job.ending != nil,
+            isOnLane: true)
         for part in postmortem(lost).parts {
             switch part {
             case .requeue(let range): requeue(range, job, now)
@@ -159,10 +162,13 @@ extension Core {
                 }
                 let outcome =
                     manner == .overwrote
-                    ? Outcome(MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY, "the helper for other machines gave a reply that was not valid")
+                    ? Outcome(
+                        MAPE_ITEM_CRASHED, MAPE_CAUSE_REPLY,
+                        "the helper for other machines gave a reply that was not valid")
                     : Outcome(
                         MAPE_ITEM_CRASHED, MAPE_CAUSE_SIGNAL, code: Signal.kill,
-                        "the machine that ran it was lost, \(Policy.laneSuspicion) times in a row, \(job.name(of: item).text)")
+                        "the machine that ran it was lost, \(Policy.laneSuspicion) times in a row, \(job.name(of: item).text)"
+                    )
                 job.end(
                     Segment(first: item, count: 1, outcome: job.ending ?? outcome), ok: 0, failed: 0, now: now)
             }

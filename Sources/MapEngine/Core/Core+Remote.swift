@@ -113,7 +113,8 @@ extension Core {
             helper.hasBegun = true
             if message.code != Int32(MAPB_PROTOCOL) || message.size != UInt64(MAPB_VERSION) {
                 helperDied(
-                    "is of version \(message.size), the library of version \(MAPB_VERSION): install both from one build")
+                    "is of version \(message.size), the library of version \(MAPB_VERSION): install both from one build"
+                )
             }
         case MAPB_CONTROL_SPAWNED.rawValue:
             guard let lane, lane.isAlive, lane.pid == 0 else { break }
@@ -141,9 +142,12 @@ extension Core {
             touched.wakes = true
         case MAPB_CONTROL_LANE.rawValue:
             guard lane != nil else { break }
-            remote.note(printable(message.shownText), roundTrip: Int64(clamping: message.size), of: slot - table.firstLane)
+            remote.note(
+                printable(message.shownText), roundTrip: Int64(clamping: message.size), of: slot - table.firstLane)
         case MAPB_CONTROL_NOTE.rawValue:
-            log(mape_log_level(min(UInt32(bitPattern: message.code), MAPE_LOG_ERROR.rawValue)), printable(message.shownText))
+            log(
+                mape_log_level(min(UInt32(bitPattern: message.code), MAPE_LOG_ERROR.rawValue)),
+                printable(message.shownText))
         case MAPB_CONTROL_REFUSED.rawValue:
             let why = printable(message.shownText)
             if why != remote.refusal { log(MAPE_LOG_ERROR, "other machines cannot be used: \(why)") }

@@ -12,7 +12,8 @@ extension Core {
     func resize(to count: Int) throws(MapError) {
         try checkOpen()
         guard count <= table.firstLane else {
-            throw .argument("workers", "is \(count); at most \(table.firstLane) are possible beside config.remote_workers")
+            throw .argument(
+                "workers", "is \(count); at most \(table.firstLane) are possible beside config.remote_workers")
         }
         let change = table.size.resize(to: count)
         table.add(upTo: count, itemsPerWorker: config.limits.itemsPerWorker)

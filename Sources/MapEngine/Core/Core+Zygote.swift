@@ -12,7 +12,8 @@ extension Core {
         while let message = zygote.receive() {
             zygote.since = mapb_clock()
             let slot = Int(message.slot)
-            let worker = slot < table.locals.count && workers[slot].generation == message.generation ? workers[slot] : nil
+            let worker =
+                slot < table.locals.count && workers[slot].generation == message.generation ? workers[slot] : nil
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
                 zygote.hasBegun = true

@@ -68,6 +68,7 @@ extension Cluster {
         if let path = try PoolConfig.ZygoteProgram.find(name, variables) { return path }
         throw MapError(
             MAPE_E_SYSTEM,
-            "there is no program \(beside), and none of that name in PATH: install the package mapengine-cluster, or set config.remote_path")
+            "there is no program \(beside), and none of that name in PATH: install the package mapengine-cluster, or set config.remote_path"
+        )
     }
 }

@@ -45,7 +45,8 @@ struct EndedItem {
         attempts = min(max(told.attempts, 1), 1 << 20)
         mark = told.has_mark == 1 ? told.mark : nil
         crash = (
-            (0...64).contains(told.signal) ? told.signal : 0, told.signal_code, max(0, told.pid), told.address, told.frames
+            (0...64).contains(told.signal) ? told.signal : 0, told.signal_code, max(0, told.pid), told.address,
+            told.frames
         )
         self.text = printable(try text(told.text, told.text_size, Self.longestText))
         host = printable(try text(told.host, told.host_size, UInt64(MAPB_HOST_NAME) - 1))

@@ -71,7 +71,8 @@ import CMapBridge
         if let cluster, workers + cluster.lanes > Int(MAPB_MAX_WORKERS) {
             throw .argument(
                 "config.remote_workers",
-                "and config.workers are \(cluster.lanes) and \(workers): at most \(MAPB_MAX_WORKERS) together are possible")
+                "and config.workers are \(cluster.lanes) and \(workers): at most \(MAPB_MAX_WORKERS) together are possible"
+            )
         }
         guard c.min_workers <= MAPB_MAX_WORKERS else {
             throw .argument("config.min_workers", "is \(c.min_workers); at most \(MAPB_MAX_WORKERS) are possible")
