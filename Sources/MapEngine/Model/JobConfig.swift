@@ -4,14 +4,12 @@ import CMapBridge
 
 @safe struct JobConfig {
     var chunk: UInt64 = 0
-    /// What workers count the items from.
-    var firstIndex: UInt64 = 0
     var priority: Int32 = 0
     var attempts: UInt32 = 1
     /// Nanoseconds; Int64.max: none.
     var itemTimeout: Int64 = .max
     var jobTimeout: Int64 = .max
-    var place = MAPE_ANYWHERE
+    private var placement = Placement()
     var ordered = false
     var drop = false
     var deliver: UInt32 = 0
@@ -21,6 +19,22 @@ import CMapBridge
     @safe var onItem: mape_event_fn?
     @safe var onProgress: mape_event_fn?
     @safe var onDone: mape_event_fn?
+
+    private struct Placement {
+        var place = MAPE_ANYWHERE
+        var firstIndex: UInt64 = 0
+    }
+
+    /// On which machines the items run.
+    var place: mape_where {
+        get { placement.place }
+        set { placement.place = newValue }
+    }
+    /// What workers count the items from.
+    var firstIndex: UInt64 {
+        get { placement.firstIndex }
+        set { placement.firstIndex = newValue }
+    }
 
     func wants(_ kind: mape_deliver) -> Bool { deliver & kind.rawValue != 0 }
 }
