@@ -91,6 +91,7 @@ GOALS = [
     Goal("py_small/lambda", 1.1, OURS, against_bench="py_small/def"),
     Goal("py_small_array/range", 1 / 3, BEST, against_bench="py_small/def"),
     Goal("py_small_array/array", 1 / 3, BEST, against_bench="py_small/def"),
+    Goal("py_small_array/vectorized", 1 / 20, BEST, against_bench="py_small/def"),
     Goal("py_chunk1", 4, ours=CHUNK_OF_ONE),
     Goal("py_chunk1", 1 / 4, BEST, ours=CHUNK_OF_ONE),
     Goal("py_apply/hot", 12, ours=EXECUTOR),

@@ -182,7 +182,7 @@ ROWS = [
         package("py_small", f"{OURS}, Executor", "serial"), share=3,
     ),
     Row(
-        "py_small_array", "ns/item", "the same from a `range` or an array, into an array", package("py_small_array", peers=()), share=0.6,
+        "py_small_array", "ns/item", "the same from a `range` or an array, into an array; with a function that takes arrays", package("py_small_array", peers=()), share=0.6,
     ),
     Row(
         "py_chunk1", "µs/item", "20,000 ints in chunks of one", package("py_chunk1", (CHUNK_OF_ONE, f"{OURS}, Workers")), share=2.5,

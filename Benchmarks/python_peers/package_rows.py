@@ -5,7 +5,6 @@ Systems that take microseconds per element are measured on fewer of them, as in 
 """
 
 import array
-import inspect
 import os
 import random
 import statistics
@@ -53,25 +52,21 @@ def py_small(make, seconds):
 
 
 def py_small_array(make, seconds):
-    """From a range, and from an array, into an array: by `out=` where the package has it."""
+    """From a range, and from an array, into an array; and with a function that takes arrays."""
     pool = make()
     count = sized(1_000_000, 2_000)
-    inputs = {"range": range(count), "array": array.array("q", range(count))}
+    numbers = array.array("q", range(count))
     expected = array.array("q", [number * number for number in range(count)])
     out = array.array("q", bytes(8 * count))
-    if "out" in inspect.signature(pool.pool.map).parameters:
-        def run(numbers):
-            pool.pool.map(work.square, numbers, out=out)
-            return out
-    else:
-        def run(numbers):
-            return array.array("q", pool.pool.map(work.square, numbers))
-    for numbers in inputs.values():
-        run(numbers)
-    values = {
-        name: median_seconds(lambda: run(numbers), seconds, lambda results: results == expected) / count * 1e9
-        for name, numbers in inputs.items()
+    calls = {
+        "range": lambda: pool.pool.map(work.square, range(count), out=out),
+        "array": lambda: pool.pool.map(work.square, numbers, out=out),
+        "vectorized": lambda: pool.pool.map(work.square, numbers, out=out, vectorized=True),
     }
+    values = {}
+    for name, call in calls.items():
+        call()
+        values[name] = median_seconds(call, seconds, lambda result: result is out and out == expected) / count * 1e9
     pool.stop()
     return values
 

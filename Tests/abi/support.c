@@ -25,6 +25,16 @@ static struct {
     char stage[300];
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/** Where all threads of a program that hangs are, if there is a debugger. */
+static void stacks_shown(void) {
+    char command[160];
+    snprintf(
+        command, sizeof command,
+        "timeout 60 gdb -nx -batch -p %d -ex 'thread apply all backtrace 16' 2>/dev/null | grep -E '^(#|Thread)' >&2",
+        getpid());
+    if (system(command) != 0) fprintf(stderr, "      (no debugger shows the stacks)\n");
+}
+
 static void *watch(void *unused) {
     (void)unused;
     pthread_mutex_lock(&dog.lock);
@@ -39,6 +49,7 @@ static void *watch(void *unused) {
         if (!dog.armed || now.tv_sec < dog.deadline.tv_sec) continue;
         fprintf(stderr, "\nHUNG: %s\n      last stage: %s\n", dog.test, dog.stage[0] != '\0' ? dog.stage : "none");
         fflush(NULL);
+        stacks_shown();
         signal(SIGABRT, SIG_DFL);
         abort();
     }
@@ -216,6 +227,7 @@ void check_status(int got, int expected, mape_pool *pool, const char *call, cons
     if (got == expected) return;
     print_error("%s\n  answered %d (%s), not %d (%s)\n  message: \"%s\"\n", call, got, mape_status_string(got),
                 expected, mape_status_string(expected), got < 0 ? message_of(pool) : "");
+    if (got == MAPE_E_TIMEOUT) pools_described();
     _fail(file, line);
 }
 

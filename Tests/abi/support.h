@@ -71,10 +71,15 @@ void check_status(int got, int expected, mape_pool *pool, const char *call, cons
     do {                                                                                                               \
         stage("%s:%d: waiting until %s", __FILE__, __LINE__, #condition);                                              \
         for (int64_t begun = now_ns(); !(condition); short_nap())                                                      \
-            if (now_ns() - begun > PATIENCE) fail_msg("%s: never came about", #condition);                             \
+            if (now_ns() - begun > PATIENCE) {                                                                         \
+                pools_described();                                                                                     \
+                fail_msg("%s: never came about", #condition);                                                          \
+            }                                                                                                          \
     } while (0)
 int64_t now_ns(void);
 void short_nap(void);
+/** Prints the state of the test's pools and of their processes: for a test that fails because something does not come. */
+void pools_described(void);
 
 /** The message of the last failed call on a pool (NULL: of calls that found none); in one of a few static buffers. */
 const char *message_of(mape_pool *pool);

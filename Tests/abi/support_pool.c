@@ -53,6 +53,41 @@ bool pools_are_open(void) {
     return false;
 }
 
+/** What a process does, as the kernel says: its state, and where it waits. */
+static void process_described(const char *who, pid_t pid) {
+    char path[64], state[64] = "gone", place[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    for (char line[256]; file != NULL && fgets(line, sizeof line, file) != NULL;)
+        sscanf(line, "State: %63[^\n]", state);
+    if (file != NULL) fclose(file);
+    snprintf(path, sizeof path, "/proc/%d/wchan", (int)pid);
+    file = fopen(path, "re");
+    if (file != NULL && fgets(place, sizeof place, file) == NULL) place[0] = '\0';
+    if (file != NULL) fclose(file);
+    print_error("    %s %d: %s, in %s\n", who, (int)pid, state, place);
+}
+
+void pools_described(void) {
+    for (size_t i = 0; i < COUNT(open_pools); i++) {
+        mape_stats s = MAPE_STATS_INIT;
+        if (open_pools[i] == NULL || mape_pool_stats(&s, open_pools[i]) != MAPE_OK) continue;
+        print_error(
+            "  a pool: %u of %u workers ready, %llu started, %llu died, %llu zygotes, %llu jobs, %llu items%s%s\n",
+            s.workers_ready, s.workers, (unsigned long long)s.workers_started, (unsigned long long)s.workers_died,
+            (unsigned long long)s.zygotes_started, (unsigned long long)s.jobs, (unsigned long long)s.items,
+            s.is_started ? "" : ", not started", s.is_closed ? ", closed" : "");
+        if (s.zygote_pid > 0) process_described("zygote", s.zygote_pid);
+        for (uint32_t k = 0; k < s.workers && k < 16; k++) {
+            mape_worker_info worker = MAPE_WORKER_INFO_INIT;
+            char who[64];
+            if (mape_pool_worker(&worker, open_pools[i], k) != MAPE_OK) continue;
+            snprintf(who, sizeof who, "worker %u, in state %u,", k, worker.state);
+            process_described(who, worker.pid);
+        }
+    }
+}
+
 void pools_destroyed(void) {
     for (size_t i = 0; i < COUNT(open_pools); i++) {
         if (open_pools[i] != NULL) mape_pool_release(open_pools[i]);

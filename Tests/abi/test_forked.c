@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -123,6 +124,48 @@ static void whatever_other_threads_are_doing(uint32_t birth) {
     }
     atomic_store(&stop, 1);
     for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
+}
+
+/** Looks for functions in the loader's list of files, again and again. */
+static void *keeps_looking(void *context) {
+    while (!atomic_load(&stop)) {
+        mape_pool_config config = config_of(*(uint32_t *)context, 1);
+        mape_pool *pool = NULL;
+        mape_function description = MAPE_FUNCTION_INIT;
+        mape_function_id function = 0;
+        description.run = run_square;
+        if (mape_pool_create(&pool, &config) != MAPE_OK) continue;
+        for (int i = 0; i < 200 && !atomic_load(&stop); i++) mape_function_register(&function, pool, &description);
+        mape_pool_release(pool);
+    }
+    return NULL;
+}
+
+static int each_file(struct dl_phdr_info *info, size_t size, void *context) {
+    (void)info, (void)size, (void)context;
+    return 0;
+}
+
+/** The list has a lock that fork(2) of glibc does not make free in the child. */
+static void while_other_threads_look_for_functions(uint32_t birth) {
+    enum { threads = 2, children = 400 };
+    pthread_t ids[threads];
+    atomic_store(&stop, 0);
+    mape_pool *pool = pool_open(birth, 1);
+    for (int i = 0; i < threads; i++) assert_int_equal(pthread_create(&ids[i], NULL, keeps_looking, &birth), 0);
+    for (int i = 0; i < children; i++) {
+        stage("child %d", i);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(PATIENCE_SECONDS);
+            _exit(dl_iterate_phdr(each_file, NULL));
+        }
+        ends_well(child);
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
+    pool_close(pool);
 }
 
 /* ---- what a child has of its parent's ---- */
@@ -272,6 +315,7 @@ int main(void) {
     const struct abi_test tests[] = {
         BOTH(a_child_makes_pools_of_its_own),
         PATIENT(whatever_other_threads_are_doing, IN_EXEC | IN_FORK, 240),
+        BOTH(while_other_threads_look_for_functions),
         BOTH(a_child_has_no_descriptor_and_no_memory_of_it),
         BOTH(a_child_that_lives_on_keeps_no_worker_alive),
         BOTH(a_child_of_vfork_is_refused),

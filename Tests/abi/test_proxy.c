@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -240,6 +241,33 @@ static void a_proxy_is_destroyed_while_it_waits(uint32_t birth) {
     pool_close(pool);
 }
 
+/** Calls that wait behind another, and are ended by the release: they return while it counts them. */
+static void a_proxy_is_destroyed_as_its_calls_return(uint32_t birth) {
+    mape_pool_config config = config_of(birth, 1);
+    config.grace_ns = MAPE_MILLISECONDS(100);
+    mape_pool *pool = pool_open_with(&config);
+    mape_function_id half = typed(pool, "long native_wait(long milliseconds)", native_wait, 0);
+    uint64_t forever = 60000;
+    mape_job *job = mapped(pool, half, &forever, 1, sizeof forever, NULL);
+    for (int round = 0; round < 500; round++) {
+        pthread_t threads[8];
+        struct heard heard = {0};
+        mape_native_fn proxy = NULL;
+        is_ok(pool, mape_proxy_create(&proxy, pool, half, NULL, on_error, &heard));
+        uint64_t jobs = stats_of(pool).jobs;
+        for (size_t i = 0; i < COUNT(threads); i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, call_wait, (void *)proxy), 0);
+        wait_until(stats_of(pool).jobs == jobs + COUNT(threads));
+        stage("round %d: releasing the proxy", round);
+        is_ok(NULL, mape_proxy_release(proxy));
+        for (size_t i = 0; i < COUNT(threads); i++) pthread_join(threads[i], NULL);
+        assert_int_equal(heard.count, COUNT(threads));
+        assert_int_equal(heard.state, MAPE_ITEM_CANCELLED);
+    }
+    is_ok(pool, mape_job_release(job));
+    pool_close(pool);
+}
+
 static void a_forked_child_of_the_host_hears_so(uint32_t birth) {
     struct heard heard = {0};
     mape_pool *pool = pool_started(birth, 1);
@@ -372,6 +400,7 @@ int main(int argc, char **argv) {
         BOTH(proxies_outlive_their_pool),
         BOTH(a_pool_is_destroyed_while_a_proxy_waits),
         BOTH(a_proxy_is_destroyed_while_it_waits),
+        BOTH(a_proxy_is_destroyed_as_its_calls_return),
         BOTH(a_forked_child_of_the_host_hears_so),
         EXEC_ONLY(proxies_need_no_writable_executable_memory),
         EXEC_ONLY(more_proxies_than_there_are_and_none_that_is_made),

@@ -266,7 +266,7 @@ static int reached(const struct reach_item *a) {
     case REACH_OPEN_FILE_LOCK: return on_file(a->file, file_locked);
     case REACH_OPEN_FILE_LOCK_WAITING: return on_file(a->file, file_locked_waiting);
     case REACH_LEASE: return on_file(a->file, leased);
-    case REACH_NOTIFY: return on_file("/tmp", noted);
+    case REACH_NOTIFY: return on_file("/usr", noted);
     case REACH_SIGNAL_OF_FILE: return on_file(a->file, signalled);
     case REACH_FCNTL_UNKNOWN: return on_file(a->file, unknown_command);
     case REACH_PARAM_OF_HOST: return param_again(a->host);

@@ -80,6 +80,8 @@ static void zygote_dies(const struct row *row) {
     }
     assert_true(work_check_some(&work, (struct ending){MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, MAPE_E_WORKERS}) <= 200);
     work_end(&work);
+    wait_until(stats_of(pool).is_closed ==
+               1); /* The workers may have done all items before the engine heard of the death. */
     is_status(pool, MAPE_E_WORKERS, mape_pool_resize(pool, 1));
 }
 

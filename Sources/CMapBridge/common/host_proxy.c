@@ -86,24 +86,32 @@ struct call {
     mapb_calling calling;
 };
 
+/* Once it is no longer reported, this call counts itself off; until then it is marked, so that no other thread takes it for one that was
+ * left, and counts it off. */
+static void report_over(mapb_calling *calling) {
+    if (calling->in_host) mapb_call_reported(calling);
+    mapb_unmark_frame(&calling->seal);
+    calling->mark.number = 0;
+}
+
 static void call_over(void *of) {
     struct call *call = of;
+    if (call->calling.mark.number != 0) report_over(&call->calling);
     mapb_call_over(&call->calling);
     count_off(call->slot, 1);
 }
 
-void mapb_proxy_report(mapb_calling *calling) {
-    mapb_seal seal;
-    calling->mark = mapb_mark_frame(&seal);
+static void report(mapb_calling *calling) {
+    calling->mark = mapb_mark_frame(&calling->seal);
     if (calling->in_host) mapb_call_reports(calling);
     mapb_let_cancel(calling->wait.cancel);
     calling->on_error(calling->context, &calling->failure);
     mapb_hold_cancel();
-    mapb_unmark_frame(&seal);
+    report_over(calling);
 }
 
 /* What libffi calls for each call of a proxy. */
-static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) {
+MAPB_CALLS_OUT static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) {
     struct call call;
     (void)cif;
     int error = errno;
@@ -119,11 +127,13 @@ static void answer(ffi_cif *cif, void *result, void **arguments, void *closure) 
         mapb_wait_run(&call.calling.wait);
         mapb_call_end(&call.calling, result, arguments, &error);
     }
-    if (call.calling.on_error) mapb_proxy_report(&call.calling);
+    if (call.calling.on_error) report(&call.calling);
     pthread_cleanup_pop(1);
     mapb_let_cancel(cancel);
     errno = error;
 }
+
+const void *mapb_proxy_frame(void) { return (const void *)answer; }
 
 mape_native_fn mapb_proxy_make(void *prepared, void *object) {
     native_prepared *n = prepared;

@@ -209,7 +209,8 @@ void mapb_hook_ends(void *its, mapb_mark mark);
 typedef struct mapb_calling {
     void *proxy;
     mapb_wait wait;
-    mapb_mark mark;                              /* Of the call of on_error. */
+    mapb_mark mark;                              /* Of the call of on_error, */
+    mapb_seal seal;                              /* here, because this lives until the call is counted off. */
     MAPB_HANDED_ON mape_proxy_error_fn on_error; /* NULL: there is no failure to report. */
     MAPB_HANDED_ON void *context;
     mape_result failure;
@@ -217,8 +218,8 @@ typedef struct mapb_calling {
     int32_t in_host; /* 0: this is a forked child, which must take no lock. */
 } mapb_calling;
 
-/** Calls on_error with the outcome of a failed call. */
-MAPB_CALLS_OUT void mapb_proxy_report(mapb_calling *calling);
+/** The function in whose frame a proxy's calls are marked. */
+const void *mapb_proxy_frame(void);
 
 /* In Swift: */
 
@@ -228,6 +229,8 @@ int mapb_call_begin(mapb_calling *calling, void *result, void **arguments, int32
 void mapb_call_end(mapb_calling *calling, void *result, void **arguments, int *error);
 /** on_error begins: its proxy must not be released meanwhile. */
 void mapb_call_reports(mapb_calling *calling);
+/** It has returned, or its thread ends in it: to be said before the frame is unmarked. */
+void mapb_call_reported(mapb_calling *calling);
 /** The call returns, or its thread ends. */
 void mapb_call_over(mapb_calling *calling);
 /** Forgets the calls of on_error that were left by a jump, or with their thread. @return how many. */

@@ -175,7 +175,7 @@ int mapb_locate(const void *address, mapb_place *out, char *path) {
         search->address = (uintptr_t)address;
         search->out = out;
         search->first = 1;
-        dl_iterate_phdr(look, search);
+        mapb_each_object(look, search);
         if (search->found && search->is_program) answer = MAPB_LOCATED_PROGRAM;
         /* Code may have been moved to huge pages, which have no file; then the head of the file is still mapped. The vdso has a name
          * but no file. */

@@ -70,7 +70,7 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *of) {
     if (walk->below != 0 && walk->below <= walk->place && walk->place < above) {
         const void *function = _Unwind_FindEnclosingFunction((void *)(walk->code - 1));
         int calls_out = function == NULL || function == (const void *)mapb_dispatch ||
-                        function == (const void *)mapb_call_hook || function == (const void *)mapb_proxy_report;
+                        function == (const void *)mapb_call_hook || function == mapb_proxy_frame();
         walk->found = calls_out ? 1 : -1;
         return _URC_NORMAL_STOP;
     }

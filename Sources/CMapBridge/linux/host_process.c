@@ -7,9 +7,11 @@
  *   memory        none that is shared (MADV_DONTFORK); objects on the heap stay where they are, and nobody uses them
  *   handles       are refused: they say in which process of the line they were made (Handles.swift)
  *   descriptors   are closed in the child by a handler of pthread_atfork(3), so that no child keeps the memory of a pool that its parent has
- *                 destroyed, or the zygote's socket open. The handler closes numbers and does nothing else. The one of
+ *                 destroyed, or the zygote's socket open. The handler closes numbers and forgets the lock below, and does nothing else. The one of
  *                 mape_pool_event_fd stays: it is in the host's hands
  *   proxies       call nobody in a child: their slots say whose they are (host_proxy.c)
+ *   the loader    whose list of files has a lock that libc's fork() does not make free in the child: a fork waits until no thread is in
+ *                 mapb_each_object, which reads the list under a lock of this page
  */
 #include "../common/process.h"
 #include "system.h"
@@ -27,7 +29,8 @@ struct here {
     int32_t pid;
     uint32_t
         number; /* Which in the line of processes that had pools: 1 for the first, one more in a child that has pools as well. */
-    void *handles; /* In Swift. */
+    void *handles;    /* In Swift. */
+    mapb_lock loader; /* Held while a thread reads the loader's list. */
 };
 
 static struct here nowhere; /* Where there is no page, and so no pool. */
@@ -89,8 +92,54 @@ static void forget_files(int closes) {
     }
 }
 
+/* ---- the loader's list ---- */
+
+/* By this thread: it reads the list, or forks. Set before the lock is taken, and as long as it is held: a signal handler that forks in
+ * between finds it. */
+static __thread mapb_lock *held;
+static __thread int holds_for_fork;
+
+static void hold_loader(void) {
+    struct here *now = this_process();
+    if (now == &nowhere) return;
+    held = &now->loader;
+    mapb_lock_acquire(held);
+}
+
+static void let_loader(void) {
+    if (held) mapb_lock_release(held);
+    held = NULL;
+}
+
+int mapb_each_object(int (*look)(struct dl_phdr_info *, size_t, void *), void *context) {
+    hold_loader();
+    const int answer = dl_iterate_phdr(look, context);
+    let_loader();
+    return answer;
+}
+
+/* ---- forks by libc ---- */
+
+static void before_fork(void) {
+    const int error = errno;
+    if (!held) {
+        hold_loader();
+        holds_for_fork = 1;
+    }
+    errno = error;
+}
+
+static void in_parent(void) {
+    const int error = errno;
+    if (holds_for_fork) let_loader();
+    holds_for_fork = 0;
+    errno = error;
+}
+
 static void in_child(void) {
     const int error = errno;
+    held = NULL; /* The page is new. */
+    holds_for_fork = 0;
     forget_files(!becomes_zygote);
     becomes_zygote = 0;
     errno = error;
@@ -112,7 +161,7 @@ static int make_page(const char **call) {
     }
     struct here *none = &nowhere;
     if (!__atomic_compare_exchange_n(&here, &none, page, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) munmap(page, 4096);
-    else pthread_atfork(NULL, NULL, in_child);
+    else pthread_atfork(before_fork, in_parent, in_child);
     return 0;
 }
 

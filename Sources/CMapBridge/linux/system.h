@@ -31,6 +31,8 @@ static inline int object_holds(const struct dl_phdr_info *info, uintptr_t addres
     return 0;
 }
 
+/** dl_iterate_phdr(3), so that a fork in another thread waits until it is over. Not after a fork. */
+int mapb_each_object(int (*look)(struct dl_phdr_info *, size_t, void *), void *context);
 /** The build id (ELF note NT_GNU_BUILD_ID) of such a file. @return its size, 0 when there is none. After a fork as well. */
 uint32_t mapb_read_build_id(const struct dl_phdr_info *info, uint8_t out[MAPB_BUILD_ID]);
 /** Moves a descriptor to a number that functions do not come near. @return it. After a fork as well. */

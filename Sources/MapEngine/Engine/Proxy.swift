@@ -92,10 +92,8 @@ import CMapBridge
             state.calls.append(job)
             return state.isClosing
         }
-        guard !isClosing else {
-            release(job)
-            throw MapError(MAPE_E_CLOSED, "its proxy was released")
-        }
+        // `close` did not find it among the calls.
+        if isClosing { pool.core.with { _ in job.owner.hasGivenUp = true } }
         return job
     }
 
@@ -173,14 +171,16 @@ import CMapBridge
         state.with { $0.reporting.append((c.pointee.mark, failure)) }
     }
 
+    /// onError has returned, or its thread ends in it.
+    fileprivate func reported(_ c: CFrame<mapb_calling>) {
+        state.with { $0.reporting.removeAll { $0.mark.number == c.pointee.mark.number } }
+    }
+
     /// The call returns, or its thread ends.
     fileprivate func over(_ c: CFrame<mapb_calling>) {
         drop(c)
         if let outcome = unsafe c.pointee.outcome { unsafe Unmanaged<Outcome>.fromOpaque(outcome).release() }
         unsafe c.pointee.outcome = nil
-        if c.pointee.mark.number != 0 && c.pointee.in_host != 0 {
-            state.with { $0.reporting.removeAll { $0.mark.number == c.pointee.mark.number } }
-        }
     }
 
     /// Forgets calls whose onError was left by a jump, or with its thread: `close` does not wait for them. Returns how
@@ -189,8 +189,12 @@ import CMapBridge
         let marks = state.with { $0.reporting.map { $0.mark } }
         let gone = marks.filter { mapb_goes_on($0) == 0 }.map { $0.number }
         if gone.isEmpty { return 0 }
-        state.with { $0.reporting.removeAll { gone.contains($0.mark.number) } }
-        return UInt32(gone.count)
+        return state.with { state in
+            // Those that have returned meanwhile count themselves off.
+            let before = state.reporting.count
+            state.reporting.removeAll { gone.contains($0.mark.number) }
+            return UInt32(before - state.reporting.count)
+        }
     }
 
     /// Ends the calls that run, as cancelled.
@@ -249,6 +253,9 @@ func callEnd(
 
 @_cdecl("mapb_call_reports")
 func callReports(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).reports(CFrame(c)) }
+
+@_cdecl("mapb_call_reported")
+func callReported(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).reported(CFrame(c)) }
 
 @_cdecl("mapb_call_over")
 func callOver(_ c: UnsafeMutablePointer<mapb_calling>) { unsafe proxy(c.pointee.proxy).over(CFrame(c)) }

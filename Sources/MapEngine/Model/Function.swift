@@ -18,13 +18,18 @@ final class Function {
     fileprivate let blocks: [Block]
     private var elsewhere: Elsewhere
     var life = Life()
+    /// Of its jobs of one item.
+    var pace = Pace()
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.
-    var setupDeaths: UInt32 = 0
+    var setupDeaths: UInt32 {
+        get { deaths.count }
+        set { deaths.count = newValue }
+    }
     /// Its items that have ended, and how many they were at the last of these deaths.
     var itemsEnded: UInt64 = 0
-    private var itemsAtSetupDeath: UInt64 = 0
+    private var deaths = SetupDeaths()
 
     private init(
         id: UInt32, line: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?,
@@ -41,6 +46,12 @@ final class Function {
         self.record = record
         self.blocks = blocks
         elsewhere = Elsewhere(travels: travels)
+    }
+
+    private struct SetupDeaths {
+        var count: UInt32 = 0
+        /// Its items that had ended at the last of these deaths.
+        var items: UInt64 = 0
     }
 
     private struct Elsewhere {
@@ -65,8 +76,8 @@ final class Function {
 
     /// Counts the death of a worker in its setup. Returns how many have died since a setup went well, or an item ended.
     func countSetupDeath() -> UInt32 {
-        if itemsEnded != itemsAtSetupDeath { setupDeaths = 0 }
-        itemsAtSetupDeath = itemsEnded
+        if itemsEnded != deaths.items { setupDeaths = 0 }
+        deaths.items = itemsEnded
         setupDeaths += 1
         return setupDeaths
     }

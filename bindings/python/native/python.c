@@ -14,6 +14,7 @@ PyObject *(*PyObject_Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject
 
 PyObject *type_int, *type_float, *type_bool, *type_str, *type_bytes, *type_tuple, *type_list, *type_dict;
 PyObject *the_none, *the_true, *the_false;
+PyObject **error_overflow, **error_value;
 size_t type_offset;
 
 static const char *find(void *place, const char *name) {
@@ -53,5 +54,7 @@ const char *find_python(void) {
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
         if ((missing = find((void *)objects[i].place, objects[i].name))) return missing;
     }
+    if ((missing = find(&error_overflow, "PyExc_OverflowError"))) return missing;
+    if ((missing = find(&error_value, "PyExc_ValueError"))) return missing;
     return find_type_offset();
 }

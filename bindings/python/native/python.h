@@ -1,4 +1,4 @@
-/* python.h - the functions of the interpreter that worker.c calls, found while it runs
+/* python.h - the functions of the interpreter that workers call, found while it runs
  *
  * SPDX-License-Identifier: Apache-2.0
  *
@@ -49,7 +49,12 @@ typedef struct {
     X(PyObject *, PyMarshal_WriteObjectToString, (PyObject *, int))                                                    \
     X(PyObject *, PyMarshal_ReadObjectFromString, (const char *, Py_ssize_t))                                          \
     X(long long, PyLong_AsLongLongAndOverflow, (PyObject *, int *))                                                    \
+    X(unsigned long long, PyLong_AsUnsignedLongLong, (PyObject *))                                                     \
+    X(PyObject *, PyNumber_Index, (PyObject *))                                                                        \
+    X(int, PyObject_IsTrue, (PyObject *))                                                                              \
     X(PyObject *, PyLong_FromLongLong, (long long))                                                                    \
+    X(PyObject *, PyFloat_FromDouble, (double))                                                                        \
+    X(PyObject *, PyUnicode_FromStringAndSize, (const char *, Py_ssize_t))                                             \
     X(double, PyFloat_AsDouble, (PyObject *))                                                                          \
     X(const char *, PyUnicode_AsUTF8AndSize, (PyObject *, Py_ssize_t *))                                               \
     X(PyObject *, PyBytes_FromStringAndSize, (const char *, Py_ssize_t))                                               \
@@ -69,6 +74,7 @@ typedef struct {
     X(Py_ssize_t, PyDict_Size, (PyObject *))                                                                           \
     X(void, PyDict_Clear, (PyObject *))                                                                                \
     X(PyObject *, PyErr_Occurred, (void))                                                                              \
+    X(void, PyErr_SetString, (PyObject *, const char *))                                                               \
     X(void, PyErr_Clear, (void))                                                                                       \
     X(void, PyErr_Fetch, (PyObject **, PyObject **, PyObject **))                                                      \
     X(void, PyErr_NormalizeException, (PyObject **, PyObject **, PyObject **))                                         \
@@ -84,6 +90,9 @@ extern PyObject *(*PyObject_Vectorcall)(PyObject *, PyObject *const *, size_t, P
 /* Types whose exact instances have encodings of their own, and three objects. */
 extern PyObject *type_int, *type_float, *type_bool, *type_str, *type_bytes, *type_tuple, *type_list, *type_dict;
 extern PyObject *the_none, *the_true, *the_false;
+
+/* Where the interpreter has two of its exceptions. */
+extern PyObject **error_overflow, **error_value;
 
 /* Finds all of it in this process, whose GIL the caller does not have. Returns NULL, or the name of what is missing. */
 const char *find_python(void);

@@ -5,12 +5,14 @@ import logging
 import pickle
 import struct
 import sys
+import threading
 import types
 
 import core_work as work
 import pytest
 
 from mapengine import _codec, _functions, _interpreter, _logs, _safe, _watch
+from mapengine._futures import Future
 
 
 def at(data):
@@ -158,3 +160,15 @@ def test_the_environment_of_workers(monkeypatch):
     assert got["OMP_NUM_THREADS"] == "1" and "MKL_NUM_THREADS" not in got and got["A"] == "b=c" and "HOME" not in got and unset == ["HOME"]
     got = dict(text.split("=", 1) for text in _interpreter.environment(None, 4, 2)[0])
     assert got["MKL_NUM_THREADS"] == "4"
+
+
+def test_a_future_does_not_end_while_its_condition_is_held():
+    """as_completed looks at the state and installs itself meanwhile; it would be told of a future that it has seen."""
+    future = Future()
+    with future._condition:
+        thread = threading.Thread(target=future._finish, args=(1, None))
+        thread.start()
+        thread.join(0.2)
+        assert not future.done()
+    thread.join()
+    assert future.done() and future.result() == 1

@@ -59,6 +59,31 @@ def test_results_of_one_kind_are_read_in_bulk(workers, values):
     assert all(exactly(one, other) for one, other in zip(got, values)) and len(got) == len(values)
 
 
+def test_without_the_interpreters_functions(workers, monkeypatch):
+    """In a host whose program hides them, results are read by Python, one by one."""
+    from mapengine import _blocks, _encoder
+
+    monkeypatch.setattr(_blocks, "native", lambda: None)
+    monkeypatch.setattr(_encoder, "native", lambda: None)
+    for values in (VALUES, [{"a": [1, "x"]}] * 500, ["text"] * 500):
+        got = workers.map(work.same, values).results()
+        assert all(exactly(one, other) for one, other in zip(got, values)) and len(got) == len(values)
+    outcomes = workers.map(work.fail_at, range(10)).outcomes()
+    assert [ok for _, ok, _ in outcomes] == [x % 3 != 0 for x in range(10)]
+
+
+def test_results_of_many_kinds_are_read_at_once(workers):
+    values = [1, "a", "long enough text", b"b", b"long enough bytes", None, True, False, 2.5, {"k": (1, [2.5, None])}, 2**70, Number(7), ..., "\ud800"] * 100
+    for chunk in (1, None):
+        got = workers.map(work.same, values, chunk_size=chunk).results()
+        assert all(exactly(one, other) for one, other in zip(got, values)) and len(got) == len(values)
+    job = workers.map(work.same, values)
+    taken = [job.next()[2] for _ in range(5)]
+    assert taken + job.results() == values
+    outcomes = workers.map(work.fail_at, [1, 2, 3, 4] * 100).outcomes()
+    assert [ok for _, ok, _ in outcomes] == [True, True, False, True] * 100 and [value for _, ok, value in outcomes if ok] == [1, 2, 4] * 100
+
+
 def test_nan(workers):
     assert math.isnan(workers.submit(work.same, (math.nan,)).result())
     assert all(map(math.isnan, workers.map(work.same, [math.nan] * 100).results()))

@@ -2,11 +2,12 @@
 import ctypes
 import importlib.metadata
 import pathlib
+import struct
 import subprocess
 import sys
 
 import mapengine
-from mapengine import _abi
+from mapengine import _abi, _format
 
 NATIVE = pathlib.Path(mapengine.__file__).parent / "_native"
 
@@ -27,3 +28,19 @@ def test_importing_starts_nothing_and_imports_no_numpy():
             "open(f'/proc/self/task/{os.getpid()}/children').read().split())")
     printed = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE).stdout.decode()
     assert printed.split(None, 3) == ["1", "False", "True", "[]\n"]
+
+
+def test_host_and_workers_have_one_format():
+    """native/format.h, as the library was compiled with it, and _format.py."""
+    class Line(ctypes.Structure):
+        _fields_ = [("name", ctypes.c_char_p), ("value", ctypes.c_uint64)]
+
+    library = ctypes.CDLL(str(NATIVE / "lib" / "mapengine_python.so"))
+    lines = (Line * 100).in_dll(library, "mapengine_python_format")
+    theirs = {}
+    for line in lines:
+        if line.name is None:
+            break
+        theirs[line.name.decode()] = line.value
+    ours = {name: value.size if isinstance(value, struct.Struct) else value for name, value in vars(_format).items() if name.isupper()}
+    assert theirs == ours and len(ours) > 15

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import marshal
 import struct
-from _pickle import loads
+import sys
+from _pickle import PickleBuffer, loads
 from ctypes import c_int64 as _WORD
 from ctypes import string_at
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ._engine import Lease, leased_view
-from ._functions import pickled
+from ._format import (
+    TAG_BUFFERS, TAG_BYTES, TAG_ERROR, TAG_FALSE, TAG_FLOAT, TAG_INT, TAG_KEPT, TAG_MARSHAL, TAG_NONE, TAG_PICKLE, TAG_SAME, TAG_SHORT_BYTES,
+    TAG_SHORT_STR, TAG_STR, TAG_TRUE, TAIL,
+)
+from ._functions import encode_call
 
-STAR, MARSHAL, OWN = 1, 2, 4  # enum call_flags
-HEAD = struct.Struct("<16sII")  # struct spec: key, size, flags
-BLOCK = struct.Struct("<16sIIQQQQ")  # struct block_head
-TAIL = struct.Struct("<QQQQ31xB")  # struct result_tail
-KEPT = 0x80
 LARGE = 4096
-NO_KEY = bytes(16)
 
 _INT = struct.Struct("<q").unpack
 
@@ -31,21 +30,26 @@ class Corrupt(ValueError):
     """A worker's result is not what a worker writes."""
 
 
-def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview]]:
-    """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
-    buffers: List[memoryview] = []
+_array_pickles: Dict[Tuple[int, Tuple[int, ...], bool], Tuple[Any, bytes]] = {}  # By id of dtype, shape, writeable: (dtype, pickle).
 
-    def aside(buffer: Any) -> bool:
-        try:
-            raw = buffer.raw()
-        except BufferError:
-            return True
-        if raw.nbytes < limit:
-            return True
-        buffers.append(raw)
-        return False
 
-    return pickled(call, aside), buffers
+def encode_element(element: Any, limit: int) -> Tuple[bytes, List[memoryview]]:
+    """encode_call for an element. The pickle of an array of NumPy's whose bytes go beside it depends on its type and shape alone; so it is made once
+    for arrays that are alike."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or type(element) is not numpy.ndarray or not element.flags.c_contiguous:
+        return encode_call(element, limit)
+    dtype = element.dtype
+    key = id(dtype), element.shape, element.flags.writeable
+    known = _array_pickles.get(key)
+    if known is not None:
+        return known[1], [PickleBuffer(element).raw()]
+    data, buffers = encode_call(element, limit)
+    if len(buffers) == 1 and buffers[0].nbytes == element.nbytes:
+        if len(_array_pickles) >= 256:
+            _array_pickles.clear()
+        _array_pickles[key] = dtype, data
+    return data, buffers
 
 
 Unpickle = Callable[..., Any]
@@ -57,19 +61,19 @@ def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle =
         return _WORD.from_address(address).value
     if size < 9:
         raise Corrupt(f"a result of {size} bytes")
-    if size > LARGE and string_at(address + size - 1, 1)[0] & ~KEPT == 111:  # TAG_BUFFERS
+    if size > LARGE and string_at(address + size - 1, 1)[0] & ~TAG_KEPT == TAG_BUFFERS:
         return _decode_buffers(address, size, lease, unpickle)  # Without reading all of it first.
     data = string_at(address, size)
-    tag = data[-1] & ~KEPT
-    if tag == 112:  # TAG_PICKLE: what follows its end is not looked at
+    tag = data[-1] & ~TAG_KEPT
+    if tag == TAG_PICKLE:  # What follows its end is not looked at
         return unpickle(data)
-    if tag == 109:
+    if tag == TAG_MARSHAL:
         return _unmarshal(data, unpickle)
-    if tag == 115:
+    if tag == TAG_STR:
         return data[:-1].decode()
-    if tag == 98:
+    if tag == TAG_BYTES:
         return data[:-1]
-    if tag == 111:  # TAG_BUFFERS
+    if tag == TAG_BUFFERS:
         return _decode_buffers(address, size, lease, unpickle)
     if size != 9:
         raise Corrupt(f"a result of {size} bytes with tag {tag}")
@@ -77,19 +81,19 @@ def decode(address: int, size: int, lease: Optional[Lease], unpickle: Unpickle =
 
 
 def _word(data: bytes, tag: int) -> Any:
-    if tag == 102:
+    if tag == TAG_FLOAT:
         return struct.unpack("<d", data[:8])[0]
-    if tag == 78:
+    if tag == TAG_NONE:
         return None
-    if tag == 84:
+    if tag == TAG_TRUE:
         return True
-    if tag == 70:
+    if tag == TAG_FALSE:
         return False
-    if tag == 105:
+    if tag == TAG_INT:
         return _INT(data[:8])[0]
-    if tag == 83:
+    if tag == TAG_SHORT_STR:
         return data[:data[7]].decode()
-    if tag == 66:
+    if tag == TAG_SHORT_BYTES:
         return data[:data[7]]
     raise Corrupt(f"a result with tag {tag}")
 
@@ -122,10 +126,17 @@ def _decode_buffers(address: int, size: int, lease: Optional[Lease], unpickle: U
 
 def decode_error(address: int, size: int, unpickle: Unpickle = loads) -> Optional[Tuple[int, bytes, str, str, str]]:
     """What encode_error of _worker.py has made: (how, pickle, line, traceback, type's name). None when it is not there."""
-    if not address or size < 2 or string_at(address + size - 1, 1)[0] & ~KEPT != 101:
+    if not address or size < 2 or string_at(address + size - 1, 1)[0] & ~TAG_KEPT != TAG_ERROR:
         return None
     how, what, line, text, name = unpickle(string_at(address, size))
     return how, what, line, text, name
+
+
+def same_as(address: int, size: int) -> Optional[int]:
+    """The index of the item of its job with which a failed item has failed, where the worker says so."""
+    if size != 9 or string_at(address + 8, 1)[0] != TAG_SAME:
+        return None
+    return int(_WORD.from_address(address).value)
 
 
 def bulk(pool: Any, job: int, count: int) -> Optional[List[Any]]:
@@ -142,12 +153,12 @@ def bulk(pool: Any, job: int, count: int) -> Optional[List[Any]]:
     tags = words[8::9]
     first = tags[0]
     if tags.count(first) == count:
-        if first == 78:
+        if first == TAG_NONE:
             return [None] * count
-        if first == 102:
+        if first == TAG_FLOAT:
             wide = bytearray(16 * count)
             pool.gather(job, wide, 16)
             return memoryview(wide).cast("d")[::2].tolist()
-    if tags.count(84) + tags.count(70) == count:
-        return [tag == 84 for tag in tags]
+    if tags.count(TAG_TRUE) + tags.count(TAG_FALSE) == count:
+        return [tag == TAG_TRUE for tag in tags]
     return None

@@ -22,8 +22,9 @@ from ctypes import byref
 from typing import Any, Callable, Deque, Dict, List, Optional, Set
 
 from . import _abi as abi
-from ._codec import KEPT, Unpickle, decode
+from ._codec import Unpickle, decode
 from ._engine import Event, Lease, Pool, message, nanoseconds
+from ._format import TAG_KEPT
 from ._futures import Future
 from ._library import watcher
 from ._problems import MapEngineError
@@ -186,7 +187,7 @@ class Core:
 
     def note_kept(self, keep: Any, address: int, size: int) -> None:
         """Keeps memory that workers read as long as the pool lives, when the item's result says that its function has kept a view of it."""
-        if address and size > 8 and ctypes.string_at(address + size - 1, 1)[0] & KEPT:
+        if address and size > 8 and ctypes.string_at(address + size - 1, 1)[0] & TAG_KEPT:
             self.views.append(keep)
 
     def _value(self, job: int, data: int, size: int) -> Any:

@@ -5,16 +5,19 @@ memo grows. Large ones have a pickle each, and their buffers beside it.
 """
 from __future__ import annotations
 
+import array
 import ctypes
 import itertools
 import marshal
 import struct
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _abi as abi
-from ._codec import BLOCK, OWN, encode_call
+from ._codec import encode_element
+from ._format import BLOCK, CALL_OWN
 from ._functions import pickled
-from ._library import plain_check
+from ._library import native
+from ._places import Found
 
 CHUNK_BYTES = 256 << 10  # Of a chunk's pickle.
 CHUNK_ITEMS = 8192
@@ -22,28 +25,49 @@ LARGE = 16 << 10  # An element whose pickle has more bytes, has one of its own.
 BLOCK_BYTES = 1 << 20
 BLOCK_CHUNKS = 16
 OWN_BYTES = 16 << 20  # Of a block of elements with an input of their own; the first have a quarter and a half.
-SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
+IN_PLACE = 8  # What workers read in place is not copied: of its bytes a part counts there.
+
+
+class Target(NamedTuple):
+    """What results become: with `size`, elements of an array of so many bytes. format and layout as in native/format.h."""
+
+    size: int = 0
+    format: int = 0
+    layout: bytes = b""
+
+
+ENCODED = Target()
 
 
 class Encoded:
     """Consecutive elements, encoded: a block to be."""
 
-    __slots__ = ("count", "chunk", "spec", "flags", "chunks", "error", "pieces", "keep", "buffers")
+    __slots__ = ("count", "chunk", "spec", "flags", "chunks", "error", "pieces", "keep", "buffers", "target", "base")
 
     def __init__(self, count: int, chunk: int) -> None:
         self.count, self.chunk = count, chunk
+        self.target = ENCODED
+        self.base: Any = None  # (address, bytes from one to the next, bytes), for elements of an array.
         self.spec: Any = None
         self.flags = 0
         self.chunks: List[bytes] = []
         self.error: Optional[BaseException] = None  # Why the one element cannot be encoded.
-        self.pieces: Any = None  # An array of mape_pieces, for elements with an input of their own.
+        self.pieces: Any = None  # The first of an array of mape_pieces, for elements with an input of their own.
         self.keep: List[Any] = []  # What has to live until the submission.
         self.buffers: Any = None  # What has to live until the block has ended, since workers read it in place.
+
+    def say(self, items: Any) -> None:
+        """Says to the engine (mape_items) where elements lie that have an input each."""
+        if self.pieces is not None:
+            items.pieces = self.pieces
+        elif self.base is not None:
+            items.base, items.stride, items.item_size = self.base
 
     def data(self, number: int) -> bytes:
         """The data of the block's job."""
         key, inline = self.spec
-        head = BLOCK.size + len(inline)
+        size, code, layout = self.target
+        head = BLOCK.size + len(inline) + len(layout)
         pad = -head % 8
         table = head + pad
         at = table + 8 * (len(self.chunks) + 1)
@@ -51,18 +75,23 @@ class Encoded:
         for one in self.chunks:
             at += len(one)
             bounds.append(at)
-        fixed = BLOCK.pack(key, len(inline), self.flags, number, self.chunk if self.chunks else 0, table, len(self.chunks))
-        return b"".join((fixed, inline, bytes(pad), struct.pack(f"<{len(bounds)}Q", *bounds), *self.chunks))
+        fixed = BLOCK.pack(key, len(inline), self.flags, number, self.chunk if self.chunks else 0, table, len(self.chunks), size, code,
+                           len(layout), 0)
+        return b"".join((fixed, inline, layout, bytes(pad), struct.pack(f"<{len(bounds)}Q", *bounds), *self.chunks))
 
 
 class Encoder:
     """Makes blocks of the elements of a sequence or an iterator.
 
-    spec: (key, bytes to send with each block). buffers: where large buffers go, see _core.Places. workers: how many there are to be.
+    spec: (key, bytes to send with each block). places: where large buffers go, see _places.Places. workers: how many there are to be.
+    target: what results become.
     """
 
-    def __init__(self, items: Any, spec: Tuple[bytes, bytes], flags: int, chunk: Optional[int], workers: int, places: Any) -> None:
-        self._spec, self._flags, self._asked, self._places = spec, flags, chunk, places
+    def __init__(self, items: Any, spec: Tuple[bytes, bytes], flags: int, chunk: Optional[int], workers: int, places: Any,
+                 target: Target = ENCODED) -> None:
+        self._spec, self._flags, self._asked, self._places, self._target = spec, flags, chunk, places, target
+        if type(items) is memoryview:
+            items = numbers_of(items)
         self._sequence: Optional[Sequence[Any]] = items if _sliceable(items) else None
         self._iterator: Iterator[Any] = iter(()) if self._sequence is not None else iter(items)
         self._at = 0
@@ -119,7 +148,7 @@ class Encoder:
     def _first(self, first: Sequence[Any], room: Optional[int]) -> Iterator[Encoded]:
         """The first element decides how the others are encoded."""
         try:
-            data, buffers = encode_call(first, LARGE)  # Buffers beside it: nothing large is copied only to see its size.
+            data, buffers = encode_element(first, LARGE)  # Buffers beside it: nothing large is copied only to see its size.
             size = len(data) + sum(buffer.nbytes for buffer in buffers)
         except Exception:
             size = 256
@@ -130,7 +159,8 @@ class Encoder:
         items, begin, end = self._take(min(31, self._share) if room is None else min(31, room - 1), raises=False)
         sample = [*first, *items[begin:end]]
         if type(sample[0]) in (dict, list, tuple):
-            self._plain = plain_check()
+            found = native()
+            self._plain = found.mapengine_python_is_plain if found is not None else None
         try:
             size = len(pickled(sample)) // len(sample)
         except Exception:
@@ -142,7 +172,7 @@ class Encoder:
 
     def _encoded(self, count: int, chunk: int, flags: int) -> Encoded:
         one = Encoded(count, chunk)
-        one.spec, one.flags = self._spec, self._flags | flags
+        one.spec, one.flags, one.target = self._spec, self._flags | flags, self._target
         return one
 
     def _shared(self, items: Sequence[Any], begin: int, end: int, chunk: int) -> Iterator[Encoded]:
@@ -186,12 +216,12 @@ class Encoder:
                 yield self._of_chunks([data], 1, 1)
 
     def _own(self, items: Sequence[Any]) -> Iterator[Encoded]:
-        """Elements with an input of their own, in blocks of some MiB."""
-        ready: List[Tuple[bytes, List[memoryview]]] = []
+        """Elements with an input of their own, in blocks of some MiB that are to be copied."""
+        ready: List[Tuple[bytes, List[Found]]] = []
         size = 0
         for item in items:
             try:
-                data, buffers = encode_call(item, LARGE)
+                data, buffers = encode_element(item, LARGE)
             except Exception as error:
                 if ready:
                     yield self._of_inputs(ready)
@@ -200,8 +230,9 @@ class Encoder:
                 one.error = error
                 yield one
                 continue
-            ready.append((data, buffers))
-            size += len(data) + sum(buffer.nbytes for buffer in buffers)
+            found = self._places.find(buffers)
+            ready.append((data, found))
+            size += len(data) + sum(buffer.size // (IN_PLACE if buffer.holder is not None else 1) for buffer in found)
             if size >= self._own_bytes:
                 yield self._of_inputs(ready)
                 ready, size = [], 0
@@ -209,26 +240,42 @@ class Encoder:
         if ready:
             yield self._of_inputs(ready)
 
-    def _of_inputs(self, inputs: List[Tuple[bytes, List[memoryview]]]) -> Encoded:
-        one = self._encoded(len(inputs), 1, OWN)
-        one.pieces = (abi.mape_pieces * len(inputs))()
-        placed, spans_of = self._places.place([buffer for _, buffers in inputs for buffer in buffers])
-        at = 0
-        for i, (data, buffers) in enumerate(inputs):
-            spans = (abi.mape_span * (1 + len(buffers)))()
-            spans[0].data, spans[0].size = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data)
-            for k in range(len(buffers)):
-                spans[k + 1].data, spans[k + 1].size = spans_of[at]
-                at += 1
-            one.pieces[i].pieces, one.pieces[i].count = spans, len(spans)
-            one.keep.append((spans, data))
+    def _of_inputs(self, inputs: List[Tuple[bytes, List[Found]]]) -> Encoded:
+        """A block of elements, each of a pickle and its buffers. What the engine takes (mape_pieces, mape_span) is written as numbers: one object of
+        ctypes per element would cost more than all else."""
+        one = self._encoded(len(inputs), 1, CALL_OWN)
+        pickles = b"".join([data for data, _ in inputs])
+        at = ctypes.cast(ctypes.c_char_p(pickles), ctypes.c_void_p).value or 0
+        placed, spans_of = self._places.place([buffer for _, found in inputs for buffer in found])
+        numbers: List[int] = []  # Of the spans: address and size of each.
+        pieces: List[int] = []  # Of the elements: where its spans begin, in numbers, and how many.
+        place = iter(spans_of)
+        for data, found in inputs:
+            pieces += len(numbers), 1 + len(found)
+            numbers += at, len(data)
+            at += len(data)
+            for _ in found:
+                numbers += next(place)
+        spans = (ctypes.c_uint64 * len(numbers))(*numbers)
+        base = ctypes.addressof(spans)
+        pieces[::2] = [base + 8 * offset for offset in pieces[::2]]
+        table = (ctypes.c_uint64 * len(pieces))(*pieces)
+        one.pieces = ctypes.cast(table, ctypes.POINTER(abi.mape_pieces))
+        one.keep = [pickles, spans, table]
         one.buffers = placed or None
         return one
 
 
 def _sliceable(items: Any) -> bool:
-    """Whether slices of it are cheap and have the same elements."""
+    """Whether slices of it are cheap, can be pickled, and have the same elements."""
     kind = type(items)
-    return kind in (list, tuple, range) or (kind.__module__ == "numpy" and getattr(items, "ndim", 0) > 0
-                                            and not getattr(items.dtype, "hasobject", True))
+    return kind in (list, tuple, range, array.array, bytes, bytearray) or (
+        kind.__module__ == "numpy" and getattr(items, "ndim", 0) > 0 and not getattr(items.dtype, "hasobject", True))
 
+
+def numbers_of(view: memoryview) -> Any:
+    """The elements of a memoryview in what can be pickled by parts; as they are where there is no such thing."""
+    code = view.format.lstrip("@")
+    if view.ndim != 1 or code not in "bBhHiIlLqQfd":
+        return view
+    return array.array(code, view.tobytes())

@@ -157,9 +157,13 @@ class Pool:
 
     def gather(self, job: int, into: bytearray, stride: int) -> Optional[int]:
         """Copies the results of a job that is done, `stride` bytes apart; how many items did not end well. None when one is larger."""
-        missing = ctypes.c_uint64()
         place = (ctypes.c_char * len(into)).from_buffer(into)
-        status = self.lib.mape_job_gather(place, len(into), stride, byref(missing), job)
+        return self.gather_at(job, ctypes.addressof(place), len(into), stride)
+
+    def gather_at(self, job: int, address: int, size: int, stride: int) -> Optional[int]:
+        """The same into `size` bytes at an address, which the caller keeps."""
+        missing = ctypes.c_uint64()
+        status = self.lib.mape_job_gather(address, size, stride, byref(missing), job)
         if status == abi.MAPE_E_OVERFLOW:
             return None
         self.check(status)

@@ -71,8 +71,8 @@ def chunk(size: int | None) -> int | None:
     return None if size == 1 else size
 
 
-def values_of(job: MapJob) -> list[Any]:
-    """All values of a job, in order of the input; raises the error of the first element that failed. Waits; an interrupt ends the job."""
+def values_of(job: MapJob) -> Any:
+    """All values of a job, in order of the input, as a list or in the caller's array; raises the error of the first element that failed. Waits; an interrupt ends the job."""
     from ._errors import MapErrors
 
     try:
@@ -179,9 +179,12 @@ class Face:
         timeout: float | None = None,
         attempts: int | None = None,
         priority: int = 0,
+        out: Any = None,
+        vectorized: bool = False,
     ) -> AsyncMap[T]:
         """`func` over elements, for asyncio: ``await pool.amap(f, items)`` is a list, ``async for value in pool.amap(f, items)`` goes over
-        the values as they come, in order of the input unless `ordered` is false. See `mapengine.aio.AsyncMap`."""
+        the values as they come, in order of the input unless `ordered` is false. `out` and `vectorized` (which needs it)
+        are those of `mapengine.map`. See `mapengine.aio.AsyncMap`."""
         from .aio import AsyncMap
 
         star = len(iterables) != 1
@@ -195,6 +198,8 @@ class Face:
             timeout=timeout,
             attempts=attempts,
             priority=priority,
+            out=out,
+            vectorized=vectorized,
         )
         return AsyncMap(job)
 

@@ -3,19 +3,36 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import CancelledError
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import _abi as abi
-from ._codec import Unpickle, decode_error
+from ._codec import Unpickle, decode_error, same_as
 from ._engine import Pool, Result
+from ._problems import MapEngineError
 from ._errors import ItemTimeout, PoolBroken, RemoteError, RemoteTraceback, WorkerDied
 
 
-def failure(pool: Pool, job: int, index: int, unpickle: Unpickle, element: int, name: str = "") -> BaseException:
-    """The exception of an item that has ended, and not well. `element` is its index for people, `name` the pool's."""
+def failure(pool: Pool, job: int, index: int, unpickle: Unpickle, element: int, name: str = "",
+            alike: Optional[Dict[int, BaseException]] = None) -> BaseException:
+    """The exception of an item that has ended, and not well. `element` is its index for people, `name` the pool's. `alike` keeps the last
+    one, by its item, for the items that have failed with that."""
     result = pool.job_result(job, index)
     if result.state == abi.MAPE_ITEM_FAILED:
-        return _failed(result, unpickle)
+        first = same_as(result.data, result.size)
+        if first is None or not 0 <= first < index:
+            first = index
+        elif alike and first in alike:
+            return alike[first]
+        else:
+            try:
+                result = pool.job_result(job, first)
+            except MapEngineError as error:  # That one has not ended: no worker writes such a thing.
+                return error
+        found = _failed(result, unpickle)
+        if alike is not None:
+            alike.clear()
+            alike[first] = found
+        return found
     if result.state == abi.MAPE_ITEM_CRASHED:
         return _died(pool, job, index, result, element, name)
     if result.state == abi.MAPE_ITEM_TIMED_OUT:

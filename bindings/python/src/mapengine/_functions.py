@@ -9,6 +9,7 @@ import types
 import weakref
 from _pickle import dumps, loads
 
+from ._format import HEAD
 from ._seal import digest
 from ._watch import Snapshot, snapshot
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Star = Union[bool, Callable[[Any], bool]]
 
 
+BY_NAME = b"n"  # A spec that begins so is the pickle of the function, by its name. Pickles begin with another byte.
 _INTERACTIVE = ("__main__", "__mp_main__")
 _by_value_modules: Dict[str, Any] = {}
 
@@ -65,12 +67,13 @@ def by_reference(function: Any) -> bool:
 class Travels:
     """What is known of functions that were sent already. One per Workers; its owner's lock guards it."""
 
-    def __init__(self) -> None:
-        self._known: Dict[int, Tuple[Any, bool]] = {}
+    def __init__(self, flags: int) -> None:
+        self._flags = flags  # Of calls.
+        self._known: Dict[int, Tuple[Any, bytes]] = {}
         self._specs: Dict[int, Tuple[Any, Snapshot, Spec]] = {}
 
-    def plain(self, function: Any) -> bool:
-        """Whether the function can stand in the pickle of its call: pickle finds it by name, in a module that workers can import."""
+    def by_name(self, function: Any) -> bytes:
+        """What the call of a function begins with that pickle finds by name, in a module that workers can import; nothing for others."""
         known = self._known.get(id(function))
         if known is not None and known[0]() is function:
             return known[1]
@@ -81,12 +84,17 @@ class Travels:
             owner = getattr(function, "__self__", None)
             verdict = owner is None or isinstance(owner, types.ModuleType)
         else:
-            return False
+            return b""
+        head = b""
+        if verdict:
+            data = dumps(function, 5)
+            if b"main__" not in data:
+                spec = Spec(BY_NAME + data)
+                head = HEAD.pack(spec.key, len(spec.data), self._flags) + spec.data
         if len(self._known) > 1000:
             self._known.clear()
-        self._known[id(function)] = weakref.ref(function), verdict
-        return verdict
-
+        self._known[id(function)] = weakref.ref(function), head
+        return head
 
     def spec(self, function: Any) -> Spec:
         """The spec of a function without bindings; the one of the last time, as long as nothing has changed that the function refers to."""
@@ -116,6 +124,23 @@ def pickled(value: Any, buffers: Optional[Callable[[Any], Any]] = None) -> bytes
     return _by_value(value, buffers)
 
 
+def encode_call(call: Sequence[Any], limit: int) -> Tuple[bytes, List[memoryview]]:
+    """The pickle of a call's parts, and buffers of at least `limit` bytes that go beside it. Raises what pickling raises."""
+    buffers: List[memoryview] = []
+
+    def aside(buffer: Any) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:
+            return True
+        if raw.nbytes < limit:
+            return True
+        buffers.append(raw)
+        return False
+
+    return pickled(call, aside), buffers
+
+
 def _by_value(value: Any, buffers: Optional[Callable[[Any], Any]]) -> bytes:
     from ._globals import by_value
 
@@ -132,8 +157,17 @@ def function_bytes(function: Any) -> bytes:
         if module not in _INTERACTIVE and module in sys.modules and not importable(module) and module not in _by_value_modules:
             cloudpickle().register_pickle_by_value(sys.modules[module])
             _by_value_modules[module] = True
-        return _by_value(function, None)
+        return light_bytes(function) or _by_value(function, None)
     return pickled(function)
+
+
+def light_bytes(function: Any) -> Optional[bytes]:
+    """The bytes of a plain function of __main__, without cloudpickle; None for another."""
+    if getattr(function, "__module__", None) not in _INTERACTIVE or type(function) is not types.FunctionType:
+        return None
+    from ._light import function_bytes
+
+    return function_bytes(function, by_reference, importable)
 
 
 def make_spec(function: Any, star: Star = False, modules: Sequence[str] = (), bound: Bound = None) -> Spec:
@@ -154,7 +188,7 @@ def modules_of(function: Any) -> List[str]:
     if importable(at):
         out.append(str(at))
     elif isinstance(inner, types.FunctionType):
-        out.append(cloudpickle().__name__)
+        out.append(cloudpickle().__name__ if light_bytes(inner) is None else f"{__package__}._light")
         for name in inner.__code__.co_names:
             value = inner.__globals__.get(name)
             found = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
@@ -164,7 +198,7 @@ def modules_of(function: Any) -> List[str]:
 
 
 def load(data: bytes) -> Callable[..., Any]:
-    """In the worker: the function of a spec."""
+    """In the worker: the function of a spec that does not begin with BY_NAME."""
     from ._globals import loading
 
     function, decide, modules, bound = loads(data)

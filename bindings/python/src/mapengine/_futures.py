@@ -1,8 +1,8 @@
 """The future of a call: a concurrent.futures.Future that fetches its own result.
 
 Who completes it is decided by who takes it out of `Core.calls`: one dict operation. The thread that does owns the job and the state. A
-condition is made only when somebody waits or adds a callback; completing sets the state first and looks for the condition afterwards, waiting makes
-the condition first and looks at the state afterwards, so one of the two sees the other.
+condition is made only when somebody waits or adds a callback. The state changes under the condition, if there is one, and no condition is made
+meanwhile (_making): who holds it sees the state before, and is told, or the state after, and is not. as_completed relies on either.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_making = threading.Lock()
+_making = threading.RLock()  # May be entered again by a signal handler or a finalizer of the same thread.
 _ENDED = (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
 
 
@@ -130,16 +130,20 @@ class Future(concurrent.futures.Future[T], Generic[T]):
             self._result = value
         else:
             self._exception = error
-        self._state = FINISHED
+        with _making:
+            made = self._made
+            if made is None:
+                self._state = FINISHED
         self._core = self._keep = None
-        if self._made is not None:
-            with self._made:
+        if made is not None:
+            with made:
+                self._state = FINISHED
                 for waiter in self._waiters:
                     if error is None:
                         waiter.add_result(self)
                     else:
                         waiter.add_exception(self)
-                self._made.notify_all()
+                made.notify_all()
             if self._done_callbacks:
                 if defer is not None:
                     defer(self)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Entry = Tuple[str, Optional[bytes], Any]
 
 INTERACTIVE = ("__main__", "__mp_main__")
-_BASICS = ("__package__", "__name__", "__path__", "__file__")
+BASICS = ("__package__", "__name__", "__path__", "__file__")
 _SELF = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 # ---- In the host. ----
@@ -58,7 +58,7 @@ def pickler(cloudpickle: Any) -> Any:
                 if getattr(sys.modules.get(module), "__dict__", None) is not names:
                     return super()._dynamic_function_reduce(func)
                 code, _, _, _, closure = self._function_getnewargs(func)
-                basics = {name: names[name] for name in _BASICS if name in names}
+                basics = {name: names[name] for name in BASICS if name in names}
                 state, slots = own._function_getstate(func)
                 entries = [(name, told(value), value) for name, value in slots["__globals__"].items()]
                 slots["__globals__"] = {}
@@ -86,6 +86,15 @@ def told(value: Any) -> Optional[bytes]:
         return digest(dumps(value, 5))
     except Exception:
         return None
+
+
+def names_of(code: Any) -> List[str]:
+    """The names that code, and code within it, may look up in its globals."""
+    found = dict.fromkeys(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found.update(dict.fromkeys(names_of(constant)))
+    return list(found)
 
 
 # ---- In the worker. ----
@@ -166,6 +175,11 @@ def fill(function: Any, state: Any) -> None:
 
     attributes, slots, module, entries = state
     cloudpickle().cloudpickle._function_setstate(function, (attributes, slots))
+    apply_now(module, entries)
+
+
+def apply_now(module: str, entries: List[Entry]) -> None:
+    """Applies globals that a function which is being loaded needs, now and whenever the worker turns to it."""
     shared = _shared(module)
     shared.apply(entries)
     if _gathering is not None:

@@ -38,19 +38,21 @@ def fast_library() -> Any:
     return _load()[1]
 
 
-def plain_check() -> Any:
-    """Whether a value consists of builtins alone, as a function; None where the native part does not find the interpreter's functions."""
-    global _plain
-    if _plain is None:
+def native() -> Any:
+    """What mapengine_python.so does for the host, as ctypes has it, with calls that keep the GIL; None where it does not find the interpreter's
+    functions: mapengine_python_is_plain, whether a value consists of builtins alone, and mapengine_python_read (native/read.c)."""
+    global _native
+    if _native is None:
         import ctypes
 
         path = os.path.join(folder(), WORKER)
-        check: Any = False
+        _native = False
         if ctypes.CDLL(path).mapengine_python_find():
-            check = ctypes.PyDLL(path).mapengine_python_is_plain
-            check.argtypes = [ctypes.py_object]
-        _plain = check
-    return _plain or None
+            _native = ctypes.PyDLL(path)
+            _native.mapengine_python_is_plain.argtypes = [ctypes.py_object]
+            _native.mapengine_python_read.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int, ctypes.py_object, ctypes.py_object]
+            _native.mapengine_python_read.restype = ctypes.c_longlong
+    return _native or None
 
 
 def watcher() -> Any:
@@ -63,7 +65,7 @@ def watcher() -> Any:
     return watch
 
 
-_plain: Any = None
+_native: Any = None
 
 
 def _load() -> Tuple[Any, Any]:

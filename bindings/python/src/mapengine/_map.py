@@ -2,67 +2,38 @@
 
 Elements become items of the engine one to one, so that each has its own outcome; only their pickles are made by the chunk. Consecutive
 elements that are submitted at once are a *block*, one job of the engine: the first ones small, so that workers begin soon, later ones large.
-Results stay where the worker wrote them until they are asked for: all of a block at once (results), or one after another (iteration).
 """
 from __future__ import annotations
 
 import collections
 import ctypes
 import time
-import weakref
 from ctypes import byref
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from . import _abi as abi
-from ._codec import bulk, decode
-from ._core import Core, undecoded
-from ._engine import Lease, nanoseconds
+from ._blocks import Block
+from ._core import Core
 from ._encoder import Encoded, Encoder
+from ._engine import Lease
 
 TAKEN = 1024  # Values that take() hands out at once, at most, unless a block is done.
-LOOKED_UP = 64  # Items of a block that is not done that are looked up at once, at most.
 MOMENT = 0.001  # Seconds that take() waits for a block to be done before it looks up what has ended of it.
 FOLLOW = 500_000  # Nanoseconds between two looks for items that have ended, at least.
 
 Outcome = Tuple[int, bool, Any]
 
 
-class Block:
-    """Consecutive elements that were submitted together; one job. Owned by its MapJob."""
-
-    __slots__ = ("number", "first", "count", "lease", "job", "ready", "taken", "ended", "local", "keep", "owner", "core", "is_read")
-
-    def __init__(self, core: Core, owner: Any, number: int, first: int, count: int) -> None:
-        self.core, self.owner = core, weakref.ref(owner)
-        self.number, self.first, self.count = number, first, count
-        self.lease: Optional[Lease] = None
-        self.job = 0
-        self.ready: Deque[Any] = collections.deque()  # Events of items that have ended, from the pump.
-        self.taken = self.ended = 0
-        self.is_read = False  # Whether `ready` was filled with what is told of a block as a whole.
-        self.local: Optional[BaseException] = None  # An element that could not be encoded: nothing was submitted.
-        self.keep: Any = None  # Memory that workers read.
-
-    def added(self, count: int) -> None:
-        """So many more items have ended. Called by the pump."""
-        self.ended += count
-        owner = self.owner()
-        if owner is not None:
-            owner._note_ended(self, count)
-        elif self.ended == self.count:
-            self.core.blocks.pop(self.number, None)
-
-
 class MapJob:
     """The elements of one map and their outcomes. Made by Workers.map. One thread at a time takes outcomes from it."""
 
     def __init__(self, core: Core, encoder: Encoder, *, ordered: bool, window: Optional[int], timeout: Optional[float], attempts: int, priority: int,
-                 chunk: int, bulk: bool) -> None:
+                 chunk: int, bulk: bool, out: Any = None) -> None:
         self._core, self._encoder = core, encoder
         self._total, self._ordered, self._window, self._bulk = encoder.total, ordered, window, bulk
-        self._chunk = chunk
+        self._chunk, self._out = chunk, out
         # In the order of the input, items need no event each: what has ended is looked up.
-        self._follows = ordered and not bulk
+        self._follows = ordered and not bulk and out is None
         if self._follows:
             self._bulk, deliver = True, abi.MAPE_DELIVER_DONE | abi.MAPE_DELIVER_PROGRESS
         else:
@@ -77,7 +48,6 @@ class MapJob:
         self._exhausted = self._cancelled = False
         self._source_error: Optional[BaseException] = None
         self._callbacks: List[Callable[[Any], Any]] = []
-        self._unpickle = core.unpickle
 
     # ---- sending ----
 
@@ -110,7 +80,7 @@ class MapJob:
 
     def _submit(self, encoded: Encoded) -> None:
         core = self._core
-        block = Block(core, self, next(core.numbers), self._submitted, encoded.count)
+        block = Block(core, self, next(core.numbers), self._submitted, encoded.count, self._out)
         block.local, block.keep = encoded.error, encoded.buffers
         self._blocks.append(block)
         self._submitted += encoded.count
@@ -121,8 +91,7 @@ class MapJob:
             return
         data = encoded.data(block.number)
         items = abi.mape_items(count=encoded.count)
-        if encoded.pieces is not None:
-            items.pieces = encoded.pieces
+        encoded.say(items)
         job, config = abi.mape_job(), self._config
         core.blocks[block.number] = block
         text = ctypes.c_char_p(data)
@@ -164,7 +133,7 @@ class MapJob:
             self.feed()
         if self._follows and self._blocks and not self._blocks[0].ready and self._blocks[0].local is None:
             # A block that is done is read as a whole. That is so much cheaper that it is waited for, a moment.
-            if self._wait_block(self._blocks[0], MOMENT if timeout is None else min(MOMENT, timeout)):
+            if self._blocks[0].wait(MOMENT if timeout is None else min(MOMENT, timeout)):
                 values = self._take_block(self._blocks[0])
                 if values:
                     return values, None
@@ -196,7 +165,7 @@ class MapJob:
         block.taken += 1
         self._delivered += 1
         index = event[4]
-        ok, value = self._outcome(block, index, event[8], event[9], event[10])
+        ok, value = block.outcome(index, event[8], event[9], event[10])
         if block.taken == block.count:
             self._drop(block)
         return block.first + index, ok, value
@@ -217,7 +186,7 @@ class MapJob:
         block = self._blocks[0]
         if block.ready or (self._bulk and block.ended == block.count):
             return True
-        return self._follows and block.lease is not None and block.lease.pool.has_ended(block.job, block.taken)
+        return self._follows and block.has_ended(block.taken)
 
     def _next_block(self) -> Block:
         """The block of the next outcome."""
@@ -230,42 +199,21 @@ class MapJob:
             if not run[1]:
                 self._arrived.popleft()
         if self._bulk and not block.ready:
-            assert block.lease is not None
-            last = min(block.count, block.taken + LOOKED_UP)
-            block.ready.extend((1, 0, 0, 0, index, 0, 0, 0, *how) for index, how in
-                               enumerate(block.lease.pool.job_results(block.job, last, block.taken), block.taken))
+            block.look_up()
         return block
 
     def _take_block(self, block: Block) -> List[Any]:
         """The values of what is left of a block that is done, when all is well; else nothing."""
-        assert block.lease is not None
-        if block.lease.pool.progress(block.job).ok != block.count:
+        if not block.is_well():
             return []
         failures: Dict[int, BaseException] = {}
-        values = self._values(block, failures)
+        values = block.values(failures, block.taken)
         if failures:  # Results that do not come out of their pickle.
             return []
         self._delivered += block.count - block.taken
         self._ended += block.count - block.ended
         self._drop(block)
         return values
-
-    def _outcome(self, block: Block, index: int, state: int, address: int, size: int) -> Tuple[bool, Any]:
-        if block.keep is not None:
-            self._core.note_kept(block.keep, address, size)
-        if state == 1:
-            try:
-                return True, decode(address, size, block.lease, self._unpickle)
-            except KeyboardInterrupt:  # This thread's, not the element's.
-                raise
-            except BaseException as error:
-                return False, undecoded(error)
-        if block.local is not None:
-            return False, block.local
-        from ._failures import failure
-
-        assert block.lease is not None
-        return False, failure(block.lease.pool, block.job, index, self._unpickle, block.first + index, self._core.name)
 
     def _drop(self, block: Block) -> None:
         """Forgets a block whose outcomes were all taken. Its results live on as long as an array lies in them."""
@@ -278,8 +226,9 @@ class MapJob:
 
     # ---- receiving all ----
 
-    def results(self) -> List[Any]:
-        """All values, in the order of the input; waits for them. Raises MapErrors when elements failed: it has the values of the others."""
+    def results(self) -> Any:
+        """All values, in the order of the input; waits for them. Raises MapErrors when elements failed: it has the values of the others. With an
+        array of the caller's (`out`) it is that array, in which the places of elements that have failed are as they were."""
         values, failures = self._collect()
         if failures:
             from ._errors import MapErrors
@@ -290,9 +239,11 @@ class MapJob:
     def outcomes(self) -> List[Outcome]:
         """All outcomes, in the order of the input; waits for them."""
         values, failures = self._collect()
+        if self._out is not None:
+            values = [None if i in failures else value for i, value in enumerate(values)]
         return [(i, False, failures[i]) if i in failures else (i, True, value) for i, value in enumerate(values)]
 
-    def _collect(self) -> Tuple[List[Any], Dict[int, BaseException]]:
+    def _collect(self) -> Tuple[Any, Dict[int, BaseException]]:
         failures: Dict[int, BaseException] = {}
         values: List[Any] = []
         token = object()
@@ -307,8 +258,8 @@ class MapJob:
                         raise error
                     break
                 block = self._blocks[0]
-                self._wait_block(block, None)
-                values += self._values(block, failures)
+                block.wait(None)
+                values += block.values(failures, block.taken if self._ordered else 0)
                 self._delivered += block.count - block.taken
                 self._drop(block)
         finally:
@@ -316,53 +267,7 @@ class MapJob:
         self._ended = self._submitted
         if self._callbacks:
             self._look_whether_done()
-        return values, failures
-
-    def _wait_block(self, block: Block, timeout: Optional[float]) -> bool:
-        if block.local is not None:
-            return True
-        assert block.lease is not None
-        wait, end = block.lease.pool.lib.mape_job_wait, None if timeout is None else time.monotonic() + timeout
-        while True:
-            status = wait(block.job, nanoseconds(None if end is None else end - time.monotonic()))
-            if status == abi.MAPE_OK:
-                return True
-            if status in (abi.MAPE_E_TIMEOUT, abi.MAPE_E_AGAIN):
-                return False
-            if status != abi.MAPE_E_INTERRUPTED:
-                block.lease.pool.check(status)
-
-    def _values(self, block: Block, failures: Dict[int, BaseException]) -> List[Any]:
-        """The values of a block that is done, but for those that were taken one by one."""
-        if block.local is not None:
-            failures[block.first] = block.local
-            return [None]
-        assert block.lease is not None
-        pool = block.lease.pool
-        if not block.taken and block.keep is None:
-            values = bulk(pool, block.job, block.count)
-            if values is not None:
-                return values
-        values = []
-        lease, unpickle, core, keep = block.lease, self._unpickle, self._core, block.keep
-        taken = block.taken if self._ordered else 0
-        for index, (state, address, size) in enumerate(pool.job_results(block.job, block.count)):
-            if index < taken:
-                continue
-            if state == 1:
-                if keep is not None:
-                    core.note_kept(keep, address, size)
-                try:
-                    values.append(decode(address, size, lease, unpickle))
-                    continue
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as error:
-                    failures[block.first + index] = undecoded(error)
-            else:
-                failures[block.first + index] = self._outcome(block, index, state, address, size)[1]
-            values.append(None)
-        return values
+        return values if self._out is None else self._out.array, failures
 
     # ---- as a whole ----
 
@@ -372,7 +277,7 @@ class MapJob:
         token = object()
         self._core.begin_help(token)
         try:
-            return all(self._wait_block(block, None if end is None else end - time.monotonic()) for block in list(self._blocks))
+            return all(block.wait(None if end is None else end - time.monotonic()) for block in list(self._blocks))
         finally:
             self._core.end_help(token)
 

@@ -28,6 +28,8 @@ def map(
     priority: int = 0,
     progress: bool = False,
     pool: Face | None = None,
+    out: Any = None,
+    vectorized: bool = False,
 ) -> Any:
     """`func` over the elements of `iterable`, in worker processes.
 
@@ -63,26 +65,44 @@ def map(
     pool
         A `Pool`, `Executor` or `Processor` whose workers are used; the default is one for all calls (see `configure`).
 
+    out
+        An array of as many elements as `iterable` has, which takes the values in place of a list and is returned: NumPy's, an
+        ``array.array``, a bytearray or memoryview that can be written. Each value becomes an element: a number, or a row of an array of
+        several dimensions. A value that does not fit is the failure of its element; places of elements that have failed stay as they
+        are. Do not touch the array until the map is done.
+    vectorized
+        `iterable` is an array or a range, and `func` is called with parts of it as arrays (NumPy's, read-only; without NumPy an
+        ``array.array``), for which it returns arrays of as many elements. Nothing is pickled. The value is an array: `out`, or, if there
+        is no callback, one like the first element's result. What `func` raises is the failure of the whole part; `timeout` and
+        `chunk_size` are those of a call.
+
     Raises `MapErrors` when an element has failed, after all others are done; it has ``results`` and ``failures``.
     """
     rows = getattr(func, "map_rows", None)
     if rows is not None and callback is None and pool is None and not (return_exceptions or progress):
         # A C function: its own workers take whole ranges, and no Python is in between.
-        values: list[Any] = rows(iterable, timeout=timeout, attempts=attempts or 1, priority=priority)
-        return values
+        return rows(iterable, timeout=timeout, attempts=attempts or 1, priority=priority, out=out)
     workers = (pool or default_pool(callback is not None))._workers
-    items, star = splatting(iterable)
+    options: dict[str, Any] = {
+        "modules": modules or (), "runtime_globals": runtime_globals, "timeout": timeout, "attempts": attempts, "priority": priority,
+    }
+    items: Any = iterable
+    star: Any = False
+    if not vectorized:
+        items, star = splatting(iterable)
+    elif out is None and callback is None:
+        from ._vectors import made_for
+
+        out = made_for(workers, func, items, **options)
     job = workers.map(
         func,
         items,
         star=star,
         chunk_size=chunk(chunk_size),
-        modules=modules or (),
-        runtime_globals=runtime_globals,
-        timeout=timeout,
-        attempts=attempts,
-        priority=priority,
         bulk=True,
+        out=out,
+        vectorized=vectorized,
+        **options,
     )
     handle = Handle(workers, job, callback, errback, return_exceptions, progress)
     if callback is not None:

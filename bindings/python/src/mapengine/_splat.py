@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,7 +29,7 @@ def splatting(iterable: Iterable[Any]) -> tuple[Iterable[Any], bool | Callable[[
 
     That all are alike is found out once where it costs little; the function costs as much as a short element.
     """
-    if isinstance(iterable, range):
+    if isinstance(iterable, (range, array.array, bytes, bytearray)):
         return iterable, False
     dimensions = getattr(iterable, "ndim", None)
     if hasattr(iterable, "__array_interface__") and isinstance(dimensions, int) and getattr(iterable, "dtype", None) != object:

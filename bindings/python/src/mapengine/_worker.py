@@ -122,6 +122,9 @@ def cleanup() -> None:
 
 def load_function(spec: bytes) -> Callable[..., Any]:
     """The function of a spec (see _functions.py)."""
+    if spec[0] == 110:  # BY_NAME
+        function: Callable[..., Any] = unpickle(spec[1:])
+        return function
     from ._functions import load
 
     return load(spec)
@@ -166,15 +169,17 @@ _buffers: List[Any] = []
 
 def loads_with(pickled: Any, places: List[int]) -> Any:
     """Unpickles with buffers that lie at these addresses, of these sizes, to be looked at only."""
+    del _buffers[:]
+    return unpickle(pickled, buffers=[view_at(address, size) for address, size in zip(places[::2], places[1::2])])
+
+
+def view_at(address: int, size: int) -> memoryview:
+    """Bytes that are to be looked at only, and not longer than until end_buffers."""
     import ctypes
 
-    del _buffers[:]
-    views = []
-    for address, size in zip(places[::2], places[1::2]):
-        array = (ctypes.c_char * (1 << size.bit_length())).from_address(address)  # Few types, of which ctypes keeps each.
-        _buffers.append(array)
-        views.append(memoryview(array).cast("B")[:size].toreadonly())
-    return unpickle(pickled, buffers=views)
+    array = (ctypes.c_char * (1 << size.bit_length())).from_address(address)  # Few types, of which ctypes keeps each.
+    _buffers.append(array)
+    return memoryview(array).cast("B")[:size].toreadonly()
 
 
 def unpickle(data: Any, **buffers: Any) -> Any:
@@ -268,4 +273,18 @@ def _comes_back(what: Any) -> Optional[bytes]:
         return None
 
 
-HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, loads_with, end_buffers, flush, activate)
+def element(value: Any, layout: bytes) -> Any:
+    """See _elements.py."""
+    from ._elements import element
+
+    return element(value, layout)
+
+
+def call_range(*call: Any) -> Any:
+    """See _elements.py."""
+    from ._elements import call_range
+
+    return call_range(*call)
+
+
+HELPERS = (after_fork, setup, cleanup, load_function, encode, encode_error, unpickle, loads_with, end_buffers, flush, activate, element, call_range)

@@ -3,31 +3,21 @@ from __future__ import annotations
 
 import sys
 import threading
-import weakref
-from _pickle import dumps, loads
+from _pickle import dumps
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from . import _abi as abi
-from . import _interpreter, _library
-from ._codec import HEAD, MARSHAL, NO_KEY, STAR, encode_call
-from ._core import Core, register
-from ._encoder import SPEC_INLINE, Encoder
-from ._engine import Pool
-from ._functions import Travels, cloudpickle, make_spec, modules_of, pickled
-from ._futures import Future
-from ._map import MapJob
-from ._multiprocessing import pickled_for_start, shared
-from ._output import Output
-from ._places import Places
+from ._format import CALL_MARSHAL, CALL_STAR, HEAD
+from ._functions import Travels, encode_call, make_spec
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # What is imported with the first call, since a program that only imports this need not wait for it.
+    from ._core import Core
     from ._functions import Bound, Star
+    from ._futures import Future
+    from ._map import MapJob
+    from ._places import Places
 
-GRACE = 0.05  # Seconds between a cancel and the end of the worker that runs the item: functions of Python do not ask.
+SPEC_INLINE = 16 << 10  # A spec with more bytes is a global of the pool.
 BESIDE = 64 << 10  # Buffers of a call with at least so many bytes go beside its pickle.
-
-_PLAIN = HEAD.pack(NO_KEY, 0, MARSHAL)
-_PLAIN_SANDBOXED = HEAD.pack(NO_KEY, 0, 0)
 
 
 class Workers:
@@ -63,7 +53,11 @@ class Workers:
             raise ValueError("mode is 'threaded' or 'attached'")
         if attempts < 1:
             raise ValueError("attempts has to be at least 1")
-        self._count = workers or _interpreter.cores()
+        if workers is None:
+            from ._interpreter import cores
+
+            workers = cores()
+        self._count = workers
         self._python, self._start_method, self._mode, self.name = python, start, mode, name
         self._initializer, self._initargs, self._finalizer = initializer, tuple(initargs), finalizer
         self._max_tasks, self._memory_growth = max_tasks_per_child, memory_growth
@@ -71,13 +65,13 @@ class Workers:
         self._modules, self._bound, self._sandbox = tuple(modules), runtime_globals, sandbox
         self._env, self._threads = dict(env or {}), threads
         self._core: Optional[Core] = None
+        self._places: Places = None  # type: ignore[assignment] # Set with the core.
         self._closed = False
         self._making = threading.Lock()
         self.at_exit = "finish"  # What becomes of it with the interpreter: "finish" what is outstanding, or "terminate".
-        self._travels = Travels()
         self._globals: Dict[bytes, bool] = {}  # Specs that are globals of the pool.
-        self._plain = _PLAIN_SANDBOXED if sandbox else _PLAIN
-        self._flags = 0 if sandbox else MARSHAL
+        self._flags = 0 if sandbox else CALL_MARSHAL
+        self._travels = Travels(self._flags)
 
     # ---- calls ----
 
@@ -89,30 +83,32 @@ class Workers:
         keep: Any = None
         spans: Any = None
         try:
-            if modules or runtime_globals is not None or self._bound is not None or not self._travels.plain(func):
+            head = self._travels.by_name(func) if not modules and runtime_globals is None and self._bound is None else b""
+            buffers: Any = None
+            if not head:
                 payload, buffers = self._encode(core, func, args, kwargs, modules, runtime_globals)
-            elif "numpy" in sys.modules or not (payload := self._small(func, args, kwargs)):
-                data, buffers = encode_call((func, args, kwargs), BESIDE)
-                payload = self._plain + data
-            else:
-                buffers = None
+            elif "numpy" in sys.modules or not (payload := self._small(head, args, kwargs)):
+                data, buffers = encode_call((args, kwargs), BESIDE)
+                payload = head + data
             if buffers:
-                keep, spans = self._places.place(buffers)
+                keep, spans = self._places.place(self._places.find(buffers))
         except Exception as error:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown") from None
+            from ._futures import Future
+
             future: Future[Any] = Future()
             future._finish(None, error)
             return future
         return core.submit(payload, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, spans, keep)
 
-    def _small(self, func: Any, args: Any, kwargs: Any) -> bytes:
+    def _small(self, head: bytes, args: Any, kwargs: Any) -> bytes:
         """The payload of a call without large buffers: without numpy, nothing is known that has any. b"" when pickle alone will not do."""
         try:
-            data = dumps((func, args, kwargs), 5)
+            data = dumps((args, kwargs), 5)
         except Exception:
             return b""
-        return b"" if b"main__" in data else self._plain + data
+        return b"" if b"main__" in data else head + data
 
     def _encode(self, core: Core, func: Any, args: Any, kwargs: Any, modules: Sequence[str], bound: Bound) -> Tuple[bytes, Any]:
         """The payload of a call whose function travels as a spec."""
@@ -141,93 +137,67 @@ class Workers:
 
     def map(self, func: Callable[..., Any], items: Any, *, star: Star = False, chunk_size: Optional[int] = None, ordered: bool = True,
             buffersize: Optional[int] = None, timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0,
-            modules: Sequence[str] = (), runtime_globals: Bound = None, bulk: bool = False) -> MapJob:
+            modules: Sequence[str] = (), runtime_globals: Bound = None, bulk: bool = False, out: Any = None,
+            vectorized: bool = False) -> MapJob:
         """Calls func for each element of an iterable: func(x); with star func(*x), or as star(x) says for each element.
 
         chunk_size: how many elements a worker is given at a time; None: chosen. ordered: outcomes come in the order of the input, else as
         they end. buffersize: elements are taken from `items` as outcomes are taken, at most so many ahead; None: all at once. timeout: for
         each element. bulk: the outcomes will be asked for as a whole, by results() or a callback: nothing is told of single elements, which
-        is cheaper; iteration then goes on by some thousand.
+        is cheaper; iteration then goes on by some thousand. out: an array of as many elements as there are in `items`, into which results are
+        put, element by element; it has to stay as it is until the map is done. vectorized: `items` is an array or a range, and func is called
+        with parts of it, as read-only arrays of NumPy's (without NumPy an array.array): it returns an array of as many elements. Needs
+        `out`. What it raises is the failure of the whole part, `timeout` and `chunk_size` are those of a call.
         """
         if chunk_size is not None and chunk_size < 1:
             raise ValueError("chunk_size has to be at least 1")
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize has to be at least 1")
-        core = self._core or self._begin(func)
-        spec = self._spec(core, func, star, modules, runtime_globals)
-        flags = self._flags | (STAR if star is True else 0)
         if buffersize is None and not hasattr(type(items), "__len__"):
             items = list(items)
         elif buffersize is not None and type(items) in (list, tuple, range):
             items = iter(items)
-        encoder = Encoder(items, spec, flags, chunk_size, self._count, self._places)
+        place: Any = None
+        if out is not None or vectorized:
+            from ._vectors import place_of
+
+            place = place_of(items, out, vectorized and (star or buffersize), buffersize)
+        core = self._core or self._begin(func, ("numpy",) if vectorized else ())
+        spec = self._spec(core, func, star, modules, runtime_globals)
+        from ._map import MapJob
+
+        encoder: Any
+        if place is None:
+            from ._encoder import Encoder
+
+            flags = self._flags | (CALL_STAR if star is True else 0)
+            encoder = Encoder(items, spec, flags, chunk_size, self._count, self._places)
+        else:
+            from ._vectors import encoder_of
+
+            encoder = encoder_of(items, spec, star is True, chunk_size, self._count, self._places, place, vectorized)
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         limit = self._timeout if timeout is None else timeout
         job = MapJob(core, encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
-                     priority=priority, chunk=chunk_size or 0, bulk=bulk)
+                     priority=priority, chunk=chunk_size or 0, bulk=bulk, out=place)
         job.feed()
         return job
 
     # ---- the start ----
 
-    def _begin(self, func: Any) -> Core:
+    def _begin(self, func: Any, also: Sequence[str] = ()) -> Core:
         """Starts the pool: at the first call, so that what its function needs is imported before workers are made."""
         with self._making:
             if self._core is not None:
                 return self._core
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            worker = f"{_library.folder()}/{_library.WORKER}"
-            needed = list(self._modules)
-            for function in (func, self._initializer):
-                needed += [one for one in modules_of(function) if one not in needed] if function is not None else []
-            settings: Dict[str, Any] = {}
-            copies = self._start_method == "fork"
-            if copies:
-                from . import _copies
+            from . import _start
 
-                _copies.prepare(worker)
-                settings["start"] = abi.MAPE_START_FORK
-            else:
-                settings["zygote_path"] = python = _interpreter.find(self._python)
-                settings["zygote_argv"] = _interpreter.arguments(python, worker, needed)
-            output = Output()
-            settings["env_set"], settings["env_unset"] = _interpreter.environment(self._env, self._threads, self._count)
-            pool = Pool(workers=self._count, output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9), items_per_worker=self._max_tasks or 0,
-                        memory_growth=self._memory_growth or 0, sandbox=abi.MAPE_SANDBOX_COMPUTE if self._sandbox else 0, **settings)
-            function_id = pool.register_offered("python", self._settings())
-            unpickle: Any = loads
-            if self._sandbox:
-                from ._safe import safe_loads as unpickle
-            core = Core(pool, function_id, self._mode == "threaded", unpickle, output.write)
-            core.ends_at_exit = self.at_exit == "terminate"
-            register(core)
-            status = _copies.start(pool) if copies else pool.lib.mape_pool_start(pool.handle, 0)
-            if status not in (abi.MAPE_OK, abi.MAPE_E_TIMEOUT):
-                try:
-                    core.refuse(status, starting=True)
-                finally:
-                    core.dispose()
-            self._places = Places(pool)
-            core.name = self.name or ""
-            self._finalize = weakref.finalize(self, Core.abandon, core)
-            self._finalize.atexit = False  # type: ignore[misc]
-            self._core = core
-            core.start_thread()
+            core, self._places = _start.start(self, func, also)
+            self._core = core  # Last: from now on other threads go ahead.
             return core
-
-    def _settings(self) -> bytes:
-        """What each worker is set up with: see _worker.setup."""
-        logging = sys.modules.get("logging")
-        return dumps({
-            "initializer": pickled_for_start((self._initializer, self._initargs), pickled, cloudpickle)
-            if self._initializer is not None else b"",
-            "finalizer": pickled(self._finalizer) if self._finalizer is not None else b"",
-            "library": f"{_library.folder()}/{_library.WORKER}",
-            "multiprocessing": {} if self._sandbox else shared(),
-            "log_level": logging.getLogger().level if logging is not None else None,
-        }, 5)
 
     def buffer(self, size: int) -> Any:
         """Memory of so many bytes that workers see in place: an object whose view() is a writable memoryview of it. What lies in it travels

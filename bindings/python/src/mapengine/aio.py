@@ -56,7 +56,7 @@ class AsyncMap(Generic[T]):
                 # Ends a wait that is under way as well.
                 job.cancel(running=True)
 
-    async def _list(self) -> list[T]:
+    async def _list(self) -> Any:
         await _done(self._job)
         return values_of(self._job)
 

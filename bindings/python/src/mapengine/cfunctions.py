@@ -100,13 +100,16 @@ class CFunction:
         made = tuple(one.result() for one in outputs)
         return made[0] if len(made) == 1 else made or None
 
-    def map(self, *iterables: Iterable[Any], timeout: Optional[float] = None, attempts: int = 1, priority: int = 0) -> list[Any]:
-        """The results as a list of Python's values: like `list(map(f, *iterables))`, so an iterable per input, up to the shortest."""
+    def map(self, *iterables: Iterable[Any], timeout: Optional[float] = None, attempts: int = 1, priority: int = 0, out: Any = None) -> Any:
+        """The results as a list of Python's values: like `list(map(f, *iterables))`, so an iterable per input, up to the shortest. With `out`,
+        an array (or a tuple of arrays) as of `__call__`, that is filled and returned instead."""
         columns: list[Any] = [one if hasattr(one, "__len__") and hasattr(one, "__getitem__") else list(one) for one in iterables]
         if not columns:
             raise TypeError("map needs an iterable for each input")
         length = min(map(len, columns))
         columns = [one if len(one) == length else one[:length] for one in columns]
+        if out is not None:
+            return self(*columns, out=out, timeout=timeout, attempts=attempts, priority=priority)
         try:
             return _listed(self(*columns, timeout=timeout, attempts=attempts, priority=priority), length)
         except MapErrors as several:
@@ -115,15 +118,15 @@ class CFunction:
                 values[index] = None
             raise _errors_of(several.failures, values, str(several)) from several.__cause__
 
-    def map_rows(self, rows: Iterable[Any], *, timeout: Optional[float] = None, attempts: int = 1, priority: int = 0) -> list[Any]:
+    def map_rows(self, rows: Iterable[Any], *, timeout: Optional[float] = None, attempts: int = 1, priority: int = 0, out: Any = None) -> Any:
         """The same for an iterable of elements: each is what a function of one input takes, or a row with a value for each input."""
         if len(self.prototype.inputs) == 1:
-            return self.map(rows, timeout=timeout, attempts=attempts, priority=priority)
+            return self.map(rows, timeout=timeout, attempts=attempts, priority=priority, out=out)
         if getattr(rows, "ndim", 0) >= 2:
             columns = [rows[:, column] for column in range(rows.shape[1])]  # type: ignore[attr-defined,index]
         else:
             columns = list(zip(*rows))
-        return self.map(*columns, timeout=timeout, attempts=attempts, priority=priority) if columns else []
+        return self.map(*columns, timeout=timeout, attempts=attempts, priority=priority, out=out) if columns else [] if out is None else out
 
     def proxy(self, *, timeout: Optional[float] = None, attempts: int = 1, priority: int = 0,
               on_error: Optional[Callable[[BaseException], object]] = None) -> Proxy:

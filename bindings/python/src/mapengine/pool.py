@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ._face import Face, Options, chunk, is_fork, values_of
 from ._results import ApplyResult, AsyncResult, IMapIterator, MapResult, Source, TimeoutError, is_at_hand
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ApplyResult", "AsyncResult", "IMapIterator", "MapResult", "Pool", "TimeoutError"]
 
 T = TypeVar("T")
+A = TypeVar("A")  # An array.
 
 # The states of multiprocessing.pool; that module itself takes longer to import than all of ours.
 INIT, RUN, CLOSE, TERMINATE = "INIT", "RUN", "CLOSE", "TERMINATE"
@@ -109,18 +110,50 @@ class Pool(Face):
             future.kill()
             raise
 
-    def map(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int | None = None) -> list[T]:
+    @overload
+    def map(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int | None = None) -> list[T]: ...
+    @overload
+    def map(
+        self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int | None = None, *, out: A, vectorized: bool = False
+    ) -> A: ...
+    @overload
+    def map(
+        self, func: Callable[[Any], A], iterable: Iterable[Any], chunksize: int | None = None, *, vectorized: Literal[True]
+    ) -> A: ...
+
+    def map(
+        self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int | None = None, *, out: Any = None, vectorized: bool = False
+    ) -> Any:
         """``[func(x) for x in iterable]`` with the calls made in workers. Raises the exception of the first element that failed, when
         all are done.
 
         chunksize
             Elements that travel together; the default leaves the choice to the engine.
+        out
+            An array of as many elements (NumPy's, an ``array.array``, a writable memoryview) that takes the values in place of a list, and
+            is returned: see `mapengine.map`.
+        vectorized
+            `func` is called with arrays of elements: see `mapengine.map`.
         """
-        return values_of(self._start(func, iterable, chunksize, star=False))
+        self._check_running()
+        if vectorized and out is None:
+            from ._vectors import made_for
 
-    def starmap(self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None) -> list[T]:
+            out = made_for(self._workers, func, iterable)
+        return values_of(self._start(func, iterable, chunksize, star=False, out=out, vectorized=vectorized))
+
+    @overload
+    def starmap(self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None) -> list[T]: ...
+    @overload
+    def starmap(
+        self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None, *, out: A
+    ) -> A: ...
+
+    def starmap(
+        self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None, *, out: Any = None
+    ) -> Any:
         """``[func(*x) for x in iterable]``; otherwise as `map`."""
-        return values_of(self._start(func, iterable, chunksize, star=True))
+        return values_of(self._start(func, iterable, chunksize, star=True, out=out))
 
     # ---- Calls that do not. ----
 
@@ -143,10 +176,13 @@ class Pool(Face):
         chunksize: int | None = None,
         callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
+        *,
+        out: Any = None,
+        vectorized: bool = False,
     ) -> MapResult[T]:
         """`map` that returns at once. `callback` is called with the list, `error_callback` with the first element's exception that
-        failed."""
-        return MapResult(self, self._start(func, iterable, chunksize, star=False), callback, error_callback)
+        failed. With `vectorized` it needs `out`; `out` is the value then, and has to stay as it is until the map is done."""
+        return MapResult(self, self._start(func, iterable, chunksize, star=False, out=out, vectorized=vectorized), callback, error_callback)
 
     def starmap_async(
         self,
@@ -234,11 +270,13 @@ class Pool(Face):
         if self._state != RUN:
             raise ValueError("Pool not running")
 
-    def _start(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None, *, star: bool) -> MapJob:
+    def _start(
+        self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None, *, star: bool, out: Any = None, vectorized: bool = False
+    ) -> MapJob:
         self._check_running()
         if chunksize is not None and chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
-        return self._workers.map(func, iterable, star=star, chunk_size=chunksize, bulk=True)
+        return self._workers.map(func, iterable, star=star, chunk_size=chunksize, bulk=True, out=out, vectorized=vectorized)
 
     def _imap(
         self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int, buffersize: int | None, *, ordered: bool
