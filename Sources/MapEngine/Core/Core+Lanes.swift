@@ -108,12 +108,16 @@ extension Core {
     /// Acts on a lane that has not answered within its limit.
     func checkLane(_ lane: Worker, _ now: Int64) {
         let limit = lane.limit(config.limits)
-        guard limit != .max, lane.pid != 0, now - lane.seen.progress >= limit else { return }
+        guard limit != .max, lane.pid != 0, let head = lane.assigned.first, case .range(let job, _) = head.work else {
+            return
+        }
+        let isEnding = job.ending != nil
+        let since = isEnding ? max(lane.seen.progress, job.life.endingSince) : lane.seen.progress
+        guard now - since >= limit else { return }
         log(
             MAPE_LOG_WARNING,
-            "worker \(lane.slot), on another machine, is given up: no answer for \((now - lane.seen.progress) / 1_000_000) ms"
-        )
-        kill(lane, .timeout)
+            "worker \(lane.slot), on another machine, is given up: no answer for \((now - since) / 1_000_000) ms")
+        kill(lane, isEnding ? .cancel : .timeout)
     }
 
     // MARK: - Lost lanes
@@ -191,11 +195,12 @@ extension Worker {
         return false
     }
 
-    /// How long a lane may take for what it holds first. An item's limit is kept on the machine that runs it.
-    func laneLimit(_ head: Assignment) -> Int64 {
-        guard case .range(let job, let range) = head.work, range.count > 0, job.ending == nil,
-            job.config.itemTimeout != .max
-        else { return .max }
+    /// How long a lane may take for what it holds first. An item's limit is kept on the machine that runs it. What belongs to a job that ends was
+    /// taken back, unless its answer was just coming.
+    func laneLimit(_ head: Assignment, _ limits: PoolConfig.Limits) -> Int64 {
+        guard case .range(let job, let range) = head.work, range.count > 0 else { return .max }
+        if job.ending != nil { return limits.grace }
+        guard job.config.itemTimeout != .max else { return .max }
         let (time, over) = job.config.itemTimeout.multipliedReportingOverflow(by: 2 * Int64(range.count))
         return over ? .max : later(time, by: Policy.laneGrace)
     }

@@ -99,7 +99,9 @@ extension Core {
         helper.flush()
         mapb_poller_change(
             fixed.poller.number, helper.control, EngineTag.helper.rawValue, helper.hasBacklog ? 1 : 0)
-        while helper.isConnected, let message = helper.receive() { heard(message, helper, remote) }
+        while remote.helper === helper, helper.isConnected, let message = helper.receive() {
+            heard(message, helper, remote)
+        }
         if !helper.isConnected || isGone { helperDied() }
         pump()
     }

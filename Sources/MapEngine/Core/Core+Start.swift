@@ -91,7 +91,7 @@ extension Core {
             }
             return
         }
-        figures.workersStarted += 1
+        if !isRemote { figures.workersStarted += 1 }
         var message = mapb_control()
         message.kind = MAPB_CONTROL_SPAWN.rawValue
         message.slot = UInt32(worker.slot)

@@ -64,7 +64,7 @@ extension Core {
         dropRegion(worker)
         worker.state = .none
         worker.tries.retryAt = mapb_clock()
-        figures.workersStarted -= 1
+        if !worker.isRemote { figures.workersStarted -= 1 }
     }
 
     private func logThreads(_ count: Int32, hasHooks: Bool) {
