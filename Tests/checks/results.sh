@@ -53,7 +53,7 @@ int main(void) {
 }
 EOF
 check "a program of the suite abi, planted" cc -std=gnu11 -O1 -ITests/abi -Idist/include -DPREFIX="\"$root/dist\"" \
-    -DWORKERS_LIBRARY='""' -DOWN_ZYGOTE='""' -DSLOW_MODULE='""' -o "$work/planted" "$work/planted.c" Tests/abi/support*.c \
+    -DWORKERS_LIBRARY='""' -DOWN_ZYGOTE='""' -DSLOW_MODULE='""' -DOWN_REMOTE='""' -o "$work/planted" "$work/planted.c" Tests/abi/support*.c \
     -Ldist/lib -lmapengine -Wl,-rpath,"$root/dist/lib" -lcmocka -lpthread -lm || finish
 
 # abi NAME PROGRAM EXPECTED PATTERN: run.sh counts so, and says so.

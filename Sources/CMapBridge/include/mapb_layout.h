@@ -19,8 +19,9 @@
 #define MAPB_LAYOUT_H
 
 #include "mapb_base.h"
+#include "mapb_lanes.h"
 
-#define MAPB_PROTOCOL            6u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            7u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -44,9 +45,10 @@ typedef struct mapb_pool_head {
 } mapb_pool_head;
 
 enum mapb_request_kind {
-    MAPB_REQUEST_RANGE = 1,   /* record: a mapb_job */
-    MAPB_REQUEST_SETUP = 2,   /* record: a mapb_function; first: offset of the globals table */
-    MAPB_REQUEST_CLEANUP = 3, /* record: a mapb_function */
+    MAPB_REQUEST_RANGE = 1, /* record: a mapb_job */
+    MAPB_REQUEST_SETUP =
+        2, /* record: a mapb_function; first: offset of the globals table; to a lane, count: that table's number */
+    MAPB_REQUEST_CLEANUP = 3, /* record: a mapb_function; first and count as for SETUP */
     MAPB_REQUEST_MODULE = 4,  /* record: a path, ended with NUL; first: offset of its mapb_file, or 0 */
     MAPB_REQUEST_EXIT = 5
 };
@@ -63,7 +65,8 @@ typedef struct mapb_request {
     uint64_t ticket; /* Counts a worker's requests from 1. */
     uint32_t kind;
     uint32_t count; /* RANGE: items. */
-    uint64_t first; /* RANGE: index of the first item. */
+    uint64_t
+        first; /* RANGE: index of the first item. With mape_job_config.first_index the record's places lie so many items back. */
     uint64_t record;
     uint64_t hole_base;
     uint64_t hole_limit;
@@ -110,10 +113,10 @@ typedef struct mapb_reply {
     uint32_t detail;
 } mapb_reply;
 
-/** STOPPED: the function was asked to stop, and has. */
-enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2, MAPB_ENTRY_STOPPED = 3 };
+/** STOPPED: the function was asked to stop, and has. ENDED: only from a lane. */
+enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2, MAPB_ENTRY_STOPPED = 3, MAPB_ENTRY_ENDED = 4 };
 
-/** One line of a reply's table. A failed item's bytes are a mapb_failure. */
+/** One line of a reply's table. A failed item's bytes are a mapb_failure, an ended one's a mapb_item_end. */
 typedef struct mapb_entry {
     uint64_t where; /* kind << 56 | offset */
     uint64_t size;
@@ -164,7 +167,6 @@ typedef struct mapb_message_head {
 
 /** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
-
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {
     uint32_t function;
@@ -223,6 +225,7 @@ typedef struct mapb_place {
     uint64_t library;                /* Input offset of the library's path; */
     uint64_t file;                   /* of its mapb_file, or 0. */
     uint8_t build_id[MAPB_BUILD_ID]; /* OFFSET: of the library as the host has it loaded. */
+    uint64_t symbol; /* In pools that have a cluster: input offset of the symbol's name, also for an OFFSET; 0: none. */
 } mapb_place;
 
 /** In outbox.current, what a setup request does: it loads one of the function's places (0 run, 1 setup, 2 cleanup), or runs its setup. */
@@ -241,6 +244,11 @@ typedef struct mapb_function {
     uint64_t data_size;
     uint64_t data_is_pointer;
     uint64_t native; /* A typed function: input offset of its mapb_native; or 0. */
+    /* For lanes. */
+    uint64_t serial;    /* The host's id of it, which is never given again. */
+    uint64_t prototype; /* A typed function: input offset of the text, ended with NUL; or 0. */
+    uint32_t native_flags;
+    uint32_t travels; /* 1: another machine can have it, as each of its places has a name. 0: no lane gets it. */
 } mapb_function;
 
 #define MAPB_GLOBALS_BITS  4u /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */

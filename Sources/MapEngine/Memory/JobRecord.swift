@@ -16,14 +16,39 @@ struct JobRecord: Equatable {
     var columns: UInt64 = 0
     /// The job's own data: a mapb_job_data.
     var data: UInt64 = 0
+    /// What lanes read beside it, where there are lanes.
+    var remote = RemoteRecord()
 
-    /// What a record takes.
+    /// What a record takes. One that lanes read takes InputMemory.recordBytes.
     static var bytes: UInt64 { UInt64(MemoryLayout<mapb_job>.size) }
 
     func write(to input: InputMemory, at offset: UInt64) {
         unsafe input.at(offset, as: mapb_job.self).pointee = mapb_job(
             function: function, cancel: 0, globals: globals, base: base, stride: spans != 0 ? spanMask : stride,
             size: size, spans: spans, data: data, columns: columns)
+        if input.recordBytes > Self.bytes { remote.write(to: input, at: offset + Self.bytes) }
+    }
+}
+
+/// What a lane has to know of a job beside its record.
+struct RemoteRecord: Equatable {
+    var serial: UInt64 = 0
+    /// Nanoseconds; 0: none.
+    var itemTimeout: Int64 = 0
+    var globalsSerial: UInt64 = 0
+    var attempts: UInt32 = 1
+    var place: UInt32 = 0
+
+    static var bytes: UInt64 { UInt64(MemoryLayout<mapb_job_remote>.size) }
+
+    fileprivate func write(to input: InputMemory, at offset: UInt64) {
+        var record = mapb_job_remote()
+        record.serial = serial
+        record.item_timeout = itemTimeout
+        record.globals_serial = globalsSerial
+        record.attempts = attempts
+        record.where = place
+        input.store(record, at: offset)
     }
 }
 
@@ -35,6 +60,28 @@ extension JobRecord {
             function: record.function, globals: record.globals, base: record.base, stride: hasSpans ? 0 : record.stride,
             size: record.size, spans: record.spans, spanMask: hasSpans ? record.stride : 0, columns: record.columns,
             data: record.data)
+    }
+
+    /// Has workers count the items from `first` on: all places move back by so many items, past 0 perhaps, as workers' sums do. Spans are those of
+    /// a map, whose mask keeps all numbers.
+    mutating func count(from first: UInt64, columns count: Int, in input: InputMemory) {
+        base &-= first &* stride
+        if spans != 0 { spans &-= first &* SpanTable.line }
+        if columns == 0 { return }
+        let table = unsafe input.at(columns, as: mapb_column.self)
+        for k in 0..<count {
+            let stride = unsafe UInt64(bitPattern: table[k].stride)
+            unsafe table[k].base &-= first &* stride
+            if unsafe table[k].spans != 0 && stride != 0 { unsafe table[k].spans &-= first &* SpanTable.line }
+        }
+    }
+
+    /// The same record as the host counts items: from 0.
+    func countedFromZero(_ first: UInt64) -> JobRecord {
+        var record = self
+        record.base &+= first &* stride
+        if spans != 0 { record.spans &+= first &* SpanTable.line }
+        return record
     }
 
     /// The pieces of an item that has several, by its span; nil: it is one.

@@ -9,6 +9,7 @@ import CMapBridge
     /// Nanoseconds; Int64.max: none.
     var itemTimeout: Int64 = .max
     var jobTimeout: Int64 = .max
+    private var placement = Placement()
     var ordered = false
     var drop = false
     var deliver: UInt32 = 0
@@ -18,6 +19,22 @@ import CMapBridge
     @safe var onItem: mape_event_fn?
     @safe var onProgress: mape_event_fn?
     @safe var onDone: mape_event_fn?
+
+    private struct Placement {
+        var place = MAPE_ANYWHERE
+        var firstIndex: UInt64 = 0
+    }
+
+    /// On which machines the items run.
+    var place: mape_where {
+        get { placement.place }
+        set { placement.place = newValue }
+    }
+    /// What workers count the items from.
+    var firstIndex: UInt64 {
+        get { placement.firstIndex }
+        set { placement.firstIndex = newValue }
+    }
 
     func wants(_ kind: mape_deliver) -> Bool { deliver & kind.rawValue != 0 }
 }
@@ -34,6 +51,14 @@ extension JobConfig {
         guard c.window <= Policy.largestWindow else {
             throw .argument("config.window", "is \(c.window); at most \(Policy.largestWindow) are possible")
         }
+        guard c.where <= MAPE_REMOTE.rawValue else {
+            throw .argument("config.where", "is \(c.where), no enum mape_where")
+        }
+        place = mape_where(c.where)
+        guard c.first_index == 0 || !isStream else {
+            throw .argument("config.first_index", "is \(c.first_index): a stream's items count from 0")
+        }
+        firstIndex = c.first_index
         chunk = c.chunk
         priority = c.priority
         attempts = c.attempts == 0 ? 1 : c.attempts
