@@ -1,0 +1,31 @@
+// swift-tools-version: 6.2
+// Many machines: the helper that an engine takes for a second zygote (mapengine-remote), and what runs and looks at nodes
+// (mapengine-cluster). A package of its own, because it needs OpenSSL, and the library needs nothing. scripts/cluster.sh builds it.
+import Foundation
+import PackageDescription
+
+let root = Context.packageDirectory + "/../.."
+let prefix = Context.environment["MAPENGINE_PREFIX"] ?? root + "/dist"
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error)]
+
+/// Set by scripts/cluster.sh --fuzz: the parsers count branches for libFuzzer.
+let isFuzzed = Context.environment["MAPENGINE_CLUSTER_FUZZ"] == "1"
+let counts: [SwiftSetting] = isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer", "-sanitize=address"])] : []
+let countsInC: [CSetting] = isFuzzed ? [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])] : []
+
+let package = Package(
+    name: "mapengine-cluster",
+    products: [
+        .executable(name: "mapengine-cluster", targets: ["mapengine-cluster"]),
+    ],
+    targets: [
+        // The C libraries, and the only code that includes their headers: hiredis' reader, OpenSSL, sockets.
+        .target(
+            name: "CNet", cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])] + countsInC,
+            linkerSettings: [.linkedLibrary(":libhiredis.a"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "Cluster", dependencies: ["CNet"], swiftSettings: strict + counts),
+        .executableTarget(name: "mapengine-cluster", dependencies: ["Cluster", "CNet"], swiftSettings: strict),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster"], swiftSettings: [.swiftLanguageMode(.v6)]),
+    ]
+)

@@ -1,0 +1,3 @@
+import Testing
+@testable import Cluster
+@Test func x() {}
