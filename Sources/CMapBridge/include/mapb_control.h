@@ -15,6 +15,8 @@
  *    │◄───────────────────────── SPAWNED ─│
  *    │── KILL, INTERRUPT ────────────────►│
  *    │◄──────────────────────────── DIED ─│
+ *
+ * mapengine-remote (docs/cluster.md) speaks the same: its workers are lanes, whose requests run on other machines.
  */
 #ifndef MAPB_CONTROL_H
 #define MAPB_CONTROL_H
@@ -34,6 +36,9 @@ enum mapb_control_kind {
     MAPB_CONTROL_KILL = 4,      /* slot, generation: SIGKILL to its process group */
     MAPB_CONTROL_STDERR = 5,    /* fds: what its standard error is from now on */
     MAPB_CONTROL_INTERRUPT = 6, /* slot, generation: the worker looks at inbox.interrupt */
+    /* to mapengine-remote alone, after INIT. slot: lanes at most; code: enum mapb_cluster_flags; fds: the bell of the lanes, which the host
+       rings for requests, take-backs and cancels in place of a futex; text: the URL. It is sent no LOAD and no INTERRUPT. */
+    MAPB_CONTROL_CLUSTER = 7,
     /* zygote to host */
     MAPB_CONTROL_HELLO =
         16, /* code: MAPB_PROTOCOL, size: MAPB_VERSION, pid: how many threads the zygote has, slot: 1 if it has hooks */
@@ -42,14 +47,29 @@ enum mapb_control_kind {
     MAPB_CONTROL_NOTE = 19,    /* code: an enum mape_log_level; text */
     MAPB_CONTROL_LOADED =
         20, /* slot: a library's number; code: an enum mapb_change, other than 0 the zygote ends with it */
-    MAPB_CONTROL_HOOK = 21 /* code: an enum mapb_hook, which begins now */
+    MAPB_CONTROL_HOOK = 21, /* code: an enum mapb_hook, which begins now */
+    /* mapengine-remote to host */
+    /* slot: nodes; code: lanes that they have room for: the host asks for as many (SPAWN), those that go end by DIED; generation: round trip
+       to the server in nanoseconds; size: bytes sent; memory_limit: bytes received; growth: items sent again */
+    MAPB_CONTROL_NODES = 22,
+    MAPB_CONTROL_LANE = 23,    /* slot, generation; size: round trip in nanoseconds; text: the machine that answered last */
+    MAPB_CONTROL_REFUSED = 24, /* code: an enum mape_status; text: why the server cannot be used; it is tried again */
+    /* slot, generation: id and serial of a mapb_function; code: MAPE_E_LOAD or MAPE_E_SETUP, text: why no node can run it; 0: one can again.
+       Its ranges are answered with STOPPED and no item done. */
+    MAPB_CONTROL_FUNCTION = 25
+};
+
+enum mapb_cluster_flags {
+    MAPB_CLUSTER_CAPTURE = 1, /* What workers print goes into the pipes of SPAWN. */
+    MAPB_CLUSTER_DISCARD = 2
 };
 
 enum mapb_init_flags {
     MAPB_INIT_PIN = 1,
     MAPB_INIT_DISCARD = 2,
     MAPB_INIT_NO_CORES = 4, /* Workers leave no core files. */
-    MAPB_INIT_SANDBOX = 8   /* MAPE_SANDBOX_COMPUTE */
+    MAPB_INIT_SANDBOX = 8,  /* MAPE_SANDBOX_COMPUTE */
+    MAPB_INIT_REMOTE = 16   /* To mapengine-remote. */
 };
 
 typedef struct mapb_control {

@@ -20,7 +20,7 @@
 
 #include "mapb_base.h"
 
-#define MAPB_PROTOCOL            6u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            7u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -45,8 +45,8 @@ typedef struct mapb_pool_head {
 
 enum mapb_request_kind {
     MAPB_REQUEST_RANGE = 1,   /* record: a mapb_job */
-    MAPB_REQUEST_SETUP = 2,   /* record: a mapb_function; first: offset of the globals table */
-    MAPB_REQUEST_CLEANUP = 3, /* record: a mapb_function */
+    MAPB_REQUEST_SETUP = 2,   /* record: a mapb_function; first: offset of the globals table; to a lane, count: that table's number */
+    MAPB_REQUEST_CLEANUP = 3, /* record: a mapb_function; first and count as for SETUP */
     MAPB_REQUEST_MODULE = 4,  /* record: a path, ended with NUL; first: offset of its mapb_file, or 0 */
     MAPB_REQUEST_EXIT = 5
 };
@@ -110,10 +110,10 @@ typedef struct mapb_reply {
     uint32_t detail;
 } mapb_reply;
 
-/** STOPPED: the function was asked to stop, and has. */
-enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2, MAPB_ENTRY_STOPPED = 3 };
+/** STOPPED: the function was asked to stop, and has. ENDED: only from a lane. */
+enum mapb_entry_kind { MAPB_ENTRY_OK = 1, MAPB_ENTRY_FAILED = 2, MAPB_ENTRY_STOPPED = 3, MAPB_ENTRY_ENDED = 4 };
 
-/** One line of a reply's table. A failed item's bytes are a mapb_failure. */
+/** One line of a reply's table. A failed item's bytes are a mapb_failure, an ended one's a mapb_item_end. */
 typedef struct mapb_entry {
     uint64_t where; /* kind << 56 | offset */
     uint64_t size;
@@ -126,6 +126,29 @@ typedef struct mapb_failure {
     uint64_t data; /* What it had written to its output. */
     uint64_t data_size;
 } mapb_failure;
+
+/** An item that has ended its worker on another machine, or was ended there: the lane goes on. Texts without NUL. */
+typedef struct mapb_item_end {
+    uint32_t state; /* MAPE_ITEM_CRASHED, MAPE_ITEM_TIMED_OUT or MAPE_ITEM_FAILED */
+    uint32_t cause; /* An enum mape_cause. */
+    int32_t code;
+    uint32_t attempts;  /* How often it was begun there. */
+    uint64_t mark;      /* mape_task_mark, */
+    uint32_t has_mark;  /* if this is 1. */
+    uint32_t text_size; /* mape_result.message */
+    uint64_t text;
+    uint64_t report; /* mape_crash.text */
+    uint32_t report_size;
+    int32_t signal; /* mape_crash.signal, code, pid, address, frames */
+    int32_t signal_code;
+    int32_t pid;
+    uint64_t address;
+    uint32_t frames;
+    uint32_t host_size; /* The machine's name. */
+    uint64_t host;
+} mapb_item_end;
+
+#define MAPB_HOST_NAME 256u /* Longest name of a machine, NUL included. */
 
 /** Start of an output memory. Written by the worker. */
 typedef struct mapb_outbox {
@@ -164,6 +187,9 @@ typedef struct mapb_message_head {
 
 /** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
+/** In outbox.current: any item of the request may have begun. A lane writes it once the request's answer is here, then makes a full fence,
+ *  then reads inbox.yield: a request that is to end early it answers with STOPPED and no item done, and the answer is dropped. */
+#define MAPB_MARK_ANSWER 0xffffffffu
 
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {
@@ -177,6 +203,16 @@ typedef struct mapb_job {
     uint64_t data;    /* Offset of a mapb_job_data, or 0. */
     uint64_t columns; /* A typed function's, in place of items: offset of a mapb_column per input; or 0. */
 } mapb_job;
+
+/** Behind a job's record in pools that have a cluster: what a lane must know beside it. Written by the host. */
+typedef struct mapb_job_remote {
+    uint64_t serial;         /* Counts the pool's jobs. */
+    int64_t item_timeout;    /* Nanoseconds; 0: none. */
+    uint64_t globals_serial; /* Counts the changes of the pool's globals: which table `globals` is. */
+    uint32_t attempts;
+    uint32_t where; /* An enum mape_where. */
+    uint8_t pad[32];
+} mapb_job_remote;
 
 /** Data of a job: where, and how many bytes. */
 typedef struct mapb_job_data {
@@ -223,6 +259,7 @@ typedef struct mapb_place {
     uint64_t library;                /* Input offset of the library's path; */
     uint64_t file;                   /* of its mapb_file, or 0. */
     uint8_t build_id[MAPB_BUILD_ID]; /* OFFSET: of the library as the host has it loaded. */
+    uint64_t symbol;                 /* In pools that have a cluster: input offset of the symbol's name, also for an OFFSET; 0: none. */
 } mapb_place;
 
 /** In outbox.current, what a setup request does: it loads one of the function's places (0 run, 1 setup, 2 cleanup), or runs its setup. */
@@ -241,6 +278,11 @@ typedef struct mapb_function {
     uint64_t data_size;
     uint64_t data_is_pointer;
     uint64_t native; /* A typed function: input offset of its mapb_native; or 0. */
+    /* For lanes. */
+    uint64_t serial;    /* The host's id of it, which is never given again. */
+    uint64_t prototype; /* A typed function: input offset of the text, ended with NUL; or 0. */
+    uint32_t native_flags;
+    uint32_t travels; /* 1: another machine can have it, as each of its places has a name. 0: no lane gets it. */
 } mapb_function;
 
 #define MAPB_GLOBALS_BITS  4u /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
@@ -262,6 +304,7 @@ typedef struct mapb_global {
 
 _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
 _Static_assert(sizeof(mapb_file) == 72 && sizeof(mapb_job) == 64 && sizeof(mapb_failure) == 32, "layout");
+_Static_assert(sizeof(mapb_job_remote) == 64 && sizeof(mapb_item_end) == 88, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
 _Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 &&
