@@ -11,21 +11,27 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety(), .t
 
 /// Set by scripts/cluster.sh --fuzz: the parsers count branches for libFuzzer.
 let isFuzzed = Context.environment["MAPENGINE_CLUSTER_FUZZ"] == "1"
-let counts: [SwiftSetting] = isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer", "-sanitize=address"])] : []
+let counts: [SwiftSetting] = isFuzzed ? [.unsafeFlags(["-sanitize=address,fuzzer"])] : []
 let countsInC: [CSetting] = isFuzzed ? [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])] : []
+
+let fuzzTargets: [Target] =
+    isFuzzed ? [.target(name: "ClusterFuzz", dependencies: ["Cluster"], swiftSettings: strict + counts)] : []
 
 let package = Package(
     name: "mapengine-cluster",
-    products: [
-        .executable(name: "mapengine-cluster", targets: ["mapengine-cluster"]),
-    ],
+    products: [.executable(name: "mapengine-cluster", targets: ["mapengine-cluster"])]
+        + (isFuzzed ? [.library(name: "cluster-fuzz", type: .dynamic, targets: ["ClusterFuzz"])] : []),
+    dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
     targets: [
         // The C libraries, and the only code that includes their headers: hiredis' reader, OpenSSL, sockets.
         .target(
             name: "CNet", cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])] + countsInC,
             linkerSettings: [.linkedLibrary(":libhiredis.a"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "Cluster", dependencies: ["CNet"], swiftSettings: strict + counts),
-        .executableTarget(name: "mapengine-cluster", dependencies: ["Cluster", "CNet"], swiftSettings: strict),
+        .executableTarget(
+            name: "mapengine-cluster",
+            dependencies: ["Cluster", "CNet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster"], swiftSettings: [.swiftLanguageMode(.v6)]),
-    ]
+    ] + fuzzTargets
 )

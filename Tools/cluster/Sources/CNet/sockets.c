@@ -10,9 +10,11 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -136,4 +138,24 @@ int64_t cnet_clock(void) {
 int cnet_wait(int socket, int for_writing, int milliseconds) {
     struct pollfd one = {.fd = socket, .events = for_writing ? POLLOUT : POLLIN};
     return poll(&one, 1, milliseconds) > 0;
+}
+
+int cnet_poll(const int *descriptors, const uint8_t *write, uint8_t *ready, unsigned count, int milliseconds) {
+    struct pollfd list[count + 1];
+    for (unsigned i = 0; i < count; i++)
+        list[i] = (struct pollfd){.fd = descriptors[i], .events = write[i] ? POLLIN | POLLOUT : POLLIN};
+    const int got = poll(list, count, milliseconds);
+    for (unsigned i = 0; i < count; i++) ready[i] = got > 0 && list[i].revents != 0;
+    return got > 0 ? got : 0;
+}
+
+int cnet_signals(int watched) {
+    signal(SIGPIPE, SIG_IGN);
+    if (!watched) return -1;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }

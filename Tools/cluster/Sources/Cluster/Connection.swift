@@ -95,6 +95,14 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
     public var isReady: Bool { stage == .ready && isLoggedIn }
     /// Whether it waits for its descriptor to be writable.
     public var wantsWrite: Bool { stage == .connecting || needsWrite }
+    /// What it waits for, when nothing comes.
+    public var silence: String {
+        switch stage {
+        case .connecting: "\(server.text) does not answer: no connection is made"
+        case .shaking: "\(server.text) does not answer to TLS: perhaps it speaks none on this port"
+        default: "\(server.text) does not answer"
+        }
+    }
     /// Bytes that have not gone out.
     public var backlog: Int { output.count }
     /// Commands without a reply.

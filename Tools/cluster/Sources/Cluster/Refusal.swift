@@ -37,6 +37,11 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
     /// - command: what it was asked. user: as whom; nil: nobody has logged in. prefix: that of all keys.
     public init(reply: String, to command: String, user: String?, prefix: String) {
         let name = user ?? "default"
+        // A transaction that is given up quotes the reason.
+        if reply.hasPrefix("EXECABORT"), let reason = reply.firstRange(of: "NOPERM") {
+            self.init(reply: String(reply[reason.lowerBound...]), to: command, user: user, prefix: prefix)
+            return
+        }
         let word = reply.prefix { $0 != " " }
         switch word {
         case "WRONGPASS":

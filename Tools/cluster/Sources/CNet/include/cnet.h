@@ -95,7 +95,12 @@ void cnet_sha256(const void *bytes, size_t size, uint8_t out[32]);
 int cnet_sha256_file(const char *path, uint8_t out[32], char why[CNET_TEXT]);
 /** Monotonic time in nanoseconds. */
 int64_t cnet_clock(void);
-/** Waits for one descriptor. events: POLLIN, POLLOUT. @return 1, or 0 when time is over. */
+/** Waits for one descriptor. @return 1, or 0 when time is over. */
 int cnet_wait(int socket, int for_writing, int milliseconds);
+/** Waits until one of some descriptors can be read, or written where `write` says so; negative ones are left out. Sets `ready`.
+ *  @param milliseconds negative: for ever. @return how many are ready. */
+int cnet_poll(const int *descriptors, const uint8_t *write, uint8_t *ready, unsigned count, int milliseconds);
+/** SIGPIPE is ignored; SIGTERM and SIGINT, once they are watched, make the returned descriptor readable. @return -1: it cannot be made. */
+int cnet_signals(int watched);
 
 #endif

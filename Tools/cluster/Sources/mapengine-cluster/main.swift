@@ -1,2 +1,0 @@
-import Cluster
-print("hello")
