@@ -19,7 +19,10 @@ let fuzzTargets: [Target] =
 
 let package = Package(
     name: "mapengine-cluster",
-    products: [.executable(name: "mapengine-cluster", targets: ["mapengine-cluster"])]
+    products: [
+        .executable(name: "mapengine-cluster", targets: ["mapengine-cluster"]),
+        .executable(name: "mapengine-remote", targets: ["mapengine-remote"]),
+    ]
         + (isFuzzed ? [.library(name: "cluster-fuzz", type: .dynamic, targets: ["ClusterFuzz"])] : []),
     dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
     targets: [
@@ -28,6 +31,15 @@ let package = Package(
             name: "CNet", cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])] + countsInC,
             linkerSettings: [.linkedLibrary(":libhiredis.a"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "Cluster", dependencies: ["CNet"], swiftSettings: strict + counts),
+        // The memory and the messages that helper and engine share: the engine's own headers, and its code for the socket.
+        .target(
+            name: "CLanes",
+            cSettings: [
+                .define("_GNU_SOURCE"),
+                .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-I\(root)/Sources/CMapBridge/include"]),
+            ]),
+        .executableTarget(
+            name: "mapengine-remote", dependencies: ["Cluster", "CNet", "CLanes"], swiftSettings: strict),
         .executableTarget(
             name: "mapengine-cluster",
             dependencies: ["Cluster", "CNet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
