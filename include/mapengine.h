@@ -98,6 +98,17 @@
  * writes nothing to the file system unless `crash_dir` of #mape_pool_config is set, and none of its processes survives the host,
  * however the host dies.
  *
+ * @section cluster Other machines
+ *
+ * With mape_pool_config.cluster a pool has a second helper, `mapengine-remote`, which comes in a package of its own. It asks the server which machines
+ * there are, and what they have room for; for each such room the pool has one more worker, which is assigned ranges as those of this machine
+ * are. The host's process links and loads nothing more for that. A range counts as begun only when its answer is here: what is slow or lost runs again,
+ * on this machine or another one, the first answer wins, and no item is blamed for the loss of a machine. So an item may run more than once, and its function
+ * should change nothing but its result. Functions travel as the name of a library and of symbols (a pointer, if it is a symbol that
+ * its library exports), or as the name of what a zygote's program offers, and need the library on the other machine; others run on this machine
+ * alone, and a #MAPE_EVENT_LOG says so once. A pool that has workers of its own never fails for what happens to others: the helper
+ * is started again, with pauses, as long as the pool is there. mape_job_config.where says on which machines a job runs.
+ *
  * @section names Names and arguments
  *
  * A function's name begins with what it works on: mape_pool_, mape_function_, mape_buffer_, mape_job_, mape_stream_, mape_proxy_,

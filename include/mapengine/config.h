@@ -105,6 +105,11 @@ enum mape_sandbox {
     MAPE_SANDBOX_COMPUTE = 1
 };
 
+/** For `cluster_flags` of #mape_pool_config. */
+enum mape_cluster_flags {
+    MAPE_CLUSTER_ONLY = 1 /**< The pool has no workers on this machine: `workers` is not looked at. */
+};
+
 /** Settings of a pool. Zero means the default. */
 typedef struct mape_pool_config {
     size_t struct_size;             /**< Set to sizeof(mape_pool_config), as #MAPE_POOL_CONFIG_INIT does. */
@@ -192,6 +197,15 @@ typedef struct mape_pool_config {
     void *context;                  /**< The first argument of on_output and on_log. */
     mape_event_fn on_output;        /**< Called for #MAPE_EVENT_OUTPUT; NULL: #mape_pool_dispatch drops these. */
     mape_event_fn on_log;           /**< Called for #MAPE_EVENT_LOG; NULL: #mape_pool_dispatch drops these. */
+
+    /* Other machines. */
+    const char *cluster;            /**< The server over which other machines take ranges of this pool's jobs, as a URL of at most 4000
+                                         bytes, beside the workers of this machine; NULL: none. See @ref cluster. */
+    const char *remote_path;        /**< The helper that speaks with the server, as zygote_path; NULL: `mapengine-remote`, of the folder
+                                         libexec beside the library's own, or else in PATH. */
+    uint32_t remote_workers;        /**< How many workers on other machines at most: each stands for room there. With those of this machine
+                                         there can be 1024. 0: 64. Counts with cluster alone. */
+    uint32_t cluster_flags;         /**< Bits of enum #mape_cluster_flags. */
 } mape_pool_config;
 /** Initialiser of #mape_pool_config: all defaults. */
 #define MAPE_POOL_CONFIG_INIT                                                                                           \
@@ -201,7 +215,8 @@ typedef struct mape_pool_config {
       0, 0, 0, 0,                                                                                                       \
       0, 0, 0, 0, 0, 0, NULL,                                                                                           \
       0, 0,                                                                                                             \
-      0, 0, NULL, NULL, NULL }
+      0, 0, NULL, NULL, NULL,                                                                                           \
+      NULL, NULL, 0, 0 }
 
 /** A C function of any type, cast to this one. The prototype says its real type. */
 typedef void (*mape_native_fn)(void);
@@ -272,6 +287,13 @@ enum mape_deliver {
     MAPE_DELIVER_DONE = 4      /**< #MAPE_EVENT_DONE once. */
 };
 
+/** Where a job's items run, for `where` of #mape_job_config. */
+enum mape_where {
+    MAPE_ANYWHERE = 0, /**< In any worker of the pool. */
+    MAPE_LOCAL = 1,    /**< On this machine. */
+    MAPE_REMOTE = 2    /**< On other machines: mape_pool_config.cluster. The items wait while there is none. */
+};
+
 /** Settings of a job. Zero means the default. */
 typedef struct mape_job_config {
     size_t struct_size;           /**< Set to sizeof(mape_job_config), as #MAPE_JOB_CONFIG_INIT does. */
@@ -298,7 +320,7 @@ typedef struct mape_job_config {
 
     /* Events. */
     uint32_t deliver;             /**< Bits of enum #mape_deliver, for hosts that pull with #mape_pool_next_event. */
-    uint32_t reserved;            /**< 0. */
+    uint32_t where;               /**< An enum #mape_where: on which machines the items run. */
     int64_t progress_interval_ns; /**< At least this long between two PROGRESS events; 0: 50 ms. */
     void *context;                /**< The first argument of the callbacks, and `context` of events. */
     mape_event_fn on_item;        /**< Called per item, or NULL. */

@@ -234,7 +234,8 @@ int mape_pool_release(mape_pool *pool);
  *  Before the start it sets what the start starts. When new workers cannot be started, the pool tries again after a pause, and the log
  *  says why, as for replacements.
  *  @param pool    the pool.
- *  @param workers how many worker processes, 1 to 1024; 0: as many as the cores that this process may use now.
+ *  @param workers how many worker processes, 1 to 1024 (less mape_pool_config.remote_workers in a pool that has a cluster); 0: as many as the
+ *         cores that this process may use now. A pool without workers on this machine (#MAPE_CLUSTER_ONLY) gets some.
  *  @return #MAPE_OK; #MAPE_E_ARGUMENT; #MAPE_E_HANDLE; #MAPE_E_CLOSED after a shutdown; #MAPE_E_WORKERS when the pool has failed. Any
  *          thread, also from inside a callback. */
 int mape_pool_resize(mape_pool *pool, uint32_t workers);
@@ -244,7 +245,8 @@ typedef struct mape_stats {
     size_t struct_size;       /**< Set to sizeof(mape_stats), as #MAPE_STATS_INIT does. */
     uint32_t workers;         /**< Workers the pool is to have: as mape_pool_config.workers or the last #mape_pool_resize says, those
                                    included that have ended for being idle. */
-    uint32_t workers_ready;   /**< Workers alive that have run their setups. More than `workers` while some are leaving. */
+    uint32_t workers_ready;   /**< Workers alive that have run their setups. More than `workers` while some are leaving. Those on other
+                                   machines do not count. */
     uint64_t workers_started; /**< Worker processes started, replacements included. */
     uint64_t workers_died;    /**< Worker processes that the pool had not asked to end. */
     uint64_t workers_killed;  /**< Of these, the ones the pool killed (timeouts, cancels, replies that were not valid). */
@@ -257,10 +259,15 @@ typedef struct mape_stats {
     uint32_t is_started;      /**< 1 after the start. */
     uint32_t is_closed;       /**< 1 after the shutdown, or when the pool has failed. */
     int32_t zygote_pid;       /**< Process id of the zygote; 0 when there is none. */
-    uint32_t reserved;        /**< 0. */
+    int32_t remote_pid;       /**< Process id of the helper for other machines; 0 when there is none. */
+    uint32_t nodes;           /**< Machines that serve the pool now. */
+    uint32_t remote_ready;    /**< Workers on other machines that can be given ranges. */
+    uint64_t bytes_sent;      /**< Bytes that went to other machines, */
+    uint64_t bytes_received;  /**< and that came from them, since the helper's start. */
+    uint64_t items_again;     /**< Items that were begun on another machine, and run again because their answer did not come, or not in time. */
 } mape_stats;
 /** Initialiser of #mape_stats. */
-#define MAPE_STATS_INIT { sizeof(mape_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define MAPE_STATS_INIT { sizeof(mape_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** @brief Reads a pool's figures.
  *  @param out receives them. @param pool the pool.
@@ -279,17 +286,22 @@ enum mape_worker_state {
 /** Figures of one worker. */
 typedef struct mape_worker_info {
     size_t struct_size; /**< Set to sizeof(mape_worker_info), as #MAPE_WORKER_INFO_INIT does. */
-    int32_t pid;        /**< Process id, 0 when there is none. */
+    int32_t pid;        /**< Process id, 0 when there is none, or when it is on another machine. */
     uint32_t state;     /**< An enum #mape_worker_state. */
     uint64_t items;     /**< Items this process has completed. */
     uint64_t starts;    /**< Processes this worker has had, this one included. */
+    const char *host;   /**< The machine that answered last, never NULL; "": this one, or none has yet. Valid until the pool is released. */
+    int64_t round_trip_ns; /**< To that machine and back; 0: this one, or not known. */
+    uint32_t is_remote; /**< 1: a worker on another machine. It stands for room there, and its ranges may run on any machine. */
+    uint32_t reserved;  /**< 0. */
 } mape_worker_info;
 /** Initialiser of #mape_worker_info. */
-#define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info), 0, 0, 0, 0 }
+#define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info), 0, 0, 0, 0, NULL, 0, 0, 0 }
 
 /** @brief Reads one worker's figures.
  *  @param out receives them. @param pool the pool. @param index 0 to mape_stats.workers - 1. After the pool was made smaller, those that
- *         had higher indices can still be asked for: they are leaving, or have no process.
+ *         had higher indices can still be asked for: they are leaving, or have no process. Workers on other machines have the indices
+ *         from 1024 - mape_pool_config.remote_workers to 1023.
  *  @return #MAPE_OK, #MAPE_E_ARGUMENT, #MAPE_E_HANDLE, #MAPE_E_SIZE; #MAPE_E_INDEX from the largest number of workers on that the pool
  *          ever was to have. */
 int mape_pool_worker(mape_worker_info *out, mape_pool *pool, uint32_t index);
@@ -474,9 +486,10 @@ typedef struct mape_crash {
     uint64_t mark;             /**< With has_mark: the number that the item passed to #mape_task_mark last. */
     uint32_t has_mark;         /**< 1: the item had passed a mark. */
     uint32_t reserved;         /**< 0. */
+    const char *host;          /**< The machine that it was on, never NULL; "": this one. On another one, pid is that machine's. */
 } mape_crash;
 /** Initialiser of #mape_crash. */
-#define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0 }
+#define MAPE_CRASH_INIT { sizeof(mape_crash), 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, NULL }
 
 /** @brief Reads what is known about the crash that ended an item: signal, address, backtrace.
  *

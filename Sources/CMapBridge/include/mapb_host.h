@@ -101,6 +101,8 @@ enum mapb_located {
 int mapb_locate(const void *address, mapb_place *out, char *path);
 /** The path of the file that this library was loaded from. @return 0 or an errno. */
 int mapb_own_path(char *path, uint64_t size);
+/** The name of the symbol that a library exports at an address. @return 1, or 0 when there is none. */
+int mapb_symbol_of(const void *address, char *name, uint64_t size);
 
 /* ---- files ---- */
 

@@ -6,6 +6,7 @@
  */
 #include "system.h"
 
+#include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,14 @@ int mapb_locate(const void *address, mapb_place *out, char *path) {
     free(name);
     free(search);
     return answer;
+}
+
+int mapb_symbol_of(const void *address, char *name, uint64_t size) {
+    Dl_info info;
+    if (!dladdr(address, &info) || !info.dli_sname || info.dli_saddr != address) return 0;
+    if (strlen(info.dli_sname) >= size) return 0;
+    strcpy(name, info.dli_sname);
+    return 1;
 }
 
 int mapb_own_path(char *path, uint64_t size) {

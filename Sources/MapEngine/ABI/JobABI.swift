@@ -176,7 +176,7 @@ public func mape_job_crash(_ out: UnsafeMutablePointer<mape_crash>!, _ job: Opaq
         guard let segment = job.segment(holding: index) else {
             throw MapError(MAPE_E_AGAIN, "index: item \(index) has not ended")
         }
-        guard let crash = segment.outcome?.crash else {
+        guard let crash = segment.entry(index - segment.first).ended?.crash else {
             throw MapError(MAPE_E_STATE, "index: item \(index) did not end by the death of its worker")
         }
         out.pointee = crash.publicForm

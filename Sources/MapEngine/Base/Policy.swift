@@ -23,6 +23,32 @@ enum Policy {
     /// items.
     static let reclaimAfter: Int64 = 2_000_000
 
+    /// For lanes, whose answers cross a network. A range takes about this long, or so many round trips to the server, whichever is longer: what it costs
+    /// besides is some 100 µs on all machines together.
+    static let laneTime: Int64 = 10_000_000
+    static let laneTrips: Int64 = 20
+    /// The pool makes no shorter ones to spread work evenly.
+    static let laneShort: Int64 = 1_000_000
+    /// A range's input has at most this many bytes, or one item: messages of a megabyte go as fast as larger ones, and hold up others less.
+    static let laneBytes: UInt64 = 1 << 20
+    /// Ranges that a lane holds: while one is on its way, another runs.
+    static let laneDepth = 2
+    /// What a lane holds runs elsewhere when it is this late, or twice as late as expected; when nothing is known of the job's items, after
+    /// laneUnknown. Four times as late the next time, and so on, so that an item that takes long ends one day.
+    static let laneLate: Int64 = 20_000_000
+    static let laneUnknown: Int64 = 1_000_000_000
+    static let laneDoublings: UInt32 = 6
+    /// How often a range may be lost with its machine before the pool suspects it. Machines are lost for reasons of their own.
+    static let laneSuspicion: UInt32 = 6
+    /// An item's time limit is kept where it runs; a lane gets twice that for each of its items, and this for the way.
+    static let laneGrace: Int64 = 5_000_000_000
+    /// How long the pool waits before it starts the helper for other machines again, doubled each time up to 6.4 s, for ever.
+    static let helperPause: Int64 = 100_000_000
+    static let helperDoublings: UInt32 = 6
+    static let lanes: UInt32 = 64
+    /// Names of machines that a pool keeps.
+    static let hosts = 4096
+
     /// How many workers begin at once when work comes to an idle pool; while it is not done, the number doubles every
     /// slowStart.
     static let workersAtOnce = 32

@@ -45,7 +45,9 @@ extension Core {
         var from = 0
         while let load = table.lowestLoad(from: from) {
             let size = rangeSize(job, workers: workers)
-            guard load < depth(job, size, workers: workers) else { return }
+            let depth = depth(job, size, workers: workers)
+            let lanes = remote == nil ? (size: size, depth: depth) : lanePortion(job, workers: workers)
+            guard load < max(depth, lanes.depth) else { return }
             var next = table.firstAvailable(holding: load)
             while let slot = next {
                 if load == 0 && !table.slowStart.allows(table.busy.count) {
@@ -53,8 +55,10 @@ extension Core {
                     break
                 }
                 let worker = table[slot]
+                let (size, depth) = worker.isRemote ? lanes : (size, depth)
                 let gave =
-                    mayRun(worker, job) && assignRange(worker, job, size, isParallel, draining: draining, now: now)
+                    load < depth && mayRun(worker, job)
+                    && assignRange(worker, job, size, isParallel, draining: draining, now: now)
                 if !gave && (job.waiting == 0 || job.room(draining: draining) == 0) { return }
                 next = table.nextAvailable(holding: load, after: slot)
             }
@@ -67,6 +71,7 @@ extension Core {
         else {
             return false
         }
+        if worker.isRemote { if !takes(job) { return false } } else if job.config.place == MAPE_REMOTE { return false }
         return !(worker.isBusy && worker.region!.isStretched)
     }
 
@@ -134,15 +139,21 @@ extension Core {
 
     /// Publishes requests that were written into inboxes, and wakes workers that sleep.
     func publish() {
+        var rings = false
         while let worker = table.nextToPublish() {
-            switch worker.link?.publish() ?? .none {
-            case .none: continue
-            case .seen: break
-            case .woke: doorbell.wokeSleeper = true
+            if worker.isRemote {
+                if worker.link?.publishRemote() == true { rings = true }
+            } else {
+                switch worker.link?.publish() ?? .none {
+                case .none: continue
+                case .seen: break
+                case .woke: doorbell.wokeSleeper = true
+                }
             }
             let limit = worker.limit(config.limits)
             if limit != .max { engineMustWake(by: later(worker.seen.since, by: limit / 4)) }
         }
+        if rings { remote?.ring() }
     }
 
     /// Enqueues a job if it has items to assign now.

@@ -6,6 +6,7 @@ extension Worker {
     /// How long the worker may take for what it is doing without a step: nanoseconds; Int64.max: no limit.
     func limit(_ limits: PoolConfig.Limits) -> Int64 {
         guard state != .dying, let head = assigned.first else { return .max }
+        if isRemote { return laneLimit(head) }
         switch head.work {
         case .range(let job, _): return job.ending != nil || wasAsked ? limits.grace : job.config.itemTimeout
         case .setup, .module: return limits.setupTimeout
@@ -20,6 +21,7 @@ extension Core {
         if now >= zygoteDeadline, let zygote { zygoteDied(zygote.overdue(config.limits)) }
         for slot in table.busy where table[slot].isAlive { checkTime(table[slot], now) }
         while let job = clock.jobs.popDue(now) { checkTime(job, now) }
+        checkHelper(now)
         refill(now)
     }
 
@@ -50,6 +52,7 @@ extension Core {
     }
 
     private func checkTime(_ worker: Worker, _ now: Int64) {
+        if worker.isRemote { return checkLane(worker, now) }
         let limit = worker.limit(config.limits)
         // A worker that is not forked yet makes no steps: the zygote may be loading libraries.
         guard limit != .max, worker.pid != 0, let link = worker.link, let head = worker.assigned.first else { return }
@@ -84,7 +87,7 @@ extension Core {
 
     /// When to check again at the latest.
     func nextDeadline(_ now: Int64) -> Int64 {
-        var next = zygoteDeadline
+        var next = min(zygoteDeadline, helperDeadline)
         if (life.stage == .running || life.stage == .closing) && failure == nil {
             for slot in table.empty where table[slot].tries.retryAt > now {
                 next = min(next, table[slot].tries.retryAt)

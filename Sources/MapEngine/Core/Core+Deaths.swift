@@ -9,7 +9,7 @@ extension Core {
         guard worker.isAlive, worker.state != .dying else { return }
         worker.verdict = verdict
         worker.state = .dying
-        figures.workersKilled += 1
+        if !worker.isRemote { figures.workersKilled += 1 }
         sendKill(worker)
     }
 
@@ -18,7 +18,7 @@ extension Core {
         message.kind = MAPB_CONTROL_KILL.rawValue
         message.slot = UInt32(worker.slot)
         message.generation = worker.generation
-        zygote?.send(message)
+        (worker.isRemote ? remote?.helper : zygote)?.send(message)
     }
 
     @inline(never) func hostile(_ worker: Worker, _ what: String) {
@@ -29,6 +29,7 @@ extension Core {
     /// Called when a worker has died: accepts what it had finished, blames the culprit, requeues the rest, and starts
     /// another worker.
     func died(_ worker: Worker, _ loss: Loss) {
+        if worker.isRemote { return laneDied(worker, loss) }
         var now = mapb_clock()
         let verdict = worker.verdict
         let before = worker.state

@@ -106,6 +106,7 @@ extension Core {
 
     private func follow(_ job: Job) {
         figures.items += job.tally.report()
+        if remote != nil { endIfNowhere(job) }
         if !job.isDone {
             watchTimes(of: job)
             queueForWork(job)

@@ -11,6 +11,11 @@ struct Submission {
     let data: JobData?
     /// Nil: a stream, whose items come later.
     let input: Prepared?
+    /// Bytes of an item's input as far as they are known.
+    var bytesPerItem: UInt64 {
+        guard let input, input.total > 0 else { return 0 }
+        return input.record.size > 0 ? input.record.size : input.block.count / input.total
+    }
     /// The host's handle of the job; 0: there is none, and the job releases itself.
     let handle: UInt
 }
@@ -35,25 +40,28 @@ extension Core {
     /// Makes a job, whose items can be assigned from now on. The caller copies the rest of its input: `filled`.
     func submit(_ submission: Submission) throws(MapError) -> Job {
         let function = try function(submission.function)
+        if remote != nil || submission.config.place == MAPE_REMOTE { try checkPlace(submission.config.place, function) }
         let stream: Stream?
         let block: Block
+        let sequence = jobs.next()
         if let input = submission.input {
             block = input.block
             stream = nil
-            write(input.record, of: function, submission.data, to: block)
+            write(input.record, of: function, submission, sequence, to: block)
         } else {
-            (block, stream) = try makeStream(function, submission)
+            (block, stream) = try makeStream(function, submission, sequence)
         }
         figures.jobs += 1
         let job = Job(
-            function: function, config: submission.config, sequence: jobs.next(),
+            function: function, config: submission.config, sequence: sequence,
             total: submission.input?.total ?? 0,
             input: JobInput(
                 record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
                 data: submission.data),
             stream: stream, now: clock.now())
         function.life.unended += 1
-        if let failure = function.failure { job.endWaiting(failure, now: mapb_clock()) }
+        if remote != nil { job.pace.itemBytes = submission.bytesPerItem }
+        if let failure = whyNowhere(job) { job.endWaiting(failure, now: mapb_clock()) }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying
             job.unstarted.ready = input.ready
@@ -64,24 +72,34 @@ extension Core {
         return job
     }
 
-    private func write(_ record: JobRecord, of function: Function, _ data: JobData?, to block: Block) {
+    private func write(
+        _ record: JobRecord, of function: Function, _ submission: Submission, _ sequence: UInt64, to block: Block
+    ) {
         var record = record
-        record.data = data?.offset ?? 0
+        record.data = submission.data?.offset ?? 0
+        if remote != nil {
+            let config = submission.config
+            record.remote = RemoteRecord(
+                serial: sequence, itemTimeout: config.itemTimeout == .max ? 0 : config.itemTimeout,
+                globalsSerial: globals?.serial ?? 0, attempts: config.attempts, place: config.place.rawValue)
+        }
         record.function = function.line
         record.globals = globals?.block.offset ?? 0
         record.write(to: input, at: block.offset)
     }
 
-    private func makeStream(_ function: Function, _ submission: Submission) throws(MapError) -> (Block, Stream) {
+    private func makeStream(_ function: Function, _ submission: Submission, _ sequence: UInt64) throws(MapError) -> (
+        Block, Stream
+    ) {
         // Twice the window: one slow item does not stop the others at once.
         var capacity: UInt64 = 2
         while capacity < submission.config.window * 2 { capacity *= 2 }
-        let head = JobRecord.bytes
+        let head = input.recordBytes
         let block = try input.allocate(head + capacity * SpanTable.line)
         var record = JobRecord()
         record.spans = block.offset + head
         record.spanMask = capacity - 1
-        write(record, of: function, submission.data, to: block)
+        write(record, of: function, submission, sequence, to: block)
         return (block, Stream(input: input, record: block, capacity: capacity))
     }
 
@@ -119,6 +137,7 @@ extension Core {
         if job.tally.running > 0 {
             engineMustWake(by: later(now, by: config.limits.grace / 4))
             interruptRunning(job)
+            takeBack(job)
         }
     }
 

@@ -41,11 +41,13 @@ extension Core {
             if answered == link.answered { return }
             let isFirst = link.answered == 0
             now = clock.now()
+            let share = worker.isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
             worker.seen.progress = now
             while link.answered < answered {
                 let assignment = worker.assigned[0]
                 if case .range(let job, let range) = assignment.work {
-                    let reply = try link.accept(assignment.ticket, job, range)
+                    let reply = try link.accept(assignment.ticket, job, range, isRemote: worker.isRemote)
+                    if worker.isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
                     acceptRange(reply, job, range, max(1, assignment.step), worker, link, now)
                 } else {
                     accept(try link.accept(assignment), assignment, worker, now)
@@ -101,7 +103,7 @@ extension Core {
         worker.history.itemsEnded += done
         job.function.itemsEnded += done
         if reply.hasGrown && config.limits.memoryGrowth > 0 { worker.noteGrowth() }
-        job.pace.measure(nanoseconds: reply.time, items: done)
+        if !worker.isRemote { job.pace.measure(nanoseconds: reply.time, items: done) }
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)
         if rest.count > 0 && reply.isFull {
             let outcome = Outcome(
@@ -120,7 +122,7 @@ extension Core {
     /// Requeues items that did not run, or ends them if their job is being ended.
     @inline(never) func requeue(_ range: ItemRange, _ job: Job, _ now: Int64) {
         guard range.count > 0 else { return }
-        if let ending = job.ending ?? job.function.failure {
+        if let ending = job.ending ?? whyNowhere(job) {
             job.end(Segment(first: range.first, count: range.count, outcome: ending), ok: 0, failed: 0, now: now)
             return
         }

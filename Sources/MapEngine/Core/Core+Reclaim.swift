@@ -23,8 +23,9 @@ extension Core {
     func reclaimDeadline() -> Int64 {
         guard !table.holders.isEmpty, hasIdleWorker else { return .max }
         var next = Int64.max
-        for slot in table.holders where mayReclaim(table[slot]) {
-            next = min(next, table[slot].seen.progress + Policy.reclaimAfter)
+        let idle = remote == nil ? nil : idle
+        for slot in table.holders where mayReclaim(table[slot], idle) {
+            next = min(next, later(table[slot].seen.progress, by: lateness(table[slot])))
         }
         return next
     }
@@ -33,36 +34,44 @@ extension Core {
     func reclaimIfDue(_ now: Int64) {
         defer { clock.reclaimAt = reclaimDeadline() }
         guard hasIdleWorker else { return }
+        let idle = remote == nil ? nil : idle
         var late: [Worker] = []
         for slot in table.holders
-        where mayReclaim(table[slot]) && now - table[slot].seen.progress >= Policy.reclaimAfter {
+        where mayReclaim(table[slot], idle) && now - table[slot].seen.progress >= lateness(table[slot]) {
             late.append(table[slot])
         }
         if late.isEmpty { return }
         // Once the woken ones are ready, there is an idle worker to reclaim for.
-        if table.hasIdle { reclaim(from: late) } else { wakeResting(items: UInt64(late.count), now) }
+        if table.hasIdle { reclaim(from: late, areLate: true) } else { wakeResting(items: UInt64(late.count), now) }
     }
 
     /// Whether a worker holds items that may not have begun.
-    private func mayReclaim(_ worker: Worker) -> Bool {
+    /// - idle: who could run them; nil: any idle worker could.
+    private func mayReclaim(_ worker: Worker, _ idle: Idle?) -> Bool {
+        if let idle, !isWanted(worker, by: idle) { return false }
         guard worker.state == .ready || worker.state == .stopping, let last = worker.assigned.last else { return false }
         guard case .range(_, let range) = last.work, !last.wasReclaimed else {
             // Behind the last range there may be a cleanup.
             return false
         }
-        return worker.assigned.count > 1 || range.count > 1
+        return worker.assigned.count > 1 || range.count > 1 || worker.isRemote
     }
 
-    /// Requeues what has not begun at these workers. One barrier serves them all.
-    func reclaim(from workers: [Worker]) {
+    /// Requeues what has not begun at these workers. One barrier serves them all; a lane makes its half of it itself.
+    /// - areLate: they have made no step for a while.
+    func reclaim(from workers: [Worker], areLate: Bool = false) {
         let asked = workers.filter { $0.askToYield() }
-        guard !asked.isEmpty, mapb_barrier() != 0 else { return }
+        if asked.isEmpty { return }
+        let hasBarrier = mapb_barrier() != 0
+        if !hasBarrier { mapb_fence() }
         let now = mapb_clock()
-        for worker in asked {
-            for (job, range) in worker.reclaim().reversed() {
+        for worker in asked where hasBarrier || worker.isRemote {
+            for (job, range) in worker.reclaim(isLate: areLate).reversed() {
+                if worker.isRemote { remote?.figures.again += range.count }
                 requeue(range, job, now)
                 touch(job)
             }
         }
+        if asked.contains(where: { $0.isRemote }) { remote?.ring() }
     }
 }

@@ -19,7 +19,7 @@ extension Core {
     /// Called when too many starts have failed. Whether the workers that are starting, or in the zygote's hook, decide if the pool goes on.
     private func othersDecide(_ now: Int64) -> Bool {
         var isStarting = false
-        for worker in workers {
+        for worker in table.locals {
             switch worker.state {
             case .starting: isStarting = true
             case .ready:

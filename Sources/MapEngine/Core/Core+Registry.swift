@@ -16,25 +16,32 @@ extension Core {
         let function = draft.function(id, line: line, input)
         fixed.libraries.add(function.libraries)
         registry.functions.add(function)
-        if let zygote {
-            preload(function, in: zygote)
+        if let zygote { preload(function, in: zygote) }
+        if life.stage == .running || zygote != nil {
             for library in function.libraries { library.deaths = 0 }
             for worker in workers where worker.state == .ready || worker.state == .starting {
-                send(worker, .setup(function, globals))
+                if !worker.isRemote || function.travels { send(worker, .setup(function, globals)) }
             }
         }
+        if remote != nil && !function.travels { logStays(function) }
         return function.id
     }
 
     /// Jobs that are submitted from now on see a global's new value.
     func setGlobal(_ value: Globals.Value) throws(MapError) {
         try checkOpen()
-        registry.globals = try Globals.setting(value, in: globals, input)
+        become(try Globals.setting(value, in: globals, input))
+    }
+
+    private func become(_ table: Globals?) {
+        registry.globalsSet += 1
+        if table !== globals { table?.serial = registry.globalsSet }
+        registry.globals = table
     }
 
     func removeGlobal(_ name: UserText) throws(MapError) {
         try checkOpen()
-        registry.globals = try globals?.removing(Globals.Key(name))
+        become(try globals?.removing(Globals.Key(name)))
     }
 
     func add(_ buffer: Buffer, handle: UInt) throws(MapError) {

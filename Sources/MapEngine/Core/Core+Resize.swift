@@ -11,6 +11,9 @@ extension Core {
     /// Sets how many workers the pool is to have. They come and go afterwards.
     func resize(to count: Int) throws(MapError) {
         try checkOpen()
+        guard count <= table.firstLane else {
+            throw .argument("workers", "is \(count); at most \(table.firstLane) are possible beside config.remote_workers")
+        }
         let change = table.size.resize(to: count)
         table.add(upTo: count, itemsPerWorker: config.limits.itemsPerWorker)
         for slot in change.new { want(slot) }
@@ -47,7 +50,7 @@ extension Core {
         guard life.stage == .running else { return .max }
         guard now >= table.size.checkAt else { return table.size.checkAt }
         var idle: [(slot: Int, since: Int64)] = []
-        for slot in table.ready where !table[slot].isBusy && !table[slot].isSpent {
+        for slot in table.ready where slot < table.firstLane && !table[slot].isBusy && !table[slot].isSpent {
             idle.append((slot, table[slot].seen.since))
         }
         dismiss(table.size.rest(idle, now: now).map { table[$0] })

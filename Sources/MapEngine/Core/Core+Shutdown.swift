@@ -64,6 +64,23 @@ extension Core {
         for worker in workers where worker.isAlive && worker.pid == 0 { neverBorn(worker) }
     }
 
+    /// All jobs are done: what lanes still hold is nobody's. Returns the helper, for the caller to end.
+    func endLanes() -> Zygote? {
+        guard let remote else { return nil }
+        for lane in table.remotes {
+            table.want(lane, false)
+            guard lane.isAlive else { continue }
+            if lane.pid == 0 { neverBorn(lane) } else { laneDied(lane, .zygote) }
+        }
+        defer { remote.helper = nil }
+        guard let helper = remote.helper else { return nil }
+        mapb_poller_remove(fixed.poller.number, helper.control)
+        if helper.watch >= 0 { mapb_poller_remove(fixed.poller.number, helper.watch) }
+        if let errors = helper.errors { mapb_poller_remove(fixed.poller.number, errors.file) }
+        remote.retryAt = .max
+        return helper
+    }
+
     /// False: no worker was left.
     func killAll() -> Bool {
         let alive = workers.filter { $0.isAlive }

@@ -8,6 +8,7 @@ extension Core {
         fixed.libraries.begin()
         try adopt(born)
         life.stage = .running
+        errands.startsHelper = remote != nil
         logSandbox()
         touched.wakes = true
     }
@@ -23,6 +24,23 @@ extension Core {
     /// meanwhile, the caller ends it.
     func adopt(_ born: Zygote) throws(MapError) {
         if life.engineShouldEnd { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
+        born.send(settings(), [input.file, fixed.engineBell.writing.number, fixed.waiterBell.writing.number])
+        if let failure = born.failure { throw failure }
+        born.sendStandardError(isCaptured: config.output == MAPE_OUTPUT_CAPTURE)
+        zygote = born
+        figures.zygotesStarted += 1
+        for function in functions where function.failure == nil { preload(function, in: born) }
+        _ = mapb_poller_add(fixed.poller.number, born.control, EngineTag.control.rawValue)
+        // The socket shows the zygote's end, except while a process that it has started holds the socket too.
+        if born.watch >= 0 { _ = mapb_poller_add(fixed.poller.number, born.watch, EngineTag.zygote.rawValue) }
+        if let errors = born.errors {
+            _ = mapb_poller_add(fixed.poller.number, errors.file, EngineTag.errors.rawValue)
+        }
+        touched.places = true
+    }
+
+    /// What a zygote is told first.
+    func settings() -> mapb_control {
         var hello = mapb_control()
         hello.kind = MAPB_CONTROL_INIT.rawValue
         hello.size = input.size
@@ -38,19 +56,7 @@ extension Core {
             | (config.output == MAPE_OUTPUT_DISCARD ? MAPB_INIT_DISCARD.rawValue : 0)
             | (config.process.coreDumps ? 0 : MAPB_INIT_NO_CORES.rawValue)
             | (isSandboxed ? MAPB_INIT_SANDBOX.rawValue : 0)
-        born.send(hello, [input.file, fixed.engineBell.writing.number, fixed.waiterBell.writing.number])
-        if let failure = born.failure { throw failure }
-        born.sendStandardError(isCaptured: config.output == MAPE_OUTPUT_CAPTURE)
-        zygote = born
-        figures.zygotesStarted += 1
-        for function in functions where function.failure == nil { preload(function, in: born) }
-        _ = mapb_poller_add(fixed.poller.number, born.control, EngineTag.control.rawValue)
-        // The socket shows the zygote's end, except while a process that it has started holds the socket too.
-        if born.watch >= 0 { _ = mapb_poller_add(fixed.poller.number, born.watch, EngineTag.zygote.rawValue) }
-        if let errors = born.errors {
-            _ = mapb_poller_add(fixed.poller.number, errors.file, EngineTag.errors.rawValue)
-        }
-        touched.places = true
+        return hello
     }
 
     var isSandboxed: Bool { config.process.sandbox != MAPE_SANDBOX_NONE }
@@ -66,9 +72,10 @@ extension Core {
 
     /// Asks for a process in a worker's place.
     func spawn(_ worker: Worker) {
-        guard worker.state == .none, let zygote, zygote.isConnected, failure == nil, life.stage != .closed else {
-            return
-        }
+        let isRemote = worker.isRemote
+        guard worker.state == .none, let zygote = isRemote ? remote?.helper : zygote, zygote.isConnected,
+            failure == nil, life.stage != .closed
+        else { return }
         var pipes: [Int32] = []
         do {
             let region = try OutputRegion(
@@ -76,7 +83,12 @@ extension Core {
             if config.isCaptured { pipes = try openPipes(worker) }
             worker.renew(region, inbox: input.inbox(worker.slot))
         } catch {
-            startFailed(worker, error.message, isFork: true)
+            if isRemote {
+                log(MAPE_LOG_WARNING, "worker \(worker.slot), on another machine, is not used: \(error.message)")
+                table.want(worker, false)
+            } else {
+                startFailed(worker, error.message, isFork: true)
+            }
             return
         }
         figures.workersStarted += 1
@@ -87,10 +99,15 @@ extension Core {
         message.size = worker.region!.mapped
         let files = [worker.region!.releaseFile()] + pipes
         zygote.send(message, files, owning: files)
-        if zygote.hasBacklog { mapb_poller_change(fixed.poller.number, zygote.control, EngineTag.control.rawValue, 1) }
+        if zygote.hasBacklog {
+            let tag = isRemote ? EngineTag.helper : EngineTag.control
+            mapb_poller_change(fixed.poller.number, zygote.control, tag.rawValue, 1)
+        }
 
-        for module in registry.modules where !module.isDisabled { send(worker, .module(module)) }
-        for function in functions where function.failure == nil { send(worker, .setup(function, globals)) }
+        for module in registry.modules where !module.isDisabled && !isRemote { send(worker, .module(module)) }
+        for function in functions where function.failure == nil && (!isRemote || function.travels) {
+            send(worker, .setup(function, globals))
+        }
         worker.history.firstRequests = worker.inFlight + worker.backlog.count
     }
 
@@ -99,6 +116,12 @@ extension Core {
             return
         }
         worker.state = .ready
+        if worker.isRemote {
+            remote?.failures = 0
+            unpark(for: worker)
+            touched.wakes = true
+            return
+        }
         brake.zygoteForks()
         if worker.history.firstRequests > 0 {
             worker.tries.failed = 0
@@ -113,7 +136,7 @@ extension Core {
 
     /// Called when a worker that became ready with nothing to answer has answered something: it has left the zygote's hook behind.
     @inline(never) func answeredFirst(_ worker: Worker) {
-        guard worker.state == .ready, worker.history.firstRequests == 0 else { return }
+        guard worker.state == .ready, worker.history.firstRequests == 0, !worker.isRemote else { return }
         worker.tries.failed = 0
         startWentWell()
     }
@@ -128,7 +151,7 @@ extension Core {
         let failures = brake.startFailed(why, items: figures.items)
         log(MAPE_LOG_WARNING, "worker \(worker.slot) could not be started: \(why)")
         // A worker that is still starting may become ready; if not, its failure is counted here too.
-        let others = workers.contains { $0 !== worker && ($0.state == .ready || $0.state == .starting) }
+        let others = table.locals.contains { $0 !== worker && ($0.state == .ready || $0.state == .starting) }
         if failures >= config.limits.restarts && !others {
             fail("workers could not be started \(failures) times in a row; last: \(why)")
             return

@@ -7,7 +7,7 @@ extension Core {
         guard !job.isReleased, !stream.finished, job.ending == nil, !job.isDone else {
             throw MapError(MAPE_E_CLOSED, "stream was finished, cancelled or shut down")
         }
-        if let failure = job.function.failure {
+        if let failure = whyNowhere(job) {
             throw MapError(
                 failure.cause == MAPE_CAUSE_LOAD ? MAPE_E_LOAD : MAPE_E_SETUP,
                 "stream's function cannot run: " + failure.text.string)

@@ -21,6 +21,9 @@ extension Core {
         case EngineTag.control.rawValue: receiveControl()
         case EngineTag.errors.rawValue: errands.readsErrors = true
         case EngineTag.zygote.rawValue: if zygote?.hasEnded == true { receiveControl(isGone: true) }
+        case EngineTag.helper.rawValue: receiveHelper()
+        case EngineTag.helperEnd.rawValue: if remote?.helper?.hasEnded == true { receiveHelper(isGone: true) }
+        case EngineTag.helperErrors.rawValue: errands.readsErrors = true
         default:
             let slot = Int((tag & ~EngineTag.pipes) >> 1)
             if slot < workers.count { readPipe(workers[slot], Int(tag & 1)) }

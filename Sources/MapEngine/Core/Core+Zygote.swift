@@ -12,7 +12,7 @@ extension Core {
         while let message = zygote.receive() {
             zygote.since = mapb_clock()
             let slot = Int(message.slot)
-            let worker = slot < workers.count && workers[slot].generation == message.generation ? workers[slot] : nil
+            let worker = slot < table.locals.count && workers[slot].generation == message.generation ? workers[slot] : nil
             switch message.kind {
             case MAPB_CONTROL_HELLO.rawValue:
                 zygote.hasBegun = true
@@ -83,7 +83,7 @@ extension Core {
         if let errors = gone.errors { mapb_poller_remove(fixed.poller.number, errors.file) }
         zygote = nil
         // The kernel kills its workers (PR_SET_PDEATHSIG); what they left running is killed with their groups.
-        for worker in workers where worker.pid > 1 { mapb_kill_rest(worker.pid) }
+        for worker in table.locals where worker.pid > 1 { mapb_kill_rest(worker.pid) }
         // So is what a library has started while it was loaded: nobody else knows about it.
         if !gone.loading.isEmpty || gone.resigns { mapb_kill_rest(gone.pid) }
         errands.goneZygote = GoneZygote(zygote: gone, why: why)
@@ -98,7 +98,7 @@ extension Core {
         let gone = lost.zygote
         let how = lost.why.map { $0 + (gone.hasBegun ? "" : gone.errors?.quoted ?? "") } ?? end.how
         let isOfLibrary = wasEndedByLibrary(gone, how)
-        for worker in workers where worker.isAlive {
+        for worker in table.locals where worker.isAlive {
             if worker.pid == 0 { neverBorn(worker) } else { died(worker, .zygote) }
         }
         if config.start == MAPE_START_EXEC && !gone.hasBegun {

@@ -20,6 +20,7 @@
 //   Core+Deaths, +Crashes, Postmortem  deaths of workers, and their reports (CrashFolder)
 //   Core+Start, +Recycle, +Zygote      workers and zygote (ZygoteClient, its ZygoteProgram and ZygoteErrors); RestartBrake
 //   Core+Resize                        more workers, and fewer
+//   Core+Remote, +Lanes, Remote        other machines: the helper that speaks with them, and its lanes
 //   Core+Registry, +Libraries          functions, globals, modules, buffers
 //   Core+Turn, +Deadlines, +Doorbell   a turn of the engine thread; time limits; whom workers wake
 //   Core+Waits, Waiters                whether what a host thread waits for is there; what such threads sleep on
@@ -45,13 +46,16 @@ final class Core {
     var zygote: Zygote?
     var errands = Errands()
     var touched = Touched()
+    /// Nil: there are no other machines.
+    let remote: Remote?
 
     init(_ fixed: Fixtures) throws(MapError) {
         self.fixed = fixed
         let config = fixed.config
         table = WorkerTable(
             PoolSize(count: config.workers, idleTime: config.limits.idleTime, least: config.limits.leastWorkers),
-            itemsPerWorker: config.limits.itemsPerWorker)
+            itemsPerWorker: config.limits.itemsPerWorker, lanes: config.cluster?.lanes ?? 0)
+        if let cluster = config.cluster { remote = try Remote(cluster) } else { remote = nil }
         // Each worker loads modules, whatever their standing.
         let modules = Libraries()
         for path in config.zygote.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }

@@ -32,7 +32,7 @@ final class Fixtures: Sendable {
     init(_ config: PoolConfig) throws(MapError) {
         self.config = config
         if let path = config.crashFolder { crashFolder = try CrashFolder(path) } else { crashFolder = nil }
-        input = try InputMemory(reserve: config.inputReserve)
+        input = try InputMemory(reserve: config.inputReserve, hasLanes: config.cluster != nil)
         libraries = Libraries(
             standing: config.start == MAPE_START_EXEC && config.process.sandbox == MAPE_SANDBOX_NONE ? .shared : .own)
         engineBell = try Bell()
@@ -64,6 +64,9 @@ enum EngineTag: UInt64 {
     case control = 3
     case zygote = 4
     case errors = 5
+    case helper = 6
+    case helperEnd = 7
+    case helperErrors = 8
 
     static let pipes: UInt64 = 1 << 32
     static func pipe(_ slot: Int, _ which: Int) -> UInt64 { pipes | UInt64(slot) << 1 | UInt64(which) }

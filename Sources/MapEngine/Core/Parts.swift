@@ -30,6 +30,8 @@ struct Life {
 struct Registry {
     var functions = FunctionTable(most: Int(MAPB_MAX_FUNCTIONS) - 1)
     var globals: Globals?
+    /// How often they were changed.
+    var globalsSet: UInt64 = 0
     var modules: [Library] = []
     /// Why a module could not be loaded.
     var moduleFailure: String?
@@ -103,12 +105,18 @@ struct Errands {
     var trims: [Trim] = []
     /// The engine thread ends it, and then starts another.
     var goneZygote: GoneZygote?
+    /// The same for the helper for other machines; and whether one has to be started.
+    var goneHelper: Zygote?
+    var startsHelper = false
     /// Whether the zygote has printed something.
     var readsErrors = false
     /// Whether crashed items wait to be saved.
     var crashFiles = CrashQueue()
 
-    var isEmpty: Bool { !trimsInput && trims.isEmpty && goneZygote == nil && !readsErrors && crashFiles.isEmpty }
+    var isEmpty: Bool {
+        !trimsInput && trims.isEmpty && goneZygote == nil && !readsErrors && crashFiles.isEmpty && goneHelper == nil
+            && !startsHelper
+    }
 }
 
 struct Figures {

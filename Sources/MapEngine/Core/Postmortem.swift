@@ -15,6 +15,8 @@ struct RangeLoss {
     var hasWorked = false
     /// Whether the job is being ended: none of its items runs again.
     var isJobEnding = false
+    /// Whether the worker was a lane.
+    var isOnLane = false
 }
 
 /// What happens to a range: each of its items is kept, or is in one of the parts.
@@ -48,6 +50,7 @@ struct Finding: Equatable {
 func postmortem(_ lost: RangeLoss, isRecorded: Bool = true) -> Finding {
     let range = lost.range
     if case .hostile = lost.verdict { return Finding(parts: search(range, .overwrote, lost)) }
+    if lost.isOnLane { return Finding(parts: lostOnLane(lost)) }
     if lost.point == .before { return Finding(parts: notBegun(lost)) }
 
     let keep = isRecorded ? lost.point.finished : 0
@@ -92,6 +95,18 @@ private func notBegun(_ lost: RangeLoss) -> [Finding.Part] {
     // A worker that had done something has retired because of what an earlier function has left behind.
     if !(lost.loss.isRetirement && lost.hasWorked) { range.losses += 1 }
     return range.losses < Policy.suspicion ? requeue(range) : search(range, .lost, lost)
+}
+
+/// What a lane had not answered. A machine, or the way to it, is lost for reasons of its own; one that takes machine after machine with it is
+/// found in the end.
+private func lostOnLane(_ lost: RangeLoss) -> [Finding.Part] {
+    var range = lost.range
+    switch lost.verdict {
+    case .cancel, .shutdown: return requeue(range)
+    default: if lost.loss.isZygote { return requeue(range) }
+    }
+    range.losses += 1
+    return range.losses < Policy.laneSuspicion ? requeue(range) : search(range, .lost, lost)
 }
 
 /// One of these items is the culprit. A single one is blamed; of more, both halves run again.

@@ -61,42 +61,72 @@ final class Zygote {
 
     /// Starts a zygote. Called on the engine thread: the kernel ties the zygote to the thread that made it.
     static func start(_ config: PoolConfig, _ variables: [UserText]) throws(MapError) -> Zygote {
-        var pair: [Int32] = [-1, -1]
-        let why = unsafe mapb_socket_pair(&pair)
-        if why != 0 { throw .system("socketpair", why) }
-        let ours = Descriptor(pair[0])
-        let theirs = Descriptor(pair[1])
-        var process = mapb_spawned(pid: 0, watch: -1, how: 0, status: 0)
-        var call: UnsafePointer<CChar>?
         if config.start == MAPE_START_FORK {
+            let (ours, theirs) = try sockets()
+            var process = mapb_spawned(pid: 0, watch: -1, how: 0, status: 0)
+            var call: UnsafePointer<CChar>?
             let changes = !config.zygote.environmentSet.isEmpty || !config.zygote.environmentUnset.isEmpty
             let environment = changes ? CTextArray(variables) : nil
-            let why = unsafe mapb_fork_zygote(theirs.number, environment?.pointers, &process, &call)
-            if why != 0 { throw unsafe .system(String(cString: call!), why) }
-            return Zygote(socket: ours, process: process)
+            let why = unsafe mapb_fork_zygote(theirs, environment?.pointers, &process, &call)
+            mapb_close(theirs)
+            if why != 0 {
+                mapb_close(ours)
+                throw unsafe .system(String(cString: call!), why)
+            }
+            return Zygote(socket: Descriptor(ours), process: process)
         }
         let path = try config.zygote.located(variables)
-        let arguments = CTextArray(config.zygote.arguments ?? [path])
-        let environment = CTextArray(variables + ["MAPENGINE_ZYGOTE=3"])
+        return try spawn(
+            path, config.zygote.arguments ?? [path], variables + ["MAPENGINE_ZYGOTE=3"],
+            isCaptured: config.output == MAPE_OUTPUT_CAPTURE, "zygote \"\(path)\"", other: "config.zygote_path")
+    }
+
+    /// Starts the helper for other machines, in the same way.
+    static func startHelper(_ cluster: Cluster, _ variables: [UserText]) throws(MapError) -> Zygote {
+        let path = try cluster.located(variables)
+        return try spawn(
+            path, [path], variables + ["MAPENGINE_REMOTE=3"], isCaptured: false,
+            "helper for other machines, \"\(path)\"", other: "config.remote_path")
+    }
+
+    private static func spawn(
+        _ path: UserText, _ arguments: [UserText], _ variables: [UserText], isCaptured: Bool, _ name: String,
+        other: String
+    ) throws(MapError) -> Zygote {
+        let argv = CTextArray(arguments)
+        let environment = CTextArray(variables)
         let screen = try Descriptor(checking: mapb_standard_error(), "fcntl(F_DUPFD_CLOEXEC) of standard error")
         var ends: [Int32] = [-1, -1]
         let noPipe = unsafe mapb_pipe(&ends)
         if noPipe != 0 { throw .system(MAPB_NAME_PIPE, noPipe) }
         let reading = Descriptor(ends[0])
         let writing = Descriptor(ends[1])
-        let failed = path.withCString { path in
+        let pair = try sockets()
+        let ours = Descriptor(pair.0)
+        let theirs = Descriptor(pair.1)
+        var process = mapb_spawned(pid: 0, watch: -1, how: 0, status: 0)
+        var call: UnsafePointer<CChar>?
+        let why = path.withCString { path in
             unsafe mapb_spawn_zygote(
-                path, arguments.pointers, environment.pointers, theirs.number, writing.number, &process, &call)
+                path, argv.pointers, environment.pointers, theirs.number, writing.number, &process, &call)
         }
-        if failed != 0 { throw unsafe notStarted(path, String(cString: call!), failed) }
-        let errors = ZygoteErrors(pipe: reading, screen: screen, isCaptured: config.output == MAPE_OUTPUT_CAPTURE)
+        if why != 0 {
+            let call = unsafe String(cString: call!)
+            throw MapError(
+                MAPE_E_SYSTEM,
+                "cannot start the \(name): \(MapError.system(call, why).message)"
+                    + (call == "execve" ? "; \(other) can name another" : ""))
+        }
+        let errors = ZygoteErrors(pipe: reading, screen: screen, isCaptured: isCaptured)
         return Zygote(socket: ours, process: process, program: path, errors: errors)
     }
 
-    private static func notStarted(_ path: UserText, _ call: String, _ why: Int32) -> MapError {
-        let advice = call == "execve" ? "; config.zygote_path can name another" : ""
-        return MapError(
-            MAPE_E_SYSTEM, "cannot start the zygote \"\(path)\": \(MapError.system(call, why).message)\(advice)")
+    /// The two ends of a control socket.
+    private static func sockets() throws(MapError) -> (Int32, Int32) {
+        var pair: [Int32] = [-1, -1]
+        let why = unsafe mapb_socket_pair(&pair)
+        if why != 0 { throw .system("socketpair", why) }
+        return (pair[0], pair[1])
     }
 
     /// Sends a message, or keeps it until the socket takes it.

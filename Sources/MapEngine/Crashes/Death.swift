@@ -57,29 +57,47 @@ final class Death {
 
 /// What mape_job_crash returns for an item.
 final class Crash {
-    let death: Death
-    let function: UInt32
-    let text: CText
+    private var form = mape_crash()
+    private let text: CText
+    /// The machine that it was on; "": this one.
+    private let host: CText
 
     init(_ death: Death, function: UInt32, _ text: String) {
-        self.death = death
-        self.function = function
         self.text = CText(text)
+        host = CText("")
+        form.signal = death.signal
+        form.code = death.code
+        form.address = death.report?.address ?? 0
+        form.worker = UInt32(death.worker)
+        form.pid = death.pid
+        form.function = function
+        form.frames = UInt32(death.report?.shownFrames ?? 0)
+        form.mark = death.mark ?? 0
+        form.has_mark = death.mark == nil ? 0 : 1
+    }
+
+    /// Of an item on another machine.
+    init(
+        _ told: (signal: Int32, code: Int32, pid: Int32, address: UInt64, frames: UInt32), mark: UInt64?,
+        function: UInt32, host: String, _ text: String
+    ) {
+        self.text = CText(text)
+        self.host = CText(host)
+        form.signal = told.signal
+        form.code = told.code
+        form.address = told.address
+        form.pid = told.pid
+        form.function = function
+        form.frames = told.frames
+        form.mark = mark ?? 0
+        form.has_mark = mark == nil ? 0 : 1
     }
 
     var publicForm: mape_crash {
-        var crash = mape_crash()
+        var crash = form
         crash.struct_size = MemoryLayout<mape_crash>.size
-        crash.signal = death.signal
-        crash.code = death.code
-        crash.address = death.report?.address ?? 0
-        crash.worker = UInt32(death.worker)
-        crash.pid = death.pid
-        crash.function = function
-        crash.frames = UInt32(death.report?.shownFrames ?? 0)
         unsafe crash.text = UnsafePointer(text.bytes)
-        crash.mark = death.mark ?? 0
-        crash.has_mark = death.mark == nil ? 0 : 1
+        unsafe crash.host = UnsafePointer(host.bytes)
         return crash
     }
 }

@@ -39,6 +39,7 @@ extension Pool {
                 trim()
                 readErrors()
                 replaceZygote()
+                serveHelper()
             }
             guard let sleep else { return }
             count = unsafe mapb_poller_wait(fixed.poller.number, &tags, Int32(tags.count), sleep)
@@ -82,9 +83,13 @@ extension Pool {
 
     /// Reads what the zygote has printed, and copies it, which can take as long as who reads that.
     private func readErrors() {
-        let zygote = core.with { core in
+        let (zygote, helper) = core.with { core in
             defer { core.errands.readsErrors = false }
-            return core.errands.readsErrors ? core.zygote : nil
+            return core.errands.readsErrors ? (core.zygote, core.remote?.helper) : (nil, nil)
+        }
+        if let helper, let errors = helper.errors {
+            _ = errors.read()
+            core.with { $0.readErrors(ofHelper: helper) }
         }
         guard let zygote, let errors = zygote.errors else { return }
         let bytes = errors.read()
@@ -107,6 +112,34 @@ extension Pool {
         } catch {
             // A pool that was shut down meanwhile needs none.
             core.with { core in if !core.life.engineShouldEnd { core.fail(error.message) } }
+        }
+    }
+
+    /// Ends a lost helper for other machines, and starts one when it is time.
+    private func serveHelper() {
+        guard let cluster = config.cluster else { return }
+        let (gone, starts) = core.with { core in
+            defer { core.errands.startsHelper = false }
+            return (core.errands.goneHelper, core.errands.startsHelper)
+        }
+        if let gone {
+            let end = gone.end(grace: 20)
+            core.with { core in
+                core.errands.goneHelper = nil
+                core.helperHasEnded(gone, end)
+            }
+        }
+        guard starts else { return }
+        do throws(MapError) {
+            let born = try Zygote.startHelper(cluster, core.with { $0.life.environment })
+            do throws(MapError) {
+                try core.with { (core) throws(MapError) in try core.adoptHelper(born) }
+            } catch {
+                born.end(grace: 0)
+                throw error
+            }
+        } catch {
+            core.with { $0.helperFailed(error.message) }
         }
     }
 }

@@ -41,7 +41,7 @@ extension Pool {
             for k in columns.indices { try work.place(k) }
             var prepared = Prepared(block: try fixed.input.allocate(work.bytes), total: count)
             prepared.used = work.used
-            prepared.record.columns = prepared.block.offset + JobRecord.bytes
+            prepared.record.columns = prepared.block.offset + fixed.input.recordBytes
             let copies = work.write(prepared.block.offset)
             if !copies.isEmpty, let base = unsafe columns.first?.base {
                 prepared.copy(
@@ -83,7 +83,7 @@ private struct ColumnWork {
         self.columns = columns
         self.count = count
         bytes = aligned(
-            UInt64(MemoryLayout<mapb_job>.size + columns.count * MemoryLayout<mapb_column>.stride), 64)
+            pool.fixed.input.recordBytes + UInt64(columns.count * MemoryLayout<mapb_column>.stride), 64)
     }
 
     private func parameter(_ k: Int) -> Prototype.Parameter { prototype.parameters[prototype.inputs[k]] }
@@ -194,7 +194,7 @@ private struct ColumnWork {
 
     /// Writes the table of columns, and what pointers point to. Returns what is still to be copied.
     func write(_ block: UInt64) -> [HostColumn] {
-        let table = unsafe pool.fixed.input.at(block + JobRecord.bytes, as: mapb_column.self)
+        let table = unsafe pool.fixed.input.at(block + pool.fixed.input.recordBytes, as: mapb_column.self)
         var copies: [HostColumn] = []
         for k in columns.indices {
             let column = columns[k]

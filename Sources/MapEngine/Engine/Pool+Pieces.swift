@@ -9,7 +9,7 @@ extension Pool {
         var used = UsedBuffers()
         do throws(MapError) {
             // `count` of them fit into an address space.
-            let head = JobRecord.bytes
+            let head = fixed.input.recordBytes
             var bytes = head + HostPieces.rounded(count * SpanTable.line)
             for i in 0..<Int(count) {
                 try unsafe pieces.read(items[i], "items.pieces", i, fixed.input)

@@ -5,7 +5,7 @@ import CMapBridge
 extension Pool {
     /// Finds a place for a job's items, and copies the first of them, or all. Without the lock.
     func prepare(_ items: Items) throws(MapError) -> Prepared {
-        let head = JobRecord.bytes
+        let head = fixed.input.recordBytes
         switch items {
         case .strided(let base, let count, let stride, let size):
             let extent = try extentOf(count, stride, size)
@@ -73,7 +73,7 @@ extension Pool {
     }
 
     private func prepareSpans(_ spans: UnsafePointer<mape_span>, _ count: UInt64) throws(MapError) -> Prepared {
-        let head = JobRecord.bytes
+        let head = fixed.input.recordBytes
         let line = SpanTable.line
         let (table, over) = count.multipliedReportingOverflow(by: line)
         guard !over, table < 1 << 60 else {

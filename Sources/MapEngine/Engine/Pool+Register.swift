@@ -12,7 +12,8 @@ extension Pool {
                 return isFork && core.life.stage == .created
             }
             let draft = try Function.make(
-                description, input: fixed.input, libraries: fixed.libraries, isFork: isFork, snapshot: snapshot)
+                description, input: fixed.input, libraries: fixed.libraries, isFork: isFork, snapshot: snapshot,
+                travels: config.cluster != nil)
             let made = try core.with { (core) throws(MapError) -> UInt32? in
                 do throws(MapError) { try core.checkRegister() } catch {
                     draft.discard(fixed.input)

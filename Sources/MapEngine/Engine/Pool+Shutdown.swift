@@ -44,6 +44,7 @@ extension Pool {
             let grace = deadline(after: config.limits.grace)
             if awaitEnd({ _ in grace }, { $0.jobs.unended == 0 }) != true { clean = false }
         }
+        let helper = core.with { $0.endLanes() }
         core.with { core in
             core.dropUnborn()
             for worker in core.workers { core.askToEnd(worker) }
@@ -62,9 +63,16 @@ extension Pool {
             return core.zygote
         }
         joinEngine()
+        endHelpers(helper)
         // A program that has not called mape_zygote_main does not see the end of its socket.
         zygote.map { _ = $0.end(grace: $0.hasBegun ? Policy.zygoteGrace : 0) }
         return core.with { $0.endShutdown() } && clean
+    }
+
+    /// Ends the helper for other machines, and one that was just lost or made.
+    private func endHelpers(_ helper: Zygote?) {
+        let others = core.with { [$0.errands.goneHelper, $0.endLanes()] }
+        for helper in [helper] + others { helper.map { _ = $0.end(grace: $0.hasBegun ? Policy.zygoteGrace : 0) } }
     }
 
     /// Another call shuts the pool down, within the limits of both. False: it was interrupted; nil: this one was.

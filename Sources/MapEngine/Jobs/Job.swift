@@ -139,6 +139,10 @@ final class Job {
         } else {
             tally.end(ok: ok, failed: failed)
             if stopped.0 > 0 { tally.end(stopped.0, as: stopped.1) }
+            if let table = segment.table, table.lost > 0 {
+                tally.end(table.crashed, as: MAPE_ITEM_CRASHED)
+                tally.end(table.timedOut, as: MAPE_ITEM_TIMED_OUT)
+            }
         }
         stream?.itemsEnded(first: segment.first, count: segment.count)
         if config.wants(MAPE_DELIVER_PROGRESS) && now - delivery.lastProgress >= config.progressInterval {

@@ -12,6 +12,9 @@ struct LostItems {
         return crashes[item]!
     }
 
+    /// Other machines have counted these.
+    mutating func countCrash(_ item: UInt64, _ times: UInt32) { crashes[item, default: 0] &+= times }
+
     /// Returns how often by now.
     mutating func countWithZygote(_ item: UInt64) -> UInt32 {
         withZygote[item, default: 0] += 1

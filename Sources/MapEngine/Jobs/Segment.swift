@@ -19,6 +19,12 @@ final class EntryTable {
     var failed: UInt64 = 0
     var stopped: UInt64 = 0
     var stoppedAs = MAPE_ITEM_CANCELLED
+    /// How many were ended on another machine, and how.
+    var crashed: UInt64 = 0
+    var timedOut: UInt64 = 0
+    var lost: UInt64 { crashed + timedOut }
+    /// How often these had been begun there before.
+    var attempts: [(item: UInt64, count: UInt32)] = []
 }
 
 /// Consecutive items that ended together: a range's results, or one outcome for all of them.

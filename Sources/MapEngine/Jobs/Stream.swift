@@ -49,7 +49,7 @@ import CMapBridge
     init(input: InputMemory, record: Block, capacity: UInt64) {
         self.input = input
         self.capacity = capacity
-        spans = SpanTable(input, at: record.offset + JobRecord.bytes)
+        spans = SpanTable(input, at: record.offset + input.recordBytes)
         unsafe places = .allocate(capacity: Int(capacity))
         unsafe places.initialize(repeating: Place(block: -1, hasEnded: false), count: Int(capacity))
         unsafe blocks = .allocate(capacity: Int(capacity) + 1)

@@ -8,6 +8,8 @@ struct ItemRange: Equatable {
     var searched = false
     /// How many workers died with it unstarted, or how many zygotes died while it ran.
     var losses: UInt32 = 0
+    /// How often it was taken back from a lane that was late with it.
+    var delays: UInt32 = 0
 }
 
 struct Unstarted {

@@ -148,7 +148,8 @@ enum Verdict {
     }
 
     /// Reclaims the unstarted items of one that was asked to yield. Returns their ranges, in the order in which they were assigned.
-    func reclaim() -> [(Job, ItemRange)] {
+    /// - isLate: it has made no step for a while.
+    func reclaim(isLate: Bool = false) -> [(Job, ItemRange)] {
         guard let stand = link?.stand else { return [] }
         var back: [(Job, ItemRange)] = []
         for place in 0..<assigned.count {
@@ -159,8 +160,9 @@ enum Verdict {
             let kept = assignment.point(stand.mark).begun ?? range.count
             if kept == range.count { continue }
             finish(place, .takenBack(kept: kept))
-            back.append(
-                (job, ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)))
+            var rest = ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)
+            if isRemote { (rest.losses, rest.delays) = (range.losses, range.delays + (isLate ? 1 : 0)) }
+            back.append((job, rest))
         }
         return back
     }
@@ -186,6 +188,8 @@ enum Verdict {
     // MARK: - What it is
 
     var isAlive: Bool { state != .none }
+    /// Whether it is a lane: what it is assigned runs on another machine.
+    var isRemote: Bool { unsafe slot >= table.firstLane }
     /// Whether it can be assigned ranges.
     var isReadyForWork: Bool { state == .ready && !isTrimming }
     /// Whether it has had its items, has grown too much, or is dismissed: it gets no more work, and ends once it is idle.

@@ -57,9 +57,10 @@ extension Job {
             end(segment, ok: reply.done, failed: 0, now: now)
             return
         }
+        for (item, count) in table.attempts { lost.countCrash(first + item, count) }
         end(
             Segment(first: first, count: reply.done, store: store, table: table),
-            ok: reply.done - table.failed - table.stopped, failed: table.failed,
+            ok: reply.done - table.failed - table.stopped - table.lost, failed: table.failed,
             stopped: (table.stopped, table.stoppedAs), now: now)
     }
 }
@@ -79,12 +80,15 @@ extension WorkerLink {
     }
 
     /// The reply to a range.
+    /// - isRemote: it is a lane's.
     @inline(__always)
-    func accept(_ ticket: UInt64, _ job: Job, _ range: ItemRange) throws(InvalidReply) -> RangeReply {
+    func accept(_ ticket: UInt64, _ job: Job, _ range: ItemRange, isRemote: Bool = false) throws(InvalidReply)
+        -> RangeReply
+    {
         let region = region
         let (reply, used) = try read(ticket, region)
         do throws(InvalidReply) {
-            return try accepted(reply, used, job, range, ticket, region)
+            return try accepted(reply, used, job, range, ticket, region, isRemote)
         } catch {
             region.free(used)
             throw error
@@ -93,19 +97,21 @@ extension WorkerLink {
 
     @inline(__always)
     private func accepted(
-        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ ticket: UInt64, _ region: OutputRegion
+        _ reply: mapb_reply, _ used: Used, _ job: Job, _ range: ItemRange, _ ticket: UInt64, _ region: OutputRegion,
+        _ isRemote: Bool
     ) throws(InvalidReply) -> RangeReply {
         let done = UInt64(reply.done)
         let isStopped = reply.flags & MAPB_REPLY_STOPPED.rawValue != 0
         let isFull = reply.flags & MAPB_REPLY_NO_MEMORY.rawValue != 0
-        // A worker may stop early only if it made progress; otherwise it could run for ever.
-        guard !isStopped || done > 0 || job.ending != nil || ticket <= yieldedTo else {
+        // A worker may stop early only if it made progress; otherwise it could run for ever. A lane gives back what no machine takes.
+        guard !isStopped || done > 0 || job.ending != nil || ticket <= yieldedTo || isRemote else {
             throw InvalidReply("its reply says it was stopped, and it was not")
         }
         guard done <= range.count, isStopped || isFull || done == range.count else {
             throw InvalidReply("its reply counts \(done) of \(range.count) items")
         }
-        let results = try results(of: reply, done, within: used, stop: stop(ticket, job))
+        let ends = isRemote ? job.name(of: range.first) : nil
+        let results = try results(of: reply, done, within: used, stop: stop(ticket, job), ends: ends)
         if done == 0 { region.free(used) }
         return RangeReply(
             done: done, used: used, results: results, time: reply.detail,
@@ -156,14 +162,15 @@ extension WorkerLink {
     }
 
     /// Where the results are of a reply's first `count` items.
-    /// - used: where they may be. stop: the outcome of those that were asked to stop; nil: none was.
+    /// - used: where they may be. stop: the outcome of those that were asked to stop; nil: none was. ends: what the items are called that a
+    ///   lane says have ended; nil: it is none.
     @inline(__always)
-    private func results(of reply: mapb_reply, _ count: UInt64, within used: Used, stop: Outcome?) throws(InvalidReply)
-        -> RangeReply.Results
-    {
+    private func results(
+        of reply: mapb_reply, _ count: UInt64, within used: Used, stop: Outcome?, ends: ItemName? = nil
+    ) throws(InvalidReply) -> RangeReply.Results {
         if count == 0 { return RangeReply.Results() }
         if reply.flags & MAPB_REPLY_TABLE.rawValue != 0 {
-            return RangeReply.Results(table: try table(at: reply.table, count, within: used, stop))
+            return RangeReply.Results(table: try table(at: reply.table, count, within: used, stop, ends))
         }
         let (bytes, over) = reply.size.multipliedReportingOverflow(by: count)
         guard !over, bytes == 0 || used.contains(reply.base, bytes) else {
@@ -172,9 +179,9 @@ extension WorkerLink {
         return RangeReply.Results(base: bytes == 0 ? 0 : reply.base, size: reply.size)
     }
 
-    private func table(at start: UInt64, _ count: UInt64, within used: Used, _ stop: Outcome?) throws(InvalidReply)
-        -> EntryTable
-    {
+    private func table(
+        at start: UInt64, _ count: UInt64, within used: Used, _ stop: Outcome?, _ ends: ItemName?
+    ) throws(InvalidReply) -> EntryTable {
         let line = UInt64(MemoryLayout<mapb_entry>.stride)
         guard used.contains(start, count * line), start % 8 == 0 else {
             throw InvalidReply("its table lies outside its memory")
@@ -198,6 +205,9 @@ extension WorkerLink {
             case MAPB_ENTRY_STOPPED.rawValue:
                 guard let stop else { throw InvalidReply("it says an item was asked to stop, and it was not") }
                 table.stop(stop)
+            case MAPB_ENTRY_ENDED.rawValue:
+                guard let ends else { throw InvalidReply("it says an item has ended a worker, and it is that worker") }
+                table.end(try EndedItem(region, used, at: offset, size), ends.following(i))
             default: throw InvalidReply("a line of its table has no known kind")
             }
         }

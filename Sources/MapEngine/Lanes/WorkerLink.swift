@@ -82,10 +82,12 @@ struct WorkerMessage {
             request.kind = MAPB_REQUEST_SETUP.rawValue
             request.record = function.record.offset
             request.first = globals?.block.offset ?? 0
+            request.count = UInt32(truncatingIfNeeded: globals?.serial ?? 0)
         case .cleanup(let function, let globals):
             request.kind = MAPB_REQUEST_CLEANUP.rawValue
             request.record = function.record.offset
             request.first = globals?.block.offset ?? 0
+            request.count = UInt32(truncatingIfNeeded: globals?.serial ?? 0)
         case .module(let module):
             request.kind = MAPB_REQUEST_MODULE.rawValue
             request.record = module.pathOffset
@@ -116,6 +118,14 @@ struct WorkerMessage {
         guard outbox.sleeping != 0 else { return .seen }
         inbox.wake()
         return .woke
+    }
+
+    /// The same for a lane. Returns whether the lanes' bell has to be rung.
+    func publishRemote() -> Bool {
+        guard inbox.tail != published else { return false }
+        inbox.storeTail(published)
+        mapb_fence()
+        return outbox.sleeping != 0
     }
 
     /// The worker rings the doorbell for its reply to this request and for later ones, and for none before.

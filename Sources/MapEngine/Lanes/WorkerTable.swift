@@ -11,8 +11,12 @@ import CMapBridge
     private(set) var workers: [Worker] = []
     /// A line per worker. There is room for the most that a pool may ever have, so that none moves; it has pages as far as it is used.
     let watches: Cells<Watch>
-    /// How many workers there are to be, and in which places.
+    /// How many workers there are to be on this machine, and in which places.
     var size: PoolSize
+    /// The first place of a lane; those from here on are of lanes.
+    let firstLane: Int
+    /// The places of lanes that are to have one.
+    private(set) var lanes = SlotSet()
 
     /// Those that have requests to answer.
     private(set) var busy = SlotSet()
@@ -49,11 +53,14 @@ import CMapBridge
     /// A worker with this many requests has no room for another.
     private static var loads: Int { WorkerLink.capacity }
 
-    init(_ size: PoolSize, itemsPerWorker: UInt64) {
+    /// - lanes: how many places at the end are for lanes.
+    init(_ size: PoolSize, itemsPerWorker: UInt64, lanes: Int = 0) {
         self.size = size
+        firstLane = Int(MAPB_MAX_WORKERS) - lanes
         watches = Cells(unset: Int(MAPB_MAX_WORKERS))
         byLoad = Cells(repeating: SlotSet(), count: Self.loads)
-        add(upTo: size.count, itemsPerWorker: itemsPerWorker)
+        add(upTo: lanes > 0 ? firstLane : size.count, itemsPerWorker: itemsPerWorker)
+        if lanes > 0 { add(upTo: Int(MAPB_MAX_WORKERS), itemsPerWorker: 0) }
     }
 
     /// Adds places, unless there have been so many before.
@@ -76,7 +83,8 @@ import CMapBridge
     /// Called when a worker's state has changed, or whether its place is wanted.
     func stateChanged(_ worker: Worker) {
         ready.set(worker.slot, worker.state == .ready)
-        empty.set(worker.slot, worker.state == .none && size.wanted.contains(worker.slot))
+        let isWanted = size.wanted.contains(worker.slot) || lanes.contains(worker.slot)
+        empty.set(worker.slot, worker.state == .none && isWanted)
         refresh(worker)
     }
 
@@ -89,7 +97,7 @@ import CMapBridge
         let isHeard = state != .none && state != .dying && (held > 0 || state == .starting)
         busy.set(slot, held > 0)
         listening.set(slot, isHeard)
-        holders.set(slot, held > 0 && watches[slot].mayHoldMore)
+        holders.set(slot, held > 0 && (watches[slot].mayHoldMore || slot >= firstLane))
         let hasRoom = worker.isReadyForWork && held < Self.loads && worker.backlog.isEmpty && !worker.isSpent
         let load = hasRoom ? held : -1
         let before = loadOf[slot]
@@ -141,6 +149,17 @@ import CMapBridge
             load = next + 1
         }
         return false
+    }
+
+    /// The workers of this machine, and the lanes.
+    var locals: ArraySlice<Worker> { workers.prefix(firstLane) }
+    var remotes: ArraySlice<Worker> { workers.dropFirst(firstLane) }
+    var hasLanes: Bool { firstLane < Int(MAPB_MAX_WORKERS) }
+
+    /// Sets whether a lane is to be in its place.
+    func want(_ lane: Worker, _ isWanted: Bool) {
+        lanes.set(lane.slot, isWanted)
+        stateChanged(lane)
     }
 
     /// Whether a worker that can be assigned ranges is idle.

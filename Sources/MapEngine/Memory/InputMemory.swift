@@ -36,9 +36,13 @@ typealias Block = Extent
     /// Behind the inboxes of all workers that a pool may ever have: those that it never has are address space, and no memory.
     static let arenaStart = 4096 + UInt64(MAPB_MAX_WORKERS) * UInt64(MAPB_INBOX_BYTES)
 
-    /// - reserve: for the arena.
-    init(reserve: UInt64) throws(MapError) {
+    /// What a job's record takes.
+    let recordBytes: UInt64
+
+    /// - reserve: for the arena. hasLanes: jobs have records for lanes as well.
+    init(reserve: UInt64, hasLanes: Bool = false) throws(MapError) {
         let arenaStart = Self.arenaStart
+        recordBytes = JobRecord.bytes + (hasLanes ? RemoteRecord.bytes : 0)
         memory = try SharedMemory(
             name: "mapengine-input", size: arenaStart + max(reserve, Policy.leastReserve),
             least: arenaStart + Policy.leastReserve)

@@ -31,6 +31,7 @@ extension Function.Maker {
         var place = mapb_place()
         place.kind = kind.rawValue
         place.value = name
+        if names { place.symbol = name }
         placed.append(nil)
         return place
     }

@@ -16,6 +16,10 @@ final class Function {
     let placed: [Library?]
     let record: Block
     fileprivate let blocks: [Block]
+    /// Whether other machines can have it: each of its places has a name.
+    let travels: Bool
+    /// Why none of those that there are can run it; nil: not known.
+    var refusal: Outcome?
     var life = Life()
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
@@ -28,7 +32,7 @@ final class Function {
     private init(
         id: UInt32, line: UInt32, name: String, isRange: Bool, hasCleanup: Bool, native: NativeFunction?,
         placed: [Library?],
-        record: Block, blocks: [Block]
+        record: Block, blocks: [Block], travels: Bool
     ) {
         self.id = id
         self.line = line
@@ -39,6 +43,7 @@ final class Function {
         self.placed = placed
         self.record = record
         self.blocks = blocks
+        self.travels = travels
     }
 
     /// Each library once.
@@ -74,6 +79,7 @@ final class Function {
         /// Under the pool's lock.
         func function(_ id: UInt32, line: UInt32, _ input: InputMemory) -> Function {
             unsafe input.at(record.offset, as: mapb_function.self).pointee.id = line
+            unsafe input.at(record.offset, as: mapb_function.self).pointee.serial = UInt64(id)
             return make(id, line)
         }
 
@@ -85,11 +91,12 @@ final class Function {
 
     /// Writes a description into the input memory. Without the pool's lock.
     /// - snapshot: addresses of this process are good in workers (a FORK pool that has not started).
-    /// - libraries: those of its pool.
+    /// - libraries: those of its pool. travels: it may have to go to other machines.
     static func make(
-        _ c: mape_function, input: InputMemory, libraries: Libraries = Libraries(), isFork: Bool, snapshot: Bool
+        _ c: mape_function, input: InputMemory, libraries: Libraries = Libraries(), isFork: Bool, snapshot: Bool,
+        travels: Bool = false
     ) throws(MapError) -> Draft {
-        let maker = Maker(input: input, libraries: libraries, isFork: isFork, snapshot: snapshot)
+        let maker = Maker(input: input, libraries: libraries, isFork: isFork, snapshot: snapshot, names: travels)
         do {
             return try maker.make(c)
         } catch {
@@ -108,8 +115,11 @@ final class Function {
         var blocks: [Block] = []
         var placed: [Library?] = []
         var named: [Library] = []
+        /// Whether places get names.
+        let names: Bool
 
-        init(input: InputMemory, libraries: Libraries, isFork: Bool, snapshot: Bool) {
+        init(input: InputMemory, libraries: Libraries, isFork: Bool, snapshot: Bool, names: Bool) {
+            self.names = names
             self.input = input
             self.libraries = libraries
             self.isFork = isFork
@@ -188,17 +198,18 @@ final class Function {
                 record.native = plan.offset
             }
             try bakeIn(c, &record)
+            if names { try travel(c, &record) }
             let block = try allocate(UInt64(MemoryLayout<mapb_function>.size))
             input.store(record, at: block.offset)
             let symbolName =
                 unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
             let name = unsafe c.name.map { unsafe String(cString: $0) } ?? symbolName
-            let (placed, blocks) = (placed, blocks)
+            let (placed, blocks, travels) = (placed, blocks, record.travels == 1)
             return Draft(
                 make: { id, line in
                     Function(
                         id: id, line: line, name: name ?? "function \(id)", isRange: isRange, hasCleanup: hasCleanup,
-                        native: native, placed: placed, record: block, blocks: blocks)
+                        native: native, placed: placed, record: block, blocks: blocks, travels: travels)
                 }, record: block, blocks: blocks, named: named, libraries: libraries)
         }
 
@@ -269,81 +280,6 @@ final class Function {
             let block = try input.allocate(text: text)
             blocks.append(block)
             return block.offset
-        }
-
-        func symbol(_ name: UnsafePointer<CChar>?, _ argument: String, _ library: Library) throws(MapError)
-            -> mapb_place
-        {
-            guard let name = unsafe name else {
-                placed.append(nil)
-                return mapb_place()
-            }
-            let text = unsafe UserText(name)
-            if text.isEmpty { throw .argument(argument, "is an empty text") }
-            return try symbol(text, library)
-        }
-
-        func symbol(_ name: UserText, _ library: Library) throws(MapError) -> mapb_place {
-            var place = mapb_place()
-            place.kind = MAPB_PLACE_SYMBOL.rawValue
-            set(&place, library)
-            place.value = try text(name)
-            return place
-        }
-
-        private func library(_ path: UserText) throws(MapError) -> Library {
-            let library = try libraries.at(path, in: input)
-            named.append(library)
-            return library
-        }
-
-        private func set(_ place: inout mapb_place, _ library: Library) {
-            place.library = library.pathOffset
-            place.file = library.fileOffset
-            placed.append(library)
-        }
-
-        func place(_ address: UnsafeRawPointer?, _ argument: String) throws(MapError) -> mapb_place {
-            var place = mapb_place()
-            guard let address = unsafe address else {
-                placed.append(nil)
-                return place
-            }
-            if snapshot {
-                placed.append(nil)
-                place.kind = MAPB_PLACE_POINTER.rawValue
-                place.value = UInt64(UInt(bitPattern: address))
-                return place
-            }
-            var path = [CChar](repeating: 0, count: 4097)
-            let location = unsafe mapb_locate(address, &place, &path)
-            let shown = "0x" + String(UInt(bitPattern: address), radix: 16)
-            if location == Int32(MAPB_LOCATED_LIBRARY.rawValue) {
-                set(&place, try self.library(UserText(array: path)))
-                return place
-            }
-            if location == Int32(MAPB_LOCATED_PROGRAM.rawValue) {
-                throw MapError(
-                    MAPE_E_FUNCTION,
-                    "\(argument): function \(shown) lives in the main program; "
-                        + (isFork
-                            ? "a FORK pool takes such functions only before its start: register it earlier, or move it into a shared library"
-                            : "workers started with MAPE_START_EXEC load functions from shared libraries: move it into one, or set config.start = MAPE_START_FORK")
-                )
-            }
-            if location == Int32(MAPB_LOCATED_GONE.rawValue) {
-                throw MapError(
-                    MAPE_E_FUNCTION,
-                    "\(argument): function \(shown) comes from \"\(printable(UserText(array: path).bytes))\", and there is no such file any more, so that workers cannot load it: it was removed since the host loaded it"
-                )
-            }
-            throw MapError(
-                MAPE_E_FUNCTION,
-                "\(argument): address \(shown) lies in no file that workers could load; "
-                    + (isFork
-                        ? "with MAPE_START_FORK such functions must be registered before the start"
-                        : "put the function into a shared library, or set config.start = MAPE_START_FORK and register it before the start")
-            )
         }
     }
 }

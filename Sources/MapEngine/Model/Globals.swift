@@ -129,6 +129,8 @@ final class Globals {
     let count: Int
     /// Bytes of all values together.
     let bytes: UInt64
+    /// Which of the pool's tables this is: no other has it, while a root's place may be another's one day.
+    var serial: UInt64 = 0
 
     /// The root's place.
     var block: Block { root.block }

@@ -9,6 +9,7 @@ import CMapBridge
     /// Nanoseconds; Int64.max: none.
     var itemTimeout: Int64 = .max
     var jobTimeout: Int64 = .max
+    var place = MAPE_ANYWHERE
     var ordered = false
     var drop = false
     var deliver: UInt32 = 0
@@ -34,6 +35,10 @@ extension JobConfig {
         guard c.window <= Policy.largestWindow else {
             throw .argument("config.window", "is \(c.window); at most \(Policy.largestWindow) are possible")
         }
+        guard c.where <= MAPE_REMOTE.rawValue else {
+            throw .argument("config.where", "is \(c.where), no enum mape_where")
+        }
+        place = mape_where(c.where)
         chunk = c.chunk
         priority = c.priority
         attempts = c.attempts == 0 ? 1 : c.attempts

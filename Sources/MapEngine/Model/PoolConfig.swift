@@ -16,6 +16,8 @@ import CMapBridge
     var crashFolder: UserText?
     /// Whether a signal ends a wait of the host.
     var interruptible: Bool
+    /// Nil: no other machines.
+    var cluster: Cluster?
 
     /// When workers are ended. Times in nanoseconds; Int64.max: none.
     struct Limits {
@@ -64,7 +66,13 @@ import CMapBridge
     }
 
     init(_ c: mape_pool_config) throws(MapError) {
-        workers = try workerCount(c.workers, "config.workers")
+        cluster = try Cluster(c)
+        workers = try cluster?.isAlone == true ? 0 : workerCount(c.workers, "config.workers")
+        if let cluster, workers + cluster.lanes > Int(MAPB_MAX_WORKERS) {
+            throw .argument(
+                "config.remote_workers",
+                "and config.workers are \(cluster.lanes) and \(workers): at most \(MAPB_MAX_WORKERS) together are possible")
+        }
         guard c.min_workers <= MAPB_MAX_WORKERS else {
             throw .argument("config.min_workers", "is \(c.min_workers); at most \(MAPB_MAX_WORKERS) are possible")
         }
