@@ -42,8 +42,10 @@ let package = Package(
             name: "mapengine-remote", dependencies: ["Cluster", "CNet", "CLanes"], swiftSettings: strict),
         .executableTarget(
             name: "mapengine-cluster",
-            dependencies: ["Cluster", "CNet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: strict),
+            dependencies: ["Cluster", "CNet", "CMapEngine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-L\(prefix)/lib", "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib"])]),
+        .systemLibrary(name: "CMapEngine"),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster"], swiftSettings: [.swiftLanguageMode(.v6)]),
     ] + fuzzTargets
 )

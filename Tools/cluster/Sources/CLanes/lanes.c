@@ -175,11 +175,11 @@ void lanes_set_text(mapb_control *message, const char *text) {
 }
 
 int lanes_is_helper(void) {
-    const char *named = getenv("MAPENGINE_ZYGOTE");
+    const char *named = getenv("MAPENGINE_REMOTE");
     int type = 0;
     socklen_t length = sizeof type;
     if (!named || strcmp(named, "3") != 0) return 0;
     if (getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_SEQPACKET) return 0;
-    unsetenv("MAPENGINE_ZYGOTE");
+    unsetenv("MAPENGINE_REMOTE");
     return 1;
 }

@@ -9,7 +9,7 @@ import Glibc
 struct ClusterTool: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mapengine-cluster", abstract: "Runs and shows the nodes of a cluster.",
-        subcommands: [DoctorCommand.self, NodesCommand.self, AclCommand.self])
+        subcommands: [DoctorCommand.self, NodeCommand.self, NodesCommand.self, AclCommand.self])
 
     static func main() {
         cnet_signals(0)

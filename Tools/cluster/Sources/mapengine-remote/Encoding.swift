@@ -50,7 +50,7 @@ extension Lane {
             return unsafe Message(head: head, bytes: [UInt8](found))
         }
         var made: [UInt8] = []
-        guard all <= memory.input_size else { return nil }
+        guard unsafe all <= memory.input_size else { return nil }
         made.reserveCapacity(Int(all))
         for i in 0..<count {
             guard let found = unsafe bytes(at: start &+ i &* job.stride, job.size) else { return nil }

@@ -93,6 +93,8 @@ void cnet_random(void *bytes, size_t size);
 /** SHA-256 of some bytes; of a file: 0, or -1 with why[]. */
 void cnet_sha256(const void *bytes, size_t size, uint8_t out[32]);
 int cnet_sha256_file(const char *path, uint8_t out[32], char why[CNET_TEXT]);
+/** Cores that this process may use. */
+int cnet_cores(void);
 /** Monotonic time in nanoseconds. */
 int64_t cnet_clock(void);
 /** Waits for one descriptor. @return 1, or 0 when time is over. */
