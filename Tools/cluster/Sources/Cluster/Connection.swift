@@ -155,6 +155,11 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
         if stage == .ready { receive() }
     }
 
+    /// Sends what can be sent, and reads nothing: replies are left for the next `work`, whose caller takes them.
+    public func push() {
+        if stage == .ready { flush() }
+    }
+
     private func finishConnecting() {
         guard cnet_wait(descriptor, 1, 0) == 1 else { return }
         let why = Text()

@@ -141,7 +141,7 @@ import Glibc
             beat(now)
             finish()
             wait()
-            writing?.work()
+            writing?.push()
         } catch {
             lose(error)
         }
@@ -290,7 +290,7 @@ import Glibc
         command += names.map { .text(keys.work($0)) }
         command += names.map { _ in ">" }
         reading.send(command)
-        reading.work()
+        reading.push()
         isWaitingForWork = true
     }
 
@@ -407,7 +407,7 @@ import Glibc
         guard let fetching else { throw Refusal(.away, "no connection") }
         return try fetching.call(command, milliseconds: milliseconds) { [self] in
             beat(cnet_clock())
-            writing?.work()
+            writing?.push()
         }
     }
 
@@ -432,7 +432,7 @@ import Glibc
         ask(["XDEL", .text(keys.work(pool)), .text(id)])
         ask(["XADD", .text(keys.out(pool)), "NOMKSTREAM", "*", "h", .bytes(head.encoded()), "p", .bytes(bytes)])
         ask(["EXEC"])
-        writing?.work()
+        writing?.push()
     }
 
     private func refuse(_ pool: String, _ serial: UInt64, _ why: String) {

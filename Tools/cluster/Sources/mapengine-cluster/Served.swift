@@ -321,9 +321,9 @@ struct EngineFailure: Error {
                 unsafe bytes.put(UnsafeRawBufferPointer(start: data, count: result.size))
             }
             if line.state != 1 {
-                let text = unsafe UnsafeRawBufferPointer(start: result.message, count: min(strlen(result.message), Int(AnswerLine.mostText)))
-                line.textSize = UInt32(text.count)
-                unsafe bytes.put(text)
+                let text = unsafe Served.withoutPlace(result.message)
+                line.textSize = UInt32(min(text.count, Int(AnswerLine.mostText)))
+                bytes.put(text.prefix(Int(AnswerLine.mostText)))
             }
             if line.state == 3 || line.state == 4 { crash(i, one, &line, &bytes) }
             line.encode(to: &lines)
@@ -343,9 +343,42 @@ struct EngineFailure: Error {
         unsafe line.frames = crash.frames
         unsafe line.address = crash.address
         guard let start = unsafe crash.text else { return }
-        let text = unsafe UnsafeRawBufferPointer(start: start, count: min(strlen(start), Int(AnswerLine.mostReport)))
+        let text = unsafe Served.withoutPlace(start).prefix(Int(AnswerLine.mostReport))
         line.reportSize = UInt32(text.count)
-        unsafe bytes.put(text)
+        bytes.put(text)
+    }
+
+    /// A text without the item's place in the pool here, which says nothing to the host: `, function "f", item 1 of job 9`.
+    static func withoutPlace(_ text: UnsafePointer<CChar>) -> [UInt8] {
+        let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        let item = Array("\", item ".utf8)
+        let job = Array(" of job ".utf8)
+        let function = Array("function \"".utf8)
+        func isAt(_ i: Int, _ word: [UInt8]) -> Bool { i >= 0 && i + word.count <= bytes.count && bytes[i..<i + word.count].elementsEqual(word) }
+        func digits(_ from: Int) -> Int {
+            var i = from
+            while i < bytes.count, bytes[i] >= 48, bytes[i] <= 57 { i += 1 }
+            return i
+        }
+        var i = 0
+        while i < bytes.count {
+            guard isAt(i, item) else {
+                i += 1
+                continue
+            }
+            let middle = digits(i + item.count)
+            guard middle > i + item.count, isAt(middle, job), digits(middle + job.count) > middle + job.count else {
+                i += 1
+                continue
+            }
+            var start = i
+            while start > 0, !isAt(start, function) { start -= 1 }
+            guard isAt(start, function) else { return bytes }
+            // With the comma, or the line, before it.
+            if isAt(start - 2, [44, 32]) { start -= 2 } else if isAt(start - 1, [10]) { start -= 1 }
+            return Array(bytes[..<start]) + Array(bytes[digits(middle + job.count)...])
+        }
+        return bytes
     }
 }
 

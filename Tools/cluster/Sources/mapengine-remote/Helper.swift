@@ -52,7 +52,8 @@ import Glibc
             if now >= nextTick { tick(now) }
             if let refusal = link?.takeRefusal() { report(refusal) }
             // What the closures above have asked for goes out before the sleep.
-            link?.commands?.work()
+            link?.commands?.push()
+            link?.answers?.push()
             sleep()
         }
     }
@@ -358,7 +359,7 @@ import Glibc
 
     private func waitForAnswers() {
         link?.answers?.send(["XREAD", "COUNT", "64", "BLOCK", "0", "STREAMS", .text(keys.out(pool)), .text(cursor)])
-        link?.answers?.work()
+        link?.answers?.push()
     }
 
     private func takeAnswer(_ fields: Reply) {
@@ -457,7 +458,7 @@ import Glibc
         membership.look(link, keys, pool, isActive: isActive) { [weak self] in self?.looked() }
         if !isActive && now - activeAt > 10_000_000_000 && lanes.values.allSatisfy({ $0.open.isEmpty }) {
             retire()
-            link.commands?.work()
+            link.commands?.push()
             link.rest()
             nextTick = .max
         }
