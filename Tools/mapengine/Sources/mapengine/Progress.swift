@@ -55,13 +55,13 @@ enum Report {
         var text = "worker       pid     items   share  starts\n"
         var seen: UInt64 = 0
         for index in 0..<stats.workers {
-            var info = mape_worker_info()
-            info.struct_size = MemoryLayout<mape_worker_info>.size
+            var info = unsafe mape_worker_info()
+            unsafe info.struct_size = unsafe MemoryLayout<mape_worker_info>.size
             guard unsafe mape_pool_worker(&info, pool.handle, index) == MAPE_OK.rawValue else { continue }
-            let share = progress.total == 0 ? 0 : 100 * Double(info.items) / Double(progress.total)
-            text += right("\(index)", 6) + right("\(info.pid)", 10) + right("\(info.items)", 10)
-            text += right(decimal(share, 1), 7) + "%" + right("\(info.starts)", 8) + "\n"
-            seen += info.items
+            let share = unsafe progress.total == 0 ? 0 : 100 * Double(info.items) / Double(progress.total)
+            text += unsafe right("\(index)", 6) + right("\(info.pid)", 10) + right("\(info.items)", 10)
+            text += unsafe right(decimal(share, 1), 7) + "%" + right("\(info.starts)", 8) + "\n"
+            seen += unsafe info.items
         }
         if progress.total > seen {
             text +=
