@@ -19,6 +19,7 @@ tool = str(root / "dist/bin/mapengine-cluster")
 passed = 0
 failed = 0
 tests = []
+cleanups = [lambda: Server.stop_all()]
 
 
 def test(function):
@@ -43,7 +44,8 @@ def main():
             print(f"FAILED {function.__name__}: line {where.lineno}: {why}".replace("\n", "\n    "))
             failed += 1
         finally:
-            Server.stop_all()
+            for cleanup in cleanups:
+                cleanup()
     print(f"{passed} passed, {failed} failed")
     sys.exit(failed > 0)
 
