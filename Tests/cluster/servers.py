@@ -40,8 +40,8 @@ def main():
             passed += 1
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            why = str(error) or type(error).__name__
-            print(f"FAILED {function.__name__}: line {where.lineno}: {why}".replace("\n", "\n    "))
+            why = str(error) or f"{type(error).__name__} {where.line}"
+            print(f"FAILED {function.__name__}: {pathlib.Path(where.filename).name}:{where.lineno}: {why or where.line}".replace("\n", "\n    "))
             failed += 1
         finally:
             for cleanup in cleanups:

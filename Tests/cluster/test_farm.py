@@ -84,8 +84,8 @@ def tls_users_and_rights_suffice():
     complete(figures, 1000)
     complete(mapped(url("host"), "turned", 30, size=1 << 20)[0], 30)
     assert "may not" not in node.text() + host.errors, node.text() + host.errors
-    figures, host = mapped(url("node"), "square", 100, workers=1)
-    complete(figures, 100)
+    figures, host = mapped(url("node"), "slow_square", 900, workers=1)
+    complete(figures, 900)
     assert "+xgroup" in host.errors or "may not run" in host.errors, host.errors
 
 
