@@ -17,6 +17,7 @@ struct Main {
             exit(64)
         }
         cnet_signals(0)
-        Helper().run()
+        let helper = Helper()
+        withExtendedLifetime(helper) { helper.run() }
     }
 }
