@@ -58,6 +58,15 @@ int hangs(mape_task *task, void *state, const void *input, size_t size) {
     return square(task, state, input, size);
 }
 
+/** Prints, logs, and tells standard error. */
+int talks(mape_task *task, void *state, const void *input, size_t size) {
+    printf("item %ld prints\n", (long)number(input));
+    fflush(stdout);
+    fprintf(stderr, "item %ld complains\n", (long)number(input));
+    mape_task_log(task, MAPE_LOG_INFO, "an item logs");
+    return square(task, state, input, size);
+}
+
 /** Results of any size, failures with text and data, empty results. */
 int various(mape_task *task, void *state, const void *input, size_t size) {
     (void)state;

@@ -2,7 +2,7 @@
  *
  *   host same URL LIBRARY               every kind of job, locally and over the cluster: are states, codes, texts and bytes the same?
  *   host map URL LIBRARY FUNCTION COUNT [NAME=VALUE...]
- *       workers=N (0: none here)  attempts=N  timeout=MS  cancel=MS  rounds=N  idle=MS  size=BYTES  where=N  quiet=1
+ *       workers=N (0: none here)  attempts=N  timeout=MS  cancel=MS  rounds=N  idle=MS  size=BYTES  where=N  quiet=1  capture=1
  *
  * The last line of a map is `rounds R ok N failed N crashed N timed N cancelled N wrong N lost N seconds S again N`.
  *
@@ -35,12 +35,21 @@ static void on_log(void *context, const mape_event *event) {
     fprintf(stderr, "log %d: %s\n", event->code, event->text);
 }
 
+static void on_output(void *context, const mape_event *event) {
+    (void)context;
+    printf("output %d: %.*s", event->code, (int)event->text_size, event->text);
+}
+
+static int captures;
+
 static mape_pool *open_pool(const char *url, uint32_t workers) {
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;
     config.cluster = url;
     config.workers = workers;
     if (url && !workers) config.cluster_flags = MAPE_CLUSTER_ONLY;
     config.on_log = on_log;
+    config.on_output = on_output;
+    config.output = captures ? MAPE_OUTPUT_CAPTURE : MAPE_OUTPUT_INHERIT;
     mape_pool *pool;
     if (mape_pool_create(&pool, &config)) fail("create", NULL);
     return pool;
@@ -282,6 +291,7 @@ static int map(int argc, char **argv) {
     const char *url = argv[2], *library = argv[3], *symbol = argv[4];
     const long count = atol(argv[5]), rounds = option(argc, argv, "rounds", 1), size = option(argc, argv, "size", 8);
     const long cancel = option(argc, argv, "cancel", 0), quiet = option(argc, argv, "quiet", 0);
+    captures = (int)option(argc, argv, "capture", 0);
     mape_pool *pool = open_pool(*url ? url : NULL, (uint32_t)option(argc, argv, "workers", 0));
     mape_function_id id = registered(pool, function_of(library, symbol));
     unsigned char *input = calloc((size_t)count, (size_t)size);
@@ -336,6 +346,11 @@ static int map(int argc, char **argv) {
         const long idle = option(argc, argv, "idle", 0);
         struct timespec pause = {idle / 1000, idle % 1000 * 1000000};
         nanosleep(&pause, NULL);
+    }
+    for (int i = 0; captures && i < 50; i++) {
+        struct timespec pause = {0, 10000000};
+        nanosleep(&pause, NULL);
+        mape_pool_dispatch(pool, 0, 0);
     }
     mape_stats stats = MAPE_STATS_INIT;
     mape_pool_stats(&stats, pool);

@@ -103,6 +103,37 @@ def a_refused_server_says_why_and_local_workers_go_on():
 
 
 @test
+def what_workers_print_and_log_comes_to_the_host():
+    server, _ = farm()
+    figures, host = mapped(server.url(), "talks", 20, capture=1)
+    complete(figures, 20)
+    for i in range(20):
+        assert f"item {i} prints\n" in host.out and f"item {i} complains\n" in host.out, host.out[:900]
+    assert "output 1: item " in host.out and "output 2: item " in host.out, host.out[:900]
+    assert host.errors.count("an item logs") == 20, host.errors[:900]
+    figures, host = mapped(server.url(), "talks", 5)
+    complete(figures, 5)
+    assert "item 3 prints" in host.out and "item 3 complains" in host.errors, host.out + host.errors
+
+
+@test
+def the_command_line_maps_over_nodes():
+    folder = work / "system"
+    folder.mkdir(exist_ok=True)
+    if not (folder / "libm.so.6").exists():
+        (folder / "libm.so.6").symlink_to(os.path.realpath("/lib/x86_64-linux-gnu/libm.so.6"))
+    server = Server()
+    Node(server.url(), "sums", folder=folder)
+    mapengine = os.path.dirname(tool) + "/mapengine"
+    code, text = run(mapengine, "map", "--cluster", server.url(), "--library", "libm.so.6", "double cbrt(double)", "27")
+    assert code == 0 and text.startswith("3"), text
+    code, text = until("the node is listed", 5, lambda: (lambda r: r if r[0] == 0 else None)(run(mapengine, "nodes", "--cluster", server.url())))
+    assert "sums" in text, text
+    code, text = run(mapengine, "doctor", "--quiet", "--cluster", server.url(), "--role", "node")
+    assert code == 0 and text.count("\n") >= 3 and "ok " not in text, text
+
+
+@test
 def poison_is_named_with_node_signal_and_symbol():
     server, _ = farm(2)
     figures, host = mapped(server.url(), "poison", 3000)

@@ -139,14 +139,14 @@ void lane_progress(lane *lane, double fraction) {
     __atomic_store_n(&outbox(lane)->fraction, bits, __ATOMIC_RELAXED);
 }
 
-int lane_message(lane *lane, uint32_t level, const void *text, uint32_t size) {
+void lane_message(lane *lane, uint32_t level, const void *text, uint32_t size) {
     mapb_outbox *box = outbox(lane);
     if (size >= MAPB_TEXT) size = MAPB_TEXT - 1;
     const uint64_t need = sizeof(mapb_message_head) + ((size + 7) & ~7ull);
     const uint64_t tail = box->message_tail, head = mapb_message_head_of(inbox(lane));
     if (tail - head > MAPB_MESSAGES || need > MAPB_MESSAGES - (tail - head)) {
         __atomic_store_n(&box->message_lost, box->message_lost + size, __ATOMIC_RELAXED);
-        return 0;
+        return;
     }
     const mapb_message_head about = {size, level};
     const uint8_t *parts[2] = {(const uint8_t *)&about, text};
@@ -156,7 +156,6 @@ int lane_message(lane *lane, uint32_t level, const void *text, uint32_t size) {
         for (uint64_t i = 0; i < sizes[k]; i++, at++)
             lane->output[MAPB_MESSAGES_OFFSET + (at & (MAPB_MESSAGES - 1))] = parts[k][i];
     mapb_store(&box->message_tail, tail + need);
-    return 1;
 }
 
 mapb_control lanes_message(uint32_t kind) {

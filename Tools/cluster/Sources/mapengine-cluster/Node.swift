@@ -415,7 +415,16 @@ import Glibc
 
     private func finish() {
         for pool in pools.values {
-            for serial in pool.events(log: { log("pool \(pool.id): \($1)") }) {
+            let ended = pool.events { said in
+                switch said {
+                case .here(let text): log("pool \(pool.id): \(text)")
+                case .worker(let kind, let text):
+                    ask([
+                        "XADD", .text(keys.log(pool.id)), "NOMKSTREAM", "MAXLEN", "~", "1000", "*", "k", .text(kind), "t", .bytes(text),
+                    ])
+                }
+            }
+            for serial in ended {
                 guard let (head, bytes) = pool.answer(serial, node: settings.name) else { continue }
                 served += UInt64(head.count)
                 workedAt = cnet_clock()

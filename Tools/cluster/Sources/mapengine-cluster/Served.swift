@@ -52,6 +52,7 @@ struct EngineFailure: Error {
         unsafe config.sandbox = settings.isSandboxed ? UInt32(MAPE_SANDBOX_COMPUTE.rawValue) : 0
         unsafe config.memory_limit = settings.memoryLimit
         unsafe config.grace_ns = 500_000_000
+        unsafe config.output = UInt32(MAPE_OUTPUT_LINES.rawValue)
         var made: OpaquePointer?
         let status = unsafe mape_pool_create(&made, &config)
         guard status == 0, let made = unsafe made else { throw EngineFailure(status: status, text: unsafe Self.message(nil)) }
@@ -234,8 +235,15 @@ struct EngineFailure: Error {
         for serial in running.keys { _ = stop(serial) }
     }
 
-    /// Serials of parts that have ended; texts that workers have logged.
-    func events(log: (Int32, String) -> Void) -> [UInt64] {
+    enum Said {
+        /// The pool itself: it concerns this machine.
+        case here(String)
+        /// A worker has logged something, or printed: "out", "err", or the level.
+        case worker(kind: String, text: [UInt8])
+    }
+
+    /// Serials of parts that have ended; what was said meanwhile.
+    func events(said: (Said) -> Void) -> [UInt64] {
         var ended: [UInt64] = []
         var list = unsafe [mape_event](repeating: mape_event(), count: 64)
         unsafe list[0].struct_size = MemoryLayout<mape_event>.size
@@ -246,8 +254,16 @@ struct EngineFailure: Error {
                 let event = unsafe list[i]
                 switch unsafe event.type {
                 case UInt32(MAPE_EVENT_DONE.rawValue): unsafe ended.append(UInt64(UInt(bitPattern: event.context)))
-                case UInt32(MAPE_EVENT_LOG.rawValue):
-                    if let text = unsafe event.text { log(unsafe event.code, printable(unsafe String(cString: text))) }
+                case UInt32(MAPE_EVENT_LOG.rawValue), UInt32(MAPE_EVENT_OUTPUT.rawValue):
+                    guard let text = unsafe event.text else { continue }
+                    let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: text, count: event.text_size))
+                    let isLog = unsafe event.type == UInt32(MAPE_EVENT_LOG.rawValue)
+                    if isLog, unsafe event.worker < 0 {
+                        said(.here(printable(String(decoding: bytes, as: UTF8.self))))
+                    } else {
+                        let code = unsafe event.code
+                        said(.worker(kind: isLog ? "\(code)" : code == 2 ? "err" : "out", text: bytes))
+                    }
                 default: break
                 }
             }

@@ -23,7 +23,10 @@ import Glibc
     let pool: String
     var serial: UInt64 = 0
     var most: UInt32 = 64
+    /// How far the streams were read: of answers, and of what workers print and log.
     var cursor = "0-0"
+    var logCursor = "0-0"
+    var isDiscarding = false
     var membership = Membership()
     /// Hashes of what jobs have, by the job's serial; 0 is not kept.
     var jobHashes: [UInt64: Hash] = [:]
@@ -109,6 +112,7 @@ import Glibc
         case MAPB_CONTROL_CLUSTER.rawValue:
             lanesBell = message.take(0)
             most = message.message.slot
+            isDiscarding = message.message.code & Int32(MAPB_CLUSTER_DISCARD.rawValue) != 0
             open(message.text)
         case MAPB_CONTROL_SPAWN.rawValue: spawn(&message)
         case MAPB_CONTROL_KILL.rawValue:
@@ -138,8 +142,11 @@ import Glibc
         let slot = message.message.slot
         let generation = message.message.generation
         let output = message.take(0)
+        let pipes = (message.take(1), message.take(2))
         defer { close(output) }
-        guard let input = unsafe input, let lane = unsafe Lane(message, output: output, input: input, inputSize: inputSize) else {
+        guard let input = unsafe input,
+            let lane = unsafe Lane(message, output: output, pipes: pipes, input: input, inputSize: inputSize)
+        else {
             host.spawned(slot, generation, failure: ENOMEM)
             return
         }
@@ -170,7 +177,7 @@ import Glibc
     /// Takes the pool from the server.
     private func retire() {
         link?.ask(["SREM", .text(keys.pools), .text(pool)])
-        link?.ask(["DEL", .text(keys.alive(pool)), .text(keys.work(pool)), .text(keys.out(pool))])
+        link?.ask(["DEL", .text(keys.alive(pool)), .text(keys.work(pool)), .text(keys.out(pool)), .text(keys.log(pool))])
         for function in functions.values where function.toldIn == link?.life {
             link?.ask(["DEL", .text(keys.function(pool, function.serial))])
         }
@@ -346,19 +353,49 @@ import Glibc
 
     private func takeAnswers() {
         while let reply = link?.nextAnswers() {
-            if let stream = reply[0], let entries = stream[1] {
-                for i in 0..<entries.count {
-                    guard let entry = entries[i] else { continue }
-                    if let id = entry[0]?.text { cursor = id }
-                    if let fields = entry[1] { takeAnswer(fields) }
+            // What was printed comes before the answer of the item that printed it.
+            for i in 0..<reply.count where reply[i]?[0]?.text == keys.log(pool) {
+                each(reply[i]?[1]) { id, fields in
+                    logCursor = id
+                    takeText(fields)
+                }
+            }
+            for i in 0..<reply.count where reply[i]?[0]?.text == keys.out(pool) {
+                each(reply[i]?[1]) { id, fields in
+                    cursor = id
+                    takeAnswer(fields)
                 }
             }
             waitForAnswers()
         }
     }
 
+    private func each(_ entries: Reply?, _ body: (String, Reply) -> Void) {
+        guard let entries else { return }
+        for i in 0..<entries.count {
+            if let id = entries[i]?[0]?.text, let fields = entries[i]?[1] { body(id, fields) }
+        }
+    }
+
+    /// What a worker has printed or logged.
+    private func takeText(_ fields: Reply) {
+        guard let kind = fields[1]?.text, let text = fields[3], let lane = lanes.values.min(by: { $0.slot < $1.slot }) else { return }
+        switch kind {
+        case "out": if !isDiscarding { unsafe text.read { unsafe lane.print($0, isError: false) } }
+        case "err": if !isDiscarding { unsafe text.read { unsafe lane.print($0, isError: true) } }
+        default:
+            guard let level = UInt32(kind), level <= UInt32(MAPE_LOG_ERROR.rawValue) else { return }
+            unsafe text.read { unsafe lane.log(level, $0) }
+            var epoch: UInt64 = 0
+            unsafe lane_notify(&lane.memory, engineBell, waiterBell, &epoch)
+        }
+    }
+
     private func waitForAnswers() {
-        link?.answers?.send(["XREAD", "COUNT", "64", "BLOCK", "0", "STREAMS", .text(keys.out(pool)), .text(cursor)])
+        link?.answers?.send([
+            "XREAD", "COUNT", "64", "BLOCK", "0", "STREAMS", .text(keys.out(pool)), .text(keys.log(pool)), .text(cursor),
+            .text(logCursor),
+        ])
         link?.answers?.push()
     }
 
@@ -411,10 +448,11 @@ import Glibc
     private func joined() {
         guard let link else { return }
         cursor = "0-0"
+        logCursor = "0-0"
         blobs.removeAll()
         beatAt = 0
-        link.ask(["DEL", .text(keys.work(pool)), .text(keys.out(pool))])
-        for stream in [keys.work(pool), keys.out(pool)] {
+        link.ask(["DEL", .text(keys.work(pool)), .text(keys.out(pool)), .text(keys.log(pool))])
+        for stream in [keys.work(pool), keys.out(pool), keys.log(pool)] {
             link.ask(["XGROUP", "CREATE", .text(stream), "g", "0", "MKSTREAM"])
             link.ask(["EXPIRE", .text(stream), "10"])
         }
@@ -474,6 +512,8 @@ import Glibc
             if reply.integer == 0 { self?.link?.lose(Refusal(.away, "the server has forgotten the pool")) }
         }
         link.ask(["EXPIRE", .text(keys.out(pool)), "10"])
+        link.ask(["XTRIM", .text(keys.log(pool)), "MINID", .text(logCursor)])
+        link.ask(["EXPIRE", .text(keys.log(pool)), "10"])
         for function in functions.values where function.toldIn == link.life {
             link.ask(["EXPIRE", .text(keys.function(pool, function.serial)), "10"])
         }

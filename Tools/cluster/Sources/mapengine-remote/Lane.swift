@@ -1,7 +1,9 @@
 // A lane: an inbox and an output memory, and the requests that have not been answered. Replies go out in the order of requests.
 
 import CLanes
+import CNet
 import Cluster
+import Glibc
 
 /// A range on its way.
 final class Part {
@@ -37,19 +39,46 @@ final class Part {
     /// Ends once it holds nothing.
     var isLeaving = false
     var node = ""
+    /// Where the output of its workers goes; -1: to the helper's own.
+    private let pipes: (Int32, Int32)
 
     enum Request {
         case part(Part)
         case other(mapb_request)
     }
 
-    init?(_ message: borrowing HostMessage, output: Int32, input: UnsafePointer<UInt8>, inputSize: UInt64) {
+    /// - pipes: closed with the lane.
+    init?(
+        _ message: borrowing HostMessage, output: Int32, pipes: (Int32, Int32), input: UnsafePointer<UInt8>, inputSize: UInt64
+    ) {
+        self.pipes = pipes
         slot = message.message.slot
         generation = message.message.generation
         guard unsafe lane_open(&memory, output, message.message.size, input, inputSize, slot) == 1 else { return nil }
     }
 
-    deinit { unsafe lane_close(&memory) }
+    deinit {
+        unsafe lane_close(&memory)
+        for pipe in [pipes.0, pipes.1] where pipe >= 0 { close(pipe) }
+    }
+
+    /// Hands on what a worker has printed. What the engine does not read in time is dropped.
+    func print(_ text: UnsafeRawBufferPointer, isError: Bool) {
+        let pipe = isError ? pipes.1 : pipes.0
+        let descriptor = pipe >= 0 ? pipe : isError ? 2 : 1
+        var left = unsafe text[...]
+        while unsafe !left.isEmpty, cnet_wait(descriptor, 1, 20) == 1 {
+            let part = unsafe UnsafeRawBufferPointer(rebasing: left.prefix(4096))
+            let put = unsafe Glibc.write(descriptor, part.baseAddress, part.count)
+            if put <= 0 { return }
+            unsafe left = left.dropFirst(put)
+        }
+    }
+
+    /// Hands on what a worker has logged.
+    func log(_ level: UInt32, _ text: UnsafeRawBufferPointer) {
+        unsafe lane_message(&memory, level, text.baseAddress, UInt32(clamping: text.count))
+    }
 
     func isTakenBack(_ request: mapb_request) -> Bool { unsafe lane_yield(&memory) >= request.ticket }
 

@@ -54,8 +54,8 @@ void lane_publish(lane *lane, uint32_t done, uint32_t flags, uint64_t base, uint
 /** Wakes the host if it waits for this reply. epoch: of the last ring. */
 void lane_notify(const lane *lane, int engine_bell, int waiter_bell, uint64_t *epoch);
 void lane_progress(lane *lane, double fraction);
-/** Puts a text into the message ring. @return 0: there is no room. */
-int lane_message(lane *lane, uint32_t level, const void *text, uint32_t size);
+/** Puts a text into the message ring, if there is room; counts it as lost otherwise. */
+void lane_message(lane *lane, uint32_t level, const void *text, uint32_t size);
 
 /** An empty message to the host. */
 mapb_control lanes_message(uint32_t kind);
