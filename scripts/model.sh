@@ -2,7 +2,7 @@
 # Checks the models of the protocol in Tests/model with spin (https://spinroot.com): every state of each is searched, and each bug that
 # can be put into a model has to be found. Prints a table; its last line is `N passed, N failed`.
 #
-#     scripts/model.sh [--short] [NAME...]     all runs, or those whose name begins so: names reclaim crash search sleep waiting interrupt
+#     scripts/model.sh [--short] [NAME...]     all runs, or those whose name begins so: names reclaim lane crash search sleep waiting interrupt
 #
 # --short leaves out the searches that take longest; the bugs are all tried. All of it takes 2.5 GB of memory and some minutes. What is modelled, and how to read it: docs/model.md.
 set -uo pipefail
@@ -148,6 +148,17 @@ finds reclaim BUG_NO_BARRIER ranges.pml $item "${take[@]}"
 finds reclaim BUG_TAIL_FIRST ranges.pml $item "${take[@]}"
 finds reclaim BUG_CLEAR_BEFORE_PUBLISH ranges.pml $item "${take[@]}"
 finds reclaim BUG_RECLAIM_NOT_SEEN ranges.pml $item "${take[@]}"
+
+# A lane: what it holds has not begun until its answer is here. It is lost at any step, its job is cancelled, and all it holds is taken back.
+lane=(-DKIND=LANE "${common[@]}" -DWORKERS=1 -DBUFFER=2 -DKILLS=0 -DBAD=99)
+late=("${lane[@]}" -DDEATHS=1 -DCANCEL=0 -DRECLAIMS=2)
+ending=("${lane[@]}" -DDEATHS=1 -DCANCEL=1 -DRECLAIMS=1)
+holds lane-late ranges.pml "${late[@]}"
+holds lane-often-cancelled ranges.pml "${ending[@]}"
+for bug in BUG_LANE_NO_FENCE BUG_LANE_LOOKS_FIRST BUG_LANE_LOOKS_NOT BUG_LANE_MARKS_AN_ITEM BUG_LANE_IS_BLAMED BUG_CLEAR_BEFORE_PUBLISH \
+    BUG_TAIL_FIRST; do
+    finds lane $bug ranges.pml "${late[@]}"
+done
 
 # Two workers that die at any step, while the job may be cancelled.
 crash=("${common[@]}" -DWORKERS=2 -DBUFFER=0 -DDEATHS=1 -DKILLS=0 -DCANCEL=0 -DRECLAIMS=0 -DBAD=99)

@@ -124,7 +124,7 @@ static void begin(struct range *range) {
     const mapb_job_remote *remote = (const mapb_job_remote *)(job + 1);
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.attempts = remote->attempts, config.item_timeout_ns = remote->item_timeout;
-    config.chunk = request->step;
+    config.chunk = request->step, config.first_index = request->first;
     if (job->data) {
         const mapb_job_data *data = (const mapb_job_data *)(input + job->data);
         config.data = input + data->at, config.data_size = data->size;
@@ -135,10 +135,10 @@ static void begin(struct range *range) {
     for (uint32_t i = 0; i < request->count; i++) {
         const uint64_t index = request->first + i;
         if (job->spans) {
-            const mapb_span span = ((const mapb_span *)(input + job->spans))[index & job->stride];
+            const mapb_span span = *(const mapb_span *)(input + (job->spans + (index & job->stride) * sizeof span));
             if (span.size & MAPB_PIECES) fail("an item of several pieces");
             spans[i].data = input + span.offset, spans[i].size = span.size;
-        } else spans[i].data = input + job->base + index * job->stride, spans[i].size = job->size;
+        } else spans[i].data = input + (job->base + index * job->stride), spans[i].size = job->size;
     }
     mape_items items = MAPE_ITEMS_INIT;
     items.spans = spans, items.count = request->count;

@@ -351,6 +351,72 @@ static void calls_without_a_handle_release_themselves_after_done(uint32_t birth)
     pool_close(pool);
 }
 
+/** Each result of run_describe says an index that counts from `first`. */
+static void indices_count_from(mape_job *job, uint64_t first, uint64_t count) {
+    wait_for(job);
+    for (uint64_t i = 0; i < count; i++) {
+        const mape_result result = result_of(job, i);
+        assert_int_equal(result.state, MAPE_ITEM_OK);
+        assert_int_equal(((const struct view *)result.data)->index, first + i);
+    }
+    is_ok(NULL, mape_job_release(job));
+}
+
+static void items_count_from_the_first_index_that_the_host_gives(uint32_t birth) {
+    enum { ITEMS = 3000 };
+    mape_pool *pool = pool_open(birth, 2);
+    const mape_function_id describe = registered(pool, run_describe), square = registered(pool, run_square);
+    const mape_function_id range = registered_range(pool, run_items_by_index);
+    uint64_t *values = numbers(ITEMS);
+    mape_span *spans = calloc(ITEMS, sizeof *spans);
+    double *doubles = calloc(ITEMS, sizeof *doubles);
+    for (size_t i = 0; i < ITEMS; i++) spans[i] = (mape_span){&values[i], sizeof values[i]}, doubles[i] = -(double)i;
+    mape_items spanned = MAPE_ITEMS_INIT;
+    spanned.count = ITEMS, spanned.spans = spans;
+    const uint64_t firsts[] = {1, 1000000007, UINT64_MAX - ITEMS};
+    for (size_t k = 0; k < COUNT(firsts); k++) {
+        mape_job_config config = MAPE_JOB_CONFIG_INIT;
+        mape_job *job = NULL;
+        config.first_index = firsts[k];
+        indices_count_from(mapped(pool, describe, values, ITEMS, sizeof *values, &config), firsts[k], ITEMS);
+        is_ok(pool, mape_map(&job, pool, describe, &spanned, &config));
+        indices_count_from(job, firsts[k], ITEMS);
+        stage("their inputs are theirs");
+        const mape_function_id functions[] = {square, range};
+        for (size_t f = 0; f < COUNT(functions); f++) {
+            job = mapped(pool, functions[f], values, ITEMS, sizeof *values, &config);
+            wait_for(job);
+            squares_are_right(job, values, ITEMS);
+            is_ok(pool, mape_job_release(job));
+            is_ok(pool, mape_map(&job, pool, functions[f], &spanned, &config));
+            wait_for(job);
+            squares_are_right(job, values, ITEMS);
+            is_ok(pool, mape_job_release(job));
+        }
+        stage("columns");
+        mape_function description = MAPE_FUNCTION_INIT;
+        mape_function_id magnitude = 0;
+        description.library = "libm.so.6", description.prototype = "double fabs(double x)";
+        is_ok(pool, mape_function_register(&magnitude, pool, &description));
+        mape_column column = MAPE_COLUMN_INIT;
+        column.base = doubles, column.stride = sizeof *doubles;
+        is_ok(pool, mape_map_columns(&job, pool, magnitude, ITEMS, &column, 1, &config));
+        wait_for(job);
+        for (uint64_t i = 0; i < ITEMS; i++) assert_true(*(const double *)result_of(job, i).data == (double)i);
+        is_ok(pool, mape_job_release(job));
+    }
+    mape_job_config config = MAPE_JOB_CONFIG_INIT;
+    mape_job *job = NULL;
+    config.first_index = UINT64_MAX - ITEMS + 1;
+    is_status(pool, MAPE_E_OVERFLOW, mape_map(&job, pool, square, &spanned, &config));
+    is_status(pool, MAPE_E_ARGUMENT, mape_stream_open(&job, pool, square, &config));
+    assert_non_null(strstr(message_of(pool), "first_index"));
+    free(doubles);
+    free(spans);
+    free(values);
+    pool_close(pool);
+}
+
 int main(void) {
     const struct abi_test tests[] = {
         BOTH(a_million_items_are_squared_in_order_and_setup_and_cleanup_run_once_per_worker),
@@ -367,6 +433,7 @@ int main(void) {
         BOTH(nothing_waits_behind_a_long_item_while_a_worker_is_idle),
         BOTH(a_long_item_of_a_map_holds_up_no_other_of_it),
         BOTH(calls_without_a_handle_release_themselves_after_done),
+        BOTH(items_count_from_the_first_index_that_the_host_gives),
     };
     return run_abi_tests("map", tests, COUNT(tests));
 }

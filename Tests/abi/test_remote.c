@@ -187,6 +187,21 @@ static void setup_data_globals_and_job_data_travel(uint32_t birth) {
     remote_close(pool);
 }
 
+static void items_know_their_index(uint32_t birth) {
+    stand_in_with(2);
+    mape_pool *pool = remote_started(birth, 1, 2);
+    const mape_function_id describe = registered(pool, run_describe);
+    uint64_t *values = numbers(500);
+    mape_job_config config = placed(MAPE_REMOTE);
+    config.first_index = 100, config.chunk = 7;
+    mape_job *job = mapped(pool, describe, values, 500, sizeof *values, &config);
+    wait_for(job);
+    for (uint64_t i = 0; i < 500; i++) assert_int_equal(((const struct view *)result_of(job, i).data)->index, 100 + i);
+    is_ok(pool, mape_job_release(job));
+    free(values);
+    remote_close(pool);
+}
+
 static void streams_and_ordered_events_are_as_here(uint32_t birth) {
     struct stand_in *told = stand_in_with(3);
     mape_pool *pool = remote_started(birth, 1, 3);
@@ -250,6 +265,7 @@ int main(void) {
         ONCE(what_cannot_be_is_refused),
         FORK_ONLY(functions_without_a_name_stay_here),
         EXEC_ONLY(setup_data_globals_and_job_data_travel),
+        EXEC_ONLY(items_know_their_index),
         EXEC_ONLY(streams_and_ordered_events_are_as_here),
         EXEC_ONLY(failed_items_are_told_as_here),
     };

@@ -20,6 +20,8 @@ inline blame(item, how) {
     :: ending -> endItem(item, CANCELLED)
     :: !ending && how == TIMED_OUT -> endItem(item, TIMED_OUT)
     :: !ending && how != TIMED_OUT ->
+        /* Nobody is blamed for the loss of a machine. */
+        assert(KIND != LANE);
         crashes[item] = crashes[item] + 1;
         /* With an item that kills and no other deaths, none but that one is blamed. */
         assert(BAD >= ITEMS || DEATHS > 0 || KILLS > 0 || (item) == BAD);
@@ -63,6 +65,16 @@ inline lostRange(w, ticket, first, count) {
     how = (verdict[w] == TIMED_OUT -> TIMED_OUT : CRASHED);
     at = (mark >= MARK_RANGE -> mark - MARK_RANGE : mark - 1);
     if
+#if KIND == LANE && !defined(BUG_LANE_IS_BLAMED)
+    :: true ->
+        /* Core+Lanes.laneDied, Postmortem.lostOnLane: whatever the mark says. An answer that was here, and not published, is lost. */
+        x = 0;
+        do
+        :: x < count && mark != 0 -> lostOn[first + x] = lostOn[first + x] + 1; x++
+        :: else -> break
+        od;
+        requeue(first, count)
+#else
     :: mark == 0 ->
         /* Postmortem.notBegun */
         requeue(first, count)
@@ -114,6 +126,7 @@ inline lostRange(w, ticket, first, count) {
                 search(first, count, how)
             fi
         fi
+#endif
     fi;
     mark = 0; how = 0; at = 0; half = 0; x = 0
 }

@@ -7,6 +7,8 @@
  *
  * Set from outside (scripts/model.sh): KIND, ITEMS, WORKERS, RING, BUFFER, STEP, DEATHS, KILLS, ATTEMPTS, CANCEL, RECLAIMS, BAD.
  *
+ * KIND LANE is a worker whose ranges run on other machines: Core+Lanes.
+ *
  * Properties: the assertions here and in the files below; no end but with every item ended; no execution goes on for ever.
  */
 #define NONE  0
@@ -91,7 +93,7 @@ inline give(w, most) {
 #define LAST(w) SLOT(w, published[w])
 /* Core+Reclaim.mayReclaim */
 #define MAY_RECLAIM(w) (state[w] == READY && WORKS(w) && !reclaimed[LAST(w)] && \
-    (published[w] - answered[w] > 1 || assignedCount[LAST(w)] > 1))
+    (published[w] - answered[w] > 1 || assignedCount[LAST(w)] > 1 || KIND == LANE))
 #define IS_IDLE(w) (WORKERS == 1 || (state[w] == READY && !WORKS(w)))
 
 /* Worker.reclaim and BlameMark.begun, after WorkerLink.stand has looked: one request. `x` holds outbox.tail, `seen` holds outbox.current. */
@@ -157,8 +159,8 @@ inline checkTime(w) {
 /* Core+Reclaim.reclaim, WorkerLink.askToYield, WorkerLink.stand */
 inline reclaim(w) {
     yield[w] = published[w];
-#ifndef BUG_NO_BARRIER
-    /* host_waiting.mapb_barrier: the worker's processor has no store left in its buffer. */
+#if !defined(BUG_NO_BARRIER) && KIND != LANE
+    /* A lane makes its half of the barrier itself. host_waiting.mapb_barrier: the worker's processor has no store left in its buffer. */
     d_step { drain(w, x, n); x = 0; n = 0 }
 #endif
 #ifdef BUG_TAIL_FIRST

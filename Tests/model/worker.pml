@@ -9,8 +9,11 @@
 #define ITEM_FUNCTION  1
 #define BEGIN_FUNCTION 2
 #define RANGE_FUNCTION 3
+/* No worker but a lane: the items run on another machine, and have begun when their answer is here. */
+#define LANE           4
 
-#define MARK_RANGE 8 /* MAPB_MARK_RANGE */
+#define MARK_RANGE  8  /* MAPB_MARK_RANGE */
+#define MARK_ANSWER 15 /* MAPB_MARK_ANSWER */
 #define WORD(ticket, mark) ((ticket) * 16 + (mark))
 #define TICKET_OF(word) ((word) / 16)
 #define MARK_OF(word) ((word) % 16)
@@ -180,6 +183,35 @@ end_idle:
                     atomic { replyHolds[SLOT(w, ticket)] = k; i = k; k = 0 }
                 :: i == count -> break
                 od;
+#endif
+#if KIND == LANE
+                /* The answer comes, at any time. docs/cluster.md has the helper's half; lanes.MAPB_MARK_ANSWER. */
+#ifdef BUG_LANE_LOOKS_FIRST
+                k = yield[w] >= ticket;
+#endif
+#ifdef BUG_LANE_MARKS_AN_ITEM
+                STORE_CURRENT(WORD(ticket, 1));
+#else
+                STORE_CURRENT(WORD(ticket, MARK_ANSWER));
+#endif
+#ifndef BUG_LANE_NO_FENCE
+                FENCE;
+#endif
+                atomic {
+#ifdef BUG_LANE_LOOKS_NOT
+                    k = 0;
+#else
+#ifndef BUG_LANE_LOOKS_FIRST
+                    k = yield[w] >= ticket;
+#endif
+#endif
+                    do
+                    :: !k && i < count -> BEGIN_ITEM(first + i); i++
+                    :: k || i == count -> break
+                    od;
+                    replyHolds[SLOT(w, ticket)] = i;
+                    k = 0
+                }
 #endif
                 replyDone[SLOT(w, ticket)] = i;
                 /* WorkerMain.workerPublish */

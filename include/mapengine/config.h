@@ -302,6 +302,8 @@ typedef struct mape_job_config {
     const void *data;             /**< Constant bytes of the job, which its functions read by #mape_task_job_data: copied once, unless they
                                        lie in a #mape_buffer; for #mape_proxy_create once for all calls. NULL: none. */
     size_t data_size;             /**< Bytes at data. */
+    uint64_t first_index;         /**< What #mape_task_index is for the first item, and counts on from; mape_range.first as well. For programs that
+                                       run a part of somebody else's items. The host's own calls and events count from 0. Not for streams. */
     uint64_t chunk;               /**< Items per range; 0: chosen from count and measured time. Items never wait behind a
                                        long one while a worker is idle: the pool reclaims those not begun. */
     int32_t priority;             /**< A job with a higher number gets workers first; jobs with equal ones in order of submission. */
@@ -330,7 +332,7 @@ typedef struct mape_job_config {
 /** Initialiser of #mape_job_config: all defaults. */
 #define MAPE_JOB_CONFIG_INIT                                                                                            \
     { sizeof(mape_job_config),                                                                                          \
-      NULL, 0, 0, 0, 0,                                                                                                 \
+      NULL, 0, 0, 0, 0, 0,                                                                                              \
       0, 0,                                                                                                             \
       0, 0, 0,                                                                                                          \
       0, 0, 0, NULL, NULL, NULL, NULL }

@@ -48,11 +48,11 @@ static int open_source(mape_task *task, const native_prepared *n, uint64_t i, st
         return 0;
     }
     if (job->spans) {
-        const mapb_span *span = (const mapb_span *)(task->input + job->spans) + (index & job->stride);
+        const mapb_span *span = (const mapb_span *)(task->input + (job->spans + (index & job->stride) * sizeof *span));
         out->item = task->input + span->offset;
         out->size = span->size;
     } else {
-        out->item = task->input + job->base + index * job->stride;
+        out->item = task->input + (job->base + index * job->stride);
         out->size = job->size;
     }
     if (out->size >= n->plan->item_size) return 0;
@@ -67,7 +67,7 @@ static int find_input(mape_task *task, const struct source *from, const mapb_nat
         const mapb_column *column = &from->columns[p->column];
         if (column->spans) {
             const mapb_span *span =
-                (const mapb_span *)(from->input + column->spans) + (column->stride ? from->index : 0);
+                (const mapb_span *)(from->input + (column->spans + (column->stride ? from->index : 0) * sizeof *span));
             *out = span->offset ? from->input + span->offset : NULL;
             *size = span->size;
         } else {

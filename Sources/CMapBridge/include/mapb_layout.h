@@ -19,6 +19,7 @@
 #define MAPB_LAYOUT_H
 
 #include "mapb_base.h"
+#include "mapb_lanes.h"
 
 #define MAPB_PROTOCOL            7u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
@@ -63,7 +64,7 @@ typedef struct mapb_request {
     uint64_t ticket; /* Counts a worker's requests from 1. */
     uint32_t kind;
     uint32_t count; /* RANGE: items. */
-    uint64_t first; /* RANGE: index of the first item. */
+    uint64_t first; /* RANGE: index of the first item. With mape_job_config.first_index the record's places lie so many items back. */
     uint64_t record;
     uint64_t hole_base;
     uint64_t hole_limit;
@@ -127,29 +128,6 @@ typedef struct mapb_failure {
     uint64_t data_size;
 } mapb_failure;
 
-/** An item that has ended its worker on another machine, or was ended there: the lane goes on. Texts without NUL. */
-typedef struct mapb_item_end {
-    uint32_t state; /* MAPE_ITEM_CRASHED, MAPE_ITEM_TIMED_OUT or MAPE_ITEM_FAILED */
-    uint32_t cause; /* An enum mape_cause. */
-    int32_t code;
-    uint32_t attempts;  /* How often it was begun there. */
-    uint64_t mark;      /* mape_task_mark, */
-    uint32_t has_mark;  /* if this is 1. */
-    uint32_t text_size; /* mape_result.message */
-    uint64_t text;
-    uint64_t report; /* mape_crash.text */
-    uint32_t report_size;
-    int32_t signal; /* mape_crash.signal, code, pid, address, frames */
-    int32_t signal_code;
-    int32_t pid;
-    uint64_t address;
-    uint32_t frames;
-    uint32_t host_size; /* The machine's name. */
-    uint64_t host;
-} mapb_item_end;
-
-#define MAPB_HOST_NAME 256u /* Longest name of a machine, NUL included. */
-
 /** Start of an output memory. Written by the worker. */
 typedef struct mapb_outbox {
     uint64_t tail; /* Replies published. */
@@ -187,10 +165,6 @@ typedef struct mapb_message_head {
 
 /** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
-/** In outbox.current: any item of the request may have begun. A lane writes it once the request's answer is here, then makes a full fence,
- *  then reads inbox.yield: a request that is to end early it answers with STOPPED and no item done, and the answer is dropped. */
-#define MAPB_MARK_ANSWER 0xffffffffu
-
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {
     uint32_t function;
@@ -203,16 +177,6 @@ typedef struct mapb_job {
     uint64_t data;    /* Offset of a mapb_job_data, or 0. */
     uint64_t columns; /* A typed function's, in place of items: offset of a mapb_column per input; or 0. */
 } mapb_job;
-
-/** Behind a job's record in pools that have a cluster: what a lane must know beside it. Written by the host. */
-typedef struct mapb_job_remote {
-    uint64_t serial;         /* Counts the pool's jobs. */
-    int64_t item_timeout;    /* Nanoseconds; 0: none. */
-    uint64_t globals_serial; /* Counts the changes of the pool's globals: which table `globals` is. */
-    uint32_t attempts;
-    uint32_t where; /* An enum mape_where. */
-    uint8_t pad[32];
-} mapb_job_remote;
 
 /** Data of a job: where, and how many bytes. */
 typedef struct mapb_job_data {
@@ -304,7 +268,6 @@ typedef struct mapb_global {
 
 _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbell) == 64, "layout");
 _Static_assert(sizeof(mapb_file) == 72 && sizeof(mapb_job) == 64 && sizeof(mapb_failure) == 32, "layout");
-_Static_assert(sizeof(mapb_job_remote) == 64 && sizeof(mapb_item_end) == 88, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
 _Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 &&

@@ -68,7 +68,7 @@ extension Core {
     private func crashFile(_ death: Death, _ outcome: Outcome, _ job: Job, _ index: UInt64, _ lines: String)
         throws(MapError) -> (CrashFile, CrashBytes)
     {
-        let record = JobRecord(reading: input, at: job.input.record.offset)
+        let record = JobRecord(reading: input, at: job.input.record.offset).countedFromZero(job.config.firstIndex)
         let function = input.load(mapb_function.self, at: job.function.record.offset)
         let span = record.item(index, in: input)
         let pieces = JobRecord.pieces(span, in: input)
@@ -88,7 +88,7 @@ extension Core {
         file.report = lines
         file.function.name = job.function.name
         file.process.folder = zygote.flatMap { Files.folder(of: $0.pid) } ?? ""
-        file.item.index = index
+        file.item.index = job.config.firstIndex + index
         file.item.job = job.sequence
         file.item.items = job.tally.total
         file.item.chunk = job.config.chunk

@@ -40,6 +40,9 @@ extension Core {
     /// Makes a job, whose items can be assigned from now on. The caller copies the rest of its input: `filled`.
     func submit(_ submission: Submission) throws(MapError) -> Job {
         let function = try function(submission.function)
+        if let input = submission.input, submission.config.firstIndex > UInt64.max - input.total {
+            throw MapError(MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
+        }
         if remote != nil || submission.config.place == MAPE_REMOTE { try checkPlace(submission.config.place, function) }
         let stream: Stream?
         let block: Block
@@ -85,6 +88,10 @@ extension Core {
         }
         record.function = function.line
         record.globals = globals?.block.offset ?? 0
+        if submission.config.firstIndex > 0 {
+            record.count(
+                from: submission.config.firstIndex, columns: function.native?.prototype.inputs.count ?? 0, in: input)
+        }
         record.write(to: input, at: block.offset)
     }
 

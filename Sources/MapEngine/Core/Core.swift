@@ -53,8 +53,10 @@ final class Core {
         self.fixed = fixed
         let config = fixed.config
         table = WorkerTable(
-            PoolSize(count: config.workers, idleTime: config.limits.idleTime, least: config.limits.leastWorkers),
-            itemsPerWorker: config.limits.itemsPerWorker, lanes: config.cluster?.lanes ?? 0)
+            PoolSize(
+                count: config.workers, idleTime: config.limits.idleTime, least: config.limits.leastWorkers,
+                lanes: config.cluster?.lanes ?? 0),
+            itemsPerWorker: config.limits.itemsPerWorker)
         if let cluster = config.cluster { remote = try Remote(cluster) } else { remote = nil }
         // Each worker loads modules, whatever their standing.
         let modules = Libraries()

@@ -5,6 +5,8 @@
 // All other places are *wanted*: each has a worker, or gets one. A worker in a place that is not wanted is *dismissed*: it
 // gets no more work, and is asked to end once it has done what it is on. When its place is wanted again before that, it stays.
 
+import CMapBridge
+
 struct PoolSize {
     /// How many workers the host wants.
     private(set) var count: Int
@@ -14,13 +16,19 @@ struct PoolSize {
     private let idleTime: Int64
     /// How many places never rest.
     private let least: Int
+    /// The first place of a lane: those from here on are of lanes, and none of them is counted here but in `lanes`.
+    let firstLane: Int
+    /// The places of lanes that are to have one.
+    private(set) var lanes = SlotSet()
     /// When to look for idle workers again; Int64.max: there is nothing to look for as far as known.
     private(set) var checkAt = Int64.max
     /// Resting places are woken no earlier.
     private var wakesAt: Int64 = 0
 
-    init(count: Int, idleTime: Int64 = .max, least: Int = 0) {
+    /// - lanes: how many places at the end are for lanes.
+    init(count: Int, idleTime: Int64 = .max, least: Int = 0, lanes: Int = 0) {
         self.count = count
+        firstLane = Int(MAPB_MAX_WORKERS) - lanes
         self.idleTime = idleTime
         self.least = least
         for slot in 0..<count { wanted.insert(slot) }
@@ -43,6 +51,13 @@ struct PoolSize {
         self.count = count
         return (gone, new)
     }
+
+    var hasLanes: Bool { firstLane < Int(MAPB_MAX_WORKERS) }
+
+    /// Whether a place is to have a worker.
+    func wants(_ slot: Int) -> Bool { wanted.contains(slot) || lanes.contains(slot) }
+
+    mutating func wantLane(_ slot: Int, _ isWanted: Bool) { lanes.set(slot, isWanted) }
 
     // MARK: - Resting
 

@@ -75,7 +75,7 @@ struct WorkerMessage {
             items = range.count
             request.kind = MAPB_REQUEST_RANGE.rawValue
             request.record = job.input.record.offset
-            request.first = range.first
+            request.first = job.config.firstIndex &+ range.first
             request.count = UInt32(items)
             request.step = assignment.step == items ? 0 : UInt32(assignment.step)
         case .setup(let function, let globals):

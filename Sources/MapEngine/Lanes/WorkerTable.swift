@@ -13,10 +13,6 @@ import CMapBridge
     let watches: Cells<Watch>
     /// How many workers there are to be on this machine, and in which places.
     var size: PoolSize
-    /// The first place of a lane; those from here on are of lanes.
-    let firstLane: Int
-    /// The places of lanes that are to have one.
-    private(set) var lanes = SlotSet()
 
     /// Those that have requests to answer.
     private(set) var busy = SlotSet()
@@ -53,14 +49,12 @@ import CMapBridge
     /// A worker with this many requests has no room for another.
     private static var loads: Int { WorkerLink.capacity }
 
-    /// - lanes: how many places at the end are for lanes.
-    init(_ size: PoolSize, itemsPerWorker: UInt64, lanes: Int = 0) {
+    init(_ size: PoolSize, itemsPerWorker: UInt64) {
         self.size = size
-        firstLane = Int(MAPB_MAX_WORKERS) - lanes
         watches = Cells(unset: Int(MAPB_MAX_WORKERS))
         byLoad = Cells(repeating: SlotSet(), count: Self.loads)
-        add(upTo: lanes > 0 ? firstLane : size.count, itemsPerWorker: itemsPerWorker)
-        if lanes > 0 { add(upTo: Int(MAPB_MAX_WORKERS), itemsPerWorker: 0) }
+        add(upTo: size.hasLanes ? firstLane : size.count, itemsPerWorker: itemsPerWorker)
+        if size.hasLanes { add(upTo: Int(MAPB_MAX_WORKERS), itemsPerWorker: 0) }
     }
 
     /// Adds places, unless there have been so many before.
@@ -83,8 +77,7 @@ import CMapBridge
     /// Called when a worker's state has changed, or whether its place is wanted.
     func stateChanged(_ worker: Worker) {
         ready.set(worker.slot, worker.state == .ready)
-        let isWanted = size.wanted.contains(worker.slot) || lanes.contains(worker.slot)
-        empty.set(worker.slot, worker.state == .none && isWanted)
+        empty.set(worker.slot, worker.state == .none && size.wants(worker.slot))
         refresh(worker)
     }
 
@@ -154,11 +147,11 @@ import CMapBridge
     /// The workers of this machine, and the lanes.
     var locals: ArraySlice<Worker> { workers.prefix(firstLane) }
     var remotes: ArraySlice<Worker> { workers.dropFirst(firstLane) }
-    var hasLanes: Bool { firstLane < Int(MAPB_MAX_WORKERS) }
+    var firstLane: Int { size.firstLane }
 
     /// Sets whether a lane is to be in its place.
     func want(_ lane: Worker, _ isWanted: Bool) {
-        lanes.set(lane.slot, isWanted)
+        size.wantLane(lane.slot, isWanted)
         stateChanged(lane)
     }
 

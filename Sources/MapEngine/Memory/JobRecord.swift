@@ -62,6 +62,28 @@ extension JobRecord {
             data: record.data)
     }
 
+    /// Has workers count the items from `first` on: all places move back by so many items, past 0 perhaps, as workers' sums do. Spans are those of
+    /// a map, whose mask keeps all numbers.
+    mutating func count(from first: UInt64, columns count: Int, in input: InputMemory) {
+        base &-= first &* stride
+        if spans != 0 { spans &-= first &* SpanTable.line }
+        if columns == 0 { return }
+        let table = unsafe input.at(columns, as: mapb_column.self)
+        for k in 0..<count {
+            let stride = unsafe UInt64(bitPattern: table[k].stride)
+            unsafe table[k].base &-= first &* stride
+            if unsafe table[k].spans != 0 && stride != 0 { unsafe table[k].spans &-= first &* SpanTable.line }
+        }
+    }
+
+    /// The same record as the host counts items: from 0.
+    func countedFromZero(_ first: UInt64) -> JobRecord {
+        var record = self
+        record.base &+= first &* stride
+        if spans != 0 { record.spans &+= first &* SpanTable.line }
+        return record
+    }
+
     /// The pieces of an item that has several, by its span; nil: it is one.
     static func pieces(_ item: Extent, in input: InputMemory) -> [Extent]? {
         guard item.count & MAPB_PIECES != 0 else { return nil }

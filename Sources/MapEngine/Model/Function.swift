@@ -16,10 +16,7 @@ final class Function {
     let placed: [Library?]
     let record: Block
     fileprivate let blocks: [Block]
-    /// Whether other machines can have it: each of its places has a name.
-    let travels: Bool
-    /// Why none of those that there are can run it; nil: not known.
-    var refusal: Outcome?
+    private var elsewhere: Elsewhere
     var life = Life()
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
@@ -43,7 +40,20 @@ final class Function {
         self.placed = placed
         self.record = record
         self.blocks = blocks
-        self.travels = travels
+        elsewhere = Elsewhere(travels: travels)
+    }
+
+    private struct Elsewhere {
+        let travels: Bool
+        var refusal: Outcome?
+    }
+
+    /// Whether other machines can have it: each of its places has a name.
+    var travels: Bool { elsewhere.travels }
+    /// Why none of those that there are can run it; nil: not known.
+    var refusal: Outcome? {
+        get { elsewhere.refusal }
+        set { elsewhere.refusal = newValue }
     }
 
     /// Each library once.

@@ -4,6 +4,8 @@ import CMapBridge
 
 @safe struct JobConfig {
     var chunk: UInt64 = 0
+    /// What workers count the items from.
+    var firstIndex: UInt64 = 0
     var priority: Int32 = 0
     var attempts: UInt32 = 1
     /// Nanoseconds; Int64.max: none.
@@ -39,6 +41,10 @@ extension JobConfig {
             throw .argument("config.where", "is \(c.where), no enum mape_where")
         }
         place = mape_where(c.where)
+        guard c.first_index == 0 || !isStream else {
+            throw .argument("config.first_index", "is \(c.first_index): a stream's items count from 0")
+        }
+        firstIndex = c.first_index
         chunk = c.chunk
         priority = c.priority
         attempts = c.attempts == 0 ? 1 : c.attempts

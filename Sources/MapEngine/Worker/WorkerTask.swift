@@ -87,7 +87,8 @@ extension WorkerTask {
     /// One of a job's spans.
     @_noLocks @inline(__always)
     func span(at spans: UInt64, _ number: UInt64) -> mapb_span {
-        unsafe input(at: spans).assumingMemoryBound(to: mapb_span.self)[Int(number)]
+        let offset = spans &+ number &* UInt64(MemoryLayout<mapb_span>.stride)
+        return unsafe input(at: offset).assumingMemoryBound(to: mapb_span.self).pointee
     }
 
     /// What the running range's job has brought.
