@@ -118,9 +118,11 @@ class Host:
         return {words[i]: float(words[i + 1]) for i in range(0, len(words), 2)}
 
     def helper(self):
-        """The process id of its mapengine-remote."""
+        """The process id of its mapengine-remote; 0 when the host has ended."""
 
         def find():
+            if self.process.poll() is not None:
+                return -1
             for pid in children(self.process.pid):
                 try:
                     with open(f"/proc/{pid}/comm") as name:
@@ -130,7 +132,7 @@ class Host:
                     pass
             return None
 
-        return until("there is a helper", 10, find)
+        return max(0, until("there is a helper", 30, find))
 
     def kill(self):
         self.process.kill()

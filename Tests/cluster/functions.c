@@ -146,6 +146,18 @@ int range_square(mape_task *task, void *state, const mape_range *range) {
     }
     return 0;
 }
+/** x, and the index of the item. */
+int indexed(mape_task *task, void *state, const void *input, size_t size) {
+    (void)state, (void)size;
+    return give(task, number(input) * 1e6 + (double)mape_task_index(task));
+}
+int range_indexed(mape_task *task, void *state, const mape_range *range) {
+    (void)state;
+    double *out = mape_task_output_range(task, sizeof *out);
+    for (size_t i = 0; out && i < range->count; i++) out[i] = (double)(range->first + i);
+    return out ? 0 : 1;
+}
+
 /** A range, item by item; every third fails. */
 int range_begins(mape_task *task, void *state, const mape_range *range) {
     (void)state;

@@ -2,7 +2,7 @@
  *
  *   host same URL LIBRARY               every kind of job, locally and over the cluster: are states, codes, texts and bytes the same?
  *   host map URL LIBRARY FUNCTION COUNT [NAME=VALUE...]
- *       workers=N (0: none here)  attempts=N  timeout=MS  cancel=MS  rounds=N  idle=MS  size=BYTES  where=N  quiet=1  capture=1
+ *       workers=N (0: none here)  attempts=N  timeout=MS  cancel=MS  rounds=N  idle=MS  size=BYTES  where=N  quiet=1  capture=N (texts that it waits for)
  *
  * The last line of a map is `rounds R ok N failed N crashed N timed N cancelled N wrong N lost N seconds S again N`.
  *
@@ -30,13 +30,18 @@ static double now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/** Texts that have come. */
+static long heard;
+
 static void on_log(void *context, const mape_event *event) {
     (void)context;
+    heard++;
     fprintf(stderr, "log %d: %s\n", event->code, event->text);
 }
 
 static void on_output(void *context, const mape_event *event) {
     (void)context;
+    for (size_t i = 0; i < event->text_size; i++) heard += event->text[i] == '\n';
     printf("output %d: %.*s", event->code, (int)event->text_size, event->text);
 }
 
@@ -162,6 +167,18 @@ static mape_job *submit_chunk(mape_pool *pool, const char *library) {
     mape_items items = even(100);
     return mapped(pool, registered(pool, function), &items, &config);
 }
+static mape_job *submit_indexed(mape_pool *pool, const char *library) {
+    mape_items items = even(700);
+    return mapped(pool, registered(pool, function_of(library, "indexed")), &items, NULL);
+}
+static mape_job *submit_from(mape_pool *pool, const char *library) {
+    mape_function function = MAPE_FUNCTION_INIT;
+    function.library = library, function.run_range_symbol = "range_indexed";
+    mape_job_config config = MAPE_JOB_CONFIG_INIT;
+    config.first_index = 1000000000000;
+    mape_items items = even(700);
+    return mapped(pool, registered(pool, function), &items, &config);
+}
 static mape_job *submit_large(mape_pool *pool, const char *library) {
     enum { size = 1 << 20, count = 12 };
     unsigned char *bytes = malloc((size_t)size * count);
@@ -188,7 +205,8 @@ static mape_job *submit_stream(mape_pool *pool, const char *library) {
     mape_job *stream;
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     config.deliver = MAPE_DELIVER_ITEMS, config.window = 10000;
-    if (mape_stream_open(&stream, pool, registered(pool, function_of(library, "square")), &config)) fail("stream", pool);
+    if (mape_stream_open(&stream, pool, registered(pool, function_of(library, "square")), &config))
+        fail("stream", pool);
     for (int i = 0; i < 300; i++) {
         const double value = i;
         const mape_span span = {&value, sizeof value};
@@ -212,7 +230,8 @@ static mape_job *submit_columns(mape_pool *pool, const char *library) {
     }
     mape_function function = MAPE_FUNCTION_INIT;
     function.library = library;
-    function.prototype = "double weighted(int count, const double *values[count], const char *name, {double x; double y;} at)";
+    function.prototype =
+        "double weighted(int count, const double *values[count], const char *name, {double x; double y;} at)";
     mape_function_id id = registered(pool, function);
     mape_column columns[4] = {MAPE_COLUMN_INIT, MAPE_COLUMN_INIT, MAPE_COLUMN_INIT, MAPE_COLUMN_INIT};
     columns[0].base = counts, columns[0].stride = sizeof *counts;
@@ -225,10 +244,13 @@ static mape_job *submit_columns(mape_pool *pool, const char *library) {
 }
 
 static const struct trial trials[] = {
-    {"square", submit_square, 1000},      {"stride", submit_stride, 300},   {"various", submit_various, 700},
-    {"pieces", submit_pieces, 100},       {"scale", submit_scale, 500},     {"without globals", submit_without_globals, 500},
-    {"bad setup", submit_bad_setup, 20},  {"range", submit_range, 1000},    {"chunk", submit_chunk, 100},
-    {"large", submit_large, 12},          {"buffer", submit_buffer, 512},   {"columns", submit_columns, 200},
+    {"square", submit_square, 1000},     {"stride", submit_stride, 300},
+    {"various", submit_various, 700},    {"pieces", submit_pieces, 100},
+    {"scale", submit_scale, 500},        {"without globals", submit_without_globals, 500},
+    {"bad setup", submit_bad_setup, 20}, {"range", submit_range, 1000},
+    {"chunk", submit_chunk, 100},        {"indexed", submit_indexed, 700},
+    {"from", submit_from, 700},          {"large", submit_large, 12},
+    {"buffer", submit_buffer, 512},      {"columns", submit_columns, 200},
 };
 
 /** A message without the machine's name in front, which only the one over the net can have. */
@@ -249,11 +271,12 @@ static int same(const char *url, const char *library) {
             mape_result a = MAPE_RESULT_INIT, b = MAPE_RESULT_INIT;
             if (mape_job_result(&a, jobs[0], i) || mape_job_result(&b, jobs[1], i)) fail("result", remote);
             if (a.state == b.state && a.cause == b.cause && a.code == b.code && a.size == b.size &&
-                (a.size == 0 || memcmp(a.data, b.data, a.size) == 0) && strcmp(a.message, without_machine(b.message)) == 0)
+                (a.size == 0 || memcmp(a.data, b.data, a.size) == 0) &&
+                strcmp(a.message, without_machine(b.message)) == 0)
                 continue;
             if (wrong++ < 3)
-                printf("    item %lu: state %u/%u cause %u/%u code %d/%d size %zu/%zu '%s'/'%s'\n", (unsigned long)i, a.state,
-                       b.state, a.cause, b.cause, a.code, b.code, a.size, b.size, a.message, b.message);
+                printf("    item %lu: state %u/%u cause %u/%u code %d/%d size %zu/%zu '%s'/'%s'\n", (unsigned long)i,
+                       a.state, b.state, a.cause, b.cause, a.code, b.code, a.size, b.size, a.message, b.message);
         }
         printf("%s %s\n", wrong ? "FAILED" : "same", trials[t].name);
         failures += wrong > 0;
@@ -323,7 +346,8 @@ static int map(int argc, char **argv) {
         if (status) {
             mape_progress progress = MAPE_PROGRESS_INIT;
             mape_job_progress(&progress, job);
-            printf("FAILED wait %d: %lu of %lu done\n", status, (unsigned long)progress.done, (unsigned long)progress.total);
+            printf("FAILED wait %d: %lu of %lu done\n", status, (unsigned long)progress.done,
+                   (unsigned long)progress.total);
         }
         for (long i = 0; i < count; i++) {
             mape_result result = MAPE_RESULT_INIT;
@@ -336,8 +360,8 @@ static int map(int argc, char **argv) {
                 wrong++;
             if (result.state != MAPE_ITEM_OK && !quiet && !cancel) {
                 mape_crash crash = MAPE_CRASH_INIT;
-                printf("item %ld state %u cause %u code %d attempts %u: %s\n", i, result.state, result.cause, result.code,
-                       result.attempts, result.message);
+                printf("item %ld state %u cause %u code %d attempts %u: %s\n", i, result.state, result.cause,
+                       result.code, result.attempts, result.message);
                 if (mape_job_crash(&crash, job, (uint64_t)i) == 0)
                     printf("crash %ld host %s signal %d: %s\n", i, crash.host, crash.signal, crash.text);
             }
@@ -347,7 +371,7 @@ static int map(int argc, char **argv) {
         struct timespec pause = {idle / 1000, idle % 1000 * 1000000};
         nanosleep(&pause, NULL);
     }
-    for (int i = 0; captures && i < 50; i++) {
+    for (int i = 0; heard < captures && i < 2000; i++) {
         struct timespec pause = {0, 10000000};
         nanosleep(&pause, NULL);
         mape_pool_dispatch(pool, 0, 0);
@@ -355,8 +379,10 @@ static int map(int argc, char **argv) {
     mape_stats stats = MAPE_STATS_INIT;
     mape_pool_stats(&stats, pool);
     printf("nodes %u lanes %u helper %d\n", stats.nodes, stats.remote_ready, stats.remote_pid);
-    printf("rounds %ld ok %ld failed %ld crashed %ld timed %ld cancelled %ld wrong %ld lost %ld seconds %.3f again %lu\n", rounds, states[1],
-           states[2], states[3], states[4], states[5], wrong, lost, seconds, (unsigned long)stats.items_again);
+    printf(
+        "rounds %ld ok %ld failed %ld crashed %ld timed %ld cancelled %ld wrong %ld lost %ld seconds %.3f again %lu\n",
+        rounds, states[1], states[2], states[3], states[4], states[5], wrong, lost, seconds,
+        (unsigned long)stats.items_again);
     mape_pool_release(pool);
     free(input);
     return 0;

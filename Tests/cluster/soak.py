@@ -41,7 +41,9 @@ def fault(server, nodes):
             if len(below) > 1:
                 os.kill(random.choice(below[1:]), signal.SIGKILL)
         elif kind == "helper" and current:
-            os.kill(current[0].helper(), signal.SIGKILL)
+            helper = current[0].helper()
+            if helper:
+                os.kill(helper, signal.SIGKILL)
         elif kind == "server":
             server.kill()
             stop.wait(random.choice((0.1, 0.5)))

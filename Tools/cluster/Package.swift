@@ -28,7 +28,8 @@ let package = Package(
     targets: [
         // The C libraries, and the only code that includes their headers: hiredis' reader, OpenSSL, sockets.
         .target(
-            name: "CNet", cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])] + countsInC,
+            name: "CNet",
+            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])] + countsInC,
             linkerSettings: [.linkedLibrary(":libhiredis.a"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "Cluster", dependencies: ["CNet"], swiftSettings: strict + counts),
         // The memory and the messages that helper and engine share: the engine's own headers, and its code for the socket.
@@ -42,7 +43,9 @@ let package = Package(
             name: "mapengine-remote", dependencies: ["Cluster", "CNet", "CLanes"], swiftSettings: strict),
         .executableTarget(
             name: "mapengine-cluster",
-            dependencies: ["Cluster", "CNet", "CMapEngine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Cluster", "CNet", "CMapEngine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-L\(prefix)/lib", "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib"])]),
         .systemLibrary(name: "CMapEngine"),

@@ -86,7 +86,8 @@ int lane_begin(lane *lane, const mapb_request *request) {
 uint64_t lane_allocate(lane *lane, uint64_t size, uint64_t alignment) {
     const uint64_t mask = alignment - 1, limit = lane->output_size - MAPB_REPORT_BYTES;
     const uint64_t hole = (lane->hole + mask) & ~mask, frontier = (lane->frontier + mask) & ~mask;
-    if (lane->hole_end <= limit && hole <= lane->hole_end && size <= lane->hole_end - hole && hole >= MAPB_RESULTS_OFFSET) {
+    if (lane->hole_end <= limit && hole <= lane->hole_end && size <= lane->hole_end - hole &&
+        hole >= MAPB_RESULTS_OFFSET) {
         lane->hole = hole + size;
         return hole;
     }

@@ -51,7 +51,8 @@ cnet_tls *cnet_tls_open(const char *ca, const char *certificate, const char *key
     SSL_CTX *context = made->context;
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(context, 1);
     if (*ca ? SSL_CTX_load_verify_locations(context, ca, NULL) != 1 : SSL_CTX_set_default_verify_paths(context) != 1)
         say(why, "ca=%s cannot be read as certificates in PEM: %s", ca, reason());
@@ -120,7 +121,8 @@ static void explain(const cnet_stream *stream, char why[CNET_TEXT]) {
     else if (alert == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE || alert == SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN ||
              alert == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE || alert == SSL_R_TLSV1_ALERT_ACCESS_DENIED)
         say(why, "the server refuses our certificate: %s%s", reason(), ours);
-    else if (alert == SSL_R_WRONG_VERSION_NUMBER || alert == SSL_R_PACKET_LENGTH_TOO_LONG || alert == SSL_R_HTTP_REQUEST)
+    else if (alert == SSL_R_WRONG_VERSION_NUMBER || alert == SSL_R_PACKET_LENGTH_TOO_LONG ||
+             alert == SSL_R_HTTP_REQUEST)
         say(why, "the server does not speak TLS on this port (%s)", reason());
     else say(why, "TLS failed: %s", reason());
 }

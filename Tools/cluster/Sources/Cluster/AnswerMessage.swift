@@ -118,7 +118,8 @@ public struct AnswerLine: Equatable, Sendable {
             let hasMark = bytes.u8(), hasMark <= 1, let hasCrash = bytes.u8(), hasCrash <= 1, let code = bytes.i32(),
             let attempts = bytes.u32(), let textSize = bytes.u32(), textSize <= Self.mostText,
             let dataSize = bytes.u64(), let mark = bytes.u64(), let reportSize = bytes.u32(),
-            reportSize <= Self.mostReport, let signal = bytes.i32(), let signalCode = bytes.i32(), let pid = bytes.i32(),
+            reportSize <= Self.mostReport, let signal = bytes.i32(), let signalCode = bytes.i32(),
+            let pid = bytes.i32(),
             let address = bytes.u64(), let frames = bytes.u32(), bytes.u32() == 0,
             // An item that ended well has a result and nothing else; one that did not has a cause.
             state == 1 ? cause == 0 && textSize == 0 && reportSize == 0 && code == 0 : cause != 0,

@@ -44,7 +44,9 @@ public final class Client {
     }
 
     /// Asks, and returns what comes, an error too.
-    public func ask(_ command: [Argument], milliseconds: Int = 5000, meanwhile: () -> Void = {}) throws(Refusal) -> Reply {
+    public func ask(_ command: [Argument], milliseconds: Int = 5000, meanwhile: () -> Void = {}) throws(Refusal)
+        -> Reply
+    {
         tag += 1
         connection.send(command, tag: tag)
         let end = cnet_clock() + Int64(milliseconds) * 1_000_000
@@ -62,7 +64,9 @@ public final class Client {
 
     /// Asks; an error is thrown.
     @discardableResult
-    public func call(_ command: [Argument], milliseconds: Int = 5000, meanwhile: () -> Void = {}) throws(Refusal) -> Reply {
+    public func call(_ command: [Argument], milliseconds: Int = 5000, meanwhile: () -> Void = {}) throws(Refusal)
+        -> Reply
+    {
         let reply = try ask(command, milliseconds: milliseconds, meanwhile: meanwhile)
         if let error = reply.error, case .text(let name)? = command.first { throw connection.refusal(error, name) }
         return reply

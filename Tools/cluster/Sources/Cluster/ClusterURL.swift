@@ -37,7 +37,8 @@ public struct ClusterURL: Sendable, Equatable {
         case "redis", "valkey": isTLS = false
         default:
             throw Refusal(
-                .url, "the cluster's URL begins with \(printable(String(text[..<scheme.upperBound]))) instead of rediss://")
+                .url,
+                "the cluster's URL begins with \(printable(String(text[..<scheme.upperBound]))) instead of rediss://")
         }
         var rest = text[scheme.upperBound...]
         guard !rest.contains("#") else { throw Refusal(.url, "the cluster's URL has a #: write it as %23") }
@@ -75,7 +76,9 @@ public struct ClusterURL: Sendable, Equatable {
         if let login {
             let name = try Self.decoded(login.prefix { $0 != ":" })
             if !name.isEmpty {
-                guard user == nil else { throw Refusal(.url, "the cluster's URL has a user twice: before @ and as user=") }
+                guard user == nil else {
+                    throw Refusal(.url, "the cluster's URL has a user twice: before @ and as user=")
+                }
                 user = name
             }
             if login.contains(":") { password = try Self.decoded(login.drop { $0 != ":" }.dropFirst()) }
@@ -99,11 +102,14 @@ public struct ClusterURL: Sendable, Equatable {
             throw Refusal(.url, "the cluster's URL needs both of cert= and key=, or neither")
         }
         guard !isTLS else {
-            guard options["plain"] != "1" else { throw Refusal(.url, "the cluster's URL says rediss:// (TLS) and plain=1") }
+            guard options["plain"] != "1" else {
+                throw Refusal(.url, "the cluster's URL says rediss:// (TLS) and plain=1")
+            }
             return
         }
         guard ca == nil && certificate == nil else {
-            throw Refusal(.url, "the cluster's URL has ca= or cert= and says redis://, which is without TLS: write rediss://")
+            throw Refusal(
+                .url, "the cluster's URL has ca= or cert= and says redis://, which is without TLS: write rediss://")
         }
         if options["plain"] == "1" { return }
         for server in servers where !isLoopback(server.host) {
@@ -126,7 +132,9 @@ public struct ClusterURL: Sendable, Equatable {
             host = text[text.index(after: text.startIndex)..<end]
             let behind = text[text.index(after: end)...]
             guard behind.isEmpty || behind.first == ":" else {
-                throw Refusal(.url, "the cluster's URL has \(printable(String(behind))) behind an address: a port begins with a colon")
+                throw Refusal(
+                    .url,
+                    "the cluster's URL has \(printable(String(behind))) behind an address: a port begins with a colon")
             }
             if !behind.isEmpty { port = behind.dropFirst() }
         } else if let colon = text.firstIndex(of: ":") {
@@ -136,13 +144,16 @@ public struct ClusterURL: Sendable, Equatable {
                 throw Refusal(.url, "the cluster's URL has an IPv6 address: put it into brackets, [::1]:6379")
             }
         }
-        guard !host.isEmpty else { throw Refusal(.url, "the cluster's URL names no server: it looks like \(Self.example)") }
+        guard !host.isEmpty else {
+            throw Refusal(.url, "the cluster's URL names no server: it looks like \(Self.example)")
+        }
         guard host.utf8.count < 256, host.allSatisfy({ $0.isASCII && !$0.isWhitespace && $0 > " " }) else {
             throw Refusal(.url, "the cluster's URL has a server's name that cannot be one: \(printable(String(host)))")
         }
         guard let port else { return Server(host: String(host), port: 6379) }
         guard let number = UInt16(port), number > 0, port.allSatisfy(\.isNumber) else {
-            throw Refusal(.url, "the cluster's URL has the port \(printable(String(port))): it is a number from 1 to 65535")
+            throw Refusal(
+                .url, "the cluster's URL has the port \(printable(String(port))): it is a number from 1 to 65535")
         }
         return Server(host: String(host), port: number)
     }
@@ -170,7 +181,9 @@ public struct ClusterURL: Sendable, Equatable {
                 bytes.append(byte)
                 continue
             }
-            guard left.count >= 2, let value = UInt8(Substring(left.prefix(2)), radix: 16), left.first != UInt8(ascii: "+") else {
+            guard left.count >= 2, let value = UInt8(Substring(left.prefix(2)), radix: 16),
+                left.first != UInt8(ascii: "+")
+            else {
                 throw Refusal(.url, "the cluster's URL has a % that is not followed by two hexadecimal digits")
             }
             guard value != 0 else { throw Refusal(.url, "the cluster's URL has a %00") }

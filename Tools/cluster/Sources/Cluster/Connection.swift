@@ -189,7 +189,8 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
         let why = Text()
         while output.count > 0 {
             let put = unsafe output.first { first, second in
-                unsafe cnet_stream_write_two(stream, first.baseAddress, first.count, second.baseAddress, second.count, why.pointer)
+                unsafe cnet_stream_write_two(
+                    stream, first.baseAddress, first.count, second.baseAddress, second.count, why.pointer)
             }
             if put > 0 {
                 sent += UInt64(put)
@@ -198,7 +199,11 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
             }
             // TLS may want to read first: `receive` comes next.
             if put == Int(CNET_AGAIN_WRITE.rawValue) { needsWrite = true }
-            if put == Int(CNET_FAILED.rawValue) || put == Int(CNET_CLOSED.rawValue) { broke(why.string) }
+            if put == Int(CNET_FAILED.rawValue) || put == Int(CNET_CLOSED.rawValue) {
+                // The other end may have said why before it closed.
+                receive()
+                if stage != .closed { broke(why.string) }
+            }
             return
         }
     }
@@ -207,7 +212,9 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
         let why = Text()
         while true {
             let capacity = room.count
-            let got = unsafe room.withUnsafeMutableBytes { unsafe cnet_stream_read(stream, $0.baseAddress, capacity, why.pointer) }
+            let got = unsafe room.withUnsafeMutableBytes {
+                unsafe cnet_stream_read(stream, $0.baseAddress, capacity, why.pointer)
+            }
             if got > 0 {
                 received += UInt64(got)
                 heardAt = cnet_clock()
@@ -232,8 +239,15 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
         stage = .closed
         if failure == nil {
             let isOfTLS = why.contains("certificate") || why.contains("TLS")
-            failure = Refusal(
-                isOfTLS ? .tls : .away, why.isEmpty ? "\(server.text) has closed the connection" : why)
+            var text = why.isEmpty ? "\(server.text) has closed the connection" : why
+            // With TLS 1.3 a server looks at our certificate when we think that all is well, and what it says then may get lost.
+            if access.url.isTLS && received == 0 && !isOfTLS {
+                text +=
+                    access.url.certificate == nil
+                    ? ": perhaps the server wants a certificate of ours (cert=, key=)"
+                    : ": perhaps the server refuses our certificate"
+            }
+            failure = Refusal(isOfTLS ? .tls : .away, text)
         }
         if unsafe stream != nil { unsafe cnet_stream_close(stream) }
         unsafe stream = nil

@@ -45,7 +45,9 @@ struct Output {
 
     private mutating func append(_ bytes: some Collection<UInt8>) {
         count += bytes.count
-        if parts.count > firstPart + (offset > 0 ? 1 : 0), case .bytes(var last) = parts[parts.count - 1], last.count < 65536 {
+        if parts.count > firstPart + (offset > 0 ? 1 : 0), case .bytes(var last) = parts[parts.count - 1],
+            last.count < 65536
+        {
             // Taken out first, so that there is one owner, and no copy.
             parts[parts.count - 1] = .bytes([])
             last.append(contentsOf: bytes)
@@ -84,7 +86,9 @@ struct Output {
     /// The first bytes, in one or two pieces. There are some.
     func first<R>(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> R) -> R {
         unsafe parts[firstPart].read(from: offset) { first in
-            guard parts.count > firstPart + 1 else { return unsafe body(first, UnsafeRawBufferPointer(start: nil, count: 0)) }
+            guard parts.count > firstPart + 1 else {
+                return unsafe body(first, UnsafeRawBufferPointer(start: nil, count: 0))
+            }
             return unsafe parts[firstPart + 1].read(from: 0) { unsafe body(first, $0) }
         }
     }

@@ -114,7 +114,8 @@ public struct FunctionRecord: Equatable, Sendable {
             let value = fields[name] ?? ""
             return value.utf8.count <= most && !value.utf8.contains(0) ? value : nil
         }
-        guard let module = fields["module"].flatMap({ Hash(hex: $0) }), let data = fields["data"].flatMap({ Hash(hex: $0) }),
+        guard let module = fields["module"].flatMap({ Hash(hex: $0) }),
+            let data = fields["data"].flatMap({ Hash(hex: $0) }),
             let library = text("library", most: 4096), let name = text("name", most: 4096),
             let run = text("run", most: 4096), let range = text("range", most: 4096),
             let setup = text("setup", most: 4096), let cleanup = text("cleanup", most: 4096),

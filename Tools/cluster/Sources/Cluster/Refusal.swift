@@ -51,7 +51,8 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
         case "NOPERM" where reply.contains("key"):
             self.init(
                 .right,
-                "user \"\(name)\" may not use the keys of \(command.uppercased()): its line in the server's ACL needs ~\(prefix):*")
+                "user \"\(name)\" may not use the keys of \(command.uppercased()): its line in the server's ACL needs ~\(prefix):*"
+            )
         case "NOPERM" where reply.contains("channel"):
             self.init(
                 .right, "user \"\(name)\" may not use the channel: its line in the server's ACL needs &\(prefix):*")
@@ -59,9 +60,11 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
             let right = Refusal.quoted(reply) ?? command
             self.init(
                 .right,
-                "user \"\(name)\" may not run \(right.uppercased()): its line in the server's ACL needs +\(right.lowercased())")
+                "user \"\(name)\" may not run \(right.uppercased()): its line in the server's ACL needs +\(right.lowercased())"
+            )
         case "DENIED":
-            self.init(.login, "the server runs in protected mode: it has no users, and takes nobody from another machine")
+            self.init(
+                .login, "the server runs in protected mode: it has no users, and takes nobody from another machine")
         case "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY":
             self.init(.away, "the server cannot answer now: \(printable(reply))")
         case "OOM":
@@ -81,5 +84,6 @@ public struct Refusal: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// A text of the other end as one may print it: cut, and without control characters.
 public func printable(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.prefix(300).map { $0.value < 32 || $0.value == 127 ? " " : $0 }))
+    String(
+        String.UnicodeScalarView(text.unicodeScalars.prefix(300).map { $0.value < 32 || $0.value == 127 ? " " : $0 }))
 }

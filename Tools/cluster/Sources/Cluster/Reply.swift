@@ -29,7 +29,9 @@ import CNet
     public var integer: Int64? { unsafe kind == CNET_REPLY_INTEGER ? cnet_reply_integer(node) : nil }
 
     /// The text of an error.
-    public var error: String? { kind == CNET_REPLY_ERROR ? unsafe read { unsafe String(decoding: $0, as: UTF8.self) } : nil }
+    public var error: String? {
+        kind == CNET_REPLY_ERROR ? unsafe read { unsafe String(decoding: $0, as: UTF8.self) } : nil
+    }
 
     /// A status, or bytes that are UTF-8.
     public var text: String? {

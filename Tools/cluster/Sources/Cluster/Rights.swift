@@ -9,12 +9,14 @@ public enum Role: String, CaseIterable, Sendable {
         switch self {
         case .host:
             [
-                "xadd", "xgroup", "xread", "xtrim", "xdel", "xack", "xpending", "set", "get", "del", "expire", "hset", "sadd", "srem",
+                "xadd", "xgroup", "xread", "xtrim", "xdel", "xack", "xpending", "set", "get", "del", "expire", "hset",
+                "sadd", "srem",
                 "smembers", "publish", "client|list", "ping",
             ]
         case .node:
             [
-                "xreadgroup", "xack", "xdel", "xadd", "multi", "exec", "set", "get", "del", "expire", "hgetall", "sadd", "srem",
+                "xreadgroup", "xack", "xdel", "xadd", "multi", "exec", "set", "get", "del", "expire", "hgetall", "sadd",
+                "srem",
                 "smembers", "subscribe", "client|unblock", "ping",
             ]
         }
@@ -22,7 +24,8 @@ public enum Role: String, CaseIterable, Sendable {
 
     /// A line of an ACL file. # and the password's SHA-256 are the reader's to put in.
     public func line(prefix: String, password: String) -> String {
-        "user \(rawValue) on \(password) ~\(prefix):* &\(prefix):* -@all " + rights.map { "+" + $0 }.joined(separator: " ")
+        "user \(rawValue) on \(password) ~\(prefix):* &\(prefix):* -@all "
+            + rights.map { "+" + $0 }.joined(separator: " ")
     }
 
     /// Commands that need each right and change nothing but keys of their own; in an order in which each finds what it needs.
@@ -34,7 +37,8 @@ public enum Role: String, CaseIterable, Sendable {
             ["XPENDING", "\(key):s", "g"], ["XACK", "\(key):s", "g", "0-1"], ["XDEL", "\(key):s", "0-1"],
             ["XTRIM", "\(key):s", "MINID", "0-1"], ["SET", "\(key):v", "x", "PX", "5000"], ["GET", "\(key):v"],
             ["HSET", "\(key):h", "a", "b"], ["EXPIRE", "\(key):h", "5"], ["HGETALL", "\(key):h"],
-            ["SADD", "\(key):m", "a"], ["EXPIRE", "\(key):m", "5"], ["SMEMBERS", "\(key):m"], ["SREM", "\(key):m", "a"],
+            ["SADD", "\(key):m", "a"], ["EXPIRE", "\(key):m", "5"], ["SMEMBERS", "\(key):m"],
+            ["SREM", "\(key):m", "a"],
             ["MULTI"], ["EXEC"], ["PUBLISH", "\(prefix):ctl", "doctor"], ["CLIENT", "LIST", "ID", "\(client)"],
             ["CLIENT", "UNBLOCK", "\(client)"], ["PING"], ["DEL", "\(key):s", "\(key):v", "\(key):h", "\(key):m"],
         ]

@@ -17,7 +17,8 @@ public struct ServerInfo: Sendable, Equatable {
             if let name = reply[i]?.text { fields[name] = reply[i + 1] }
         }
         guard let version = fields["version"]?.text, let id = fields["id"]?.integer, id >= 0 else {
-            throw Refusal(.answer, "the server does not say what it is (HELLO): Redis 6.2 or later, or Valkey, is needed")
+            throw Refusal(
+                .answer, "the server does not say what it is (HELLO): Redis 6.2 or later, or Valkey, is needed")
         }
         software = printable(fields["server"]?.text ?? "redis")
         self.version = printable(version)
@@ -35,8 +36,12 @@ public struct ServerInfo: Sendable, Equatable {
     public func check() throws(Refusal) {
         guard isNewEnough else {
             throw Refusal(
-                .answer, "the server is \(software) \(version): Redis 6.2 or later, or Valkey, is needed (XAUTOCLAIM, MINID, NOMKSTREAM)")
+                .answer,
+                "the server is \(software) \(version): Redis 6.2 or later, or Valkey, is needed (XAUTOCLAIM, MINID, NOMKSTREAM)"
+            )
         }
-        guard role == "master" else { throw Refusal(.answer, "the server is a replica, which takes no writes: name its master") }
+        guard role == "master" else {
+            throw Refusal(.answer, "the server is a replica, which takes no writes: name its master")
+        }
     }
 }

@@ -69,7 +69,8 @@ public struct WorkHead: Equatable, Sendable {
     public init?(_ raw: UnsafeRawBufferPointer) {
         guard raw.count == Self.bytes else { return nil }
         var bytes = unsafe ByteReader(raw)
-        guard bytes.u16() == Self.version, let kind = bytes.u8(), let layout = ItemLayout(rawValue: kind), bytes.u8() == 0,
+        guard bytes.u16() == Self.version, let kind = bytes.u8(), let layout = ItemLayout(rawValue: kind),
+            bytes.u8() == 0,
             let count = bytes.u32(), count > 0, count <= Self.mostItems, let serial = bytes.u64(),
             let function = bytes.u64(), let job = bytes.u64(), let first = bytes.u64(), let step = bytes.u32(),
             let attempts = bytes.u32(), attempts > 0, let itemTimeout = bytes.i64(), let itemSize = bytes.u64(),
@@ -179,7 +180,9 @@ public enum WorkItems: Equatable, Sendable {
         guard let columns = bytes.u32(), columns <= 1024 else { return nil }
         var found: [Column] = []
         for _ in 0..<columns {
-            guard let size = bytes.u64(), let number = bytes.u8(), let kind = ColumnKind(rawValue: number) else { return nil }
+            guard let size = bytes.u64(), let number = bytes.u8(), let kind = ColumnKind(rawValue: number) else {
+                return nil
+            }
             let here = bytes.position
             switch kind {
             case .even, .shared:

@@ -29,13 +29,19 @@ struct DoctorCommand: ParsableCommand {
         if report.failed > 0 { throw ExitCode(1) }
     }
 
-    private func check(_ access: Access, _ server: ClusterURL.Server, _ role: Role, _ report: inout Report) throws(Refusal) {
+    private func check(_ access: Access, _ server: ClusterURL.Server, _ role: Role, _ report: inout Report)
+        throws(Refusal)
+    {
         let client = try Client(access, server)
         report.add(.ok, "server", server.text + (access.url.isTLS ? ", TLS" : ""))
         if !access.url.isTLS {
-            report.add(.warn, "TLS", "none", "Everything is sent in the open. Write rediss:// unless nobody else is on this network.")
+            report.add(
+                .warn, "TLS", "none",
+                "Everything is sent in the open. Write rediss:// unless nobody else is on this network.")
         } else if access.url.certificate == nil {
-            report.add(.warn, "certificate", "none of ours", "Give cert= and key=, and have the server ask for it (tls-auth-clients yes).")
+            report.add(
+                .warn, "certificate", "none of ours",
+                "Give cert= and key=, and have the server ask for it (tls-auth-clients yes).")
         }
         report.add(
             access.url.user == nil ? .warn : .ok, "user", access.url.user ?? "default",
@@ -44,7 +50,8 @@ struct DoctorCommand: ParsableCommand {
         if info.isNewEnough {
             report.add(.ok, "version", "\(info.software) \(info.version)")
         } else {
-            report.add(.fail, "version", "\(info.software) \(info.version)", "Redis 6.2 or later, or Valkey, is needed.")
+            report.add(
+                .fail, "version", "\(info.software) \(info.version)", "Redis 6.2 or later, or Valkey, is needed.")
         }
         if info.role != "master" { report.add(.fail, "role", info.role, "A replica takes no writes: name its master.") }
         try rights(client, access, role, info, &report)

@@ -33,7 +33,9 @@ final class ModuleFolder {
             throw Refusal(.file, "--modules \(path) is no folder")
         }
         guard about.st_uid == 0 || about.st_uid == geteuid() else {
-            throw Refusal(.file, "--modules \(path) is another user's: whoever can write there decides what runs here. chown root it")
+            throw Refusal(
+                .file,
+                "--modules \(path) is another user's: whoever can write there decides what runs here. chown root it")
         }
         guard about.st_mode & 0o022 == 0 else {
             throw Refusal(.file, "--modules \(path) can be written by others: chmod go-w it")
@@ -51,7 +53,8 @@ final class ModuleFolder {
         // A file that others can write is not allowed.
         guard about.st_mode & 0o022 == 0, about.st_uid == 0 || about.st_uid == geteuid() else { return nil }
         return Stamp(
-            device: UInt64(about.st_dev), inode: UInt64(about.st_ino), size: Int64(about.st_size), seconds: about.st_mtim.tv_sec,
+            device: UInt64(about.st_dev), inode: UInt64(about.st_ino), size: Int64(about.st_size),
+            seconds: about.st_mtim.tv_sec,
             nanoseconds: about.st_mtim.tv_nsec)
     }
 
@@ -87,7 +90,8 @@ final class ModuleFolder {
         if let other = files[name] {
             throw Refusal(
                 .file,
-                "\(path)/\(name) is another file than the host's: its SHA-256 begins with \(other.hash.short), the host's with \(hash.short)")
+                "\(path)/\(name) is another file than the host's: its SHA-256 begins with \(other.hash.short), the host's with \(hash.short)"
+            )
         }
         throw Refusal(
             .file, "\(printable(name)) (SHA-256 \(hash)) is not allowed: there is no such file in \(path)")

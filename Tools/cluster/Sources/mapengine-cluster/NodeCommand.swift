@@ -13,7 +13,10 @@ struct NodeCommand: ParsableCommand {
             """)
 
     @OptionGroup var options: ClusterOptions
-    @Option(help: "The folder of the libraries whose functions may run here; a library is known by its SHA-256. Owned by root or you.")
+    @Option(
+        help:
+            "The folder of the libraries whose functions may run here; a library is known by its SHA-256. Owned by root or you."
+    )
     var modules: String
     @Option(help: "Worker processes; by default as many as cores.")
     var workers: UInt32 = 0

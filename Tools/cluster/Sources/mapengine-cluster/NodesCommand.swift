@@ -34,7 +34,8 @@ struct NodesCommand: ParsableCommand {
 struct AclCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "acl", abstract: "Print the lines of the server's ACL file for hosts and nodes.",
-        discussion: "Put them into the file that aclfile of the server's configuration names; nobody else needs to be let in.")
+        discussion:
+            "Put them into the file that aclfile of the server's configuration names; nobody else needs to be let in.")
 
     @Option(help: "The prefix of all keys: the path of the URL.")
     var prefix = "mapengine"
@@ -46,7 +47,9 @@ struct AclCommand: ParsableCommand {
     func run() throws {
         print("user default off")
         for (role, file) in [(Role.host, hostPassword), (Role.node, nodePassword)] {
-            let url = try reporting { try ClusterURL("redis://127.0.0.1/\(prefix)?user=\(role.rawValue)&password-file=\(file)") }
+            let url = try reporting {
+                try ClusterURL("redis://127.0.0.1/\(prefix)?user=\(role.rawValue)&password-file=\(file)")
+            }
             let secret = try reporting { try url.secret() } ?? ""
             print(role.line(prefix: prefix, password: "#\(Hash(of: Array(secret.utf8)))"))
         }

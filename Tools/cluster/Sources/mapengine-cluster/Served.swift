@@ -55,7 +55,9 @@ struct EngineFailure: Error {
         unsafe config.output = UInt32(MAPE_OUTPUT_LINES.rawValue)
         var made: OpaquePointer?
         let status = unsafe mape_pool_create(&made, &config)
-        guard status == 0, let made = unsafe made else { throw EngineFailure(status: status, text: unsafe Self.message(nil)) }
+        guard status == 0, let made = unsafe made else {
+            throw EngineFailure(status: status, text: unsafe Self.message(nil))
+        }
         unsafe pool = made
         var descriptor: Int32 = -1
         _ = unsafe mape_pool_event_fd(&descriptor, made)
@@ -85,7 +87,9 @@ struct EngineFailure: Error {
     /// Registers a function of a library that is allowed.
     func register(_ serial: UInt64, _ record: FunctionRecord, path: String, data: [UInt8]) {
         var id: mape_function_id = 0
-        let status = unsafe withTexts([path, record.name, record.run, record.runRange, record.setup, record.cleanup, record.prototype]) {
+        let status = unsafe withTexts([
+            path, record.name, record.run, record.runRange, record.setup, record.cleanup, record.prototype,
+        ]) {
             texts in
             unsafe data.withUnsafeBytes { bytes in
                 var function = unsafe mape_function()
@@ -112,7 +116,9 @@ struct EngineFailure: Error {
     /// Makes the globals those of a blob.
     func setGlobals(_ hash: Hash, _ blob: UnsafeRawBufferPointer) throws {
         guard hash != globals else { return }
-        guard let found = unsafe Globals.decode(blob) else { throw EngineFailure(status: 0, text: "its globals are no globals") }
+        guard let found = unsafe Globals.decode(blob) else {
+            throw EngineFailure(status: 0, text: "its globals are no globals")
+        }
         let names = found.map(\.name)
         for name in globalNames where !names.contains(name) {
             try check(unsafe mape_pool_set_global(pool, (name + [0]).map { CChar(bitPattern: $0) }, nil, 0))
@@ -149,12 +155,15 @@ struct EngineFailure: Error {
 
     // MARK: - Parts
 
-    func submit(_ head: WorkHead, _ items: WorkItems, _ raw: UnsafeRawBufferPointer, _ id: mape_function_id, isTyped: Bool) throws {
+    func submit(
+        _ head: WorkHead, _ items: WorkItems, _ raw: UnsafeRawBufferPointer, _ id: mape_function_id, isTyped: Bool
+    ) throws {
         var config = unsafe mape_job_config()
         unsafe config.struct_size = MemoryLayout<mape_job_config>.size
         unsafe config.attempts = head.attempts
         unsafe config.item_timeout_ns = head.itemTimeout
         unsafe config.chunk = UInt64(head.step)
+        unsafe config.first_index = head.first
         unsafe config.deliver = UInt32(MAPE_DELIVER_DONE.rawValue)
         unsafe config.context = UnsafeMutableRawPointer(bitPattern: UInt(head.serial))
         if head.data != .none, let kept = unsafe buffers.first(where: { unsafe $0.hash == head.data }) {
@@ -163,7 +172,9 @@ struct EngineFailure: Error {
         }
         var job: OpaquePointer?
         let nowhere = unsafe UnsafeRawPointer(bitPattern: 64)
-        func at(_ place: Place) -> UnsafeRawPointer? { unsafe raw.baseAddress.map { unsafe $0 + place.offset } ?? nowhere }
+        func at(_ place: Place) -> UnsafeRawPointer? {
+            unsafe raw.baseAddress.map { unsafe $0 + place.offset } ?? nowhere
+        }
         var list = unsafe mape_items()
         unsafe list.struct_size = MemoryLayout<mape_items>.size
         unsafe list.count = UInt64(head.count)
@@ -186,7 +197,8 @@ struct EngineFailure: Error {
                 var start = 0
                 for one in all {
                     unsafe pieces.append(
-                        mape_pieces(pieces: one.isEmpty ? nil : spans.baseAddress.map { unsafe $0 + start }, count: one.count))
+                        mape_pieces(
+                            pieces: one.isEmpty ? nil : spans.baseAddress.map { unsafe $0 + start }, count: one.count))
                     start += one.count
                 }
                 return unsafe pieces.withUnsafeBufferPointer { pieces in
@@ -210,7 +222,9 @@ struct EngineFailure: Error {
                 case .pointed, .pointedShared:
                     let table = UnsafeMutablePointer<UnsafeRawPointer?>.allocate(capacity: max(1, column.pointed.count))
                     unsafe tables.append(table)
-                    for (i, place) in column.pointed.enumerated() { unsafe table[i] = unsafe place.flatMap { unsafe at($0) } }
+                    for (i, place) in column.pointed.enumerated() {
+                        unsafe table[i] = unsafe place.flatMap { unsafe at($0) }
+                    }
                     unsafe one.base = UnsafeMutableRawPointer(table)
                     unsafe one.stride = column.kind == .pointedShared ? 0 : MemoryLayout<UnsafeRawPointer>.size
                     unsafe one.pointers = 1
@@ -297,7 +311,9 @@ struct EngineFailure: Error {
             var missing: UInt64 = 0
             if size > 0 {
                 let room = bytes.count
-                guard unsafe mape_job_gather(&bytes, room, size, &missing, one.job) == 0, missing == 0 else { return nil }
+                guard unsafe mape_job_gather(&bytes, room, size, &missing, one.job) == 0, missing == 0 else {
+                    return nil
+                }
             }
             return (head, bytes)
         }
@@ -370,7 +386,9 @@ struct EngineFailure: Error {
         let item = Array("\", item ".utf8)
         let job = Array(" of job ".utf8)
         let function = Array("function \"".utf8)
-        func isAt(_ i: Int, _ word: [UInt8]) -> Bool { i >= 0 && i + word.count <= bytes.count && bytes[i..<i + word.count].elementsEqual(word) }
+        func isAt(_ i: Int, _ word: [UInt8]) -> Bool {
+            i >= 0 && i + word.count <= bytes.count && bytes[i..<i + word.count].elementsEqual(word)
+        }
         func digits(_ from: Int) -> Int {
             var i = from
             while i < bytes.count, bytes[i] >= 48, bytes[i] <= 57 { i += 1 }

@@ -41,10 +41,10 @@ extension Lane {
         if job.spans != 0 { return spans(head, job) }
         head.itemSize = job.size
         let count = UInt64(request.count)
-        let (step, over) = request.first.multipliedReportingOverflow(by: job.stride)
         let (all, tooMany) = job.size.multipliedReportingOverflow(by: count)
-        guard !over, !tooMany else { return nil }
-        let start = job.base &+ step
+        guard !tooMany else { return nil }
+        // Where a job counts its items from another number than 0, its base lies so many items back, perhaps below 0.
+        let start = job.base &+ request.first &* job.stride
         if job.stride == job.size {
             guard let found = unsafe bytes(at: start, all) else { return nil }
             return unsafe Message(head: head, bytes: [UInt8](found))
@@ -134,12 +134,17 @@ extension Lane {
 
     /// How many columns a typed function has.
     private func inputs(of plan: UInt64) -> UInt64? {
-        guard let native = record(mapb_native.self, at: plan, mapb_native()), native.parameter_count <= 1024 else { return nil }
+        guard let native = record(mapb_native.self, at: plan, mapb_native()), native.parameter_count <= 1024 else {
+            return nil
+        }
         let start =
-            plan &+ UInt64(MemoryLayout<mapb_native>.size) &+ UInt64(native.type_count) * 16 &+ UInt64(native.member_count) * 8
+            plan &+ UInt64(MemoryLayout<mapb_native>.size) &+ UInt64(native.type_count) * 16 &+ UInt64(
+                native.member_count) * 8
         var inputs: UInt64 = 0
         for k in 0..<UInt64(native.parameter_count) {
-            guard let one = record(mapb_native_parameter.self, at: start &+ k * 88, mapb_native_parameter()) else { return nil }
+            guard let one = record(mapb_native_parameter.self, at: start &+ k * 88, mapb_native_parameter()) else {
+                return nil
+            }
             if one.is_in != 0 { inputs += 1 }
         }
         return inputs
@@ -164,7 +169,8 @@ extension Lane {
             }
             var place = slot
             while place != 0 {
-                guard let global = record(mapb_global.self, at: place, mapb_global()), found.count < Int(Globals.most) else { return false }
+                guard let global = record(mapb_global.self, at: place, mapb_global()), found.count < Int(Globals.most)
+                else { return false }
                 let name = place &+ UInt64(MemoryLayout<mapb_global>.size)
                 let size = unsafe lane_text(&memory, name, 256)
                 guard size > 0, let nameBytes = unsafe bytes(at: name, UInt64(size)),

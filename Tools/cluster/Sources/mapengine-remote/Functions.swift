@@ -105,6 +105,8 @@ final class ModuleFiles {
         #else
             let triple = "aarch64-linux-gnu"
         #endif
-        return list + ["/lib/\(triple)", "/usr/lib/\(triple)", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib", "/usr/lib"]
+        return list + [
+            "/lib/\(triple)", "/usr/lib/\(triple)", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib", "/usr/lib",
+        ]
     }
 }

@@ -49,7 +49,8 @@ final class Part {
 
     /// - pipes: closed with the lane.
     init?(
-        _ message: borrowing HostMessage, output: Int32, pipes: (Int32, Int32), input: UnsafePointer<UInt8>, inputSize: UInt64
+        _ message: borrowing HostMessage, output: Int32, pipes: (Int32, Int32), input: UnsafePointer<UInt8>,
+        inputSize: UInt64
     ) {
         self.pipes = pipes
         slot = message.message.slot
@@ -134,7 +135,9 @@ final class Part {
                 unsafe lane_publish(&memory, head.count, 0, 0, 0, 0, time)
                 return
             }
-            guard let place = allocate(UInt64(bytes.count), alignment: Lane.alignment(UInt64(size))) else { return full(0, 0, time) }
+            guard let place = allocate(UInt64(bytes.count), alignment: Lane.alignment(UInt64(size))) else {
+                return full(0, 0, time)
+            }
             unsafe put(bytes, at: place)
             unsafe lane_publish(&memory, head.count, 0, place, UInt64(size), 0, time)
         case .lines(let lines):

@@ -12,7 +12,9 @@ import Glibc
 struct Main {
     static func main() {
         guard lanes_is_helper() == 1 else {
-            let text = Array("mapengine-remote is started by libmapengine, for its own use: see `cluster` of mape_pool_config\n".utf8)
+            let text = Array(
+                "mapengine-remote is started by libmapengine, for its own use: see `cluster` of mape_pool_config\n".utf8
+            )
             _ = unsafe write(2, text, text.count)
             exit(64)
         }

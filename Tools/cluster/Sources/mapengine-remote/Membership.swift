@@ -39,7 +39,8 @@ final class Membership {
     }
 
     private func connections(
-        of found: [NodeRecord], _ link: Link, _ keys: Keys, _ pool: String, _ isActive: Bool, _ then: @escaping () -> Void
+        of found: [NodeRecord], _ link: Link, _ keys: Keys, _ pool: String, _ isActive: Bool,
+        _ then: @escaping () -> Void
     ) {
         guard !found.isEmpty else {
             finish([], link, keys, pool, isActive, then)
@@ -57,7 +58,8 @@ final class Membership {
     }
 
     private func finish(
-        _ nodes: [NodeRecord], _ link: Link, _ keys: Keys, _ pool: String, _ isActive: Bool, _ then: @escaping () -> Void
+        _ nodes: [NodeRecord], _ link: Link, _ keys: Keys, _ pool: String, _ isActive: Bool,
+        _ then: @escaping () -> Void
     ) {
         self.nodes = nodes
         lost = []
@@ -72,7 +74,9 @@ final class Membership {
             let there = Set(nodes.map(\.consumer))
             for i in 0..<reply.count {
                 guard let entry = reply[i], let id = entry[0]?.text, let consumer = entry[1]?.text else { continue }
-                guard !there.contains(consumer), id.hasPrefix("1-"), let serial = UInt64(id.dropFirst(2)) else { continue }
+                guard !there.contains(consumer), id.hasPrefix("1-"), let serial = UInt64(id.dropFirst(2)) else {
+                    continue
+                }
                 lost.append(serial)
             }
             then()

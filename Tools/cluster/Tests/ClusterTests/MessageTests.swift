@@ -198,7 +198,10 @@ func numbers(_ values: [UInt64]) -> [UInt8] {
         #expect(!accepted { $0.cause = 1 })
         #expect(!accepted { $0.code = 1 })
         #expect(!accepted { $0.state = 2 })
-        #expect(!accepted { $0.state = 3; $0.cause = 13 })
+        #expect(
+            !accepted {
+                $0.state = 3; $0.cause = 13
+            })
     }
 
     @Test func onlyWhatIsDoneHasItems() {
@@ -215,9 +218,10 @@ func numbers(_ values: [UInt64]) -> [UInt8] {
         node.served = 4
         #expect(NodeRecord(node.text) == node)
         #expect(NodeRecord(node.text + " later=1") == node)
-        for wrong in ["", "name=n2", "name=a:b client=1 lanes=1 version=1", "name=a client=-1 lanes=1 version=1",
-            "name=a client=1 lanes=70000 version=1", "x", String(repeating: "x", count: 5000)]
-        {
+        for wrong in [
+            "", "name=n2", "name=a:b client=1 lanes=1 version=1", "name=a client=-1 lanes=1 version=1",
+            "name=a client=1 lanes=70000 version=1", "x", String(repeating: "x", count: 5000),
+        ] {
             #expect(NodeRecord(wrong) == nil)
         }
     }

@@ -14,7 +14,8 @@ import Testing
         #expect(url.isTLS)
         #expect(url.servers == [ClusterURL.Server(host: "farm.studio", port: 6380)])
         #expect(url.prefix == "prod")
-        #expect(url.ca == "/etc/mape/ca.crt" && url.certificate == "/etc/mape/host.crt" && url.key == "/etc/mape/host.key")
+        #expect(
+            url.ca == "/etc/mape/ca.crt" && url.certificate == "/etc/mape/host.crt" && url.key == "/etc/mape/host.key")
         #expect(url.user == "host" && url.passwordFile == "/etc/mape/pw" && url.password == nil)
     }
 
@@ -47,7 +48,8 @@ import Testing
         ("redis://", "names no server"), ("redis:///x", "names no server"), ("redis://localhost,/x", "names no server"),
         ("redis://farm", "another machine"), ("redis://farm?plain=0", "another machine"),
         ("redis://farm?plain=yes", "plain=yes"), ("rediss://farm?plain=1", "TLS"),
-        ("redis://localhost:0", "port 0"), ("redis://localhost:65536", "port 65536"), ("redis://localhost:+1", "port +1"),
+        ("redis://localhost:0", "port 0"), ("redis://localhost:65536", "port 65536"),
+        ("redis://localhost:+1", "port +1"),
         ("redis://localhost:", "port "), ("redis://localhost:x", "port x"), ("redis://::1", "brackets"),
         ("redis://[::1", "without ]"), ("redis://[::1]6379", "behind an address"),
         ("redis://lo cal", "cannot be one"), ("redis://localhost/a/b", "prefix"), ("redis://localhost/a:b", "prefix"),
@@ -93,7 +95,9 @@ import Testing
         #expect(six.kind == .right && six.text.contains("+xadd") && six.text.contains("\"host\""))
         let seven = refusal("NOPERM User host has no permissions to run the 'client|list' command", "CLIENT")
         #expect(seven.kind == .right && seven.text.contains("+client|list"))
-        #expect(refusal("NOPERM this user has no permissions to access one of the keys used as arguments", "GET").text.contains("~prod:*"))
+        #expect(
+            refusal("NOPERM this user has no permissions to access one of the keys used as arguments", "GET").text
+                .contains("~prod:*"))
         #expect(refusal("NOPERM No permissions to access a channel", "PUBLISH").text.contains("&prod:*"))
     }
 

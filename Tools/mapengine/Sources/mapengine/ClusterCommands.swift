@@ -7,7 +7,8 @@ func becomeClusterTool(_ arguments: [String]) throws -> Never {
     if let own = unsafe realpath("/proc/self/exe", nil) {
         let text = unsafe String(cString: own)
         unsafe free(own)
-        paths.insert(String(text.prefix(text.utf8.count - (text.split(separator: "/").last?.utf8.count ?? 0))) + paths[0], at: 0)
+        paths.insert(
+            String(text.prefix(text.utf8.count - (text.split(separator: "/").last?.utf8.count ?? 0))) + paths[0], at: 0)
     }
     for path in paths {
         let words = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]

@@ -11,7 +11,8 @@ struct MapEngineTool: ParsableCommand {
         discussion: """
             A call that crashes or hangs costs its own row. mapengine(1) tells of files, types and exit codes.
             """,
-        version: versionText, subcommands: [
+        version: versionText,
+        subcommands: [
             MapCommand.self, TypesCommand.self, DoctorCommand.self, NodeCommand.self, NodesCommand.self,
         ])
 

@@ -17,9 +17,9 @@ typedef struct lane {
     uint8_t *output;
     uint64_t output_size;
     uint32_t slot;
-    uint64_t taken;     /* Requests that the helper has read. */
-    uint64_t answered;  /* Replies published. */
-    uint64_t hole;      /* The cursors, as a worker has them: */
+    uint64_t taken;    /* Requests that the helper has read. */
+    uint64_t answered; /* Replies published. */
+    uint64_t hole;     /* The cursors, as a worker has them: */
     uint64_t hole_end;
     uint64_t frontier;
 } lane;
@@ -50,7 +50,8 @@ uint64_t lane_allocate(lane *lane, uint64_t size, uint64_t alignment);
 /** Writes to the output memory. @return 0: that lies outside. */
 int lane_write(lane *lane, uint64_t at, const void *bytes, uint64_t size);
 /** Ends the reply. */
-void lane_publish(lane *lane, uint32_t done, uint32_t flags, uint64_t base, uint64_t size, uint64_t table, uint32_t detail);
+void lane_publish(lane *lane, uint32_t done, uint32_t flags, uint64_t base, uint64_t size, uint64_t table,
+                  uint32_t detail);
 /** Wakes the host if it waits for this reply. epoch: of the last ring. */
 void lane_notify(const lane *lane, int engine_bell, int waiter_bell, uint64_t *epoch);
 void lane_progress(lane *lane, double fraction);
