@@ -67,7 +67,7 @@ struct EngineFailure: Error {
     deinit {
         for running in running.values { _ = unsafe mape_job_release(running.job) }
         _ = unsafe mape_pool_shutdown(pool, Int32(MAPE_SHUTDOWN_CANCEL.rawValue), 500_000_000)
-        for unsafe one in unsafe buffers { _ = unsafe mape_buffer_release(one.buffer) }
+        unsafe buffers.forEach { one in _ = unsafe mape_buffer_release(one.buffer) }
         _ = unsafe mape_pool_release(pool)
     }
 
@@ -209,7 +209,7 @@ struct EngineFailure: Error {
             try check(status)
         case .columns(let columns):
             var tables: [UnsafeMutablePointer<UnsafeRawPointer?>] = unsafe []
-            defer { for unsafe table in unsafe tables { unsafe table.deallocate() } }
+            defer { unsafe tables.forEach { table in unsafe table.deallocate() } }
             var list: [mape_column] = unsafe []
             for column in columns {
                 var one = unsafe mape_column()
@@ -419,6 +419,6 @@ struct EngineFailure: Error {
 /// Texts as C wants them; empty ones are NULL.
 private func withTexts<R>(_ texts: [String], _ body: ([UnsafePointer<CChar>?]) -> R) -> R {
     let copies = unsafe texts.map { unsafe $0.isEmpty ? nil : strdup($0) }
-    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    defer { unsafe copies.forEach { copy in unsafe free(copy) } }
     return unsafe body(copies.map { unsafe UnsafePointer($0) })
 }
