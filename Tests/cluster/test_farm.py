@@ -111,7 +111,7 @@ def what_workers_print_and_log_comes_to_the_host():
         assert f"item {i} prints\n" in host.out and f"item {i} complains\n" in host.out, host.out[:900]
     assert "output 1: item " in host.out and "output 2: item " in host.out, host.out[:900]
     assert host.errors.count("an item logs") == 20, host.errors[:900]
-    figures, host = mapped(server.url(), "talks", 5)
+    figures, host = mapped(server.url(), "talks", 5, idle=3000)
     complete(figures, 5)
     assert "item 3 prints" in host.out and "item 3 complains" in host.errors, host.out + host.errors
 
