@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-test build dist demo test test-all test-peers test-asan test-tsan test-ubsan test-valgrind fuzz soak model bench bench-check bench-against wheel install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-cluster setup-test build dist demo cluster test test-cluster test-all test-peers test-asan test-tsan test-ubsan test-valgrind fuzz fuzz-cluster soak soak-cluster model bench bench-check bench-against wheel install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -18,6 +18,9 @@ demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny
 test: dist setup-test ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
 	@scripts/test.sh $(SUITES)
 
+test-cluster: dist setup-cluster ## Many machines: servers, nodes and hosts in network namespaces (root); a part of the tests
+	@scripts/test.sh cluster
+
 test-all: dist setup-test ## The same with the whole fault catalogue: a quarter of an hour more, so not part of the tests
 	@FAULTS=all scripts/test.sh $(SUITES)
 
@@ -27,6 +30,9 @@ test-peers: dist setup-test ## Tests of multiprocessing, concurrent.futures, job
 soak: dist ## A million items while workers and zygotes are killed (ITEMS=, WORKERS=, SECONDS=, SEED=, ARGS=--fork, ARGS=--help)
 	@$(MAKE) --no-print-directory -C Tests/soak PREFIX="$(CURDIR)/dist" BUILD="$(CURDIR)/.build-soak" \
 	    ITEMS="$(ITEMS)" WORKERS="$(WORKERS)" SECONDS="$(SECONDS)" SEED="$(SEED)" ARGS="$(ARGS)" run
+
+soak-cluster: dist cluster ## Maps over three nodes while nodes, workers, helpers, server and links fail (SECONDS=600, SEED=)
+	@Tests/cluster/soak.sh "$(SECONDS)" "$(SEED)"
 
 test-asan: ## The tests with AddressSanitizer in host and workers; too long for `make test`, which runs SUITES=self alone
 	@scripts/sanitize.sh address $(SUITES)
@@ -43,6 +49,9 @@ test-valgrind: dist ## Some C tests with the host in valgrind; the same
 fuzz: ## Fuzz with libFuzzer, TIME=60 seconds each (TARGETS="replies control api")
 	@scripts/sanitize.sh fuzzer $(or $(TIME),60) $(TARGETS)
 
+fuzz-cluster: setup-cluster ## Fuzz what servers and nodes send with libFuzzer, TIME=60 seconds each
+	@scripts/cluster.sh fuzz $(or $(TIME),60)
+
 bench: dist setup-bench ## Measure beside the peers, write docs/performance.md: a quarter of an hour (ARGS=map_small; ARGS=--smoke: do all rows run?)
 	@scripts/bench.sh $(ARGS)
 
@@ -54,6 +63,9 @@ bench-against: dist setup-bench ## Compare with another build of the library, si
 
 dist: ## Build what users get into dist/: library, header, zygote, command line, pkg-config and CMake files
 	@scripts/dist.sh
+
+cluster: dist setup-cluster ## Build what many machines need into dist/: mapengine-remote and mapengine-cluster
+	@scripts/cluster.sh
 
 wheel: dist ## Make the Python package: dist/python/*.whl
 	@scripts/wheel.sh
@@ -97,6 +109,9 @@ setup-bench:
 
 setup-model:
 	@scripts/setup.sh model
+
+setup-cluster:
+	@scripts/setup.sh build cluster
 
 setup-test:
 	@scripts/setup.sh all

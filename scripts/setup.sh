@@ -5,8 +5,8 @@
 #
 #     scripts/setup.sh [GROUP...]
 #
-# GROUP: build (the default: everything that `make demo` and `make dist` need), docs, lint, model, bench, sanitize, hosts, or all, which
-# is these; and blender.
+# GROUP: build (the default: everything that `make demo` and `make dist` need), docs, lint, model, bench, sanitize, hosts, cluster, or all,
+# which is these; and blender.
 # Exit codes: 0 ready; 1 something is missing, and the message says what to do; 64 wrong usage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -37,6 +37,11 @@ packages_hosts=(
     xvfb xauth                # windows without a screen
 )
 packages_blender=(blender)    # an application with Python built in; large, so only on demand
+packages_cluster=(
+    libhiredis-dev libssl-dev # Tools/cluster: the reader of replies, and TLS
+    redis-server openssl      # Tests/cluster: servers and certificates
+    iproute2                  # and network namespaces
+)
 packages_docs=(doxygen python3)
 packages_lint=(clang-format shellcheck)
 packages_sanitize=(valgrind) # the sanitizers themselves come with the Swift toolchain
@@ -201,21 +206,22 @@ for group in "${groups[@]}"; do
         model) packages+=("${packages_model[@]}") ;;
         sanitize) packages+=("${packages_sanitize[@]}") ;;
         hosts) packages+=("${packages_hosts[@]}") ;;
+        cluster) packages+=("${packages_cluster[@]}") ;;
         blender) packages+=("${packages_blender[@]}") ;;
         bench) packages+=("${packages_bench[@]}") ;;
         all)
             packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}")
-            packages+=("${packages_hosts[@]}" "${packages_model[@]}" "${packages_bench[@]}" "${packages_sanitize[@]}")
+            packages+=("${packages_cluster[@]}" "${packages_hosts[@]}" "${packages_model[@]}" "${packages_bench[@]}" "${packages_sanitize[@]}")
             ;;
         *)
-            say "unknown group '$group'; there are: build, docs, lint, model, bench, sanitize, hosts, blender, all"
+            say "unknown group '$group'; there are: build, docs, lint, model, bench, sanitize, hosts, cluster, blender, all"
             exit 64
             ;;
     esac
 done
 # A machine without the toolchain is told so before anything is installed; the toolchain runs only with its packages.
 needs_swift=1
-if [[ ${groups[*]} == @(docs|model|hosts|blender) ]]; then
+if [[ ${groups[*]} == @(docs|model|hosts|cluster|blender) ]]; then
     needs_swift=0
 fi
 ((!needs_swift)) || find_swift

@@ -9,7 +9,21 @@ struct DoctorCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Print only what is not in order.")
     var quiet = false
 
+    @Option(help: "Check a cluster's server instead: its URL.")
+    var cluster: String?
+
+    @Option(help: "With --cluster: whose rights are checked, host or node. Default: host.")
+    var role: String?
+
+    func validate() throws {
+        if role != nil && cluster == nil { throw ValidationError("--role is for --cluster") }
+    }
+
     func run() throws {
+        if let cluster {
+            let more = (quiet ? ["--quiet"] : []) + (role.map { ["--role", $0] } ?? [])
+            try reporting { try becomeClusterTool(["doctor", "--cluster", cluster] + more) }
+        }
         let findings = KernelChecks.all() + LimitChecks.all() + PoolChecks.all()
         for finding in findings where !quiet || finding.level != .ok { print(finding.text) }
         let failed = findings.filter { $0.level == .fail }.count

@@ -11,7 +11,10 @@ struct MapEngineTool: ParsableCommand {
         discussion: """
             A call that crashes or hangs costs its own row. mapengine(1) tells of files, types and exit codes.
             """,
-        version: versionText, subcommands: [MapCommand.self, TypesCommand.self, DoctorCommand.self])
+        version: versionText,
+        subcommands: [
+            MapCommand.self, TypesCommand.self, DoctorCommand.self, NodeCommand.self, NodesCommand.self,
+        ])
 
     static var versionText: String {
         let version = mape_version()

@@ -54,6 +54,9 @@ struct MapCommand: ParsableCommand {
     @Option(help: "Worker processes. Default: the cores this process may use.")
     var workers: UInt32 = 0
 
+    @Option(help: "A server over which other machines take calls as well: its URL.")
+    var cluster: String?
+
     @Option(help: "Calls handed to a worker at a time. Default: by the measured time of a call.")
     var chunk: UInt64 = 0
 
@@ -120,7 +123,7 @@ struct MapCommand: ParsableCommand {
                 if lost > 0 { tell("\(lost) bytes that the function printed were lost here: they came too fast") }
                 unsafe writeAll(UnsafeRawBufferPointer(start: text, count: event.pointee.text_size), to: STDERR_FILENO)
             }
-            let pool = try unsafe Pool(config)
+            let pool = try unsafe opened(&config)
             let signature = try pool.register(
                 library: function.library, prototype: prototype, symbol: function.symbol, errno: function.errno)
             try (signature.inputs + signature.outputs).forEach(refuseStructures)
@@ -137,6 +140,15 @@ struct MapCommand: ParsableCommand {
             try writer.write(results, keepsFiller: failValue != nil)
             try tellFailures(job, results)
         }
+    }
+
+    private func opened(_ config: inout mape_pool_config) throws -> Pool {
+        guard let cluster else { return try unsafe Pool(config) }
+        let text = unsafe cluster.withRaw { unsafe strdup($0) }
+        // The pool has a copy of its own.
+        defer { unsafe free(text) }
+        unsafe config.cluster = unsafe UnsafePointer(text)
+        return try unsafe Pool(config)
     }
 
     /// `--fail-value` without the `=` that a negative number was given.

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Many machines: the unit tests of Tools/cluster, then Tests/cluster/test_*.py with servers on 127.0.0.1 and in network namespaces.
+#
+#     Tests/cluster/run.sh [FILE [TEST]]     all, or a file, or its tests whose name has TEST in it
+# shellcheck source=Tests/checks/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../checks/lib.sh"
+need_dist
+for program in redis-server redis-cli openssl; do
+    command -v $program >/dev/null || {
+        failed "$program" "it is missing; run 'scripts/setup.sh cluster'"
+        finish
+    }
+done
+[[ -n ${CLUSTER_BUILT:-} ]] || check "the programs build" scripts/cluster.sh || finish
+if (($# == 0)); then
+    if scripts/cluster.sh test >"$work/unit" 2>&1; then
+        count=$(grep -cE '^✔ Test [a-zA-Z]+\(.*passed' "$work/unit")
+        passed=$((passed + count))
+        ((count > 0)) || failed "unit tests" "none ran"
+    else
+        failed "unit tests" "$(grep -aE 'error:|✘' "$work/unit" | head -n 20)"
+    fi
+fi
+for file in Tests/cluster/test_*.py; do
+    [[ $# -eq 0 || ${file##*/} == "$1" || ${file##*/} == "test_$1.py" ]] || continue
+    timeout -k 10 900 env PYTHONDONTWRITEBYTECODE=1 python3 "$file" "$root" "$work" "${2:-}" >"$work/log" 2>&1 </dev/null
+    summary=$(tail -n 1 "$work/log")
+    if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        sed '$d' "$work/log"
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+    else
+        failed "$file runs to its end" "$(tail -n 20 "$work/log")"
+    fi
+done
+finish

@@ -1,0 +1,280 @@
+// The node: takes parts from the streams of all pools that it finds on the server, has them run, and answers.
+//
+//   reading   XREADGROUP over all streams, which waits; nothing else goes over it
+//   writing   answers, heartbeats, and what is to be known of functions and pools
+//   hearing   the control channel: new pools, parts that are not wanted any more
+//
+// A connection that breaks takes the others with it: the node then has another name among the consumers, and what it had counts as lost.
+
+import CNet
+import Cluster
+import Glibc
+
+@safe final class Node {
+    let access: Access
+    let modules: ModuleFolder
+    let settings: NodeSettings
+    let keys: Keys
+    var reading: Connection?
+    var writing: Connection?
+    var hearing: Connection?
+    var fetching: Client?
+    var consumer: NodeRecord?
+    var handlers: [UInt64: (Reply) -> Void] = [:]
+    var tag: UInt64 = 1
+    var pools: [String: Served] = [:]
+    /// Pools of this node that nobody needs any more end between two looks.
+    var isWaitingForWork = false
+    var turn = 0
+    var served: UInt64 = 0
+    var roundTrip: Int64 = 0
+    var beatAt: Int64 = 0
+    var workedAt = cnet_clock()
+    var drainsUntil: Int64?
+    var retryAt: Int64 = 0
+    var pause: Int64 = 100_000_000
+    var lastText = ""
+    let signals: Int32
+
+    init(_ access: Access, _ modules: ModuleFolder, _ settings: NodeSettings) throws {
+        self.access = access
+        self.modules = modules
+        self.settings = settings
+        keys = Keys(access.url.prefix)
+        signals = cnet_signals(1)
+    }
+
+    var busy: Int { pools.values.reduce(0) { $0 + $1.running.count } }
+    var room: Int { Int(settings.lanes) - busy }
+    var isConnected: Bool { consumer != nil }
+
+    /// Runs until it is drained, or idle for long enough. Throws what only somebody can mend.
+    func run() throws {
+        log("node \(settings.name): \(settings.workers) workers, \(modules.count) modules in \(modules.path)")
+        while true {
+            let now = cnet_clock()
+            if !isConnected && now >= retryAt { try connect() }
+            if isConnected { try work(now) }
+            if let end = drainsUntil, busy == 0 || now >= end { return leave() }
+            if settings.untilIdle > 0, busy == 0, now - workedAt > Int64(settings.untilIdle) * 1_000_000_000 {
+                log("idle for \(settings.untilIdle) s")
+                return leave()
+            }
+            sleep()
+        }
+    }
+
+    func log(_ text: String) {
+        let line = Array("mapengine-node: \(text)\n".utf8)
+        _ = unsafe write(2, line, line.count)
+    }
+
+    // MARK: - The server
+
+    func connect() throws {
+        var failure = Refusal(.away, "no server")
+        for server in access.url.servers {
+            do throws(Refusal) {
+                let reader = try Client(access, server)
+                let info = try ServerInfo(reader)
+                try info.check()
+                let hearing = try Client(access, server)
+                try hearing.call(["SUBSCRIBE", .text(keys.control)])
+                hearing.connection.isListening = true
+                fetching = try Client(access, server)
+                writing = try Client(access, server).connection
+                reading = reader.connection
+                self.hearing = hearing.connection
+                consumer = NodeRecord(name: settings.name, client: info.client, lanes: settings.lanes, version: 1)
+                handlers = [:]
+                isWaitingForWork = false
+                beatAt = 0
+                pause = 100_000_000
+                lastText = ""
+                for pool in pools.values { pool.heardAt = cnet_clock() }
+                log("connected to \(server.text)")
+                return
+            } catch {
+                failure = error
+            }
+        }
+        lose(failure)
+        // The first connection says whether the settings are right; later ones are tried again whatever is said.
+        if failure.isLasting && served == 0 && lastText.isEmpty { throw failure }
+    }
+
+    func lose(_ why: Refusal) {
+        if lastText != why.text { log(why.text) }
+        lastText = why.text
+        for one in [reading, writing, hearing] { one?.close() }
+        reading = nil
+        writing = nil
+        hearing = nil
+        fetching = nil
+        consumer = nil
+        // What runs counts as lost: others run it.
+        for pool in pools.values { pool.stopAll() }
+        retryAt = cnet_clock() + pause
+        pause = min(pause * 2, 2_000_000_000)
+    }
+
+    func ask(_ command: [Argument], _ then: ((Reply) -> Void)? = nil) {
+        tag += 1
+        if let then { handlers[tag] = then }
+        writing?.send(command, tag: tag)
+    }
+
+    func work(_ now: Int64) throws {
+        do throws(Refusal) {
+            for one in [reading, writing, hearing] { one?.work() }
+            while let (tag, name, reply) = try writing?.next() {
+                if let error = reply.error, let refusal = writing?.refusal(error, name), refusal.kind != .answer {
+                    throw refusal
+                }
+                handlers.removeValue(forKey: tag)?(reply)
+            }
+            while let (_, _, reply) = try hearing?.next() { hear(reply) }
+            while let (_, name, reply) = try reading?.next() {
+                if name == "XREADGROUP" { try took(reply) }
+            }
+            for one in [reading, writing, hearing] {
+                if let failure = one?.failure { throw failure }
+            }
+            beat(now)
+            finish()
+            wait()
+            writing?.push()
+        } catch {
+            lose(error)
+        }
+    }
+
+    func sleep() {
+        var descriptors: [Int32] = [signals]
+        var wants: [UInt8] = [0]
+        for one in [reading, writing, hearing] {
+            descriptors.append(one?.descriptor ?? -1)
+            wants.append(one?.wantsWrite == true ? 1 : 0)
+        }
+        for pool in pools.values {
+            descriptors.append(pool.eventDescriptor)
+            wants.append(0)
+        }
+        let now = cnet_clock()
+        var until = isConnected ? beatAt + 1_000_000_000 : retryAt
+        if let drainsUntil { until = min(until, drainsUntil) }
+        let milliseconds = Int32(clamping: max(0, until - now + 999_999) / 1_000_000)
+        var ready = [UInt8](repeating: 0, count: descriptors.count)
+        _ = unsafe cnet_poll(descriptors, wants, &ready, UInt32(descriptors.count), milliseconds)
+        if ready[0] != 0 { drain() }
+    }
+
+    // MARK: - Ends
+
+    func drain() {
+        var information = [UInt8](repeating: 0, count: 128)
+        _ = unsafe read(signals, &information, information.count)
+        guard drainsUntil == nil else {
+            drainsUntil = 0
+            return
+        }
+        log("drains: \(busy) parts run")
+        drainsUntil = cnet_clock() + Int64(settings.grace) * 1_000_000_000
+        unblock()
+    }
+
+    func leave() {
+        if let consumer, let fetching {
+            for pool in pools.values {
+                for serial in pool.running.keys { giveBack(pool.id, serial) }
+            }
+            writing?.work()
+            _ = try? fetching.ask(["DEL", .text(keys.node(consumer.consumer))])
+            _ = try? fetching.ask(["SREM", .text(keys.nodes), .text(consumer.consumer)])
+            let end = cnet_clock() + 1_000_000_000
+            while let writing, writing.backlog > 0, !writing.isClosed, cnet_clock() < end {
+                _ = cnet_wait(writing.descriptor, 1, 50)
+                writing.work()
+            }
+        }
+        pools = [:]
+        log("ends")
+    }
+
+    // MARK: - From time to time
+
+    func beat(_ now: Int64) {
+        guard now - beatAt >= 1_000_000_000, var record = consumer else { return }
+        beatAt = now
+        record.workers = settings.workers
+        record.busy = UInt32(clamping: busy)
+        record.served = served
+        record.roundTrip = UInt64(max(0, roundTrip))
+        record.modules = UInt32(clamping: modules.count)
+        record.tags = settings.tags
+        if drainsUntil != nil { record.lanes = 0 }
+        ask(["SET", .text(keys.node(record.consumer)), .text(record.text), "PX", "3000"])
+        ask(["SADD", .text(keys.nodes), .text(record.consumer)]) { [weak self] _ in self?.roundTrip = cnet_clock() - now
+        }
+        ask(["SMEMBERS", .text(keys.pools)]) { [weak self] reply in
+            for i in 0..<reply.count {
+                if let pool = reply[i]?.text, Keys.isName(pool) { self?.look(pool) }
+            }
+        }
+        for pool in pools.values where now - pool.heardAt > 5_500_000_000 { drop(pool.id, "its host is gone") }
+    }
+
+    /// Whether a pool's host lives.
+    func look(_ id: String) {
+        ask(["GET", .text(keys.alive(id))]) { [weak self] reply in
+            guard let self else { return }
+            if reply.isNil {
+                ask(["SREM", .text(keys.pools), .text(id)])
+                if pools[id] != nil { drop(id, "its host is gone") }
+            } else {
+                serve(id)
+            }
+        }
+    }
+
+    func serve(_ id: String) {
+        if let pool = pools[id] {
+            pool.heardAt = cnet_clock()
+            return
+        }
+        guard drainsUntil == nil, pools.count < 64 else { return }
+        do {
+            pools[id] = try Served(id, settings)
+            log("serves pool \(id)")
+            unblock()
+        } catch {
+            let failure = error as? EngineFailure
+            log("cannot serve pool \(id): \(failure?.text ?? "")")
+        }
+    }
+
+    func drop(_ id: String, _ why: String) {
+        guard let pool = pools.removeValue(forKey: id) else { return }
+        log("pool \(id) ends: \(why)")
+        pool.stopAll()
+        unblock()
+    }
+
+    func hear(_ message: Reply) {
+        guard message[0]?.text == "message", let text = message[2]?.text, let control = Control(text) else { return }
+        switch control {
+        case .pool(let id): look(id)
+        case .gone(let id): drop(id, "its host has ended it")
+        case .stop(let id, let serial):
+            guard let pool = pools[id], pool.stop(serial) else { return }
+            ask(["XACK", .text(keys.work(id)), "g", "1-\(serial)"])
+            ask(["XDEL", .text(keys.work(id)), "1-\(serial)"])
+        }
+    }
+
+    /// Ends the wait for work, so that it begins anew with other pools.
+    func unblock() {
+        guard isWaitingForWork, let consumer else { return }
+        ask(["CLIENT", "UNBLOCK", "\(consumer.client)"])
+    }
+}
