@@ -94,8 +94,11 @@ extension Core {
     /// How many ranges a worker may hold: enough for Policy.queueTime, fewer when there is little left, so that workers finish
     /// together.
     private func depth(_ job: Job, _ size: UInt64, workers: Int) -> Int {
-        guard job.pace.itemTime > 0 else { return 1 }
-        let time = max(1, job.pace.itemTime * Double(size))
+        // Of a job of one item nothing is known but how long its function took before. The host hears of each reply for a job that delivers
+        // items: such jobs gain nothing, and stay where they can be cancelled without a word to a worker.
+        let itemTime = job.isSingle && !job.isPrompt ? job.function.pace.itemTime : job.pace.itemTime
+        guard itemTime > 0 else { return 1 }
+        let time = max(1, itemTime * Double(size))
         if time > Policy.longRange { return 1 }
         // With less than a range left for each worker, a range that waits at one could run at another now.
         if time > Double(Policy.queueTime) && job.waiting <= size * UInt64(workers) { return 1 }

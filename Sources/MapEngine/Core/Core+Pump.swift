@@ -103,7 +103,10 @@ extension Core {
         worker.history.itemsEnded += done
         job.function.itemsEnded += done
         if reply.hasGrown && config.limits.memoryGrowth > 0 { worker.noteGrowth() }
-        if !worker.isRemote { job.pace.measure(nanoseconds: reply.time, items: done) }
+        if !worker.isRemote {
+            job.pace.measure(nanoseconds: reply.time, items: done)
+            if job.isSingle { job.function.pace.measure(nanoseconds: reply.time, items: done) }
+        }
         var rest = ItemRange(first: range.first + done, count: range.count - done, searched: range.searched)
         if rest.count > 0 && reply.isFull {
             let outcome = Outcome(

@@ -92,6 +92,8 @@ final class Job {
     var isEnded: Bool { ending != nil || isWithdrawn || isDone || function.failure != nil }
 
     var isStream: Bool { stream != nil }
+    /// Whether it has one item, and gets no more.
+    var isSingle: Bool { tally.total == 1 && stream == nil }
     var deadline: Int64 { later(life.submitted, by: config.jobTimeout) }
     var isQueuedForWork: Bool { places.work >= 0 || places.isParked }
 

@@ -18,6 +18,7 @@ final class Function {
     fileprivate let blocks: [Block]
     private var elsewhere: Elsewhere
     var life = Life()
+    var pace = Pace()  // Of its jobs of one item.
     /// Set when the function is disabled: the outcome of its items.
     private(set) var failure: Outcome?
     /// Workers that have died in its setup since one came through.

@@ -1,4 +1,4 @@
-// How long the items of a job take; only the size of ranges depends on it.
+// How long the items of a job take, or of all jobs of one item of a function. Only the size of ranges, and how many of them a worker holds, depend on it.
 
 struct Pace {
     /// Measured nanoseconds per item; 0: not yet.
