@@ -55,4 +55,27 @@ import Testing
         try local.settle()
         #expect(job.isDone)
     }
+
+    /// What waits in a worker behind a long item of another job ends as soon as what waits in the pool.
+    @Test func whatWaitsBehindALongItemIsCancelled() throws {
+        let local = try LocalPool()
+        mapb_store32(&local.processes[0].region.outbox.pointee.yields, 1)
+        _ = try local.submit(1)
+        Self.answer(local, nanoseconds: 2_000)
+        let long = try local.submit(1)
+        let jobs = try (0..<3).map { _ in try local.submit(1) }
+        #expect(local.worker(0).inFlight == 4)
+        local.script.during = { _ in
+            local.script.during = nil
+            let now = mapb_clock()
+            local.pool.core.with { core in core.end(jobs[1], .cancelled(), now: now) }
+            #expect(!jobs[1].isDone)
+            local.pool.core.with { core in core.takeBackEnded(now + 3_600_000_000_000) }
+            #expect(jobs[1].isDone && jobs[1].tally[MAPE_ITEM_CANCELLED] == 1)
+            #expect(!jobs[0].isDone && !jobs[2].isDone && !long.isDone)
+        }
+        try local.settle()
+        #expect(long.isDone && jobs[0].isDone && jobs[2].isDone)
+        #expect(jobs[0].tally[MAPE_ITEM_CANCELLED] == 0)
+    }
 }

@@ -144,6 +144,7 @@ extension Core {
         touch(job)
         if job.tally.running > 0 {
             engineMustWake(by: later(now, by: config.limits.grace / 4))
+            scheduleTakeBack(now)
             interruptRunning(job)
             takeBack(job)
         }

@@ -57,6 +57,26 @@ extension Core {
         return worker.assigned.count > 1 || range.count > 1 || worker.isRemote
     }
 
+    // MARK: - What waits in workers and will not run
+
+    /// Called when a job is being ended of which workers hold items. Most answer in no time; what waits behind an item of another job that takes
+    /// long is taken back after a while.
+    func scheduleTakeBack(_ now: Int64) {
+        clock.takeBackAt = min(clock.takeBackAt, later(now, by: Policy.reclaimAfter))
+        engineMustWake(by: clock.takeBackAt)
+    }
+
+    /// Ends the items of ended jobs at workers that have made no step for a while, but for those that run.
+    func takeBackEnded(_ now: Int64) {
+        clock.takeBackAt = .max
+        var late: [Worker] = []
+        for slot in table.busy where table[slot].holdsEnded {
+            let due = later(table[slot].seen.progress, by: Policy.reclaimAfter)
+            if now >= due { late.append(table[slot]) } else { clock.takeBackAt = min(clock.takeBackAt, due) }
+        }
+        reclaim(from: late)
+    }
+
     /// Requeues what has not begun at these workers. One barrier serves them all; a lane makes its half of it itself.
     /// - areLate: they have made no step for a while.
     func reclaim(from workers: [Worker], areLate: Bool = false) {

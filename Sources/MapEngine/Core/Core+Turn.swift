@@ -37,8 +37,10 @@ extension Core {
         checkTimes(now)
         if table.slowStart.growIfDue(now) { assign() }
         if now >= clock.reclaimAt { reclaimIfDue(now) }
+        if now >= clock.takeBackAt { takeBackEnded(now) }
         chooseWhatToTrim(now)
         var next = min(restIfDue(now), nextDeadline(now), clock.reclaimAt, clock.trimAt)
+        next = min(next, clock.takeBackAt)
         if !doorbell.hasLeader {
             if life.stage == .running && now < doorbell.pollingUntil {
                 next = min(next, doorbell.pollingUntil)

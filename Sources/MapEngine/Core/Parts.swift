@@ -57,6 +57,8 @@ struct Clock {
     var jobs = Deadlines()
     /// When to check whether items can be reclaimed; Int64.max: there are none as far as known.
     var reclaimAt = Int64.max
+    /// When to check whether items of ended jobs wait in workers; Int64.max: there are none as far as known.
+    var takeBackAt = Int64.max
     /// When the pool last checked idle workers for texts.
     var idleCheckedAt: Int64 = 0
     /// When the engine thread trims free memory; Int64.max: there is too little to trim.

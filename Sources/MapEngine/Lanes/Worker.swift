@@ -155,6 +155,14 @@ enum Verdict {
         return false
     }
 
+    /// Whether items of a job that is being ended are assigned to it behind others.
+    var holdsEnded: Bool {
+        for place in 1..<max(1, assigned.count) {
+            if case .range(let job, _) = assigned[place].work, job.ending != nil { return true }
+        }
+        return false
+    }
+
     /// Reclaims the unstarted items of one that was asked to yield. Returns their ranges, in the order in which they were assigned.
     /// - isLate: it has made no step for a while.
     func reclaim(isLate: Bool = false) -> [(Job, ItemRange)] {
