@@ -51,6 +51,9 @@ public struct NodeRecord: Equatable, Sendable {
         self.version = version
     }
 
+    /// Whether it may serve a pool that needs these tags.
+    public func has(_ needs: [String]) -> Bool { needs.allSatisfy(tags.contains) }
+
     /// As consumer of the streams: never the same for two lives of a node.
     public var consumer: String { "\(name).\(client)" }
 
@@ -83,8 +86,57 @@ public struct NodeRecord: Equatable, Sendable {
     }
 }
 
+/// What a host says of its pool, each second: "1 needs=gpu,rack7 sandbox=1 memory=1000000 growth=0".
+public struct PoolRecord: Equatable, Sendable {
+    public static let mostNeeds = 16
+
+    /// Tags: only nodes that have all of them serve it.
+    public var needs: [String] = []
+    /// Its workers may only compute, also where a node allows more.
+    public var isSandboxed = false
+    /// Bytes of private memory per worker; 0: no limit.
+    public var memoryLimit: UInt64 = 0
+    /// Bytes of growth after which a worker is replaced; 0: never.
+    public var growth: UInt64 = 0
+
+    public init() {}
+
+    public var text: String {
+        var text = "1"
+        if !needs.isEmpty { text += " needs=\(needs.joined(separator: ","))" }
+        if isSandboxed { text += " sandbox=1" }
+        if memoryLimit > 0 { text += " memory=\(memoryLimit)" }
+        if growth > 0 { text += " growth=\(growth)" }
+        return text
+    }
+
+    /// Nil: it is no such text. What a later version says in addition is no fault.
+    public init?(_ text: String) {
+        guard text.utf8.count <= 4096 else { return nil }
+        let words = text.split(separator: " ")
+        guard words.first == "1" else { return nil }
+        var fields: [Substring: Substring] = [:]
+        for part in words.dropFirst() {
+            guard let sign = part.firstIndex(of: "=") else { return nil }
+            fields[part[..<sign]] = part[part.index(after: sign)...]
+        }
+        needs =
+            fields["needs"].map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? []
+        guard needs.count <= Self.mostNeeds, needs.allSatisfy(Keys.isName) else { return nil }
+        func number(_ name: Substring) -> UInt64? { fields[name].map { UInt64($0) } ?? 0 }
+        guard let sandbox = number("sandbox"), let memory = number("memory"), let growth = number("growth") else {
+            return nil
+        }
+        isSandboxed = sandbox != 0
+        memoryLimit = memory
+        self.growth = growth
+    }
+}
+
 /// A function as nodes get to know it: the fields of a hash.
 public struct FunctionRecord: Equatable, Sendable {
+    /// It is none of a library: the node's zygote brings one of this name.
+    public var isOffered = false
     /// Of the library's file.
     public var module = Hash.none
     /// Its name, for messages.
@@ -104,7 +156,7 @@ public struct FunctionRecord: Equatable, Sendable {
         [
             ("module", module.description), ("library", library), ("name", name), ("run", run), ("range", runRange),
             ("setup", setup), ("cleanup", cleanup), ("prototype", prototype), ("flags", "\(nativeFlags)"),
-            ("data", data.description),
+            ("data", data.description), ("offered", isOffered ? "1" : "0"),
         ]
     }
 
@@ -122,6 +174,11 @@ public struct FunctionRecord: Equatable, Sendable {
             let prototype = text("prototype", most: 65536), let flags = UInt32(fields["flags"] ?? "0"),
             run.isEmpty != range.isEmpty || !prototype.isEmpty
         else { return nil }
+        isOffered = fields["offered"] == "1"
+        // It comes with all that it needs.
+        guard !isOffered || (prototype.isEmpty && setup.isEmpty && cleanup.isEmpty && module == .none) else {
+            return nil
+        }
         self.module = module
         self.data = data
         self.library = library

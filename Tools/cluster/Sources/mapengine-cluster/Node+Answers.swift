@@ -19,9 +19,26 @@ extension Node {
             }
             for serial in ended {
                 guard let (head, bytes) = pool.answer(serial, node: settings.name) else { continue }
-                served += UInt64(head.count)
+                if head.kind == .done { served += UInt64(head.count) }
+                pool.pause(head.kind == .refused)
+                // Only a pool that has failed ends items so.
+                if head.kind == .returned && pools[pool.id] != nil { abandon(pool, head.text) }
                 workedAt = cnet_clock()
                 answer(pool.id, head, bytes)
+            }
+        }
+    }
+
+    /// How often the host hears how far a part is, at most.
+    static let progressTime: Int64 = 200_000_000
+
+    /// Tells hosts how far parts are that take their time.
+    func tellProgress(_ now: Int64) {
+        guard now - progressAt >= Self.progressTime else { return }
+        progressAt = now
+        for pool in pools.values {
+            for head in pool.progress(now, node: settings.name) {
+                ask(["XADD", .text(keys.out(pool.id)), "NOMKSTREAM", "*", "h", .bytes(head.encoded()), "p", ""])
             }
         }
     }
@@ -43,6 +60,7 @@ extension Node {
         head.kind = .refused
         head.node = settings.name
         head.text = "node \(settings.name): \(why)"
+        pools[pool]?.pause(true)
         answer(pool, head, [])
     }
 
@@ -52,5 +70,12 @@ extension Node {
         head.kind = .returned
         head.node = settings.name
         answer(pool, head, [])
+    }
+
+    /// A pool that cannot go on here: others get what it has, and it is left alone for a while.
+    func abandon(_ pool: Served, _ why: String) {
+        for serial in pool.running.keys { giveBack(pool.id, serial) }
+        drop(pool.id, "it has failed here: \(why)")
+        bar(pool.id)
     }
 }

@@ -7,8 +7,10 @@ import Glibc
 extension Node {
     /// Waits for work, where there is room for some.
     func wait() {
-        guard !isWaitingForWork, drainsUntil == nil, !pools.isEmpty, room > 0, let reading, let consumer else { return }
-        var names = pools.keys.sorted()
+        guard !isWaitingForWork, drainsUntil == nil, room > 0, let reading, let consumer else { return }
+        let now = cnet_clock()
+        var names = pools.values.filter { now >= $0.pausedUntil }.map(\.id).sorted()
+        if names.isEmpty { return }
         // Each stream is the first in turn.
         turn += 1
         let start = turn % names.count
@@ -95,7 +97,7 @@ extension Node {
         guard !fields.isEmpty else { throw Refusal(.answer, "the server does not know the function") }
         guard let record = FunctionRecord(fields) else { throw Refusal(.file, "its description is none") }
         do throws(Refusal) {
-            let path = try modules.find(record.module, record.library)
+            let path = try place(record, pool)
             let data = record.data == .none ? [] : try blob(record.data).bytes ?? []
             pool.register(serial, record, path: path, data: data)
         } catch {
@@ -104,6 +106,18 @@ extension Node {
             pool.refuse(serial, error.text)
         }
         return pool.function(serial) ?? .refused("")
+    }
+
+    /// Where a function is: the library's path.
+    private func place(_ record: FunctionRecord, _ pool: Served) throws(Refusal) -> String {
+        if record.isOffered {
+            guard pool.isOfPython else {
+                throw Refusal(.file, "its zygote's program is not here")
+            }
+            return Served.zygote
+        }
+        guard let modules else { throw Refusal(.file, "no library is allowed: the node was started without --modules") }
+        return try modules.find(record.module, record.library)
     }
 
     func fetchBlobs(_ pool: Served, _ head: WorkHead) throws {

@@ -62,6 +62,10 @@ extension Helper {
         else { return }
         activeAt = cnet_clock()
         switch head.kind {
+        case .progress:
+            part.progress = min(Double(head.took) / 1000, Double(part.request.count))
+            lane.showProgress()
+            return
         case .done:
             guard head.count == part.request.count, let items = unsafe second.read({ unsafe AnswerItems(head, $0) })
             else {
@@ -83,7 +87,7 @@ extension Helper {
                 if membership.nodes.allSatisfy({ function.refusals[$0.name] != nil }) {
                     forget(part, stop: false)
                     part.state = .givenBack
-                    tellRefusal(function, printable(head.text))
+                    tellRefusal(function, printable(head.text), isSetup: head.isSetup)
                     answer(lane)
                     return
                 }
@@ -95,6 +99,7 @@ extension Helper {
 
     func resend(_ part: Part, _ lane: Lane) {
         forget(part, stop: false)
+        part.progress = 0
         again += UInt64(part.request.count)
         send(part, lane)
         if case .givenBack = part.state { answer(lane) }

@@ -28,7 +28,9 @@ extension Helper {
     }
 
     func answer(_ lane: Lane) {
-        if lane.answer() { unsafe lane_notify(&lane.memory, engineBell, waiterBell, &epoch) }
+        guard lane.answer() else { return }
+        lane.showProgress()
+        unsafe lane_notify(&lane.memory, engineBell, waiterBell, &epoch)
     }
 
     func take(_ request: mapb_request, _ lane: Lane) {
@@ -167,10 +169,11 @@ extension Helper {
         part.serial = 0
     }
 
-    func tellRefusal(_ function: RemoteFunction, _ why: String) {
+    func tellRefusal(_ function: RemoteFunction, _ why: String, isSetup: Bool = false) {
         if function.isRefused { return }
         function.isRefused = true
-        let text = "\"\(function.record.name)\" cannot run on other machines: \(why)"
-        host.function(function.line, serial: function.serial, status: MAPE_E_LOAD.rawValue, text)
+        let text = isSetup ? why : "\"\(function.record.name)\" cannot run on other machines: \(why)"
+        let status = isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue
+        host.function(function.line, serial: function.serial, status: status, text)
     }
 }

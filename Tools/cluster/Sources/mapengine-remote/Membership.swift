@@ -5,15 +5,22 @@ import CNet
 import Cluster
 
 final class Membership {
+    /// Those that have what the pool needs.
     private(set) var nodes: [NodeRecord] = []
+    /// Those that have not.
+    private(set) var unfit: [NodeRecord] = []
     /// Serials of parts that were with nodes which are gone.
     private(set) var lost: [UInt64] = []
     private(set) var roundTrip: Int64 = 0
     private var isLooking = false
     private var life = 0
+    private var needs: [String] = []
 
     /// Asks, and calls back when all is known.
-    func look(_ link: Link, _ keys: Keys, _ pool: String, isActive: Bool, _ then: @escaping () -> Void) {
+    func look(
+        _ link: Link, _ keys: Keys, _ pool: String, needs: [String], isActive: Bool, _ then: @escaping () -> Void
+    ) {
+        self.needs = needs
         if isLooking && life == link.life { return }
         isLooking = true
         life = link.life
@@ -61,7 +68,8 @@ final class Membership {
         _ nodes: [NodeRecord], _ link: Link, _ keys: Keys, _ pool: String, _ isActive: Bool,
         _ then: @escaping () -> Void
     ) {
-        self.nodes = nodes
+        self.nodes = nodes.filter { $0.has(needs) }
+        unfit = nodes.filter { !$0.has(needs) }.sorted { $0.consumer < $1.consumer }
         lost = []
         guard isActive else {
             isLooking = false
@@ -71,7 +79,7 @@ final class Membership {
         link.ask(["XPENDING", .text(keys.work(pool)), "g", "-", "+", "4096"]) { [weak self] reply in
             guard let self else { return }
             isLooking = false
-            let there = Set(nodes.map(\.consumer))
+            let there = Set(nodes.map(\.consumer))  // Also those that do not fit: they give back what they have taken.
             for i in 0..<reply.count {
                 guard let entry = reply[i], let id = entry[0]?.text, let consumer = entry[1]?.text else { continue }
                 guard !there.contains(consumer), id.hasPrefix("1-"), let serial = UInt64(id.dropFirst(2)) else {

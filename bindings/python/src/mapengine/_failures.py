@@ -47,7 +47,7 @@ def _failed(result: Result, unpickle: Unpickle) -> BaseException:
     if result.cause == abi.MAPE_CAUSE_MEMORY:
         return MemoryError(result.message)
     if result.cause != abi.MAPE_CAUSE_FUNCTION:
-        line, _, text = re.sub(r'^setup of "python" failed with code \d+: ', "", result.message).partition("\n")
+        line, _, text = re.sub(r'^(node \S+: )?setup of "python" failed with code \d+: ', r"\1", result.message).partition("\n")
         broken = PoolBroken(line, result.code)
         if text:
             broken.__cause__ = RemoteTraceback('\n"""\n' + text + '"""')
@@ -114,4 +114,5 @@ def _died(pool: Pool, job: int, index: int, result: Result, element: int, name: 
     where = f', called by {inner[3]} ({inner[1]}:{inner[2]})' if inner else ""
     of = f" of {name}" if name else ""
     return WorkerDied(f"{said}{where}, in element {element}{of}", element, signal, code, place, python, native,
-                      crash.pid if crash is not None else 0, result.attempts)
+                      crash.pid if crash is not None else 0, result.attempts,
+                      (crash.host or b"").decode("utf-8", "replace") if crash is not None else "")
