@@ -257,7 +257,7 @@ def long(url, count, workers):
         pool.map(square, range(8))
         print("begun", flush=True)
         right = pool.map(slow_square, range(int(count))) == [x * x for x in range(int(count))]
-        print("right", right, "nodes", pool.stats()["nodes"])
+        print(f"right {right} nodes {pool.stats()['nodes']}\n", end="")
 
 
 def talks(url):
@@ -317,11 +317,11 @@ def once(url, function="square", only="1", warning=""):
     logging.basicConfig(format="%(name)s %(levelname)s %(message)s", handlers=[Seen()])
     found = getattr(work, function, None) or globals()[function]
     with mapengine.Pool(1, cluster=url, cluster_only=only == "1") as pool:
-        print("values", pool.map(found, range(5)), flush=True)
+        print(f"values {pool.map(found, range(5))}\n", end="", flush=True)
         if warning and not Seen.any.wait(30):
             print("no warning came")
         stats = pool.stats()
-        print("nodes", stats["nodes"], "here", stats["workers_started"])
+        print(f"nodes {stats['nodes']} here {stats['workers_started']}\n", end="")
 
 
 def elsewhere(url):
@@ -339,7 +339,26 @@ def bad_start(url, only):
         with mapengine.Executor(1, initializer=work.refuse, initargs=(os.getpid(),), cluster=url, cluster_only=only == "1") as executor:
             executor.submit(square, 2).result()
     except Exception as error:
-        print(type(error).__name__, error)
+        print(f"{type(error).__name__} {error}\n", end="")
+
+
+def half_way(x, path):
+    """Says how far it is, and goes on when the host has heard it."""
+    mapengine.report(x)
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return x
+
+
+def follows(url, path):
+    with mapengine.Executor(1, cluster=url, cluster_only=True) as executor:
+        future = executor.submit(half_way, 0.25, path)
+        while future.progress() != 0.25:
+            time.sleep(0.01)
+        print("a quarter")
+        with open(path, "w"):
+            pass
+        print(future.result(), future.progress())
 
 
 def shares(url):
@@ -351,7 +370,7 @@ def shares(url):
     context = multiprocessing.get_context("spawn")
     lock = context.Lock()
     with mapengine.Executor(1, initializer=work.hold, initargs=(lock,), cluster=url) as executor:
-        print("with a lock", list(executor.map(work.locked, range(6))))
+        print(f"with a lock {list(executor.map(work.locked, range(6)))}\n", end="", flush=True)
     sys.stdin.readline()
 
 

@@ -97,7 +97,7 @@ def _stacks(pool: Pool, job: int, index: int) -> Tuple[str, str]:
     return "\n".join(python), "\n".join(native)
 
 
-_OWN_FRAME = re.compile(r'File "([^"]*[/\\])?_zygote\.py", line \d+ in (_enter|main)$|File "<string>", line 1 in <module>$')
+_OWN_FRAME = re.compile(r'File "([^"]*[/\\])?_(zygote|node)\.py", line \d+ in (_enter|become|main)$|File "<string>", line 1 in <module>$')
 _PYTHON_PLACE = re.compile(r'File "(.*)", line (\d+) in (.*)')
 _ENGINE_PLACE = re.compile(r'(?: in (\S[^"]*?))?, function "python", item \d+ of job \d+')
 
