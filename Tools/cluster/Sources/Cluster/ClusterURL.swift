@@ -25,6 +25,8 @@ public struct ClusterURL: Sendable, Equatable {
     public let passwordFile: String?
     /// Tags: only nodes that have all of them serve the host's pool.
     public let needs: [String]
+    /// Bytes that one value on the server may have.
+    public let valueLimit: Int
 
     public static let example = "rediss://server/studio?ca=ca.crt&cert=host.crt&key=host.key&user=host&password-file=pw"
 
@@ -94,6 +96,7 @@ public struct ClusterURL: Sendable, Equatable {
         key = options["key"]
         passwordFile = options["password-file"]
         needs = try Self.tags(options["needs"])
+        valueLimit = try Self.limit(options["value-limit"])
         self.user = user
         self.password = password
         guard password == nil || passwordFile == nil else {
@@ -124,7 +127,16 @@ public struct ClusterURL: Sendable, Equatable {
         }
     }
 
-    static let options = ["ca", "cert", "key", "user", "password-file", "plain", "needs"]
+    static let options = ["ca", "cert", "key", "user", "password-file", "plain", "needs", "value-limit"]
+
+    private static func limit(_ text: String?) throws(Refusal) -> Int {
+        guard let text else { return Pieces.standard }
+        guard let limit = Int(text), limit >= 1 << 16, limit <= 1 << 40 else {
+            throw Refusal(
+                .url, "the cluster's URL has value-limit=\(printable(text)): it is a number of bytes, from 65536 on")
+        }
+        return limit
+    }
 
     private static func tags(_ text: String?) throws(Refusal) -> [String] {
         let tags = text?.split(separator: ",", omittingEmptySubsequences: false).map(String.init) ?? []

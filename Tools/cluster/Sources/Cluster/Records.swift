@@ -11,11 +11,17 @@ public struct Keys: Sendable {
     public var control: String { "\(prefix):ctl" }
     public func node(_ consumer: String) -> String { "\(prefix):node:\(consumer)" }
     public func blob(_ hash: Hash) -> String { "\(prefix):blob:\(hash)" }
+    /// Of a blob that is larger than one value: how many pieces it has, and one of them.
+    public func blobCount(_ hash: Hash) -> String { "\(prefix):blob:\(hash):n" }
+    public func blob(_ hash: Hash, piece: Int) -> String { "\(prefix):blob:\(hash):\(piece)" }
     // One hash tag per pool: Redis Cluster keeps them together.
     public func alive(_ pool: String) -> String { "\(prefix):{\(pool)}:alive" }
     public func work(_ pool: String) -> String { "\(prefix):{\(pool)}:work" }
     public func out(_ pool: String) -> String { "\(prefix):{\(pool)}:out" }
     public func log(_ pool: String) -> String { "\(prefix):{\(pool)}:log" }
+    /// Of the bytes of a part, or of its answer, that are larger than one value: one of their pieces.
+    public func work(_ pool: String, _ serial: UInt64, piece: Int) -> String { "\(work(pool)):\(serial):\(piece)" }
+    public func out(_ pool: String, _ serial: UInt64, piece: Int) -> String { "\(out(pool)):\(serial):\(piece)" }
     public func function(_ pool: String, _ id: UInt64) -> String { "\(prefix):{\(pool)}:fn:\(id)" }
 
     /// Names of pools, nodes and tags: what may stand in a key.

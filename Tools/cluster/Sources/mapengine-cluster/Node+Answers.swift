@@ -46,10 +46,14 @@ extension Node {
     /// Acknowledged and answered at once, or neither.
     func answer(_ pool: String, _ head: AnswerHead, _ bytes: [UInt8]) {
         let id = "1-\(head.serial)"
+        let pieces = Pieces(bytes.count, limit: access.url.valueLimit)
+        let inEntry = pieces.stored(bytes, seconds: 60, by: { ask($0) }) { keys.out(pool, head.serial, piece: $0) }
         ask(["MULTI"])
         ask(["XACK", .text(keys.work(pool)), "g", .text(id)])
         ask(["XDEL", .text(keys.work(pool)), .text(id)])
-        ask(["XADD", .text(keys.out(pool)), "NOMKSTREAM", "*", "h", .bytes(head.encoded()), "p", .bytes(bytes)])
+        ask(
+            ["XADD", .text(keys.out(pool)), "NOMKSTREAM", "*", "h", .bytes(head.encoded()), "p", .bytes(inEntry)]
+                + pieces.field)
         ask(["EXEC"])
         writing?.push()
     }

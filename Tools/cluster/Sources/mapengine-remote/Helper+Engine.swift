@@ -51,6 +51,7 @@ extension Helper {
             let url = try ClusterURL(text)
             keys = Keys(url.prefix)
             about.needs = url.needs
+            valueLimit = url.valueLimit
             var number: UInt64 = 0
             unsafe withUnsafeMutableBytes(of: &number) { unsafe cnet_random($0.baseAddress, 8) }
             link = Link(url, number: number)

@@ -76,6 +76,9 @@ extension Helper {
             if reply.integer == 0 { self?.link?.lose(Refusal(.away, "the server has forgotten the pool")) }
         }
         link.ask(["EXPIRE", .text(keys.out(pool)), "10"])
+        for (serial, (part, _)) in parts where part.pieces > 0 {
+            for k in 0..<part.pieces { link.ask(["EXPIRE", .text(keys.work(pool, serial, piece: k)), "15"]) }
+        }
         link.ask(["XTRIM", .text(keys.log(pool)), "MINID", .text(logCursor)])
         link.ask(["EXPIRE", .text(keys.log(pool)), "10"])
         for function in functions.values where function.toldIn == link.life {

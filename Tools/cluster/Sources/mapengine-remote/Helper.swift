@@ -30,6 +30,8 @@ import Glibc
     var membership = Membership()
     /// What nodes are told of the pool.
     var about = PoolRecord()
+    /// Bytes that one value on the server may have.
+    var valueLimit = Pieces.standard
     /// Hashes of what jobs have, by the job's serial; 0 is not kept.
     var jobHashes: [UInt64: Hash] = [:]
     var globalsHashes: [UInt64: Hash] = [:]

@@ -14,13 +14,15 @@ final class Part {
     var sentAt: Int64 = 0
     /// How often nodes were lost that had it.
     var losses = 0
+    /// How many pieces its message has on the server; 0: it is in the stream.
+    var pieces = 0
     /// How many of its items have ended where it is; running ones count as far as they are.
     var progress = 0.0
     var state = State.waiting
 
     enum State {
         case waiting
-        case answered(AnswerHead, AnswerItems, Reply)
+        case answered(AnswerHead, AnswerItems, Payload)
         /// It goes back to the engine, with no item done.
         case givenBack
     }
@@ -95,8 +97,8 @@ final class Part {
             case .part(let part):
                 if case .waiting = part.state { return published }
                 let stands = begin(part.request)
-                if stands, case .answered(let head, let items, let reply) = part.state {
-                    unsafe reply.read { unsafe write(head, items, $0) }
+                if stands, case .answered(let head, let items, let payload) = part.state {
+                    unsafe payload.read { unsafe write(head, items, $0) }
                 } else {
                     unsafe lane_publish(&memory, 0, MAPB_REPLY_STOPPED.rawValue, 0, 0, 0, 0)
                 }

@@ -237,6 +237,24 @@ func numbers(_ values: [UInt64]) -> [UInt8] {
         }
     }
 
+    @Test func piecesOfLargeValues() {
+        #expect(Pieces(100, limit: 100).count == 0 && Pieces(0, limit: 100).count == 0)
+        for size in [101, 199, 200, 201, 1000] {
+            let pieces = Pieces(size, limit: 100)
+            let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 * 7) }
+            var stored: [String: [UInt8]] = [:]
+            let left = pieces.stored(
+                bytes, seconds: 9,
+                by: { command in
+                    if case .text(let key) = command[1], case .bytes(let part) = command[2] { stored[key] = part }
+                }
+            ) { "k\($0)" }
+            #expect(left.isEmpty && stored.count == pieces.count && stored.values.allSatisfy { $0.count <= 100 })
+            #expect((0..<pieces.count).flatMap { stored["k\($0)"] ?? [] } == bytes)
+        }
+        for wrong in ["0", "-1", "", "x", "4097", "1000000000000"] { #expect(Pieces.number(wrong) == nil) }
+    }
+
     @Test func tagsThatAPoolNeeds() {
         var node = NodeRecord(name: "n2", client: 17, lanes: 8, version: 512)
         node.tags = ["gpu", "cpython-3.11-mapengine-0.2.0"]

@@ -34,6 +34,11 @@ import Testing
         #expect(try parse("redis://localhost?needs=gpu,rack-7.b").needs == ["gpu", "rack-7.b"])
     }
 
+    @Test func valuesThatTheServerTakes() throws {
+        #expect(try parse("redis://localhost").valueLimit == 256 << 20)
+        #expect(try parse("redis://localhost?value-limit=65536").valueLimit == 65536)
+    }
+
     @Test func passwordInURL() throws {
         let url = try parse("redis://ho%40st:p%3Aw%25@localhost/x")
         #expect(url.user == "ho@st" && url.password == "p:w%")
@@ -62,6 +67,7 @@ import Testing
         ("redis://localhost?ca", "without a value"), ("redis://localhost?user=", "without a value"),
         ("redis://localhost?needs=a%20b", "tags of nodes"), ("redis://localhost?needs=a,", "tags of nodes"),
         ("redis://localhost?needs=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "at most 16"),
+        ("redis://localhost?value-limit=9", "from 65536 on"), ("redis://localhost?value-limit=x", "from 65536 on"),
         ("redis://localhost?who=me", "unknown option who"), ("redis://localhost?user=a&user=b", "twice"),
         ("redis://a:b@localhost?user=c", "twice"), ("redis://a:b@localhost?password-file=c", "which one"),
         ("redis://localhost?user=a", "no password"), ("rediss://farm?cert=a", "both"), ("rediss://farm?key=a", "both"),
