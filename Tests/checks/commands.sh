@@ -13,7 +13,7 @@ declare -A held=(
     [help]=here [setup]=here [build]=here [demo]=here [test]=here [test-all]=here [test-peers]=here [soak]=here [model]=here
     [test-asan]=here [test-tsan]=here [test-ubsan]=here [test-valgrind]=here [fuzz]=here [bench]=here [bench-check]=here [bench-against]=here
     [wheel]=here [docs]=here [format]=here [lint]=here [clean]=here [dist]=here
-    [cluster]=here [soak-cluster]=here [fuzz-cluster]=here [test-cluster]="suite cluster"
+    [cluster]=here [soak-cluster]=here [fuzz-cluster]=here [test-cluster]="suite cluster" [test-cluster-servers]=here
     [install]="suite install" [uninstall]="suite install"
 )
 declare -A ran=()
@@ -105,6 +105,7 @@ runs fuzz TIME=1 TARGETS=replies
 runs cluster
 runs soak-cluster SECONDS=5
 runs fuzz-cluster TIME=1
+runs test-cluster-servers SERVERS=valkey FILES=farm TEST=local_pool
 runs bench ARGS=--smoke
 cp "$work/check.log" "$work/bench.log"
 check "every row of the benchmark ran" grep -qE '^bench: smoke: ([0-9]+) of \1 rows ran$' "$work/bench.log"
