@@ -108,7 +108,7 @@ def tls_users_and_rights_suffice():
 
 @test
 def a_refused_server_says_why_and_local_workers_go_on():
-    server = Server(users="user default off\nuser host on >pw ~t:* &t:* -@all +ping\n")
+    server = Server(users="user default off\nuser host on >pw ~t:* resetchannels &t:* -@all +ping\n")
     for url, word in (
         (server.url(), "wants a user and a password"),
         (server.url(login="host:wrong@"), "no user"),

@@ -41,7 +41,6 @@ def start(workers: Workers, func: Any, also: Sequence[str]) -> Tuple[Core, Place
     settings["env_set"], settings["env_unset"] = _interpreter.environment(workers._env, workers._threads, workers._count)
     cluster = _cluster.settings(workers._cluster, workers._cluster_only, python=True)
     settings.update(cluster)
-    settings["env_unset"].append(_cluster.VARIABLE)  # Pools in workers have none.
     told = {} if workers._sandbox else shared()
     if cluster and told:
         _keep_here(told, settings["env_set"])

@@ -63,6 +63,7 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
     try:
         _settings.clear()
         _settings.update(loads(data))
+        _leave_cluster()
         if report_fd >= 0:
             import faulthandler
 
@@ -87,6 +88,13 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
     except BaseException as error:
         return f"initializer failed: {describe(error)}\n{traceback_of(error)}"
     return None
+
+
+def _leave_cluster() -> None:
+    """Pools in a worker have the workers of this machine alone."""
+    import os
+
+    os.environ.pop("MAPENGINE_CLUSTER", None)
 
 
 def _native() -> Any:
