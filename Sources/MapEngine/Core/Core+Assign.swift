@@ -58,10 +58,11 @@ extension Core {
                 }
                 let worker = table[slot]
                 let (size, depth) = worker.isRemote ? lanes : (size, depth)
-                let gave =
-                    load < depth && mayRun(worker, job)
-                    && assignRange(
+                var gave = false
+                if load < depth, mayRun(worker, job) {
+                    gave = assignRange(
                         worker, job, size, isParallel, isBrief: job.isSingle && depth > 1, draining: draining, now: now)
+                }
                 if !gave && (job.waiting == 0 || job.room(draining: draining) == 0) { return }
                 next =
                     waits

@@ -40,9 +40,10 @@ extension Core {
     /// Makes a job, whose items can be assigned from now on. The caller copies the rest of its input: `filled`.
     func submit(_ submission: Submission) throws(MapError) -> Job {
         let function = try function(submission.function)
-        if submission.config.firstIndex > 0, let input = submission.input,
-            submission.config.firstIndex > UInt64.max - input.total
-        {
+        // Read once: it is large.
+        let prepared = submission.input
+        let total = prepared?.total ?? 0
+        if submission.config.firstIndex > UInt64.max - total {
             throw MapError(
                 MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
         }
@@ -50,19 +51,19 @@ extension Core {
         let stream: Stream?
         let block: Block
         let sequence = jobs.next()
-        if let input = submission.input {
-            block = input.block
+        if let prepared {
+            block = prepared.block
             stream = nil
-            write(input.record, of: function, submission, sequence, to: block)
+            write(prepared.record, of: function, submission, sequence, to: block)
         } else {
             (block, stream) = try makeStream(function, submission, sequence)
         }
         figures.jobs += 1
         let job = Job(
             function: function, config: submission.config, sequence: sequence,
-            total: submission.input?.total ?? 0,
+            total: total,
             input: JobInput(
-                record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
+                record: block, globals: globals, used: prepared?.used ?? UsedBuffers(),
                 data: submission.data),
             stream: stream, now: clock.now())
         function.life.unended += 1
@@ -70,9 +71,9 @@ extension Core {
         if function.failure != nil || function.refusal != nil, let failure = whyNowhere(job) {
             job.endWaiting(failure, now: mapb_clock())
         }
-        if let input = submission.input, let copying = input.copying, !job.isEnded {
+        if let prepared, let copying = prepared.copying, !job.isEnded {
             job.copying = copying
-            job.unstarted.ready = input.ready
+            job.unstarted.ready = prepared.ready
             job.input.pin()
         }
         jobs.add(job, handle: submission.handle)
