@@ -241,7 +241,7 @@ class IMapIterator(Generic[T]):
 
     def __next__(self) -> T:
         try:
-            return self._taken.values.pop()
+            return self._taken.values.popleft()
         except IndexError:
             return self.next()
 
