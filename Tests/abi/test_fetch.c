@@ -133,7 +133,8 @@ static void hear(void *context, const mape_event *event) {
             assert_int_equal(event->result.attempts, result.attempts);
         }
         self->failed += result.state == MAPE_ITEM_FAILED;
-        if (result.state == MAPE_ITEM_OK) assert_int_equal(*(const uint64_t *)result.data, self->values[i] * self->values[i]);
+        if (result.state == MAPE_ITEM_OK)
+            assert_int_equal(*(const uint64_t *)result.data, self->values[i] * self->values[i]);
         self->count[i]++;
     }
 }
@@ -170,7 +171,8 @@ static void ranges_hold_each_item_once(uint32_t birth) {
                 for (size_t i = 0; i < count; i++) hear(&heard, &events[i]);
             }
             each_item_was_told_once(&heard);
-            assert_in_range(heard.events, 1, ITEMS / 2); /* Ten, unless the pool has taken items back from a worker that does not run. */
+            assert_in_range(heard.events, 1,
+                            ITEMS / 2); /* Ten, unless the pool has taken items back from a worker that does not run. */
             mape_progress progress = MAPE_PROGRESS_INIT;
             is_ok(pool, mape_job_progress(&progress, heard.job));
             assert_int_equal(progress.undelivered, 0);

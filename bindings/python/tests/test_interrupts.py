@@ -175,12 +175,12 @@ def test_a_map_loses_nothing(ordered, read, buffersize):
         assert workers.submit(work.square, (2,)).result() == 4
         for at in each_step():
             got = []
-            job = workers.map(work.square, range(5), ordered=ordered, buffersize=buffersize)
+            job = workers.map(work.square, range(3), ordered=ordered, buffersize=buffersize)
             with at:
                 read(job, got)
             if not at.is_over:
                 read(job, got)
-            assert (got if ordered else sorted(got)) == [0, 1, 4, 9, 16], at.where
+            assert (got if ordered else sorted(got)) == [0, 1, 4], at.where
             assert not workers._core.helpers and not workers._core._claims, at.where
             del job
             eventually(lambda: not workers._core.blocks)
