@@ -11,7 +11,7 @@ from . import _interpreter, _library
 from ._core import Core, register
 from ._engine import Pool
 from ._functions import cloudpickle, modules_of, pickled
-from ._multiprocessing import pickled_for_start, shared
+from ._multiprocessing import adopt, pickled_for_start, shared
 from ._output import Output
 from ._places import Places
 
@@ -42,7 +42,8 @@ def start(workers: Workers, func: Any, also: Sequence[str]) -> Tuple[Core, Place
     pool = Pool(workers=workers._count, output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9),
                 items_per_worker=workers._max_tasks or 0, memory_growth=workers._memory_growth or 0,
                 sandbox=abi.MAPE_SANDBOX_COMPUTE if workers._sandbox else 0, **settings)
-    function_id = pool.register_offered("python", _settings(workers))
+    told: Dict[str, Any] = {} if workers._sandbox else shared()
+    function_id = pool.register_offered("python", _settings(workers, told))
     unpickle: Any = loads
     if workers._sandbox:
         from ._safe import safe_loads as unpickle
@@ -59,17 +60,18 @@ def start(workers: Workers, func: Any, also: Sequence[str]) -> Tuple[Core, Place
     last = weakref.finalize(workers, Core.abandon, core)
     last.atexit = False  # type: ignore[misc]
     core.start_thread()
+    adopt(told)
     return core, Places(pool)
 
 
-def _settings(workers: Workers) -> bytes:
-    """What each worker is set up with: see _worker.setup."""
+def _settings(workers: Workers, told: Dict[str, Any]) -> bytes:
+    """What each worker is set up with: see _worker.setup. told: of multiprocessing."""
     logging = sys.modules.get("logging")
     return dumps({
         "initializer": pickled_for_start((workers._initializer, workers._initargs), pickled, cloudpickle)
         if workers._initializer is not None else b"",
         "finalizer": pickled(workers._finalizer) if workers._finalizer is not None else b"",
         "library": f"{_library.folder()}/{_library.WORKER}",
-        "multiprocessing": {} if workers._sandbox else shared(),
+        "multiprocessing": told,
         "log_level": logging.getLogger().level if logging is not None else None,
     }, 5)
