@@ -31,10 +31,10 @@ extension Pool {
                 unsafe fillEvent(&next.pointee, job, MAPE_EVENT_DONE)
                 unsafe next.pointee.progress = progress
             case .items(let job, let segment, _, let offset, let count, let crashes):
-                let last = offset + ready.events - 1
+                let (last, each) = (offset + ready.events - 1, count / ready.events)
                 for i in offset...last {
                     if i > offset { unsafe next.initialize(to: emptyEvent()) }
-                    unsafe fillEvent(&next.pointee, job, MAPE_EVENT_ITEM, count: count / ready.events)
+                    unsafe fillEvent(&next.pointee, job, MAPE_EVENT_ITEM, count: each)
                     unsafe segment.read(i, into: &next.pointee.result)
                     unsafe next.pointee.index = segment.first + i
                     unsafe next.pointee.result.attempts = Job.attempts(
