@@ -299,7 +299,7 @@ import Testing
         #expect(lane.link.remoteProgress(of: assignment) == 0, "it is of another request")
         lane.outbox.pointee.marked = assignment.ticket
         #expect(lane.link.remoteProgress(of: assignment) == 3.5)
-        for (told, sum) in [(0, 0.0), (11, 10), (-1, 0), (.nan, 0), (.infinity, 10)] {
+        for (told, sum) in [(0.5, 0.5), (0, 0), (11, 10), (-1, 0), (.nan, 0), (.infinity, 10)] {
             lane.outbox.pointee.fraction = (told as Double).bitPattern
             #expect(lane.link.remoteProgress(of: assignment) == sum)
         }

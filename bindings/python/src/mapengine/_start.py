@@ -11,7 +11,7 @@ from . import _cluster, _interpreter, _library
 from ._core import Core, register
 from ._engine import Pool
 from ._functions import cloudpickle, modules_of, pickled
-from ._multiprocessing import pickled_for_start, shared
+from ._multiprocessing import adopt, pickled_for_start, shared
 from ._output import Output
 from ._places import Places
 
@@ -41,7 +41,7 @@ def start(workers: Workers, func: Any, also: Sequence[str]) -> Tuple[Core, Place
     settings["env_set"], settings["env_unset"] = _interpreter.environment(workers._env, workers._threads, workers._count)
     cluster = _cluster.settings(workers._cluster, workers._cluster_only, python=True)
     settings.update(cluster)
-    told = {} if workers._sandbox else shared()
+    told: Dict[str, Any] = {} if workers._sandbox else shared()
     if cluster and told:
         _keep_here(told, settings["env_set"])
     pool = Pool(workers=workers._count, output=abi.MAPE_OUTPUT_CAPTURE, interruptible=1, grace_ns=int(GRACE * 1e9),
@@ -64,6 +64,7 @@ def start(workers: Workers, func: Any, also: Sequence[str]) -> Tuple[Core, Place
     last = weakref.finalize(workers, Core.abandon, core)
     last.atexit = False  # type: ignore[misc]
     core.start_thread()
+    adopt(told)
     return core, Places(pool)
 
 
