@@ -50,6 +50,10 @@ def _helper() -> Optional[str]:
     """The program that speaks with the server, where it was installed apart from this package; None: the library finds it."""
     import shutil
 
+    from ._library import folder
+
+    if os.access(os.path.join(os.path.dirname(folder()), "libexec", "mapengine-remote"), os.X_OK):
+        return None
     tool = shutil.which("mapengine-cluster")
     if tool is None:
         return None
