@@ -76,7 +76,11 @@ extension Helper {
                 lane.node = head.node
                 host.lane(lane.slot, lane.generation, node: head.node, roundTrip: membership.roundTrip)
             }
-        case .returned: resend(part, lane)
+        case .returned:
+            // Perhaps the server has lost what the part needs.
+            functions[part.line]?.toldIn = 0
+            blobs.removeAll()
+            resend(part, lane)
         case .refused:
             if let function = functions[part.line] {
                 function.refusals[head.node] = printable(head.text)
