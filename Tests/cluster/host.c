@@ -3,6 +3,9 @@
  *   host same URL LIBRARY               every kind of job, locally and over the cluster: are states, codes, texts and bytes the same?
  *   host map URL LIBRARY FUNCTION COUNT [NAME=VALUE...]
  *       workers=N (0: none here)  attempts=N  timeout=MS  cancel=MS  rounds=N  idle=MS  size=BYTES  where=N  quiet=1  capture=N (texts that it waits for)
+ *       texts=N (the same, but what workers print is not captured)  noted=1 (with a setup and a cleanup that leave files)
+ *       until=N (cancels the map when it has heard so many texts)
+ *   A round is the last when the file that MAPE_TEST_STOP names is there.
  *
  * The last line of a map is `rounds R ok N failed N crashed N timed N cancelled N wrong N lost N seconds S again N`.
  *
@@ -14,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int failures;
 
@@ -316,7 +320,12 @@ static int map(int argc, char **argv) {
     const long cancel = option(argc, argv, "cancel", 0), quiet = option(argc, argv, "quiet", 0);
     captures = (int)option(argc, argv, "capture", 0);
     mape_pool *pool = open_pool(*url ? url : NULL, (uint32_t)option(argc, argv, "workers", 0));
-    mape_function_id id = registered(pool, function_of(library, symbol));
+    mape_function function = function_of(library, symbol);
+    if (option(argc, argv, "noted", 0)) {
+        function.setup_symbol = "noted_setup";
+        function.cleanup_symbol = "noted_cleanup";
+    }
+    mape_function_id id = registered(pool, function);
     unsigned char *input = calloc((size_t)count, (size_t)size);
     for (long i = 0; input && i < count; i++) {
         const double value = (double)i;
@@ -330,12 +339,20 @@ static int map(int argc, char **argv) {
     config.where = (uint32_t)option(argc, argv, "where", 0);
     long states[8] = {0}, wrong = 0, lost = 0;
     double seconds = 0;
-    for (long round = 0; round < rounds; round++) {
+    const char *stop = getenv("MAPE_TEST_STOP");
+    long round = 0;
+    for (; round < rounds && !(round && stop && access(stop, F_OK) == 0); round++) {
         const double began = now();
         mape_job *job;
         if (mape_map(&job, pool, id, &items, &config)) fail("map", pool);
         printf("round %ld\n", round);
         fflush(stdout);
+        const long until = option(argc, argv, "until", 0);
+        for (int i = 0; heard < until && i < 3000; i++) {
+            mape_job_wait(job, 10000000);
+            mape_pool_dispatch(pool, 0, 0);
+        }
+        if (until) mape_job_cancel(job);
         if (cancel) {
             mape_job_wait(job, cancel * 1000000);
             mape_job_cancel(job);
@@ -371,7 +388,8 @@ static int map(int argc, char **argv) {
         struct timespec pause = {idle / 1000, idle % 1000 * 1000000};
         nanosleep(&pause, NULL);
     }
-    for (int i = 0; heard < captures && i < 2000; i++) {
+    const long texts = captures + option(argc, argv, "texts", 0);
+    for (int i = 0; heard < texts && i < 2000; i++) {
         struct timespec pause = {0, 10000000};
         nanosleep(&pause, NULL);
         mape_pool_dispatch(pool, 0, 0);
@@ -381,7 +399,7 @@ static int map(int argc, char **argv) {
     printf("nodes %u lanes %u helper %d\n", stats.nodes, stats.remote_ready, stats.remote_pid);
     printf(
         "rounds %ld ok %ld failed %ld crashed %ld timed %ld cancelled %ld wrong %ld lost %ld seconds %.3f again %lu\n",
-        rounds, states[1], states[2], states[3], states[4], states[5], wrong, lost, seconds,
+        round, states[1], states[2], states[3], states[4], states[5], wrong, lost, seconds,
         (unsigned long)stats.items_again);
     mape_pool_release(pool);
     free(input);
