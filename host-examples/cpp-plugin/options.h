@@ -17,6 +17,8 @@ struct Options {
     uint32_t crash = 0;    ///< Vertices that kill their worker.
     bool fork = false;     ///< Workers are a snapshot of this program.
     bool compare = true;   ///< Bake once more with one worker.
+    std::string cluster;   ///< The server over which nodes take part; empty: none.
+    bool only_nodes = false; ///< No workers here.
 };
 
 /// Reads the command line.
