@@ -40,7 +40,8 @@ typedef struct bake_options {
     uint32_t fork;    /**< 1: workers are a snapshot of the host; 0: clean programs that load the plugin. */
     uint32_t rays;    /**< Per vertex, at least 1. */
     uint32_t crash;   /**< So many vertices kill the worker that gets them. At most vertex_count. */
-    const char *cluster; /**< The URL of a server: nodes that are connected to it work as well. NULL: this machine alone. */
+    const char
+        *cluster; /**< The URL of a server: nodes that are connected to it work as well. NULL: this machine alone. */
     uint32_t only_nodes; /**< 1: with a cluster, there are no workers here. */
 } bake_options;
 
