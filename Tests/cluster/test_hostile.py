@@ -9,7 +9,7 @@ from servers import Server, cleanups, main, test, until
 
 cleanups.insert(0, Node.stop_all)
 build()
-first, count = map(int, os.environ.get("HOSTILE_SEEDS", "1:5").split(":"))
+first, count = map(int, os.environ.get("HOSTILE_SEEDS", "1:3").split(":"))
 
 
 @test
