@@ -34,7 +34,8 @@ enum Policy {
     /// Ranges that a lane holds: while one is on its way, another runs.
     static let laneDepth = 2
     /// What a lane holds runs elsewhere when it is this late, or twice as late as expected; when nothing is known of the job's items, after
-    /// laneUnknown. Four times as late the next time, and so on, so that an item that takes long ends one day.
+    /// laneUnknown. Four times as late the next time, and so on, so that an item that takes long ends one day. A worker of this machine that has
+    /// nothing to do waits no longer than it would take itself, twice.
     static let laneLate: Int64 = 20_000_000
     static let laneUnknown: Int64 = 1_000_000_000
     static let laneDoublings: UInt8 = 6

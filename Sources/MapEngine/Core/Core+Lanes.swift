@@ -100,14 +100,12 @@ extension Core {
     }
 
     /// How long a worker may make no step before what it holds is taken back.
-    func lateness(_ worker: Worker) -> Int64 {
+    func lateness(_ worker: Worker, _ idle: Idle?) -> Int64 {
         guard worker.isRemote else { return Policy.reclaimAfter }
         guard let head = worker.assigned.first, case .range(let job, let range) = head.work else { return .max }
-        let doublings = Int64(range.delays * 2)
-        let time = job.pace.laneTime
-        if time == 0 { return Policy.laneUnknown << doublings }
-        let expected = min(2 * time * Double(range.count), 1e15)
-        return max(Policy.laneLate, Int64(expected)) << doublings
+        return job.pace.lateness(
+            items: range.count, delays: range.delays,
+            couldRunHere: idle?.here == true && job.config.place != MAPE_REMOTE)
     }
 
     /// Takes a job that is being ended from the lanes: what they hold of it has not begun.

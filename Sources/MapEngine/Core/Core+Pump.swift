@@ -16,7 +16,8 @@ extension Core {
             next = table.listening.next(after: slot)
         }
         followUp()
-        if clock.reclaimAt == .max {
+        // With lanes it depends on who is idle: on a worker here, or on another lane.
+        if clock.reclaimAt == .max || (remote != nil && hasIdleWorker) {
             clock.reclaimAt = reclaimDeadline()
             if clock.reclaimAt != .max { engineMustWake(by: clock.reclaimAt) }
         }

@@ -169,8 +169,9 @@ public enum AnswerItems: Equatable, Sendable {
         guard head.kind == .done else { return nil }
         guard !head.isEven else {
             let (size, over) = head.itemSize.multipliedReportingOverflow(by: count)
-            guard !over, size == UInt64(bytes.left) else { return nil }
-            self = .even(size: Int(head.itemSize))
+            // An answer without items may say any size.
+            guard !over, size == UInt64(bytes.left), let each = Int(exactly: head.itemSize) else { return nil }
+            self = .even(size: each)
             return
         }
         guard count * UInt64(AnswerLine.bytes) <= UInt64(bytes.left) else { return nil }

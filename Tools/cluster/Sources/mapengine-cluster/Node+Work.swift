@@ -24,6 +24,7 @@ extension Node {
         reading.send(command)
         reading.push()
         isWaitingForWork = true
+        waitsSince = cnet_clock()
     }
 
     func took(_ reply: Reply) throws(Refusal) {
@@ -44,7 +45,7 @@ extension Node {
             for k in 0..<entries.count {
                 guard let entry = entries[k], let id = entry[0]?.text else { continue }
                 workedAt = cnet_clock()
-                took(pool, id, entry[1])
+                try took(pool, id, entry[1])
             }
         }
     }
@@ -57,7 +58,7 @@ extension Node {
         }
     }
 
-    func took(_ pool: Served, _ id: String, _ fields: Reply?) {
+    func took(_ pool: Served, _ id: String, _ fields: Reply?) throws(Refusal) {
         guard let fields, let first = fields[1], let second = fields[3], id.hasPrefix("1-"),
             let serial = UInt64(id.dropFirst(2)), let head = unsafe first.read({ unsafe WorkHead($0) }),
             head.serial == serial, let count = Pieces.number(in: fields)
@@ -80,7 +81,12 @@ extension Node {
         } catch let failure as EngineFailure {
             refuse(pool.id, serial, failure.text)
         } catch let refusal as Refusal {
-            if refusal.kind == .file { refuse(pool.id, serial, refusal.text) } else { giveBack(pool.id, serial) }
+            switch refusal.kind {
+            case .file: refuse(pool.id, serial, refusal.text)
+            case .answer: giveBack(pool.id, serial)
+            // Nothing can be had of the server: the next part would fare no better.
+            default: throw refusal
+            }
         } catch {
             giveBack(pool.id, serial)
         }

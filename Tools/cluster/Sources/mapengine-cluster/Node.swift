@@ -28,6 +28,8 @@ import Glibc
     var barred: [String: Int64] = [:]
     /// Pools of this node that nobody needs any more end between two looks.
     var isWaitingForWork = false
+    /// When it has begun to wait.
+    var waitsSince: Int64 = 0
     var turn = 0
     var served: UInt64 = 0
     var roundTrip: Int64 = 0
@@ -38,6 +40,9 @@ import Glibc
     var retryAt: Int64 = 0
     var pause: Int64 = 100_000_000
     var lastText = ""
+    var wasConnected = false
+    /// Which of the URL's servers it uses, and tries first: by chance, so that nodes spread over them.
+    var serverNumber = 0
     let signals: Int32
 
     init(_ access: Access, _ modules: ModuleFolder?, _ settings: NodeSettings) throws {
@@ -46,6 +51,9 @@ import Glibc
         self.settings = settings
         keys = Keys(access.url.prefix)
         signals = cnet_signals(1)
+        var number: UInt64 = 0
+        unsafe withUnsafeMutableBytes(of: &number) { unsafe cnet_random($0.baseAddress, 8) }
+        serverNumber = Int(number % UInt64(access.url.servers.count))
     }
 
     var busy: Int { pools.values.reduce(0) { $0 + $1.running.count } }
@@ -80,7 +88,8 @@ import Glibc
 
     func connect() throws {
         var failure = Refusal(.away, "no server")
-        for server in access.url.servers {
+        for _ in access.url.servers {
+            let server = access.url.servers[serverNumber]
             do throws(Refusal) {
                 let reader = try Client(access, server)
                 let info = try ServerInfo(reader)
@@ -98,16 +107,18 @@ import Glibc
                 beatAt = 0
                 pause = 100_000_000
                 lastText = ""
+                wasConnected = true
                 for pool in pools.values { pool.heardAt = cnet_clock() }
                 log("connected to \(server.text)")
                 return
             } catch {
                 failure = error
+                serverNumber = (serverNumber + 1) % access.url.servers.count
             }
         }
-        lose(failure)
         // The first connection says whether the settings are right; later ones are tried again whatever is said.
-        if failure.isLasting && served == 0 && lastText.isEmpty { throw failure }
+        if failure.isLasting && !wasConnected { throw failure }
+        lose(failure)
     }
 
     func lose(_ why: Refusal) {
@@ -147,6 +158,7 @@ import Glibc
             for one in [reading, writing, hearing] {
                 if let failure = one?.failure { throw failure }
             }
+            try listen(now)
             beat(now)
             finish()
             tellProgress(now)
@@ -155,6 +167,12 @@ import Glibc
         } catch {
             lose(error)
         }
+    }
+
+    /// A wait for work ends after two seconds, with work or without. A server that says nothing for much longer would leave this node deaf.
+    func listen(_ now: Int64) throws(Refusal) {
+        guard isWaitingForWork, let reading, now - max(waitsSince, reading.heardAt) > 15_000_000_000 else { return }
+        throw Refusal(.away, "\(reading.silence) to a wait for work")
     }
 
     func sleep() {

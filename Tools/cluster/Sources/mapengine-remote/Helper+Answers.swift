@@ -73,7 +73,11 @@ extension Helper {
             case .some(let count): fetchAnswer(head, count, most: unsafe lane.memory.output_size)
             }
             return
-        case .returned: resend(part, lane)
+        case .returned:
+            // Perhaps the server has lost what the part needs.
+            functions[part.line]?.toldIn = 0
+            blobs.removeAll()
+            resend(part, lane)
         case .refused:
             if let function = functions[part.line] {
                 function.refusals[head.node] = printable(head.text)

@@ -44,7 +44,7 @@ extension Helper {
             return
         }
         let isActive = !parts.isEmpty
-        nextTick = now + (isActive ? 250_000_000 : 1_000_000_000)
+        nextTick = now + (isActive ? Membership.interval(membership.nodes.count) : 1_000_000_000)
         guard link.isReady else {
             if case .resting = link.stage {
                 nextTick = .max
@@ -102,6 +102,7 @@ extension Helper {
         }
         offer(membership.nodes)
         tellUnfit()
+        lookElsewhere()
     }
 
     /// Says what the nodes lack, when there are some, and none of them fits.
@@ -118,6 +119,21 @@ extension Helper {
             MAPE_LOG_WARNING,
             "none of \(unfit.count) nodes has the tags that the pool needs, \(about.needs.joined(separator: ",")): \(each.joined(separator: "; "))\(hint)"
         )
+    }
+
+    /// Of several servers, each node uses one: where none is, others may have some.
+    func lookElsewhere() {
+        guard membership.nodes.isEmpty, let link, link.hasOthers else {
+            aloneSince = 0
+            return
+        }
+        let now = cnet_clock()
+        if aloneSince == 0 { aloneSince = now }
+        guard now - aloneSince > 2_000_000_000 else { return }
+        aloneSince = 0
+        retire()
+        link.commands?.push()
+        link.lose(Refusal(.away, "no node uses this server"))
     }
 
     /// Tells the engine how many lanes there are, and ends those that are too many.
