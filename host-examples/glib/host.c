@@ -113,7 +113,9 @@ int main(int argc, char **argv) {
     if (idle) {
         g_timeout_add(1000, on_idle_end, NULL);
     } else {
-        check(mape_pool_create(&pool, NULL), "cannot make a pool");
+        mape_pool_config settings = MAPE_POOL_CONFIG_INIT; /* As many workers as cores. */
+        settings.nice = 5;                                 /* The main loop comes first. */
+        check(mape_pool_create(&pool, &settings), "cannot make a pool");
         check(mape_glib_attach(&source, pool, NULL, MAPE_MILLISECONDS(5)), "cannot watch the pool");
         submit();
     }

@@ -108,7 +108,9 @@ int main(int argc, char **argv) {
         uv_timer_init(loop, &idle_end);
         uv_timer_start(&idle_end, on_idle_end, 1000, 0);
     } else {
-        check(mape_pool_create(&pool, NULL), "cannot make a pool");
+        mape_pool_config settings = MAPE_POOL_CONFIG_INIT; /* As many workers as cores. */
+        settings.nice = 5;                                 /* The main loop comes first. */
+        check(mape_pool_create(&pool, &settings), "cannot make a pool");
         check(mape_uv_attach(&attached, pool, loop, MAPE_MILLISECONDS(5)), "cannot watch the pool");
         submit();
     }
