@@ -87,7 +87,7 @@ if needs glib glib-2.0; then
     check "glib.h alone, C++11" "$clang++" -std=c++11 "${strict[@]}" -fsyntax-only "$work/glib.cpp" "${flags[@]}" -Wno-unused-command-line-argument
     check "glib.h: edges: builds" cc -std=gnu11 -g "${strict[@]}" Tests/adapters/edges_glib.c -o "$work/edges_glib" "${flags[@]}" -Wl,-rpath,"$root/dist/lib" &&
         runs "glib.h: refusals, detaching in a callback" "$work/edges_glib"
-    check "the example glib builds" make -s -C host-examples/glib BUILD="$work/by-glib" CFLAGS="-O2 -Werror" PKG_CONFIG_PATH="$PKG_CONFIG_PATH" &&
+    check "the example glib-c builds" make -s -C host-examples/glib-c BUILD="$work/by-glib" CFLAGS="-O2 -Werror" PKG_CONFIG_PATH="$PKG_CONFIG_PATH" &&
         scenario glib "$work/by-glib/host"
 fi
 
