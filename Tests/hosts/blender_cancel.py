@@ -2,6 +2,8 @@
 
 The add-on was installed by blender_addon.py.
 """
+import os
+import signal
 import sys
 import traceback
 
@@ -10,6 +12,8 @@ import numpy
 
 bpy.ops.preferences.addon_enable(module="mapengine_displace")
 addon = sys.modules["mapengine_displace"]
+addon.pool()
+import mapengine_abi as abi  # noqa: E402  # The add-on has put its folder on sys.path.
 
 
 def positions(mesh):
@@ -25,8 +29,14 @@ def begin():
         bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=7, radius=1)
         mesh = bpy.context.active_object.data
         before = positions(mesh)
-        # No computer is done with so many octaves before the key comes: it is pressed at once, in the same round of the loop.
-        assert bpy.ops.object.mapengine_displace("INVOKE_DEFAULT", octaves=24) == {"RUNNING_MODAL"}
+        # Workers that are stopped are not done before the key comes.
+        pool = addon.pool()
+        pool.start()
+        info = abi.mape_worker_info()
+        for index in range(pool.stats().workers):
+            assert pool.lib.mape_pool_worker(abi.byref(info), pool.handle, index) == 0
+            os.kill(info.pid, signal.SIGSTOP)
+        assert bpy.ops.object.mapengine_displace("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
         window.event_simulate(type="ESC", value="PRESS", x=area.x + area.width // 2, y=area.y + area.height // 2)
     return mesh, before
 
@@ -45,7 +55,6 @@ def step():
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
-        import os
         os._exit(1)
 
 

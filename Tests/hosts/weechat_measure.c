@@ -25,9 +25,9 @@ static void quit(void) { weechat_command(NULL, "/wait 1ms /quit"); }
 static void unload(void) {
     char command[4200];
     setenv("MEASURE_MODE", "run", 1);
+    weechat_command(NULL, "/wait 1ms /plugin unload measure");
     snprintf(command, sizeof command, "/wait 200ms /plugin load %s", getenv("MEASURE_PLUGIN"));
     weechat_command(NULL, command);
-    weechat_command(NULL, "/wait 1ms /plugin unload measure");
 }
 
 static int readable(const void *pointer, void *data, int descriptor) {

@@ -37,12 +37,14 @@ def pool():
     """One for the whole session. Its processes start with the first use."""
     global _pool, _displace
     if _pool is None:
-        if HERE not in sys.path:
-            sys.path.append(HERE)
+        # The library lies in the add-on as it would in /usr/local.
+        for folder in (HERE, os.path.join(HERE, "mapengine", "share", "mapengine")):
+            if folder not in sys.path:
+                sys.path.append(folder)
         import cpool
 
         # Below the window's priority, so that drawing gets its turn.
-        _pool = cpool.CPool(library=os.path.join(HERE, "mapengine", "lib", "libmapengine.so.2"), nice=0 if bpy.app.background else 5)
+        _pool = cpool.CPool(nice=0 if bpy.app.background else 5)
         _displace = _pool.function(os.path.join(HERE, "libdisplace.so"), "displace_vertices")
     return _pool
 

@@ -4,7 +4,7 @@
 Each file's CRC-32 is computed by zlib's own C function. GLib watches the pool's descriptor, and calls back on the thread of the loop;
 GTK's own events, and all that g_timeout_add does, go on meanwhile.
 
-Needs python3-gi, ../python/cpool.py, and mapengine_abi of the installation's share/mapengine on PYTHONPATH.
+Needs python3-gi and ../python/cpool.py.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -16,7 +16,7 @@ from gi.repository import GLib
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 import cpool  # noqa: E402
-import mapengine_abi as abi  # noqa: E402
+from cpool import abi  # noqa: E402
 
 
 def main(paths):

@@ -6,17 +6,22 @@
     mapengine.hosts.attach(pool)                                    # Qt, Blender, GLib, asyncio, ...; or call pool.dispatch() now and then
 
 on_item(index, result) is called for each item that has ended, on_done(progress) once: both structures as include/mapengine.h has them, valid
-until the callback returns. No Python runs in the workers, and the declarations are mapengine_abi, made from the header
-(share/mapengine of the installation, on PYTHONPATH or sys.path).
+until the callback returns. No Python runs in the workers, and the declarations are mapengine_abi, which is made from
+the header and lies in share/mapengine of the installation: /usr/local, or where MAPE_PREFIX says.
 
 SPDX-License-Identifier: Apache-2.0
 """
 import ctypes
 import os
 import select
+import sys
 
-import mapengine_abi as abi
-from mapengine_abi import byref
+try:
+    import mapengine_abi as abi
+except ImportError:
+    sys.path.append(os.path.join(os.environ.get("MAPE_PREFIX", "/usr/local"), "share", "mapengine"))
+    import mapengine_abi as abi
+from ctypes import byref
 
 _PREFIX = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(abi.__file__)), "..", ".."))
 _LIBRARY = os.path.join(_PREFIX, "lib", abi.SONAME)
@@ -36,9 +41,9 @@ class CPool:
     """Worker processes that run C functions. All methods on the thread of the loop. What `mapengine.hosts.attach` needs is here:
     fileno, dispatch, wait, idle, closed."""
 
-    def __init__(self, workers=0, library=None, **settings):
-        """`workers`: how many, 0: as many as cores. `library`: the path of libmapengine. `settings`: further fields of mape_pool_config."""
-        self.lib = abi.load(library or (_LIBRARY if os.path.exists(_LIBRARY) else abi.SONAME))
+    def __init__(self, workers=0, **settings):
+        """`workers`: how many, 0: as many as cores. `settings`: further fields of mape_pool_config."""
+        self.lib = abi.load(_LIBRARY if os.path.exists(_LIBRARY) else abi.SONAME)
         self.handle = abi.mape_pool()
         self.closed = False
         self.jobs = set()

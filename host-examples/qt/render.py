@@ -24,11 +24,11 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSlider, QVBoxLayout, QWidget
 
 import mapengine.hosts
-import mapengine_abi as abi
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "python"))
 import cpool  # noqa: E402
+from cpool import abi  # noqa: E402
 
 TILE = struct.Struct("=7i")  # struct tile of tiles.c
 
@@ -59,6 +59,9 @@ class Picture(QWidget):
     def paintEvent(self, event):
         painter = QPainter(self)
         painter.drawImage(QPoint(0, 0), self.image)
+        font = painter.font()
+        font.setPixelSize(11)
+        painter.setFont(font)
         for place, why in self.crashed.values():
             painter.fillRect(place, QColor(120, 20, 20))
             painter.setPen(QColor(255, 190, 180))
@@ -80,7 +83,7 @@ class Window(QWidget):
         self.setWindowTitle("MapEngine: a picture by worker processes")
         # Lower than the window's own priority: the loop gets its turn when all cores compute.
         self.pool = cpool.CPool(workers=options.workers, nice=5)
-        self.render = self.pool.function(os.environ.get("MAPE_TILES", os.path.join(HERE, "build", "libtiles.so")), "tile_render")
+        self.render = self.pool.function(os.path.join(HERE, "build", "libtiles.so"), "tile_render")
         self.job = None
         self.on_end = lambda: None
 
@@ -137,7 +140,7 @@ class Window(QWidget):
             if result.state == abi.MAPE_ITEM_OK:
                 self.picture.show_tile(places[index], cpool.data(result))
             elif result.state == abi.MAPE_ITEM_CRASHED:
-                self.picture.show_crash(places[index], f"crashed\n{signal.Signals(result.code).name}\nclick: again")
+                self.picture.show_crash(places[index], f"crashed\n{signal.Signals(result.code).name}")
 
         self.job = self.pool.map(self.render, items, on_item, self.done)
         self.start_button.setEnabled(False)

@@ -133,7 +133,9 @@ int tile_render(mape_task *task, void *state, const void *input, size_t size) {
             for (int i = 0; i < tile.paths; i++) {
                 const float u = (2 * ((float)x + random01(&seed)) - (float)tile.picture_width) / (float)tile.picture_height;
                 const float v = 1 - 2 * ((float)y + random01(&seed)) / (float)tile.picture_height;
-                sum = add(sum, light_along(eye, unit(add(add(scaled(right, u * 0.45f), scaled(up, v * 0.45f)), forward)), &seed));
+                const vec light = light_along(eye, unit(add(add(scaled(right, u * 0.45f), scaled(up, v * 0.45f)), forward)), &seed);
+                /* A rare path that met the sun would be a white dot. */
+                sum = add(sum, (vec){fminf(light.x, 4), fminf(light.y, 4), fminf(light.z, 4)});
             }
             sum = scaled(sum, 1 / (float)tile.paths);
             pixel[0] = as_byte(sum.x), pixel[1] = as_byte(sum.y), pixel[2] = as_byte(sum.z);

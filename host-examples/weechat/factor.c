@@ -1,4 +1,4 @@
-/* factor.c - a plug-in of WeeChat whose work runs in worker processes: /factor 600851475143 97 1000000016000000063
+/* factor.c - a plug-in of WeeChat whose work runs in worker processes: /factor 600851475143 97 100000380000361
  *
  * WeeChat has one thread, and a plug-in that computes, or crashes, stops or ends all of it. This one prints each answer when it is there,
  * while you type. The same file has the function that workers run, and the plug-in around it.
