@@ -55,7 +55,8 @@ static void measure_item(void *context, const mape_event *event) {
     const mape_result *result = &event->result;
     measure->seen++;
     measure->on_main += pthread_equal(pthread_self(), measure->main) != 0;
-    if (result->state == MAPE_ITEM_OK) measure->right += *(const double *)result->data == (double)(event->index * event->index);
+    if (result->state == MAPE_ITEM_OK)
+        measure->right += *(const double *)result->data == (double)(event->index * event->index);
     if (result->state == MAPE_ITEM_CRASHED)
         snprintf(measure->crashed, sizeof measure->crashed, " item=%d signal=%d", (int)event->index, (int)result->code);
     if (measure->seen != MEASURE_HALF) return;
@@ -72,8 +73,9 @@ static void measure_done(void *context, const mape_event *event) {
     struct measure *measure = context;
     const mape_progress *progress = &event->progress;
     if (measure->ended) return;
-    printf("%s ok=%d right=%u main=%u failed=%d crashed=%d cancelled=%d gap=%.1f%s\n", measure->phase, (int)progress->ok, measure->right,
-           measure->on_main, (int)progress->failed, (int)progress->crashed, (int)progress->cancelled, (double)measure->gap / 1e6, measure->crashed);
+    printf("%s ok=%d right=%u main=%u failed=%d crashed=%d cancelled=%d gap=%.1f%s\n", measure->phase,
+           (int)progress->ok, measure->right, measure->on_main, (int)progress->failed, (int)progress->crashed,
+           (int)progress->cancelled, (double)measure->gap / 1e6, measure->crashed);
     fflush(stdout);
     measure_check(measure, mape_job_release(measure->job));
     if (strcmp(measure->phase, "map") == 0) {

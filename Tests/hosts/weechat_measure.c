@@ -48,10 +48,8 @@ int weechat_plugin_init(struct t_weechat_plugin *plugin, int argc, char **argv) 
     weechat_plugin = plugin;
     printf("host WeeChat %s (headless), hook_fd\n", weechat_info_get("version", NULL));
     fflush(stdout);
-    if (strcmp(mode, "reload") == 0)
-        measure_open(&measure, "quit", getenv("MEASURE_WORK"), unload);
-    else
-        measure_open(&measure, strdup(mode), getenv("MEASURE_WORK"), quit);
+    if (strcmp(mode, "reload") == 0) measure_open(&measure, "quit", getenv("MEASURE_WORK"), unload);
+    else measure_open(&measure, strdup(mode), getenv("MEASURE_WORK"), quit);
     weechat_hook_timer(10, 0, 0, tick, NULL, NULL);
     if (measure.descriptor >= 0) weechat_hook_fd(measure.descriptor, 1, 0, 0, readable, NULL, NULL);
     return WEECHAT_RC_OK;

@@ -18,7 +18,9 @@ struct settings {
 };
 
 /* An item is a block of vertices: positions and normals in turn, and its result their new positions. */
-struct vertex { float position[3], normal[3]; };
+struct vertex {
+    float position[3], normal[3];
+};
 
 static uint32_t hashed(int32_t x, int32_t y, int32_t z) {
     uint32_t h = (uint32_t)x * 0x8da6b343u ^ (uint32_t)y * 0xd8163841u ^ (uint32_t)z * 0xcb1ab31fu;
@@ -45,7 +47,8 @@ static float noise(float x, float y, float z) {
         corner[n] = slope(hashed(i + a, j + b, k + c), x - (float)a, y - (float)b, z - (float)c);
     }
     const float u = fade(x), v = fade(y), w = fade(z);
-    return mix(w, mix(v, mix(u, corner[0], corner[1]), mix(u, corner[2], corner[3])), mix(v, mix(u, corner[4], corner[5]), mix(u, corner[6], corner[7])));
+    return mix(w, mix(v, mix(u, corner[0], corner[1]), mix(u, corner[2], corner[3])),
+               mix(v, mix(u, corner[4], corner[5]), mix(u, corner[6], corner[7])));
 }
 
 /* Between about -1 and 1: wide hills, and ridges on them. */
@@ -67,13 +70,15 @@ int displace_vertices(mape_task *task, void *state, const void *input, size_t si
     const size_t count = size / sizeof *vertices;
     float(*moved)[3] = mape_task_output(task, count * sizeof *moved);
     (void)state;
-    if (settings_size != sizeof *settings || size % sizeof *vertices != 0) return mape_task_fail(task, 1, "wrong settings or vertices");
+    if (settings_size != sizeof *settings || size % sizeof *vertices != 0)
+        return mape_task_fail(task, 1, "wrong settings or vertices");
     if (settings->crash && mape_task_index(task) == 0) abort();
     if (!moved) return mape_task_fail(task, 2, "no memory for the vertices");
     for (size_t i = 0; i < count; i++) {
         if (i % 64 == 0 && mape_task_cancelled(task)) return 1;
         const float by = settings->strength * height(settings, vertices[i].position);
-        for (int axis = 0; axis < 3; axis++) moved[i][axis] = vertices[i].position[axis] + by * vertices[i].normal[axis];
+        for (int axis = 0; axis < 3; axis++)
+            moved[i][axis] = vertices[i].position[axis] + by * vertices[i].normal[axis];
     }
     return 0;
 }

@@ -15,10 +15,12 @@
 struct tile {
     int32_t x, y, width, height; /* Where it lies in the picture, in pixels. */
     int32_t picture_width, picture_height;
-    int32_t paths;               /* Per pixel; 0 crashes, as broken code does. */
+    int32_t paths; /* Per pixel; 0 crashes, as broken code does. */
 };
 
-typedef struct { float x, y, z; } vec;
+typedef struct {
+    float x, y, z;
+} vec;
 
 static vec add(vec a, vec b) { return (vec){a.x + b.x, a.y + b.y, a.z + b.z}; }
 static vec sub(vec a, vec b) { return (vec){a.x - b.x, a.y - b.y, a.z - b.z}; }
@@ -61,7 +63,8 @@ static const struct sphere *nearest(vec origin, vec direction, float *distance) 
     *distance = 1e30f;
     for (int i = 0; i < SPHERES; i++) {
         const vec to = sub(scene[i].centre, origin);
-        const float along = dot(to, direction), inside = along * along - dot(to, to) + scene[i].radius * scene[i].radius;
+        const float along = dot(to, direction),
+                    inside = along * along - dot(to, to) + scene[i].radius * scene[i].radius;
         if (inside < 0) continue;
         const float half = sqrtf(inside), near = along - half, far = along + half, t = near > 2e-3f ? near : far;
         if (t > 2e-3f && t < *distance) *distance = t, found = &scene[i];
@@ -80,7 +83,8 @@ static vec cosine_around(vec n, uint64_t *seed) {
 static vec through_glass(vec d, vec n, uint64_t *seed) {
     const int entering = dot(d, n) < 0;
     const vec facing = entering ? n : scaled(n, -1);
-    const float ratio = entering ? 1 / 1.5f : 1.5f, cosine = -dot(d, facing), k = 1 - ratio * ratio * (1 - cosine * cosine);
+    const float ratio = entering ? 1 / 1.5f : 1.5f, cosine = -dot(d, facing),
+                k = 1 - ratio * ratio * (1 - cosine * cosine);
     const float c = 1 - (entering ? cosine : sqrtf(fmaxf(k, 0))), reflected = 0.04f + 0.96f * c * c * c * c * c;
     if (k < 0 || random01(seed) < reflected) return mirrored(d, facing);
     return unit(add(scaled(d, ratio), scaled(facing, ratio * cosine - sqrtf(k))));
@@ -88,7 +92,8 @@ static vec through_glass(vec d, vec n, uint64_t *seed) {
 
 static vec sky(vec d) {
     const float t = 0.5f * (d.y + 1), sun = powf(fmaxf(0, dot(d, unit((vec){-0.5f, 0.7f, 0.4f}))), 256);
-    return add(add(scaled((vec){0.95f, 0.80f, 0.65f}, 0.55f * (1 - t)), scaled((vec){0.30f, 0.45f, 0.75f}, 0.55f * t)), scaled((vec){40, 34, 24}, sun));
+    return add(add(scaled((vec){0.95f, 0.80f, 0.65f}, 0.55f * (1 - t)), scaled((vec){0.30f, 0.45f, 0.75f}, 0.55f * t)),
+               scaled((vec){40, 34, 24}, sun));
 }
 
 static vec light_along(vec origin, vec direction, uint64_t *seed) {
@@ -103,7 +108,9 @@ static vec light_along(vec origin, vec direction, uint64_t *seed) {
         vec colour = hit->colour;
         if (hit == scene && ((int)floorf(origin.x) + (int)floorf(origin.z)) % 2 != 0) colour = scaled(colour, 0.45f);
         if (hit->material != GLASS) carried = times(carried, colour);
-        direction = hit->material == MATTE ? cosine_around(n, seed) : hit->material == METAL ? mirrored(direction, n) : through_glass(direction, n, seed);
+        direction = hit->material == MATTE   ? cosine_around(n, seed)
+                    : hit->material == METAL ? mirrored(direction, n)
+                                             : through_glass(direction, n, seed);
     }
     return (vec){0, 0, 0};
 }
@@ -122,7 +129,8 @@ int tile_render(mape_task *task, void *state, const void *input, size_t size) {
     if (tile.paths == 0) abort();
     uint8_t *pixel = mape_task_output(task, (size_t)tile.width * (size_t)tile.height * 3);
     if (!pixel) return mape_task_fail(task, 2, "no memory for the tile");
-    const vec eye = {0.4f, 1.9f, 6.2f}, forward = unit(sub((vec){0, 0.75f, 0}, eye)), right = unit(cross(forward, (vec){0, 1, 0}));
+    const vec eye = {0.4f, 1.9f, 6.2f}, forward = unit(sub((vec){0, 0.75f, 0}, eye)),
+              right = unit(cross(forward, (vec){0, 1, 0}));
     const vec up = cross(right, forward);
     for (int y = tile.y; y < tile.y + tile.height; y++) {
         if (mape_task_cancelled(task)) return 1;
@@ -131,9 +139,11 @@ int tile_render(mape_task *task, void *state, const void *input, size_t size) {
             uint64_t seed = ((uint64_t)y * (uint64_t)tile.picture_width + (uint64_t)x) * 0x9e3779b97f4a7c15u + 1;
             vec sum = {0, 0, 0};
             for (int i = 0; i < tile.paths; i++) {
-                const float u = (2 * ((float)x + random01(&seed)) - (float)tile.picture_width) / (float)tile.picture_height;
+                const float u =
+                    (2 * ((float)x + random01(&seed)) - (float)tile.picture_width) / (float)tile.picture_height;
                 const float v = 1 - 2 * ((float)y + random01(&seed)) / (float)tile.picture_height;
-                const vec light = light_along(eye, unit(add(add(scaled(right, u * 0.45f), scaled(up, v * 0.45f)), forward)), &seed);
+                const vec light =
+                    light_along(eye, unit(add(add(scaled(right, u * 0.45f), scaled(up, v * 0.45f)), forward)), &seed);
                 /* A rare path that met the sun would be a white dot. */
                 sum = add(sum, (vec){fminf(light.x, 4), fminf(light.y, 4), fminf(light.z, 4)});
             }

@@ -44,9 +44,11 @@ static void release(SEXP pointer) {
 static SEXP call_of(SEXP function, const mape_event *event) {
     const mape_result *result = &event->result;
     const mape_progress *progress = &event->progress;
-    const int is_item = event->type == MAPE_EVENT_ITEM, has_value = is_item && result->state == MAPE_ITEM_OK && result->size == sizeof(double);
+    const int is_item = event->type == MAPE_EVENT_ITEM,
+              has_value = is_item && result->state == MAPE_ITEM_OK && result->size == sizeof(double);
     const char *names[] = {"ok", "failed", "crashed", "cancelled"};
-    const double counts[] = {(double)progress->ok, (double)progress->failed, (double)progress->crashed, (double)progress->cancelled};
+    const double counts[] = {(double)progress->ok, (double)progress->failed, (double)progress->crashed,
+                             (double)progress->cancelled};
     SEXP arguments[7], call, labels;
     arguments[0] = PROTECT(Rf_ScalarInteger((int)(intptr_t)event->context));
     arguments[1] = PROTECT(Rf_mkString(is_item ? "item" : "done"));

@@ -59,9 +59,9 @@ static void on_item(void *context, const mape_event *event) {
     const mape_result *result = &event->result;
     const uint64_t number = request->numbers[event->index];
     if (result->state == MAPE_ITEM_OK)
-        weechat_printf(NULL, "%" PRIu64 " =%.*s", number, (int)result->size, result->size ? (const char *)result->data : " 1");
-    else
-        weechat_printf(NULL, "%s%" PRIu64 ": %s", weechat_prefix("error"), number, result->message);
+        weechat_printf(NULL, "%" PRIu64 " =%.*s", number, (int)result->size,
+                       result->size ? (const char *)result->data : " 1");
+    else weechat_printf(NULL, "%s%" PRIu64 ": %s", weechat_prefix("error"), number, result->message);
 }
 
 static void on_done(void *context, const mape_event *event) {
@@ -71,7 +71,8 @@ static void on_done(void *context, const mape_event *event) {
     free(context);
 }
 
-static int command(const void *pointer, void *data, struct t_gui_buffer *buffer, int argc, char **argv, char **argv_eol) {
+static int command(const void *pointer, void *data, struct t_gui_buffer *buffer, int argc, char **argv,
+                   char **argv_eol) {
     mape_items items = MAPE_ITEMS_INIT;
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
     mape_job *job;
@@ -106,7 +107,7 @@ int weechat_plugin_init(struct t_weechat_plugin *plugin, int argc, char **argv) 
     int descriptor;
     (void)argc, (void)argv;
     weechat_plugin = plugin;
-    settings.nice = 5; /* Chat comes first. */
+    settings.nice = 5;         /* Chat comes first. */
     function.run = factor_one; /* Workers find it in this plug-in's file. */
     if (mape_pool_create(&pool, &settings) != MAPE_OK || mape_function_register(&factor, pool, &function) != MAPE_OK ||
         mape_pool_event_fd(&descriptor, pool) != MAPE_OK) {
