@@ -2,9 +2,10 @@
 # The library in real programs: the examples of host-examples/, and what a map costs each host (measure.py). Each program says its version.
 #
 #     Tests/hosts/run.sh [--large] [--table ROUNDS] [HOST...]      all hosts, or those named: luajit neovim qt glib asyncio applications
-#                                                             weechat r perl ruby blender
+#                                                             weechat r perl ruby blender; bpy when it is named
 #
-# --large: Blender as well, which is too large for `make test` (`make test-hosts` installs it). --table: medians of so many rounds,
+# --large: Blender as well, which is too large for `make test` (`make test-hosts` installs it). bpy is Blender as a module, from PyPI: 1.6 GB, so only by
+# its name. --table: medians of so many rounds,
 # as docs/hosts.md has them.
 # shellcheck disable=SC2016,SC2317  # `check` runs programs, among them bash with a text
 # shellcheck source=Tests/checks/lib.sh
@@ -80,7 +81,7 @@ find_qt() {
     done
     return 1
 }
-if wanted qt || wanted glib || wanted asyncio || wanted applications || wanted blender; then
+if wanted qt || wanted glib || wanted asyncio || wanted applications || wanted blender || wanted bpy; then
     check "the Python package is made" scripts/wheel.sh --tree
     python_path=$root/.build-wheel/tree:$root/dist/share/mapengine:$examples/python
     export MEASURE_PYTHON=$python_path:$here
@@ -171,10 +172,19 @@ if ((large)) && needs blender blender && page blender; then
         "blender-window=env TMPDIR=$work xvfb-run -a blender --factory-startup --python-exit-code 1 --python $here/blender.py")
 fi
 
+if ((large)) && [[ " ${hosts[*]} " == *" bpy "* ]] && page blender; then
+    [[ -x $build/bpy/bin/python ]] || check "bpy is installed" bash -c '/usr/bin/python3 -m venv "$1" && "$1/bin/pip" install -q --disable-pip-version-check bpy==4.2.0' \
+        install "$build/bpy"
+    check "bpy: the add-on, installed from its zip, displaces a mesh" env TMPDIR="$work" BLENDER_USER_RESOURCES="$work/bpy" "$build/bpy/bin/python" \
+        "$here/blender_addon.py" -- "$examples/blender/build/mapengine_displace.zip" "$work" &&
+        says "bpy: it waits" '^right: 161 of 161 blocks'
+    measured+=("bpy=env TMPDIR=$work $build/bpy/bin/python $here/blender.py")
+fi
+
 # ---- What a map costs each of them. ----
 
 if ((${#measured[@]} > 0)); then
-    python3 "$here/measure.py" "${table[@]}" "$build/work.so" "${measured[@]}" 2>&1 | tee "$work/measure.log" | grep -vE '^[0-9]+ passed, [0-9]+ failed$'
+    python3 "$here/measure.py" "${table[@]}" "$build/work.so" "${measured[@]}" 2>&1 | tee "$work/measure.log" | grep --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed$'
     summary=$(tail -n 1 "$work/measure.log")
     if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
         passed=$((passed + BASH_REMATCH[1]))
