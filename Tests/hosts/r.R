@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: Apache-2.0
 arguments <- commandArgs(trailingOnly = TRUE)
 source(arguments[3])
-cat("host", R.version.string, ", addInputHandler\n")
+cat(sprintf("host %s, addInputHandler\n", R.version.string))
 
 count <- 400
 half <- 200

@@ -74,7 +74,8 @@ checksums() {
 find_qt() {
     local place
     for place in "$root/.build-test/python/hosts" "$build/python"; do
-        if "$place/bin/python" -c 'import PySide6.QtWidgets' 2>/dev/null; then
+        if "$place/bin/python" -c 'import sys, PySide6.QtWidgets; sys.exit("==" + PySide6.__version__ not in open(sys.argv[1]).read())' \
+            "$examples/qt/requirements.txt" 2>/dev/null; then
             echo "$place/bin/python"
             return 0
         fi
