@@ -89,7 +89,7 @@ if wanted qt || wanted glib || wanted asyncio || wanted applications || wanted b
 fi
 in_python="env PYTHONPATH=${python_path:-}:$here PYTHONDONTWRITEBYTECODE=1"
 if wanted glib; then
-    checksums glib
+    checksums glib-python
     measured+=("glib=$in_python /usr/bin/python3 $here/python_glib.py")
 fi
 if wanted asyncio; then
