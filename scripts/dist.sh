@@ -77,7 +77,7 @@ cc -std=c11 -O2 -Wall -Wextra -Iinclude -o "$stage/mapengine-zygote" Sources/map
     "dist/lib/libmapengine.so.$ABI_VERSION" -L.build-static/glibc -Wl,-rpath-link,.build-static/glibc -Wl,-rpath,'$ORIGIN/../lib' -Wl,--enable-new-dtags -Wl,-s
 place "$stage/mapengine-zygote" libexec/mapengine-zygote 755
 
-(cd include && find . -name '*.h' -printf '%P\n') | while read -r header; do
+(cd include && find . \( -name '*.h' -o -name '*.hpp' \) -printf '%P\n') | while read -r header; do
     place "include/$header" "include/$header"
 done
 # The interface for other languages.

@@ -3,7 +3,7 @@
 # cannot run, runs no test, or ends badly without naming a test counts as one failure. Takes dist/ as it is: `make test`
 # brings it up to date first.
 #
-#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library layers results fork_safety unit abi types faults
+#     scripts/test.sh [SUITE...]     all of them, or the ones named: header library layers results fork_safety unit abi cpp types faults
 #                                    untouched soak hostile fuzz lua python_zygote python python_hosts hosts cluster install tool quickstart model guide commands
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
@@ -90,6 +90,7 @@ suite results "how tests are counted" 300 count_summary Tests/checks/results.sh
 suite fork_safety "what runs after a fork" 600 count_summary Tests/checks/fork_safety.sh
 suite unit "unit tests (Swift)" 1200 count_swift_testing unit_tests
 suite abi "the interface (C)" 900 count_summary abi_tests
+suite cpp "the interface (C++)" 600 count_summary Tests/cpp/run.sh
 suite types "every type of a typed function" 600 count_summary Tests/checks/types.sh
 suite faults "the fault catalogue" "$([[ ${FAULTS:-} == all ]] && echo 7200 || echo 900)" count_summary fault_tests
 suite untouched "hosts with habits" 1200 count_summary untouched

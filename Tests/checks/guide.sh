@@ -49,7 +49,11 @@ with=(-fsyntax-only -fPIC -Idist/include -I"$stand_ins" "${glib[@]}" "${uv[@]}" 
 for block in "${blocks[@]}"; do
     case $block in
         *.c) check "$block compiles without warnings" cc -std=gnu11 -O2 "${strict[@]}" "${with[@]}" "$folder/$block" ;;
-        *.cpp) check "$block compiles without warnings" c++ -std=c++17 -O2 "${strict[@]}" "${with[@]}" "$folder/$block" ;;
+        *.cpp)
+            standard=c++17
+            grep -q co_await "$folder/$block" && standard=c++20
+            check "$block compiles without warnings" c++ -std=$standard -O2 "${strict[@]}" "${with[@]}" "$folder/$block"
+            ;;
     esac
 done
 
@@ -68,6 +72,8 @@ if check "build.sh builds" bash -e build.sh; then
     prints nearest.c ./nearest
     prints stream.c ./stream
     prints typed.c ./typed
+    prints shading.cpp ./shading
+    prints await.cpp ./await
     prints pull.py env PYTHONPATH="$root/dist/share/mapengine" "$python" pull.py
     prints lookup.c ./lookup "$folder/zygote"
     check "forks.c serves, and brings no function" ./lookup "$folder/forks" && cp "$work/check.log" forks.printed &&

@@ -6,7 +6,7 @@
 #include "bake_plugin.h"
 #include "scene.h"
 
-#include <mapengine.h>
+#include <mapengine.hpp>
 
 #include <string>
 #include <vector>
@@ -36,29 +36,27 @@ private:
     void lay_out_points(const bake_mesh &mesh);
     void register_functions();
     void look_whether_ready();
-    void submit(mape_function_id function, const mape_items &items, uint32_t attempts, mape_event_fn on_done);
     void require_idle() const;
-    void check(int status, const char *what) const;
-    template <typename T> void set_global(const char *name, const std::vector<T> &values);
+    void begin(uint64_t items);
+    template <class Out> mape::JobOptions<Out> options_for(uint32_t attempts);
 
-    // Called back by MapEngine, inside tick. An exception must not pass through the engine, hence noexcept.
-    static void on_progress(void *context, const mape_event *event) noexcept;
-    static void on_baked(void *context, const mape_event *event) noexcept;
-    static void on_rendered(void *context, const mape_event *event) noexcept;
+    // Called inside tick. What they throw comes out of Pool::dispatch there.
     void take_progress(const mape_progress &progress);
-    bool finish(const mape_event &event);
-    void note_losses(mape_job *job);
+    template <class Out> bool finish(const mape::JobRef<Out> &job, const mape_progress &progress);
+    void take_bake(const mape::JobRef<float> &job, const mape_progress &progress);
+    void take_picture(const mape::JobRef<uint8_t[]> &job, const mape_progress &progress);
+    void note_losses(const mape::JobRef<float> &job);
     std::vector<BakedPoint> finished_points();
 
     const bake_options options;
     std::vector<Vec3> positions;
     std::vector<uint32_t> indices;
-    mape_pool *pool = nullptr;
-    mape_buffer *points = nullptr; ///< The items of the bake, in memory that workers read in place.
-    size_t point_count = 0;
-    mape_function_id bake_function = 0;
-    mape_function_id render_function = 0;
-    mape_job *job = nullptr;
+    mape::Pool pool;
+    mape::Buffer<BakePoint> points; ///< The items of the bake, in memory that workers read in place.
+    mape::Function<BakePoint, float> bake_function;
+    mape::Function<uint32_t, uint8_t[]> render_function;
+    mape::Job<float> bake_job;
+    mape::Job<uint8_t[]> render_job;
     std::vector<std::string> casualty_texts;
     bake_status status{};
 };

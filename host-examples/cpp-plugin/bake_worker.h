@@ -1,24 +1,30 @@
-// bake_worker.h - the functions that run in worker processes
+// bake_worker.h - what runs in worker processes: a class and a function, as plain C++
 //
 // SPDX-License-Identifier: Apache-2.0
 //
-// The plugin gives them to MapEngine as plain pointers. Workers that start clean (MAPE_START_EXEC) load
-// libbake_plugin.so and find them by their offset in it.
+// The plugin registers them by their addresses (bake_session.cpp). Workers that start clean (MAPE_START_EXEC) load
+// libbake_plugin.so and find them by their offset in it. On other machines (--cluster) they are found by name, in a library that is the same file as
+// here; so the plugin exports them.
 #pragma once
 
-#include <mapengine.h>
+#include "sampling.h"
+#include "scene.h"
 
-extern "C" {
+#include <mapengine/cpp/worker.hpp>
 
-/// Once per worker: makes the rays that all points share. Its data is a BakeSettings.
-int bake_setup(mape_task *task, const void *data, size_t size, void **out_state);
+#include <vector>
 
-/// Per point: how much of the sky it does not see. Input BakePoint, result float, 0 to 1.
-int bake_vertex(mape_task *task, void *state, const void *input, size_t size);
+/// Tells how much of the sky a point does not see. Each worker has one object, made of the function's settings.
+class Baker {
+public:
+    explicit Baker(const BakeSettings &settings);
+    /// @return 0 to 1.
+    float operator()(mape::Task &task, const BakePoint &point) const;
 
-/// Once per worker, at its end.
-void bake_cleanup(mape_task *task, void *state);
+private:
+    const BakeSettings settings;
+    std::vector<SquarePoint> points; ///< The shared pattern of rays; each vertex shifts it its own way.
+};
 
-/// Per row of the picture. Input uint32_t, the row; result its pixels, three bytes each.
-int bake_render_row(mape_task *task, void *state, const void *input, size_t size);
-}
+/// Renders a row of the picture; the result is its pixels, three bytes each.
+void bake_render_row(mape::Task &task, uint32_t row);
