@@ -10,7 +10,7 @@ python=${PYTHON:-python3}
 
 # What holds each command: a suite of scripts/test.sh, or this script, which has to run it.
 declare -A held=(
-    [help]=here [setup]=here [build]=here [demo]=here [demo-cluster]=here [test]=here [test-all]=here [test-peers]=here [soak]=here [model]=here
+    [help]=here [setup]=here [build]=here [demo]=here [demo-cluster]=here [test]=here [test-all]=here [test-hosts]=here [test-peers]=here [soak]=here [model]=here
     [test-asan]=here [test-tsan]=here [test-ubsan]=here [test-valgrind]=here [fuzz]=here [bench]=here [bench-check]=here [bench-against]=here [bench-cluster]=here [simulate-cluster]=here
     [wheel]=here [docs]=here [format]=here [lint]=here [clean]=here [dist]=here
     [cluster]=here [soak-cluster]=here [fuzz-cluster]=here [test-cluster]="suite cluster" [test-cluster-servers]=here
@@ -93,6 +93,7 @@ runs build
 runs wheel
 runs test SUITES=library
 runs test-all SUITES=library
+runs test-hosts HOSTS=luajit
 PYTHONS=3.11 PEERS_ONLY=test_map runs test-peers SUITES=cpython
 runs demo ARGS="--rays 4 --no-single --size 160x120 --out $work/picture.png"
 check "make demo made a picture" test -s "$work/picture.png"
