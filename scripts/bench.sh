@@ -37,14 +37,14 @@ copy() {
 copy "$dist" "$build" "$ABI_VERSION"
 if [[ -n $old ]]; then
     rm -rf "$build/old/native"
-    if [[ -f $old/lib/libmapengine.so.$ABI_VERSION ]]; then
+    if diff -rq "$old/include" "$dist/include" >/dev/null; then
         copy "$old" "$build/old" "$ABI_VERSION"
     else
         # The programs here are built for this interface. Another one is measured by those of its own checkout.
         other=$(basename "$(compgen -G "$old/lib/libmapengine.so.?" | head -n 1)")
         programs=$(dirname "$(realpath "$old")")/.build-bench/native
         [[ -n $other && -x $programs/bench-mapengine ]] || {
-            echo "bench: there is no libmapengine.so.$ABI_VERSION in $old. A build of another interface is measured by the programs of its own" \
+            echo "bench: the headers in $old differ from these. A build of another interface is measured by the programs of its own" \
                 "checkout: run \`make dist bench ARGS=--smoke\` there, and name its dist/" >&2
             exit 1
         }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the example host and its plugin against dist/, as a user would with CMake, and bakes a picture of the bunny into
-# out/bunny.png, or where --out says. Arguments go to the program: --help lists them.
+# out/bunny.png, or where --out says. Arguments go to the program: --help lists them. --build-only runs nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,5 +20,6 @@ if ! { cmake -S host-examples/cpp-plugin -B "$build" -DCMAKE_BUILD_TYPE=Release 
     echo "demo: the build failed, see above" >&2
     exit 1
 fi
+[[ ${1:-} != --build-only ]] || exit 0
 [[ " $* " == *" --out"[=\ ]* ]] || set -- --out out/bunny.png "$@"
 exec "$build/bake" "$@"

@@ -56,6 +56,19 @@ import Testing
         #expect(job.isDone)
     }
 
+    /// Nothing is known of how long that takes.
+    @Test func noCallWaitsBehindAnotherJobsRange() throws {
+        let local = try LocalPool()
+        _ = try local.submit(1)
+        Self.answer(local, nanoseconds: 2_000)
+        let job = try local.submit(8)
+        #expect(local.worker(0).inFlight == 1)
+        let call = try local.submit(1)
+        #expect(local.worker(0).inFlight == 1)
+        try local.settle()
+        #expect(job.isDone && call.isDone)
+    }
+
     /// What waits in a worker behind a long item of another job ends as soon as what waits in the pool.
     @Test func whatWaitsBehindALongItemIsCancelled() throws {
         let local = try LocalPool()

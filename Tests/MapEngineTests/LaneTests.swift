@@ -74,6 +74,28 @@ import Testing
         #expect(pace.laneTime < before * 4)
     }
 
+    @Test func whatIsLateRunsElsewhere() {
+        var pace = Pace()
+        func late(_ items: UInt64, delays: UInt8 = 0, here: Bool = false) -> Int64 {
+            pace.lateness(items: items, delays: delays, couldRunHere: here)
+        }
+        #expect(late(1) == Policy.laneUnknown && late(1, here: true) == Policy.laneUnknown)
+        pace.measure(nanoseconds: 30_000_000, items: 1)
+        #expect(late(1) == Policy.laneUnknown, "of the way nothing is known")
+        #expect(late(1, here: true) == 60_000_000, "as long as it would take here, twice")
+        // A node behind a slow link.
+        pace.measureLane(nanoseconds: 900_000_000, items: 1)
+        #expect(late(1) == 1_800_000_000)
+        #expect(late(1, here: true) == 60_000_000)
+        #expect(late(2, delays: 1) == 14_400_000_000)
+        #expect(late(2, delays: 1, here: true) == 120_000_000)
+        pace = Pace()
+        pace.measure(nanoseconds: 1000, items: 1)
+        pace.measureLane(nanoseconds: 1000, items: 1)
+        #expect(late(10) == Policy.laneLate && late(10, here: true) == Policy.laneLate)
+        #expect(late(1, delays: 50) == Policy.laneLate << Int64(2 * Policy.laneDoublings))
+    }
+
     // MARK: - What a lane says of an item that was ended
 
     /// A description, and its texts behind it.

@@ -60,6 +60,25 @@ import Testing
         }
     }
 
+    @Test(arguments: seeds)
+    func theNextMemberOfBothIsTheLowestAbove(seed: UInt64) {
+        var random = SeededRandom(seed)
+        var (a, b) = (SlotSet(), SlotSet())
+        var (inA, inB): (Set<Int>, Set<Int>) = ([], [])
+        for _ in 0..<200 {
+            let (x, y) = (Int.random(in: 0..<1024, using: &random), Int.random(in: 0..<1024, using: &random))
+            a.insert(x)
+            inA.insert(x)
+            for slot in [y, x] where slot % 3 != 0 {
+                b.insert(slot)
+                inB.insert(slot)
+            }
+            for probe in [x, -1, 0, 62, 63, 64, 1022, 1023, y] {
+                #expect(a.next(after: probe, in: b) == inA.intersection(inB).filter { $0 > probe }.min())
+            }
+        }
+    }
+
     @Test func findsOutWhetherAnotherLacksAMember() {
         var a = SlotSet()
         var b = SlotSet()

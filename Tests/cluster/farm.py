@@ -21,7 +21,7 @@ def build():
     here = root / "Tests/cluster"
     for command in (
         ["cc", *flags, "-fPIC", "-shared", here / "functions.c", "-o", library],
-        ["cc", *flags, here / "host.c", "-o", program, f"-L{root}/dist/lib", "-lmapengine", f"-Wl,-rpath,{root}/dist/lib"],
+        ["cc", *flags, here / "host.c", here / "host_same.c", "-o", program, f"-L{root}/dist/lib", "-lmapengine", f"-Wl,-rpath,{root}/dist/lib"],
     ):
         code, text = run(*command)
         assert code == 0, text
@@ -153,3 +153,9 @@ def complete(figures, count, rounds=1, **others):
     wanted["ok"] = count * rounds - sum(wanted[kind] for kind in ("failed", "crashed", "timed", "cancelled"))
     wrong = {name: figures[name] for name in wanted if figures[name] != wanted[name]}
     assert not wrong, f"{wrong} instead of {wanted}: {figures}"
+
+
+def farm(count=1, workers=2, server=None):
+    """A server on this machine, and nodes."""
+    server = server or Server()
+    return server, [Node(server.url(), f"n{i + 1}", workers) for i in range(count)]

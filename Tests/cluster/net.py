@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from servers import Server, run, until, work
+from servers import Server, run, server_program, until, work
 
 
 def ip(*command):
@@ -66,24 +66,37 @@ class Network:
 class NetServer(Server):
     """A server on a machine of its own."""
 
-    def __init__(self, network, *settings):
+    def __init__(self, network, *settings, tls=None, users=None):
         self.network = network
+        self.tls = tls
         self.address = network.addresses["server"]
         self.port = 6379
         self.folder = work / "netserver"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.command = [*network.on("server"), "redis-server", "--bind", self.address, "--protected-mode", "no", "--port", "6379", "--save", "",
+        self.command = [*network.on("server"), server_program, "--bind", self.address, "--protected-mode", "no", "--save", "",
                         "--appendonly", "no", "--dir", str(self.folder), "--daemonize", "no", *settings]
+        if tls:
+            ca, certificate = tls
+            self.command += ["--port", "0", "--tls-port", "6379", "--tls-ca-cert-file", ca, "--tls-cert-file", certificate + ".crt",
+                             "--tls-key-file", certificate + ".key", "--tls-auth-clients", "yes"]
+        else:
+            self.command += ["--port", "6379"]
+        if users:
+            (self.folder / "users.acl").write_text(users)
+            self.command += ["--aclfile", str(self.folder / "users.acl")]
         self.start()
 
     def start(self):
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         Server.running.append(self)
-        until("the server listens", 20, lambda: run(*self.network.on("server"), "redis-cli", "-h", self.address, "ping")[1].strip() == "PONG")
+        listens = self.network.on("server") + ["ss", "-ltnH", "sport = :6379"]
+        until("the server listens", 20, lambda: self.address in run(*listens)[1])
 
     def url(self, **options):
-        return f"redis://{self.address}/t?plain=1"
+        if not self.tls:
+            return f"redis://{self.address}/t?plain=1"
+        return f"rediss://{self.address}/t?" + "&".join(f"{name.replace('_', '-')}={value}" for name, value in options.items())
 
     def ask(self, *command):
         return run(*self.network.on("server"), "redis-cli", "-h", self.address, *command)[1].strip()

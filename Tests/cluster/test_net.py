@@ -2,9 +2,9 @@
 
 import time
 
-from farm import Host, Node, build, complete
+from farm import Host, Node, build, complete, modules
 from net import Network, NetServer
-from servers import cleanups, main, run, test, tool, until
+from servers import Certificates, cleanups, main, run, test, tool, until, work
 
 cleanups.insert(0, Node.stop_all)
 build()
@@ -45,6 +45,49 @@ def plain_text_to_another_machine_is_refused():
     assert code == 64 and "in the open" in text, text
     code, text = run(*network.on("host"), tool, "doctor", "--cluster", server.url())
     assert code == 0, text
+
+
+@test
+def certificates_of_both_ends_are_looked_at():
+    network = Network("server", "host", "n1")
+    networks.append(network)
+    ours, foreign = Certificates("net-ours"), Certificates("net-foreign")
+    alternative = f"IP:{network.addresses['server']}"
+    passwords = {}
+    for role in "host", "node":
+        passwords[role] = work / f"net-{role}"
+        passwords[role].write_text(role + "pw\n")
+    code, acl = run(tool, "acl", "--prefix", "t", "--host-password", passwords["host"], "--node-password", passwords["node"])
+    assert code == 0, acl
+    good = {role: ours.sign(role) for role in passwords}
+    strange, old = foreign.sign("strange"), ours.sign("old", expired=True)
+
+    def url(server, role, ca=ours.ca, client=None):
+        client = client or good[role]
+        return server.url(ca=ca, cert=client + ".crt", key=client + ".key", user=role, password_file=passwords[role])
+
+    def refused(server, words, **how):
+        """Helper and node each say why, and the map is done here."""
+        host = Host(url(server, "host", **how), "slow_square", 300, before=network.on("host"), workers=1, texts=1)
+        command = [*network.on("n1"), tool, "node", "--cluster", url(server, "node", **how), "--modules", modules, "--until-idle", "20"]
+        code, said = run(*command)
+        complete(host.wait(), 300)
+        assert code == 69 and words in said, f"node: exit {code}: {said}"
+        assert words in host.errors, f"host: {host.errors}"
+
+    server = NetServer(network, tls=(ours.ca, ours.sign("server", alternative)), users=acl)
+    node = Node(url(server, "node"), "n1", before=network.on("n1"))
+    complete(Host(url(server, "host"), "slow_square", 500, before=network.on("host")).wait(), 500)
+    node.kill()
+    refused(server, "does not know the authority that has signed our certificate", client=strange)
+    refused(server, "our certificate (cert=) has expired", client=old)
+    refused(server, "the server's certificate is refused", ca=foreign.ca)
+    server.kill()
+    server = NetServer(network, tls=(ours.ca, ours.sign("late", alternative, expired=True)), users=acl)
+    refused(server, "the server's certificate is refused")
+    server.kill()
+    server = NetServer(network, tls=(foreign.ca, foreign.sign("server", alternative)), users=acl)
+    refused(server, "the server's certificate is refused")
 
 
 @test

@@ -75,5 +75,5 @@ const bake_plugin_api api = {
 
 } // namespace
 
-// The build hides every other symbol (-fvisibility=hidden): workers find their functions by offset, not by name.
+// All that the host asks for. What else the library exports is for workers on other machines: bake_worker.h.
 extern "C" __attribute__((visibility("default"))) const bake_plugin_api *bake_plugin(void) { return &api; }

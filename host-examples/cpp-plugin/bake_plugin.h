@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-#define BAKE_PLUGIN_VERSION 1
+#define BAKE_PLUGIN_VERSION 2
 
 /** Workers, and the mesh that they share. */
 typedef struct bake_session bake_session;
@@ -40,6 +40,9 @@ typedef struct bake_options {
     uint32_t fork;    /**< 1: workers are a snapshot of the host; 0: clean programs that load the plugin. */
     uint32_t rays;    /**< Per vertex, at least 1. */
     uint32_t crash;   /**< So many vertices kill the worker that gets them. At most vertex_count. */
+    const char
+        *cluster; /**< The URL of a server: nodes that are connected to it work as well. NULL: this machine alone. */
+    uint32_t only_nodes; /**< 1: with a cluster, there are no workers here. */
 } bake_options;
 
 /** What a session is doing. */
@@ -64,6 +67,7 @@ typedef struct bake_status {
     int64_t elapsed_ns; /**< Since the work was given; stands still at its end. */
     uint64_t rays;      /**< Rays that the finished bake has traced. */
     uint64_t processes; /**< Worker processes started so far, replacements included. */
+    uint32_t nodes;     /**< Other machines that are there. */
 } bake_status;
 
 /** A vertex that has no result because its worker died. */
@@ -104,7 +108,7 @@ typedef struct bake_plugin_api {
     const char *(*message)(bake_session *session);
 } bake_plugin_api;
 
-/** The one exported function. The table lives as long as the library is loaded. */
+/** What the host looks up. The table lives as long as the library is loaded. */
 typedef const bake_plugin_api *(*bake_plugin_fn)(void);
 const bake_plugin_api *bake_plugin(void);
 

@@ -68,6 +68,9 @@ void bake_session::make_pool() {
     mape::PoolOptions settings;
     settings.workers = options.workers;
     settings.start = options.fork ? MAPE_START_FORK : MAPE_START_EXEC;
+    // This line is all that a program needs for its maps to run on other machines.
+    settings.cluster = options.cluster;
+    if (options.cluster && options.only_nodes) settings.cluster_flags = MAPE_CLUSTER_ONLY;
     pool = must(mape::Pool::create(settings), "cannot make a pool of workers");
 }
 
@@ -177,6 +180,7 @@ void bake_session::tick(int64_t budget_ns, bake_status &out) {
     if (const auto stats = pool.stats()) {
         status.workers = stats->workers;
         status.processes = stats->workers_started;
+        status.nodes = stats->nodes;
     }
     out = status;
 }

@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The plugin registers them by their addresses (bake_session.cpp). Workers that start clean (MAPE_START_EXEC) load
-// libbake_plugin.so and find them by their offset in it.
+// libbake_plugin.so and find them by their offset in it. On other machines (--cluster) they are found by name, in a library that is the same file as
+// here; so the plugin exports them.
 #pragma once
 
 #include "sampling.h"

@@ -103,8 +103,10 @@ private:
 double seconds(int64_t ns) { return double(ns) * 1e-9; }
 
 void print_bake(const char *label, const bake_status &status) {
-    std::printf("%-12s %.2f s with %u worker%s: %.1f million rays, %.2f million per second\n", label,
-                seconds(status.elapsed_ns), status.workers, status.workers == 1 ? "" : "s", double(status.rays) * 1e-6,
+    std::printf("%-12s %.2f s with %u worker%s", label, seconds(status.elapsed_ns), status.workers,
+                status.workers == 1 ? "" : "s");
+    if (status.nodes > 0) std::printf(" and %u node%s", status.nodes, status.nodes == 1 ? "" : "s");
+    std::printf(": %.1f million rays, %.2f million per second\n", double(status.rays) * 1e-6,
                 double(status.rays) * 1e-6 / seconds(status.elapsed_ns));
 }
 
@@ -153,7 +155,13 @@ void run(const Options &options) {
         throw std::runtime_error("--crash is more than the mesh has vertices: give a lower number");
 
     MainLoop loop;
-    bake_options how = {options.workers, options.fork ? 1u : 0u, options.rays, options.crash};
+    bake_options how = {};
+    how.workers = options.workers;
+    how.fork = options.fork;
+    how.rays = options.rays;
+    how.crash = options.crash;
+    how.cluster = options.cluster.empty() ? nullptr : options.cluster.c_str();
+    how.only_nodes = options.only_nodes;
     Session session(plugin, mesh, how, loop);
     const bake_status baked = session.bake("baking");
     const bake_status rendered = session.render(options.width, options.height);
@@ -169,8 +177,9 @@ void run(const Options &options) {
     std::printf("render       %.2f s, %u x %u pixels\n", seconds(rendered.elapsed_ns), options.width, options.height);
     std::printf("picture      %s\n", options.out.c_str());
 
-    if (options.compare && baked.workers > 1) {
+    if (options.compare && (baked.workers > 1 || how.cluster)) {
         how.workers = 1;
+        how.cluster = nullptr;
         how.crash = 0; // A fair measure of the work, and a reference for every result.
         Session single(plugin, mesh, how, loop);
         const bake_status alone = single.bake("one worker");

@@ -44,6 +44,9 @@ bool parse_options(int argc, char **argv, Options &options, int &exit_code) {
     app.add_option("--crash", options.crash, "So many vertices kill their worker; the picture marks them")
         ->type_name("N")
         ->check(CLI::Range(0u, 1000u));
+    app.add_option("--cluster", options.cluster, "Server over which other machines, nodes, take part")
+        ->type_name("URL");
+    app.add_flag("--only-nodes", options.only_nodes, "With --cluster: no workers on this machine");
     bool no_single = false;
     app.add_flag("--no-single", no_single, "Leave out the comparison with one worker");
     app.footer("Exit codes: 0 the picture is written, 130 cancelled by Ctrl-C, 1 something went wrong.");

@@ -10,13 +10,15 @@
 struct Options {
     std::string mesh = "/usr/share/glmark2/models/bunny.obj";
     std::string out = "bake.png";
-    uint32_t width = 1280; ///< Pixels.
-    uint32_t height = 960; ///< Pixels.
-    uint32_t rays = 512;   ///< Per vertex.
-    uint32_t workers = 0;  ///< 0: as many as there are cores.
-    uint32_t crash = 0;    ///< Vertices that kill their worker.
-    bool fork = false;     ///< Workers are a snapshot of this program.
-    bool compare = true;   ///< Bake once more with one worker.
+    uint32_t width = 1280;   ///< Pixels.
+    uint32_t height = 960;   ///< Pixels.
+    uint32_t rays = 512;     ///< Per vertex.
+    uint32_t workers = 0;    ///< 0: as many as there are cores.
+    uint32_t crash = 0;      ///< Vertices that kill their worker.
+    bool fork = false;       ///< Workers are a snapshot of this program.
+    bool compare = true;     ///< Bake once more with one worker.
+    std::string cluster;     ///< The server over which nodes take part; empty: none.
+    bool only_nodes = false; ///< No workers here.
 };
 
 /// Reads the command line.

@@ -34,10 +34,11 @@ enum Policy {
     /// Ranges that a lane holds: while one is on its way, another runs.
     static let laneDepth = 2
     /// What a lane holds runs elsewhere when it is this late, or twice as late as expected; when nothing is known of the job's items, after
-    /// laneUnknown. Four times as late the next time, and so on, so that an item that takes long ends one day.
+    /// laneUnknown. Four times as late the next time, and so on, so that an item that takes long ends one day. A worker of this machine that has
+    /// nothing to do waits no longer than it would take itself, twice.
     static let laneLate: Int64 = 20_000_000
     static let laneUnknown: Int64 = 1_000_000_000
-    static let laneDoublings: UInt32 = 6
+    static let laneDoublings: UInt8 = 6
     /// How often a range may be lost with its machine before the pool suspects it. Machines are lost for reasons of their own.
     static let laneSuspicion: UInt32 = 6
     /// An item's time limit is kept where it runs; a lane gets twice that for each of its items, and this for the way.

@@ -48,7 +48,9 @@ extension Core {
             let depth = depth(job, size, workers: workers)
             let lanes = remote == nil ? (size: size, depth: depth) : lanePortion(job, workers: workers)
             guard load < max(depth, lanes.depth) else { return }
-            var next = table.firstAvailable(holding: load)
+            // A call waits only behind calls that are short as well: a worker could be on another item for long.
+            let waits = load > 0 && job.isSingle
+            var next = waits ? table.firstBrief(holding: load) : table.firstAvailable(holding: load)
             while let slot = next {
                 if load == 0 && !table.slowStart.allows(table.busy.count) {
                     table.slowStart.held(now)
@@ -56,11 +58,15 @@ extension Core {
                 }
                 let worker = table[slot]
                 let (size, depth) = worker.isRemote ? lanes : (size, depth)
-                let gave =
-                    load < depth && mayRun(worker, job)
-                    && assignRange(worker, job, size, isParallel, draining: draining, now: now)
-                if !gave && (job.waiting == 0 || job.room(draining: draining) == 0) { return }
-                next = table.nextAvailable(holding: load, after: slot)
+                var gave = false
+                if load < depth, mayRun(worker, job) {
+                    gave = assignRange(
+                        worker, job, size, isParallel, isBrief: job.isSingle && depth > 1, draining: draining, now: now)
+                }
+                if job.waiting == 0 || (!gave && job.room(draining: draining) == 0) { return }
+                next =
+                    waits
+                    ? table.nextBrief(holding: load, after: slot) : table.nextAvailable(holding: load, after: slot)
             }
             from = load + 1
         }
@@ -76,8 +82,9 @@ extension Core {
     }
 
     /// Assigns one range. Returns false when the job has nothing more to assign now.
+    @inline(__always)
     private func assignRange(
-        _ worker: Worker, _ job: Job, _ size: UInt64, _ isParallel: Bool, draining: Bool, now: Int64
+        _ worker: Worker, _ job: Job, _ size: UInt64, _ isParallel: Bool, isBrief: Bool, draining: Bool, now: Int64
     ) -> Bool {
         var most = min(size, job.room(draining: draining))
         if config.limits.itemsPerWorker > 0 {
@@ -87,7 +94,7 @@ extension Core {
         guard let range = job.nextRange(most) else { return false }
         worker.history.itemsAssigned += range.count
         if job.config.wants(MAPE_DELIVER_PROGRESS) { touch(job) }
-        worker.assign(job, range, now: now, isSpread: isParallel)
+        worker.assign(job, range, now: now, isSpread: isParallel, isBrief: isBrief)
         return true
     }
 
@@ -108,6 +115,7 @@ extension Core {
     /// Items per request: about Policy.rangeTime, and no more than half of a worker's fair share of what is left,
     /// unless that is too short (Policy.shortRange). For a job with a chunk, as many whole ranges of that size as fit,
     /// and one range until the time per item is known.
+    @inline(__always)
     private func rangeSize(_ job: Job, workers: Int) -> UInt64 {
         let chunk = min(job.config.chunk, Policy.largestRange)
         guard job.pace.itemTime > 0 else { return chunk > 0 ? chunk : fairShare(job, workers, Policy.firstRange) }

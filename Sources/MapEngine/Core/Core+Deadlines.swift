@@ -5,8 +5,8 @@ import CMapBridge
 extension Worker {
     /// How long the worker may take for what it is doing without a step: nanoseconds; Int64.max: no limit.
     func limit(_ limits: PoolConfig.Limits) -> Int64 {
+        if isRemote { return laneLimit(limits) }
         guard state != .dying, let head = assigned.first else { return .max }
-        if isRemote { return laneLimit(head, limits) }
         switch head.work {
         case .range(let job, _): return job.ending != nil || wasAsked ? limits.grace : job.config.itemTimeout
         case .setup, .module: return limits.setupTimeout
@@ -113,7 +113,7 @@ extension Core {
                 case .range(let owner, _) = head.work,
                 owner === job
             else { continue }
-            sum += link.progress(of: head)
+            sum += worker.isRemote ? link.remoteProgress(of: head) : link.progress(of: head)
         }
         return sum
     }

@@ -40,10 +40,7 @@ extension Core {
     /// Makes a job, whose items can be assigned from now on. The caller copies the rest of its input: `filled`.
     func submit(_ submission: Submission) throws(MapError) -> Job {
         let function = try function(submission.function)
-        if let input = submission.input, submission.config.firstIndex > UInt64.max - input.total {
-            throw MapError(
-                MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
-        }
+        if submission.config.firstIndex > 0 { try checkFirstIndex(submission) }
         if remote != nil || submission.config.place == MAPE_REMOTE { try checkPlace(submission.config.place, function) }
         let stream: Stream?
         let block: Block
@@ -64,8 +61,10 @@ extension Core {
                 data: submission.data),
             stream: stream, now: clock.now())
         function.life.unended += 1
-        if remote != nil { job.pace.itemBytes = submission.bytesPerItem }
-        if let failure = whyNowhere(job) { job.endWaiting(failure, now: mapb_clock()) }
+        if remote != nil { noteBytes(of: job, submission) }
+        if function.failure != nil || function.refusal != nil, let failure = whyNowhere(job) {
+            job.endWaiting(failure, now: mapb_clock())
+        }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying
             job.unstarted.ready = input.ready
@@ -76,17 +75,21 @@ extension Core {
         return job
     }
 
+    @inline(never) private func checkFirstIndex(_ submission: Submission) throws(MapError) {
+        guard submission.config.firstIndex > UInt64.max - (submission.input?.total ?? 0) else { return }
+        throw MapError(
+            MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
+    }
+
+    @inline(never) private func noteBytes(of job: Job, _ submission: Submission) {
+        job.pace.itemBytes = submission.bytesPerItem
+    }
+
     private func write(
         _ record: JobRecord, of function: Function, _ submission: Submission, _ sequence: UInt64, to block: Block
     ) {
         var record = record
         record.data = submission.data?.offset ?? 0
-        if remote != nil {
-            let config = submission.config
-            record.remote = RemoteRecord(
-                serial: sequence, itemTimeout: config.itemTimeout == .max ? 0 : config.itemTimeout,
-                globalsSerial: globals?.serial ?? 0, attempts: config.attempts, place: config.place.rawValue)
-        }
         record.function = function.line
         record.globals = globals?.block.offset ?? 0
         if submission.config.firstIndex > 0 {
@@ -94,6 +97,7 @@ extension Core {
                 from: submission.config.firstIndex, columns: function.native?.prototype.inputs.count ?? 0, in: input)
         }
         record.write(to: input, at: block.offset)
+        if remote != nil { writeForLanes(submission.config, sequence, at: block.offset + JobRecord.bytes) }
     }
 
     private func makeStream(_ function: Function, _ submission: Submission, _ sequence: UInt64) throws(MapError) -> (

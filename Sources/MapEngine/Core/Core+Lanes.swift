@@ -45,6 +45,17 @@ extension Core {
     @inline(__always)
     func takes(_ job: Job) -> Bool { job.config.place != MAPE_LOCAL && job.function.refusal == nil }
 
+    /// Writes what lanes have to know of a job beside its record.
+    @inline(never) func writeForLanes(_ config: JobConfig, _ sequence: UInt64, at offset: UInt64) {
+        var record = mapb_job_remote()
+        record.serial = sequence
+        record.item_timeout = config.itemTimeout == .max ? 0 : config.itemTimeout
+        record.globals_serial = globals?.serial ?? 0
+        record.attempts = config.attempts
+        record.where = config.place.rawValue
+        input.store(record, at: offset)
+    }
+
     // MARK: - How much
 
     /// What a lane is assigned at a time: how many items, and how many requests it may hold.
@@ -89,14 +100,12 @@ extension Core {
     }
 
     /// How long a worker may make no step before what it holds is taken back.
-    func lateness(_ worker: Worker) -> Int64 {
+    func lateness(_ worker: Worker, _ idle: Idle?) -> Int64 {
         guard worker.isRemote else { return Policy.reclaimAfter }
         guard let head = worker.assigned.first, case .range(let job, let range) = head.work else { return .max }
-        let doublings = Int64(min(range.delays, Policy.laneDoublings) * 2)
-        let time = job.pace.laneTime
-        if time == 0 { return Policy.laneUnknown << doublings }
-        let expected = min(2 * time * Double(range.count), 1e15)
-        return max(Policy.laneLate, Int64(expected)) << doublings
+        return job.pace.lateness(
+            items: range.count, delays: range.delays,
+            couldRunHere: idle?.here == true && job.config.place != MAPE_REMOTE)
     }
 
     /// Takes a job that is being ended from the lanes: what they hold of it has not begun.
@@ -197,8 +206,9 @@ extension Worker {
 
     /// How long a lane may take for what it holds first. An item's limit is kept on the machine that runs it. What belongs to a job that ends was
     /// taken back, unless its answer was just coming.
-    func laneLimit(_ head: Assignment, _ limits: PoolConfig.Limits) -> Int64 {
-        guard case .range(let job, let range) = head.work, range.count > 0 else { return .max }
+    @inline(never) func laneLimit(_ limits: PoolConfig.Limits) -> Int64 {
+        guard state != .dying, let head = assigned.first, case .range(let job, let range) = head.work, range.count > 0
+        else { return .max }
         if job.ending != nil { return limits.grace }
         guard job.config.itemTimeout != .max else { return .max }
         let (time, over) = job.config.itemTimeout.multipliedReportingOverflow(by: 2 * Int64(range.count))

@@ -16,7 +16,8 @@ extension Core {
             next = table.listening.next(after: slot)
         }
         followUp()
-        if clock.reclaimAt == .max {
+        // With lanes it depends on who is idle: on a worker here, or on another lane.
+        if clock.reclaimAt == .max || (remote != nil && hasIdleWorker) {
             clock.reclaimAt = reclaimDeadline()
             if clock.reclaimAt != .max { engineMustWake(by: clock.reclaimAt) }
         }
@@ -41,13 +42,14 @@ extension Core {
             if answered == link.answered { return }
             let isFirst = link.answered == 0
             now = clock.now()
-            let share = worker.isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
+            let isRemote = worker.isRemote
+            let share = isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
             worker.seen.progress = now
             while link.answered < answered {
                 let assignment = worker.assigned[0]
                 if case .range(let job, let range) = assignment.work {
-                    let reply = try link.accept(assignment.ticket, job, range, isRemote: worker.isRemote)
-                    if worker.isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
+                    let reply = try link.accept(assignment.ticket, job, range, isRemote: isRemote)
+                    if isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
                     acceptRange(reply, job, range, max(1, assignment.step), worker, link, now)
                 } else {
                     accept(try link.accept(assignment), assignment, worker, now)
@@ -94,6 +96,7 @@ extension Core {
         }
     }
 
+    @inline(__always)
     private func acceptRange(
         _ reply: RangeReply, _ job: Job, _ range: ItemRange, _ step: UInt64, _ worker: Worker, _ link: WorkerLink,
         _ now: Int64

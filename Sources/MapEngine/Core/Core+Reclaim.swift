@@ -15,7 +15,7 @@ import CMapBridge
 extension Core {
     /// Whether a worker could run reclaimed items: one that is idle, or one whose place rests. Places are woken when all others are ready,
     /// so that this is not asked in vain while they start.
-    private var hasIdleWorker: Bool {
+    var hasIdleWorker: Bool {
         !table.slowStart.holds && (table.hasIdle || (table.size.hasResting && table.isComplete))
     }
 
@@ -25,7 +25,7 @@ extension Core {
         var next = Int64.max
         let idle = remote == nil ? nil : idle
         for slot in table.holders where mayReclaim(table[slot], idle) {
-            next = min(next, later(table[slot].seen.progress, by: lateness(table[slot])))
+            next = min(next, later(table[slot].seen.progress, by: lateness(table[slot], idle)))
         }
         return next
     }
@@ -37,7 +37,7 @@ extension Core {
         let idle = remote == nil ? nil : idle
         var late: [Worker] = []
         for slot in table.holders
-        where mayReclaim(table[slot], idle) && now - table[slot].seen.progress >= lateness(table[slot]) {
+        where mayReclaim(table[slot], idle) && now - table[slot].seen.progress >= lateness(table[slot], idle) {
             late.append(table[slot])
         }
         if late.isEmpty { return }

@@ -5,14 +5,9 @@ struct ItemName {
     let function: String
     let functionID: UInt32
     let job: UInt64
-    var index: UInt64
+    let index: UInt64
 
     var text: String { "function \"\(function)\", item \(index) of job \(job)" }
-
-    /// The name of the i-th item behind it.
-    func following(_ i: UInt64) -> ItemName {
-        ItemName(function: function, functionID: functionID, job: job, index: index + i)
-    }
 }
 
 extension Job {

@@ -124,6 +124,7 @@ final class Job {
     // MARK: - Its items
 
     /// Removes and returns up to `most` waiting items; they count as running.
+    @inline(__always)
     func nextRange(_ most: UInt64) -> ItemRange? {
         guard let range = unstarted.nextRange(most) else { return nil }
         tally.begin(range.count)

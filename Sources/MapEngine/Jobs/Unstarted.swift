@@ -6,10 +6,11 @@ struct ItemRange: Equatable {
     var count: UInt64
     /// Whether the pool searches it for a culprit: it runs as it is or halved, and is never joined with another.
     var searched = false
+    /// How often it was taken back from a lane that was late with it, as far as that counts: Policy.laneDoublings. Beside the flag it takes no
+    /// room: ranges are copied with each assignment.
+    var delays: UInt8 = 0
     /// How many workers died with it unstarted, or how many zygotes died while it ran.
     var losses: UInt32 = 0
-    /// How often it was taken back from a lane that was late with it.
-    var delays: UInt32 = 0
 }
 
 struct Unstarted {
@@ -27,6 +28,7 @@ struct Unstarted {
     var count: UInt64 { max(ready, next) - next + againItems }
 
     /// Removes and returns up to `most` items to run.
+    @inline(__always)
     mutating func nextRange(_ most: UInt64) -> ItemRange? {
         guard most > 0 else { return nil }
         if var range = again.popLast() {

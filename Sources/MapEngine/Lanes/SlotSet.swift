@@ -65,6 +65,20 @@ struct SlotSet: Sequence, Equatable {
         return word << 6 | words[word].trailingZeroBitCount
     }
 
+    /// The lowest member above `slot` that is one of the other's too; from the first on: above -1.
+    @inline(__always)
+    func next(after slot: Int, in other: SlotSet) -> Int? {
+        var place = (slot + 1) >> 6
+        var mask: UInt64 = ~0 << UInt64((slot + 1) & 63)
+        while place < 16 {
+            let both = words[place] & other.words[place] & mask
+            if both != 0 { return place << 6 | both.trailingZeroBitCount }
+            mask = ~0
+            place += 1
+        }
+        return nil
+    }
+
     /// Whether a member of this is none of the other's.
     @inline(__always)
     func hasMember(notIn other: SlotSet) -> Bool {

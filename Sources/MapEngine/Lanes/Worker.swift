@@ -44,7 +44,16 @@ enum Verdict {
         case dying
     }
 
-    let slot: Int
+    /// Which of a pool's places it has.
+    struct Place {
+        let slot: Int
+        /// Whether it is a lane's: what it is assigned runs on another machine.
+        let isRemote: Bool
+    }
+
+    let place: Place
+    var slot: Int { place.slot }
+    var isRemote: Bool { place.isRemote }
     var state = State.none { didSet { unsafe table.stateChanged(self) } }
     var pid: Int32 = 0
     /// Counts the processes that this place has had.
@@ -69,7 +78,7 @@ enum Verdict {
 
     /// - itemsPerWorker: after how many items another process replaces it; 0: never.
     init(slot: Int, table: WorkerTable, itemsPerWorker: UInt64) {
-        self.slot = slot
+        place = Place(slot: slot, isRemote: slot >= table.firstLane)
         unsafe self.table = table
         history = History(limit: itemsPerWorker)
     }
@@ -100,17 +109,20 @@ enum Verdict {
 
     /// Assigns a range, which the worker sees once it is published.
     /// - isSpread: other workers get work at the same time.
+    /// - isBrief: another call may wait behind it.
     @inline(__always)
-    func assign(_ job: Job, _ range: ItemRange, now: Int64, isSpread: Bool) {
-        assign(.range(job, range), step: job.rangeStep(range), now: now, isSpread: isSpread)
+    func assign(_ job: Job, _ range: ItemRange, now: Int64, isSpread: Bool, isBrief: Bool) {
+        assign(.range(job, range), step: job.rangeStep(range), now: now, isSpread: isSpread, isBrief: isBrief)
     }
 
     /// Assigns a request that is no range.
-    func assign(_ work: Assignment.Work, now: Int64) { assign(work, step: 0, now: now, isSpread: false) }
+    func assign(_ work: Assignment.Work, now: Int64) {
+        assign(work, step: 0, now: now, isSpread: false, isBrief: false)
+    }
 
     /// Inlined, so that for a range there is no look at what else it could be.
     @inline(__always)
-    private func assign(_ work: Assignment.Work, step: UInt64, now: Int64, isSpread: Bool) {
+    private func assign(_ work: Assignment.Work, step: UInt64, now: Int64, isSpread: Bool, isBrief: Bool) {
         let isIdle = assigned.isEmpty
         if isIdle {
             seen.since = now
@@ -119,7 +131,7 @@ enum Verdict {
         let assignment = Assignment(ticket: published + 1, work: work, step: step)
         link!.assign(assignment, isSpread: isSpread, isIdle: isIdle)
         assigned.append(assignment)
-        unsafe table.wasAssigned(self)
+        unsafe table.wasAssigned(self, isBrief: isBrief)
     }
 
     /// Ends an assignment, or some of its items. No other code removes one from `given` or makes it smaller. So each
@@ -177,7 +189,10 @@ enum Verdict {
             if kept == range.count { continue }
             finish(place, .takenBack(kept: kept))
             var rest = ItemRange(first: range.first + kept, count: range.count - kept, searched: range.searched)
-            if isRemote { (rest.losses, rest.delays) = (range.losses, range.delays + (isLate ? 1 : 0)) }
+            if isRemote {
+                rest.losses = range.losses
+                rest.delays = min(range.delays + (isLate ? 1 : 0), Policy.laneDoublings)
+            }
             back.append((job, rest))
         }
         return back
@@ -204,8 +219,6 @@ enum Verdict {
     // MARK: - What it is
 
     var isAlive: Bool { state != .none }
-    /// Whether it is a lane: what it is assigned runs on another machine.
-    var isRemote: Bool { unsafe slot >= table.firstLane }
     /// Whether it can be assigned ranges.
     var isReadyForWork: Bool { state == .ready && !isTrimming }
     /// Whether it has had its items, has grown too much, or is dismissed: it gets no more work, and ends once it is idle.

@@ -110,8 +110,8 @@ extension WorkerLink {
         guard done <= range.count, isStopped || isFull || done == range.count else {
             throw InvalidReply("its reply counts \(done) of \(range.count) items")
         }
-        let ends = isRemote ? job.name(of: range.first) : nil
-        let results = try results(of: reply, done, within: used, stop: stop(ticket, job), ends: ends)
+        let results = try results(
+            of: reply, done, within: used, stop: stop(ticket, job), isRemote ? (job, range.first) : nil)
         if done == 0 { region.free(used) }
         return RangeReply(
             done: done, used: used, results: results, time: reply.detail,
@@ -162,15 +162,15 @@ extension WorkerLink {
     }
 
     /// Where the results are of a reply's first `count` items.
-    /// - used: where they may be. stop: the outcome of those that were asked to stop; nil: none was. ends: what the items are called that a
-    ///   lane says have ended; nil: it is none.
+    /// - used: where they may be. stop: the outcome of those that were asked to stop; nil: none was. remote: the job, and the first item, whose
+    ///   items a lane may say have ended; nil: it is none.
     @inline(__always)
     private func results(
-        of reply: mapb_reply, _ count: UInt64, within used: Used, stop: Outcome?, ends: ItemName? = nil
+        of reply: mapb_reply, _ count: UInt64, within used: Used, stop: Outcome?, _ remote: (Job, UInt64)? = nil
     ) throws(InvalidReply) -> RangeReply.Results {
         if count == 0 { return RangeReply.Results() }
         if reply.flags & MAPB_REPLY_TABLE.rawValue != 0 {
-            return RangeReply.Results(table: try table(at: reply.table, count, within: used, stop, ends))
+            return RangeReply.Results(table: try table(at: reply.table, count, within: used, stop, remote))
         }
         let (bytes, over) = reply.size.multipliedReportingOverflow(by: count)
         guard !over, bytes == 0 || used.contains(reply.base, bytes) else {
@@ -180,7 +180,7 @@ extension WorkerLink {
     }
 
     private func table(
-        at start: UInt64, _ count: UInt64, within used: Used, _ stop: Outcome?, _ ends: ItemName?
+        at start: UInt64, _ count: UInt64, within used: Used, _ stop: Outcome?, _ remote: (job: Job, first: UInt64)?
     ) throws(InvalidReply) -> EntryTable {
         let line = UInt64(MemoryLayout<mapb_entry>.stride)
         guard used.contains(start, count * line), start % 8 == 0 else {
@@ -206,8 +206,10 @@ extension WorkerLink {
                 guard let stop else { throw InvalidReply("it says an item was asked to stop, and it was not") }
                 table.stop(stop)
             case MAPB_ENTRY_ENDED.rawValue:
-                guard let ends else { throw InvalidReply("it says an item has ended a worker, and it is that worker") }
-                table.end(try EndedItem(region, used, at: offset, size), ends.following(i))
+                guard let remote else {
+                    throw InvalidReply("it says an item has ended a worker, and it is that worker")
+                }
+                table.end(try EndedItem(region, used, at: offset, size), remote.job.name(of: remote.first + i))
             default: throw InvalidReply("a line of its table has no known kind")
             }
         }

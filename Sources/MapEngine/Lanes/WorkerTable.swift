@@ -32,6 +32,8 @@ import CMapBridge
         var workers = 0
         /// Whether one has more than when this was last consumed.
         var isNew = false
+        /// Those whose last request is a call of a function whose calls are short: another call may wait behind it.
+        var brief = SlotSet()
     }
     private var room = Room()
     /// How many of them may be busy at once.
@@ -119,6 +121,7 @@ import CMapBridge
     var available: Int { room.workers }
 
     /// The smallest number of requests, `load` or more, that an available worker holds; nil: there is none.
+    @inline(__always)
     func lowestLoad(from load: Int) -> Int? {
         guard load < Self.loads else { return nil }
         let rest = usedLoads >> UInt64(load)
@@ -129,10 +132,23 @@ import CMapBridge
     func available(holding load: Int) -> SlotSet { byLoad[load] }
 
     /// The first of them.
+    @inline(__always)
     func firstAvailable(holding load: Int) -> Int? { byLoad[load].first }
 
     /// The next of them; a worker that was assigned something meanwhile holds more.
     func nextAvailable(holding load: Int, after slot: Int) -> Int? { byLoad[load].next(after: slot) }
+
+    /// The first and the next of them behind whose last request a call may wait.
+    func firstBrief(holding load: Int) -> Int? { byLoad[load].next(after: -1, in: room.brief) }
+    func nextBrief(holding load: Int, after slot: Int) -> Int? { byLoad[load].next(after: slot, in: room.brief) }
+
+    /// Called when a worker is assigned a request.
+    /// - isBrief: it is a call of a function whose calls were short.
+    @inline(__always)
+    func wasAssigned(_ worker: Worker, isBrief: Bool) {
+        unpublished.insert(worker.slot)
+        room.brief.set(worker.slot, isBrief)
+    }
 
     /// Whether `matches` accepts one of the available workers.
     func hasAvailable(where matches: (Worker) -> Bool) -> Bool {
@@ -163,8 +179,6 @@ import CMapBridge
     // MARK: - Publishing
 
     var hasUnpublished: Bool { !unpublished.isEmpty }
-
-    func wasAssigned(_ worker: Worker) { unpublished.insert(worker.slot) }
 
     /// Removes and returns a worker with unpublished requests.
     func nextToPublish() -> Worker? {

@@ -42,7 +42,7 @@ typealias Block = Extent
     /// - reserve: for the arena. hasLanes: jobs have records for lanes as well.
     init(reserve: UInt64, hasLanes: Bool = false) throws(MapError) {
         let arenaStart = Self.arenaStart
-        recordBytes = JobRecord.bytes + (hasLanes ? RemoteRecord.bytes : 0)
+        recordBytes = JobRecord.bytes + (hasLanes ? JobRecord.bytesForLanes : 0)
         memory = try SharedMemory(
             name: "mapengine-input", size: arenaStart + max(reserve, Policy.leastReserve),
             least: arenaStart + Policy.leastReserve)

@@ -16,39 +16,16 @@ struct JobRecord: Equatable {
     var columns: UInt64 = 0
     /// The job's own data: a mapb_job_data.
     var data: UInt64 = 0
-    /// What lanes read beside it, where there are lanes.
-    var remote = RemoteRecord()
 
     /// What a record takes. One that lanes read takes InputMemory.recordBytes.
     static var bytes: UInt64 { UInt64(MemoryLayout<mapb_job>.size) }
+    /// What lanes have to know beside it, behind it.
+    static var bytesForLanes: UInt64 { UInt64(MemoryLayout<mapb_job_remote>.size) }
 
     func write(to input: InputMemory, at offset: UInt64) {
         unsafe input.at(offset, as: mapb_job.self).pointee = mapb_job(
             function: function, cancel: 0, globals: globals, base: base, stride: spans != 0 ? spanMask : stride,
             size: size, spans: spans, data: data, columns: columns)
-        if input.recordBytes > Self.bytes { remote.write(to: input, at: offset + Self.bytes) }
-    }
-}
-
-/// What a lane has to know of a job beside its record.
-struct RemoteRecord: Equatable {
-    var serial: UInt64 = 0
-    /// Nanoseconds; 0: none.
-    var itemTimeout: Int64 = 0
-    var globalsSerial: UInt64 = 0
-    var attempts: UInt32 = 1
-    var place: UInt32 = 0
-
-    static var bytes: UInt64 { UInt64(MemoryLayout<mapb_job_remote>.size) }
-
-    fileprivate func write(to input: InputMemory, at offset: UInt64) {
-        var record = mapb_job_remote()
-        record.serial = serial
-        record.item_timeout = itemTimeout
-        record.globals_serial = globalsSerial
-        record.attempts = attempts
-        record.where = place
-        input.store(record, at: offset)
     }
 }
 

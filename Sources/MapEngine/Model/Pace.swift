@@ -30,6 +30,16 @@ struct Pace {
         }
     }
 
+    /// How long a lane may make no step before a range that it holds is taken back.
+    /// - delays: how often that was done with it. couldRunHere: a worker of this machine has nothing to do, and could run it: then it waits no longer
+    ///   than that would take twice, however slow the lane is known to be, and however often the range has gone round.
+    func lateness(items: UInt64, delays: UInt8, couldRunHere: Bool) -> Int64 {
+        func twice(_ time: Double) -> Int64 { max(Policy.laneLate, Int64(min(2 * time * Double(items), 1e15))) }
+        let there = laneTime > 0 ? twice(laneTime) : Policy.laneUnknown
+        let late = there << Int64(min(delays, Policy.laneDoublings) * 2)
+        return couldRunHere && itemTime > 0 ? min(late, twice(itemTime)) : late
+    }
+
     /// Whether this many items are worth a worker's move to a processor of its own, which takes some 50 µs.
     func isLong(_ items: UInt64) -> Bool {
         itemTime > 0 ? Double(items) * itemTime > Policy.worthMoving : items >= Policy.manyItems

@@ -3,6 +3,23 @@
 import CNet
 
 public enum NodeList {
+    /// Those of all servers of the URL that can be used; each node uses one.
+    public static func all(_ access: Access) throws(Refusal) -> [NodeRecord] {
+        var nodes: [NodeRecord] = []
+        var failure = Refusal(.url, "the cluster's URL names no server")
+        var isAny = false
+        for server in access.url.servers {
+            do throws(Refusal) {
+                nodes += try read(Client(access, server), Keys(access.url.prefix))
+                isAny = true
+            } catch {
+                failure = error
+            }
+        }
+        if !isAny { throw failure }
+        return nodes
+    }
+
     /// Those that live; names whose key has ended are taken out of the set.
     public static func read(_ client: Client, _ keys: Keys) throws(Refusal) -> [NodeRecord] {
         let names = try client.call(["SMEMBERS", .text(keys.nodes)])

@@ -12,7 +12,8 @@ import Glibc
 
 @safe final class Node {
     let access: Access
-    let modules: ModuleFolder
+    /// Nil: no library is allowed.
+    let modules: ModuleFolder?
     let settings: NodeSettings
     let keys: Keys
     var reading: Connection?
@@ -23,25 +24,36 @@ import Glibc
     var handlers: [UInt64: (Reply) -> Void] = [:]
     var tag: UInt64 = 1
     var pools: [String: Served] = [:]
+    /// Pools that could not be served here, and until when they are left alone.
+    var barred: [String: Int64] = [:]
     /// Pools of this node that nobody needs any more end between two looks.
     var isWaitingForWork = false
+    /// When it has begun to wait.
+    var waitsSince: Int64 = 0
     var turn = 0
     var served: UInt64 = 0
     var roundTrip: Int64 = 0
     var beatAt: Int64 = 0
+    var progressAt: Int64 = 0
     var workedAt = cnet_clock()
     var drainsUntil: Int64?
     var retryAt: Int64 = 0
     var pause: Int64 = 100_000_000
     var lastText = ""
+    var wasConnected = false
+    /// Which of the URL's servers it uses, and tries first: by chance, so that nodes spread over them.
+    var serverNumber = 0
     let signals: Int32
 
-    init(_ access: Access, _ modules: ModuleFolder, _ settings: NodeSettings) throws {
+    init(_ access: Access, _ modules: ModuleFolder?, _ settings: NodeSettings) throws {
         self.access = access
         self.modules = modules
         self.settings = settings
         keys = Keys(access.url.prefix)
         signals = cnet_signals(1)
+        var number: UInt64 = 0
+        unsafe withUnsafeMutableBytes(of: &number) { unsafe cnet_random($0.baseAddress, 8) }
+        serverNumber = Int(number % UInt64(access.url.servers.count))
     }
 
     var busy: Int { pools.values.reduce(0) { $0 + $1.running.count } }
@@ -50,7 +62,10 @@ import Glibc
 
     /// Runs until it is drained, or idle for long enough. Throws what only somebody can mend.
     func run() throws {
-        log("node \(settings.name): \(settings.workers) workers, \(modules.count) modules in \(modules.path)")
+        let what = [
+            modules.map { "\($0.count) modules in \($0.path)" }, settings.python.map { "\($0.tag) of \($0.path)" },
+        ]
+        log("node \(settings.name): \(settings.workers) workers, \(what.compactMap(\.self).joined(separator: ", "))")
         while true {
             let now = cnet_clock()
             if !isConnected && now >= retryAt { try connect() }
@@ -73,7 +88,8 @@ import Glibc
 
     func connect() throws {
         var failure = Refusal(.away, "no server")
-        for server in access.url.servers {
+        for _ in access.url.servers {
+            let server = access.url.servers[serverNumber]
             do throws(Refusal) {
                 let reader = try Client(access, server)
                 let info = try ServerInfo(reader)
@@ -91,16 +107,18 @@ import Glibc
                 beatAt = 0
                 pause = 100_000_000
                 lastText = ""
+                wasConnected = true
                 for pool in pools.values { pool.heardAt = cnet_clock() }
                 log("connected to \(server.text)")
                 return
             } catch {
                 failure = error
+                serverNumber = (serverNumber + 1) % access.url.servers.count
             }
         }
-        lose(failure)
         // The first connection says whether the settings are right; later ones are tried again whatever is said.
-        if failure.isLasting && served == 0 && lastText.isEmpty { throw failure }
+        if failure.isLasting && !wasConnected { throw failure }
+        lose(failure)
     }
 
     func lose(_ why: Refusal) {
@@ -140,13 +158,21 @@ import Glibc
             for one in [reading, writing, hearing] {
                 if let failure = one?.failure { throw failure }
             }
+            try listen(now)
             beat(now)
             finish()
+            tellProgress(now)
             wait()
             writing?.push()
         } catch {
             lose(error)
         }
+    }
+
+    /// A wait for work ends after two seconds, with work or without. A server that says nothing for much longer would leave this node deaf.
+    func listen(_ now: Int64) throws(Refusal) {
+        guard isWaitingForWork, let reading, now - max(waitsSince, reading.heardAt) > 15_000_000_000 else { return }
+        throw Refusal(.away, "\(reading.silence) to a wait for work")
     }
 
     func sleep() {
@@ -163,6 +189,8 @@ import Glibc
         let now = cnet_clock()
         var until = isConnected ? beatAt + 1_000_000_000 : retryAt
         if let drainsUntil { until = min(until, drainsUntil) }
+        if busy > 0 { until = min(until, progressAt + Self.progressTime) }
+        for pool in pools.values where pool.pausedUntil > now { until = min(until, pool.pausedUntil) }
         let milliseconds = Int32(clamping: max(0, until - now + 999_999) / 1_000_000)
         var ready = [UInt8](repeating: 0, count: descriptors.count)
         _ = unsafe cnet_poll(descriptors, wants, &ready, UInt32(descriptors.count), milliseconds)
@@ -210,7 +238,7 @@ import Glibc
         record.busy = UInt32(clamping: busy)
         record.served = served
         record.roundTrip = UInt64(max(0, roundTrip))
-        record.modules = UInt32(clamping: modules.count)
+        record.modules = UInt32(clamping: modules?.count ?? 0)
         record.tags = settings.tags
         if drainsUntil != nil { record.lanes = 0 }
         ask(["SET", .text(keys.node(record.consumer)), .text(record.text), "PX", "3000"])
@@ -231,26 +259,35 @@ import Glibc
             if reply.isNil {
                 ask(["SREM", .text(keys.pools), .text(id)])
                 if pools[id] != nil { drop(id, "its host is gone") }
-            } else {
-                serve(id)
+            } else if let record = reply.text.flatMap({ PoolRecord($0) }), settings.has(record.needs) {
+                serve(id, record)
+            } else if pools[id] != nil {
+                drop(id, "it needs what this node does not have")
             }
         }
     }
 
-    func serve(_ id: String) {
+    func serve(_ id: String, _ record: PoolRecord) {
         if let pool = pools[id] {
             pool.heardAt = cnet_clock()
             return
         }
-        guard drainsUntil == nil, pools.count < 64 else { return }
+        guard drainsUntil == nil, pools.count < 64, cnet_clock() >= barred[id] ?? 0 else { return }
         do {
-            pools[id] = try Served(id, settings)
+            pools[id] = try Served(id, record, settings)
             log("serves pool \(id)")
             unblock()
         } catch {
             let failure = error as? EngineFailure
             log("cannot serve pool \(id): \(failure?.text ?? "")")
+            bar(id)
         }
+    }
+
+    /// Leaves a pool alone for a while.
+    func bar(_ id: String) {
+        barred = barred.filter { $0.value > cnet_clock() }
+        barred[id] = cnet_clock() + 10_000_000_000
     }
 
     func drop(_ id: String, _ why: String) {

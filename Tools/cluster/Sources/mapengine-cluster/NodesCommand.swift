@@ -12,7 +12,7 @@ struct NodesCommand: ParsableCommand {
 
     func run() throws {
         let access = try options.access()
-        let nodes = try reporting { try NodeList.read(Client.any(access), Keys(access.url.prefix)) }
+        let nodes = try reporting { try NodeList.all(access) }
         if nodes.isEmpty {
             tell("there is no node")
             throw ExitCode(1)

@@ -21,7 +21,8 @@ final class Link {
     private var handlers: [UInt64: (Reply) -> Void] = [:]
     private var nextTag: UInt64 = 1
     private var pause: Int64 = 50_000_000
-    private let serverNumber: Int
+    /// Which of the URL's servers it uses.
+    private var serverNumber: Int
     /// Counts the connections that were made.
     private(set) var life = 0
     private(set) var lostAt: Int64
@@ -37,6 +38,7 @@ final class Link {
         lostAt = cnet_clock()
     }
 
+    var hasOthers: Bool { url.servers.count > 1 }
     var isReady: Bool {
         if case .ready = stage { return true }
         return false
@@ -80,6 +82,8 @@ final class Link {
         // What somebody has to mend is read anew each time: a certificate may be replaced.
         access = nil
         drop()
+        // Another one may be there.
+        serverNumber = (serverNumber + 1) % url.servers.count
         stage = .away(retryAt: cnet_clock() + pause)
         pause = min(pause * 2, why.isLasting ? 5_000_000_000 : 1_000_000_000)
     }
@@ -96,6 +100,7 @@ final class Link {
                 commands = try Connection(access, url.servers[serverNumber])
                 answers = try Connection(access, url.servers[serverNumber])
                 stage = .opening(since: cnet_clock())
+                isGreeted = false
                 life += 1
                 ask(["HELLO"]) { [weak self] reply in self?.greeted(reply) }
             } catch {

@@ -170,7 +170,7 @@ class Calls(Pump):
         value: Any = None
         error: Optional[BaseException] = None
         try:
-            state, data, size = event[8:] if event is not None else self.pool.one_result(job, 0)
+            state, data, size = event[8:11] if event is not None else self.pool.one_result(job, 0)
             if future._keep is not None:
                 self.note_kept(future._keep, data, size)
             if state == abi.MAPE_ITEM_CANCELLED:
@@ -218,10 +218,16 @@ class Calls(Pump):
     # ---- ending one ----
 
     def cancel(self, future: Future[Any]) -> bool:
-        """Cancels a call that no worker has. Callbacks run at once."""
-        if self.is_assigned(future) or not self._withdraw(future):
+        """Cancels a call that has not begun; callbacks run at once. False for one that runs, or has ended otherwise."""
+        job = self._job_of(future)
+        try:
+            if not job or not self.pool.cancel(job, False):
+                return future.cancelled()
+        except (MapEngineError, AttributeError):  # It has ended meanwhile, or the pool has.
             return future.cancelled()
-        future._invoke_callbacks()
+        # The engine has ended it: whoever completes it finds it cancelled.
+        if self._withdraw(future):
+            future._invoke_callbacks()
         return True
 
     def kill(self, future: Future[Any]) -> bool:
