@@ -18,6 +18,7 @@ from servers import Server, root, until, work
 
 BUILD = root / ".build-bench-cluster"
 SIZE = 1 << 16
+SLEEPERS = 120
 
 
 class Raw:
@@ -65,12 +66,12 @@ def parts(seconds):
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     (folder / "libfunctions.so").write_bytes((BUILD / "libfunctions.so").read_bytes())
-    node = Node(server.url(), "costs", 32, folder=folder)
+    node = Node(server.url(), "costs", SLEEPERS, folder=folder)
     found = {}
     try:
         for size in (8, SIZE):
             # A part per item: each sleeps 10 ms.
-            count = max(64, int(seconds * 2500))
+            count = max(64, int(seconds * 8000))
             process = subprocess.Popen(
                 [BUILD / "host", server.url(), BUILD / "libfunctions.so", "rest_long", "0", "1", str(count), str(size), "1"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -5,8 +5,8 @@
 Helper and server are one thread each: what comes while they work waits, first come first served. A server's network card is one more such thread
 for what comes in, and one for what goes out. A part takes a worker for its time. What a node costs besides is its own affair, and left out.
 
-As the engine does it, a part has 10 ms of work, or 20 round trips to the server as the last look has found them, or 1 MiB of input; a lane has two parts in
-flight. Nodes renew their keys each second, helpers look for nodes; a look costs the server by the node.
+As the engine does it, a part has 10 ms of work, or 20 round trips to the server as the last look has found them, up to a second, or 1 MiB of input; a
+lane has two parts in flight. Nodes renew their keys each second, helpers look for nodes; a look costs the server by the node.
 
 Left out: parts that run twice because they are late, several sizes of work at once, failures, TLS.
 """
@@ -16,7 +16,7 @@ import random
 from collections import deque
 from dataclasses import dataclass
 
-TRIPS, SHORTEST, MOST_BYTES, DEPTH = 20, 0.010, 1 << 20, 2
+TRIPS, SHORTEST, LONGEST, MOST_BYTES, DEPTH = 20, 0.010, 1.0, 1 << 20, 2
 
 
 @dataclass
@@ -67,6 +67,10 @@ class Thread:
         self.busy += seconds
         return self.free_at
 
+    def busy_until(self, now):
+        """Seconds that it has worked; what waits is still to be done."""
+        return self.busy - max(0.0, self.free_at - now)
+
 
 class Server:
     def __init__(self, costs, farm):
@@ -95,7 +99,7 @@ class Part:
 
 def part_items(farm, round_trip):
     """How many items the engine gives a lane at a time."""
-    by_time = max(1, int(max(SHORTEST, TRIPS * round_trip) / farm.item_time))
+    by_time = max(1, int(max(SHORTEST, min(LONGEST, TRIPS * round_trip)) / farm.item_time))
     return max(1, min(by_time, MOST_BYTES // max(1, farm.item_bytes)))
 
 
@@ -185,17 +189,19 @@ class Simulation:
     def go(self, warm, seconds):
         """Runs; answers the figures of the time behind the warming up."""
         for host in self.hosts:
+            # They come one after another: if all began at once, a server would take long to get over it.
+            begin = self.random.uniform(0, warm / 2)
             for _ in range(self.farm.lanes * DEPTH):
-                self.at(self.random.uniform(0, 0.01), self.send, host)
-            self.at(self.random.uniform(0, self.farm.look_interval), self.look, host)
+                self.at(begin + self.random.uniform(0, 0.01), self.send, host)
+            self.at(begin + self.random.uniform(0, self.farm.look_interval), self.look, host)
         for server in self.servers:
             self.at(self.random.uniform(0, 0.01), self.beat, server)
         self.until(warm)
         self.items = self.parts = 0
         self.worked = 0.0
-        before = sum(server.cpu.busy for server in self.servers), sum(host.helper.busy for host in self.hosts)
+        before = self.worked_by()
         self.until(warm + seconds)
-        after = sum(server.cpu.busy for server in self.servers), sum(host.helper.busy for host in self.hosts)
+        after = self.worked_by()
         return {
             "items": self.items / seconds,
             "parts": self.parts / seconds,
@@ -206,6 +212,11 @@ class Simulation:
             "round_trip": sum(host.round_trip for host in self.hosts) / len(self.hosts),
             "part": self.items / max(1, self.parts) * self.farm.item_time,
         }
+
+    def worked_by(self):
+        """Seconds that servers and helpers have worked."""
+        return tuple(sum(one.busy_until(self.now) for one in group)
+                     for group in ([server.cpu for server in self.servers], [host.helper for host in self.hosts]))
 
     def until(self, end):
         while self.events and self.events[0][0] <= end:

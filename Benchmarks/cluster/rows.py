@@ -52,14 +52,14 @@ MIB = 1 << 20
 ROWS = [
     Row("small", "200,000 items of 8 bytes", "one", {
         LOCAL: Ours("square", 200_000, workers=2, cluster=False, rounds=9), CLUSTER: Ours("square", 200_000, rounds=9),
-        BATCHED: Dask("batched", 200_000, rounds=5), TASK: Dask("task", 2000),
+        BATCHED: Dask("batched", 200_000, rounds=3), TASK: Dask("task", 1000),
     }, "M items/s", rate(1e6)),
     Row("call", "one call and its result", "one", {
-        LOCAL: Ours("square", 1, workers=2, cluster=False, rounds=500), CLUSTER: Ours("square", 1, rounds=500), DASK: Dask("call", 1, rounds=50),
+        LOCAL: Ours("square", 1, workers=2, cluster=False, rounds=500), CLUSTER: Ours("square", 1, rounds=500), DASK: Dask("call", 1, rounds=30),
     }, "µs", lambda answer, count: answer.seconds * 1e6),
     Row("large", "200 items of 1 MiB in and out", "one", {
         LOCAL: Ours("echo", 200, MIB, workers=2, cluster=False, rounds=3), CLUSTER: Ours("echo", 200, MIB, rounds=3),
-        DASK: Dask("large", 200, MIB, rounds=3), SCATTERED: Dask("scattered", 200, MIB, rounds=3),
+        DASK: Dask("large", 200, MIB), SCATTERED: Dask("scattered", 200, MIB),
     }, "items/s", rate()),
     Row("large_cpu", "the same: processor time of all processes per item", "one", {}, "ms", lambda answer, count: answer.cpu / count * 1e3),
     Row("start", "from the pool's creation until a node can be given work", "one", {}, "ms", lambda answer, count: answer.start * 1e3),

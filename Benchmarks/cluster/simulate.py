@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 is_smoke = "--smoke" in sys.argv
 sys.argv[3:] = []
@@ -15,7 +16,6 @@ IMAGE = root / "docs/images/cluster-scale.svg"
 NODES, WORKERS = (20, 4) if is_smoke else (1000, 64)
 HOSTS = (1, 4) if is_smoke else (1, 4, 16, 64, 256, 1000)
 SERVERS = (1, 2) if is_smoke else (1, 4, 16)
-WARM, SECONDS = (0.2, 0.2) if is_smoke else (5, 2)
 
 
 def say(text):
@@ -24,7 +24,11 @@ def say(text):
 
 def simulated(measured, **settings):
     farm = Farm(nodes=NODES, workers=WORKERS, **settings)
-    return farm, Simulation(farm, measured).go(WARM, SECONDS)
+    # Servers have nothing to do with each other: one of them with its share of nodes and hosts is simulated, for all.
+    share = replace(farm, nodes=farm.nodes // farm.servers, hosts=farm.hosts // farm.servers, servers=1)
+    warm, seconds = (0.2, 0.2) if is_smoke else (30, 30) if share.hosts >= 16 else (5, 5)
+    found = Simulation(share, measured).go(warm, seconds)
+    return farm, found | {name: found[name] * farm.servers for name in ("items", "parts", "busy")}
 
 
 def percent(share):
@@ -66,8 +70,8 @@ def looks(measured):
     for hosts in HOSTS[2:5] or HOSTS:
         for adapt in (False, True):
             farm, found = simulated(measured, hosts=hosts, looks_adapt=adapt)
-            share = hosts * farm.nodes * measured.look_node / farm.look_interval
-            lines.append([f"{hosts}", f"each {farm.look_interval * 1e3:.0f} ms", percent(share), f"{found['busy']:,.0f}"])
+            load = hosts * farm.nodes * measured.look_node / farm.look_interval
+            lines.append([f"{hosts}", f"each {farm.look_interval * 1e3:.0f} ms", percent(load), f"{found['busy']:,.0f}"])
     return markdown_table(["hosts", "looks", "of one server, for looks alone", "busy workers"], lines)
 
 
@@ -110,8 +114,8 @@ def main():
     micro = [(name, value * 1e6) for name, value in vars(measured).items()]
     say("; ".join(f"{name} {figure(value)} µs" for name, value in micro))
     # The farm that the costs come from, once more, as the model has it: the host has its own core there.
-    twin = Simulation(Farm(nodes=1, workers=32, hosts=1, item_time=0.0106, item_bytes=8, way=0.00002), measured).go(1, 2)
-    say(f"a node of 32 sleeping workers: measured {rate:.0f} parts/s, simulated {twin['parts']:.0f}")
+    twin = Simulation(Farm(nodes=1, workers=costs.SLEEPERS, hosts=1, item_time=0.0106, item_bytes=8, way=0.00002), measured).go(1, 2)
+    say(f"a node of {costs.SLEEPERS} sleeping workers: measured {rate:.0f} parts/s, simulated {twin['parts']:.0f}")
     found = curves(measured)
     tables = waits(measured), payloads(measured), looks(measured)
     if is_smoke:
@@ -129,7 +133,7 @@ def main():
     ["the server, for a node's heartbeat", f"{figure(c.beat * 1e6)} µs, and {figure(c.beat_pool * 1e6)} µs for each pool"],
 ])}
 
-A node of 32 sleeping workers really did {rate:,.0f} parts a second; the model says {twin['parts']:,.0f}.
+A node of {costs.SLEEPERS} sleeping workers really did {rate:,.0f} parts a second; the model says {twin['parts']:,.0f}.
 
 ![Workers at work over hosts, for 1, 4 and 16 servers](images/cluster-scale.svg)
 

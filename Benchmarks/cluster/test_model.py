@@ -69,6 +69,7 @@ def each_part_that_has_ended_was_sent():
 def a_part_is_as_large_as_the_engine_makes_it():
     assert part_items(Farm(item_time=0.001, item_bytes=8), 0.0001) == 10
     assert part_items(Farm(item_time=0.001, item_bytes=8), 0.002) == 40
+    assert part_items(Farm(item_time=0.001, item_bytes=8), 5) == 1000
     assert part_items(Farm(item_time=0.001, item_bytes=1 << 18), 0.002) == 4
     assert part_items(Farm(item_time=1, item_bytes=1 << 24), 0) == 1
 

@@ -74,6 +74,14 @@ import Testing
         #expect(pace.laneTime < before * 4)
     }
 
+    @Test func aRangeTakesLongAgainstTheWayButNotTooLong() {
+        #expect(Pace.laneGoal(roundTrip: 0) == Policy.laneTime)
+        #expect(Pace.laneGoal(roundTrip: 200_000) == Policy.laneTime)
+        #expect(Pace.laneGoal(roundTrip: 5_000_000) == 100_000_000)
+        #expect(Pace.laneGoal(roundTrip: 9_000_000_000) == Policy.laneLongest)
+        #expect(Pace.laneGoal(roundTrip: .max) == Policy.laneLongest && Pace.laneGoal(roundTrip: -5) == Policy.laneTime)
+    }
+
     @Test func whatIsLateRunsElsewhere() {
         var pace = Pace()
         func late(_ items: UInt64, delays: UInt8 = 0, here: Bool = false) -> Int64 {

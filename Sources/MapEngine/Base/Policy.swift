@@ -27,6 +27,8 @@ enum Policy {
     /// besides is some 100 µs on all machines together.
     static let laneTime: Int64 = 10_000_000
     static let laneTrips: Int64 = 20
+    /// But no longer than this: where a burst of work has made the server slow for a while, ranges would be so long that nobody could take them over.
+    static let laneLongest: Int64 = 1_000_000_000
     /// The pool makes no shorter ones to spread work evenly.
     static let laneShort: Int64 = 1_000_000
     /// A range's input has at most this many bytes, or one item: messages of a megabyte go as fast as larger ones, and hold up others less.

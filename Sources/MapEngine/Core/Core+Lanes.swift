@@ -64,13 +64,13 @@ extension Core {
         let time = job.pace.laneTime
         // One item tells how long they take.
         guard time > 0 else { return (max(1, chunk), 1) }
-        let trips = Policy.laneTrips * (remote?.figures.roundTrip ?? 0)
+        let goal = Pace.laneGoal(roundTrip: remote?.figures.roundTrip ?? 0)
         func items(in time: Int64, of each: Double) -> UInt64 {
             UInt64(max(1, min(Double(Policy.largestRange), Double(time) / each)))
         }
         let fair = job.waiting / UInt64(workers * 2)
         var size = min(
-            items(in: max(Policy.laneTime, trips), of: time), max(1, fair, items(in: Policy.laneShort, of: time)))
+            items(in: goal, of: time), max(1, fair, items(in: Policy.laneShort, of: time)))
         if job.pace.itemBytes > 0 { size = max(1, min(size, Policy.laneBytes / job.pace.itemBytes)) }
         if chunk > 0 { size = max(1, size / chunk) * chunk }
         return (size, job.waiting <= size * UInt64(workers) ? 1 : Policy.laneDepth)

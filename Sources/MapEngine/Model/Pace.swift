@@ -30,6 +30,13 @@ struct Pace {
         }
     }
 
+    /// How long a lane's range should take.
+    /// - roundTrip: to the server.
+    static func laneGoal(roundTrip: Int64) -> Int64 {
+        let (trips, over) = Policy.laneTrips.multipliedReportingOverflow(by: max(0, roundTrip))
+        return max(Policy.laneTime, over ? Policy.laneLongest : min(Policy.laneLongest, trips))
+    }
+
     /// How long a lane may make no step before a range that it holds is taken back.
     /// - delays: how often that was done with it. couldRunHere: a worker of this machine has nothing to do, and could run it: then it waits no longer
     ///   than that would take twice, however slow the lane is known to be, and however often the range has gone round.
