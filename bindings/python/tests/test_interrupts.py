@@ -191,6 +191,22 @@ def test_a_map_loses_nothing(ordered, read, buffersize):
             eventually(lambda: not workers._core.blocks)
 
 
+def test_a_ctrl_c_in_a_lazy_input_is_raised_at_once():
+    """Not behind the outcomes of what was read before, as another exception of the input; and these are not lost."""
+    def source():
+        yield from range(20)
+        raise Stopped
+
+    with Workers(1) as workers:
+        got = []
+        job = workers.map(work.square, source(), buffersize=4)
+        with pytest.raises(Stopped):
+            one_by_one(job, got)
+        assert len(got) < 20
+        one_by_one(job, got)
+        assert got == [x * x for x in range(20)]
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 def test_a_maps_callback_runs_once_all_the_same(ordered):
     with Workers(1, mode="attached") as workers:
