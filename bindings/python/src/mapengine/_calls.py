@@ -18,7 +18,7 @@ from ._futures import Future
 from ._problems import MapEngineError
 from ._pump import Pump, Put
 
-COPIED = 1 << 20  # Results with buffers of fewer bytes are copied, so that no job stays for them.
+COPIED = 1 << 20  # Results with buffers of fewer bytes are copied, so that no job stays for them; calls of fewer are submitted with the GIL.
 
 
 class Calls(Pump):
@@ -66,7 +66,9 @@ class Calls(Pump):
             if self.closed:
                 status = abi.MAPE_E_CLOSED
             elif spans is None:
-                status = self._apply(self._job_at, self._handle, self.function, payload, len(payload), self._config_at)
+                # Of a large one the copy takes its time, without the GIL.
+                apply = self._apply if len(payload) < COPIED else self.pool.lib.mape_apply
+                status = apply(self._job_at, self._handle, self.function, payload, len(payload), self._config_at)
             else:
                 status = self._submit_pieces(payload, spans)
             if not status:
