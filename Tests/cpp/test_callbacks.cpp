@@ -31,6 +31,18 @@ TEST(callbacks_run_inside_of_dispatch) {
     REQUIRE(must(pool.dispatch()) == 0);
 }
 
+TEST(a_lambda_gets_each_item_of_a_range) {
+    auto pool = pool_of(2);
+    auto function = must(pool.function<&square>());
+    std::vector<int> seen(2000);
+    mape::JobOptions<double> options;
+    options.deliver = MAPE_DELIVER_RANGES;
+    options.on_item = [&](const mape::Item<double> &item) { seen[item.index()] += item.value() == 9; };
+    auto job = must(pool.map(function, std::vector<double>(2000, 3.0), options));
+    must(pool.run(job));
+    REQUIRE(seen == std::vector<int>(2000, 1));
+}
+
 TEST(progress_comes_while_items_run) {
     auto pool = pool_of(1);
     auto function = must(pool.function<&wait_for_cancel>());

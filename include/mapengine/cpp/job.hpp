@@ -33,7 +33,7 @@ template <class Out = void> struct JobOptions : mape_job_config {
     /** @brief All defaults. */
     JobOptions() noexcept : mape_job_config(detail::default_job()) {}
 
-    std::function<void(const Item<Out> &)> on_item;             /**< Called per item, or empty. */
+    std::function<void(const Item<Out> &)> on_item;             /**< Called per item, also with #MAPE_DELIVER_RANGES; or empty. */
     std::function<void(const mape_progress &)> on_progress;     /**< Called now and then, or empty. */
     std::function<void(JobRef<Out>, const mape_progress &)> on_done; /**< Called once, last, or empty. */
 

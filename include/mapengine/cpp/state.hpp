@@ -10,6 +10,7 @@
 
 #include "result.hpp"
 
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -90,6 +91,7 @@ struct JobState {
     void enter(mape_job_config &config, bool with_items, bool with_progress) {
         config.context = this;
         config.on_item = with_items ? on_item : nullptr;
+        if (with_items) config.deliver &= ~static_cast<std::uint32_t>(MAPE_DELIVER_RANGES); // A lambda gets each item.
         config.on_progress = with_progress ? on_progress : nullptr;
         config.on_done = on_done;
     }
