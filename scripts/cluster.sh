@@ -11,14 +11,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 package=(--package-path Tools/cluster --manifest-cache none --disable-build-manifest-caching)
 
 build() {
-    local log=.build-cluster/build.log program
+    local log=.build-cluster/build.log program headers
     mkdir -p .build-cluster
+    # SwiftPM does not see that the engine's headers have changed: what is compiled against them is then made anew.
+    headers=$(cat include/mapengine.h include/mapengine/*.h Sources/CMapBridge/include/*.h | sha256sum)
+    if [[ $(cat .build-cluster/headers 2>/dev/null) != "$headers" ]]; then
+        rm -rf .build-cluster/release/{mapengine_cluster,mapengine_remote,CLanes}.build
+    fi
     if ! swift build -c release "${package[@]}" --scratch-path .build-cluster --static-swift-stdlib \
         --disable-local-rpath >"$log" 2>&1; then
         cat "$log" >&2
         echo "cluster: the build failed, see above" >&2
         exit 1
     fi
+    echo "$headers" >.build-cluster/headers
     for program in bin/mapengine-cluster libexec/mapengine-remote; do
         local made=.build-cluster/release/${program##*/}
         [[ -f $made ]] || continue
