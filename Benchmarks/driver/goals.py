@@ -89,6 +89,7 @@ GOALS = [
     # because a ratio survives other machines.
     Goal("py_small/def", 1 / 1.6, BEST),
     Goal("py_small/lambda", 1.1, OURS, against_bench="py_small/def"),
+    Goal("py_unordered", 1, POOL),
     Goal("py_small_array/range", 1 / 3, BEST, against_bench="py_small/def"),
     Goal("py_small_array/array", 1 / 3, BEST, against_bench="py_small/def"),
     Goal("py_small_array/vectorized", 1 / 20, BEST, against_bench="py_small/def"),

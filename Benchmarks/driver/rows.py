@@ -182,6 +182,10 @@ ROWS = [
         package("py_small", f"{OURS}, Executor", "serial"), share=3,
     ),
     Row(
+        "py_unordered", "ns/item", "the same numbers, results one by one as they come (`imap_unordered`)",
+        package("py_unordered", peers=("multiprocessing.Pool",)),
+    ),
+    Row(
         "py_small_array", "ns/item", "the same from a `range` or an array, into an array; with a function that takes arrays", package("py_small_array", peers=()), share=0.6,
     ),
     Row(

@@ -51,6 +51,16 @@ def py_small(make, seconds):
     return {name: statistics.median(samples) / len(numbers) * 1e9 for name, samples in took.items()}
 
 
+def py_unordered(make, seconds):
+    pool = make()
+    numbers = _numbers(make)
+    expected = sum(number * number for number in numbers)
+    expect(sum(pool.unordered(work.square, numbers)) == expected)
+    took = median_seconds(lambda: sum(pool.unordered(work.square, numbers)), seconds, lambda total: total == expected)
+    pool.stop()
+    return took / len(numbers) * 1e9
+
+
 def py_small_array(make, seconds):
     """From a range, and from an array, into an array; and with a function that takes arrays."""
     pool = make()

@@ -33,6 +33,10 @@ class MultiprocessingPool(Arrays):
     def map(self, function, items, chunk=None):
         return self.pool.map(function, items, chunk)
 
+    def unordered(self, function, items):
+        """An iterator. Its own default is a chunk of 1, at 20 to 30 µs an element."""
+        return self.pool.imap_unordered(function, items, default_chunk(len(items), WORKERS))
+
     def call(self, function, item):
         return self.pool.apply(function, (item,))
 
@@ -159,6 +163,9 @@ class MapEngine(Arrays):
 
     def map(self, function, items, chunk=None):
         return self.pool.map(function, items, chunk)
+
+    def unordered(self, function, items):
+        return self.pool.imap_unordered(function, items)
 
     def call(self, function, item):
         return self.pool.apply(function, (item,))

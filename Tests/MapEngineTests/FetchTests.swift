@@ -44,6 +44,38 @@ import Testing
         #expect(items == Array(0..<300) && done == 1)
     }
 
+    /// An event of many items takes one place, and is never split.
+    @Test(arguments: [1, 2, 5000])
+    func rangesAreOneEventEach(capacity: Int) throws {
+        let local = try LocalPool(workers: 2)
+        var config = config()
+        config.deliver |= MAPE_DELIVER_RANGES.rawValue
+        let job = try local.submit(300, config)
+        try local.settle()
+        var next: UInt64 = 0
+        var ranges = 0
+        var done = 0
+        while true {
+            let events = try local.pool.nextEvents(capacity, timeout: 0)
+            if events.isEmpty { break }
+            #expect(events.count <= capacity)
+            for event in events {
+                if event.type == MAPE_EVENT_DONE.rawValue {
+                    done += 1
+                    #expect(event.count == 0)
+                    continue
+                }
+                #expect(event.index == next && event.count > 0)
+                #expect((event.result.state == MAPE_ITEM_OK.rawValue) != Script.fails(event.index))
+                next += event.count
+                ranges += 1
+            }
+        }
+        #expect(next == 300 && done == 1)
+        #expect(ranges == job.results.segments.count && ranges < 300)
+        #expect(job.delivery.undelivered == 0)
+    }
+
     @Test func aWindowOpensWhenItsItemsAreFetched() throws {
         let local = try LocalPool(workers: 1)
         let job = try local.submit(100, config(drop: true, window: 10))

@@ -48,6 +48,12 @@ import Testing
         #expect(both.wants(MAPE_DELIVER_ITEMS) && both.wants(MAPE_DELIVER_DONE) && !both.wants(MAPE_DELIVER_PROGRESS))
     }
 
+    @Test func rangesAreItems() throws {
+        let config = try Self.with { $0.deliver = MAPE_DELIVER_RANGES.rawValue }
+        #expect(config.wants(MAPE_DELIVER_ITEMS) && config.deliversRanges)
+        #expect(try !Self.with { $0.deliver = MAPE_DELIVER_ITEMS.rawValue }.deliversRanges)
+    }
+
     struct Wrong: Sendable, CustomTestStringConvertible {
         let field: String
         let change: @Sendable (inout mape_job_config) -> Void
@@ -57,7 +63,11 @@ import Testing
     @Test(arguments: [
         Wrong(field: "ordered") { $0.ordered = 2 },
         Wrong(field: "drop") { $0.drop = 7 },
-        Wrong(field: "deliver") { $0.deliver = 8 },
+        Wrong(field: "deliver") { $0.deliver = 16 },
+        Wrong(field: "deliver") {
+            $0.deliver = MAPE_DELIVER_RANGES.rawValue
+            $0.drop = 1
+        },
         Wrong(field: "window") { $0.window = 1 << 24 + 1 },
         Wrong(field: "window") { $0.window = .max },
     ])

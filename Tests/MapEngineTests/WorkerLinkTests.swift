@@ -292,6 +292,19 @@ import Testing
         }
     }
 
+    @Test func progressElsewhereIsOfTheRequestThatItNames() throws {
+        let lane = try Lane([.nothing])
+        let assignment = lane.assign(0, 10)
+        lane.outbox.pointee.fraction = 3.5.bitPattern
+        #expect(lane.link.remoteProgress(of: assignment) == 0, "it is of another request")
+        lane.outbox.pointee.marked = assignment.ticket
+        #expect(lane.link.remoteProgress(of: assignment) == 3.5)
+        for (told, sum) in [(0.5, 0.5), (0, 0), (11, 10), (-1, 0), (.nan, 0), (.infinity, 10)] {
+            lane.outbox.pointee.fraction = (told as Double).bitPattern
+            #expect(lane.link.remoteProgress(of: assignment) == sum)
+        }
+    }
+
     @Test func yieldSaysWhatMayHaveBegun() throws {
         let lane = try Lane([.nothing, .nothing, .nothing])
         _ = lane.assign(0, 1)

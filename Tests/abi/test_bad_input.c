@@ -331,7 +331,7 @@ static void submissions_that_cannot_be_are_refused(uint32_t birth) {
         refused(pool, MAPE_E_FUNCTION, "function", mape_stream_open(&job, pool, unknown[i], NULL));
     }
     mape_job_config config = MAPE_JOB_CONFIG_INIT;
-    config.deliver = 8;
+    config.deliver = 16;
     refused(pool, MAPE_E_ARGUMENT, "deliver", mape_apply(&job, pool, function, &value, 8, &config));
     refused(pool, MAPE_E_ARGUMENT, "input", mape_apply(&job, pool, function, NULL, 1, NULL));
     check_refused(mape_apply(&job, pool, function, &value, SIZE_MAX, NULL), MAPE_E_MEMORY, MAPE_E_OVERFLOW,

@@ -1,4 +1,4 @@
--- What LuaJIT's ffi.cdef makes of the headers (Tests/lua/headers.lua).
+-- What LuaJIT's ffi.cdef makes of the headers (host-examples/luajit/mape.lua).
 --
 --     luajit cdef.lua INCLUDE ABI.JSON [LIBRARY]
 --
@@ -7,7 +7,7 @@
 local ffi = require("ffi")
 local include, json, library = arg[1], arg[2], arg[3]
 
-local headers = dofile(arg[0]:match("^(.*/)") .. "../lua/headers.lua")
+local headers = dofile(arg[0]:match("^(.*/)") .. "../../host-examples/luajit/mape.lua")
 
 ffi.cdef(headers.declarations(include))
 

@@ -10,10 +10,10 @@ python=${PYTHON:-python3}
 
 # What holds each command: a suite of scripts/test.sh, or this script, which has to run it.
 declare -A held=(
-    [help]=here [setup]=here [build]=here [demo]=here [demo-cluster]=here [test]=here [test-all]=here [test-peers]=here [soak]=here [model]=here
+    [help]=here [setup]=here [build]=here [demo]=here [demo-cluster]=here [test]=here [test-all]=here [test-hosts]=here [test-peers]=here [soak]=here [model]=here
     [test-asan]=here [test-tsan]=here [test-ubsan]=here [test-valgrind]=here [fuzz]=here [bench]=here [bench-check]=here [bench-against]=here [bench-cluster]=here [simulate-cluster]=here
     [wheel]=here [docs]=here [format]=here [lint]=here [clean]=here [dist]=here
-    [cluster]=here [soak-cluster]=here [fuzz-cluster]=here [test-cluster]="suite cluster"
+    [cluster]=here [soak-cluster]=here [fuzz-cluster]=here [test-cluster]="suite cluster" [test-cluster-servers]=here
     [install]="suite install" [uninstall]="suite install"
 )
 declare -A ran=()
@@ -93,6 +93,7 @@ runs build
 runs wheel
 runs test SUITES=library
 runs test-all SUITES=library
+runs test-hosts HOSTS=luajit
 PYTHONS=3.11 PEERS_ONLY=test_map runs test-peers SUITES=cpython
 runs demo ARGS="--rays 4 --no-single --size 160x120 --out $work/picture.png"
 check "make demo made a picture" test -s "$work/picture.png"
@@ -108,6 +109,7 @@ runs fuzz TIME=1 TARGETS=replies
 runs cluster
 runs soak-cluster SECONDS=5
 runs fuzz-cluster TIME=1
+runs test-cluster-servers SERVERS=valkey FILES=farm TEST=local_pool
 runs bench ARGS=--smoke
 cp "$work/check.log" "$work/bench.log"
 check "every row of the benchmark ran" grep -qE '^bench: smoke: ([0-9]+) of \1 rows ran$' "$work/bench.log"

@@ -10,42 +10,13 @@ mkdir -p "$folder"
 check "docs/guide.md has code that tests look at" "$python" Tests/checks/guide_blocks.py docs/guide.md "$folder" || finish
 mapfile -t blocks <"$work/check.log"
 
-# What the snippets use of libraries that need not be installed here, as their manuals declare it.
-stand_ins=$work/stand-ins
-mkdir -p "$stand_ins"
-cat >"$stand_ins/glib-unix.h" <<'EOF'
-typedef int gint, gboolean;
-typedef unsigned guint;
-typedef void *gpointer;
-typedef enum { G_IO_IN = 1 } GIOCondition;
-#define G_SOURCE_CONTINUE 1
-typedef gboolean (*GUnixFDSourceFunc)(gint fd, GIOCondition condition, gpointer user_data);
-guint g_unix_fd_add(gint fd, GIOCondition condition, GUnixFDSourceFunc function, gpointer user_data);
-EOF
-cat >"$stand_ins/uv.h" <<'EOF'
-typedef struct uv_loop_s { void *data; } uv_loop_t;
-typedef struct uv_poll_s { void *data; } uv_poll_t;
-enum uv_poll_event { UV_READABLE = 1 };
-typedef void (*uv_poll_cb)(uv_poll_t *handle, int status, int events);
-int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd);
-int uv_poll_start(uv_poll_t *handle, int events, uv_poll_cb callback);
-EOF
-cat >"$stand_ins/QSocketNotifier" <<'EOF'
-struct QObject {
-    template <class S, class M, class F> static void connect(S *, M, F) {}
-};
-struct QSocketNotifier : QObject {
-    enum Type { Read };
-    QSocketNotifier(int, Type, QObject *) {}
-    void activated(int) {}
-};
-EOF
-pkg-config --exists glib-2.0 && read -ra glib < <(pkg-config --cflags glib-2.0) && rm "$stand_ins/glib-unix.h"
-pkg-config --exists libuv && read -ra uv < <(pkg-config --cflags libuv) && rm "$stand_ins/uv.h"
-pkg-config --exists Qt5Core && read -ra qt < <(pkg-config --cflags Qt5Core) && rm "$stand_ins/QSocketNotifier"
-
+# What the snippets on main loops use.
+for package in glib-2.0 libuv Qt6Core; do
+    check "$package is here (scripts/setup.sh hosts)" pkg-config --exists $package || finish
+done
+read -ra loops < <(pkg-config --cflags glib-2.0 libuv Qt6Core)
 strict=(-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-function)
-with=(-fsyntax-only -fPIC -Idist/include -I"$stand_ins" "${glib[@]}" "${uv[@]}" "${qt[@]}")
+with=(-fsyntax-only -fPIC -Idist/include "${loops[@]}")
 for block in "${blocks[@]}"; do
     case $block in
         *.c) check "$block compiles without warnings" cc -std=gnu11 -O2 "${strict[@]}" "${with[@]}" "$folder/$block" ;;

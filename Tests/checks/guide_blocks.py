@@ -42,7 +42,7 @@ def main():
         elif language in ("c", "cpp"):
             defines = re.search(r"^(?!(?:if|for|while|switch)\b)\w[^;\n]*\)\s*\{", block, re.MULTILINE)
             start = f'#line {line} "{guide}"\n'
-            head = HEAD if language == "c" else HEAD + "#include <mapengine.hpp>\n#include <QSocketNotifier>\n"
+            head = HEAD if language == "c" else HEAD + "#include <mapengine.hpp>\n"
             whole = head + start + block if defines else head + BODY + start + block + "}\n"
             snippet = f"snippet-{line}.{language}"
             (folder / snippet).write_text(whole, encoding="utf-8")

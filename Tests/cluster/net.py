@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from servers import Server, run, until, work
+from servers import Server, run, server_program, until, work
 
 
 def ip(*command):
@@ -73,7 +73,7 @@ class NetServer(Server):
         self.port = 6379
         self.folder = work / "netserver"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.command = [*network.on("server"), "redis-server", "--bind", self.address, "--protected-mode", "no", "--save", "",
+        self.command = [*network.on("server"), server_program, "--bind", self.address, "--protected-mode", "no", "--save", "",
                         "--appendonly", "no", "--dir", str(self.folder), "--daemonize", "no", *settings]
         if tls:
             ca, certificate = tls

@@ -21,6 +21,10 @@ if (($# == 0)); then
         failed "unit tests" "$(grep -aE 'error:|✘' "$work/unit" | head -n 20)"
     fi
 fi
+export CLUSTER_PYTHON=$root/.build-test/cluster-python/bin/python
+if [[ $# -eq 0 || $1 == @(python|page) ]]; then
+    check "the Python package is installed" Tests/cluster/environment.sh "$root/.build-test/cluster-python" || finish
+fi
 for file in Tests/cluster/test_*.py; do
     [[ $# -eq 0 || ${file##*/} == "$1" || ${file##*/} == "test_$1.py" ]] || continue
     timeout -k 10 900 env PYTHONDONTWRITEBYTECODE=1 python3 "$file" "$root" "$work" "${2:-}" >"$work/log" 2>&1 </dev/null

@@ -19,6 +19,23 @@ def results_are_those_of_a_local_pool():
 
 
 @test
+def values_larger_than_the_server_takes_go_in_pieces():
+    # What a server takes is 512 MiB; this one takes 1 MiB.
+    server = Server("--proto-max-bulk-len", "1048576")
+    url = server.url(value_limit=1000000)
+    node = Node(url, "pieces", 1)
+    complete(mapped(url, "turned", 6, size=5 << 20)[0], 6)
+    complete(mapped(url, "turned", 6, size=1048577, workers=1)[0], 6)
+    assert node.text().count("connected to") == 1, node.text()
+    node.end()
+    url = server.url(value_limit=65536)
+    Node(url, "small", 2)
+    code, text = run(program, "same", url, library, timeout=120)
+    assert code == 0 and text.count("same ") == 15, text
+    until("no piece is left", 20, lambda: "work" not in server.ask("--scan") and ":out" not in server.ask("--scan"))
+
+
+@test
 def nodes_are_listed():
     server, _ = farm(2)
     code, text = until("two are listed", 5, lambda: (lambda r: r if r[1].count("\nn") == 2 else None)(run(tool, "nodes", "--cluster", server.url())))

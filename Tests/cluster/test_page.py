@@ -39,13 +39,14 @@ def its_commands_run():
     # The node has to be there before it is listed.
     script = script.replace("mapengine nodes", "for i in $(seq 100); do mapengine nodes --cluster \"$again\" >list 2>&1 && break; sleep 0.1; done; mapengine nodes")
     script = script.replace("node=$!\n", "node=$!\necho $node >node.pid\n")
-    environment = dict(os.environ, PATH=os.path.dirname(tool) + ":" + os.environ["PATH"], again=url("node"))
+    path = [os.path.dirname(tool), os.path.dirname(os.environ["CLUSTER_PYTHON"]), os.environ["PATH"]]
+    environment = dict(os.environ, PATH=":".join(path), again=url("node"))
     try:
         with open(folder / "log", "w") as log:
             code = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=100).returncode
         text = (folder / "log").read_text()
         assert code == 0, text[-1500:]
-        assert text.count("0 failed") == 2 and re.search(r"^n1 +2 +4 ", text, re.M), text[-1500:]
+        assert text.count("0 failed") == 2 and re.search(r"^n1 +2 +4 ", text, re.M) and "[0, 1, 4, 9, 16]" in text, text[-1500:]
         figures, host = mapped(url("host"), "slow_square", 500)
         complete(figures, 500)
         os.kill(int((folder / "node.pid").read_text()), signal.SIGTERM)
@@ -65,6 +66,8 @@ def starts(command):
     words = shlex.split(command)
     words = words[words.index("node") :]
     words[words.index("--modules") + 1] = str(modules)
+    if "--python" in words:
+        words[words.index("--python") + 1] = os.environ["CLUSTER_PYTHON"]
     if "--until-idle" in words:
         words[words.index("--until-idle") + 1] = "1"
     else:
@@ -96,7 +99,7 @@ def the_manifests_command_starts_a_node():
 @test
 def the_other_launchers_commands_start_nodes():
     lines = [line[2:] for block in blocks("console") for line in block.splitlines()]
-    assert len(lines) == 2 and lines[0].startswith("srun "), lines
+    assert len(lines) == 3 and "--python" in lines[0] and lines[1].startswith("srun "), lines
     for line in lines:
         starts(line)
 

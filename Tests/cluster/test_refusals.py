@@ -38,7 +38,7 @@ def tls_users_and_rights_suffice():
 
 @test
 def a_refused_server_says_why_and_local_workers_go_on():
-    server = Server(users="user default off\nuser host on >pw ~t:* &t:* -@all +ping\n")
+    server = Server(users="user default off\nuser host on >pw ~t:* resetchannels &t:* -@all +ping\n")
     for url, word in (
         (server.url(), "wants a user and a password"),
         (server.url(login="host:wrong@"), "no user"),
@@ -137,7 +137,7 @@ def each_right_that_is_missing_at_work_is_named():
 
 @test
 def a_node_with_a_wrong_user_ends_with_the_reason():
-    server = Server(users="user default off\nuser node on >pw ~t:* &t:* -@all +ping\n")
+    server = Server(users="user default off\nuser node on >pw ~t:* resetchannels &t:* -@all +ping\n")
     for url, word in ((server.url(), "wants a user and a password"), (server.url(login="node:wrong@"), "no user"),
                       ("redis://other.machine/t", "in the open")):
         code, text = run(tool, "node", "--cluster", url, "--modules", modules, timeout=30)

@@ -118,7 +118,7 @@ def password(text="pw"):
 
 @test
 def users_and_passwords():
-    server = Server(users=users("user host on >pw ~t:* &t:* -@all +ping"))
+    server = Server(users=users("user host on >pw ~t:* resetchannels &t:* -@all +ping"))
     refused(server.url(), "wants a user and a password", "password-file=")
     refused(server.url(user="host", password_file=password("wrong")), 'no user "host" with this password')
     refused(server.url(user="nobody", password_file=password()), 'no user "nobody" with this password')
@@ -154,7 +154,7 @@ def each_right_that_is_missing_is_named():
         url = server.url(user=role, password_file=server.folder / "password")
         for right in rights:
             without = " ".join(word for word in words if word != right)
-            server.folder.joinpath("users.acl").write_text(users(without, "user admin on >a ~* &* +@all"))
+            server.folder.joinpath("users.acl").write_text(users(without, "user admin on >a ~* +@all"))
             code, text = run("redis-cli", "-p", server.port, "--user", "admin", "--pass", "a", "--no-auth-warning", "acl", "load")
             if "OK" not in text:
                 server.kill()

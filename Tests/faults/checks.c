@@ -13,18 +13,29 @@ struct fault_item *well_items(uint64_t count) {
     return items;
 }
 
+static void hear(struct work *work, const mape_event *event) {
+    if (event->job != work->job) return;
+    if (event->type == MAPE_EVENT_DONE) work->done_told++;
+    if (event->type != MAPE_EVENT_ITEM) return;
+    assert_in_range(event->count, 1, work->count - event->index);
+    assert_int_equal(work->done_told, 0); /* DONE is the last. */
+    for (uint64_t i = event->index; i < event->index + event->count; i++) work->told[i]++;
+    assert_int_equal(event->result.state, result_of(work->job, event->index).state);
+}
+
+/** Each second work is told of its items by the range. */
 struct work work_begun(mape_pool *pool, mape_function_id function, struct fault_item *items, uint64_t count,
                        const mape_job_config *config) {
     struct work work = {.pool = pool, .items = items, .count = count};
     work.told = calloc(count + 1, sizeof *work.told);
     mape_job_config own = MAPE_JOB_CONFIG_INIT;
     if (config != NULL) own = *config;
-    own.deliver = MAPE_DELIVER_ITEMS | MAPE_DELIVER_DONE;
+    static unsigned begun;
+    own.deliver = (begun++ % 2 && !own.drop ? MAPE_DELIVER_RANGES : MAPE_DELIVER_ITEMS) | MAPE_DELIVER_DONE;
     work.job = mapped(pool, function, items, count, sizeof *items, &own);
     mape_event event = MAPE_EVENT_INIT;
     work.hears = mape_pool_next_event(&event, pool, 0) != MAPE_E_BUSY;
-    if (event.job == work.job && event.type == MAPE_EVENT_ITEM) work.told[event.index]++;
-    if (event.job == work.job && event.type == MAPE_EVENT_DONE) work.done_told++;
+    hear(&work, &event);
     return work;
 }
 
@@ -44,14 +55,7 @@ void work_wait(struct work *work) {
         if (status == MAPE_E_AGAIN) break;
         is_ok(work->pool, status);
         if (event.type == MAPE_EVENT_LOG) fprintf(stderr, "pool: %s\n", event.text); /* Read when the row fails. */
-        if (event.job != work->job) continue;
-        if (event.type == MAPE_EVENT_DONE) work->done_told++;
-        if (event.type != MAPE_EVENT_ITEM) continue;
-        assert_true(event.index < work->count);
-        assert_int_equal(work->done_told, 0); /* DONE is the last. */
-        work->told[event.index]++;
-        mape_result result = result_of(work->job, event.index);
-        assert_int_equal(event.result.state, result.state);
+        hear(work, &event);
     }
     assert_int_equal(work->done_told, 1);
     for (uint64_t i = 0; i < work->count; i++)

@@ -5,9 +5,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 
 local folder = arg[0]:match("^(.*/)") or "./"
-package.path = folder .. "?.lua;" .. package.path
+package.path = folder .. "../../host-examples/luajit/?.lua;" .. package.path
 local ffi, mape = require "ffi", require "mape"
 local C, check, new = mape.C, mape.check, mape.new
+local pool_made, registered, mapped = mape.pool, mape.register, mape.map
 local luajit, crashes = arg[1], arg[2]
 io.stdout:setvbuf("line")
 jit.off() -- Calls of C that call Lua back must not be compiled; nothing here is for speed.
@@ -18,24 +19,6 @@ end
 
 local function has(text, part)
     if not text:find(part, 1, true) then error('no "' .. part .. '" in "' .. text .. '"', 2) end
-end
-
-local function pool_made(fields)
-    local out = ffi.new("mape_pool *[1]")
-    check(C.mape_pool_create(out, new("mape_pool_config", fields)))
-    return out[0]
-end
-
-local function registered(pool, fields)
-    local id = ffi.new("mape_function_id[1]")
-    check(C.mape_function_register(id, pool, new("mape_function", fields)), pool)
-    return id[0]
-end
-
-local function mapped(pool, id, array, count, size, fields)
-    local job, items = ffi.new("mape_job *[1]"), new("mape_items", {base = array, count = count, stride = size, item_size = size})
-    check(C.mape_map(job, pool, id, items, new("mape_job_config", fields)), pool)
-    return job[0]
 end
 
 local function result_of(pool, job, index)
@@ -134,11 +117,13 @@ function tests.a_map_of_a_function_that_is_written_in_lua()
     local square = registered(pool, {library = mape.ZYGOTE, run_symbol = "square"})
     check(C.mape_pool_start(pool, mape.FOREVER), pool)
     local count = 5000
-    local job = mapped(pool, square, numbers(count), count, 8)
+    local job = mapped(pool, square, numbers(count), count)
     check(C.mape_job_wait(job, mape.FOREVER), pool)
     for i = 0, count - 1 do is(number_in(result_of(pool, job, i)), (i + 1) ^ 2, "square") end
     local words, text = registered(pool, {library = mape.ZYGOTE, run_symbol = "words"}), "three words here"
-    job = mapped(pool, words, ffi.cast("const char *", text), 1, #text)
+    local letters = ffi.new("char[?]", #text)
+    ffi.copy(letters, text, #text)
+    job = mapped(pool, words, letters, 1)
     check(C.mape_job_wait(job, mape.FOREVER), pool)
     local result = result_of(pool, job, 0)
     is(ffi.string(result.data, result.size), "103", "words, and what the zygote had prepared")
@@ -151,7 +136,7 @@ function tests.an_error_in_lua_fails_its_item_and_no_other()
     local square = registered(pool, {library = mape.ZYGOTE, run_symbol = "square"})
     local values = numbers(200)
     values[77] = -5
-    local job = mapped(pool, square, values, 200, 8)
+    local job = mapped(pool, square, values, 200)
     check(C.mape_job_wait(job, mape.FOREVER), pool)
     for i = 0, 199 do
         local result = result_of(pool, job, i)
@@ -166,12 +151,12 @@ function tests.a_crash_of_lua_is_contained_and_runs_again_by_its_file()
     local pool, keep = lua_pool {crash_dir = crashes}
     local crash = registered(pool, {library = mape.ZYGOTE, run_symbol = "crash"})
     local square = registered(pool, {library = mape.ZYGOTE, run_symbol = "square"})
-    local job = mapped(pool, crash, numbers(1), 1, 8)
+    local job = mapped(pool, crash, numbers(1), 1)
     check(C.mape_job_wait(job, mape.FOREVER), pool)
     local result = result_of(pool, job, 0)
     is(tonumber(result.state), tonumber(C.MAPE_ITEM_CRASHED), "state")
     is(result.code, 11, "signal")
-    job = mapped(pool, square, numbers(100), 100, 8)
+    job = mapped(pool, square, numbers(100), 100)
     check(C.mape_job_wait(job, mape.FOREVER), pool)
     is(number_in(result_of(pool, job, 99)), 10000, "a square afterwards")
     -- The log names the file.

@@ -284,7 +284,9 @@ typedef struct mape_function {
 enum mape_deliver {
     MAPE_DELIVER_ITEMS = 1,    /**< #MAPE_EVENT_ITEM for each item. */
     MAPE_DELIVER_PROGRESS = 2, /**< #MAPE_EVENT_PROGRESS now and then. */
-    MAPE_DELIVER_DONE = 4      /**< #MAPE_EVENT_DONE once. */
+    MAPE_DELIVER_DONE = 4,     /**< #MAPE_EVENT_DONE once. */
+    MAPE_DELIVER_RANGES = 8    /**< As ITEMS, with one #MAPE_EVENT_ITEM for all items of a range that ended together: see `count` of
+                                    #mape_event. For many small items. Not for streams, and not with `drop`. */
 };
 
 /** Where a job's items run, for `where` of #mape_job_config. */
@@ -325,7 +327,7 @@ typedef struct mape_job_config {
     uint32_t where;               /**< An enum #mape_where: on which machines the items run. */
     int64_t progress_interval_ns; /**< At least this long between two PROGRESS events; 0: 50 ms. */
     void *context;                /**< The first argument of the callbacks, and `context` of events. */
-    mape_event_fn on_item;        /**< Called per item, or NULL. */
+    mape_event_fn on_item;        /**< Called per ITEM event, or NULL. */
     mape_event_fn on_progress;    /**< Called now and then, or NULL. */
     mape_event_fn on_done;        /**< Called once, last, or NULL. */
 } mape_job_config;

@@ -130,7 +130,7 @@ typedef struct mape_progress {
 /** What an event is about. */
 enum mape_event_type {
     MAPE_EVENT_NONE = 0,     /**< None: what #MAPE_EVENT_INIT sets. */
-    MAPE_EVENT_ITEM = 1,     /**< An item ended: `job`, `index`, `result`. */
+    MAPE_EVENT_ITEM = 1,     /**< An item ended: `job`, `index`, `result`, `count`. */
     MAPE_EVENT_PROGRESS = 2, /**< Items of a job have ended or reported progress: `job`, `progress`. */
     MAPE_EVENT_DONE = 3,     /**< A job is done: `job`, `progress`. Its last event. */
     MAPE_EVENT_OUTPUT = 4,   /**< A worker wrote to its standard output (code 1) or error (code 2): `worker`, `text`. */
@@ -152,9 +152,11 @@ struct mape_event {
     size_t text_size;       /**< Bytes of text, without the NUL. */
     mape_result result;     /**< For ITEM. */
     mape_progress progress; /**< For PROGRESS and DONE. */
+    uint64_t count;         /**< For ITEM, how many items have ended, `index` being the first: 1, or with #MAPE_DELIVER_RANGES more. `result` is
+                                 the first one's; #mape_job_result reads those behind it. Else 0. */
 };
 /** Initialiser of #mape_event. */
-#define MAPE_EVENT_INIT { sizeof(mape_event), 0, 0, NULL, NULL, 0, 0, 0, NULL, 0, MAPE_RESULT_INIT, MAPE_PROGRESS_INIT }
+#define MAPE_EVENT_INIT { sizeof(mape_event), 0, 0, NULL, NULL, 0, 0, 0, NULL, 0, MAPE_RESULT_INIT, MAPE_PROGRESS_INIT, 0 }
 
 /** @} */
 

@@ -12,6 +12,9 @@
  *  then reads inbox.yield: a request that is to end early it answers with STOPPED and no item done, and the answer is dropped. */
 #define MAPB_MARK_ANSWER 0xffffffffu
 
+/* outbox.fraction of a lane is how many items have ended elsewhere, of the request whose ticket is in outbox.marked; running ones count as far as
+ * they are. */
+
 /** Behind a job's record in pools that have a cluster: what a lane must know beside it. Written by the host. */
 typedef struct mapb_job_remote {
     uint64_t serial;         /* Counts the pool's jobs. */

@@ -63,7 +63,7 @@ extension Core {
                     gave = assignRange(
                         worker, job, size, isParallel, isBrief: job.isSingle && depth > 1, draining: draining, now: now)
                 }
-                if !gave && (job.waiting == 0 || job.room(draining: draining) == 0) { return }
+                if job.waiting == 0 || (!gave && job.room(draining: draining) == 0) { return }
                 next =
                     waits
                     ? table.nextBrief(holding: load, after: slot) : table.nextAvailable(holding: load, after: slot)

@@ -113,7 +113,7 @@ extension Core {
                 case .range(let owner, _) = head.work,
                 owner === job
             else { continue }
-            sum += link.progress(of: head)
+            sum += worker.isRemote ? link.remoteProgress(of: head) : link.progress(of: head)
         }
         return sum
     }

@@ -50,7 +50,7 @@ extension Core {
         return nil
     }
 
-    /// The next events, at most `limit` items; nil when there are none.
+    /// The next events, at most `limit`; nil when there are none.
     func nextReady(_ limit: UInt64) -> Ready? {
         switch next() {
         case nil: return nil
@@ -59,7 +59,8 @@ extension Core {
         case .done(let job, let progress): return .done(job, progress)
         case .items(let job, let place):
             guard let segment = job.results[place] else { return nil }
-            let count = min(limit, segment.count - job.delivery.offset)
+            let left = segment.count - job.delivery.offset
+            let count = job.config.deliversRanges ? left : min(limit, left)
             return .items(
                 job, segment, place: place, offset: job.delivery.offset, count: count, crashes: job.lost.crashes)
         }
@@ -95,15 +96,15 @@ extension Core {
         events.fetched.jobs.removeAll(keepingCapacity: true)
     }
 
-    /// Finishes delivered events. Returns how many events that is.
+    /// Finishes ready events, of which `count` were delivered if they are of items. Returns how many events that is.
     func finish(_ delivery: EventBatch, delivered count: UInt64) -> Int64 {
         switch delivery.ready {
         case .message, .progress: return 1
         case .done(let job, _):
             if job.owner.isItself && !job.isReleased { release(job) }
             return 1
-        case .items(let job, _, let place, _, _, _):
-            delivered(job, place: place, count, isFetched: false)
+        case .items(let job, _, let place, _, let items, _):
+            delivered(job, place: place, job.config.deliversRanges && count > 0 ? items : count, isFetched: false)
             releaseHeld()
             return Int64(count)
         }
@@ -128,10 +129,11 @@ extension Core {
             event.progress = progress
             if job.owner.isItself { release(job) }
         case .items(let job, let place):
-            fillEvent(&event, job, MAPE_EVENT_ITEM)
+            let count = job.config.deliversRanges ? job.results.count(at: place) - job.delivery.offset : 1
+            fillEvent(&event, job, MAPE_EVENT_ITEM, count: count)
             event.index = job.results.read(job.delivery.offset, at: place, into: &event.result)
             event.result.attempts = job.attempts(of: event.index, event.result)
-            delivered(job, place: place, 1, isFetched: true)
+            delivered(job, place: place, count, isFetched: true)
             if job.endsWithItems { events.fetched.jobs.append(job) }
         }
         return true
@@ -144,21 +146,19 @@ extension Core {
         while count < room, let ready = nextReady(room - count) {
             if list.capacity == 0 { swap(&list, &events.spare) }
             list.append(ready)
+            let before = count
+            count += ready.events
             switch ready {
-            case .message(let message):
-                events.fetched.texts.append(message)
-                count += 1
-            case .progress: count += 1
+            case .message(let message): events.fetched.texts.append(message)
+            case .progress: break
             case .done(let job, _):
                 if job.owner.isItself {
                     // Events before this one may be of its items.
-                    if count == 0 { release(job) } else { events.fetched.jobs.append(job) }
+                    if before == 0 { release(job) } else { events.fetched.jobs.append(job) }
                 }
-                count += 1
             case .items(let job, _, let place, _, let items, _):
                 delivered(job, place: place, items, isFetched: true)
                 if job.endsWithItems { events.fetched.jobs.append(job) }
-                count += items
             }
         }
         return count

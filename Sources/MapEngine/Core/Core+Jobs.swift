@@ -40,45 +40,49 @@ extension Core {
     /// Makes a job, whose items can be assigned from now on. The caller copies the rest of its input: `filled`.
     func submit(_ submission: Submission) throws(MapError) -> Job {
         let function = try function(submission.function)
-        // Read once: it is large.
-        let prepared = submission.input
-        let total = prepared?.total ?? 0
-        if submission.config.firstIndex > UInt64.max - total {
-            throw MapError(
-                MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
-        }
+        if submission.config.firstIndex > 0 { try checkFirstIndex(submission) }
         if remote != nil || submission.config.place == MAPE_REMOTE { try checkPlace(submission.config.place, function) }
         let stream: Stream?
         let block: Block
         let sequence = jobs.next()
-        if let prepared {
-            block = prepared.block
+        if let input = submission.input {
+            block = input.block
             stream = nil
-            write(prepared.record, of: function, submission, sequence, to: block)
+            write(input.record, of: function, submission, sequence, to: block)
         } else {
             (block, stream) = try makeStream(function, submission, sequence)
         }
         figures.jobs += 1
         let job = Job(
             function: function, config: submission.config, sequence: sequence,
-            total: total,
+            total: submission.input?.total ?? 0,
             input: JobInput(
-                record: block, globals: globals, used: prepared?.used ?? UsedBuffers(),
+                record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
                 data: submission.data),
             stream: stream, now: clock.now())
         function.life.unended += 1
-        if remote != nil { job.pace.itemBytes = submission.bytesPerItem }
+        if remote != nil { noteBytes(of: job, submission) }
         if function.failure != nil || function.refusal != nil, let failure = whyNowhere(job) {
             job.endWaiting(failure, now: mapb_clock())
         }
-        if let prepared, let copying = prepared.copying, !job.isEnded {
+        if let input = submission.input, let copying = input.copying, !job.isEnded {
             job.copying = copying
-            job.unstarted.ready = prepared.ready
+            job.unstarted.ready = input.ready
             job.input.pin()
         }
         jobs.add(job, handle: submission.handle)
         touch(job)
         return job
+    }
+
+    @inline(never) private func checkFirstIndex(_ submission: Submission) throws(MapError) {
+        guard submission.config.firstIndex > UInt64.max - (submission.input?.total ?? 0) else { return }
+        throw MapError(
+            MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
+    }
+
+    @inline(never) private func noteBytes(of job: Job, _ submission: Submission) {
+        job.pace.itemBytes = submission.bytesPerItem
     }
 
     private func write(

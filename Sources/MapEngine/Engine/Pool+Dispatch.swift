@@ -104,11 +104,12 @@ extension Pool {
         case .items(let job, let segment, _, let offset, let count, let crashes):
             t.pointee.callback = job.config.onItem
             t.pointee.context = job.config.context
-            fillEvent(&t.pointee.event, job, MAPE_EVENT_ITEM)
+            let events = delivery.ready.events
+            fillEvent(&t.pointee.event, job, MAPE_EVENT_ITEM, count: count / events)
             t.pointee.event.index = segment.first + offset
             t.pointee.is_items = 1
-            t.pointee.count = count
-            unsafe t.pointee.delivered = job.config.onItem == nil ? count : 0
+            t.pointee.count = events
+            unsafe t.pointee.delivered = job.config.onItem == nil ? events : 0
             t.pointee.released = fixed.releases.loaded
             // The fields that are equal for all results of a range are written once.
             let isPlain = segment.table == nil && segment.outcome == nil && crashes.isEmpty
@@ -122,8 +123,8 @@ extension Pool {
     /// Fills the event of the first item that is not delivered.
     func deliverItem(_ t: CFrame<mapb_delivery>) {
         let delivery = unsafe Unmanaged<EventBatch>.fromOpaque(t.pointee.items).takeUnretainedValue()
-        guard case .items(_, let segment, _, let offset, let count, let crashes) = delivery.ready,
-            t.pointee.delivered < count
+        guard case .items(_, let segment, _, let offset, _, let crashes) = delivery.ready,
+            t.pointee.delivered < t.pointee.count
         else { return }
         segment.read(offset + t.pointee.delivered, into: &t.pointee.event.result)
         t.pointee.event.result.attempts = Job.attempts(

@@ -31,14 +31,15 @@ extension Pool {
                 unsafe fillEvent(&next.pointee, job, MAPE_EVENT_DONE)
                 unsafe next.pointee.progress = progress
             case .items(let job, let segment, _, let offset, let count, let crashes):
-                for i in offset..<offset + count {
+                let (last, each) = (offset + ready.events - 1, count / ready.events)
+                for i in offset...last {
                     if i > offset { unsafe next.initialize(to: emptyEvent()) }
-                    unsafe fillEvent(&next.pointee, job, MAPE_EVENT_ITEM)
+                    unsafe fillEvent(&next.pointee, job, MAPE_EVENT_ITEM, count: each)
                     unsafe segment.read(i, into: &next.pointee.result)
                     unsafe next.pointee.index = segment.first + i
                     unsafe next.pointee.result.attempts = Job.attempts(
                         of: segment.first + i, next.pointee.result, crashes: crashes)
-                    if i + 1 < offset + count { unsafe next += 1 }
+                    if i < last { unsafe next += 1 }
                 }
             }
             unsafe next += 1

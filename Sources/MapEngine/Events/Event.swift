@@ -23,8 +23,10 @@ func fillEvent(_ event: inout mape_event, _ message: PoolMessage, _ context: Uns
     event.text_size = message.text.count
 }
 
-func fillEvent(_ event: inout mape_event, _ job: Job, _ type: mape_event_type) {
+/// - count: how many items it is about.
+func fillEvent(_ event: inout mape_event, _ job: Job, _ type: mape_event_type, count: UInt64 = 0) {
     event.type = type.rawValue
+    event.count = count
     unsafe event.job = OpaquePointer(bitPattern: job.owner.isItself ? 0 : job.handle)
     unsafe event.context = job.config.context
 }

@@ -19,6 +19,11 @@ enum Ready {
     case items(Job, Segment, place: Int, offset: UInt64, count: UInt64, crashes: [UInt64: UInt32])
     case progress(Job, mape_progress)
     case done(Job, mape_progress)
+
+    /// How many events these are.
+    var events: UInt64 {
+        if case .items(let job, _, _, _, let count, _) = self { job.config.deliversRanges ? 1 : count } else { 1 }
+    }
 }
 
 /// What a dispatch is delivery: C holds it while callbacks run.

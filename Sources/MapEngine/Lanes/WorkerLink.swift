@@ -167,6 +167,13 @@ struct WorkerMessage {
         return Double(point.finished) + (told > 0 && told <= 1 ? told * Double(point.running) : 0)
     }
 
+    /// The same of a lane: how many items have ended on the machine that has them, with the progress of running ones.
+    func remoteProgress(of assignment: Assignment) -> Double {
+        guard case .range(_, let range) = assignment.work, outbox.marked == assignment.ticket else { return 0 }
+        let told = Double(bitPattern: outbox.fraction)
+        return told > 0 ? min(told, Double(range.count)) : 0
+    }
+
     /// Makes the worker end its requests before their next item. Returns false when it does not read the word: it may stop early all
     /// the same, and its reply then says so.
     func askToYield() -> Bool {

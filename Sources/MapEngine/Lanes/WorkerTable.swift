@@ -121,6 +121,7 @@ import CMapBridge
     var available: Int { room.workers }
 
     /// The smallest number of requests, `load` or more, that an available worker holds; nil: there is none.
+    @inline(__always)
     func lowestLoad(from load: Int) -> Int? {
         guard load < Self.loads else { return nil }
         let rest = usedLoads >> UInt64(load)
@@ -131,6 +132,7 @@ import CMapBridge
     func available(holding load: Int) -> SlotSet { byLoad[load] }
 
     /// The first of them.
+    @inline(__always)
     func firstAvailable(holding load: Int) -> Int? { byLoad[load].first }
 
     /// The next of them; a worker that was assigned something meanwhile holds more.

@@ -37,6 +37,9 @@ import CMapBridge
     }
 
     func wants(_ kind: mape_deliver) -> Bool { deliver & kind.rawValue != 0 }
+
+    /// Whether items that ended together are one event. ITEMS is set then as well.
+    var deliversRanges: Bool { wants(MAPE_DELIVER_RANGES) }
 }
 
 extension JobConfig {
@@ -45,8 +48,11 @@ extension JobConfig {
             throw .argument("config.ordered", "is \(c.ordered); 0 or 1 are possible")
         }
         guard c.drop <= 1 else { throw .argument("config.drop", "is \(c.drop); 0 or 1 are possible") }
-        guard c.deliver <= 7 else {
+        guard c.deliver <= 15 else {
             throw .argument("config.deliver", "is \(c.deliver): not of enum mape_deliver")
+        }
+        guard c.deliver & MAPE_DELIVER_RANGES.rawValue == 0 || !(isStream || c.drop == 1) else {
+            throw .argument("config.deliver", "has RANGES: not for streams, and not with drop")
         }
         guard c.window <= Policy.largestWindow else {
             throw .argument("config.window", "is \(c.window); at most \(Policy.largestWindow) are possible")
@@ -73,7 +79,7 @@ extension JobConfig {
         unsafe onItem = c.on_item
         unsafe onProgress = c.on_progress
         unsafe onDone = c.on_done
-        if unsafe onItem != nil { deliver |= MAPE_DELIVER_ITEMS.rawValue }
+        if unsafe onItem != nil || deliversRanges { deliver |= MAPE_DELIVER_ITEMS.rawValue }
         if unsafe onProgress != nil { deliver |= MAPE_DELIVER_PROGRESS.rawValue }
         if unsafe onDone != nil { deliver |= MAPE_DELIVER_DONE.rawValue }
     }

@@ -95,9 +95,31 @@ def test_the_timeout_of_result_is_a_wait(workers):
 
 # ---- cancel and kill ----
 
-def test_cancel_of_what_waits_and_kill_of_what_runs(workers):
-    running = [workers.submit(time.sleep, (60,)) for _ in range(2)]
-    eventually(lambda: all(call.running() for call in running))
+def test_cancel_of_what_a_worker_has_and_has_not_begun(tmp_path):
+    """Short calls wait in the worker behind the one that runs."""
+    with Workers(1) as workers:
+        for x in range(200):  # From now on the pool knows that they are short.
+            workers.submit(work.square, (x,)).result()
+        first = workers.submit(work.note_and_wait, (0, str(tmp_path)))
+        behind = [workers.submit(work.square, (x,)) for x in range(40)]
+        eventually(lambda: list(tmp_path.glob("begun*")))
+        pid = workers.pids()
+        called = []
+        behind[3].add_done_callback(called.append)
+        assert all(call.cancel() for call in behind[:20])
+        assert called == [behind[3]] and all(call.cancelled() for call in behind[:20])
+        assert not first.cancel() and not first.done()
+        (tmp_path / "gate").touch()
+        assert [call.result(60) for call in behind[20:]] == [x * x for x in range(20, 40)]
+        assert first.result(60) == 0 and not first.cancel()
+        assert workers.pids() == pid
+        eventually(workers.idle)
+
+
+def test_cancel_of_what_waits_and_kill_of_what_runs(workers, tmp_path):
+    running = [workers.submit(work.note_and_wait, (i, str(tmp_path))) for i in range(2)]
+    eventually(lambda: len(list(tmp_path.glob("begun*"))) == 2)
+    assert all(call.running() for call in running)
     waiting = workers.submit(work.square, (2,))
     assert waiting.cancel() and waiting.cancelled() and waiting.done()
     assert not running[0].cancel()

@@ -1,4 +1,5 @@
 """Maps: order, windows, chunks, deaths within, what becomes of the others."""
+import array
 import gc
 import itertools
 import os
@@ -13,7 +14,9 @@ import core_work as work
 import pytest
 from test_core_calls import eventually
 
+from mapengine._blocks import Block
 from mapengine._errors import ItemTimeout, MapErrors, WorkerDied
+from mapengine._taken import Taken
 from mapengine._workers import Workers
 
 
@@ -134,6 +137,41 @@ def test_a_map_that_nobody_holds_runs_to_its_end(tmp_path, workers):
     workers.map(touch, range(50))
     gc.collect()
     eventually(lambda: os.path.exists(path) and os.path.getsize(path) == 50)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("many", [True, False])
+def test_failures_and_places_of_the_callers_one_by_one(workers, ordered, many):
+    """Ranges in which some have failed; and results that become elements of an array."""
+    for out in None, array.array("q", bytes(8 * 3000)):
+        job = workers.map(work.fail_at, range(3000), ordered=ordered, out=out)
+        good, bad = [], 0
+        if many:
+            taken = Taken(job)
+            while taken.refill():
+                good += taken.values
+                taken.values.clear()
+                bad += isinstance(taken.error, ValueError)
+                taken.error = None
+        else:
+            for _, ok, value in job:
+                good += [value] if ok else []
+                bad += not ok
+        assert sorted(good) == [x for x in range(3000) if x % 3] and bad == 1000
+        if out is not None:
+            assert out.tolist() == [x if x % 3 else 0 for x in range(3000)]
+
+
+def test_outcomes_that_come_as_they_end_are_told_by_the_range(workers, monkeypatch):
+    told, ended_by = [], Block.ended_by
+
+    def count(block, event, events):
+        told.append(event[11])
+        ended_by(block, event, events)
+
+    monkeypatch.setattr(Block, "ended_by", count)
+    assert sum(value for _, _, value in workers.map(work.same, range(10_000), ordered=False)) == sum(range(10_000))
+    assert sum(told) == 10_000 and len(told) < 5000
 
 
 def test_cancel(workers):

@@ -67,4 +67,4 @@ def test_calls_leave_nothing_behind(how):
 @pytest.mark.skipif(os.environ.get("FAULTS") != "all", reason="takes half a minute to two: make test-all runs it")
 def test_a_million_calls_leave_nothing_behind():
     host, worker, descriptors = grown(100_000, 1_000_000, "plain")
-    assert host < 8 * MIB and worker < 8 * MIB and descriptors <= 0, (host, worker, descriptors)  # 9 bytes a call
+    assert host < 8 * MIB and worker < 8 * MIB and descriptors <= 0, (host, worker, descriptors)  # 9 bytes a call; 1 and 0.2 MiB were measured.

@@ -12,6 +12,7 @@ import core_work as work
 import pytest
 from test_core_calls import eventually, run
 
+from mapengine._taken import Taken
 from mapengine._workers import Workers
 
 
@@ -41,8 +42,8 @@ class At:
         return isinstance(value, Stopped)
 
     def _trace(self, frame, event, argument):
-        if not frame.f_globals.get("__name__", "").startswith("mapengine."):
-            return None
+        if not frame.f_globals.get("__name__", "").startswith("mapengine.") or frame.f_code.co_name == "__del__":
+            return None  # An exception in a finalizer goes nowhere.
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "opcode":
             before = self.passed.get(frame)
@@ -72,6 +73,11 @@ def each_step(most=5000):
     raise AssertionError("there are too many steps")
 
 
+def nothing_is_held(workers):
+    """The package's thread may hold something for a moment."""
+    eventually(lambda: not workers._core.helpers and not workers._core._claims)
+
+
 @pytest.mark.parametrize("mode", ["threaded", "attached"])
 def test_a_wait_for_a_call_may_end_anywhere(mode):
     with Workers(1, mode=mode) as workers:
@@ -82,7 +88,7 @@ def test_a_wait_for_a_call_may_end_anywhere(mode):
                 call.result(60)
             assert call.result(60) == 9, at.where
             assert other.result(60) == 16, at.where
-            assert not workers._core.helpers and not workers._core._claims, at.where
+            nothing_is_held(workers)
         if mode == "attached":
             workers.dispatch()
         eventually(workers.idle)
@@ -133,8 +139,93 @@ def test_a_map_that_is_left_costs_others_nothing(ordered):
                 assert sorted(value for _, _, value in job) == [0, 1, 4]
             job.cancel()
             assert [other.result(60) for other in others] == [0, 1, 4], at.where
-            assert not workers._core._claims, at.where
+            nothing_is_held(workers)
             del job
+
+
+def taken_from(job, got):
+    """Takes outcomes as the faces do, many at a time, and adds their values to got."""
+    into = Taken(job)
+    try:
+        while into.refill(60):
+            got += into.values
+            into.values.clear()
+    finally:
+        got += into.values
+
+
+def all_results(job, got):
+    got[:] = job.results()
+
+
+def waited_for(job, got):
+    assert job.wait(60)
+    one_by_one(job, got)
+
+
+def one_by_one(job, got):
+    for _, ok, value in job:
+        assert ok
+        got.append(value)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("read", [one_by_one, taken_from, all_results, waited_for])
+@pytest.mark.parametrize("buffersize", [None, 2])
+def test_a_map_loses_nothing(ordered, read, buffersize):
+    """Neither what was read of a lazy input and not submitted, nor what has come and was not handed over."""
+    if buffersize and read is waited_for:
+        pytest.skip("goes on as outcomes are taken")
+    with Workers(1) as workers:
+        assert workers.submit(work.square, (2,)).result() == 4
+        for at in each_step():
+            got = []
+            job = workers.map(work.square, range(3), ordered=ordered, buffersize=buffersize)
+            with at:
+                read(job, got)
+            if not at.is_over:
+                read(job, got)
+            assert (got if ordered else sorted(got)) == [0, 1, 4], at.where
+            nothing_is_held(workers)
+            del job
+            eventually(lambda: not workers._core.blocks)
+
+
+def test_a_ctrl_c_in_a_lazy_input_is_raised_at_once():
+    """Not behind the outcomes of what was read before, as another exception of the input; and these are not lost."""
+    def source():
+        yield from range(20)
+        raise Stopped
+
+    with Workers(1) as workers:
+        got = []
+        job = workers.map(work.square, source(), buffersize=4)
+        with pytest.raises(Stopped):
+            one_by_one(job, got)
+        assert len(got) < 20
+        one_by_one(job, got)
+        assert got == [x * x for x in range(20)]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_maps_callback_runs_once_all_the_same(ordered):
+    with Workers(1, mode="attached") as workers:
+        assert workers.submit(work.square, (2,)).result() == 4
+        for at in each_step():
+            called = []
+            job = workers.map(work.square, range(3), ordered=ordered)
+            job.add_done_callback(called.append)
+            with at:
+                while not called:
+                    workers.wait(60)
+                    workers.dispatch()
+            while not called:
+                assert workers.wait(60), at.where
+                workers.dispatch()
+            assert called == [job], at.where
+            assert sorted(value for _, _, value in job) == [0, 1, 4], at.where
+            workers.dispatch()
+            del job, called
 
 
 @pytest.mark.parametrize("how", ["cancel", "kill"])

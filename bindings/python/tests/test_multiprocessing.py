@@ -62,6 +62,29 @@ def test_proxies_of_a_manager() -> None:
         assert dict(table) == {0: 0, 1: 1, 2: 4}
 
 
+def test_a_manager_that_comes_after_the_workers() -> None:
+    """In a program that had not imported multiprocessing when its first call was made."""
+    done = subprocess.run([sys.executable, "-c", """
+import sys, mapengine
+
+class Table:
+    def store(self, x):
+        self.table[x] = x * x
+
+with mapengine.Executor(1) as executor:
+    assert "multiprocessing.process" not in sys.modules
+    assert executor.submit(abs, -1).result() == 1
+    import multiprocessing
+    if __name__ == "__main__":
+        with multiprocessing.get_context("fork").Manager() as manager:
+            table = manager.dict()
+            executor.submit(lambda table: table.update(a=1), table).result()
+            assert dict(table) == {"a": 1}
+print("right")
+"""], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.endswith("right\n"), done.stdout
+
+
 def read(name: str) -> bytes:
     memory = shared_memory.SharedMemory(name)
     try:

@@ -134,10 +134,12 @@ void lane_notify(const lane *lane, int engine_bell, int waiter_bell, uint64_t *e
     (void)written; /* A full bell is readable already. */
 }
 
-void lane_progress(lane *lane, double fraction) {
+void lane_progress(lane *lane, uint64_t ticket, double items) {
     uint64_t bits;
-    memcpy(&bits, &fraction, sizeof bits);
-    __atomic_store_n(&outbox(lane)->fraction, bits, __ATOMIC_RELAXED);
+    memcpy(&bits, &items, sizeof bits);
+    __atomic_store_n(&outbox(lane)->marked, 0, __ATOMIC_RELEASE);
+    mapb_store(&outbox(lane)->fraction, bits);
+    mapb_store(&outbox(lane)->marked, ticket);
 }
 
 void lane_message(lane *lane, uint32_t level, const void *text, uint32_t size) {

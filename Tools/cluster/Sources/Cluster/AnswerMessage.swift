@@ -7,6 +7,8 @@ public enum AnswerKind: UInt8, Sendable {
     case refused = 2
     /// It has not been run: the node ends, or was told to stop.
     case returned = 3
+    /// It runs: `took` says how far it is.
+    case progress = 4
 }
 
 public struct AnswerHead: Equatable, Sendable {
@@ -19,10 +21,13 @@ public struct AnswerHead: Equatable, Sendable {
     /// All items have ended well with results of `itemSize` bytes, side by side. Else there is a line for each.
     public var isEven = true
     public var count: UInt32 = 0
+    /// Nanoseconds; of a progress, thousandths of items.
     public var took: UInt64 = 0
     public var itemSize: UInt64 = 0
     public var node = ""
     public var text = ""
+    /// Of a refusal: the function is there, and its setup has failed.
+    public var isSetup = false
 
     public init() {}
 
@@ -39,7 +44,7 @@ public struct AnswerHead: Equatable, Sendable {
         out.put(itemSize)
         out.put(UInt32(name.count))
         out.put(UInt32(why.count))
-        out.put(UInt32(0))
+        out.put(UInt32(isSetup ? 1 : 0))
         out.put(name)
         out.put(why)
         return out.bytes
@@ -51,11 +56,13 @@ public struct AnswerHead: Equatable, Sendable {
         guard bytes.u16() == Self.version, let kind = bytes.u8().flatMap({ AnswerKind(rawValue: $0) }),
             let layout = bytes.u8(), layout <= 1, let count = bytes.u32(), count <= WorkHead.mostItems,
             let serial = bytes.u64(), let took = bytes.u64(), let itemSize = bytes.u64(), let nameSize = bytes.u32(),
-            nameSize <= 255, let textSize = bytes.u32(), textSize <= Self.mostText, bytes.u32() == 0,
+            nameSize <= 255, let textSize = bytes.u32(), textSize <= Self.mostText, let setup = bytes.u32(), setup <= 1,
+            setup == 0 || kind == .refused,
             let name = bytes.array(UInt64(nameSize)), let text = bytes.array(UInt64(textSize)), bytes.isAtEnd
         else { return nil }
         self.kind = kind
         isEven = layout == 0
+        isSetup = setup == 1
         self.count = count
         self.serial = serial
         self.took = took
@@ -69,7 +76,7 @@ public struct AnswerHead: Equatable, Sendable {
 public struct AnswerLine: Equatable, Sendable {
     static let bytes = 64
     public static let mostText: UInt32 = 1 << 20
-    public static let mostReport: UInt32 = 1 << 17
+    public static let mostReport: UInt32 = 1 << 16
 
     /// An enum mape_item_state: OK, FAILED, CRASHED or TIMED_OUT.
     public var state: UInt8 = 1

@@ -1,4 +1,5 @@
 // Where the server is, and how to be let in: rediss://host[:port][,host2[:port]]/prefix?ca=…&cert=…&key=…&user=…&password-file=…
+// A host's may say which nodes it wants: needs=gpu,rack7.
 //
 // The password may stand in the URL as well (rediss://user:password@host), but whoever sees the URL then has it.
 
@@ -22,6 +23,10 @@ public struct ClusterURL: Sendable, Equatable {
     public let user: String?
     public let password: String?
     public let passwordFile: String?
+    /// Tags: only nodes that have all of them serve the host's pool.
+    public let needs: [String]
+    /// Bytes that one value on the server may have.
+    public let valueLimit: Int
 
     public static let example = "rediss://server/studio?ca=ca.crt&cert=host.crt&key=host.key&user=host&password-file=pw"
 
@@ -90,6 +95,8 @@ public struct ClusterURL: Sendable, Equatable {
         certificate = options["cert"]
         key = options["key"]
         passwordFile = options["password-file"]
+        needs = try Self.tags(options["needs"])
+        valueLimit = try Self.limit(options["value-limit"])
         self.user = user
         self.password = password
         guard password == nil || passwordFile == nil else {
@@ -120,7 +127,31 @@ public struct ClusterURL: Sendable, Equatable {
         }
     }
 
-    static let options = ["ca", "cert", "key", "user", "password-file", "plain"]
+    static let options = ["ca", "cert", "key", "user", "password-file", "plain", "needs", "value-limit"]
+
+    private static func limit(_ text: String?) throws(Refusal) -> Int {
+        guard let text else { return Pieces.standard }
+        guard let limit = Int(text), limit >= 1 << 16, limit <= 1 << 40 else {
+            throw Refusal(
+                .url, "the cluster's URL has value-limit=\(printable(text)): it is a number of bytes, from 65536 on")
+        }
+        return limit
+    }
+
+    private static func tags(_ text: String?) throws(Refusal) -> [String] {
+        let tags = text?.split(separator: ",", omittingEmptySubsequences: false).map(String.init) ?? []
+        if let wrong = tags.first(where: { !Keys.isName($0) }) {
+            throw Refusal(
+                .url,
+                "the cluster's URL has needs=\(printable(wrong)): these are tags of nodes, of letters, digits, -, . and _, parted by commas"
+            )
+        }
+        guard tags.count <= PoolRecord.mostNeeds else {
+            throw Refusal(
+                .url, "the cluster's URL needs \(tags.count) tags; at most \(PoolRecord.mostNeeds) are possible")
+        }
+        return tags
+    }
 
     private static func server(_ text: Substring) throws(Refusal) -> Server {
         var host = text

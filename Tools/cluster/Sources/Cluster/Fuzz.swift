@@ -32,6 +32,7 @@ public enum Fuzz {
         case 3:
             let text = unsafe String(decoding: rest, as: UTF8.self)
             if let node = NodeRecord(text) { precondition(NodeRecord(node.text) == node) }
+            if let pool = PoolRecord(text) { precondition(PoolRecord(pool.text) == pool) }
             if let control = Control(text) { precondition(Control(control.text) == control) }
         case 4: _ = try? unsafe ClusterURL(String(decoding: rest, as: UTF8.self), isLoopback: { _ in true })
         default:
@@ -164,7 +165,11 @@ public enum Fuzz {
             out.put(Globals.encode([([97], [1, 2, 3]), ([98, 99], [])]))
         case 3:
             out.put(UInt8(3))
-            out.put(NodeRecord(name: "n1", client: 3, lanes: 4, version: 2).text.utf8)
+            if pick(&random, 2) == 0 {
+                out.put("1 needs=a,b sandbox=1 memory=5 growth=6".utf8)
+            } else {
+                out.put(NodeRecord(name: "n1", client: 3, lanes: 4, version: 2).text.utf8)
+            }
         default:
             out.put(UInt8(4))
             out.put("rediss://u:p@h:1,[::1]:2/x?ca=a&cert=b&key=c".utf8)

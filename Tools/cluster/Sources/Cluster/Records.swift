@@ -11,11 +11,17 @@ public struct Keys: Sendable {
     public var control: String { "\(prefix):ctl" }
     public func node(_ consumer: String) -> String { "\(prefix):node:\(consumer)" }
     public func blob(_ hash: Hash) -> String { "\(prefix):blob:\(hash)" }
+    /// Of a blob that is larger than one value: how many pieces it has, and one of them.
+    public func blobCount(_ hash: Hash) -> String { "\(prefix):blob:\(hash):n" }
+    public func blob(_ hash: Hash, piece: Int) -> String { "\(prefix):blob:\(hash):\(piece)" }
     // One hash tag per pool: Redis Cluster keeps them together.
     public func alive(_ pool: String) -> String { "\(prefix):{\(pool)}:alive" }
     public func work(_ pool: String) -> String { "\(prefix):{\(pool)}:work" }
     public func out(_ pool: String) -> String { "\(prefix):{\(pool)}:out" }
     public func log(_ pool: String) -> String { "\(prefix):{\(pool)}:log" }
+    /// Of the bytes of a part, or of its answer, that are larger than one value: one of their pieces.
+    public func work(_ pool: String, _ serial: UInt64, piece: Int) -> String { "\(work(pool)):\(serial):\(piece)" }
+    public func out(_ pool: String, _ serial: UInt64, piece: Int) -> String { "\(out(pool)):\(serial):\(piece)" }
     public func function(_ pool: String, _ id: UInt64) -> String { "\(prefix):{\(pool)}:fn:\(id)" }
 
     /// Names of pools, nodes and tags: what may stand in a key.
@@ -51,6 +57,9 @@ public struct NodeRecord: Equatable, Sendable {
         self.version = version
     }
 
+    /// Whether it may serve a pool that needs these tags.
+    public func has(_ needs: [String]) -> Bool { needs.allSatisfy(tags.contains) }
+
     /// As consumer of the streams: never the same for two lives of a node.
     public var consumer: String { "\(name).\(client)" }
 
@@ -83,8 +92,57 @@ public struct NodeRecord: Equatable, Sendable {
     }
 }
 
+/// What a host says of its pool, each second: "1 needs=gpu,rack7 sandbox=1 memory=1000000 growth=0".
+public struct PoolRecord: Equatable, Sendable {
+    public static let mostNeeds = 16
+
+    /// Tags: only nodes that have all of them serve it.
+    public var needs: [String] = []
+    /// Its workers may only compute, also where a node allows more.
+    public var isSandboxed = false
+    /// Bytes of private memory per worker; 0: no limit.
+    public var memoryLimit: UInt64 = 0
+    /// Bytes of growth after which a worker is replaced; 0: never.
+    public var growth: UInt64 = 0
+
+    public init() {}
+
+    public var text: String {
+        var text = "1"
+        if !needs.isEmpty { text += " needs=\(needs.joined(separator: ","))" }
+        if isSandboxed { text += " sandbox=1" }
+        if memoryLimit > 0 { text += " memory=\(memoryLimit)" }
+        if growth > 0 { text += " growth=\(growth)" }
+        return text
+    }
+
+    /// Nil: it is no such text. What a later version says in addition is no fault.
+    public init?(_ text: String) {
+        guard text.utf8.count <= 4096 else { return nil }
+        let words = text.split(separator: " ")
+        guard words.first == "1" else { return nil }
+        var fields: [Substring: Substring] = [:]
+        for part in words.dropFirst() {
+            guard let sign = part.firstIndex(of: "=") else { return nil }
+            fields[part[..<sign]] = part[part.index(after: sign)...]
+        }
+        needs =
+            fields["needs"].map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? []
+        guard needs.count <= Self.mostNeeds, needs.allSatisfy(Keys.isName) else { return nil }
+        func number(_ name: Substring) -> UInt64? { fields[name].map { UInt64($0) } ?? 0 }
+        guard let sandbox = number("sandbox"), let memory = number("memory"), let growth = number("growth") else {
+            return nil
+        }
+        isSandboxed = sandbox != 0
+        memoryLimit = memory
+        self.growth = growth
+    }
+}
+
 /// A function as nodes get to know it: the fields of a hash.
 public struct FunctionRecord: Equatable, Sendable {
+    /// It is none of a library: the node's zygote brings one of this name.
+    public var isOffered = false
     /// Of the library's file.
     public var module = Hash.none
     /// Its name, for messages.
@@ -104,7 +162,7 @@ public struct FunctionRecord: Equatable, Sendable {
         [
             ("module", module.description), ("library", library), ("name", name), ("run", run), ("range", runRange),
             ("setup", setup), ("cleanup", cleanup), ("prototype", prototype), ("flags", "\(nativeFlags)"),
-            ("data", data.description),
+            ("data", data.description), ("offered", isOffered ? "1" : "0"),
         ]
     }
 
@@ -122,6 +180,11 @@ public struct FunctionRecord: Equatable, Sendable {
             let prototype = text("prototype", most: 65536), let flags = UInt32(fields["flags"] ?? "0"),
             run.isEmpty != range.isEmpty || !prototype.isEmpty
         else { return nil }
+        isOffered = fields["offered"] == "1"
+        // It comes with all that it needs.
+        guard !isOffered || (prototype.isEmpty && setup.isEmpty && cleanup.isEmpty && module == .none) else {
+            return nil
+        }
         self.module = module
         self.data = data
         self.library = library

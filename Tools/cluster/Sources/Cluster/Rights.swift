@@ -24,7 +24,8 @@ public enum Role: String, CaseIterable, Sendable {
 
     /// A line of an ACL file. # and the password's SHA-256 are the reader's to put in.
     public func line(prefix: String, password: String) -> String {
-        "user \(rawValue) on \(password) ~\(prefix):* &\(prefix):* -@all "
+        // Redis 6.2 lets every user use all channels, if that is not taken back.
+        "user \(rawValue) on \(password) ~\(prefix):* resetchannels &\(prefix):* -@all "
             + rights.map { "+" + $0 }.joined(separator: " ")
     }
 

@@ -96,6 +96,11 @@ public struct WorkHead: Equatable, Sendable {
 public struct Place: Equatable, Sendable {
     public let offset: Int
     public let size: Int
+
+    public init(offset: Int, size: Int) {
+        self.offset = offset
+        self.size = size
+    }
 }
 
 /// A message's items, found and checked: every place lies within the bytes, and nothing is left over.

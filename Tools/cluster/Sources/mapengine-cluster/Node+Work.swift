@@ -7,8 +7,10 @@ import Glibc
 extension Node {
     /// Waits for work, where there is room for some.
     func wait() {
-        guard !isWaitingForWork, drainsUntil == nil, !pools.isEmpty, room > 0, let reading, let consumer else { return }
-        var names = pools.keys.sorted()
+        guard !isWaitingForWork, drainsUntil == nil, room > 0, let reading, let consumer else { return }
+        let now = cnet_clock()
+        var names = pools.values.filter { now >= $0.pausedUntil }.map(\.id).sorted()
+        if names.isEmpty { return }
         // Each stream is the first in turn.
         turn += 1
         let start = turn % names.count
@@ -57,23 +59,23 @@ extension Node {
     }
 
     func took(_ pool: Served, _ id: String, _ fields: Reply?) throws(Refusal) {
-        guard let first = fields?[1], let second = fields?[3], id.hasPrefix("1-"), let serial = UInt64(id.dropFirst(2)),
-            let head = unsafe first.read({ unsafe WorkHead($0) }), head.serial == serial,
-            let items = unsafe second.read({ unsafe WorkItems(head, $0) })
-        else {
-            log("a part of pool \(pool.id) is none: \(printable(id))")
-            ask(["XACK", .text(keys.work(pool.id)), "g", .text(id)])
-            ask(["XDEL", .text(keys.work(pool.id)), .text(id)])
-            return
-        }
+        guard let fields, let first = fields[1], let second = fields[3], id.hasPrefix("1-"),
+            let serial = UInt64(id.dropFirst(2)), let head = unsafe first.read({ unsafe WorkHead($0) }),
+            head.serial == serial, let count = Pieces.number(in: fields)
+        else { return distrust(pool, id) }
         if drainsUntil != nil { return giveBack(pool.id, serial) }
+        let pieces = count == 0 ? nil : try? whole(count) { keys.work(pool.id, serial, piece: $0) }
+        // They have gone when nobody wants the part any more.
+        if count > 0 && pieces == nil { return giveBack(pool.id, serial) }
+        let payload = pieces.map { Payload.bytes($0) } ?? .reply(second)
+        guard let items = unsafe payload.read({ unsafe WorkItems(head, $0) }) else { return distrust(pool, id) }
         do {
             guard case .ready(let function, let isTyped) = try registered(pool, head.function) else {
                 if case .refused(let why)? = pool.function(head.function) { refuse(pool.id, serial, why) }
                 return
             }
             try fetchBlobs(pool, head)
-            try unsafe second.read { bytes in
+            try unsafe payload.read { bytes in
                 try unsafe pool.submit(head, items, bytes, function, isTyped: isTyped)
             }
         } catch let failure as EngineFailure {
@@ -90,6 +92,13 @@ extension Node {
         }
     }
 
+    /// What came as a part is none.
+    private func distrust(_ pool: Served, _ id: String) {
+        log("a part of pool \(pool.id) is none: \(printable(id))")
+        ask(["XACK", .text(keys.work(pool.id)), "g", .text(id)])
+        ask(["XDEL", .text(keys.work(pool.id)), .text(id)])
+    }
+
     /// The function, which is fetched and registered at its first part.
     func registered(_ pool: Served, _ serial: UInt64) throws -> Served.Registered {
         if let known = pool.function(serial) { return known }
@@ -101,8 +110,8 @@ extension Node {
         guard !fields.isEmpty else { throw Refusal(.answer, "the server does not know the function") }
         guard let record = FunctionRecord(fields) else { throw Refusal(.file, "its description is none") }
         do throws(Refusal) {
-            let path = try modules.find(record.module, record.library)
-            let data = record.data == .none ? [] : try blob(record.data).bytes ?? []
+            let path = try place(record, pool)
+            let data = record.data == .none ? [] : try blob(record.data).array
             pool.register(serial, record, path: path, data: data)
         } catch {
             guard error.kind == .file else { throw error }
@@ -110,6 +119,18 @@ extension Node {
             pool.refuse(serial, error.text)
         }
         return pool.function(serial) ?? .refused("")
+    }
+
+    /// Where a function is: the library's path.
+    private func place(_ record: FunctionRecord, _ pool: Served) throws(Refusal) -> String {
+        if record.isOffered {
+            guard pool.isOfPython else {
+                throw Refusal(.file, "its zygote's program is not here")
+            }
+            return Served.zygote
+        }
+        guard let modules else { throw Refusal(.file, "no library is allowed: the node was started without --modules") }
+        return try modules.find(record.module, record.library)
     }
 
     func fetchBlobs(_ pool: Served, _ head: WorkHead) throws {
@@ -128,14 +149,34 @@ extension Node {
     }
 
     /// A blob, checked against its hash.
-    func blob(_ hash: Hash) throws(Refusal) -> Reply {
-        let reply = try fetch(["GET", .text(keys.blob(hash))], milliseconds: 60_000)
-        guard !reply.isNil else { throw Refusal(.answer, "the server does not have the blob \(hash.short)") }
-        guard unsafe reply.read({ unsafe Hash(of: $0) }) == hash else {
+    func blob(_ hash: Hash) throws(Refusal) -> Payload {
+        var all = [keys.blob(hash)]
+        let reply = try fetch(["GET", .text(all[0])], milliseconds: 60_000)
+        var payload = Payload.reply(reply)
+        if reply.isNil {
+            guard let count = try fetch(["GET", .text(keys.blobCount(hash))]).text.flatMap({ Pieces.number($0) }) else {
+                throw Refusal(.answer, "the server does not have the blob \(hash.short)")
+            }
+            payload = .bytes(try whole(count) { keys.blob(hash, piece: $0) })
+            all = [keys.blobCount(hash)] + (0..<count).map { keys.blob(hash, piece: $0) }
+        }
+        guard unsafe payload.read({ unsafe Hash(of: $0) }) == hash else {
             throw Refusal(.answer, "the blob \(hash.short) is not what its hash says")
         }
-        ask(["EXPIRE", .text(keys.blob(hash)), "3600"])
-        return reply
+        for key in all { ask(["EXPIRE", .text(key), "3600"]) }
+        return payload
+    }
+
+    /// A value of several pieces.
+    private func whole(_ count: Int, key: (Int) -> String) throws(Refusal) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for k in 0..<count {
+            guard let piece = try fetch(["GET", .text(key(k))], milliseconds: 60_000).bytes else {
+                throw Refusal(.answer, "the server does not have a piece of a value")
+            }
+            bytes += piece
+        }
+        return bytes
     }
 
     /// Asks, and goes on telling that this node lives.

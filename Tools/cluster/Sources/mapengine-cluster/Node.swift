@@ -12,7 +12,8 @@ import Glibc
 
 @safe final class Node {
     let access: Access
-    let modules: ModuleFolder
+    /// Nil: no library is allowed.
+    let modules: ModuleFolder?
     let settings: NodeSettings
     let keys: Keys
     var reading: Connection?
@@ -23,6 +24,8 @@ import Glibc
     var handlers: [UInt64: (Reply) -> Void] = [:]
     var tag: UInt64 = 1
     var pools: [String: Served] = [:]
+    /// Pools that could not be served here, and until when they are left alone.
+    var barred: [String: Int64] = [:]
     /// Pools of this node that nobody needs any more end between two looks.
     var isWaitingForWork = false
     /// When it has begun to wait.
@@ -31,6 +34,7 @@ import Glibc
     var served: UInt64 = 0
     var roundTrip: Int64 = 0
     var beatAt: Int64 = 0
+    var progressAt: Int64 = 0
     var workedAt = cnet_clock()
     var drainsUntil: Int64?
     var retryAt: Int64 = 0
@@ -41,7 +45,7 @@ import Glibc
     var serverNumber = 0
     let signals: Int32
 
-    init(_ access: Access, _ modules: ModuleFolder, _ settings: NodeSettings) throws {
+    init(_ access: Access, _ modules: ModuleFolder?, _ settings: NodeSettings) throws {
         self.access = access
         self.modules = modules
         self.settings = settings
@@ -58,7 +62,10 @@ import Glibc
 
     /// Runs until it is drained, or idle for long enough. Throws what only somebody can mend.
     func run() throws {
-        log("node \(settings.name): \(settings.workers) workers, \(modules.count) modules in \(modules.path)")
+        let what = [
+            modules.map { "\($0.count) modules in \($0.path)" }, settings.python.map { "\($0.tag) of \($0.path)" },
+        ]
+        log("node \(settings.name): \(settings.workers) workers, \(what.compactMap(\.self).joined(separator: ", "))")
         while true {
             let now = cnet_clock()
             if !isConnected && now >= retryAt { try connect() }
@@ -154,6 +161,7 @@ import Glibc
             try listen(now)
             beat(now)
             finish()
+            tellProgress(now)
             wait()
             writing?.push()
         } catch {
@@ -181,6 +189,8 @@ import Glibc
         let now = cnet_clock()
         var until = isConnected ? beatAt + 1_000_000_000 : retryAt
         if let drainsUntil { until = min(until, drainsUntil) }
+        if busy > 0 { until = min(until, progressAt + Self.progressTime) }
+        for pool in pools.values where pool.pausedUntil > now { until = min(until, pool.pausedUntil) }
         let milliseconds = Int32(clamping: max(0, until - now + 999_999) / 1_000_000)
         var ready = [UInt8](repeating: 0, count: descriptors.count)
         _ = unsafe cnet_poll(descriptors, wants, &ready, UInt32(descriptors.count), milliseconds)
@@ -228,7 +238,7 @@ import Glibc
         record.busy = UInt32(clamping: busy)
         record.served = served
         record.roundTrip = UInt64(max(0, roundTrip))
-        record.modules = UInt32(clamping: modules.count)
+        record.modules = UInt32(clamping: modules?.count ?? 0)
         record.tags = settings.tags
         if drainsUntil != nil { record.lanes = 0 }
         ask(["SET", .text(keys.node(record.consumer)), .text(record.text), "PX", "3000"])
@@ -249,26 +259,35 @@ import Glibc
             if reply.isNil {
                 ask(["SREM", .text(keys.pools), .text(id)])
                 if pools[id] != nil { drop(id, "its host is gone") }
-            } else {
-                serve(id)
+            } else if let record = reply.text.flatMap({ PoolRecord($0) }), settings.has(record.needs) {
+                serve(id, record)
+            } else if pools[id] != nil {
+                drop(id, "it needs what this node does not have")
             }
         }
     }
 
-    func serve(_ id: String) {
+    func serve(_ id: String, _ record: PoolRecord) {
         if let pool = pools[id] {
             pool.heardAt = cnet_clock()
             return
         }
-        guard drainsUntil == nil, pools.count < 64 else { return }
+        guard drainsUntil == nil, pools.count < 64, cnet_clock() >= barred[id] ?? 0 else { return }
         do {
-            pools[id] = try Served(id, settings)
+            pools[id] = try Served(id, record, settings)
             log("serves pool \(id)")
             unblock()
         } catch {
             let failure = error as? EngineFailure
             log("cannot serve pool \(id): \(failure?.text ?? "")")
+            bar(id)
         }
+    }
+
+    /// Leaves a pool alone for a while.
+    func bar(_ id: String) {
+        barred = barred.filter { $0.value > cnet_clock() }
+        barred[id] = cnet_clock() + 10_000_000_000
     }
 
     func drop(_ id: String, _ why: String) {

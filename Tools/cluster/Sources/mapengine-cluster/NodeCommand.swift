@@ -17,7 +17,12 @@ struct NodeCommand: ParsableCommand {
         help:
             "The folder of the libraries whose functions may run here; a library is known by its SHA-256. Owned by root or you."
     )
-    var modules: String
+    var modules: String?
+    @Option(
+        help:
+            "An interpreter with the package mapengine, as a path or a name of PATH: Python functions of any host run here too, whatever they do. Without it none does."
+    )
+    var python: String?
     @Option(help: "Worker processes; by default as many as cores.")
     var workers: UInt32 = 0
     @Option(help: "The node's name; by default the machine's.")
@@ -36,6 +41,9 @@ struct NodeCommand: ParsableCommand {
     func validate() throws {
         guard sandbox == "compute" || sandbox == "none" else { throw ValidationError("--sandbox is compute or none.") }
         guard workers <= 1024 else { throw ValidationError("--workers is at most 1024.") }
+        guard modules != nil || python != nil else {
+            throw ValidationError("Say what may run here: --modules, --python, or both.")
+        }
         for tag in tags.split(separator: ",") where !Keys.isName(String(tag)) {
             throw ValidationError("--tags: \(tag) has more than letters, digits, -, . and _.")
         }
@@ -44,7 +52,7 @@ struct NodeCommand: ParsableCommand {
 
     func run() throws {
         let access = try options.access()
-        let folder = try reporting { try ModuleFolder(modules) }
+        let folder = try reporting { try modules.map { try ModuleFolder($0) } }
         var settings = NodeSettings(name: name ?? Self.machine())
         settings.workers = workers == 0 ? UInt32(max(1, cnet_cores())) : workers
         settings.isSandboxed = sandbox == "compute"
@@ -52,6 +60,11 @@ struct NodeCommand: ParsableCommand {
         settings.untilIdle = untilIdle
         settings.grace = grace
         settings.tags = tags.split(separator: ",").map(String.init)
+        if let python {
+            let found = try reporting { try Python(python) }
+            settings.tags.append(found.tag)
+            settings.python = found
+        }
         try reporting { try Node(access, folder, settings).run() }
     }
 
@@ -72,8 +85,12 @@ struct NodeSettings {
     var untilIdle: UInt32 = 0
     var grace: UInt32 = 10
     var tags: [String] = []
+    /// What runs Python functions; nil: nothing does.
+    var python: Python?
 
     init(name: String) { self.name = name }
+
+    func has(_ needs: [String]) -> Bool { needs.allSatisfy(tags.contains) }
 
     /// What it takes at a time: two parts per worker, so that one comes while another runs.
     var lanes: UInt32 { workers * 2 }

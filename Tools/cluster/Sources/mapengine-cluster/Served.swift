@@ -16,7 +16,9 @@ struct EngineFailure: Error {
     let count: UInt32
     let began: Int64
     let isTyped: Bool
-    fileprivate let job: OpaquePointer
+    let job: OpaquePointer
+    /// How far it was, as the host was told last: thousandths of items.
+    var told: UInt64 = 0
 
     fileprivate init(_ serial: UInt64, _ count: UInt32, _ isTyped: Bool, _ job: OpaquePointer) {
         self.serial = serial
@@ -33,32 +35,63 @@ struct EngineFailure: Error {
         case refused(String)
     }
 
+    /// In place of a library's path: what the zygote's program brings.
+    static let zygote = MAPE_ZYGOTE
+
     let id: String
     private let pool: OpaquePointer
     let eventDescriptor: Int32
     private var functions: [UInt64: Registered] = [:]
-    private(set) var running: [UInt64: Running] = [:]
+    var running: [UInt64: Running] = [:]
     private var globals = Hash.none
     private var globalNames: [[UInt8]] = []
+    private let mostBuffers: Int
     private var buffers: [(hash: Hash, buffer: OpaquePointer, data: UnsafeMutableRawPointer, size: Int)] = unsafe []
     /// When its host was heard of last.
     var heardAt = cnet_clock()
+    /// No part is taken before that: what was taken last had to be refused, and another node may have it.
+    private(set) var pausedUntil: Int64 = 0
+    private var pauseTime: Int64 = 0
+    /// Whether its workers are of the node's interpreter.
+    let isOfPython: Bool
 
-    init(_ id: String, _ settings: NodeSettings) throws {
+    init(_ id: String, _ about: PoolRecord, _ settings: NodeSettings) throws {
         self.id = id
+        let python = settings.python.flatMap { about.needs.contains($0.tag) ? $0 : nil }
+        isOfPython = python != nil
+        // The data of the jobs whose parts run.
+        mostBuffers = max(16, 2 * Int(settings.lanes))
         var config = unsafe mape_pool_config()
         unsafe config.struct_size = MemoryLayout<mape_pool_config>.size
         unsafe config.workers = settings.workers
-        unsafe config.sandbox = settings.isSandboxed ? UInt32(MAPE_SANDBOX_COMPUTE.rawValue) : 0
-        unsafe config.memory_limit = settings.memoryLimit
-        unsafe config.grace_ns = 500_000_000
+        unsafe config.sandbox = settings.isSandboxed || about.isSandboxed ? UInt32(MAPE_SANDBOX_COMPUTE.rawValue) : 0
+        unsafe config.memory_limit = [settings.memoryLimit, about.memoryLimit].filter { $0 > 0 }.min() ?? 0
+        unsafe config.memory_growth = about.growth
+        // Functions of Python do not ask whether they are cancelled.
+        unsafe config.grace_ns = isOfPython ? 50_000_000 : 500_000_000
         unsafe config.output = UInt32(MAPE_OUTPUT_LINES.rawValue)
         var made: OpaquePointer?
-        let status = unsafe mape_pool_create(&made, &config)
+        // Who the node is on the server, and its password, is no business of what runs here.
+        let status = unsafe withTexts(["MAPENGINE_CLUSTER", ""]) { unset in
+            unsafe withTexts((python?.arguments(settings) ?? []) + [""]) { arguments in
+                unsafe unset.withUnsafeBufferPointer { unset in
+                    unsafe arguments.withUnsafeBufferPointer { arguments in
+                        unsafe config.env_unset = unset.baseAddress
+                        if python != nil {
+                            unsafe config.zygote_path = arguments[0]
+                            unsafe config.zygote_argv = arguments.baseAddress
+                        }
+                        return unsafe mape_pool_create(&made, &config)
+                    }
+                }
+            }
+        }
         guard status == 0, let made = unsafe made else {
             throw EngineFailure(status: status, text: unsafe Self.message(nil))
         }
         unsafe pool = made
+        // The interpreter starts while the first part is on its way.
+        if python != nil { _ = unsafe mape_pool_start(made, 0) }
         var descriptor: Int32 = -1
         _ = unsafe mape_pool_event_fd(&descriptor, made)
         eventDescriptor = descriptor
@@ -79,6 +112,12 @@ struct EngineFailure: Error {
 
     private func check(_ status: Int32) throws {
         if status < 0 { throw EngineFailure(status: status, text: unsafe Self.message(pool)) }
+    }
+
+    /// Says whether a part had to be refused, or went well.
+    func pause(_ isRefused: Bool) {
+        pauseTime = isRefused ? min(max(pauseTime * 2, 20_000_000), 2_000_000_000) : 0
+        pausedUntil = isRefused ? cnet_clock() + pauseTime : 0
     }
 
     func function(_ serial: UInt64) -> Registered? { functions[serial] }
@@ -145,7 +184,7 @@ struct EngineFailure: Error {
         try check(unsafe mape_buffer_data(&data, nil, made))
         guard let data = unsafe data else { return }
         if let start = bytes.baseAddress { unsafe data.copyMemory(from: start, byteCount: bytes.count) }
-        if unsafe buffers.count >= 16 {
+        if unsafe buffers.count >= mostBuffers {
             // Jobs that read it keep its memory.
             _ = unsafe mape_buffer_release(buffers[0].buffer)
             unsafe buffers.removeFirst()
@@ -282,137 +321,6 @@ struct EngineFailure: Error {
                 }
             }
         }
-    }
-
-    /// The answer to a part that has ended: head and bytes. Nil: it is none of ours any more.
-    func answer(_ serial: UInt64, node: String) -> (AnswerHead, [UInt8])? {
-        guard let one = running.removeValue(forKey: serial) else { return nil }
-        defer { _ = unsafe mape_job_release(one.job) }
-        var head = AnswerHead()
-        head.serial = serial
-        head.count = one.count
-        head.node = node
-        head.took = UInt64(max(0, cnet_clock() - one.began))
-        var result = unsafe mape_result()
-        unsafe result.struct_size = MemoryLayout<mape_result>.size
-        var even: Int?
-        var isEven = true
-        for i in 0..<UInt64(one.count) {
-            guard unsafe mape_job_result(&result, one.job, i) == 0 else { return nil }
-            if unsafe result.state != UInt32(MAPE_ITEM_OK.rawValue) || (even ?? result.size) != result.size {
-                isEven = false
-                break
-            }
-            unsafe even = result.size
-        }
-        if isEven, let size = even {
-            head.itemSize = UInt64(size)
-            var bytes = [UInt8](repeating: 0, count: size * Int(one.count))
-            var missing: UInt64 = 0
-            if size > 0 {
-                let room = bytes.count
-                guard unsafe mape_job_gather(&bytes, room, size, &missing, one.job) == 0, missing == 0 else {
-                    return nil
-                }
-            }
-            return (head, bytes)
-        }
-        head.isEven = false
-        return unsafe lines(head, one, &result)
-    }
-
-    private func lines(_ head: AnswerHead, _ one: Running, _ result: inout mape_result) -> (AnswerHead, [UInt8])? {
-        var head = head
-        var lines = ByteWriter()
-        var bytes = ByteWriter()
-        for i in 0..<UInt64(one.count) {
-            guard unsafe mape_job_result(&result, one.job, i) == 0 else { return nil }
-            var line = AnswerLine()
-            switch unsafe Int(result.state) {
-            case Int(MAPE_ITEM_OK.rawValue), Int(MAPE_ITEM_FAILED.rawValue), Int(MAPE_ITEM_CRASHED.rawValue),
-                Int(MAPE_ITEM_TIMED_OUT.rawValue):
-                break
-            default:
-                // The pool here has failed, or ends: the host gives the part to another node.
-                head.kind = .returned
-                return (head, [])
-            }
-            if unsafe result.cause == UInt32(MAPE_CAUSE_LOAD.rawValue) {
-                head.kind = .refused
-                head.text = unsafe String(cString: result.message)
-                return (head, [])
-            }
-            unsafe line.state = UInt8(result.state)
-            unsafe line.cause = UInt8(clamping: result.cause)
-            unsafe line.code = result.code
-            unsafe line.attempts = result.attempts
-            unsafe line.hasMark = result.has_mark == 1
-            unsafe line.mark = result.mark
-            if let data = unsafe result.data, unsafe result.size > 0 {
-                unsafe line.dataSize = UInt64(result.size)
-                unsafe bytes.put(UnsafeRawBufferPointer(start: data, count: result.size))
-            }
-            if line.state != 1 {
-                let text = unsafe Served.withoutPlace(result.message)
-                line.textSize = UInt32(min(text.count, Int(AnswerLine.mostText)))
-                bytes.put(text.prefix(Int(AnswerLine.mostText)))
-            }
-            if line.state == 3 || line.state == 4 { crash(i, one, &line, &bytes) }
-            line.encode(to: &lines)
-        }
-        lines.put(bytes.bytes)
-        return (head, lines.bytes)
-    }
-
-    private func crash(_ i: UInt64, _ one: Running, _ line: inout AnswerLine, _ bytes: inout ByteWriter) {
-        var crash = unsafe mape_crash()
-        unsafe crash.struct_size = MemoryLayout<mape_crash>.size
-        guard unsafe mape_job_crash(&crash, one.job, i) == 0 else { return }
-        line.hasCrash = true
-        unsafe line.signal = crash.signal
-        unsafe line.signalCode = crash.code
-        unsafe line.pid = crash.pid
-        unsafe line.frames = crash.frames
-        unsafe line.address = crash.address
-        guard let start = unsafe crash.text else { return }
-        let text = unsafe Served.withoutPlace(start).prefix(Int(AnswerLine.mostReport))
-        line.reportSize = UInt32(text.count)
-        bytes.put(text)
-    }
-
-    /// A text without the item's place in the pool here, which says nothing to the host: `, function "f", item 1 of job 9`.
-    static func withoutPlace(_ text: UnsafePointer<CChar>) -> [UInt8] {
-        let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: text, count: strlen(text)))
-        let item = Array("\", item ".utf8)
-        let job = Array(" of job ".utf8)
-        let function = Array("function \"".utf8)
-        func isAt(_ i: Int, _ word: [UInt8]) -> Bool {
-            i >= 0 && i + word.count <= bytes.count && bytes[i..<i + word.count].elementsEqual(word)
-        }
-        func digits(_ from: Int) -> Int {
-            var i = from
-            while i < bytes.count, bytes[i] >= 48, bytes[i] <= 57 { i += 1 }
-            return i
-        }
-        var i = 0
-        while i < bytes.count {
-            guard isAt(i, item) else {
-                i += 1
-                continue
-            }
-            let middle = digits(i + item.count)
-            guard middle > i + item.count, isAt(middle, job), digits(middle + job.count) > middle + job.count else {
-                i += 1
-                continue
-            }
-            var start = i
-            while start > 0, !isAt(start, function) { start -= 1 }
-            guard isAt(start, function) else { return bytes }
-            // With the comma, or the line, before it.
-            if isAt(start - 2, [44, 32]) { start -= 2 } else if isAt(start - 1, [10]) { start -= 1 }
-            return Array(bytes[..<start]) + Array(bytes[digits(middle + job.count)...])
-        }
-        return bytes
     }
 }
 

@@ -38,8 +38,12 @@ final class RemoteFunction {
             }
         }
         let run = symbol(raw.run, "function")
-        made.setup = symbol(raw.setup, "setup")
-        made.cleanup = symbol(raw.cleanup, "cleanup")
+        made.isOffered = [MAPB_PLACE_OFFERED_RUN.rawValue, MAPB_PLACE_OFFERED_RANGE.rawValue].contains(raw.run.kind)
+        // Where a zygote brings it, they come with it.
+        if !made.isOffered {
+            made.setup = symbol(raw.setup, "setup")
+            made.cleanup = symbol(raw.cleanup, "cleanup")
+        }
         made.prototype = lane.text(at: raw.prototype) ?? ""
         made.nativeFlags = raw.native_flags
         if raw.native != 0 && made.prototype.isEmpty { why = "its prototype is not known" }
@@ -57,11 +61,11 @@ final class RemoteFunction {
             }
         }
         let path = lane.text(at: raw.run.library) ?? ""
-        for place in [raw.setup, raw.cleanup] where place.kind != MAPB_PLACE_NONE.rawValue {
+        for place in [raw.setup, raw.cleanup] where place.kind != MAPB_PLACE_NONE.rawValue && !made.isOffered {
             if lane.text(at: place.library) != path { why = "setup or cleanup are of another library" }
         }
         made.library = path
-        if why == nil {
+        if why == nil && !made.isOffered {
             do throws(Refusal) {
                 made.module = try modules.hash(path)
             } catch {

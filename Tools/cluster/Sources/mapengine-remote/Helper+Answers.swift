@@ -62,20 +62,17 @@ extension Helper {
         else { return }
         activeAt = cnet_clock()
         switch head.kind {
+        case .progress:
+            part.progress = min(Double(head.took) / 1000, Double(part.request.count))
+            lane.showProgress()
+            return
         case .done:
-            guard head.count == part.request.count, let items = unsafe second.read({ unsafe AnswerItems(head, $0) })
-            else {
-                host.note(MAPE_LOG_WARNING, "node \(head.node) has sent an answer that is none: it does not count")
-                resend(part, lane)
-                return
+            switch Pieces.number(in: fields) {
+            case nil: distrust(head, part, lane)
+            case 0: answered(head, part, lane, .reply(second))
+            case .some(let count): fetchAnswer(head, count, most: unsafe lane.memory.output_size)
             }
-            parts[head.serial] = nil
-            part.serial = 0
-            part.state = .answered(head, items, second)
-            if lane.node != head.node {
-                lane.node = head.node
-                host.lane(lane.slot, lane.generation, node: head.node, roundTrip: membership.roundTrip)
-            }
+            return
         case .returned:
             // Perhaps the server has lost what the part needs.
             functions[part.line]?.toldIn = 0
@@ -87,7 +84,7 @@ extension Helper {
                 if membership.nodes.allSatisfy({ function.refusals[$0.name] != nil }) {
                     forget(part, stop: false)
                     part.state = .givenBack
-                    tellRefusal(function, printable(head.text))
+                    tellRefusal(function, printable(head.text), isSetup: head.isSetup)
                     answer(lane)
                     return
                 }
@@ -97,8 +94,54 @@ extension Helper {
         answer(lane)
     }
 
+    /// All items of a part have ended.
+    private func answered(_ head: AnswerHead, _ part: Part, _ lane: Lane, _ payload: Payload) {
+        guard head.count == part.request.count, let items = unsafe payload.read({ unsafe AnswerItems(head, $0) })
+        else {
+            distrust(head, part, lane)
+            return
+        }
+        parts[head.serial] = nil
+        dropPieces(part)
+        part.serial = 0
+        part.state = .answered(head, items, payload)
+        if lane.node != head.node {
+            lane.node = head.node
+            host.lane(lane.slot, lane.generation, node: head.node, roundTrip: membership.roundTrip)
+        }
+        answer(lane)
+    }
+
+    private func distrust(_ head: AnswerHead, _ part: Part, _ lane: Lane) {
+        host.note(MAPE_LOG_WARNING, "node \(head.node) has sent an answer that is none: it does not count")
+        resend(part, lane)
+        answer(lane)
+    }
+
+    /// The results of a part are larger than one value: they come piece by piece.
+    /// - most: what the lane has room for.
+    private func fetchAnswer(_ head: AnswerHead, _ count: Int, most: UInt64) {
+        var bytes: [UInt8] = []
+        var isWhole = true
+        for k in 0..<count {
+            link?.ask(["GET", .text(keys.out(pool, head.serial, piece: k))]) { [weak self] reply in
+                guard let self else { return }
+                if let piece = reply.bytes, UInt64(bytes.count + piece.count) <= most {
+                    bytes += piece
+                } else {
+                    isWhole = false
+                }
+                guard k == count - 1, let (part, lane) = parts[head.serial] else { return }
+                activeAt = cnet_clock()
+                if isWhole { answered(head, part, lane, .bytes(bytes)) } else { distrust(head, part, lane) }
+            }
+        }
+        link?.ask(["DEL"] + (0..<count).map { .text(keys.out(pool, head.serial, piece: $0)) })
+    }
+
     func resend(_ part: Part, _ lane: Lane) {
         forget(part, stop: false)
+        part.progress = 0
         again += UInt64(part.request.count)
         send(part, lane)
         if case .givenBack = part.state { answer(lane) }

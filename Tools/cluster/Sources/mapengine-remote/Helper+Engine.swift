@@ -23,6 +23,9 @@ extension Helper {
             engineBell = message.take(1)
             waiterBell = message.take(2)
             inputSize = message.message.size
+            about.isSandboxed = message.message.flags & MAPB_INIT_SANDBOX.rawValue != 0
+            about.memoryLimit = message.message.memory_limit
+            about.growth = message.message.growth
             unsafe input = unsafe lanes_map_input(memory, inputSize)
             close(memory)
             if unsafe input == nil { exit(1) }
@@ -47,6 +50,8 @@ extension Helper {
         do throws(Refusal) {
             let url = try ClusterURL(text)
             keys = Keys(url.prefix)
+            about.needs = url.needs
+            valueLimit = url.valueLimit
             var number: UInt64 = 0
             unsafe withUnsafeMutableBytes(of: &number) { unsafe cnet_random($0.baseAddress, 8) }
             link = Link(url, number: number)

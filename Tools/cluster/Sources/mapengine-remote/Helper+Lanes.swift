@@ -28,7 +28,9 @@ extension Helper {
     }
 
     func answer(_ lane: Lane) {
-        if lane.answer() { unsafe lane_notify(&lane.memory, engineBell, waiterBell, &epoch) }
+        guard lane.answer() else { return }
+        lane.showProgress()
+        unsafe lane_notify(&lane.memory, engineBell, waiterBell, &epoch)
     }
 
     func take(_ request: mapb_request, _ lane: Lane) {
@@ -90,10 +92,17 @@ extension Helper {
         part.sentAt = cnet_clock()
         message.head.serial = serial
         parts[serial] = (part, lane)
-        link.ask([
-            "XADD", .text(keys.work(pool)), "1-\(serial)", "h", .bytes(message.head.encoded()), "p",
-            .bytes(message.bytes),
-        ])
+        let pieces = Pieces(message.bytes.count, limit: valueLimit)
+        part.pieces = pieces.count
+        let (pool, number) = (pool, serial)
+        let bytes = pieces.stored(message.bytes, seconds: 15, by: { link.ask($0) }) { [keys] in
+            keys.work(pool, number, piece: $0)
+        }
+        link.ask(
+            [
+                "XADD", .text(keys.work(pool)), "1-\(serial)", "h", .bytes(message.head.encoded()), "p",
+                .bytes(bytes),
+            ] + pieces.field)
     }
 
     struct Blob {
@@ -143,7 +152,14 @@ extension Helper {
     func upload(_ blob: Blob) {
         guard blob.hash != .none, !isUploaded(blob.hash) else { return }
         blobs[blob.hash] = cnet_clock()
-        link?.ask(["SET", .text(keys.blob(blob.hash)), .bytes(blob.bytes), "EX", "3600"])
+        let pieces = Pieces(blob.bytes.count, limit: valueLimit)
+        guard pieces.count > 0 else {
+            link?.ask(["SET", .text(keys.blob(blob.hash)), .bytes(blob.bytes), "EX", "3600"])
+            return
+        }
+        _ = pieces.stored(blob.bytes, seconds: 3600, by: { link?.ask($0) }) { [keys] in keys.blob(blob.hash, piece: $0)
+        }
+        link?.ask(["SET", .text(keys.blobCount(blob.hash)), "\(pieces.count)", "EX", "3600"])
     }
 
     func tell(_ function: RemoteFunction) {
@@ -164,13 +180,23 @@ extension Helper {
         if stop {
             link?.ask(["PUBLISH", .text(keys.control), .text(Control.stop(pool: pool, serial: part.serial).text)])
         }
+        dropPieces(part)
         part.serial = 0
     }
 
-    func tellRefusal(_ function: RemoteFunction, _ why: String) {
+    /// Its message is not wanted any more.
+    func dropPieces(_ part: Part) {
+        guard part.pieces > 0 else { return }
+        let pool = pool
+        link?.ask(["DEL"] + (0..<part.pieces).map { [keys] in .text(keys.work(pool, part.serial, piece: $0)) })
+        part.pieces = 0
+    }
+
+    func tellRefusal(_ function: RemoteFunction, _ why: String, isSetup: Bool = false) {
         if function.isRefused { return }
         function.isRefused = true
-        let text = "\"\(function.record.name)\" cannot run on other machines: \(why)"
-        host.function(function.line, serial: function.serial, status: MAPE_E_LOAD.rawValue, text)
+        let text = isSetup ? why : "\"\(function.record.name)\" cannot run on other machines: \(why)"
+        let status = isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue
+        host.function(function.line, serial: function.serial, status: status, text)
     }
 }

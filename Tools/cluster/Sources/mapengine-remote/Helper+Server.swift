@@ -18,7 +18,7 @@ extension Helper {
             link.ask(["XGROUP", "CREATE", .text(stream), "g", "0", "MKSTREAM"])
             link.ask(["EXPIRE", .text(stream), "10"])
         }
-        link.ask(["SET", .text(keys.alive(pool)), "1", "PX", "5000"])
+        link.ask(["SET", .text(keys.alive(pool)), .text(about.text), "PX", "5000"])
         link.ask(["SADD", .text(keys.pools), .text(pool)])
         link.ask(["PUBLISH", .text(keys.control), .text(Control.pool(pool).text)]) { [weak self] _ in
             self?.waitForAnswers()
@@ -62,7 +62,9 @@ extension Helper {
         if now >= lookAt || link.life != lookedIn {
             lookAt = now + interval - 10_000_000
             lookedIn = link.life
-            membership.look(link, keys, pool, isActive: isActive) { [weak self] in self?.looked() }
+            membership.look(link, keys, pool, needs: about.needs, isActive: isActive) { [weak self] in
+                self?.looked()
+            }
         }
         if !isActive && now - activeAt > 10_000_000_000 && lanes.values.allSatisfy({ $0.open.isEmpty }) {
             retire()
@@ -74,7 +76,7 @@ extension Helper {
 
     func beat() {
         guard let link else { return }
-        link.ask(["SET", .text(keys.alive(pool)), "1", "PX", "5000"])
+        link.ask(["SET", .text(keys.alive(pool)), .text(about.text), "PX", "5000"])
         // Another program may have emptied the server.
         link.ask(["SADD", .text(keys.pools), .text(pool)])
         link.ask(["XTRIM", .text(keys.out(pool)), "MINID", .text(cursor)])
@@ -82,6 +84,9 @@ extension Helper {
             if reply.integer == 0 { self?.link?.lose(Refusal(.away, "the server has forgotten the pool")) }
         }
         link.ask(["EXPIRE", .text(keys.out(pool)), "10"])
+        for (serial, (part, _)) in parts where part.pieces > 0 {
+            for k in 0..<part.pieces { link.ask(["EXPIRE", .text(keys.work(pool, serial, piece: k)), "15"]) }
+        }
         link.ask(["XTRIM", .text(keys.log(pool)), "MINID", .text(logCursor)])
         link.ask(["EXPIRE", .text(keys.log(pool)), "10"])
         for function in functions.values where function.toldIn == link.life {
@@ -104,7 +109,24 @@ extension Helper {
             }
         }
         offer(membership.nodes)
+        tellUnfit()
         lookElsewhere()
+    }
+
+    /// Says what the nodes lack, when there are some, and none of them fits.
+    func tellUnfit() {
+        let unfit = membership.nodes.isEmpty ? membership.unfit : []
+        guard told.unfit != unfit.map(\.consumer) else { return }
+        told.unfit = unfit.map(\.consumer)
+        guard !unfit.isEmpty else { return }
+        let each = unfit.prefix(8).map { "\($0.name) has \($0.tags.isEmpty ? "none" : $0.tags.joined(separator: ","))" }
+        let hint =
+            about.needs.contains { $0.contains("-mapengine-") }
+            ? ". mapengine node --python PYTHON brings that of an interpreter with the package mapengine" : ""
+        host.note(
+            MAPE_LOG_WARNING,
+            "none of \(unfit.count) nodes has the tags that the pool needs, \(about.needs.joined(separator: ",")): \(each.joined(separator: "; "))\(hint)"
+        )
     }
 
     /// Of several servers, each node uses one: where none is, others may have some.
@@ -132,8 +154,9 @@ extension Helper {
                 host.function(function.line, serial: function.serial, status: 0, "")
             }
         }
-        if told != (nodes.count, room) {
-            told = (nodes.count, room)
+        if (told.nodes, told.lanes) != (nodes.count, room) {
+            told.nodes = nodes.count
+            told.lanes = room
             host.nodes(
                 nodes.count, lanes: room, roundTrip: membership.roundTrip, sent: link?.sent ?? 0,
                 received: link?.received ?? 0,

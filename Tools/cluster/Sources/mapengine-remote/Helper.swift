@@ -28,6 +28,10 @@ import Glibc
     var logCursor = "0-0"
     var isDiscarding = false
     var membership = Membership()
+    /// What nodes are told of the pool.
+    var about = PoolRecord()
+    /// Bytes that one value on the server may have.
+    var valueLimit = Pieces.standard
     /// Hashes of what jobs have, by the job's serial; 0 is not kept.
     var jobHashes: [UInt64: Hash] = [:]
     var globalsHashes: [UInt64: Hash] = [:]
@@ -41,7 +45,7 @@ import Glibc
     var lookedIn = 0
     /// Since when no node was there; 0: some are.
     var aloneSince: Int64 = 0
-    var told: (nodes: Int, lanes: UInt32) = (-1, 0)
+    var told: (nodes: Int, lanes: UInt32, unfit: [String]) = (-1, 0, [])
 
     init() {
         var bytes = [UInt8](repeating: 0, count: 8)

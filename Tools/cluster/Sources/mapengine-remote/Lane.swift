@@ -14,12 +14,15 @@ final class Part {
     var sentAt: Int64 = 0
     /// How often nodes were lost that had it.
     var losses = 0
-    /// Nodes that do not take its function.
+    /// How many pieces its message has on the server; 0: it is in the stream.
+    var pieces = 0
+    /// How many of its items have ended where it is; running ones count as far as they are.
+    var progress = 0.0
     var state = State.waiting
 
     enum State {
         case waiting
-        case answered(AnswerHead, AnswerItems, Reply)
+        case answered(AnswerHead, AnswerItems, Payload)
         /// It goes back to the engine, with no item done.
         case givenBack
     }
@@ -94,8 +97,8 @@ final class Part {
             case .part(let part):
                 if case .waiting = part.state { return published }
                 let stands = begin(part.request)
-                if stands, case .answered(let head, let items, let reply) = part.state {
-                    unsafe reply.read { unsafe write(head, items, $0) }
+                if stands, case .answered(let head, let items, let payload) = part.state {
+                    unsafe payload.read { unsafe write(head, items, $0) }
                 } else {
                     unsafe lane_publish(&memory, 0, MAPB_REPLY_STOPPED.rawValue, 0, 0, 0, 0)
                 }
@@ -104,6 +107,12 @@ final class Part {
             published = true
         }
         return published
+    }
+
+    /// Says how far the first request is.
+    func showProgress() {
+        guard case .part(let part)? = open.first, part.progress > 0 else { return }
+        unsafe lane_progress(&memory, part.request.ticket, part.progress)
     }
 
     private func begin(_ request: mapb_request) -> Bool {
@@ -170,8 +179,12 @@ final class Part {
         if line.state == MAPE_ITEM_OK.rawValue {
             return mapb_entry(where: UInt64(MAPB_ENTRY_OK.rawValue) << 56 | data, size: line.dataSize)
         }
-        guard let text = copy(item.text) else { return nil }
-        if line.state == MAPE_ITEM_FAILED.rawValue && line.cause == MAPE_CAUSE_FUNCTION.rawValue {
+        let isOfFunction = line.state == MAPE_ITEM_FAILED.rawValue && line.cause == MAPE_CAUSE_FUNCTION.rawValue
+        // The engine takes no longer one of an item that was ended.
+        let shown = Place(
+            offset: item.text.offset, size: isOfFunction ? item.text.size : min(item.text.size, Int(MAPB_TEXT)))
+        guard let text = copy(shown) else { return nil }
+        if isOfFunction {
             var failure = mapb_failure()
             failure.code = line.code
             failure.text_size = line.textSize
@@ -191,7 +204,7 @@ final class Part {
         end.attempts = line.attempts
         end.mark = line.mark
         end.has_mark = line.hasMark ? 1 : 0
-        end.text_size = line.textSize
+        end.text_size = UInt32(shown.size)
         end.text = text
         end.report = report
         end.report_size = line.reportSize

@@ -5,12 +5,16 @@ import CNet
 import Cluster
 
 final class Membership {
+    /// Those that have what the pool needs.
     private(set) var nodes: [NodeRecord] = []
+    /// Those that have not.
+    private(set) var unfit: [NodeRecord] = []
     /// Serials of parts that were with nodes which are gone.
     private(set) var lost: [UInt64] = []
     private(set) var roundTrip: Int64 = 0
     private var isLooking = false
     private var life = 0
+    private var needs: [String] = []
     /// Nodes that the server has listed at the last look.
     private var listed: [String] = []
 
@@ -29,7 +33,10 @@ final class Membership {
     static func interval(_ nodes: Int) -> Int64 { min(5_000_000_000, max(250_000_000, Int64(nodes) * 4_000_000)) }
 
     /// Asks, and calls back when all is known.
-    func look(_ link: Link, _ keys: Keys, _ pool: String, isActive: Bool, _ then: @escaping () -> Void) {
+    func look(
+        _ link: Link, _ keys: Keys, _ pool: String, needs: [String], isActive: Bool, _ then: @escaping () -> Void
+    ) {
+        self.needs = needs
         if isLooking && life == link.life { return }
         if life != link.life { listed = [] }
         isLooking = true
@@ -82,8 +89,11 @@ final class Membership {
     /// - others: of which nothing is known yet.
     private func finish(_ look: Look, _ others: Set<String>) {
         isLooking = false
-        nodes = look.records.filter { look.connected.contains($0.client) }
-        let there = others.union(nodes.map(\.consumer))
+        let alive = look.records.filter { look.connected.contains($0.client) }
+        nodes = alive.filter { $0.has(needs) }
+        unfit = alive.filter { !$0.has(needs) }.sorted { $0.consumer < $1.consumer }
+        // Also those that do not fit: they give back what they have taken.
+        let there = others.union(alive.map(\.consumer))
         lost = look.pending.filter { !there.contains($0.consumer) }.map(\.serial)
     }
 

@@ -206,8 +206,19 @@ func numbers(_ values: [UInt64]) -> [UInt8] {
 
     @Test func onlyWhatIsDoneHasItems() {
         var head = AnswerHead()
+        for kind in [AnswerKind.refused, .returned, .progress] {
+            head.kind = kind
+            #expect(with([]) { AnswerItems(head, $0) } == nil)
+        }
+    }
+
+    @Test func onlyARefusalIsOfASetup() {
+        var head = AnswerHead()
+        head.isSetup = true
         head.kind = .refused
-        #expect(with([]) { AnswerItems(head, $0) } == nil)
+        #expect(with(head.encoded()) { AnswerHead($0) } == head)
+        head.kind = .done
+        #expect(with(head.encoded()) { AnswerHead($0) } == nil)
     }
 }
 
@@ -226,6 +237,48 @@ func numbers(_ values: [UInt64]) -> [UInt8] {
         }
     }
 
+    @Test func piecesOfLargeValues() {
+        #expect(Pieces(100, limit: 100).count == 0 && Pieces(0, limit: 100).count == 0)
+        for size in [101, 199, 200, 201, 1000] {
+            let pieces = Pieces(size, limit: 100)
+            let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 * 7) }
+            var stored: [String: [UInt8]] = [:]
+            let left = pieces.stored(
+                bytes, seconds: 9,
+                by: { command in
+                    if case .text(let key) = command[1], case .bytes(let part) = command[2] { stored[key] = part }
+                }
+            ) { "k\($0)" }
+            #expect(left.isEmpty && stored.count == pieces.count && stored.values.allSatisfy { $0.count <= 100 })
+            #expect((0..<pieces.count).flatMap { stored["k\($0)"] ?? [] } == bytes)
+        }
+        for wrong in ["0", "-1", "", "x", "4097", "1000000000000"] { #expect(Pieces.number(wrong) == nil) }
+    }
+
+    @Test func tagsThatAPoolNeeds() {
+        var node = NodeRecord(name: "n2", client: 17, lanes: 8, version: 512)
+        node.tags = ["gpu", "cpython-3.11-mapengine-0.2.0"]
+        #expect(node.has([]) && node.has(["gpu"]) && node.has(["cpython-3.11-mapengine-0.2.0", "gpu"]))
+        #expect(!node.has(["gpu", "cpython-3.12-mapengine-0.2.0"]))
+    }
+
+    @Test func pools() {
+        var pool = PoolRecord()
+        #expect(pool.text == "1" && PoolRecord("1") == pool)
+        pool.needs = ["gpu", "rack7"]
+        pool.isSandboxed = true
+        pool.memoryLimit = 1 << 40
+        pool.growth = 7
+        #expect(PoolRecord(pool.text) == pool)
+        #expect(PoolRecord(pool.text + " later=1") == pool)
+        for wrong in [
+            "", "0", "2", "1 needs", "1 needs=a,,b", "1 needs=a:b", "1 needs=", "1 sandbox=x", "1 memory=-1",
+            "1 needs=" + Array(repeating: "a", count: 17).joined(separator: ","), String(repeating: "1", count: 5000),
+        ] {
+            #expect(PoolRecord(wrong) == nil, "\(wrong.prefix(40))")
+        }
+    }
+
     @Test func functions() {
         var record = FunctionRecord()
         record.module = Hash(Array(0..<32))!
@@ -239,6 +292,13 @@ func numbers(_ values: [UInt64]) -> [UInt8] {
         fields["module"] = "00"
         #expect(FunctionRecord(fields) == nil)
         #expect(FunctionRecord([:]) == nil)
+        var offered = FunctionRecord()
+        offered.isOffered = true
+        offered.runRange = "python"
+        fields = Dictionary(uniqueKeysWithValues: offered.fields)
+        #expect(FunctionRecord(fields) == offered)
+        fields["setup"] = "mine"
+        #expect(FunctionRecord(fields) == nil)
     }
 
     @Test func globals() {

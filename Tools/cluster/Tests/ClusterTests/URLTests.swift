@@ -29,6 +29,16 @@ import Testing
         #expect(url.servers.map(\.text) == ["a:1", "[fe80::2]:7000", "c:6379"])
     }
 
+    @Test func tagsOfNodes() throws {
+        #expect(try parse("redis://localhost").needs == [])
+        #expect(try parse("redis://localhost?needs=gpu,rack-7.b").needs == ["gpu", "rack-7.b"])
+    }
+
+    @Test func valuesThatTheServerTakes() throws {
+        #expect(try parse("redis://localhost").valueLimit == 256 << 20)
+        #expect(try parse("redis://localhost?value-limit=65536").valueLimit == 65536)
+    }
+
     @Test func passwordInURL() throws {
         let url = try parse("redis://ho%40st:p%3Aw%25@localhost/x")
         #expect(url.user == "ho@st" && url.password == "p:w%")
@@ -55,6 +65,9 @@ import Testing
         ("redis://lo cal", "cannot be one"), ("redis://localhost/a/b", "prefix"), ("redis://localhost/a:b", "prefix"),
         ("redis://localhost/a*", "prefix"), ("redis://localhost/%7Bx", "prefix"),
         ("redis://localhost?ca", "without a value"), ("redis://localhost?user=", "without a value"),
+        ("redis://localhost?needs=a%20b", "tags of nodes"), ("redis://localhost?needs=a,", "tags of nodes"),
+        ("redis://localhost?needs=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "at most 16"),
+        ("redis://localhost?value-limit=9", "from 65536 on"), ("redis://localhost?value-limit=x", "from 65536 on"),
         ("redis://localhost?who=me", "unknown option who"), ("redis://localhost?user=a&user=b", "twice"),
         ("redis://a:b@localhost?user=c", "twice"), ("redis://a:b@localhost?password-file=c", "which one"),
         ("redis://localhost?user=a", "no password"), ("rediss://farm?cert=a", "both"), ("rediss://farm?key=a", "both"),

@@ -27,28 +27,39 @@ class Block:
     first, count: its elements in the map. out: the caller's array (_out.Out), if results go there.
     """
 
-    __slots__ = ("number", "first", "count", "lease", "job", "ready", "taken", "ended", "local", "keep", "owner", "core", "is_read", "out", "_alike")
+    __slots__ = ("number", "first", "count", "lease", "job", "ready", "taken", "ended", "local", "keep", "owner", "core", "out", "_alike")
 
     def __init__(self, core: Core, owner: Any, number: int, first: int, count: int, out: Any) -> None:
         self.core, self.owner = core, weakref.ref(owner)
         self.number, self.first, self.count, self.out = number, first, count, out
         self.lease: Optional[Lease] = None
         self.job = 0
-        self.ready: Deque[Any] = collections.deque()  # Events of items that have ended, from the pump.
-        self.taken = self.ended = 0
-        self.is_read = False  # Whether `ready` was filled with what is told of a block as a whole.
+        self.ready: Deque[Tuple[int, int, int, int]] = collections.deque()  # The next items: index, state, address and size of the result.
+        self.taken = self.ended = 0  # How many items were taken from here; of how many the pump knows that they have ended.
         self.local: Optional[BaseException] = None  # An element that could not be encoded: nothing was submitted.
         self.keep: Any = None  # Memory that workers read.
         self._alike: Dict[int, BaseException] = {}  # See failure().
 
-    def added(self, count: int) -> None:
-        """So many more items have ended. Called by the pump."""
-        self.ended += count
+    def ended_by(self, event: Any, events: Deque[Any]) -> None:
+        """Items have ended: those of the event, or all. Called by the pump; `event` is the first of `events`, where what is left to do takes its
+        place. That is done by statements without a call, so that no signal handler comes between them."""
         owner = self.owner()
-        if owner is not None:
-            owner._note_ended(self, count)
-        elif self.ended == self.count:
-            self.core.blocks.pop(self.number, None)
+        run = [self, event[4], event[4] + event[11], event[8:11]]
+        count = event[11] or self.count - self.ended
+        arrived = owner._arrived if owner is not None and event[11] else None
+        self.ended += count
+        if arrived is not None:
+            arrived += (run,)
+        events[0] = self._look
+
+    def _look(self) -> None:
+        """What is to be done once items have ended; any number of times."""
+        if self.ended == self.count:
+            owner = self.owner()
+            if owner is not None:
+                owner._look_whether_done()
+            else:
+                self.core.blocks.pop(self.number, None)
 
     def wait(self, timeout: Optional[float]) -> bool:
         """Waits until all items have ended; False when the time was over first."""
@@ -72,12 +83,14 @@ class Block:
         """Whether an item has ended."""
         return self.lease is not None and self.lease.pool.has_ended(self.job, index)
 
-    def look_up(self) -> None:
-        """Fills `ready` with the next items that have ended, of which the pump has heard nothing."""
+    def look_up(self, first: int, end: int) -> None:
+        """Fills `ready`, which is empty, with items from `first` to before `end`, as far as they have ended."""
+        if self.local is not None:
+            self.ready.append((0, -1, 0, 0))
+            return
         assert self.lease is not None
-        last = min(self.count, self.taken + LOOKED_UP)
-        self.ready.extend((1, 0, 0, 0, index, 0, 0, 0, *how) for index, how in
-                          enumerate(self.lease.pool.job_results(self.job, last, self.taken), self.taken))
+        last = min(end, first + LOOKED_UP)
+        self.ready.extend((index, *how) for index, how in enumerate(self.lease.pool.job_results(self.job, last, first), first))
 
     def is_well(self) -> bool:
         """Whether all items have ended well."""
@@ -131,26 +144,43 @@ class Block:
             values = bulk(pool, self.job, self.count)
             if values is not None:
                 return values
-        values, others = self._read(taken)
+        values, others = self._read(taken, self.count)
+        if len(values) != self.count - taken:
+            raise MapEngineError(f"{self.count - taken} results were to be read, and {len(values)} have been")
         for index in others:
-            (state, address, size), = pool.job_results(self.job, index + 1, index)
-            ok, value = self.outcome(index, state, address, size)
+            ok, value = self._one(index)
             if ok:
                 values[index - taken] = value
             else:
                 failures[self.first + index] = value
         return values
 
-    def _read(self, first: int) -> Tuple[List[Any], Iterable[int]]:
-        """The values of items from `first` on that need no code of Python's to be read, with None in place of the others, and which these are. A
-        result that says that its function has kept a view is one of these, since it has a tag of its own; so it is none that bulk reads."""
+    def some(self, first: int, end: int) -> Tuple[List[Any], Optional[BaseException]]:
+        """The values of items from `first` to before `end`, as far as they have ended, up to the first that has failed, and its exception."""
+        values, others = self._read(first, end)
+        for index in others:
+            ok, value = self._one(index)
+            if not ok:
+                return values[:index - first], value
+            values[index - first] = value
+        return values, None
+
+    def _one(self, index: int) -> Tuple[bool, Any]:
+        """The outcome of an item that has ended."""
         assert self.lease is not None
-        found = native()
-        if found is None:
-            return [None] * (self.count - first), range(first, self.count)
+        return self.outcome(index, *self.lease.pool.one_result(self.job, index))
+
+    def _read(self, first: int, end: int) -> Tuple[List[Any], Iterable[int]]:
+        """The values of items from `first` to before `end`, as far as they have ended, that need no code of Python's to be read, with None in place
+        of the others, and which these are. A result that says that its function has kept a view is one of these, since it has a tag of its
+        own; so it is none that bulk reads."""
+        assert self.lease is not None
         values: List[Any] = []
         others: List[int] = []
-        read = found.mapengine_python_read(self.job, first, self.count, self.core.unpickle is loads, values, others)
-        if read != self.count - first:
-            raise MapEngineError(f"{self.count - first} results were to be read, and {read} have been")
+        found = native()
+        if found is None or self.out is not None:
+            values += [None for _ in self.lease.pool.job_results(self.job, end, first)]
+            return values, range(first, first + len(values))
+        if found.mapengine_python_read(self.job, first, end, self.core.unpickle is loads, values, others) < 0:
+            raise MapEngineError("results could not be read")
         return values, others

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, Union
 
 from . import _abi as abi
+from . import _cluster
 from ._errors import ItemTimeout, WorkerDied
 from ._engine import Buffer, Pool, message
 from ._problems import MapEngineError
@@ -27,12 +28,14 @@ class NativePool:
 
     `workers`: how many; None: as many as this process may use cores. `sandbox`: the kernel denies workers everything but computing.
     `memory_limit`: bytes of private memory per worker, 0: none. `crash_dir`: a folder for files from which a crash can be run again.
+    `cluster`, `cluster_only`: as of each pool (`mapengine.Options`); nodes run the functions of libraries that they allow.
     Processes start with the first call. All methods may be called by any thread.
     """
 
     def __init__(self, workers: Optional[int] = None, *, sandbox: bool = False, memory_limit: int = 0,
-                 crash_dir: Optional[str] = None) -> None:
+                 crash_dir: Optional[str] = None, cluster: Optional[str] = None, cluster_only: bool = False) -> None:
         settings = {} if crash_dir is None else {"crash_dir": os.fsencode(crash_dir)}
+        settings.update(_cluster.settings(_cluster.named(cluster), cluster_only, python=False))
         self.engine = Pool(workers=_workers(workers), memory_limit=memory_limit, interruptible=1,
                            sandbox=abi.MAPE_SANDBOX_COMPUTE if sandbox else abi.MAPE_SANDBOX_NONE, **settings)
         self.library = self.engine.lib

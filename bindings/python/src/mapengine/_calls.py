@@ -18,7 +18,7 @@ from ._futures import Future
 from ._problems import MapEngineError
 from ._pump import Pump, Put
 
-COPIED = 1 << 20  # Results with buffers of fewer bytes are copied, so that no job stays for them.
+COPIED = 1 << 20  # Results with buffers of fewer bytes are copied, so that no job stays for them; calls of fewer are submitted with the GIL.
 
 
 class Calls(Pump):
@@ -66,7 +66,9 @@ class Calls(Pump):
             if self.closed:
                 status = abi.MAPE_E_CLOSED
             elif spans is None:
-                status = self._apply(self._job_at, self._handle, self.function, payload, len(payload), self._config_at)
+                # Of a large one the copy takes its time, without the GIL.
+                apply = self._apply if len(payload) < COPIED else self.pool.lib.mape_apply
+                status = apply(self._job_at, self._handle, self.function, payload, len(payload), self._config_at)
             else:
                 status = self._submit_pieces(payload, spans)
             if not status:
@@ -170,7 +172,7 @@ class Calls(Pump):
         value: Any = None
         error: Optional[BaseException] = None
         try:
-            state, data, size = event[8:] if event is not None else self.pool.one_result(job, 0)
+            state, data, size = event[8:11] if event is not None else self.pool.one_result(job, 0)
             if future._keep is not None:
                 self.note_kept(future._keep, data, size)
             if state == abi.MAPE_ITEM_CANCELLED:
@@ -218,10 +220,16 @@ class Calls(Pump):
     # ---- ending one ----
 
     def cancel(self, future: Future[Any]) -> bool:
-        """Cancels a call that no worker has. Callbacks run at once."""
-        if self.is_assigned(future) or not self._withdraw(future):
+        """Cancels a call that has not begun; callbacks run at once. False for one that runs, or has ended otherwise."""
+        job = self._job_of(future)
+        try:
+            if not job or not self.pool.cancel(job, False):
+                return future.cancelled()
+        except (MapEngineError, AttributeError):  # It has ended meanwhile, or the pool has.
             return future.cancelled()
-        future._invoke_callbacks()
+        # The engine has ended it: whoever completes it finds it cancelled.
+        if self._withdraw(future):
+            future._invoke_callbacks()
         return True
 
     def kill(self, future: Future[Any]) -> bool:

@@ -29,13 +29,14 @@ os.register_at_fork(after_in_child=_renew_lock)
 def prepare(path: str) -> None:
     """Offers the workers' functions from this process. `path` is that of mapengine_python.so."""
     global _native
-    from ._worker import HELPERS
+    from . import _worker
 
     with _lock:
         if _native is None:
             native = ctypes.CDLL(path)
             native.mapengine_python_prepare.restype = ctypes.c_char_p
-            place = id(HELPERS).to_bytes(8, sys.byteorder)
+            _worker.library = path
+            place = id(_worker.HELPERS).to_bytes(8, sys.byteorder)
             missing = native.mapengine_python_prepare(place)
             if missing:
                 raise MapEngineError(f"this process cannot be copied for workers: it has no {missing.decode()}")

@@ -94,7 +94,8 @@ class Encoder:
             items = numbers_of(items)
         self._sequence: Optional[Sequence[Any]] = items if _sliceable(items) else None
         self._iterator: Iterator[Any] = iter(()) if self._sequence is not None else iter(items)
-        self._at = 0
+        self.at = 0  # Elements that were submitted, and in front of an iterator those that were drawn from it and were not. Kept by the MapJob.
+        self.drawn: List[Any] = []
         self.total = len(items) if self._sequence is not None else None
         self._share = max(1, self.total // (4 * workers)) if self.total is not None else CHUNK_ITEMS
         self._chunk = 0  # Elements in a chunk; 0 before the first element was seen.
@@ -112,21 +113,21 @@ class Encoder:
                 return marshal.dumps(part)
         return pickled(part)
 
-    def _take(self, count: int, raises: bool = True) -> Tuple[Sequence[Any], int, int]:
-        """The next elements, as a part of a sequence. What the iterator raises is raised behind those before it, by the next call that may."""
+    def _take(self, count: int) -> Tuple[Sequence[Any], int, int]:
+        """The next elements, as a part of a sequence; the same ones again until they have been submitted. What the iterator raises is raised behind
+        those before it; a Ctrl-C at once."""
         if self._sequence is not None:
-            begin = self._at
-            self._at = min(begin + count, self.total or 0)
-            return self._sequence, begin, self._at
-        out: List[Any] = []
-        if self._failed is None:
+            return self._sequence, self.at, min(self.at + count, self.total or 0)
+        drawn = self.drawn
+        if self._failed is None and len(drawn) < count:
             try:
-                out.extend(itertools.islice(self._iterator, count))
-            except BaseException as error:
+                drawn.extend(itertools.islice(self._iterator, count - len(drawn)))
+            except Exception as error:
                 self._failed = error
-        if not out and raises and self._failed is not None:
+        if not drawn and self._failed is not None:
             failed, self._failed, self._iterator = self._failed, None, iter(())
             raise failed
+        out = drawn[:count]
         return out, 0, len(out)
 
     def next(self, room: Optional[int]) -> Iterator[Encoded]:
@@ -156,8 +157,8 @@ class Encoder:
             self._chunk = -1
             yield from self._own(first)
             return
-        items, begin, end = self._take(min(31, self._share) if room is None else min(31, room - 1), raises=False)
-        sample = [*first, *items[begin:end]]
+        items, begin, end = self._take(1 + (min(31, self._share) if room is None else min(31, room - 1)))
+        sample = list(items[begin:end])
         if type(sample[0]) in (dict, list, tuple):
             found = native()
             self._plain = found.mapengine_python_is_plain if found is not None else None

@@ -38,9 +38,9 @@ class Result(NamedTuple):
     message: str
 
 
-# Something that happened, as it is read: (type, code, job, context, index, worker, text, size of text, state, data, size of data). `data` is the
-# address of an item's result, valid until its job is released. `text` is bytes for outputs and logs.
-Event = Tuple[int, int, int, int, int, int, Any, int, int, int, int]
+# Something that happened, as it is read: (type, code, job, context, index, worker, text, size of text, state, data, size of data, count). `data` is
+# the address of an item's result, valid until its job is released. `text` is bytes for outputs and logs. `count`: how many items it is of.
+Event = Tuple[int, int, int, int, int, int, Any, int, int, int, int, int]
 
 
 def _layout(fields: List[Tuple[int, str]], size: int) -> struct.Struct:
@@ -56,7 +56,7 @@ _E, _R = abi.mape_event, abi.mape_result
 _R_AT = _E.result.offset
 _EVENT = _layout([(_E.type.offset, "I"), (_E.code.offset, "i"), (_E.job.offset, "Q"), (_E.context.offset, "Q"), (_E.index.offset, "Q"),
                   (_E.worker.offset, "i"), (_E.text.offset, "Q"), (_E.text_size.offset, "Q"), (_R_AT + _R.state.offset, "I"),
-                  (_R_AT + _R.data.offset, "Q"), (_R_AT + _R.size.offset, "Q")], ctypes.sizeof(_E))
+                  (_R_AT + _R.data.offset, "Q"), (_R_AT + _R.size.offset, "Q"), (_E.count.offset, "Q")], ctypes.sizeof(_E))
 _RESULT = _layout([(_R.state.offset, "I"), (_R.data.offset, "Q"), (_R.size.offset, "Q")], ctypes.sizeof(_R))
 
 
@@ -220,8 +220,9 @@ class Lease:
         self.pool, self.job = pool, job
 
     def __del__(self) -> None:
-        if self.pool.handle:
-            self.pool.fast.mape_job_release(self.job)
+        pool = getattr(self, "pool", None)
+        if pool is not None and pool.handle:
+            pool.fast.mape_job_release(self.job)
 
 
 def leased_view(lease: Lease, address: int, size: int) -> memoryview:

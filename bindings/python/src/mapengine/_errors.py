@@ -49,14 +49,14 @@ class WorkerDied(PoolBroken):
 
     element: its index in its map, 0 for a single call. signal: the signal's number, 0 if there was none. exit_code: None after a signal.
     place: where in native code, when known. python_stack, c_stack: lines of both stacks, "" when the worker could not tell. pid: that of
-    the worker. attempts: how often it was begun.
+    the worker. attempts: how often it was begun. host: the machine's name in a cluster, "" for this one.
     """
 
     def __init__(self, message: str, element: int = 0, signal: int = 0, exit_code: Optional[int] = None, place: str = "",
-                 python_stack: str = "", c_stack: str = "", pid: int = 0, attempts: int = 1) -> None:
+                 python_stack: str = "", c_stack: str = "", pid: int = 0, attempts: int = 1, host: str = "") -> None:
         super().__init__(message)
         self.element, self.signal, self.exit_code, self.place = element, signal, exit_code, place
-        self.python_stack, self.c_stack, self.pid, self.attempts = python_stack, c_stack, pid, attempts
+        self.python_stack, self.c_stack, self.pid, self.attempts, self.host = python_stack, c_stack, pid, attempts, host
 
     def __str__(self) -> str:
         stacks = "".join(f"\n{title}:\n{text}" for title, text in (("Python", self.python_stack), ("C", self.c_stack)) if text)
@@ -64,7 +64,7 @@ class WorkerDied(PoolBroken):
 
     def __reduce__(self) -> Any:
         return type(self), (self.args[0], self.element, self.signal, self.exit_code, self.place, self.python_stack, self.c_stack,
-                            self.pid, self.attempts)
+                            self.pid, self.attempts, self.host)
 
 
 # Since 3.11 the first is the third.

@@ -40,6 +40,11 @@ class Options(TypedDict, total=False):
         ``"threaded"``: a thread of the pool completes futures and runs callbacks; ``"attached"``: whoever calls `dispatch` does.
     name
         What the pool is called in messages and in names of processes.
+    cluster
+        The URL of a server over which other machines run calls beside this one's workers; the default is what the environment variable
+        ``MAPENGINE_CLUSTER`` says, ``""`` is none. Needs the package mapengine-cluster, and nodes: see docs/many-machines.md.
+    cluster_only
+        This machine has no workers of its own: all calls wait for nodes.
     """
 
     start: str
@@ -53,6 +58,8 @@ class Options(TypedDict, total=False):
     threads: int | None
     mode: str
     name: str | None
+    cluster: str | None
+    cluster_only: bool
 
 
 def is_fork(context: object) -> bool:

@@ -47,7 +47,7 @@ def _failed(result: Result, unpickle: Unpickle) -> BaseException:
     if result.cause == abi.MAPE_CAUSE_MEMORY:
         return MemoryError(result.message)
     if result.cause != abi.MAPE_CAUSE_FUNCTION:
-        line, _, text = re.sub(r'^setup of "python" failed with code \d+: ', "", result.message).partition("\n")
+        line, _, text = re.sub(r'^(node \S+: )?setup of "python" failed with code \d+: ', r"\1", result.message).partition("\n")
         broken = PoolBroken(line, result.code)
         if text:
             broken.__cause__ = RemoteTraceback('\n"""\n' + text + '"""')
@@ -97,7 +97,7 @@ def _stacks(pool: Pool, job: int, index: int) -> Tuple[str, str]:
     return "\n".join(python), "\n".join(native)
 
 
-_OWN_FRAME = re.compile(r'File "([^"]*[/\\])?_zygote\.py", line \d+ in (_enter|main)$|File "<string>", line 1 in <module>$')
+_OWN_FRAME = re.compile(r'File "([^"]*[/\\])?_(zygote|node)\.py", line \d+ in (_enter|become|main)$|File "<string>", line 1 in <module>$')
 _PYTHON_PLACE = re.compile(r'File "(.*)", line (\d+) in (.*)')
 _ENGINE_PLACE = re.compile(r'(?: in (\S[^"]*?))?, function "python", item \d+ of job \d+')
 
@@ -114,4 +114,5 @@ def _died(pool: Pool, job: int, index: int, result: Result, element: int, name: 
     where = f', called by {inner[3]} ({inner[1]}:{inner[2]})' if inner else ""
     of = f" of {name}" if name else ""
     return WorkerDied(f"{said}{where}, in element {element}{of}", element, signal, code, place, python, native,
-                      crash.pid if crash is not None else 0, result.attempts)
+                      crash.pid if crash is not None else 0, result.attempts,
+                      (crash.host or b"").decode("utf-8", "replace") if crash is not None else "")

@@ -61,7 +61,7 @@ class Future(concurrent.futures.Future[T], Generic[T]):
         return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
 
     def running(self) -> bool:
-        """Whether a worker has the call: it cannot be cancelled then, only ended by `kill`."""
+        """Whether a worker has the call. Once it has begun it cannot be cancelled, only ended by `kill`."""
         core = self._core
         return self._state == RUNNING or (self._state == PENDING and core is not None and core.is_assigned(self))
 
@@ -75,7 +75,8 @@ class Future(concurrent.futures.Future[T], Generic[T]):
     # ---- ending it ----
 
     def cancel(self) -> bool:
-        """Takes the call back if no worker has it yet. Returns whether it is cancelled."""
+        """Takes the call back if it has not begun, be it that a worker has it already. Returns whether it is cancelled. (One that is just about to
+        begin may end as cancelled although this is False.)"""
         if self._state in (CANCELLED, CANCELLED_AND_NOTIFIED):
             return True
         core = self._core

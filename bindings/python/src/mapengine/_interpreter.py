@@ -27,17 +27,20 @@ def _needs_site() -> bool:
     return any(getattr(finder, "__module__", type(finder).__module__).startswith("__editable__") for finder in sys.meta_path)
 
 
+def search_path() -> List[str]:
+    """Where workers look for modules: this process's sys.path as it is now, and the folder of this package."""
+    home = os.path.abspath(__file__)
+    for _ in __name__.split("."):
+        home = os.path.dirname(home)
+    path = [entry if entry else os.getcwd() for entry in sys.path if isinstance(entry, str)]
+    return path if home in path else [*path, home]
+
+
 def arguments(python: str, worker: str, preload: Sequence[str]) -> List[str]:
     """The zygote's argv. It has this process's sys.path as it is now, so `site` need not run, which would take longer than all else."""
     package = __name__.rpartition(".")[0]
-    home = os.path.abspath(__file__)
-    for _ in package.split(".") + ["file"]:
-        home = os.path.dirname(home)
-    path = [entry if entry else os.getcwd() for entry in sys.path if isinstance(entry, str)]
-    if home not in path:
-        path.append(home)
     settings: Dict[str, Any] = {
-        "path": path, "worker": worker, "preload": list(preload), "version": list(sys.version_info[:2]),
+        "path": search_path(), "worker": worker, "preload": list(preload), "version": list(sys.version_info[:2]),
         "abi": getattr(sys, "abiflags", ""), "no_site": sys.flags.no_site, "implementation": sys.implementation.name,
         "argv": [one for one in getattr(sys, "argv", None) or [""]],
     }

@@ -51,9 +51,10 @@ class _Watcher:
 
 def _attach(level: int, send: Any) -> None:
     import logging
+    from os import urandom
 
     class ToHost(logging.Handler):
-        number = 0
+        number = int.from_bytes(urandom(5), "little")  # Records of all machines come the same way.
 
         def emit(self, record: logging.LogRecord) -> None:
             global _busy

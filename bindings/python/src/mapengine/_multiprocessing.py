@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def shared() -> Dict[str, Any]:
-    """What workers are told of this process's multiprocessing; nothing if it was not imported."""
+    """What workers are told of this process's multiprocessing. If it was not imported, that is a key alone: see adopt."""
     process = sys.modules.get("multiprocessing.process")
     if process is None:
-        return {}
+        return {"authkey": os.urandom(32)}
     told: Dict[str, Any] = {"authkey": bytes(process.current_process().authkey)}
     tracker = sys.modules.get("multiprocessing.resource_tracker")
     if tracker is not None:
@@ -30,6 +30,15 @@ def shared() -> Dict[str, Any]:
         if descriptor is not None:
             told["tracker"] = os.getpid(), descriptor
     return told
+
+
+def adopt(told: Dict[str, Any]) -> None:
+    """Gives this process the key that its workers were told, if it has none. multiprocessing is imported for that: at the start of workers, which
+    are being made meanwhile, and not when a Manager comes, of which nobody tells."""
+    if told and "multiprocessing.process" not in sys.modules:
+        from multiprocessing import process
+
+        process.current_process().authkey = told["authkey"]
 
 
 def pickled_for_start(value: Any, pickled: Callable[[Any], bytes], cloudpickle: Callable[[], Any]) -> bytes:

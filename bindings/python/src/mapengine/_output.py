@@ -10,6 +10,10 @@ from ._engine import Event
 from ._logs import Receiver
 
 
+# In messages of the engine that users of a cluster have to see.
+_OF_CLUSTERS = (b"cluster: ", b"other machines", b"mapengine-cluster")
+
+
 class Output:
     """Writes output and logs of one pool. Used by one thread at a time."""
 
@@ -34,14 +38,17 @@ class Output:
                 except Exception:  # A stream that is closed or cannot write this must not end the thread.
                     pass
         elif kind == abi.MAPE_EVENT_LOG:
-            self._log(worker, said)
+            self._log(worker, code, said)
 
-    def _log(self, worker: int, said: bytes) -> None:
+    def _log(self, worker: int, level: int, said: bytes) -> None:
         if said.startswith(b"\x01"):
             self._records.take(worker, said)
             return
         import logging
 
         logger = logging.getLogger("mapengine")
+        if worker < 0 and level >= abi.MAPE_LOG_WARNING and any(one in said for one in _OF_CLUSTERS):
+            logger.warning("%s", said.decode("utf-8", "replace"))
+            return
         if logger.isEnabledFor(logging.DEBUG):  # Deaths are exceptions of their calls; this is for those who look for more.
             logger.debug("%s", said.decode("utf-8", "replace"))

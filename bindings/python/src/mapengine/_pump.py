@@ -19,7 +19,7 @@ import itertools
 import threading
 import time
 from concurrent.futures._base import LOGGER
-from typing import Any, Callable, Deque, Dict, Optional, Set
+from typing import Any, Callable, Deque, Dict, Optional, Set, TypeVar
 
 from ._bell import Bell
 from ._engine import Event, nanoseconds
@@ -30,6 +30,7 @@ LOOK = 0.005  # Seconds between two looks for what another thread has fetched, a
 LONGEST = 0.1  # Seconds that a wait for events takes before it looks again, at most.
 
 Put = Optional[Callable[[Any], None]]
+T = TypeVar("T")
 
 _main = threading.main_thread
 
@@ -65,6 +66,19 @@ class Pump:
         self.helpers.discard(token)
         self.busy.value = len(self.helpers)
 
+    def helping(self, what: Callable[[], T]) -> T:
+        """what(), on a thread that is a helper meanwhile."""
+        token = object()
+        try:
+            try:
+                self.begin_help(token)
+                return what()
+            finally:
+                self.end_help(token)
+        except BaseException as error:  # That may have come in the middle of end_help.
+            self.interrupted(token, error)
+            raise
+
     def interrupted(self, token: Any, error: BaseException) -> None:
         """An exception has ended a wait of the helper with this token."""
         self.end_help(token)
@@ -78,7 +92,8 @@ class Pump:
     # ---- routes ----
 
     def defer(self, what: Any) -> None:
-        """Leaves it to the package's thread or to dispatch() to run callbacks: of a future, or a function of no arguments."""
+        """Leaves it to the package's thread or to dispatch() to run callbacks: of a future, or a function of no arguments, which is called again when
+        an interrupt has ended it."""
         self.backlog.append(what)
         self.bell.ring()
 
@@ -86,25 +101,25 @@ class Pump:
         """An item has ended that is of no map."""
         raise NotImplementedError
 
-    def route(self, events: Deque[Event], put: Put) -> None:
-        """Gives events to whom they are for. Each leaves `events` when that is done. `put` has futures whose callbacks are to run; a helper has
-        none, and leaves to others what could run code of users."""
+    def route(self, events: Deque[Any], put: Put) -> None:
+        """Gives events to whom they are for. Each leaves `events` when that is done; one of a map becomes what is left to do for it, as soon as the
+        map has counted it. `put` has futures whose callbacks are to run; a helper has none, and leaves to others what could run code of users."""
         told = False
         while events:
             event = events[0]
+            if type(event) is not tuple:
+                event()
+                events.popleft()
+                continue
             kind = event[0]
-            if kind == 1:  # MAPE_EVENT_ITEM
+            if kind == 1 or kind == 3:  # MAPE_EVENT_ITEM, MAPE_EVENT_DONE
                 block = self.blocks.get(event[3])
                 if block is not None:
-                    self._route_run(block, events)
+                    block.ended_by(event, events)
                     told = True
                     continue
-                self.call_ended(event, put)
-            elif kind == 3:  # MAPE_EVENT_DONE
-                block = self.blocks.get(event[3])
-                if block is not None:
-                    block.added(block.count)
-                    told = True
+                if kind == 1:
+                    self.call_ended(event, put)
             elif kind == 2:  # MAPE_EVENT_PROGRESS: of a map whose ended items are looked up
                 told = True
             elif kind > 3:
@@ -116,18 +131,6 @@ class Pump:
         if told and self._awaited:
             with self._news:
                 self._news.notify_all()
-
-    def _route_run(self, block: Any, events: Deque[Event]) -> None:
-        """Those of one map come one after another."""
-        number, ready, count = block.number, block.ready, 0
-        try:
-            while events and events[0][3] == number and events[0][0] == 1:
-                ready.append(events[0])
-                events.popleft()
-                count += 1
-        finally:
-            if count:
-                block.added(count)
 
     # ---- fetching ----
 
@@ -204,7 +207,6 @@ class Pump:
             elif isinstance(one, Future):
                 one._invoke_callbacks()
             else:
-                hand.clear()  # It is not called twice.
                 try:
                     one()
                 except Exception:  # A callback's, as those of futures.
@@ -216,16 +218,7 @@ class Pump:
 
     def await_news(self, ready: Callable[[], bool], timeout: Optional[float]) -> bool:
         """Waits until ready() says so, which must be cheap and depend on events alone. False when the time (seconds) was over first."""
-        token = object()
-        try:
-            try:
-                self.begin_help(token)
-                return self._await_news(ready, timeout)
-            finally:
-                self.end_help(token)
-        except BaseException as error:  # That may have come in the middle of end_help.
-            self.interrupted(token, error)
-            raise
+        return self.helping(lambda: self._await_news(ready, timeout))
 
     def _await_news(self, ready: Callable[[], bool], timeout: Optional[float]) -> bool:
         end = None if timeout is None else time.monotonic() + timeout

@@ -5,8 +5,6 @@ from __future__ import annotations
 import builtins
 import collections
 import concurrent.futures
-import multiprocessing
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -18,23 +16,19 @@ from ._taken import Taken
 if TYPE_CHECKING:
     from ._futures import Future
     from ._map import MapJob
+    from ._timeouts import TimeoutError
     from .pool import Pool
 
-__all__ = ["ApplyResult", "AsyncResult", "IMapIterator", "MapResult", "Source", "TimeoutError", "is_at_hand"]
+__all__ = ["ApplyResult", "AsyncResult", "IMapIterator", "MapResult", "Source", "is_at_hand"]
 
 T = TypeVar("T")
 
-if sys.version_info >= (3, 11):
 
-    class TimeoutError(multiprocessing.TimeoutError, builtins.TimeoutError):
-        """A wait has taken too long; what was waited for goes on. It is the class of this name of all modules that have one."""
+def _timed_out() -> TimeoutError:
+    """What says that a wait has taken too long."""
+    from ._timeouts import TimeoutError
 
-else:  # Before 3.11 concurrent.futures has a class of its own.
-
-    class TimeoutError(
-        multiprocessing.TimeoutError, concurrent.futures.TimeoutError, builtins.TimeoutError
-    ):
-        """A wait has taken too long; what was waited for goes on. It is the class of this name of all modules that have one."""
+    return TimeoutError()
 
 
 class AsyncResult(Generic[T]):
@@ -87,7 +81,7 @@ class AsyncResult(Generic[T]):
         """The value, or the exception of the call. Raises `TimeoutError` after `timeout` seconds."""
         self.wait(timeout)
         if not self.ready():
-            raise TimeoutError()
+            raise _timed_out()
         return self._value()
 
     def _tell(self, callback: Callable[[Any], object] | None, error_callback: Callable[[BaseException], object] | None) -> None:
@@ -241,7 +235,7 @@ class IMapIterator(Generic[T]):
 
     def __next__(self) -> T:
         try:
-            return self._taken.values.pop()
+            return self._taken.values.popleft()
         except IndexError:
             return self.next()
 
@@ -266,7 +260,7 @@ class IMapIterator(Generic[T]):
             if taken.refill(timeout):
                 return
         except builtins.TimeoutError:
-            raise TimeoutError() from None
+            raise _timed_out() from None
         except (KeyboardInterrupt, SystemExit):
             self._job.cancel(running=True)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 
 class Taken(Generic[T]):
-    """The values of a job, the next one last, and then perhaps the exception of the element behind them. Not for several threads at once.
+    """The values of a job, and then perhaps the exception of the element behind them. Not for several threads at once.
 
     Nothing here refers to a value that was given out.
     """
@@ -22,15 +23,13 @@ class Taken(Generic[T]):
 
     def __init__(self, job: MapJob) -> None:
         self._job = job
-        self.values: list[T] = []
+        self.values: collections.deque[T] = collections.deque()
         self.error: BaseException | None = None
 
     def refill(self, timeout: float | None = None) -> bool:
         """Takes what has come; waits for it, for at most `timeout` seconds (TimeoutError). False after the last."""
-        values, self.error = self._job.take(timeout)
-        values.reverse()
-        self.values = values
-        return bool(values) or self.error is not None
+        self._job.take(self, timeout)
+        return not self.is_empty()
 
     def is_empty(self) -> bool:
         """Whether there is nothing to pop."""
@@ -39,7 +38,7 @@ class Taken(Generic[T]):
     def pop(self) -> T:
         """The next value, or its exception. There has to be one."""
         if self.values:
-            return self.values.pop()
+            return self.values.popleft()
         error, self.error = self.error, None
         assert error is not None
         try:

@@ -9,7 +9,7 @@ import array
 import importlib.util
 import sys
 from _pickle import dumps
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 from ._arrays import NUMBERS, Elements, Out, elements_of
 from ._encoder import Encoded, Encoder, Target
@@ -52,7 +52,8 @@ class VectorEncoder:
     """
 
     def __init__(self, items: Any, spec: Tuple[bytes, bytes], chunk: Optional[int], workers: int, out: Out) -> None:
-        self._spec, self._out, self._at = spec, out.elements, 0
+        self._spec, self._out, self.at = spec, out.elements, 0
+        self.drawn: List[Any] = []  # Nothing is: see Encoder.
         self._range: Any = items if is_range(items) else None
         self._elements = None if self._range is not None else _packed(items)
         self.total: Optional[int] = len(items)
@@ -63,7 +64,7 @@ class VectorEncoder:
 
     def next(self, room: Optional[int]) -> Iterator[Encoded]:
         """The next block; nothing at the end. `room` is never given: a window goes with lazy input."""
-        count = min(self._next, (self.total or 0) - self._at)
+        count = min(self._next, (self.total or 0) - self.at)
         if count <= 0:
             return
         self._next = min(2 * self._next, self._most)
@@ -72,12 +73,11 @@ class VectorEncoder:
         found = self._elements
         going: Any
         if found is None:
-            going = "q", (), self._range[self._at], self._range.step
+            going = "q", (), self._range[self.at], self._range.step
         else:
             going = found.dtype, found.shape, None, None
-            one.base = found.address + self._at * found.stride, found.stride, found.size
+            one.base = found.address + self.at * found.stride, found.stride, found.size
         one.target = Target(self._out.size, 0, dumps((going, (self._out.dtype, self._out.shape)), 5))
-        self._at += count
         yield one
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 IN_BAND = 16384  # Buffers of fewer bytes travel within the pickle.
 
+library = ""  # The path of mapengine_python.so, which this process has loaded.
+machine = ""  # On a node, its name; on the host's own machine nothing.
+shared: Dict[str, Any] = {}  # What other machines are not told: see _multiprocessing.
 _settings: Dict[str, Any] = {}
 _finalizer: Optional[Callable[[], Any]] = None
 _output: List[Any] = []
@@ -60,6 +63,7 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
     try:
         _settings.clear()
         _settings.update(loads(data))
+        _leave_cluster()
         if report_fd >= 0:
             import faulthandler
 
@@ -68,10 +72,14 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
             from ._logs import install
 
             install(_settings["log_level"], _log)
-        if _settings["multiprocessing"]:
+        if machine:
+            from ._node import arrive
+
+            arrive(_settings["remote"])
+        elif _settings["multiprocessing"] or shared:
             from ._multiprocessing import share
 
-            share(_settings["multiprocessing"])
+            share(_settings["multiprocessing"] or shared)
         if _settings["finalizer"]:
             _finalizer = loads(_settings["finalizer"])
         if _settings["initializer"]:
@@ -82,13 +90,20 @@ def setup(data: bytes, report_fd: int) -> Optional[str]:
     return None
 
 
+def _leave_cluster() -> None:
+    """Pools in a worker have the workers of this machine alone."""
+    import os
+
+    os.environ.pop("MAPENGINE_CLUSTER", None)
+
+
 def _native() -> Any:
     """mapengine_python.so, which this process has loaded."""
     import ctypes
 
     global _library
     if _library is None:
-        _library = ctypes.PyDLL(_settings["library"])
+        _library = ctypes.PyDLL(library)
         _library.mapengine_python_progress.argtypes = [ctypes.c_double]
     return _library
 
@@ -171,7 +186,15 @@ _buffers: List[Any] = []
 def loads_with(pickled: Any, places: List[int]) -> Any:
     """Unpickles with buffers that lie at these addresses, of these sizes, to be looked at only."""
     del _buffers[:]
-    return unpickle(pickled, buffers=[view_at(address, size) for address, size in zip(places[::2], places[1::2])])
+    view = copy_at if machine else view_at
+    return unpickle(pickled, buffers=[view(address, size) for address, size in zip(places[::2], places[1::2])])
+
+
+def copy_at(address: int, size: int) -> memoryview:
+    """The same on a node, where the host does not hear who keeps a view."""
+    import ctypes
+
+    return memoryview(ctypes.string_at(address, size))
 
 
 def view_at(address: int, size: int) -> memoryview:
@@ -247,6 +270,8 @@ def encode_error(error: BaseException) -> Tuple[bytes, bytes]:
     """What the host is told of an exception: a line, and a pickle of (how, what, line, traceback, type's name). `how` says what `what` is a
     pickle of: 1 the exception; 2 its type, arguments and attributes; 0 nothing, since neither comes out of a pickle again."""
     line, text = describe(error), traceback_of(error)
+    if machine:
+        text = f"On machine {machine}:\n{text}"
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     error.__traceback__ = None
     for how, what in ((1, error), (2, (type(error), error.args, getattr(error, "__dict__", {})))):

@@ -6,6 +6,7 @@ import threading
 from _pickle import dumps
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from ._cluster import named
 from ._format import CALL_MARSHAL, CALL_STAR, HEAD
 from ._functions import Travels, encode_call, make_spec
 
@@ -36,7 +37,8 @@ class Workers:
     None as a value removes one. threads: how many threads
     numeric libraries may make in each worker; None: processors / workers, unless the user's environment says it. mode: "threaded",
     a thread of the package completes futures and runs their callbacks; "attached", somebody calls dispatch(). name: stands in
-    messages of deaths and in the name of the package's thread.
+    messages of deaths and in the name of the package's thread. cluster: the URL of a server over which other machines run calls too;
+    None: what the environment variable MAPENGINE_CLUSTER says, "": none. cluster_only: this machine has no workers of its own.
     """
 
     def __init__(self, workers: Optional[int] = None, *, python: Optional[str] = None, start: str = "exec",
@@ -44,7 +46,8 @@ class Workers:
                  finalizer: Optional[Callable[[], Any]] = None, max_tasks_per_child: Optional[int] = None,
                  memory_growth: Optional[int] = None, attempts: int = 1, timeout: Optional[float] = None, modules: Sequence[str] = (),
                  runtime_globals: Bound = None, sandbox: bool = False, env: Optional[Mapping[str, Optional[str]]] = None,
-                 threads: Optional[int] = None, mode: str = "threaded", name: Optional[str] = None) -> None:
+                 threads: Optional[int] = None, mode: str = "threaded", name: Optional[str] = None,
+                 cluster: Optional[str] = None, cluster_only: bool = False) -> None:
         if workers is not None and workers < 1:
             raise ValueError("workers has to be at least 1")
         if start not in ("exec", "fork"):
@@ -64,6 +67,9 @@ class Workers:
         self._attempts, self._timeout = attempts, timeout
         self._modules, self._bound, self._sandbox = tuple(modules), runtime_globals, sandbox
         self._env, self._threads = dict(env or {}), threads
+        self._cluster, self._cluster_only = named(cluster), cluster_only
+        if cluster_only and not self._cluster:
+            raise ValueError("cluster_only needs a cluster")
         self._core: Optional[Core] = None
         self._places: Places = None  # type: ignore[assignment] # Set with the core.
         self._closed = False
@@ -171,11 +177,11 @@ class Workers:
             from ._encoder import Encoder
 
             flags = self._flags | (CALL_STAR if star is True else 0)
-            encoder = Encoder(items, spec, flags, chunk_size, self._count, self._places)
+            encoder = Encoder(items, spec, flags, chunk_size, self._width(core), self._places)
         else:
             from ._vectors import encoder_of
 
-            encoder = encoder_of(items, spec, star is True, chunk_size, self._count, self._places, place, vectorized)
+            encoder = encoder_of(items, spec, star is True, chunk_size, self._width(core), self._places, place, vectorized)
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         limit = self._timeout if timeout is None else timeout
@@ -183,6 +189,12 @@ class Workers:
                      priority=priority, chunk=chunk_size or 0, bulk=bulk, out=place)
         job.feed()
         return job
+
+    def _width(self, core: Core) -> int:
+        """Into how many hands a map is parted: the workers of this machine, and those that other machines offer now."""
+        if not self._cluster or core.pool is None:
+            return self._count
+        return max(self._count, int(core.pool.stats().workers_ready + core.pool.stats().remote_ready))
 
     # ---- the start ----
 
@@ -254,7 +266,7 @@ class Workers:
         if core is None or core.pool is None:
             return []
         found = (core.pool.worker(index) for index in range(self._count))
-        return [one.pid for one in found if one is not None and one.pid]
+        return [one.pid for one in found if one is not None and one.pid and not one.is_remote]
 
     # ---- the end ----
 

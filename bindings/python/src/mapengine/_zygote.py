@@ -20,7 +20,31 @@ def main(settings: Dict[str, Any]) -> None:
                          f"{settings['version'][0]}.{settings['version'][1]}{settings['abi']}: functions cannot travel between them. "
                          "Name an interpreter of the host's version by python=\n")
         sys.exit(69)
-    sys.argv[:] = settings["argv"]
+    _take_shared()
+    if not settings["no_site"]:
+        from ._multiprocessing import keep_site
+
+        keep_site()
+    become(settings["worker"], settings["argv"], settings["preload"])
+
+
+def _take_shared() -> None:
+    """What the host tells its own machine alone."""
+    import os
+
+    from ._cluster import SHARED
+
+    if SHARED in os.environ:
+        from _pickle import loads
+
+        from . import _worker
+
+        _worker.shared = loads(bytes.fromhex(os.environ.pop(SHARED)))
+
+
+def become(worker: str, argv: Sequence[str], modules: Sequence[str]) -> None:
+    """Makes this interpreter the zygote, with these modules imported. `worker` is the path of mapengine_python.so."""
+    sys.argv[:] = argv
     _add_builtins()
     # What functions of the host's __main__ find as theirs; this program's own names are none of their business.
     sys.modules["__main__"] = type(sys)("__main__")
@@ -28,12 +52,9 @@ def main(settings: Dict[str, Any]) -> None:
 
     from . import _logs, _worker  # noqa: F401
 
-    if not settings["no_site"]:
-        from ._multiprocessing import keep_site
-
-        keep_site()
-    preload(settings["preload"])
-    _enter(settings["worker"], _worker.HELPERS)
+    preload(modules)
+    _worker.library = worker
+    _enter(worker, _worker.HELPERS)
 
 
 def preload(modules: Sequence[str]) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ._face import Face, Options, chunk, make_workers, values_of
-from ._results import ApplyResult, AsyncResult, IMapIterator, MapResult, Source, TimeoutError, is_at_hand
+from ._results import ApplyResult, AsyncResult, IMapIterator, MapResult, Source, is_at_hand
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from ._map import MapJob
+    from ._timeouts import TimeoutError as TimeoutError
 
 __all__ = ["ApplyResult", "AsyncResult", "IMapIterator", "MapResult", "Pool", "TimeoutError"]
 
@@ -291,3 +292,11 @@ class Pool(Face):
 
 def _nothing() -> None:
     """Starts a worker."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TimeoutError":
+        from ._timeouts import TimeoutError
+
+        return TimeoutError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

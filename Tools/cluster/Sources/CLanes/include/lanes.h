@@ -54,7 +54,8 @@ void lane_publish(lane *lane, uint32_t done, uint32_t flags, uint64_t base, uint
                   uint32_t detail);
 /** Wakes the host if it waits for this reply. epoch: of the last ring. */
 void lane_notify(const lane *lane, int engine_bell, int waiter_bell, uint64_t *epoch);
-void lane_progress(lane *lane, double fraction);
+/** Says how many items of a request have ended on the machine that has it; running ones count as far as they are. */
+void lane_progress(lane *lane, uint64_t ticket, double items);
 /** Puts a text into the message ring, if there is room; counts it as lost otherwise. */
 void lane_message(lane *lane, uint32_t level, const void *text, uint32_t size);
 

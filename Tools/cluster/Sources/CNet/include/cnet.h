@@ -105,4 +105,8 @@ int cnet_poll(const int *descriptors, const uint8_t *write, uint8_t *ready, unsi
 /** SIGPIPE is ignored; SIGTERM and SIGINT, once they are watched, make the returned descriptor readable. @return -1: it cannot be made. */
 int cnet_signals(int watched);
 
+/** Runs a program of PATH to its end, without input. out: the last bytes of what it prints, *told of them. @return 0, or an errno: it could not
+ *  be started. */
+int cnet_run(const char *const *argv, char *out, size_t size, size_t *told, int *status);
+
 #endif

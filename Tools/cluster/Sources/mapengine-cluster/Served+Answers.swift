@@ -1,0 +1,166 @@
+// What becomes of a part: the answer to it, from the results of its job.
+
+import CMapEngine
+import CNet
+import Cluster
+import Glibc
+
+extension Served {
+    /// Parts that have run for a while, and how far they are, where that has changed.
+    func progress(_ now: Int64, node: String) -> [AnswerHead] {
+        var heads: [AnswerHead] = []
+        for one in running.values where now - one.began >= Node.progressTime {
+            var progress = mape_progress()
+            progress.struct_size = MemoryLayout<mape_progress>.size
+            guard unsafe mape_job_progress(&progress, one.job) == 0 else { continue }
+            let items = UInt64(max(0, min(1, progress.fraction)) * Double(one.count) * 1000)
+            guard items != one.told else { continue }
+            one.told = items
+            var head = AnswerHead()
+            head.kind = .progress
+            head.serial = one.serial
+            head.count = one.count
+            head.node = node
+            head.took = items
+            heads.append(head)
+        }
+        return heads
+    }
+
+    /// The answer to a part that has ended: head and bytes. Nil: it is none of ours any more.
+    func answer(_ serial: UInt64, node: String) -> (AnswerHead, [UInt8])? {
+        guard let one = running.removeValue(forKey: serial) else { return nil }
+        defer { _ = unsafe mape_job_release(one.job) }
+        var head = AnswerHead()
+        head.serial = serial
+        head.count = one.count
+        head.node = node
+        head.took = UInt64(max(0, cnet_clock() - one.began))
+        var result = unsafe mape_result()
+        unsafe result.struct_size = MemoryLayout<mape_result>.size
+        var even: Int?
+        var isEven = true
+        for i in 0..<UInt64(one.count) {
+            guard unsafe mape_job_result(&result, one.job, i) == 0 else { return nil }
+            if unsafe result.state != UInt32(MAPE_ITEM_OK.rawValue) || (even ?? result.size) != result.size {
+                isEven = false
+                break
+            }
+            unsafe even = result.size
+        }
+        if isEven, let size = even {
+            head.itemSize = UInt64(size)
+            var bytes = [UInt8](repeating: 0, count: size * Int(one.count))
+            var missing: UInt64 = 0
+            if size > 0 {
+                let room = bytes.count
+                guard unsafe mape_job_gather(&bytes, room, size, &missing, one.job) == 0, missing == 0 else {
+                    return nil
+                }
+            }
+            return (head, bytes)
+        }
+        head.isEven = false
+        return unsafe lines(head, one, &result, node)
+    }
+
+    private func lines(
+        _ head: AnswerHead, _ one: Running, _ result: inout mape_result, _ node: String
+    ) -> (AnswerHead, [UInt8])? {
+        var head = head
+        var lines = ByteWriter()
+        var bytes = ByteWriter()
+        for i in 0..<UInt64(one.count) {
+            guard unsafe mape_job_result(&result, one.job, i) == 0 else { return nil }
+            var line = AnswerLine()
+            switch unsafe Int(result.state) {
+            case Int(MAPE_ITEM_OK.rawValue), Int(MAPE_ITEM_FAILED.rawValue), Int(MAPE_ITEM_CRASHED.rawValue),
+                Int(MAPE_ITEM_TIMED_OUT.rawValue):
+                break
+            default:
+                // The pool here has failed, or ends: the host gives the part to another node.
+                head.kind = .returned
+                head.text = unsafe String(cString: result.message)
+                return (head, [])
+            }
+            // What Python's setup needs, such as a module, may be missing here alone.
+            let isSetup = unsafe isOfPython && result.cause == UInt32(MAPE_CAUSE_SETUP.rawValue)
+            if unsafe isSetup || result.cause == UInt32(MAPE_CAUSE_LOAD.rawValue) {
+                head.kind = .refused
+                head.isSetup = isSetup
+                head.text = unsafe "node \(node): " + String(cString: result.message)
+                return (head, [])
+            }
+            unsafe line.state = UInt8(result.state)
+            unsafe line.cause = UInt8(clamping: result.cause)
+            unsafe line.code = result.code
+            unsafe line.attempts = result.attempts
+            unsafe line.hasMark = result.has_mark == 1
+            unsafe line.mark = result.mark
+            if let data = unsafe result.data, unsafe result.size > 0 {
+                unsafe line.dataSize = UInt64(result.size)
+                unsafe bytes.put(UnsafeRawBufferPointer(start: data, count: result.size))
+            }
+            if line.state != 1 {
+                let text = unsafe Served.withoutPlace(result.message)
+                line.textSize = UInt32(min(text.count, Int(AnswerLine.mostText)))
+                bytes.put(text.prefix(Int(AnswerLine.mostText)))
+            }
+            if line.state == 3 || line.state == 4 { crash(i, one, &line, &bytes) }
+            line.encode(to: &lines)
+        }
+        lines.put(bytes.bytes)
+        return (head, lines.bytes)
+    }
+
+    private func crash(_ i: UInt64, _ one: Running, _ line: inout AnswerLine, _ bytes: inout ByteWriter) {
+        var crash = unsafe mape_crash()
+        unsafe crash.struct_size = MemoryLayout<mape_crash>.size
+        guard unsafe mape_job_crash(&crash, one.job, i) == 0 else { return }
+        line.hasCrash = true
+        unsafe line.signal = crash.signal
+        unsafe line.signalCode = crash.code
+        unsafe line.pid = crash.pid
+        unsafe line.frames = crash.frames
+        unsafe line.address = crash.address
+        guard let start = unsafe crash.text else { return }
+        let text = unsafe Served.withoutPlace(start).prefix(Int(AnswerLine.mostReport))
+        line.reportSize = UInt32(text.count)
+        bytes.put(text)
+    }
+
+    /// A text without the item's place in the pool here, which says nothing to the host: `, function "f", item 1 of job 9`.
+    static func withoutPlace(_ text: UnsafePointer<CChar>) -> [UInt8] {
+        let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        let item = Array("\", item ".utf8)
+        let job = Array(" of job ".utf8)
+        let function = Array("function \"".utf8)
+        func isAt(_ i: Int, _ word: [UInt8]) -> Bool {
+            i >= 0 && i + word.count <= bytes.count && bytes[i..<i + word.count].elementsEqual(word)
+        }
+        func digits(_ from: Int) -> Int {
+            var i = from
+            while i < bytes.count, bytes[i] >= 48, bytes[i] <= 57 { i += 1 }
+            return i
+        }
+        var i = 0
+        while i < bytes.count {
+            guard isAt(i, item) else {
+                i += 1
+                continue
+            }
+            let middle = digits(i + item.count)
+            guard middle > i + item.count, isAt(middle, job), digits(middle + job.count) > middle + job.count else {
+                i += 1
+                continue
+            }
+            var start = i
+            while start > 0, !isAt(start, function) { start -= 1 }
+            guard isAt(start, function) else { return bytes }
+            // With the comma, or the line, before it.
+            if isAt(start - 2, [44, 32]) { start -= 2 } else if isAt(start - 1, [10]) { start -= 1 }
+            return Array(bytes[..<start]) + Array(bytes[digits(middle + job.count)...])
+        }
+        return bytes
+    }
+}
