@@ -155,4 +155,7 @@ def main():
     return 1 if broken else 0
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except AssertionError as error:
+    raise SystemExit(f"bench-cluster: {error}") from None

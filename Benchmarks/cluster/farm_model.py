@@ -45,14 +45,14 @@ class Farm:
     way: float = 0.0001  # Seconds over the network, one way.
     card: float = 10e9 / 8  # Bytes a second.
     look_every: float = 0.25
-    # Whether the time between looks grows with the nodes, as the helper does it: a millisecond for each, up to a second.
+    # Whether the time between looks grows with the nodes, as the helper does it: four milliseconds for each, up to five seconds.
     looks_adapt: bool = True
     # How many of a server's nodes wait for the parts of one pool; 0: all of them, as they do.
     serving: int = 0
 
     @property
     def look_interval(self):
-        return min(1.0, max(self.look_every, self.nodes / self.servers * 0.001)) if self.looks_adapt else self.look_every
+        return min(5.0, max(self.look_every, self.nodes / self.servers * 0.004)) if self.looks_adapt else self.look_every
 
 
 class Thread:

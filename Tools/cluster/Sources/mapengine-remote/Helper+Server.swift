@@ -44,7 +44,8 @@ extension Helper {
             return
         }
         let isActive = !parts.isEmpty
-        nextTick = now + (isActive ? Membership.interval(membership.nodes.count) : 1_000_000_000)
+        let interval = Membership.interval(membership.nodes.count)
+        nextTick = now + (isActive ? min(interval, 1_000_000_000) : 1_000_000_000)
         guard link.isReady else {
             if case .resting = link.stage {
                 nextTick = .max
@@ -57,7 +58,14 @@ extension Helper {
             beatAt = now
             beat()
         }
-        membership.look(link, keys, pool, needs: about.needs, isActive: isActive) { [weak self] in self?.looked() }
+        // What was away a moment ago is looked at in any case.
+        if now >= lookAt || link.life != lookedIn {
+            lookAt = now + interval - 10_000_000
+            lookedIn = link.life
+            membership.look(link, keys, pool, needs: about.needs, isActive: isActive) { [weak self] in
+                self?.looked()
+            }
+        }
         if !isActive && now - activeAt > 10_000_000_000 && lanes.values.allSatisfy({ $0.open.isEmpty }) {
             retire()
             link.commands?.push()

@@ -40,6 +40,9 @@ import Glibc
     var activeAt = cnet_clock()
     var nextTick: Int64 = 0
     var beatAt: Int64 = 0
+    /// When it looks for nodes again, and in which life of the connection it has looked last.
+    var lookAt: Int64 = 0
+    var lookedIn = 0
     /// Since when no node was there; 0: some are.
     var aloneSince: Int64 = 0
     var told: (nodes: Int, lanes: UInt32, unfit: [String]) = (-1, 0, [])

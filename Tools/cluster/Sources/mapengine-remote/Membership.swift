@@ -28,9 +28,9 @@ final class Membership {
         init(_ asked: [String]) { self.asked = asked }
     }
 
-    /// How long a helper with work waits between two looks. A look costs the server some microseconds for each node; so it is never more than a
-    /// part in some hundreds of its time, however many nodes there are, until they are so many that a second is too little.
-    static func interval(_ nodes: Int) -> Int64 { min(1_000_000_000, max(250_000_000, Int64(nodes) * 1_000_000)) }
+    /// How long a helper waits between two looks. A look costs the server some microseconds for each node, and there may be hundreds of helpers; so
+    /// one takes the same small part of the server's time however many nodes there are, until that would be too seldom to notice a loss.
+    static func interval(_ nodes: Int) -> Int64 { min(5_000_000_000, max(250_000_000, Int64(nodes) * 4_000_000)) }
 
     /// Asks, and calls back when all is known.
     func look(
