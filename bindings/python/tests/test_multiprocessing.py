@@ -67,13 +67,13 @@ def test_a_manager_that_comes_after_the_workers() -> None:
     done = subprocess.run([sys.executable, "-c", """
 import sys, mapengine
 
-class Table:
-    def store(self, x):
-        self.table[x] = x * x
+def in_a_pool_of_its_own():
+    with mapengine.Executor(1) as executor:
+        return executor.submit(abs, -2).result()
 
 with mapengine.Executor(1) as executor:
     assert "multiprocessing.process" not in sys.modules
-    assert executor.submit(abs, -1).result() == 1
+    assert executor.submit(in_a_pool_of_its_own).result() == 2
     import multiprocessing
     if __name__ == "__main__":
         with multiprocessing.get_context("fork").Manager() as manager:

@@ -13,6 +13,8 @@ TYPE_CHECKING = False  # Without importing typing: this runs at the start of wor
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Optional
 
+_key: Optional[bytes] = None  # In a worker, the host's.
+
 # ---- In the host. ----
 
 
@@ -20,7 +22,7 @@ def shared() -> Dict[str, Any]:
     """What workers are told of this process's multiprocessing. If it was not imported, that is a key alone: see adopt."""
     process = sys.modules.get("multiprocessing.process")
     if process is None:
-        return {"authkey": os.urandom(32)}
+        return {"authkey": _key or os.urandom(32)}  # Pools within pools have one key.
     told: Dict[str, Any] = {"authkey": bytes(process.current_process().authkey)}
     tracker = sys.modules.get("multiprocessing.resource_tracker")
     if tracker is not None:
@@ -102,7 +104,9 @@ class _Spawning:
 
 def share(told: Dict[str, Any]) -> None:
     """Makes this worker's multiprocessing, now or as soon as it is imported, that of the host."""
+    global _key
     if told:
+        _key = told["authkey"]
         _When({"multiprocessing.process": lambda module: _set_key(module, told["authkey"]),
                "multiprocessing.resource_tracker": lambda module: _set_tracker(module, told.get("tracker"))}).watch()
 
