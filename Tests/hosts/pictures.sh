@@ -8,7 +8,7 @@ export MAPE_PREFIX=$PWD/dist
 for python in .build-test/python/hosts/bin/python .build-test/hosts/python/bin/python; do
     [[ ! -x $python ]] || break
 done
-PYTHONPATH=.build-wheel/tree QT_QPA_PLATFORM=offscreen $python host-examples/qt/render.py --width 720 --height 405 --tile 45 --paths 500 --crash 74 \
+PYTHONPATH=.build-wheel/tree QT_QPA_PLATFORM=offscreen $python host-examples/qt/render.py --width 720 --height 405 --tile 45 --paths 200 --crash 74 \
     --shot docs/images/host-qt.png
 if command -v blender >/dev/null; then
     work=$(mktemp -d)

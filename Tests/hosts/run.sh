@@ -47,6 +47,8 @@ measured=()
 # page HOST: the commands that the example's page shows, each from the project's folder; what the last prints is in $work/check.log.
 page() {
     local command result=0
+    # What was built may be of another header.
+    rm -rf "host-examples/$1/build"
     while IFS=$'\t' read -r _ command; do
         check "$1: its page: $command" bash -c "$command" || result=1
     done < <(python3 Tests/checks/page_commands.py "host-examples/$1/README.md")

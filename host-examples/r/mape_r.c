@@ -76,8 +76,11 @@ static SEXP call_of(SEXP function, const mape_event *event) {
 /* Hands what has come to R, without waiting. */
 static void deliver(struct pool *pool, SEXP pointer) {
     mape_event event = MAPE_EVENT_INIT;
-    while (R_ExternalPtrAddr(pointer) == pool && mape_pool_next_event(&event, pool->handle, 0) == MAPE_OK) {
+    while (R_ExternalPtrAddr(pointer) == pool) {
         int failed = 0;
+        const int status = mape_pool_next_event(&event, pool->handle, 0);
+        if (status == MAPE_E_AGAIN) return;
+        if (status != MAPE_OK) fail(pool->handle, status);
         if (event.type != MAPE_EVENT_ITEM && event.type != MAPE_EVENT_DONE) continue;
         R_tryEval(PROTECT(call_of(pool->on_event, &event)), R_GlobalEnv, &failed);
         UNPROTECT(1);
