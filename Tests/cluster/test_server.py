@@ -3,7 +3,7 @@
 import hashlib
 import time
 
-from servers import Certificates, FakeServer, Server, free_port, main, run, test, tool, until, work
+from servers import Certificates, FakeServer, Server, free_port, main, run, server_program, test, tool, until, work
 
 
 def doctor(url, *more):
@@ -160,7 +160,9 @@ def each_right_that_is_missing_is_named():
                 server.kill()
                 server.start()
             got, said = doctor(url, "--role", role)
-            assert got == 1 and right in said, f"without {right}: {said}"
+            # Redis 6.2 does not say which subcommand it was.
+            wanted = right if server_program == "redis-server" else right.partition("|")[0]
+            assert got == 1 and wanted in said, f"without {right}: {said}"
 
 
 @test
