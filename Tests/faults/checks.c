@@ -124,6 +124,12 @@ void pool_works(mape_pool *pool) {
     wait_until(stats_of(pool).workers_ready == stats_of(pool).workers);
 }
 
+void cleanups_began(const struct row *row) {
+    int64_t cleanups = atomic_load(&shared_page()->cleanups);
+    if (row->fault->value == WAY_LOOP) assert_in_range(cleanups, 1, row->workers);
+    else assert_int_equal(cleanups, row->workers);
+}
+
 /* ---- functions that fail as planned ---- */
 
 struct plan plan_of(void) {

@@ -235,7 +235,7 @@ static void every_cleanup(const struct row *row) {
     int status = mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE);
     assert_true(status == MAPE_OK || status == MAPE_E_TIMEOUT);
     assert_int_equal(stats_of(pool).is_closed, 1);
-    assert_int_equal(atomic_load(&shared_page()->cleanups), row->workers);
+    cleanups_began(row);
     work_check(&work, KILLED, 1);
     wait_gone(pids, count);
     work_end(&work);

@@ -126,6 +126,9 @@ uint64_t work_check_some(struct work *work, struct ending ending);
 void work_end(struct work *work);
 /** The pool works: a job of its own over `count` items is right. The pool's workers are all ready in the end. */
 void pool_works(mape_pool *pool);
+/** Each worker's cleanup has begun, once. One that is to hang may not have: a worker that gets no processor within the short limit of such a row is
+ *  killed before. */
+void cleanups_began(const struct row *row);
 
 /** A function that counts its items, with setups and cleanups that go wrong as planned. */
 mape_function_id planned(mape_pool *pool, const struct plan *plan);

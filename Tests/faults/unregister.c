@@ -33,8 +33,9 @@ static void bad_cleanup(const struct row *row) {
     work_wait(&work);
     is_ok(pool, mape_function_unregister(pool, function));
     is_refused(pool, function);
-    if (row->fault->value != WAY_WELL) wait_until(row_deaths(pool) == row->workers);
-    wait_until(atomic_load(&shared_page()->cleanups) == row->workers);
+    if (row->fault->value == WAY_WELL) wait_until(atomic_load(&shared_page()->cleanups) == row->workers);
+    else wait_until(row_deaths(pool) == row->workers);
+    cleanups_began(row);
     work_check(&work, KILLED, 1);
     work_end(&work);
     pool_works(pool);
