@@ -64,12 +64,14 @@ def test_an_addon_of_blender_builds_and_runs():
     shell(commands[0])
     shell("rm -r build; make", "Waves")
     shell("python3 -c 'compile(open(\"Waves/__init__.py\").read(), \"__init__.py\", \"exec\")'")
-    if not shutil.which("blender"):
+    blender = shutil.which("blender")
+    if not blender:
         print("there is no Blender here (scripts/setup.sh blender): the add-on that `--host blender` writes was not run")
         return
+    # Debian's Blender takes the first Python in PATH for its own, which may be another that has no NumPy.
     print(
         shell(
-            f"HOME=$PWD blender -b --factory-startup --python-exit-code 3 --python {HERE}/new_addon.py -- $PWD/Waves/build/Waves.zip Waves"
+            f"HOME=$PWD PATH=/usr/bin:/bin {blender} -b --factory-startup --python-exit-code 3 --python {HERE}/new_addon.py -- $PWD/Waves/build/Waves.zip Waves"
         ).splitlines()[-3]
     )
 
