@@ -2,24 +2,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "support.h"
+#include "fetched.h"
 
 #define ITEMS 500
-
-static mape_event events[5000];
-
-static size_t fetched(mape_pool *pool, size_t capacity, int64_t timeout) {
-    size_t count = 77;
-    events[0].struct_size = sizeof(mape_event);
-    int status = mape_pool_next_events(events, capacity, &count, pool, timeout);
-    if (status == MAPE_E_AGAIN || status == MAPE_E_TIMEOUT) {
-        assert_int_equal(count, 0);
-        return 0;
-    }
-    is_ok(pool, status);
-    assert_in_range(count, 1, capacity);
-    return count;
-}
 
 /** Every item once, in order, with its own result, whatever the room; DONE last; with results that stay and that are dropped. */
 static void batches_hold_each_event_once_in_order(uint32_t birth) {
