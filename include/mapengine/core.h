@@ -143,7 +143,7 @@ struct mape_event {
                                  the library sets them. */
     uint32_t type;          /**< An enum #mape_event_type. */
     int32_t code;           /**< For OUTPUT and LOG, see there; else 0. */
-    mape_job *job;          /**< The job, or NULL for events of the pool. */
+    mape_job *job;          /**< The job, or NULL for events of the pool and of jobs that were submitted without a handle. */
     void *context;          /**< The job's context pointer, or the pool's. */
     uint64_t index;         /**< For ITEM, the item's index. */
     int32_t worker;         /**< For OUTPUT and LOG, the worker's index, or -1 for the pool itself and its zygote. */
