@@ -164,7 +164,7 @@ extension Core {
         work.remove(job)
         touch(job)
         // Requeued items end, since the job is withdrawn; those of other jobs wait for a worker again.
-        reclaim(from: table.busy.map { table[$0] }.filter { $0.holds(job) })
+        reclaim(from: table.busy.map { table[$0] }.filter { $0.holds { $0 === job } })
         return true
     }
 

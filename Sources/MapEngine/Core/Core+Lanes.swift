@@ -190,15 +190,6 @@ extension Core {
 }
 
 extension Worker {
-    /// Whether it holds items of such a job.
-    func holds(_ matches: (Job) -> Bool) -> Bool {
-        var found = false
-        assigned.forEach { assignment in
-            if case .range(let job, let range) = assignment.work, range.count > 0, matches(job) { found = true }
-        }
-        return found
-    }
-
     var isHostile: Bool {
         if case .some(.hostile) = verdict { return true }
         return false

@@ -70,7 +70,7 @@ extension Core {
     func takeBackEnded(_ now: Int64) {
         clock.takeBackAt = .max
         var late: [Worker] = []
-        for slot in table.busy where table[slot].holdsEnded {
+        for slot in table.busy where table[slot].holds(behind: 1, { $0.ending != nil }) {
             let due = later(table[slot].seen.progress, by: Policy.reclaimAfter)
             if now >= due { late.append(table[slot]) } else { clock.takeBackAt = min(clock.takeBackAt, due) }
         }

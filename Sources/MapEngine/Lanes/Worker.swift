@@ -159,18 +159,11 @@ enum Verdict {
         return link?.askToYield() ?? false
     }
 
-    /// Whether items of a job are assigned to it.
-    func holds(_ job: Job) -> Bool {
-        for place in 0..<assigned.count {
-            if case .range(let owner, _) = assigned[place].work, owner === job { return true }
-        }
-        return false
-    }
-
-    /// Whether items of a job that is being ended are assigned to it behind others.
-    var holdsEnded: Bool {
-        for place in 1..<max(1, assigned.count) {
-            if case .range(let job, _) = assigned[place].work, job.ending != nil { return true }
+    /// Whether items of such a job are assigned to it.
+    /// - skipped: how many requests, from the oldest on, do not count.
+    func holds(behind skipped: Int = 0, _ matches: (Job) -> Bool) -> Bool {
+        for place in min(skipped, assigned.count)..<assigned.count {
+            if case .range(let job, let range) = assigned[place].work, range.count > 0, matches(job) { return true }
         }
         return false
     }
