@@ -65,33 +65,35 @@ extension Lane {
 
     private func spans(_ head: WorkHead, _ job: mapb_job) -> Message? {
         var head = head
-        var found: [[mapb_span]] = []
+        // Of all items, one behind the other; and how many each has.
+        var pieces: [mapb_span] = []
+        var counts: [UInt32] = []
+        pieces.reserveCapacity(Int(head.count))
+        counts.reserveCapacity(Int(head.count))
         var hasPieces = false
         for i in 0..<UInt64(head.count) {
             guard let span = span(job.spans, (head.first &+ i) & job.stride) else { return nil }
             guard span.size & MAPB_PIECES != 0 else {
-                found.append([span])
+                counts.append(1)
+                pieces.append(span)
                 continue
             }
             hasPieces = true
             let count = span.size & ~MAPB_PIECES
             guard count <= UInt64(WorkHead.mostItems) else { return nil }
-            var pieces: [mapb_span] = []
+            counts.append(UInt32(count))
             for k in 0..<count {
                 guard let piece = self.span(span.offset, k) else { return nil }
                 pieces.append(piece)
             }
-            found.append(pieces)
         }
         var out = ByteWriter()
         head.layout = hasPieces ? .pieces : .sizes
-        if hasPieces { for item in found { out.put(UInt32(item.count)) } }
-        for item in found { for piece in item { out.put(piece.size) } }
-        for item in found {
-            for piece in item {
-                guard let bytes = unsafe bytes(at: piece.offset, piece.size) else { return nil }
-                unsafe out.put(bytes)
-            }
+        if hasPieces { for count in counts { out.put(count) } }
+        for piece in pieces { out.put(piece.size) }
+        for piece in pieces {
+            guard let bytes = unsafe bytes(at: piece.offset, piece.size) else { return nil }
+            unsafe out.put(bytes)
         }
         return Message(head: head, bytes: out.bytes)
     }
