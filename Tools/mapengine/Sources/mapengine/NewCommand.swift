@@ -91,8 +91,7 @@ struct NewPluginCommand: ParsableCommand {
         guard descriptor >= 0 else {
             throw Failure(
                 .notFound,
-                "the template \(path) is not there: \(systemError()); templates come with `make install`, not with pip"
-            )
+                "the template \(path) is not there: \(systemError()); install mapengine again")
         }
         close(descriptor)
         let memory = try Memory(file: path)
