@@ -33,7 +33,7 @@ class Options(TypedDict, total=False):
     sandbox
         Workers may compute, and nothing else; their results are decoded by a codec that can call nothing.
     env
-        Environment variables of the workers, on top of those of this process.
+        Environment variables of the workers, on top of those of this process; ``None`` as a value removes one.
     threads
         Threads of BLAS, OpenMP and the like per worker; the default is cores / workers, unless the environment says otherwise.
     mode
