@@ -9,6 +9,7 @@ if [[ ! -x dist/bin/mapengine || ! -e dist/share/mapengine/report.html ]]; then
     failed "the program and its page" "dist/bin/mapengine or dist/share/mapengine/report.html is missing; run 'make dist' first"
     finish
 fi
+# shellcheck disable=SC2016  # bash -c expands it
 check "the page is that of the sources" bash -c 'python3 scripts/report_page.py "$1" && cmp "$1" dist/share/mapengine/report.html' page "$work/page.html"
 
 python=/usr/bin/python3
@@ -25,4 +26,9 @@ for file in "${@:-command rules page}"; do
         fi
     done
 done
+if (($# == 0)); then
+    mkdir "$work/images"
+    check "the pictures in the docs are made" scripts/report_images.sh "$work/images" &&
+        check "they are there" test -s "$work/images/report-light.png" -a -s "$work/images/report-dark.png"
+fi
 finish

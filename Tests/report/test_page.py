@@ -62,6 +62,7 @@ def test_a_slow_item_a_crash_and_a_copy_are_named_on_top():
                 for words in ("Item 71 ran alone for the last 949 ms", "34 % of the time went into copying inputs", "a mape_buffer in C", "crash_here (scene.c:42) in libscene.so", "SIGSEGV in crash_here"):
                     assert words in text, (words, text)
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
+                assert re.match(r"render · 1[789] Nov 2026, \d\d:\d\d:\d\d$", page.evaluate("document.getElementById('origin').innerText"))
                 assert page.evaluate(MISPLACED) == []
                 least = page.evaluate(CONTRAST)
                 assert least[0] >= 4.5, (dark, least)

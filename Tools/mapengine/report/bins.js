@@ -39,24 +39,28 @@ function firstAbove(values, value) {
   return low;
 }
 
-/** Time of each class in each of `width` columns from `from` to `to`: a Float64Array per class, of shares of a column. */
-function columnsOf(spans, track, from, to, width) {
+/**
+ * Time of each class in each of `width` columns from `from` to `to`: a Float64Array per class, of shares of a column. With `snaps`, spans
+ * of several columns begin and end with a column, so that their edges are sharp.
+ */
+function columnsOf(spans, track, from, to, width, snaps = false) {
   const columns = CLASSES.map(() => undefined), scale = width / (to - from);
   for (let at = firstAbove(reachOf(spans, track), from); at < track.spans.length; at++) {
     const i = track.spans[at];
     if (spans.start[i] >= to) break;
-    const begin = Math.max(0, (spans.start[i] - from) * scale), end = Math.min(width, (spans.end[i] - from) * scale);
+    let begin = Math.max(0, (spans.start[i] - from) * scale), end = Math.min(width, (spans.end[i] - from) * scale);
+    if (snaps && end - begin >= 2) [begin, end] = [Math.round(begin), Math.round(end)];
     if (end <= begin) continue;
     const column = (columns[classOf(spans, i)] ??= new Float64Array(width));
     let place = Math.floor(begin);
-    const last = Math.min(width - 1, Math.floor(end));
+    const last = Math.min(width - 1, Math.ceil(end) - 1);
     if (place === last) {
       column[place] += end - begin;
       continue;
     }
     column[place] += place + 1 - begin;
     for (place++; place < last; place++) column[place] += 1;
-    column[last] += end - last;
+    column[last] += Math.min(1, end - last);
   }
   return columns;
 }

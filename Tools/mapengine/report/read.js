@@ -17,7 +17,7 @@ const STATES = ["ok", "failed", "crashed", "timeout", "lost", "cancelled", "recl
 /** A number that is one, else what it is taken for. */
 const number = (value, otherwise = 0) => (typeof value === "number" && Number.isFinite(value) ? value : otherwise);
 /** A time, size or count: none is below 0, and none so large that a sum of them would be no number. */
-const positive = (value) => Math.min(1e18, Math.max(0, number(value)));
+const positive = (value) => Math.min(1e19, Math.max(0, number(value)));
 const record = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value : {});
 const list = (value) => (Array.isArray(value) ? value : []);
 

@@ -78,7 +78,7 @@ class Timeline {
     const shown = this.facts.locals.length > 0 ? this.facts.locals : this.facts.remotes;
     const columns = Math.max(1, Math.floor(this.width / 2)), sums = CLASSES.map(() => undefined);
     for (const track of shown) {
-      columnsOf(this.spans, track, from, to, columns).forEach((column, kind) => {
+      columnsOf(this.spans, track, from, to, columns, true).forEach((column, kind) => {
         if (column) sums[kind] = (sums[kind] ?? new Float64Array(columns)).map((value, i) => value + column[i] / shown.length);
       });
     }
@@ -109,7 +109,7 @@ class Timeline {
       this.pattern(), this.axis(this.from, this.to, top + height, height),
       this.rows.map((track, row) => {
         const y = top + row * room;
-        const columns = columnsOf(this.spans, track, this.from, this.to, this.width);
+        const columns = columnsOf(this.spans, track, this.from, this.to, this.width, true);
         return svg("g", { class: "row" },
           svg("rect", { class: "ground", x: this.label, y, width: this.width, height: bar }),
           pathsOf(columns, this.width, this.label, y, bar).map((path, kind) => path && svg("path", { class: CLASSES[kind], d: path })),

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Glibc
 
-/// `mapengine report`: a page of one file, which holds the trace and the script that draws it. What is to be said of the trace the page finds
-/// out itself, here as in a notebook.
+/// `mapengine report`: a page of one file, which holds the trace and the script that draws it. What is to be said of the trace
+/// the page finds out itself, here as in a notebook.
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "report", abstract: "Make a web page of a trace: what took long, what crashed, and what to do about it.",
+        commandName: "report",
+        abstract: "Make a web page of a trace: what took long, what crashed, and what to do about it.",
         discussion: "The page is one file, which asks the network for nothing. `mapengine map --trace` writes traces.")
 
     @Argument(help: "The trace: a file, or '-' for standard input.")
