@@ -93,14 +93,15 @@ class Browser:
 
 class Page:
     def __init__(self, browser, width, height, dark):
-        self.browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self.target = target
-        self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
+        self.follow(browser, target, browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         self.size(width, height)
         self.media(dark)
+
+    def follow(self, browser, target, session):
+        self.browser, self.target, self.session = browser, target, session
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
 
     def __enter__(self):
         return self
@@ -122,6 +123,22 @@ class Page:
         self.browser.events.clear()
         self.call("Page.navigate", url="file://" + os.path.abspath(path))
         return self.wait(f"document.readyState === 'complete' && location.href !== 'about:blank' && {ready}")
+
+    def open_with_frame(self, path):
+        """Opens a file that has one frame, closed to it and so in a process of its own; the frame."""
+        self.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
+        self.open(path, ready="true")
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            for event in self.browser.events:
+                given = event.get("params", {})
+                if event.get("method") == "Target.attachedToTarget" and given["targetInfo"]["type"] == "iframe" and event.get("sessionId") == self.session:
+                    frame = Page.__new__(Page)
+                    frame.follow(self.browser, given["targetInfo"]["targetId"], given["sessionId"])
+                    return frame
+            self.evaluate("0")
+            time.sleep(0.02)
+        raise BrowserError(f"{path} has no frame")
 
     def evaluate(self, expression):
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

@@ -29,7 +29,7 @@ class Trace:
     def job(self, name, began=0, **more):
         function = self.function(name)
         number = len(self.jobs) + 1
-        self.jobs[number] = {"id": number, "function": function["id"], "items": 0, "ok": 0, "failed": 0, "crashed": 0, "cancelled": 0, "busy_ns": 0,
+        self.jobs[number] = {"id": number, "function": function["id"], "items": 0, "ok": 0, "failed": 0, "crashed": 0, "timed_out": 0, "cancelled": 0, "busy_ns": 0,
                              "copied_bytes": 0, "shared_bytes": 0, "copy_ns": 0, "began_ns": began, "ended_ns": began, "name": name} | more
         return number
 
@@ -37,24 +37,26 @@ class Trace:
         self.end = max(self.end, start + length)
         self.events.append({"ph": "X", "cat": cat, "name": name, "pid": 77, "tid": worker + 1, "ts": start / 1000, "dur": length / 1000, "args": args})
 
-    def range(self, worker, job, first, items, start, length, state="ok", slowest=None, failed=0, host=None, round_trip=None):
+    def range(self, worker, job, first, items, start, length, state="ok", slowest=None, failed=0, host=None, round_trip=None, of=1):
         one, function = self.jobs[job], self.functions[self.jobs[job]["name"]]
-        args = {"job": job, "function": function["id"], "first": first, "items": items, "state": state, "failed": failed, "pid": 4000 + worker}
+        args = {"job": job, "function": function["id"], "first": first, "items": items, "assigned": items, "state": state, "failed": failed, "pid": 4000 + worker}
         if slowest:
-            args |= {"slowest": slowest[0], "slowest_ns": slowest[1]}
+            args |= {"slowest": slowest[0], "slowest_ns": slowest[1], "slowest_of": of}
         if host:
             args |= {"host": host, "round_trip_ns": round_trip or length}
         self.span(worker, "remote" if host else "range", one["name"], start, length, args)
         slow, slow_ns = slowest or (first, length // items)
-        self.slow.append({"job": job, "item": slow, "ns": slow_ns, "worker": worker})
-        rest = [(length - slow_ns) // (items - 1)] * (items - 1) if items > 1 else []
-        self.times[one["name"]] += [slow_ns, *rest]
+        self.slow.append({"job": job, "item": slow, "items": of, "ns": slow_ns, "worker": worker})
+        rest = [(length - slow_ns) // (items - of)] * (items - of) if items > of else []
+        self.times[one["name"]] += [slow_ns // of] * of + rest
         crashed = state == "crashed"
         for into in (one, function):
             into["items"] += items
             into["busy_ns"] += length
             into["failed"] += failed
-        one["ok"] += items - failed - crashed
+        late = state == "timeout"
+        one["ok"] += items - failed - crashed - late
+        one["timed_out"] += late
         one["crashed"] += crashed
         one["ended_ns"] = max(one["ended_ns"], start + length)
         self.workers[worker]["busy_ns"] += length
@@ -68,8 +70,8 @@ class Trace:
         self.span(worker, "wait", "waits for the host", start, length, {"job": job})
         self.workers[worker]["waiting_ns"] += length
 
-    def copy(self, job, start, length, size):
-        self.span(-1, "copy", "copies inputs", start, length, {"job": job, "bytes": size})
+    def copy(self, job, start, length, size, line=0):
+        self.span(line - 1, "copy", "copies inputs", start, length, {"job": job, "bytes": size})
         self.jobs[job]["copied_bytes"] += size
         self.jobs[job]["copy_ns"] += length
 
@@ -78,14 +80,14 @@ class Trace:
         text = text if text is not None else f"item {item}: {name}, address 0x0\n  0 crash_here (scene.c:42) in libscene.so\n  1 bake (scene.c:97) in libscene.so"
         self.events.append({"ph": "i", "s": "t", "cat": "death", "name": name, "pid": 77, "tid": worker + 1, "ts": at / 1000,
                             "args": {"job": job, "item": item, "function": function, "signal": signal, "symbol": symbol, "text": text}})
-        self.crashes.append({"job": job, "item": item, "function": function, "signal": signal, "symbol": symbol, "text": text, "worker": worker, "at_ns": at, "host": ""})
+        self.crashes.append({"job": job, "item": item, "function": function, "signal": signal, "name": name, "symbol": symbol, "text": text, "worker": worker, "at_ns": at, "host": ""})
         self.workers[worker]["starts"] += 1
 
     def document(self, schema=1):
         for job in self.jobs.values():
             common = {"cat": "job", "id": job["id"], "name": job["name"], "pid": 77, "tid": 0}
             self.events.append(common | {"ph": "b", "ts": job["began_ns"] / 1000, "args": {"items": job["items"]}})
-            self.events.append(common | {"ph": "e", "ts": job["ended_ns"] / 1000})
+            self.events.append(common | {"ph": "e", "ts": job["ended_ns"] / 1000, "args": {"state": "ok", "items": job["items"], "ok": job["ok"], "failed": job["failed"]}})
         functions = []
         for name, one in self.functions.items():
             times = sorted(self.times[name]) or [0]

@@ -5,7 +5,7 @@ const RULES = [
   function crashes(facts) {
     const share = facts.items > 0 ? facts.crashes / facts.items : 0;
     if (facts.crashes === 0) return undefined;
-    const groups = crashGroups(facts.trace), first = groups[0]?.[0];
+    const groups = crashGroups(facts.crashed), first = groups[0]?.[0];
     const where = first?.symbol ? ` in ${symbolAlone(first.symbol)}` : "";
     const many = facts.crashes >= 3 && share >= 0.01;
     return {
@@ -45,7 +45,7 @@ const RULES = [
     const longer = tail.job.busy / facts.locals.length < facts.trace.spans.end[tail.span] - tail.began;
     return {
       level: "warn", share: tail.ns / facts.active,
-      title: `${capital(itemName(facts, tail.job.id, tail.item))} ran alone for the last ${duration(tail.ns)}`,
+      title: `${capital(itemName(facts, tail.job.id, tail.item, tail.of))} ran alone for the last ${duration(tail.ns)}`,
       text: `Meanwhile ${others} had nothing to do: ${percent(tail.share)} of the job's time. It began ${duration(tail.began - tail.job.began)} after the job.`,
       action: isLate && !longer
         ? "Put slow items first: then the short ones fill the time beside them."
@@ -57,7 +57,8 @@ const RULES = [
     if (facts.waitingShare < 0.1) return undefined;
     return {
       level: "warn", share: facts.waitingShare, title: `Workers waited for the host ${percent(facts.waitingShare)} of the time`,
-      text: "Items were there, and workers free, but the host had not given them out.",
+      text: "Items were there, and workers free, but the host had not given them out." +
+        (facts.callbacks >= 0.05 * facts.active ? ` Its callbacks took ${percent(facts.callbacks / facts.active)} of the time.` : ""),
       action: "Dispatch events sooner: do less in callbacks, or wait on the pool's event descriptor in place of a timer.",
     };
   },
@@ -132,7 +133,7 @@ const RULES = [
   function limits(facts) {
     if (facts.timeouts === 0) return undefined;
     return {
-      level: "bad", share: 0.4, title: `${several(facts.timeouts, "range")} ran into a time limit`, text: "Their workers were ended and replaced.",
+      level: "bad", share: 0.4, title: `${several(facts.timeouts, "item")} ran into a time limit`, text: "Their workers were ended and replaced.",
       action: "Raise item_timeout_ns if these items may take that long; else look at what they wait for.",
     };
   },

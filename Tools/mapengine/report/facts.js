@@ -2,10 +2,10 @@
 
 function factsOf(trace) {
   const facts = { trace };
-  facts.tracks = trace.tracks.filter((track) => track.id > 0);
+  facts.tracks = trace.tracks.filter((track) => !track.isHost);
   facts.locals = facts.tracks.filter((track) => !track.isRemote);
   facts.remotes = facts.tracks.filter((track) => track.isRemote);
-  facts.host = trace.tracks.find((track) => track.id === 0);
+  facts.hosts = trace.tracks.filter((track) => track.isHost);
 
   // The time in which there was something to do. What a host does between its jobs is no concern of the pool.
   const worked = union(trace.jobs.map((job) => [job.began, Math.min(job.ended, trace.span)]));
@@ -19,16 +19,16 @@ function factsOf(trace) {
   facts.idle = Math.max(0, facts.capacity - facts.busy - facts.setup - facts.waiting);
   for (const part of ["busy", "setup", "waiting", "idle"]) facts[part + "Share"] = Math.min(1, facts[part] / facts.capacity);
 
-  const copies = spansOf(trace, facts.host, COPY);
-  const copied = copies.length > 0 ? lengthOf(union(copies.map((i) => [trace.spans.start[i], trace.spans.end[i]]))) : sum(trace.jobs, (job) => job.copyNs);
+  const copied = timeOfHost(facts, COPY) || sum(trace.jobs, (job) => job.copyNs);
+  facts.callbacks = timeOfHost(facts, CALLBACK);
   facts.copy = { ns: copied, share: Math.min(1, copied / Math.max(1, facts.active)), bytes: sum(trace.jobs, (job) => job.copied), shared: sum(trace.jobs, (job) => job.shared) };
 
   facts.items = sum(trace.jobs, (job) => job.items);
   facts.ok = sum(trace.jobs, (job) => job.ok);
   facts.failed = sum(trace.jobs, (job) => job.failed);
   facts.cancelled = sum(trace.jobs, (job) => job.cancelled);
-  // A crash that was tried again and went well is one too.
-  facts.crashes = trace.crashCount || trace.deaths.length;
+  facts.crashed = crashesOf(trace);
+  facts.crashes = facts.crashed.length;
   Object.assign(facts, rangeFacts(trace));
   facts.slow = slowItems(trace);
   facts.tails = facts.locals.length > 1 ? trace.jobs.map((job) => tailOf(facts, job)).filter(Boolean).sort((a, b) => b.ns - a.ns) : [];
@@ -39,7 +39,22 @@ const sum = (values, of) => values.reduce((total, value) => total + of(value), 0
 
 const timeOf = (track) => track.figures ?? { busy: 0, setup: 0, waiting: 0, items: 0, starts: 0, pid: 0 };
 
-const spansOf = (trace, track, kind) => (track ? track.spans.filter((i) => trace.spans.kind[i] === kind) : []);
+/** How long the host did something; what its threads did at the same time counts once. */
+function timeOfHost(facts, kind) {
+  const spans = facts.trace.spans;
+  return lengthOf(union(facts.hosts.flatMap((track) => track.spans.filter((i) => spans.kind[i] === kind).map((i) => [spans.start[i], spans.end[i]]))));
+}
+
+/** The deaths that are crashes: not of a worker that the pool has ended, because of a time limit or since its job was cancelled. */
+function crashesOf(trace) {
+  const spans = trace.spans, ended = new Map();
+  for (let i = 0; i < spans.count; i++) {
+    if (spans.kind[i] !== RANGE || (spans.state[i] !== TIMEOUT && spans.state[i] !== CANCELLED)) continue;
+    if (!ended.has(spans.track[i])) ended.set(spans.track[i], []);
+    ended.get(spans.track[i]).push(spans.end[i]);
+  }
+  return trace.crashes.filter((crash) => crash.signal !== 9 || !(ended.get(crash.worker + 1) ?? []).some((end) => Math.abs(end - crash.at) < 1e6));
+}
 
 /** Stretches that overlap become one. */
 function union(stretches) {
@@ -61,13 +76,12 @@ function rangeFacts(trace) {
   for (let i = 0; i < spans.count; i++) {
     const kind = spans.kind[i];
     if (kind !== RANGE && kind !== REMOTE) continue;
-    if (spans.state[i] === 3) timeouts++;
-    if (spans.state[i] === 4) lost++;
+    if (spans.state[i] === TIMEOUT) timeouts++;
+    if (spans.state[i] === LOST) lost++;
     if (kind === REMOTE) {
       remote++;
-      trips += Math.max(spans.roundTrip[i], spans.end[i] - spans.start[i]);
-      // Without a round trip of its own, a span says nothing of the way.
-      if (spans.roundTrip[i] > 0) away += Math.max(0, spans.roundTrip[i] - (spans.end[i] - spans.start[i]));
+      trips += spans.end[i] - spans.start[i];
+      away += Math.min(spans.roundTrip[i], spans.end[i] - spans.start[i]);
       continue;
     }
     lengths.push(spans.end[i] - spans.start[i]);
@@ -75,6 +89,7 @@ function rangeFacts(trace) {
   }
   const known = trace.functions.filter((one) => one.items > 0);
   const main = known.reduce((most, one) => (most && most.busy >= one.busy ? most : one), undefined);
+  timeouts = sum(trace.jobs, (job) => job.timedOut) || timeouts;
   return {
     ranges: lengths.length, rangeMedian: median(lengths), rangeItems: median(sizes), remoteRanges: remote, remoteAwayShare: trips > 0 ? away / trips : 0,
     timeouts, lostRanges: lost, main,
@@ -92,7 +107,7 @@ function slowItems(trace) {
   const functions = new Map(trace.functions.map((one) => [one.name, one]));
   return trace.slow.filter((one) => one.ns > 0).map((one) => {
     const usual = functions.get(one.name)?.p50 ?? 0;
-    return { ...one, ratio: usual > 0 ? one.ns / usual : 0 };
+    return { ...one, ratio: usual > 0 ? one.ns / one.of / usual : 0 };
   });
 }
 
@@ -118,10 +133,10 @@ function tailOf(facts, job) {
   const span = ends[0].track.spans.filter((i) => spans.kind[i] === RANGE && spans.job[i] === job.id)
     .reduce((most, i) => (shared(spans, i, from, to) > shared(spans, most, from, to) ? i : most), ends[0].last);
   const length = spans.end[span] - spans.start[span];
-  const isOneItem = spans.items[span] <= 1 || (spans.slowest[span] >= 0 && spans.slowestNs[span] > 0.5 * length);
+  const isOneItem = spans.assigned[span] <= 1 || (spans.slowest[span] >= 0 && spans.slowestNs[span] > 0.5 * length);
   return {
     job, ns: to - from, share: (to - from) / Math.max(1, job.ended - job.began), span, track: ends[0].track, began: spans.start[span],
-    item: isOneItem ? (spans.slowest[span] >= 0 ? spans.slowest[span] : spans.first[span]) : -1, items: spans.items[span],
+    of: spans.slowest[span] >= 0 ? spans.slowestOf[span] : 1, item: isOneItem ? (spans.slowest[span] >= 0 ? spans.slowest[span] : spans.first[span]) : -1, items: spans.assigned[span],
     isOneRange: shared(spans, span, from, to) > 0.8 * (to - from), lost: (to - from) * others.length - used,
   };
 }
@@ -131,10 +146,10 @@ const shared = (spans, i, from, to) => Math.max(0, Math.min(spans.end[i], to) - 
 const overlap = (spans, track, from, to) => sum(track.spans, (i) => (spans.kind[i] === WAIT ? 0 : shared(spans, i, from, to)));
 
 /** Crashes that are the same, together: most first. */
-function crashGroups(trace) {
+function crashGroups(crashes) {
   const groups = new Map();
-  for (const crash of trace.crashes) {
-    const key = `${crash.signal}\n${crash.symbol}\n${crash.name}`;
+  for (const crash of crashes) {
+    const key = `${deathName(crash)}\n${crash.symbol}\n${crash.name}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(crash);
   }
@@ -154,16 +169,16 @@ function headline(facts) {
   else sentences.push(facts.locals.length === 0 ? `${time}, ${several(facts.remotes.length, "lane")} to other machines.` : `${time}, ${workers} ${percent(facts.busyShare)} busy${remote}.`);
   const slowest = facts.slow[0];
   if (slowest && slowest.ratio >= 5 && slowest.ns >= 0.02 * facts.active)
-    sentences.push(`${capital(itemName(facts, slowest.job, slowest.item))} took ${duration(slowest.ns)}, ${times(slowest.ratio)} the median.`);
-  const groups = crashGroups(trace);
+    sentences.push(`${capital(itemName(facts, slowest.job, slowest.item, slowest.of))} took ${duration(slowest.ns)}${slowest.of > 1 ? " together" : ""}, ${times(slowest.ratio)} the median.`);
+  const groups = crashGroups(facts.crashed);
   if (groups.length > 0) {
     const crash = groups[0][0], where = crash.symbol ? ` in ${symbolAlone(crash.symbol)}` : "";
-    const what = `crashed with ${signalName(crash.signal)}${where}`;
+    const what = crash.signal > 0 ? `crashed with ${deathName(crash)}${where}` : `ended its process (${deathName(crash)})${where}`;
     const name = crash.item >= 0 ? capital(itemName(facts, crash.job, crash.item)) : "A worker";
     if (facts.crashes === 1) sentences.push(`${name} ${what}.`);
     else sentences.push(`${count(facts.crashes)} crashes: ${name} ${what}${groups[0].length > 1 ? `, as ${count(groups[0].length - 1)} more did` : ""}.`);
-  } else if (facts.crashes > 0) sentences.push(`${several(facts.crashes, "worker")} died.`);
-  if (facts.timeouts > 0) sentences.push(`${several(facts.timeouts, "range")} ran into a time limit.`);
+  }
+  if (facts.timeouts > 0) sentences.push(`${several(facts.timeouts, "item")} ran into a time limit.`);
   if (facts.failed > 0) sentences.push(`${several(facts.failed, "item")} failed.`);
   if (facts.copy.share >= 0.05) sentences.push(`Copying inputs took ${percent(facts.copy.share)}.`);
   if (facts.waitingShare >= 0.1) sentences.push(`Workers waited for the host ${percent(facts.waitingShare)} of the time.`);

@@ -14,10 +14,10 @@ function itemTimes(trace, name) {
   for (let i = 0; i < spans.count; i++) {
     if ((spans.kind[i] !== RANGE && spans.kind[i] !== REMOTE) || spans.state[i] >= 2) continue;
     if (name !== undefined && spans.names[spans.name[i]] !== name) continue;
-    const length = spans.end[i] - spans.start[i], slowest = spans.slowestNs[i];
-    if (spans.items[i] > 1 && slowest > 0 && slowest < length) {
-      add(slowest, 1);
-      add((length - slowest) / (spans.items[i] - 1), spans.items[i] - 1);
+    const length = spans.end[i] - spans.start[i], slowest = spans.slowestNs[i], many = spans.slowestOf[i], others = spans.items[i] - many;
+    if (others > 0 && slowest > 0 && slowest < length) {
+      add(slowest / many, many);
+      add((length - slowest) / others, others);
     } else add(length / Math.max(1, spans.items[i]), spans.items[i]);
   }
   return { times, counts };
@@ -95,7 +95,7 @@ class Histogram {
     // Of all functions together only the slowest is known.
     const known = name === undefined && this.names.length > 1 ? [] : [["median", one.p50], ["p99", one.p99]];
     const slowest = this.facts.slow.find((slow) => name === undefined || slow.name === name);
-    const marks = [...known, ["slowest", slowest?.ns ?? one.max, slowest ? `: ${itemName(this.facts, slowest.job, slowest.item)}` : ""]];
+    const marks = [...known, ["slowest", slowest ? slowest.ns / slowest.of : one.max, slowest ? `: ${itemName(this.facts, slowest.job, slowest.item, slowest.of)}` : ""]];
     const ends = [-Infinity, -Infinity, -Infinity];
     const isApart = ([label, time]) => label === "slowest" || x(marks[marks.length - 1][1]) - x(time) > 8;
     const shown = marks.filter((mark) => mark[1] > 0 && x(mark[1]) >= left - 1 && x(mark[1]) <= left + room + 1 && isApart(mark));

@@ -12,6 +12,7 @@ class TraceError extends Error {
 const SCHEMA = 1;
 const RANGE = 0, REMOTE = 1, SETUP = 2, WAIT = 3, COPY = 4, CALLBACK = 5;
 const KINDS = { range: RANGE, remote: REMOTE, setup: SETUP, cleanup: SETUP, module: SETUP, wait: WAIT, copy: COPY, callback: CALLBACK };
+const TIMEOUT = 3, LOST = 4, CANCELLED = 5;
 const STATES = ["ok", "failed", "crashed", "timeout", "lost", "cancelled", "reclaimed", "running"];
 
 /** A number that is one, else what it is taken for. */
@@ -37,7 +38,7 @@ class Spans {
     for (const column of Spans.columns) this[column] = [];
   }
 
-  static columns = ["start", "end", "track", "kind", "state", "job", "name", "first", "items", "assigned", "failed", "slowest", "slowestNs", "pid", "roundTrip", "bytes"];
+  static columns = ["start", "end", "track", "kind", "state", "job", "name", "first", "items", "assigned", "failed", "slowest", "slowestNs", "slowestOf", "pid", "roundTrip", "bytes"];
 
   add(event, kind) {
     const given = record(event.args);
@@ -56,6 +57,8 @@ class Spans {
     this.failed.push(positive(given.failed));
     this.slowest.push(number(given.slowest, -1));
     this.slowestNs.push(positive(given.slowest_ns));
+    // So many short items together, of which one is the slowest.
+    this.slowestOf.push(Math.max(1, positive(given.slowest_of)));
     this.pid.push(number(given.pid));
     this.roundTrip.push(positive(given.round_trip_ns));
     this.bytes.push(positive(given.bytes));
@@ -182,26 +185,26 @@ function finish(collector, given) {
     busy: positive(one.busy_ns), p50: positive(one.p50_ns), p90: positive(one.p90_ns), p99: positive(one.p99_ns), max: positive(one.max_ns),
   }));
   const functionNames = new Map(functions.map((one) => [one.id, one.name]));
+  const nameOf = (id) => functionNames.get(id) ?? `function ${number(id)}`;
   const span = positive(given.span_ns) || largest(collector.spans.end);
   const jobs = list(given.jobs).map((one) => ({
-    id: number(one.id), name: functionNames.get(one.function) ?? `function ${number(one.function)}`, items: positive(one.items),
-    ok: positive(one.ok), failed: positive(one.failed), crashed: positive(one.crashed), cancelled: positive(one.cancelled), busy: positive(one.busy_ns),
+    id: number(one.id), name: plain(one.name) || nameOf(one.function), functionName: nameOf(one.function), items: positive(one.items),
+    ok: positive(one.ok), failed: positive(one.failed), crashed: positive(one.crashed), timedOut: positive(one.timed_out), cancelled: positive(one.cancelled), busy: positive(one.busy_ns),
     copied: positive(one.copied_bytes), shared: positive(one.shared_bytes), copyNs: positive(one.copy_ns),
     began: positive(one.began_ns), ended: positive(one.ended_ns) || span,
   }));
-  const nameOfJob = new Map(jobs.map((one) => [one.id, one.name]));
+  const nameOfJob = new Map(jobs.map((one) => [one.id, one.functionName]));
   return {
     program: plain(given.program) || collector.processName, version: plain(given.version, 40), began: positive(given.began_unix_ns),
     span, events: positive(given.events), lost: positive(given.lost), spans: collector.spans, tracks: tracksOf(collector, given),
     trackNames: collector.trackNames, deaths: collector.deaths, reclaims: collector.reclaims, functions, jobs,
     slow: list(given.slow).slice(0, 64).map((one) => ({
-      job: number(one.job), item: number(one.item), ns: positive(one.ns), worker: number(one.worker, -1), name: nameOfJob.get(one.job) ?? "",
+      job: number(one.job), item: number(one.item), of: Math.max(1, positive(one.items)), ns: positive(one.ns), worker: number(one.worker, -1), name: nameOfJob.get(one.job) ?? "",
     })).sort((a, b) => b.ns - a.ns),
     crashes: list(given.crashes).slice(0, 1000).map((one) => ({
-      job: number(one.job), item: number(one.item, -1), signal: number(one.signal), symbol: plain(one.symbol), text: plain(one.text, 20000),
+      job: number(one.job), item: number(one.item, -1), signal: number(one.signal), how: plain(one.name, 40), symbol: plain(one.symbol), text: plain(one.text, 20000),
       name: functionNames.get(one.function) ?? "", worker: number(one.worker, -1), at: positive(one.at_ns), host: plain(one.host, 60),
     })),
-    crashCount: list(given.crashes).length,
   };
 }
 
@@ -224,14 +227,19 @@ function tracksOf(collector, given) {
   for (const one of tracks.values()) {
     const order = one.spans, isSorted = order.every((span, i) => i === 0 || spans.start[order[i - 1]] <= spans.start[span]);
     if (!isSorted) order.sort((a, b) => spans.start[a] - spans.start[b]);
+    one.isHost = one.id === 0 || one.id >= OTHER_HOST_LINES;
     one.name = nameOfTrack(one, collector.trackNames.get(one.id));
-    one.isRemote = one.host !== "" || order.some((span) => spans.kind[span] === REMOTE);
+    one.isRemote = !one.isHost && (one.host !== "" || order.some((span) => spans.kind[span] === REMOTE));
   }
-  return [...tracks.values()].sort((a, b) => a.id - b.id);
+  const place = (one) => (one.isHost ? one.id - 1e9 : one.id);
+  return [...tracks.values()].sort((a, b) => place(a) - place(b));
 }
 
+/** What threads of the host do at the same time has lines from here on. */
+const OTHER_HOST_LINES = 2000;
+
 function nameOfTrack(track, given) {
-  if (track.id === 0) return "host";
+  if (track.isHost) return given || "host";
   const name = given || `worker ${track.id - 1}`;
   // The process id is told when the pointer is over the row.
   return name.replace(/ \(pid \d+\)$/, "");

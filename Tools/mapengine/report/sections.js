@@ -33,28 +33,28 @@ function adviceSection(facts) {
 
 function crashSection(facts) {
   if (facts.crashes === 0) return undefined;
-  const { trace } = facts, groups = crashGroups(trace), shown = groups.slice(0, 10);
+  const groups = crashGroups(facts.crashed), shown = groups.slice(0, 10);
   const worker = (crash) => (crash.host ? `on ${crash.host}` : crash.worker >= 0 ? `in worker ${crash.worker}` : "");
   const cards = shown.map((group, i) => {
     const first = group[0];
     const items = group.filter((crash) => crash.item >= 0).map((crash) => itemName(facts, crash.job, crash.item));
     return el("article", { class: "crash" },
-      el("h3", {}, signalName(first.signal), first.symbol && [" in ", el("code", {}, first.symbol)]),
+      el("h3", {}, deathName(first), first.symbol && [" in ", el("code", {}, first.symbol)]),
       el("p", {}, el("strong", {}, capital(items.slice(0, 8).join(", ") || "No item is to blame")), items.length > 8 && ` and ${count(items.length - 8)} more`,
         first.name && [" of ", el("code", {}, first.name)], group.length === 1 ? ` ${worker(first)} after ${duration(first.at)}.` : `: ${count(group.length)} times, first ${worker(first)} after ${duration(first.at)}.`),
       first.text && el("details", { open: i === 0 }, el("summary", {}, "The crash report"), el("pre", { tabindex: 0, "aria-label": "The crash report" }, first.text)));
   });
   return section("crashes", facts.crashes === 1 ? "The crash" : `${count(facts.crashes)} crashes`,
-    cards.length > 0 ? cards : el("p", {}, `${several(trace.deaths.length, "worker")} died: ${[...new Set(trace.deaths.map((death) => death.signal))].slice(0, 5).join(", ")}.`),
+    cards,
     groups.length > shown.length && el("p", {}, `${several(groups.length - shown.length, "other kind")} of crashes: not shown.`));
 }
 
 function slowSection(facts) {
   if (facts.slow.length === 0) return undefined;
-  const most = facts.slow[0].ns, several = facts.trace.functions.filter((one) => one.items > 0).length > 1;
-  const columns = [["Item", false], ...(several ? [["Function", false]] : []), ["Took", true], ["", false], ["Median ×", true], ["Worker", true]];
+  const most = facts.slow[0].ns, isMixed = facts.trace.functions.filter((one) => one.items > 0).length > 1;
+  const columns = [["Item", false], ...(isMixed ? [["Function", false]] : []), ["Took", true], ["", false], ["Median ×", true], ["Worker", true]];
   return section("slow", "Slowest items", table("The slowest items", columns, facts.slow.slice(0, 10).map((one) => [
-    itemName(facts, one.job, one.item), ...(several ? [el("code", {}, one.name)] : []), duration(one.ns),
+    itemName(facts, one.job, one.item, one.of), ...(isMixed ? [el("code", {}, one.name)] : []), duration(one.ns),
     bar([["busy", one.ns / most]], `${percent(one.ns / most)} of the slowest`), one.ratio > 0 ? times(one.ratio) : "", one.worker >= 0 ? one.worker : "",
   ])));
 }

@@ -13,7 +13,7 @@ class Timeline {
     this.spans = facts.trace.spans;
     this.whole = [0, Math.max(1, facts.trace.span)];
     [this.from, this.to] = this.whole;
-    const rows = facts.trace.tracks.filter((track) => track.id > 0 || track.spans.length > 0);
+    const rows = facts.trace.tracks.filter((track) => !track.isHost || track.spans.length > 0);
     this.hidden = Math.max(0, rows.length - MOST_ROWS);
     this.rows = rows.slice(0, MOST_ROWS);
     this.overview = el("div", { class: "overview" });
@@ -242,9 +242,9 @@ class Timeline {
     return [
       isRange ? `${spans.names[spans.name[i]]}: ${this.spanName(i)}` : this.spanName(i),
       `${duration(spans.end[i] - spans.start[i])} from ${duration(spans.start[i])}${isRange && spans.state[i] > 0 ? `, ${STATES[spans.state[i]]}` : ""}`,
-      ...(spans.items[i] > 1 && spans.slowest[i] >= 0 ? [`slowest: item ${spans.slowest[i]}, ${duration(spans.slowestNs[i])}`] : []),
+      ...(spans.items[i] > 1 && spans.slowest[i] >= 0 ? [`slowest: ${itemName(this.facts, spans.job[i], spans.slowest[i], spans.slowestOf[i])}, ${duration(spans.slowestNs[i])}`] : []),
       ...(spans.failed[i] > 0 ? [`${several(spans.failed[i], "item")} failed`] : []),
-      ...(spans.roundTrip[i] > 0 ? [`there and back: ${duration(spans.roundTrip[i])}`] : []),
+      ...(spans.roundTrip[i] > 0 ? [`way there and back: ${duration(spans.roundTrip[i])}`] : []),
       `${name}${spans.job[i] > 0 ? `, job ${spans.job[i]}` : ""}`,
     ];
   }

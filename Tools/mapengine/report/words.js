@@ -46,9 +46,10 @@ const SIGNALS = {
   11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
 };
 
-const signalName = (signal) => SIGNALS[signal] ?? (signal > 0 ? `signal ${signal}` : "an end of the process");
+/** How a worker has died: `SIGSEGV`, `exit 3`. */
+const deathName = (crash) => crash.how || SIGNALS[crash.signal] || (crash.signal > 0 ? `signal ${crash.signal}` : "exit");
 
-/** An item, with its job when there are several. */
-const itemName = (facts, job, item) => (facts.trace.jobs.length > 1 ? `item ${item} of job ${job}` : `item ${item}`);
+/** An item, with its job when there are several; `of` short ones that were measured together. */
+const itemName = (facts, job, item, of = 1) => (of > 1 ? `items ${item}–${item + of - 1}` : `item ${item}`) + (facts.trace.jobs.length > 1 ? ` of job ${job}` : "");
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
