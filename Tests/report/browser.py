@@ -91,6 +91,15 @@ class Browser:
         return Page(self, width, height, dark)
 
 
+def with_spaces(value):
+    """The same with each space that joins a number and its unit as a plain one."""
+    if isinstance(value, str):
+        return value.replace("\u00a0", " ")
+    if isinstance(value, list):
+        return [with_spaces(one) for one in value]
+    return {key: with_spaces(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
 class Page:
     def __init__(self, browser, width, height, dark):
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
@@ -145,7 +154,7 @@ class Page:
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
             raise BrowserError(details.get("exception", {}).get("description") or details["text"])
-        return answer["result"].get("value")
+        return with_spaces(answer["result"].get("value"))
 
     def wait(self, expression):
         """Waits until an expression is true; its value."""

@@ -254,7 +254,7 @@ def test_a_summary_of_anything_does_no_harm():
 
 def test_words():
     for ns, words in ((0, "0 s"), (3, "3 ns"), (999, "999 ns"), (1000, "1 µs"), (812_345, "812 µs"), (999_600, "1 ms"), (45_000_000, "45 ms"), (2_310_000_000, "2.31 s"),
-                      (119_000_000_000, "119 s"), (200_000_000_000, "3 min 20 s"), (7_500_000_000_000, "2 h 5 min")):
+                      (119_000_000_000, "119 s"), (200_000_000_000, "3 min 20 s"), (7_500_000_000_000, "2 h 5 min"), (10_799_000_000_000, "3 h 0 min")):
         assert ask("duration", ns) == words, (ns, ask("duration", ns))
     for size, words in ((0, "0 bytes"), (999, "999 bytes"), (1000, "1 kB"), (2_400_000_000, "2.4 GB")):
         assert ask("bytes", size) == words, (size, ask("bytes", size))

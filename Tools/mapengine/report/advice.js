@@ -13,7 +13,7 @@ const RULES = [
       title: facts.crashes === 1 ? `One item crashed${where}` : `${count(facts.crashes)} crashes${groups.length === 1 && where ? `, all${where}` : ""}`,
       text: many
         ? `${percent(share)} of the items ended a worker. Each time a new worker has to start, and what was in the old one runs again.`
-        : "The worker was replaced, and the other items went on.",
+        : `${facts.crashes === 1 ? "The worker was" : "The workers were"} replaced, and the other items went on.`,
       action: first?.text
         ? "The crash report below says where; run the item again from its crash file, in a debugger."
         : "Give the pool a crash folder: then an item that crashed can be run again, in a debugger.",

@@ -149,7 +149,7 @@ const overlap = (spans, track, from, to) => sum(track.spans, (i) => (spans.kind[
 function crashGroups(crashes) {
   const groups = new Map();
   for (const crash of crashes) {
-    const key = `${deathName(crash)}\n${crash.symbol}\n${crash.name}`;
+    const key = `${deathName(crash)}\n${crash.symbol}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(crash);
   }

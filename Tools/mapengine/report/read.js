@@ -240,6 +240,8 @@ const OTHER_HOST_LINES = 2000;
 
 function nameOfTrack(track, given) {
   if (track.isHost) return given || "host";
+  // Of the two, the machine's name is what people know.
+  if (track.host) return `${track.host} · ${track.id - 1}`;
   const name = given || `worker ${track.id - 1}`;
   // The process id is told when the pointer is over the row.
   return name.replace(/ \(pid \d+\)$/, "");

@@ -38,10 +38,11 @@ function crashSection(facts) {
   const cards = shown.map((group, i) => {
     const first = group[0];
     const items = group.filter((crash) => crash.item >= 0).map((crash) => itemName(facts, crash.job, crash.item));
+    const functions = [...new Set(group.map((crash) => crash.name).filter(Boolean))];
     return el("article", { class: "crash" },
       el("h3", {}, deathName(first), first.symbol && [" in ", el("code", {}, first.symbol)]),
       el("p", {}, el("strong", {}, capital(items.slice(0, 8).join(", ") || "No item is to blame")), items.length > 8 && ` and ${count(items.length - 8)} more`,
-        first.name && [" of ", el("code", {}, first.name)], group.length === 1 ? ` ${worker(first)} after ${duration(first.at)}.` : `: ${count(group.length)} times, first ${worker(first)} after ${duration(first.at)}.`),
+        functions.length > 0 && [" of ", functions.slice(0, 3).map((name, i) => [i > 0 && ", ", el("code", {}, name)]), functions.length > 3 && " and others"], group.length === 1 ? ` ${worker(first)} after ${duration(first.at)}.` : `: ${count(group.length)} times, first ${worker(first)} after ${duration(first.at)}.`),
       first.text && el("details", { open: i === 0 }, el("summary", {}, "The crash report"), el("pre", { tabindex: 0, "aria-label": "The crash report" }, first.text)));
   });
   return section("crashes", facts.crashes === 1 ? "The crash" : `${count(facts.crashes)} crashes`,
@@ -52,10 +53,10 @@ function crashSection(facts) {
 function slowSection(facts) {
   if (facts.slow.length === 0) return undefined;
   const most = facts.slow[0].ns, isMixed = facts.trace.functions.filter((one) => one.items > 0).length > 1;
-  const columns = [["Item", false], ...(isMixed ? [["Function", false]] : []), ["Took", true], ["", false], ["Median ×", true], ["Worker", true]];
+  const columns = [["Item", false], ["Took", true], ["", false], ["Median ×", true], ...(isMixed ? [["Function", false]] : []), ["Worker", true]];
   return section("slow", "Slowest items", table("The slowest items", columns, facts.slow.slice(0, 10).map((one) => [
-    itemName(facts, one.job, one.item, one.of), ...(isMixed ? [el("code", {}, one.name)] : []), duration(one.ns),
-    bar([["busy", one.ns / most]], `${percent(one.ns / most)} of the slowest`), one.ratio > 0 ? times(one.ratio) : "", one.worker >= 0 ? one.worker : "",
+    itemName(facts, one.job, one.item, one.of), duration(one.ns),
+    bar([["busy", one.ns / most]], `${percent(one.ns / most)} of the slowest`), one.ratio > 0 ? times(one.ratio) : "", ...(isMixed ? [el("code", {}, one.name)] : []), one.worker >= 0 ? one.worker : "",
   ])));
 }
 
@@ -81,7 +82,8 @@ function jobSection(facts) {
     bytes(job.copied), bytes(job.shared), duration(job.copyNs),
   ]);
   const columns = [["Job", false], ["Function", false], ["Items", true], ["Time", true], ["Well", true], ["Failed", true], ["Crashed", true], ["Cancelled", true], ["Copied", true], ["In place", true], ["Copying", true]];
-  return section("jobs", "Jobs, and what was copied", table("Jobs, and what was copied for them", columns, rows),
+  const made = table("Jobs, and what was copied for them", columns, rows);
+  return section("jobs", "Jobs, and what was copied", rows.length > 12 ? el("details", {}, el("summary", {}, several(trace.jobs.length, "job")), made) : made,
     trace.jobs.length > most && el("p", { class: "small" }, `${count(trace.jobs.length - most)} more jobs are in the trace.`));
 }
 
