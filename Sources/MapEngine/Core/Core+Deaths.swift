@@ -42,7 +42,7 @@ extension Core {
         now = mapb_clock()
         let death = Death(
             worker: worker.slot, pid: worker.pid, loss, record: worker.link?.crashRecord,
-            mark: worker.link?.progressMark, written: worker.link?.report ?? [])
+            mark: worker.link?.progressMark, written: worker.link?.report ?? [], label: worker.label)
         closePipes(worker)
         let expected: Bool
         if case .some(.shutdown) = verdict {
@@ -190,6 +190,9 @@ extension Core {
             end(death.map { ending.afterKill($0) } ?? ending)
             return
         }
+        figures.show(
+            crashOf: job.config.firstIndex &+ item, job: job.sequence, function: death?.label ?? job.function.name,
+            worker: death?.worker ?? -1, signal: loss.signal ?? 0)
         let again = ItemRange(first: item, count: 1, searched: true)
         if manner == .lostWithZygote {
             let times = job.lost.countWithZygote(item)
