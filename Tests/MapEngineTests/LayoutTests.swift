@@ -14,7 +14,7 @@ import Testing
         #expect(MemoryLayout<mapb_failure>.size == 32)
         #expect(MemoryLayout<mapb_span>.stride == 16)
         #expect(MemoryLayout<mapb_message_head>.size == 8)
-        #expect(MemoryLayout<mapb_outbox>.size == 448)
+        #expect(MemoryLayout<mapb_outbox>.size == 256)
         #expect(MemoryLayout<mapb_inbox>.size <= Int(MAPB_INBOX_BYTES))
         #expect(MemoryLayout<mapb_job>.size % 64 == 0, "spans and items follow the record at the next cache line")
     }

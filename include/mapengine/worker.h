@@ -172,14 +172,6 @@ void mape_task_mark(mape_task *task, uint64_t n);
  *  @param task the task; also in setup. @return the descriptor; -1 when a function has closed it, or in a process that was forked. */
 int mape_task_report_fd(const mape_task *task);
 
-/** @brief Says what this worker runs from now on, for who looks: `mapengine top` shows it in place of the function's name.
- *
- *  For a function that stands for many, such as one of an interpreter. The label holds for this item and for later ones of the same
- *  #mape_function, until it is replaced: set it when what runs changes, which costs a copy of the text and no system call.
- *  @param task the task, of a running item; in a setup or cleanup this does nothing. @param text UTF-8, copied, cut between characters to
- *         127 bytes; NULL or "": the function's name is shown again. */
-void mape_task_label(mape_task *task, const char *text);
-
 /** @brief Reports how far this item is, for the job's progress. Cheap. @param task the task. @param fraction the done part, 0 to 1. */
 void mape_task_progress(mape_task *task, double fraction);
 

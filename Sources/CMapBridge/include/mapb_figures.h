@@ -63,13 +63,6 @@ typedef struct mapb_worker_line {
 /** In a lane's inbox, from here on: the name of the machine that has answered last, ended with NUL. Written by the host. */
 #define MAPB_HOST_OFFSET 7936u
 
-/** What a worker's function calls what it runs: mape_task_label. Written by the worker: `changes` is odd while it is written. */
-typedef struct mapb_label {
-    uint32_t changes;
-    uint32_t function; /* The line of the function that said so: it names items of this one alone. */
-    char text[MAPB_SHOWN_NAME];
-} mapb_label;
-
 _Static_assert(sizeof(mapb_worker_line) == 64, "a worker's line is a cache line");
 _Static_assert(MAPB_FIGURES_OFFSET + sizeof(mapb_figures) <= 4096, "the figures lie before the inboxes");
 

@@ -154,8 +154,6 @@ typedef struct mapb_outbox {
     uint64_t message_tail; /* Bytes written to the message ring. */
     uint64_t message_lost; /* Bytes of texts that had no room. */
     uint8_t pad3[48];
-    mapb_label label;
-    uint8_t pad4[56];
 } mapb_outbox;
 
 /** Before each text in the message ring; the texts follow, padded to 8 bytes. */
@@ -283,7 +281,7 @@ _Static_assert(offsetof(mapb_inbox, line) == 128 && offsetof(mapb_inbox, request
                    sizeof(mapb_inbox) <= MAPB_HOST_OFFSET && MAPB_HOST_OFFSET + MAPB_HOST_NAME <= MAPB_INBOX_BYTES,
                "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
-_Static_assert(offsetof(mapb_outbox, message_tail) == 192 && offsetof(mapb_outbox, label) == 256 && sizeof(mapb_outbox) == 448, "layout");
+_Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
 

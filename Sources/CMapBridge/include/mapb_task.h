@@ -83,20 +83,6 @@ struct mape_task {
 MAPB_FORK_SAFE static inline int mapb_is_alone(const mape_task *t) { return *t->alone != 0; }
 MAPB_FORK_SAFE static inline char *mapb_task_text(mape_task *t) { return t->fail_text; }
 
-/** mape_task_label: what the running function, that of a line, calls what it runs; cut between characters. NULL: nothing. */
-MAPB_FORK_SAFE static inline void mapb_store_label(mapb_outbox *outbox, uint32_t function, const char *text) {
-    mapb_label *label = &outbox->label;
-    uint32_t changes = mapb_peek32(&label->changes) | 1, size = 0;
-    mapb_store32(&label->changes, changes);
-    mapb_fence();
-    while (text && text[size] && size < MAPB_SHOWN_NAME - 1) label->text[size] = text[size], size++;
-    if (text && text[size])
-        while (size && ((unsigned char)text[size] & 0xc0) == 0x80) size--;
-    label->text[size] = 0;
-    label->function = function;
-    mapb_store32(&label->changes, changes + 1);
-}
-
 /* A user's function is code the compiler cannot see: these are the only places that call it. */
 
 MAPB_FORK_SAFE static inline int mapb_call_run(void *run, mape_task *task, void *state, const void *input,

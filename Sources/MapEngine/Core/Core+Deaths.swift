@@ -42,7 +42,7 @@ extension Core {
         now = mapb_clock()
         let death = Death(
             worker: worker.slot, pid: worker.pid, loss, record: worker.link?.crashRecord,
-            mark: worker.link?.progressMark, written: worker.link?.report ?? [], label: worker.label)
+            mark: worker.link?.progressMark, written: worker.link?.report ?? [])
         closePipes(worker)
         let expected: Bool
         if case .some(.shutdown) = verdict {
@@ -191,7 +191,7 @@ extension Core {
             return
         }
         figures.show(
-            crashOf: job.config.firstIndex &+ item, job: job.sequence, function: death?.label ?? job.function.name,
+            crashOf: job.config.firstIndex &+ item, job: job.sequence, function: job.function.name,
             worker: death?.worker ?? -1, signal: loss.signal ?? 0)
         let again = ItemRange(first: item, count: 1, searched: true)
         if manner == .lostWithZygote {

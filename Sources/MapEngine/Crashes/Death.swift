@@ -11,22 +11,18 @@ final class Death {
     let report: CrashReport?
     /// How far the item was, as it said last; nil: it did not.
     let mark: UInt64?
-    /// What the function has called what it was running; nil: it has not.
-    let label: String?
     /// What the function itself has written about it.
     private let written: [String]
 
     /// - mark: mape_task_mark. written: what stands where mape_task_report_fd writes. worker: its number. record: what its signal handler may have left; the process has ended, and its children with it, but those
     ///   that left its group.
     init(
-        worker: Int, pid: Int32, _ loss: Loss, record: [UInt8]?, mark: UInt64? = nil, written: [UInt8] = [],
-        label: String? = nil
+        worker: Int, pid: Int32, _ loss: Loss, record: [UInt8]?, mark: UInt64? = nil, written: [UInt8] = []
     ) {
         self.worker = worker
         self.pid = pid
         self.loss = loss
         self.mark = mark
-        self.label = label
         self.written = printableLines(written)
         guard let record, let signal = loss.signal else {
             report = nil

@@ -238,11 +238,6 @@ enum Verdict {
     var isSpent: Bool { history.isSpent }
     /// What it is on, as it says.
     var mark: BlameMark { link?.mark ?? BlameMark(0) }
-    /// What its function calls what it runs; nil: it has said nothing. Read once its process has ended.
-    var label: String? {
-        guard case .range(let job, _) = assigned.first?.work else { return nil }
-        return link?.label(of: job.function.line)
-    }
     /// Whether it is in the zygote's hook after_in_worker, as it says.
     var isInHook: Bool { answered == 0 && mark.isInHook }
     /// Whether it has run the setup of the function of a line.

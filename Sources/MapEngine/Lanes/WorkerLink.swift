@@ -168,14 +168,6 @@ struct WorkerMessage {
         return word != 0 && outbox.marked == word ? number : nil
     }
 
-    /// What the function of a line has called what it runs: mape_task_label. Nil: nothing. Read once its process has ended.
-    func label(of line: UInt32) -> String? {
-        guard outbox.labelFunction == line else { return nil }
-        let at = MemoryLayout<mapb_outbox>.offset(of: \.label)! + MemoryLayout<mapb_label>.offset(of: \.text)!
-        let text = region.copyBytes(at: UInt64(at), count: UInt64(MAPB_SHOWN_NAME)).prefix { $0 != 0 }
-        return text.isEmpty ? nil : printable(Array(text))
-    }
-
     /// How many items of a request have ended, with the progress that running ones have reported. By the worker's own
     /// account.
     func progress(of assignment: Assignment) -> Double {

@@ -86,8 +86,6 @@ extension Inbox {
     /// mape_task_mark: how far it is, and the word `current` of the item that said so.
     var progressMark: UInt64 { unsafe mapb_load(&pointee.mark) }
     var marked: UInt64 { unsafe mapb_load(&pointee.marked) }
-    /// The line of the function that has called what it runs by a name.
-    var labelFunction: UInt32 { unsafe mapb_load32(&pointee.label.function) }
     /// 1: it reads Inbox.yield.
     var yields: UInt32 { unsafe mapb_load32(&pointee.yields) }
     /// 1: it sleeps and must be woken.

@@ -197,14 +197,6 @@ public func mape_task_mark(_ task: UnsafeMutablePointer<mape_task>!, _ n: UInt64
     task.storeProgressMark(n)
 }
 
-@_noLocks @implementation @_cdecl("mape_task_label")
-public func mape_task_label(_ task: UnsafeMutablePointer<mape_task>!, _ text: UnsafePointer<CChar>!) {
-    guard let task = unsafe WorkerTask(user: task), task.isAlone,
-        task.mode == MAPB_MODE_ITEM.rawValue || task.mode == MAPB_MODE_RANGE.rawValue
-    else { return }
-    unsafe mapb_store_label(task.fields.outbox, task.job.fields.function, text)
-}
-
 @_noLocks @implementation @_cdecl("mape_task_progress")
 public func mape_task_progress(_ task: UnsafeMutablePointer<mape_task>!, _ fraction: Double) {
     guard let task = unsafe WorkerTask(user: task), task.isAlone else { return }

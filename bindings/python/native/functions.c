@@ -37,15 +37,10 @@ PyObject *function_of(mape_task *task, const struct spec *spec, const void *byte
         if (found) Py_DecRef(found); /* The dict has it. */
     }
     if (found && memcmp(active, spec->key, sizeof active) != 0) {
-        PyObject *name = PyObject_CallFunctionObjArgs(helpers.activate, key, found, NULL);
-        const char *label = name ? PyUnicode_AsUTF8AndSize(name, NULL) : NULL;
-        if (label) {
-            memcpy(active, spec->key, sizeof active);
-            mape_task_label(task, label);
-        } else {
-            found = NULL;
-        }
-        drop(&name);
+        PyObject *none = call_one(helpers.activate, key);
+        if (none) memcpy(active, spec->key, sizeof active);
+        else found = NULL;
+        drop(&none);
     }
     Py_DecRef(key);
     return found;

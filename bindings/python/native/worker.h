@@ -25,7 +25,7 @@ struct helpers {
     PyObject *loads_with;    /* (pickle, [address, size, ...]) -> value. */
     PyObject *end_buffers;   /* () -> bool: whether buffers of the last loads_with are in use. */
     PyObject *flush;         /* () -> None: writes out what was printed. */
-    PyObject *activate;      /* (key: bytes, function) -> its name: the worker turns to another function. */
+    PyObject *activate;      /* (key: bytes) -> None: the worker turns to another function. */
     PyObject *element;       /* (value, layout: bytes) -> an object whose buffer is an element. */
     PyObject *
         call_range; /* (function, layout: bytes, address, stride, first, count) -> an object whose buffer is count elements. */

@@ -215,7 +215,6 @@ def _decided(function: Callable[..., Any], decide: Callable[[Any], bool]) -> Cal
     def call(element: Any) -> Any:
         return function(*element) if decide(element) else function(element)
 
-    call.__wrapped__ = function  # type: ignore[attr-defined]  # For who asks what it is.
     return call
 
 

@@ -145,24 +145,11 @@ def load_function(spec: bytes) -> Callable[..., Any]:
     return load(spec)
 
 
-def activate(key: bytes, function: Any) -> str:
-    """Called before a call of another function than the last: its globals are as the host had them. Its name, for `mapengine top`."""
+def activate(key: bytes) -> None:
+    """Called before a call of another function than the last: its globals are as the host had them."""
     module = sys.modules.get(f"{__package__}._globals")
     if module is not None:
         module.activate(key)
-    return name_of(function)
-
-
-def name_of(function: Any) -> str:
-    """What its user calls a function: by its module, unless that is the program."""
-    try:
-        inner = getattr(function, "__func__", getattr(function, "func", getattr(function, "__wrapped__", function)))
-        name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
-        module = getattr(inner, "__module__", None)
-        text = name if module in (None, "builtins", "__main__", "__mp_main__") else f"{module}.{name}"
-        return str(text).encode("utf-8", "replace").decode()
-    except Exception:  # Attributes may be anything.
-        return type(function).__qualname__
 
 
 def encode(value: Any) -> Union[bytes, Tuple[Any, ...]]:

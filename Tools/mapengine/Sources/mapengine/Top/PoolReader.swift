@@ -224,13 +224,6 @@ final class PoolReader {
         guard isInArena(request.record, MemoryLayout<mapb_job>.size),
             let job = memory.read(mapb_job(), at: request.record)
         else { return }
-        if outbox.label.function == job.function, outbox.label.changes & 1 == 0, outbox.label.changes != 0 {
-            let label = shown(fixed: outbox.label.text)
-            if !label.isEmpty {
-                work.name = label
-                return
-            }
-        }
         guard job.function < MAPB_NAMED_LINES else { return }
         let record = memory.word(at: UInt64(MAPB_FUNCTIONS_OFFSET) + UInt64(job.function) * 8) ?? 0
         guard let found = function(at: record), found.line == job.function else { return }
