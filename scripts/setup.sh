@@ -26,7 +26,8 @@ packages_build=(
     libffi-dev                # calls to functions of any prototype
     libcmocka-dev             # the C tests in Tests/abi and Tests/faults
     libassimp-dev libstb-dev libcli11-dev glmark2-data # the demo: reads a mesh, writes a PNG, parses its options
-    gdb                       # Tests/untouched: a host in a debugger
+    gdb                       # Tests/untouched: a host in a debugger; Tests/top: a worker's stack
+    tmux                      # Tests/top: a terminal to look into
     luajit                    # Tests/lua: a host and a zygote in Lua; suite header: its ffi.cdef reads the headers
     python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
     python3                   # reads the compiler's syntax tree: scripts/abi.py, Tests/checks

@@ -24,6 +24,7 @@ def main() -> None:
         entries = {entry.filename: entry for entry in wheel.infolist()}
         for name in NEEDED:
             assert name in entries, f"{name} is missing"
+        assert "mapengine/_native/share/mapengine/report.html" in entries, "there is no page of reports"
         assert any(name.startswith("mapengine/_native/lib/libmapengine.so.") for name in entries), "there is no library"
         for name in PROGRAMS:
             assert name != COMMAND_LINE or name in entries, f"{name} is missing; was dist/ built with MAPENGINE_TOOL=0?"

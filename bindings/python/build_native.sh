@@ -57,5 +57,10 @@ if [[ $(printf '%s\nGLIBC_2.28\n' "$newest" | sort -V | tail -n 1) != GLIBC_2.28
 fi
 place "$work/mapengine_python.so" "$native/lib/mapengine_python.so" 755
 
+# The page of reports, which notebooks show: also of a build without the command line.
+mkdir -p "$native/share/mapengine"
+python3 "$root/scripts/report_page.py" "$work/report.html"
+place "$work/report.html" "$native/share/mapengine/report.html" 644
+
 python3 "$root/scripts/abi.py" python >"$work/_abi.py"
 place "$work/_abi.py" "$package/_abi.py" 644

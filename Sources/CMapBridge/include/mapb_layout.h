@@ -3,9 +3,10 @@
  * Two kinds of memfd, both sealed against shrinking. Offsets, never pointers, cross the boundary.
  *
  *   input memory, one per pool: the host writes, every worker maps it read-only
- *   ┌────────────────┬──────────┬──────────┬─────┬───────────────────────────────────────────────┐
- *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ arena: inputs, job and function records, ...  │
- *   └────────────────┴──────────┴──────────┴─────┴───────────────────────────────────────────────┘
+ *   ┌────────────────┬──────────┬──────────┬─────┬─────────────────┬─────────────────────────────┐
+ *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ functions'      │ arena: inputs, job and      │
+ *   │ mapb_figures   │          │          │     │ records by line │ function records, ...       │
+ *   └────────────────┴──────────┴──────────┴─────┴─────────────────┴─────────────────────────────┘
  *   output memory, one per worker process: that worker writes, the host reads and trusts nothing in it
  *   ┌────────────────┬─────────┬────────────────┬──────────────┬─────────────────────────────────┐
  *   │ mapb_outbox    │ replies │ message ring   │ crash record │ results                         │
@@ -19,9 +20,10 @@
 #define MAPB_LAYOUT_H
 
 #include "mapb_base.h"
+#include "mapb_figures.h"
 #include "mapb_lanes.h"
 
-#define MAPB_PROTOCOL            7u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            8u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -59,6 +61,7 @@ enum mapb_request_flags {
         2,          /* What does not fit goes to frontier_base ... end of the output memory from this request on. */
     MAPB_SPREAD = 4 /* Other workers get work at the same time: a worker that slept moves to a processor of its own. */
 };
+#define MAPB_JOB_SHIFT 8u /* In the flags of a range, from this bit on: the low bits of the job's number, for mapengine top. */
 
 /** One request: a cache line. Written by the host. */
 typedef struct mapb_request {
@@ -85,6 +88,7 @@ typedef struct mapb_inbox {
         yield; /* The worker ends requests up to this ticket before their next item: the host has reclaimed the rest. */
     uint64_t interrupt; /* The blame word of the item that is asked to stop by a signal: fork_interrupt.c; 0: none. */
     uint8_t pad1[48];
+    mapb_worker_line line;
     mapb_request requests[MAPB_RING];
 } mapb_inbox;
 
@@ -249,6 +253,7 @@ typedef struct mapb_function {
     uint64_t prototype; /* A typed function: input offset of the text, ended with NUL; or 0. */
     uint32_t native_flags;
     uint32_t travels; /* 1: another machine can have it, as each of its places has a name. 0: no lane gets it. */
+    uint64_t name;    /* Input offset of the name that the host gave it, ended with NUL; or 0. */
 } mapb_function;
 
 #define MAPB_GLOBALS_BITS  4u /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
@@ -272,13 +277,19 @@ _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbel
 _Static_assert(sizeof(mapb_file) == 72 && sizeof(mapb_job) == 64 && sizeof(mapb_failure) == 32, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
-_Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 &&
-                   sizeof(mapb_inbox) <= MAPB_INBOX_BYTES,
+_Static_assert(offsetof(mapb_inbox, line) == 128 && offsetof(mapb_inbox, requests) == 192 && offsetof(mapb_inbox, yield) == 64 &&
+                   sizeof(mapb_inbox) <= MAPB_HOST_OFFSET && MAPB_HOST_OFFSET + MAPB_HOST_NAME <= MAPB_INBOX_BYTES,
                "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
+
+/** Where the table of functions' records by line begins, and where it ends: the arena. Numbers, for Swift. */
+#define MAPB_FUNCTIONS_OFFSET 8392704u
+#define MAPB_ARENA_OFFSET     8916992u
+_Static_assert(MAPB_FUNCTIONS_OFFSET == 4096 + MAPB_MAX_WORKERS * MAPB_INBOX_BYTES, "layout");
+_Static_assert(MAPB_ARENA_OFFSET == MAPB_FUNCTIONS_OFFSET + 8 * MAPB_NAMED_LINES && MAPB_ARENA_OFFSET % 4096 == 0, "layout");
 
 MAPB_FORK_SAFE static inline const mapb_inbox *mapb_inbox_at(const uint8_t *input, uint32_t worker) {
     return (const mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);

@@ -190,6 +190,9 @@ extension Core {
             end(death.map { ending.afterKill($0) } ?? ending)
             return
         }
+        figures.show(
+            crashOf: job.config.firstIndex &+ item, job: job.sequence, function: job.function.name,
+            worker: death?.worker ?? -1, signal: loss.signal ?? 0)
         let again = ItemRange(first: item, count: 1, searched: true)
         if manner == .lostWithZygote {
             let times = job.lost.countWithZygote(item)

@@ -105,7 +105,8 @@ extension Core {
     }
 
     private func follow(_ job: Job) {
-        figures.items += job.tally.report()
+        let news = job.tally.report()
+        figures.count(ended: news.ended, submitted: news.submitted)
         if remote != nil { endIfNowhere(job) }
         if !job.isDone {
             watchTimes(of: job)

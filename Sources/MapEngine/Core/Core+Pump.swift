@@ -44,7 +44,7 @@ extension Core {
             now = clock.now()
             let isRemote = worker.isRemote
             let share = isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
-            worker.seen.progress = now
+            worker.progressed(at: now)
             while link.answered < answered {
                 let assignment = worker.assigned[0]
                 if case .range(let job, let range) = assignment.work {
@@ -103,7 +103,7 @@ extension Core {
     ) {
         let done = reply.done
         job.end(reply, first: range.first, in: link.region, now: now)
-        worker.history.itemsEnded += done
+        worker.countItems(done)
         job.function.itemsEnded += done
         if reply.hasGrown && config.limits.memoryGrowth > 0 { worker.noteGrowth() }
         if !worker.isRemote {

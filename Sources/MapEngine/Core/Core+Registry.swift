@@ -16,6 +16,7 @@ extension Core {
         let function = draft.function(id, line: line, input)
         fixed.libraries.add(function.libraries)
         registry.functions.add(function)
+        input.storeFunction(line, at: function.record.offset)
         if let zygote { preload(function, in: zygote) }
         if life.stage == .running || zygote != nil {
             for library in function.libraries { library.deaths = 0 }

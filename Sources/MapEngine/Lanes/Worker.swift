@@ -54,8 +54,13 @@ enum Verdict {
     let place: Place
     var slot: Int { place.slot }
     var isRemote: Bool { place.isRemote }
-    var state = State.none { didSet { unsafe table.stateChanged(self) } }
-    var pid: Int32 = 0
+    var state = State.none {
+        didSet {
+            link?.show(state)
+            unsafe table.stateChanged(self)
+        }
+    }
+    var pid: Int32 = 0 { didSet { link?.show(pid: pid) } }
     /// Counts the processes that this place has had.
     private(set) var generation: UInt64 = 0
     /// Nil: no process.
@@ -86,8 +91,9 @@ enum Verdict {
     /// Resets the state for a new process.
     func renew(_ region: OutputRegion, inbox: Inbox) {
         self.region = region
-        link = unsafe WorkerLink(inbox: inbox, region: region, watch: table.watches.address(slot))
         generation += 1
+        link = unsafe WorkerLink(
+            inbox: inbox, region: region, watch: table.watches.address(slot), generation: generation)
         pid = 0
         backlog = Queue()
         verdict = nil
@@ -126,7 +132,7 @@ enum Verdict {
         let isIdle = assigned.isEmpty
         if isIdle {
             seen.since = now
-            seen.progress = now
+            progressed(at: now)
         }
         let assignment = Assignment(ticket: published + 1, work: work, step: step)
         link!.assign(assignment, isSpread: isSpread, isIdle: isIdle)
@@ -189,6 +195,20 @@ enum Verdict {
             back.append((job, rest))
         }
         return back
+    }
+
+    /// It has answered, or was assigned something while idle.
+    @inline(__always)
+    func progressed(at now: Int64) {
+        seen.progress = now
+        link!.show(since: now)
+    }
+
+    /// Items that were assigned to it have ended.
+    @inline(__always)
+    func countItems(_ count: UInt64) {
+        history.itemsEnded += count
+        link!.show(items: history.itemsEnded)
     }
 
     /// How many requests are published, and how many of them are answered.

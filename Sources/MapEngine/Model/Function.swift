@@ -219,11 +219,12 @@ final class Function {
             }
             try bakeIn(c, &record)
             if names { try travel(c, &record) }
-            let block = try allocate(UInt64(MemoryLayout<mapb_function>.size))
-            input.store(record, at: block.offset)
             let symbolName =
                 unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
             let name = unsafe c.name.map { unsafe String(cString: $0) } ?? symbolName
+            if let name { record.name = try text(UserText(name)) }
+            let block = try allocate(UInt64(MemoryLayout<mapb_function>.size))
+            input.store(record, at: block.offset)
             let (placed, blocks, travels) = (placed, blocks, record.travels == 1)
             return Draft(
                 make: { id, line in
