@@ -70,6 +70,7 @@ extension Core {
         var inSetup = false
         var isHead = true
         while let assignment = worker.assigned.first {
+            if isHead && mark.isOn(assignment.ticket) { countLoss(assignment, worker, now) }
             worker.finish(0, .lost)
             switch assignment.work {
             case .range(let job, let range):
@@ -112,6 +113,15 @@ extension Core {
         }
         touched.places = true
         touched.wakes = true
+    }
+
+    /// The time that a worker was on a request until it died counts as spent there.
+    private func countLoss(_ assignment: Assignment, _ worker: Worker, _ now: Int64) {
+        guard case .range(let job, _) = assignment.work else {
+            _ = worker.seen.times.ended(now, inItem: false)
+            return
+        }
+        job.measure(lost: worker.seen.times.ended(now, inItem: true))
     }
 
     private func inHook(_ verdict: Verdict?) -> String {

@@ -32,12 +32,6 @@ struct Tally {
         states[Int(state.rawValue)] += items
     }
 
-    /// Running items have ended by themselves.
-    mutating func end(ok: UInt64, failed: UInt64) {
-        end(ok, as: MAPE_ITEM_OK)
-        end(failed, as: MAPE_ITEM_FAILED)
-    }
-
     /// How many items have ended since the last call.
     mutating func report() -> UInt64 {
         defer { reported = ended }
