@@ -37,6 +37,9 @@ BELOW = {
     "host-examples/README": ["*/README"],
     "Tests/README": ["faults/README"],
 }
+# A page that nobody has given a place stands at the end of the first section.
+placed = {page for section in SECTIONS.values() for page in section}
+SECTIONS["Use"] += sorted(name for name in (f"docs/{page.stem}" for page in (ROOT / "docs").glob("*.md")) if name not in placed)
 root_doc = "README"
 pages = [root_doc, "docs/site/reference/*", *(page for section in SECTIONS.values() for page in section)]
 pages += [f"{Path(page).parent}/{below}" for page, all_below in BELOW.items() for below in all_below]
