@@ -5,6 +5,20 @@ import CNet
 import Cluster
 import Glibc
 
+/// A job that is done, and its results, as long as somebody reads them.
+@safe private final class KeptJob {
+    private let job: OpaquePointer
+    /// Results go with their pool.
+    private let pool: Served
+
+    init(_ job: OpaquePointer, _ pool: Served) {
+        unsafe self.job = job
+        self.pool = pool
+    }
+
+    deinit { _ = unsafe mape_job_release(job) }
+}
+
 extension Served {
     /// Parts that have run for a while, and how far they are, where that has changed.
     func progress(_ now: Int64, node: String) -> [AnswerHead] {
@@ -27,19 +41,37 @@ extension Served {
         return heads
     }
 
+    /// A part like this one is done sooner than two threads have been woken.
+    static let quickTime: Int64 = 200_000
+
+    /// Where parts have been quick, waits for that of this moment: the wait itself takes the results from the workers, and the answer goes out
+    /// without another turn of the loop.
+    func settle() {
+        guard isQuick, let newest else { return }
+        self.newest = nil
+        guard let one = running[newest] else { return }
+        _ = unsafe mape_job_wait(one.job, Self.quickTime)
+    }
+
     /// The answer to a part that has ended: head and bytes. Nil: it is none of ours any more.
-    func answer(_ serial: UInt64, node: String) -> (AnswerHead, [UInt8])? {
+    func answer(_ serial: UInt64, node: String) -> (AnswerHead, Argument)? {
         guard let one = running.removeValue(forKey: serial) else { return nil }
-        defer { _ = unsafe mape_job_release(one.job) }
+        // As long as the bytes have not gone out.
+        let kept = unsafe KeptJob(one.job, self)
+        defer { withExtendedLifetime(kept) {} }
         var head = AnswerHead()
         head.serial = serial
         head.count = one.count
         head.node = node
         head.took = UInt64(max(0, cnet_clock() - one.began))
+        isQuick = head.took < UInt64(Self.quickTime)
         var result = unsafe mape_result()
         unsafe result.struct_size = MemoryLayout<mape_result>.size
         var even: Int?
         var isEven = true
+        // Results lie side by side where one worker has run all items: they are sent from there.
+        var start: UnsafePointer<UInt8>?
+        var isTogether = true
         for i in 0..<UInt64(one.count) {
             guard unsafe mape_job_result(&result, one.job, i) == 0 else { return nil }
             if unsafe result.state != UInt32(MAPE_ITEM_OK.rawValue) || (even ?? result.size) != result.size {
@@ -47,9 +79,16 @@ extension Served {
                 break
             }
             unsafe even = result.size
+            let data = unsafe result.data?.assumingMemoryBound(to: UInt8.self)
+            if i == 0 { unsafe start = data }
+            if unsafe isTogether && data != start.map({ unsafe $0 + Int(i) * result.size }) { isTogether = false }
         }
         if isEven, let size = even {
             head.itemSize = UInt64(size)
+            if isTogether, let start = unsafe start {
+                let all = unsafe UnsafeRawBufferPointer(start: start, count: size * Int(one.count))
+                return unsafe (head, .memory(Memory(all, keeper: kept)))
+            }
             var bytes = [UInt8](repeating: 0, count: size * Int(one.count))
             var missing: UInt64 = 0
             if size > 0 {
@@ -58,7 +97,7 @@ extension Served {
                     return nil
                 }
             }
-            return (head, bytes)
+            return (head, .bytes(bytes))
         }
         head.isEven = false
         return unsafe lines(head, one, &result, node)
@@ -66,7 +105,7 @@ extension Served {
 
     private func lines(
         _ head: AnswerHead, _ one: Running, _ result: inout mape_result, _ node: String
-    ) -> (AnswerHead, [UInt8])? {
+    ) -> (AnswerHead, Argument)? {
         var head = head
         var lines = ByteWriter()
         var bytes = ByteWriter()
@@ -81,7 +120,7 @@ extension Served {
                 // The pool here has failed, or ends: the host gives the part to another node.
                 head.kind = .returned
                 head.text = unsafe String(cString: result.message)
-                return (head, [])
+                return (head, .bytes([]))
             }
             // What Python's setup needs, such as a module, may be missing here alone.
             let isSetup = unsafe isOfPython && result.cause == UInt32(MAPE_CAUSE_SETUP.rawValue)
@@ -89,7 +128,7 @@ extension Served {
                 head.kind = .refused
                 head.isSetup = isSetup
                 head.text = unsafe "node \(node): " + String(cString: result.message)
-                return (head, [])
+                return (head, .bytes([]))
             }
             unsafe line.state = UInt8(result.state)
             unsafe line.cause = UInt8(clamping: result.cause)
@@ -110,7 +149,7 @@ extension Served {
             line.encode(to: &lines)
         }
         lines.put(bytes.bytes)
-        return (head, lines.bytes)
+        return (head, .bytes(lines.bytes))
     }
 
     private func crash(_ i: UInt64, _ one: Running, _ line: inout AnswerLine, _ bytes: inout ByteWriter) {
