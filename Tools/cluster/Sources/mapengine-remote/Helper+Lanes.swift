@@ -194,8 +194,7 @@ extension Helper {
     func tellRefusal(_ function: RemoteFunction, _ why: String, isSetup: Bool = false) {
         if function.isRefused { return }
         function.isRefused = true
-        let text = isSetup ? why : "\"\(function.record.name)\" cannot run on other machines: \(why)"
         let status = isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue
-        host.function(function.line, serial: function.serial, status: status, text)
+        host.function(function.line, serial: function.serial, status: status, why)
     }
 }
