@@ -112,7 +112,7 @@ suite top "who is on what" 300 count_summary Tests/top/run.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh
 suite model "models of the protocol" 600 count_summary scripts/model.sh --short
 suite guide "the guide's code" 300 count_summary Tests/checks/guide.sh
-suite site "the site" 300 count_summary Tests/site/run.sh
+suite site "the site" 600 count_summary Tests/site/run.sh
 suite commands "every command of make" 3600 count_summary Tests/checks/commands.sh
 
 for name in "${wanted[@]}"; do

@@ -27,7 +27,7 @@ extensions = ["myst_parser", "breathe", "sphinx.ext.autodoc", "sphinx_copybutton
 SECTIONS = {
     "Use": ["docs/guide", "docs/command-line", "docs/prototypes", "docs/types", "docs/hosts", "docs/many-machines", "docs/crash-file"],
     "Python": ["docs/python", "docs/python/from-multiprocessing", "docs/python/from-futures", "docs/python/from-map-for-maya",
-               "docs/python/from-mapscale", "docs/python/applications", "docs/python/c-functions"],
+               "docs/python/from-mapscale", "docs/python/applications", "docs/python/c-functions", "docs/python/metrics"],
     "Reference": ["docs/site/reference/c", "docs/site/reference/cpp", "docs/site/reference/python"],
     "What it costs and promises": ["docs/performance", "docs/cluster", "docs/reliability"],
     "Inside": ["docs/architecture", "docs/model", "docs/sanitizers", "CONTRIBUTING", "Tests/README", "Benchmarks/README", "CHANGELOG"],
