@@ -21,6 +21,7 @@ counted() {
 }
 
 copy_checkout "$copy"
+check "the pictures are what scripts/pictures.py draws" "$python" scripts/pictures.py --check
 # What PyPI has is not fetched twice.
 mkdir -p "$copy/.build-site"
 [[ ! -d .build-site/venv ]] || ln -s "$root/.build-site/venv" "$copy/.build-site/venv"
@@ -46,6 +47,8 @@ done
 rm "$copy/docs/unlisted.md"
 cp docs/abi.json "$copy/docs"
 
+sed -i 's|SIGSEGV|SIGFPE|' "$copy/docs/images/map.svg"
+check_fails "another picture is noticed" 'docs/images/map.svg is not what' "$python" "$copy/scripts/pictures.py" --check
 echo 'See [the guide](docs/guide.md#no-such-heading) and [nothing](docs/no-such-page.md).' >>"$copy/README.md"
 check_fails "make site notices a heading that is not there" 'README.md:[0-9]+: docs/guide.md has no heading #no-such-heading' \
     make --no-print-directory -C "$copy" site

@@ -69,7 +69,7 @@ struct NewPluginCommand: ParsableCommand {
                     file,
                     filled(
                         try installedFile(
-                            templates + "/" + file + ".in", hint: "templates come with `make install`, not with pip"),
+                            templates + "/" + file + ".in", hint: "install mapengine again"),
                         prefix: prefix)
                 )
             }
