@@ -52,6 +52,14 @@ def test_a_map_without_trouble_has_no_advice():
     assert headline(even()) == "200 ms, 4 workers 100 % busy. All 40 items ended well."
 
 
+def test_items_that_did_not_end_well_are_not_said_to_have():
+    assert headline(even(workers=2, items=1)).endswith("Its item ended well.")
+    trace = even()
+    trace.jobs[1]["ok"] -= 30
+    trace.jobs[1]["cancelled"] += 30
+    assert headline(trace) == "200 ms, 4 workers 100 % busy. 10 of 40 items ended well."
+
+
 def test_copying():
     def with_copy(length):
         trace = even()
@@ -173,6 +181,15 @@ def test_waiting_for_the_host():
     assert rules(with_waits(3 * MS)) == ["waitsForHost"]
     assert "Workers waited for the host 30 % of the time." in headline(with_waits(3 * MS))
     assert rules(with_waits(MS // 2)) == []
+    # While it copies, that is the cause.
+    trace = with_waits(3 * MS)
+    for number in range(8):
+        trace.copy(1, number * 10 * MS, 3 * MS, 1_000_000)
+    assert rules(trace) == ["copying"]
+    assert "Workers waited for that 24 % of the time." in facts(trace, "adviceFor(facts)[0].text")
+    trace = with_waits(3 * MS)
+    trace.copy(1, 3 * MS, 17 * MS, 1_000_000)
+    assert rules(trace) == ["waitsForHost", "copying"]
 
 
 def test_tiny_items_and_short_ranges():

@@ -49,7 +49,7 @@ extension Core {
                 let assignment = worker.assigned[0]
                 if case .range(let job, let range) = assignment.work {
                     let reply = try link.accept(assignment.ticket, job, range, isRemote: isRemote)
-                    if isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
+                    if isRemote { job.pace.measureLane(nanoseconds: share, work: reply.time, items: reply.done) }
                     let time = worker.seen.times.ran(reply.time, now)
                     acceptRange(reply, job, range, max(1, assignment.step), worker, link, time, now)
                 } else {

@@ -42,6 +42,16 @@ enum Verdict {
         case stopping
         /// The zygote was asked to kill it.
         case dying
+
+        /// What the host is told; a worker that holds requests is BUSY instead of IDLE.
+        var shown: mape_worker_state {
+            switch self {
+            case .none: MAPE_WORKER_NONE
+            case .starting: MAPE_WORKER_STARTING
+            case .ready: MAPE_WORKER_IDLE
+            case .stopping, .dying: MAPE_WORKER_STOPPING
+            }
+        }
     }
 
     /// Which of a pool's places it has.

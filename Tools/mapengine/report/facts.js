@@ -19,8 +19,9 @@ function factsOf(trace) {
   facts.idle = Math.max(0, facts.capacity - facts.busy - facts.setup - facts.waiting);
   for (const part of ["busy", "setup", "waiting", "idle"]) facts[part + "Share"] = Math.min(1, facts[part] / facts.capacity);
 
-  const copied = timeOfHost(facts, COPY) || sum(trace.jobs, (job) => job.copyNs);
-  facts.callbacks = timeOfHost(facts, CALLBACK);
+  const copies = timesOfHost(facts, COPY), copied = lengthOf(copies) || sum(trace.jobs, (job) => job.copyNs);
+  facts.callbacks = lengthOf(timesOfHost(facts, CALLBACK));
+  facts.waitingForCopies = waitsDuring(facts, copies);
   facts.copy = { ns: copied, share: Math.min(1, copied / Math.max(1, facts.active)), bytes: sum(trace.jobs, (job) => job.copied), shared: sum(trace.jobs, (job) => job.shared) };
 
   facts.items = sum(trace.jobs, (job) => job.items);
@@ -39,10 +40,23 @@ const sum = (values, of) => values.reduce((total, value) => total + of(value), 0
 
 const timeOf = (track) => track.figures ?? { busy: 0, setup: 0, waiting: 0, items: 0, starts: 0, pid: 0 };
 
-/** How long the host did something; what its threads did at the same time counts once. */
-function timeOfHost(facts, kind) {
+/** When the host did something; what its threads did at the same time counts once. */
+function timesOfHost(facts, kind) {
   const spans = facts.trace.spans;
-  return lengthOf(union(facts.hosts.flatMap((track) => track.spans.filter((i) => spans.kind[i] === kind).map((i) => [spans.start[i], spans.end[i]]))));
+  return union(facts.hosts.flatMap((track) => track.spans.filter((i) => spans.kind[i] === kind).map((i) => [spans.start[i], spans.end[i]])));
+}
+
+/** How long workers waited for the host while it did something: in stretches that do not overlap. */
+function waitsDuring(facts, stretches) {
+  const spans = facts.trace.spans, ends = stretches.map(([, to]) => to);
+  let time = 0;
+  for (const track of facts.locals) {
+    for (const i of track.spans) {
+      if (spans.kind[i] !== WAIT) continue;
+      for (let at = firstAbove(ends, spans.start[i]); at < stretches.length && stretches[at][0] < spans.end[i]; at++) time += shared(spans, i, ...stretches[at]);
+    }
+  }
+  return time;
 }
 
 /** The deaths that are crashes: not of a worker that the pool has ended, because of a time limit or since its job was cancelled. */
@@ -182,6 +196,7 @@ function headline(facts) {
   if (facts.failed > 0) sentences.push(`${several(facts.failed, "item")} failed.`);
   if (facts.copy.share >= 0.05) sentences.push(`Copying inputs took ${percent(facts.copy.share)}.`);
   if (facts.waitingShare >= 0.1) sentences.push(`Workers waited for the host ${percent(facts.waitingShare)} of the time.`);
-  if (sentences.length === 1) sentences.push(facts.items > 0 ? `All ${several(facts.items, "item")} ended well.` : "No item ran.");
+  if (sentences.length === 1) sentences.push(facts.items === 0 ? "No item ran." : facts.ok < facts.items ? `${count(facts.ok)} of ${several(facts.items, "item")} ended well.`
+      : facts.items === 1 ? "Its item ended well." : `All ${several(facts.items, "item")} ended well.`);
   return sentences;
 }

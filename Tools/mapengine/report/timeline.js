@@ -137,6 +137,8 @@ class Timeline {
         edges += `M${this.label + Math.round(begin)} ${y}v${height}`;
         previous = begin;
       }
+      // On what is hatched nothing could be read.
+      if (spans.kind[i] === WAIT) continue;
       const text = this.spanName(i), room = end - begin - 8;
       if (room < 22) continue;
       const fitting = [text, spans.assigned[i] === 1 ? String(spans.first[i]) : ""].find((one) => one && one.length * 6.3 <= room);
