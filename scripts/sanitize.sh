@@ -4,7 +4,7 @@
 #     scripts/sanitize.sh address|thread|undefined|valgrind [SUITE...]
 #     scripts/sanitize.sh fuzzer [SECONDS [TARGET...]]
 #
-# SUITE: self (the sanitizer sees a fault that is planted), unit (Swift), abi (C; ABI="test_map ..." names programs), cpp (C++20),
+# SUITE: self (the sanitizer sees a fault that is planted), unit (Swift), abi (C; ABI="test_map ..." names programs), cpp (C++20; with address),
 # hostile, fuzz (the saved inputs); without one, all that the kind is used for. The fuzzer runs so many seconds (60) per target, with
 # AddressSanitizer; TARGET: replies, control, api.
 # Everything lies in .build-sanitize/KIND. Reports are in its folder reports, and are shown at the end. The last line is
@@ -19,8 +19,8 @@ kind=${1:-}
 shift || true
 case $kind in
     address) letter=ASAN suites=(self unit abi cpp hostile fuzz) ;;
-    thread) letter=TSAN suites=(self unit abi cpp) ;;
-    undefined) letter=UBSAN suites=(self abi cpp hostile fuzz) ;;
+    thread) letter=TSAN suites=(self unit abi) ;;
+    undefined) letter=UBSAN suites=(self abi hostile fuzz) ;;
     valgrind) letter=VALGRIND suites=(self abi) ;;
     fuzzer)
         letter=ASAN suites=(fuzz)
