@@ -14,6 +14,7 @@
  * | core.h | hosts: pools, functions, jobs, results, events, buffers. It opens with an example |
  * | config.h | settings of pools and jobs, and the description of a function |
  * | native.h | C functions of any type: prototypes, columns, proxies |
+ * | trace.h | a timeline of what workers do |
  * | worker.h | what runs inside workers: types of functions, what they may call; the zygote |
  * | base.h | handles, statuses, time, the version |
  *
@@ -144,5 +145,6 @@
 #include "mapengine/config.h"
 #include "mapengine/core.h"
 #include "mapengine/native.h"
+#include "mapengine/trace.h"
 
 #endif /* MAPENGINE_H */

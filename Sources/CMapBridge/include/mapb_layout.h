@@ -8,7 +8,7 @@
  *   └────────────────┴──────────┴──────────┴─────┴───────────────────────────────────────────────┘
  *   output memory, one per worker process: that worker writes, the host reads and trusts nothing in it
  *   ┌────────────────┬─────────┬────────────────┬──────────────┬─────────────────────────────────┐
- *   │ mapb_outbox    │ replies │ message ring   │ crash record │ results                         │
+ *   │ outbox, times  │ replies │ message ring   │ crash record │ results                         │
  *   └────────────────┴─────────┴────────────────┴──────────────┴─────────────────────────────────┘
  *
  * Each word has one writer, known by the structure it lies in: inboxes and records by the host, outboxes by their worker.
@@ -21,7 +21,7 @@
 #include "mapb_base.h"
 #include "mapb_lanes.h"
 
-#define MAPB_PROTOCOL            7u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            8u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -41,7 +41,8 @@ typedef struct mapb_pool_head {
     uint64_t doorbell; /* epoch << 2 | target: whom a worker wakes after a reply. It rings once per epoch. */
     uint32_t spin;     /* How many times an idle worker looks again before it sleeps. */
     uint32_t waiter;   /* Processor of the host thread that waits for replies, plus 1; 0: none. */
-    uint8_t pad1[48];
+    uint32_t timed;    /* 1: the pool is traced, and workers write a mapb_times for each request that they begin. */
+    uint8_t pad1[44];
 } mapb_pool_head;
 
 enum mapb_request_kind {
@@ -152,12 +153,23 @@ typedef struct mapb_outbox {
     uint8_t pad3[48];
 } mapb_outbox;
 
+/** When a worker was on a request, by the monotonic clock: beside the replies, one for each place of theirs. Written by the worker, while the
+ *  pool is traced; `begin` before the request runs, so that it stands there when the worker dies in it. */
+typedef struct mapb_times {
+    uint32_t ticket;  /* Low half of the request's. */
+    uint32_t slowest; /* The item that took longest, counted from the request's first; or the first of the lap that did. */
+    int64_t begin;
+    uint64_t took; /* 0: it has not ended. */
+    uint64_t lap;  /* How long that lap took << 16 | how many items it had, at most 65535; 0: not known. */
+} mapb_times;
+
 /** Before each text in the message ring; the texts follow, padded to 8 bytes. */
 typedef struct mapb_message_head {
     uint32_t size;
     uint32_t level;
 } mapb_message_head;
 
+#define MAPB_TIMES_OFFSET    1024u
 #define MAPB_REPLIES_OFFSET  4096u
 #define MAPB_MESSAGES_OFFSET 8192u
 #define MAPB_CRASH_OFFSET    24576u
@@ -277,6 +289,10 @@ _Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yie
                "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
+_Static_assert(offsetof(mapb_pool_head, timed) == 80 && sizeof(mapb_times) == 32, "layout");
+_Static_assert(sizeof(mapb_outbox) <= MAPB_TIMES_OFFSET &&
+                   MAPB_TIMES_OFFSET + MAPB_RING * sizeof(mapb_times) <= MAPB_REPLIES_OFFSET,
+               "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
 
@@ -288,6 +304,9 @@ MAPB_FORK_SAFE static inline const mapb_request *mapb_request_at(const mapb_inbo
 }
 MAPB_FORK_SAFE static inline mapb_reply *mapb_reply_at(uint8_t *output, uint64_t ticket) {
     return (mapb_reply *)(output + MAPB_REPLIES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
+}
+MAPB_FORK_SAFE static inline mapb_times *mapb_times_at(uint8_t *output, uint64_t ticket) {
+    return (mapb_times *)(output + MAPB_TIMES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
 }
 /** Reads inbox.yield after outbox.current was written: the worker's half of an asymmetric barrier. This half orders only the compiler;
  *  the host's half, membarrier(2), orders the processor. So it costs nothing per item. */
@@ -304,6 +323,7 @@ static inline mapb_inbox *mapb_inbox_of(uint8_t *input, uint32_t worker) {
 }
 /* Swift cannot take the address of a field behind a pointer to const. */
 MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
+MAPB_FORK_SAFE static inline uint32_t mapb_is_timed(const mapb_pool_head *head) { return mapb_peek32(&head->timed); }
 MAPB_FORK_SAFE static inline uint32_t mapb_waiter(const mapb_pool_head *head) { return mapb_peek32(&head->waiter); }
 MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
 MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }

@@ -67,10 +67,12 @@ extension Core {
         }
         if death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
         let mark = worker.mark
+        if trace != nil && !expected { traceDeath(death, worker, mark, now) }
         var inSetup = false
         var isHead = true
         while let assignment = worker.assigned.first {
             worker.finish(0, .lost)
+            let before = tally(of: assignment.work)
             switch assignment.work {
             case .range(let job, let range):
                 if isHead {
@@ -96,6 +98,11 @@ extension Core {
                     lostInCleanup(function, worker, manner(verdict, loss, death).isTimeout, death)
                 }
             case .exit: break
+            }
+            if trace != nil {
+                let began = isHead && mark.isOn(assignment.ticket)
+                let blamed = began && !expected && !loss.isZygote
+                traceLost(assignment, since: before, worker, began: began, blamed: blamed, now)
             }
             isHead = false
         }

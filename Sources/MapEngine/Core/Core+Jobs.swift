@@ -71,6 +71,7 @@ extension Core {
             job.input.pin()
         }
         jobs.add(job, handle: submission.handle)
+        if let copied = submission.input?.copied, copied.began != 0 { traceCopy(copied, job) }
         touch(job)
         return job
     }

@@ -44,6 +44,7 @@ extension Core {
             now = clock.now()
             let isRemote = worker.isRemote
             let share = isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
+            let since = worker.seen.progress
             worker.seen.progress = now
             while link.answered < answered {
                 let assignment = worker.assigned[0]
@@ -51,8 +52,11 @@ extension Core {
                     let reply = try link.accept(assignment.ticket, job, range, isRemote: isRemote)
                     if isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
                     acceptRange(reply, job, range, max(1, assignment.step), worker, link, now)
+                    if trace != nil { traceAnswer(reply, assignment.ticket, job, range, worker, since: since, now) }
                 } else {
-                    accept(try link.accept(assignment), assignment, worker, now)
+                    let reply = try link.accept(assignment)
+                    accept(reply, assignment, worker, now)
+                    if trace != nil { traceAnswer(reply, assignment, worker, since: since, now) }
                 }
                 worker.finish(0, .answered)
             }

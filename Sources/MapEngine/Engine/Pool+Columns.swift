@@ -49,6 +49,8 @@ extension Pool {
                         base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
                         columns: copies), into: fixed.input)
             }
+            prepared.copied.bytes += work.behind
+            prepared.copied.shared = work.shared
             return prepared
         } catch {
             core.with { core in for buffer in work.used.list { core.release(buffer) } }
@@ -66,6 +68,9 @@ private struct ColumnWork {
     var used = UsedBuffers()
     /// Of the block.
     private(set) var bytes: UInt64
+    /// Bytes that lie in buffers; and those that pointers point to, which are copied at once.
+    private(set) var shared: UInt64 = 0
+    private(set) var behind: UInt64 = 0
     private var places: [Place] = []
 
     private enum Place {
@@ -109,6 +114,7 @@ private struct ColumnWork {
         let rows = column.stride == 0 ? 1 : count
         if column.isPointers {
             let sizes = try sizesBehind(k, rows)
+            for size in sizes { behind &+= size }
             places.append(.pointers(try reserve(try pointersSize(k, sizes)), sizes))
             return
         }
@@ -120,6 +126,7 @@ private struct ColumnWork {
             if unsafe used.holding(offset, extent.bytes) == nil {
                 used.add(try unsafe pool.claim(offset, extent.bytes, "columns[\(k)].base"))
             }
+            shared &+= rows * column.size
             places.append(unsafe .inPlace(offset + UInt64(column.base - extent.start)))
             return
         }

@@ -10,11 +10,14 @@ extension Pool {
         do throws(MapError) {
             // `count` of them fit into an address space.
             let head = fixed.input.recordBytes
-            var bytes = head + HostPieces.rounded(count * SpanTable.line)
+            let table = head + HostPieces.rounded(count * SpanTable.line)
+            var bytes = table
+            var shared: UInt64 = 0
             for i in 0..<Int(count) {
                 try unsafe pieces.read(items[i], "items.pieces", i, fixed.input)
                 let item = pieces.items[i]
                 try pieces.eachInside(item) { (k, offset, size) throws(MapError) in
+                    shared &+= size
                     if used.holding(offset, size) != nil { return }
                     used.add(try claim(offset, size, "items.pieces[\(i)].pieces[\(k)].data"))
                 }
@@ -25,6 +28,8 @@ extension Pool {
             }
             var prepared = Prepared(block: try fixed.input.allocate(bytes), total: count)
             prepared.used = used
+            prepared.copied.bytes = bytes - table
+            prepared.copied.shared = shared
             prepared.record.spans = prepared.block.offset + head
             prepared.record.spanMask = UInt64.max
             let spans = SpanTable(fixed.input, at: prepared.record.spans)

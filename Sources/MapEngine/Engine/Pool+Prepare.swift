@@ -17,6 +17,7 @@ extension Pool {
                     prepared.record.base = offset
                     prepared.record.stride = stride
                     prepared.record.size = size
+                    prepared.copied.shared = count * size
                     return prepared
                 } catch {
                     core.with { $0.release(buffer) }
@@ -107,7 +108,8 @@ extension Pool {
             prepared.used = used
             prepared.record.spans = prepared.block.offset + head
             prepared.record.spanMask = UInt64.max
-            unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
+            prepared.copied.shared = unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
+            prepared.copied.bytes = bytes - head - table
             return prepared
         } catch {
             core.with { core in for buffer in used.list { core.release(buffer) } }
@@ -115,19 +117,21 @@ extension Pool {
         }
     }
 
-    /// Writes the table of spans, and copies what they refer to. Spans that another thread of the host changes meanwhile are cut to what
+    /// Writes the table of spans, and copies what they refer to. Returns how many bytes lie in buffers. Spans that another thread of the host changes meanwhile are cut to what
     /// there is room for.
     private func copySpans(
         _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ prepared: Prepared, from start: UInt64
-    ) {
+    ) -> UInt64 {
         let lines = SpanTable(fixed.input, at: prepared.record.spans)
         var place = start
+        var shared: UInt64 = 0
         for i in 0..<Int(count) {
             let span = unsafe spans[i]
             var size = UInt64(bitPattern: Int64(span.size))
             if let data = unsafe span.data, size > 0, let offset = fixed.input.offset(of: data) {
                 if prepared.used.holding(offset, size) == nil { size = 0 }
                 lines[UInt64(i)] = Extent(offset: size > 0 ? offset : place, count: size)
+                shared += size
                 continue
             }
             size = min(size, prepared.block.end - place)
@@ -135,5 +139,6 @@ extension Pool {
             if let data = unsafe span.data, size > 0 { unsafe fixed.input.copy(data, Int(size), to: place) }
             place = min(prepared.block.end, place + (size + 15) & ~15)
         }
+        return shared
     }
 }

@@ -50,10 +50,12 @@ final class Copying {
 
     var isOver: Bool { copied == total }
 
-    func copyPiece(into input: InputMemory) {
+    /// - Returns: how many bytes that were.
+    func copyPiece(into input: InputMemory) -> UInt64 {
         let end = items.pieceEnd(from: copied, of: total)
         items.copy(copied, end, into: input)
-        copied = end
+        defer { copied = end }
+        return (end - copied) * items.packed
     }
 }
 

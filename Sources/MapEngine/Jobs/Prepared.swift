@@ -1,5 +1,14 @@
 // A job's input before there is a job.
 
+/// That inputs were copied: when, and how many bytes; and how many were not, because they lie in buffers.
+struct Copied {
+    /// 0: nobody wanted to know.
+    var began: Int64 = 0
+    var ended: Int64 = 0
+    var bytes: UInt64 = 0
+    var shared: UInt64 = 0
+}
+
 /// A block with its record, the buffers that items lie in, and what is still to be copied.
 struct Prepared {
     let block: Block
@@ -11,6 +20,8 @@ struct Prepared {
     private(set) var copying: Copying?
     /// Items that are in place.
     private(set) var ready: UInt64
+    /// What of it was copied, and when.
+    var copied = Copied()
 
     init(block: Block, total: UInt64) {
         self.block = block
@@ -22,6 +33,7 @@ struct Prepared {
     mutating func copy(_ items: HostItems, into input: InputMemory) {
         ready = items.pieceEnd(from: 0, of: total)
         items.copy(0, ready, into: input)
+        copied.bytes = ready * items.packed
         copying = ready == total ? nil : Copying(items, from: ready, total: total)
     }
 }

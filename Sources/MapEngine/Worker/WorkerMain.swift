@@ -170,13 +170,24 @@ func workerAnswer(_ task: WorkerTask, _ ticket: UInt64) {
     task.reply.detail = 0
     switch request.kind {
     case MAPB_REQUEST_RANGE.rawValue: rangeRun(task, request)
+    case MAPB_REQUEST_EXIT.rawValue: mapb_worker_exit(0)
+    default: workerPrepares(task, request)
+    }
+    task.reply.hole_end = task.holeCursor
+    task.reply.frontier_end = task.wildCursor
+}
+
+/// A request that is no range.
+@_noLocks
+func workerPrepares(_ task: WorkerTask, _ request: mapb_request) {
+    timesBegin(task, task.isTraced ? mapb_clock() : 0)
+    switch request.kind {
     case MAPB_REQUEST_SETUP.rawValue: functionSetup(task, request)
     case MAPB_REQUEST_CLEANUP.rawValue: functionCleanup(task, request)
     case MAPB_REQUEST_MODULE.rawValue: moduleLoad(task, request)
     default: mapb_worker_exit(0)
     }
-    task.reply.hole_end = task.holeCursor
-    task.reply.frontier_end = task.wildCursor
+    if task.isTimed { timesEnd(task, mapb_clock()) }
 }
 
 /// Publishes a reply, and only then clears the word `current`: a host that finds it cleared, and reads `tail` after

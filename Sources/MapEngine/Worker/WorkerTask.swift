@@ -95,7 +95,7 @@ extension WorkerTask {
     @_noLocks
     func jobData(_ out: UnsafeMutablePointer<Int>?) -> UnsafeRawPointer? {
         unsafe out?.pointee = 0
-        guard mode == MAPB_MODE_ITEM.rawValue || mode == MAPB_MODE_RANGE.rawValue, job.fields.data != 0 else {
+        guard mode & (MAPB_MODE_ITEM.rawValue | MAPB_MODE_RANGE.rawValue) != 0, job.fields.data != 0 else {
             return nil
         }
         let data = unsafe input(at: job.fields.data).assumingMemoryBound(to: mapb_job_data.self).pointee
@@ -119,6 +119,27 @@ extension WorkerTask {
             return unsafe mapb_job_cancelled(job) != 0
         }
     }
+}
+
+// MARK: - Times
+
+extension WorkerTask {
+    /// Whether the running request is timed.
+    var isTimed: Bool {
+        @_noLocks @inline(__always) get { unsafe fields.times != nil }
+    }
+
+    /// The running request's, if it is timed.
+    var times: mapb_times {
+        @_noLocks @inline(__always) unsafeAddress { unsafe UnsafePointer(fields.times!) }
+        @_noLocks @inline(__always) nonmutating unsafeMutableAddress { unsafe fields.times! }
+    }
+
+    @_noLocks @inline(__always)
+    func setTimes(_ ticket: UInt64) { unsafe fields.times = mapb_times_at(fields.output, ticket) }
+
+    @_noLocks @inline(__always)
+    func forgetTimes() { unsafe fields.times = nil }
 }
 
 /// A job's record, which the host has written for good, but for its word `cancel`. Safe as the task is that leads to it.
@@ -202,6 +223,11 @@ extension WorkerTask {
     /// Processor of the host's thread that waits, plus 1.
     var waiter: UInt32 {
         @_noLocks @inline(__always) get { unsafe mapb_waiter(fields.head) }
+    }
+
+    /// Whether the pool is traced.
+    var isTraced: Bool {
+        @_noLocks @inline(__always) get { unsafe mapb_is_timed(fields.head) != 0 }
     }
 
     /// How many times to spin before sleeping.
