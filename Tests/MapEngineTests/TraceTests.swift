@@ -44,7 +44,8 @@ import Testing
         // Behind another request: it may have begun before the reply to that was seen, but not before its end.
         let next = trace.span(3, times(trace.began, 100), since: a, now: b)
         #expect(next.begin == trace.began + 400 && next.end == trace.began + 500 && !next.wasIdle)
-        let idle = trace.span(3, times(trace.began + 1900, 50), since: trace.began + 1800 + 500, now: trace.began + 3000)
+        let idle = trace.span(
+            3, times(trace.began + 1900, 50), since: trace.began + 1800 + 500, now: trace.began + 3000)
         #expect(idle.wasIdle && idle.free == trace.began + 2300 && idle.begin == idle.free)
         #expect(trace.span(4, nil, since: 0, now: b).begin == trace.began, "of another worker nothing is known")
     }
@@ -102,7 +103,8 @@ import Testing
         var job = event(MAPE_TRACE_JOB, 0, 7000)
         (job.assigned, job.items, job.failed, job.crashed) = (5, 5, 1, 1)
         job.state = MAPE_TRACE_CRASHED.rawValue
-        let pipe = mapb_shared_create("trace", 1 << 16, nil)
+        var call: UnsafePointer<CChar>?
+        let pipe = mapb_shared_create("trace", 1 << 16, &call)
         try #require(pipe >= 0)
         defer { mapb_close(pipe) }
         var file = TraceFile(

@@ -17,7 +17,9 @@ import Testing
         // How many requests each process was given, by its id, beside those before the trace.
         var given: [Int32: UInt64] = [:]
         let before = Dictionary(uniqueKeysWithValues: local.core.workers.map { ($0.pid, $0.published) })
-        func note() { for worker in local.core.workers { given[worker.pid] = worker.published - (before[worker.pid] ?? 0) } }
+        func note() {
+            for worker in local.core.workers { given[worker.pid] = worker.published - (before[worker.pid] ?? 0) }
+        }
         var totals: [UInt64: UInt64] = [:]
         for i in 0..<40 as Range<UInt64> { local.script.deaths[i * 7] = 1 }
         for _ in 0..<10 {

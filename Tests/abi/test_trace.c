@@ -58,7 +58,8 @@ static void are_sound(int64_t most) {
         assert_true(e->begin_ns >= 0 && e->begin_ns <= e->end_ns && e->end_ns <= most);
         assert_true(strlen(e->name) + strlen(e->host) + strlen(e->symbol) < 4096 && strlen(e->text) < 65536);
         assert_true(e->failed + e->crashed + e->timed_out + e->cancelled <= e->items);
-        if (e->kind == MAPE_TRACE_RANGE) assert_true(e->items <= e->assigned && e->slowest_ns <= e->end_ns - e->begin_ns);
+        if (e->kind == MAPE_TRACE_RANGE)
+            assert_true(e->items <= e->assigned && e->slowest_ns <= e->end_ns - e->begin_ns);
     }
     for (size_t i = 0; i < read_events; i++)
         for (size_t k = i + 1; k < read_events && k < i + 200; k++) {
@@ -129,8 +130,8 @@ static void sums_are_those_of_the_api(uint32_t birth) {
 /** The slowest item is named, and how long it took, for a function per item, per range, and a typed one. */
 static void the_slowest_item_is_named(uint32_t birth) {
     mape_pool *pool = traced(birth, 1);
-    mape_function_id functions[3] = {
-        registered(pool, run_naps), registered_range(pool, run_naps_each), typed(pool, "int64_t naps(int64_t ms)", naps, 0)};
+    mape_function_id functions[3] = {registered(pool, run_naps), registered_range(pool, run_naps_each),
+                                     typed(pool, "int64_t naps(int64_t ms)", naps, 0)};
     int64_t items[40] = {[17] = 1000};
     for (int i = 0; i < 3; i++) {
         mape_job_config config = MAPE_JOB_CONFIG_INIT;

@@ -187,7 +187,8 @@ static void check_trace(struct round *round, int64_t began) {
             if (e->kind != MAPE_TRACE_RANGE) continue;
             assert_true(e->items <= e->assigned && e->assigned <= ITEMS && e->first + e->assigned <= ITEMS);
             assert_true(e->slowest_ns >= 0 && e->slowest_ns <= e->end_ns - e->begin_ns);
-            if (e->slowest_ns > 0) assert_true(e->slowest >= e->first && e->slowest + e->slowest_of <= e->first + e->assigned);
+            if (e->slowest_ns > 0)
+                assert_true(e->slowest >= e->first && e->slowest + e->slowest_of <= e->first + e->assigned);
         }
     }
     assert_int_equal(items, 2 * ITEMS);

@@ -88,6 +88,7 @@ class Traced:
         events, count, lost = [], ctypes.c_size_t(1), ctypes.c_uint64()
         while count.value:
             out = (abi.mape_trace_event * 1000)()
+            out[0].struct_size = ctypes.sizeof(abi.mape_trace_event)
             self.check(self.lib.mape_pool_trace_read(out, 1000, byref(count), byref(lost), self.pool))
             assert lost.value == 0
             events += out[:count.value]
@@ -190,7 +191,9 @@ def test_times_are_those_of_the_api(traced, processor):
 
 
 def test_workers_do_one_thing_at_a_time(traced, processor):
-    assert processor.number("select max(depth) from slice join thread_track on thread_track.id = track_id") == 0
+    overlaps = processor.number("select count(*) from (select ts, lag(ts + dur) over (partition by track_id order by ts) as before "
+                                "from slice join thread_track on thread_track.id = track_id where dur > 0) where before > ts")
+    assert overlaps == 0
     names = dict(processor.query("select tid, name from thread where tid between 1 and 3"))
     assert all(names[worker + 1].startswith(f"worker {worker} (pid ") for worker in range(3)), names
 

@@ -156,8 +156,9 @@ typedef struct mapb_outbox {
 /** When a worker was on a request, by the monotonic clock: beside the replies, one for each place of theirs. Written by the worker, while the
  *  pool is traced; `begin` before the request runs, so that it stands there when the worker dies in it. */
 typedef struct mapb_times {
-    uint32_t ticket;  /* Low half of the request's. */
-    uint32_t slowest; /* The item that took longest, counted from the request's first; or the first of the lap that did. */
+    uint32_t ticket; /* Low half of the request's. */
+    uint32_t
+        slowest; /* The item that took longest, counted from the request's first; or the first of the lap that did. */
     int64_t begin;
     uint64_t took; /* 0: it has not ended. */
     uint64_t lap;  /* How long that lap took << 16 | how many items it had, at most 65535; 0: not known. */

@@ -85,6 +85,7 @@ struct mape_task {
     int64_t lap_began;     /* When the running lap began, some items between two looks at the clock, */
     uint64_t lap_first;    /* its first item in the request, */
     uint64_t lap_end;      /* and the one behind its last. */
+    uint64_t lap_stop;     /* where the loop over items looks next whether it is over: lap_end, or the range's end. */
     uint64_t lap_longest;  /* What the slowest item has taken, as far as laps tell. */
     uint32_t logs_here;    /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
     char fail_text[MAPB_TEXT];

@@ -27,7 +27,8 @@ extension Core {
         var events: [mape_trace_event] = []
         for slot in table.busy {
             let worker = table[slot]
-            guard let head = worker.assigned.first, case .range(let job, let range) = head.work, let region = worker.region
+            guard let head = worker.assigned.first, case .range(let job, let range) = head.work,
+                let region = worker.region
             else { continue }
             let told = worker.isRemote ? nil : region.times(head.ticket)?.begin
             let begin = max(trace.end(slot), min(now, told ?? worker.seen.progress))
@@ -42,7 +43,8 @@ extension Core {
     // MARK: - What workers do
 
     private func of(
-        _ job: Job, _ range: ItemRange, _ worker: Worker, _ trace: Trace, _ begin: Int64, _ end: Int64, _ state: mape_trace_state
+        _ job: Job, _ range: ItemRange, _ worker: Worker, _ trace: Trace, _ begin: Int64, _ end: Int64,
+        _ state: mape_trace_state
     ) -> mape_trace_event {
         var event = trace.event(worker.isRemote ? MAPE_TRACE_REMOTE : MAPE_TRACE_RANGE, job, begin, end)
         event.state = state.rawValue
@@ -63,7 +65,8 @@ extension Core {
     /// - since: when the worker had made a step before, or was assigned something while idle.
     @inline(never)
     func traceAnswer(
-        _ reply: RangeReply, _ ticket: UInt64, _ job: Job, _ range: ItemRange, _ worker: Worker, since: Int64, _ now: Int64
+        _ reply: RangeReply, _ ticket: UInt64, _ job: Job, _ range: ItemRange, _ worker: Worker, since: Int64,
+        _ now: Int64
     ) {
         guard let trace, let region = worker.region else { return }
         let times = worker.isRemote ? nil : region.times(ticket)
@@ -76,7 +79,11 @@ extension Core {
             event.failed = table.failed
             event.crashed = table.crashed
             event.timed_out = table.timedOut
-            if table.stoppedAs == MAPE_ITEM_TIMED_OUT { event.timed_out += table.stopped } else { event.cancelled = table.stopped }
+            if table.stoppedAs == MAPE_ITEM_TIMED_OUT {
+                event.timed_out += table.stopped
+            } else {
+                event.cancelled = table.stopped
+            }
             if table.lost > 0 { traceDeaths(on: worker, table, job, range, trace, now) }
         }
         if reply.isFull && reply.done < range.count {
@@ -134,7 +141,8 @@ extension Core {
         trace.add(event)
     }
 
-    private func of(_ work: Assignment.Work, _ worker: Worker, _ trace: Trace, _ span: Trace.Span) -> mape_trace_event? {
+    private func of(_ work: Assignment.Work, _ worker: Worker, _ trace: Trace, _ span: Trace.Span) -> mape_trace_event?
+    {
         var event: mape_trace_event
         switch work {
         case .setup(let function, _): event = trace.event(MAPE_TRACE_SETUP, function, span.begin, span.end)
@@ -161,7 +169,8 @@ extension Core {
     /// - before: what tally(of:) was. began: whether the worker was on it.
     @inline(never)
     func traceLost(
-        _ assignment: Assignment, since before: Tally?, _ worker: Worker, began: Bool, blamed: Bool = false, _ now: Int64
+        _ assignment: Assignment, since before: Tally?, _ worker: Worker, began: Bool, blamed: Bool = false,
+        _ now: Int64
     ) {
         guard let trace, let region = worker.region else { return }
         let times = worker.isRemote || !began ? nil : region.times(assignment.ticket)
@@ -229,7 +238,8 @@ extension Core {
             (event.first, event.items) = (range.first + UInt64(i), 1)
             event.worker = Int32(worker.slot)
             event.code = crash.signal != 0 ? crash.signal : -crash.code
-            unsafe event.name = trace.keep(UserText(crash.signal != 0 ? signalName(crash.signal) : "exit \(crash.code)"))
+            unsafe event.name = trace.keep(
+                UserText(crash.signal != 0 ? signalName(crash.signal) : "exit \(crash.code)"))
             unsafe event.host = trace.keep(UserText(crash.host))
             if trace.countDeath() {
                 unsafe event.text = trace.keep(UserText(Self.firstLines(String(cString: crash.text))))

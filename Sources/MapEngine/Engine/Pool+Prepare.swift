@@ -108,7 +108,8 @@ extension Pool {
             prepared.used = used
             prepared.record.spans = prepared.block.offset + head
             prepared.record.spanMask = UInt64.max
-            prepared.copied.shared = unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
+            prepared.copied.shared = unsafe copySpans(
+                spans, count, prepared, from: prepared.block.offset + head + table)
             prepared.copied.bytes = bytes - head - table
             return prepared
         } catch {

@@ -57,7 +57,10 @@ extension Pool {
             let trace = try Self.last(core)
             let now = mapb_clock()
             let goesOn = trace.ended == .max
-            return (trace, goesOn ? core.running(trace, now) : [], (number: trace.recorded, time: goesOn ? now : trace.ended))
+            return (
+                trace, goesOn ? core.running(trace, now) : [],
+                (number: trace.recorded, time: goesOn ? now : trace.ended)
+            )
         }
         let file = Files.openToWrite(path)
         guard file >= 0 else { throw failure(path, "opened", -file) }
@@ -65,7 +68,8 @@ extension Pool {
         var out = TraceFile(
             file,
             TraceHead(
-                beganOnWall: trace.beganOnWall, span: end.time - trace.began, pid: mapb_process_id(), program: programName(),
+                beganOnWall: trace.beganOnWall, span: end.time - trace.began, pid: mapb_process_id(),
+                program: programName(),
                 version: "\(MAPE_VERSION_MAJOR).\(MAPE_VERSION_MINOR).\(MAPE_VERSION_PATCH)"))
         var number: UInt64 = 0
         var lost: UInt64 = 0

@@ -108,7 +108,8 @@ struct TraceFile {
     }
 
     private mutating func complete(
-        _ event: mape_trace_event, _ category: StaticString, named name: String? = nil, _ more: (inout JSONText) -> Void = { _ in }
+        _ event: mape_trace_event, _ category: StaticString, named name: String? = nil,
+        _ more: (inout JSONText) -> Void = { _ in }
     ) {
         begin("X", line(of: event), category)
         if let name { json.add("name", name) } else { unsafe json.add("name", event.name) }
@@ -118,7 +119,8 @@ struct TraceFile {
     }
 
     private mutating func instant(
-        _ event: mape_trace_event, _ category: StaticString, named name: String? = nil, _ more: (inout JSONText) -> Void = { _ in }
+        _ event: mape_trace_event, _ category: StaticString, named name: String? = nil,
+        _ more: (inout JSONText) -> Void = { _ in }
     ) {
         begin("i", line(of: event), category)
         json.add("s", "t")

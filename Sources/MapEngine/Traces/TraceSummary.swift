@@ -222,7 +222,8 @@ extension TraceSummary.Function {
         let each = event.time / Int64(event.items)
         guard event.slowest_ns > 0, event.slowest_of == 1, event.items > 1 else {
             times.append((each, event.items))
-            longest = max(longest, event.slowest_of > 1 ? max(each, event.slowest_ns - each * Int64(event.slowest_of - 1)) : each)
+            longest = max(
+                longest, event.slowest_of > 1 ? max(each, event.slowest_ns - each * Int64(event.slowest_of - 1)) : each)
             return
         }
         times.append((event.slowest_ns, 1))

@@ -67,7 +67,8 @@ func nativeAll(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
         task.isOutOfMemory = false
         task.hasResult = false
         let how = unsafe mapb_native_run(
-            task.pointer, native, task.fields.output + Int(base), &i, lapEnd(task, count))
+            task.pointer, native, task.fields.output + Int(base), &i,
+            task.isTimed && task.fields.lap_end < count ? task.fields.lap_end : count)
         task.ended = i
         if how == Int32(MAPB_NATIVE_STOPPED.rawValue) {
             outputFree(task, base &+ size &* count, size &* (count &- i))
@@ -99,11 +100,10 @@ func nativeFill(_ task: WorkerTask, _ start: UInt64, _ end: UInt64, _ base: UInt
 @_noLocks
 func nativeEach(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
     let job = task.job
-    let count = task.count
     var i: UInt64 = 0
-    while i < count {
-        let end = lapEnd(task, count)
-        while i < end {
+    while i < task.count {
+        lapBegin(task)
+        while i < task.fields.lap_stop {
             itemBegin(task, i)
             if job.isCancelled || workerYields(task) {
                 _ = rangeStop(task)

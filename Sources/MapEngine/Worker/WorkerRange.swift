@@ -44,6 +44,8 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     } else {
         rangeLoop(task, function)
     }
+    // Of a function that takes its range as a whole it is not known which item took longest.
+    if task.mode & MAPB_MODE_RANGE.rawValue == 0 || task.hasBegun { lapEnded(task, at: task.ended) }
     task.mode = MAPB_MODE_NONE.rawValue
     task.reply.done = UInt32(truncatingIfNeeded: task.ended)
     let now = mapb_clock()
@@ -62,14 +64,13 @@ func rangeLoop(_ task: WorkerTask, _ function: LoadedFunction) {
     let run = unsafe function.fields.run!
     let state = unsafe function.fields.state
     let job = task.job
-    let count = task.count
     let alone = unsafe task.fields.alone!
     let isArmed = task.fields.cancel_signal != 0
     task.mode = MAPB_MODE_ITEM.rawValue
     var i: UInt64 = 0
-    while i < count {
-        let end = lapEnd(task, count)
-        while i < end {
+    while i < task.count {
+        lapBegin(task)
+        while i < task.fields.lap_stop {
             itemBegin(task, i)
             if job.isCancelled || workerYields(task) {
                 _ = rangeStop(task)
@@ -99,10 +100,7 @@ func rangeCalls(_ task: WorkerTask, _ function: LoadedFunction, _ step: UInt64) 
         let count = step < left ? step : left
         task.part = start
         task.partCount = count
-        let goesOn = rangeCall(task, function)
-        // Of a function that takes its range as a whole it is not known which item took longest.
-        if task.hasBegun { lapEnded(task, at: task.ended) }
-        if !goesOn { return }
+        if !rangeCall(task, function) { return }
         start &+= count
     }
 }

@@ -121,27 +121,6 @@ extension WorkerTask {
     }
 }
 
-// MARK: - Times
-
-extension WorkerTask {
-    /// Whether the running request is timed.
-    var isTimed: Bool {
-        @_noLocks @inline(__always) get { unsafe fields.times != nil }
-    }
-
-    /// The running request's, if it is timed.
-    var times: mapb_times {
-        @_noLocks @inline(__always) unsafeAddress { unsafe UnsafePointer(fields.times!) }
-        @_noLocks @inline(__always) nonmutating unsafeMutableAddress { unsafe fields.times! }
-    }
-
-    @_noLocks @inline(__always)
-    func setTimes(_ ticket: UInt64) { unsafe fields.times = mapb_times_at(fields.output, ticket) }
-
-    @_noLocks @inline(__always)
-    func forgetTimes() { unsafe fields.times = nil }
-}
-
 /// A job's record, which the host has written for good, but for its word `cancel`. Safe as the task is that leads to it.
 @safe struct RunningJob {
     let pointer: UnsafePointer<mapb_job>

@@ -1,13 +1,14 @@
 // The times of a request, while the pool is traced: when it began and how long it took, and which of its items took longest.
 //
 // The clock is not read for each item, which would cost short ones more than it tells: items are timed in laps, of one when they take some
-// microseconds, of more when they are shorter. The loops over items run lap by lap, so that they are the same whether they are timed or not.
+// microseconds, of more when they are shorter. The loops over items run lap by lap, so that they are the same whether they are timed or not; a
+// lap that nobody times goes to the end.
 
 import CMapBridge
 
-/// How long a lap should be: some hundred times what it takes to read the clock.
+/// How long a lap is at least, unless it is of one item: a hundred times what it takes to read the clock, on a slow machine.
 @_noLocks @inline(__always)
-private func lapTime() -> UInt64 { 4_000 }
+private func lapTime() -> UInt64 { 10_000 }
 
 @_noLocks @inline(__always)
 private func longestLap() -> UInt64 { 1_024 }
@@ -40,10 +41,10 @@ func timesEnd(_ task: WorkerTask, _ now: Int64) {
     task.forgetTimes()
 }
 
-/// Up to which item a loop runs before it says so by `lapEnded`: to the end, when nobody wants to know the times.
+/// Sets up to which item a loop runs before it calls `lapEnded`. It stands in memory, where the loop would have looked for its end anyway.
 @_noLocks @inline(__always)
-func lapEnd(_ task: WorkerTask, _ count: UInt64) -> UInt64 {
-    task.isTimed && task.fields.lap_end < count ? task.fields.lap_end : count
+func lapBegin(_ task: WorkerTask) {
+    task.fields.lap_stop = task.isTimed && task.fields.lap_end < task.count ? task.fields.lap_end : task.count
 }
 
 /// Called when all items up to one have ended.
@@ -54,20 +55,24 @@ func lapEnded(_ task: WorkerTask, at item: UInt64) {
 
 @_noLocks @inline(never)
 private func lapTimed(_ task: WorkerTask, at item: UInt64) {
-    let items = item &- task.fields.lap_first
+    var items = item &- task.fields.lap_first
     if items == 0 { return }
     let now = mapb_clock()
     let took = now > task.fields.lap_began ? UInt64(bitPattern: now &- task.fields.lap_began) : 0
-    // A lap that took far longer than it should have had one item that did. In others the items are taken to be alike.
-    let longest = items == 1 ? took : took > 2 &* lapTime() ? took &- lapTime() : took / items
+    // Of several items that took as long as they should none is remarkable; if they took far longer, it was one of them.
+    let longest = items == 1 ? took : took > 2 &* lapTime() ? took &- lapTime() : 1
     if longest > task.fields.lap_longest {
         task.fields.lap_longest = longest
-        task.times.lap = (took < 1 << 48 ? took : 1 << 48 &- 1) << 16 | (items < 65_535 ? items : 65_535)
+        task.times.lap = (took < 1 << 48 ? took : 1 << 48 &- 1) << 16 | items
         task.times.slowest = UInt32(truncatingIfNeeded: task.fields.lap_first)
     }
-    let goes = took == 0 ? longestLap() : lapTime() &* items / took
+    if took < lapTime() / 2 {
+        if items < longestLap() { items = items &* 2 }
+    } else if took > 2 &* lapTime() && items > 1 {
+        items /= 2
+    }
     task.fields.lap_first = item
-    task.fields.lap_end = item &+ (goes < 1 ? 1 : goes > longestLap() ? longestLap() : goes)
+    task.fields.lap_end = item &+ items
     task.fields.lap_began = now
 }
 

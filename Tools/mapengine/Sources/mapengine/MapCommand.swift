@@ -143,8 +143,8 @@ struct MapCommand: ParsableCommand {
             try pool.start()
             let results = try job.run(pool, isQuiet: quiet, reports: report)
             pool.finish()
-            if let trace { try pool.writeTrace(to: trace) }
             try writer.write(results, keepsFiller: failValue != nil)
+            if let trace { try pool.writeTrace(to: trace) }
             try tellFailures(job, results)
         }
     }
