@@ -2,7 +2,7 @@
 # A job at a time: SwiftPM and CMake use all cores themselves.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-cluster setup-test build dist demo demo-cluster cluster test test-cluster test-cluster-servers test-all test-hosts test-peers test-asan test-tsan test-ubsan test-valgrind fuzz fuzz-cluster soak soak-cluster model bench bench-check bench-against bench-cluster simulate-cluster wheel install uninstall docs format lint clean
+.PHONY: help setup setup-docs setup-lint setup-bench setup-model setup-cluster setup-test build dist demo demo-cluster cluster test test-cluster test-cluster-servers test-all test-hosts test-peers test-asan test-tsan test-ubsan test-valgrind fuzz fuzz-cluster soak soak-cluster model bench bench-check bench-against bench-cluster simulate-cluster wheel install uninstall site format lint clean
 
 PREFIX ?= /usr/local
 export DESTDIR
@@ -99,8 +99,8 @@ uninstall: ## Take away from PREFIX what install put there
 build: setup ## Build the engine for debugging, in .build
 	@swift build
 
-docs: setup-docs ## The reference as web pages: out/docs/index.html
-	@scripts/docs.sh
+site: setup-docs ## Guide, references and all other pages as a site to search in, without a network: out/site/index.html
+	@scripts/site.sh
 
 format: setup-lint ## Lay out all Swift, C and C++ code
 	@scripts/format.sh

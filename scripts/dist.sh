@@ -16,7 +16,7 @@ built=.build-dist/release/libmapengine.so
 stage=.build-dist/stage
 
 if [[ ${1:-} == --if-older && -f dist/lib/$library ]] &&
-    [[ -z $(find Package.swift Sources Tools include docs/abi.json scripts/packaging scripts/abi*.py -type f ! -name Package.resolved -newer dist/.stamp -print -quit 2>/dev/null) ]]; then
+    [[ -z $(find Package.swift Sources Tools include docs/abi.json scripts/packaging scripts/abi*.py scripts/report_page.py -type f ! -name Package.resolved -newer dist/.stamp -print -quit 2>/dev/null) ]]; then
     exit 0
 fi
 

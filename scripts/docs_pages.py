@@ -1,11 +1,9 @@
-"""Prepares the Markdown pages for doxygen, and checks their links.
+"""Looks at the links between the Markdown pages.
 
-    docs_pages.py PAGE             prints the page as doxygen needs it: an input filter (docs/Doxyfile)
     docs_pages.py --check [ROOT]   looks at the relative links of every page; 1 when one leads nowhere
 
 The pages are written for readers of the repository, where a heading has an anchor of its own (`#time-limits`) and a link may lead
-to any file. Doxygen knows neither: it numbers its anchors, and has only the files that it reads. So the filter gives each heading
-a label, turns links between pages into references to these labels, and leaves of a link to another file its text.
+to any file.
 """
 
 import os
@@ -66,36 +64,6 @@ def links(text):
             yield match, path, anchor
 
 
-def page_label(path, root):
-    name = "/".join(path.resolve().relative_to(root.resolve()).parts)
-    if name == "README.md":
-        return "index"
-    return "page-" + name.removeprefix("docs/").removesuffix(".md").replace("/", "-").lower()
-
-
-def filtered(path, root):
-    text, label = path.read_text(encoding="utf-8"), page_label(path, root)
-    known = {page.resolve() for page in pages(root)}
-    edits = []
-    for match, anchor in headings(text):
-        # The title's label is the page's. Doxygen gives its main page one by itself.
-        if match[1] != "#":
-            edits.append((match.end(), match.end(), f" {{#{label}-{anchor}}}"))
-        elif label != "index":
-            edits.append((match.end(), match.end(), f" {{#{label}}}"))
-    for match, target, anchor in links(text):
-        page = (path.parent / target).resolve() if target else path.resolve()
-        if page not in known:
-            edits.append((*match.span(), match[1]))
-            continue
-        # A reference's text is plain.
-        reference = page_label(page, root) + (f"-{anchor}" if anchor else "")
-        edits.append((*match.span(), f"[{match[1].replace('`', '')}](@ref {reference})"))
-    for begin, end, new in sorted(edits, reverse=True):
-        text = text[:begin] + new + text[end:]
-    return text
-
-
 def check(root):
     """Prints each link that leads nowhere; answers how many there are, and how many links were seen."""
     anchors = {page.resolve(): {anchor for _, anchor in headings(page.read_text(encoding="utf-8"))} for page in pages(root)}
@@ -123,11 +91,8 @@ def main():
         wrong, count = check(Path(sys.argv[2]) if len(sys.argv) > 2 else root)
         print(f"docs: {count} links, {wrong} of them lead nowhere")
         return 1 if wrong or not count else 0
-    if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 64
-    sys.stdout.write(filtered(Path(sys.argv[1]), root))
-    return 0
+    print(__doc__, file=sys.stderr)
+    return 64
 
 
 if __name__ == "__main__":

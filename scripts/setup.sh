@@ -5,8 +5,8 @@
 #
 #     scripts/setup.sh [GROUP...]
 #
-# GROUP: build (the default: everything that `make demo` and `make dist` need), docs, lint, model, bench, sanitize, hosts, cluster, or all,
-# which is these; and blender.
+# GROUP: build (the default: everything that `make demo` and `make dist` need), docs, lint, model, bench, sanitize, hosts, cluster, browser,
+# or all, which is these; and blender.
 # Exit codes: 0 ready; 1 something is missing, and the message says what to do; 64 wrong usage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -26,7 +26,8 @@ packages_build=(
     libffi-dev                # calls to functions of any prototype
     libcmocka-dev             # the C tests in Tests/abi and Tests/faults
     libassimp-dev libstb-dev libcli11-dev glmark2-data # the demo: reads a mesh, writes a PNG, parses its options
-    gdb                       # Tests/untouched: a host in a debugger
+    gdb                       # Tests/untouched: a host in a debugger; Tests/top: a worker's stack
+    tmux                      # Tests/top: a terminal to look into
     luajit                    # Tests/lua: a host and a zygote in Lua; suite header: its ffi.cdef reads the headers
     python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
     python3                   # reads the compiler's syntax tree: scripts/abi.py, Tests/checks
@@ -47,7 +48,14 @@ packages_cluster=(
     redis-server openssl      # Tests/cluster: servers and certificates
     iproute2                  # and network namespaces
 )
-packages_docs=(doxygen python3)
+packages_docs=(
+    doxygen                   # reads the comments in the headers
+    python3-venv              # Sphinx and what it needs, from PyPI
+)
+packages_browser=(
+    chromium                  # pages are looked at in a real browser
+    fonts-dejavu-core         # and the letters in them
+)
 packages_lint=(clang-format shellcheck)
 packages_sanitize=(valgrind) # the sanitizers themselves come with the Swift toolchain
 packages_model=(spin)             # checks the models in Tests/model
@@ -198,6 +206,26 @@ make_glibc() {
     mv "$work" $folder
 }
 
+# What makes the site, in an environment of its own: .build-site/venv. The stamp says which requirements it was made for.
+make_site_environment() {
+    local venv=.build-site/venv log
+    if cmp -s docs/site/requirements.txt $venv/requirements.txt; then
+        return
+    fi
+    say "installing Sphinx in $venv"
+    rm -rf $venv
+    mkdir -p .build-site
+    log=$(mktemp)
+    if ! { /usr/bin/python3 -m venv $venv && $venv/bin/pip install -q --disable-pip-version-check -r docs/site/requirements.txt; } \
+        >"$log" 2>&1 </dev/null; then
+        tail -n 20 "$log" >&2
+        rm -rf "$log" $venv
+        fail "could not make $venv, see above. It needs PyPI once."
+    fi
+    rm -f "$log"
+    cp docs/site/requirements.txt $venv/requirements.txt
+}
+
 groups=("$@")
 if (($# == 0)); then
     groups=(build)
@@ -212,21 +240,23 @@ for group in "${groups[@]}"; do
         sanitize) packages+=("${packages_sanitize[@]}") ;;
         hosts) packages+=("${packages_hosts[@]}") ;;
         cluster) packages+=("${packages_cluster[@]}") ;;
+        browser) packages+=("${packages_browser[@]}") ;;
         blender) packages+=("${packages_blender[@]}") ;;
         bench) packages+=("${packages_bench[@]}") ;;
         all)
             packages+=("${packages_swift[@]}" "${packages_build[@]}" "${packages_docs[@]}" "${packages_lint[@]}")
             packages+=("${packages_cluster[@]}" "${packages_hosts[@]}" "${packages_model[@]}" "${packages_bench[@]}" "${packages_sanitize[@]}")
+            packages+=("${packages_browser[@]}")
             ;;
         *)
-            say "unknown group '$group'; there are: build, docs, lint, model, bench, sanitize, hosts, cluster, blender, all"
+            say "unknown group '$group'; there are: build, docs, lint, model, bench, sanitize, hosts, cluster, browser, blender, all"
             exit 64
             ;;
     esac
 done
 # A machine without the toolchain is told so before anything is installed; the toolchain runs only with its packages.
 needs_swift=1
-if [[ ${groups[*]} == @(docs|model|hosts|cluster|blender) ]]; then
+if [[ ${groups[*]} == @(docs|model|hosts|cluster|browser|blender) ]]; then
     needs_swift=0
 fi
 ((!needs_swift)) || find_swift
@@ -234,4 +264,7 @@ check_packages "${packages[@]}"
 ((!needs_swift)) || check_swift_version
 if [[ " ${groups[*]} " =~ " build "|" all " ]]; then
     link_static_libraries
+fi
+if [[ " ${groups[*]} " =~ " docs "|" all " ]]; then
+    make_site_environment
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the command line and puts it into dist/: bin/mapengine, its manual page, completions for bash, zsh and fish, and templates. It needs
-# the library in dist/, so scripts/dist.sh calls it last. The first build fetches swift-argument-parser from GitHub;
+# Builds the command line and puts it into dist/: bin/mapengine, its manual page, completions for bash, zsh and fish, templates, and the page of
+# `mapengine report`. It needs the library in dist/, so scripts/dist.sh calls it last. The first build fetches swift-argument-parser from GitHub;
 # MAPENGINE_TOOL=0 leaves the command line out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -55,6 +55,9 @@ done
 (cd dist/share/mapengine/templates && find . -type f -printf '%P\n') | while read -r template; do
     [[ -f Tools/mapengine/templates/$template ]] || rm -f "dist/share/mapengine/templates/$template"
 done
+# The page of `mapengine report`, in which the trace is missing.
+python3 scripts/report_page.py "$stage/report.html"
+place "$stage/report.html" share/mapengine/report.html
 # It is linked into the program.
 place Tools/mapengine/swift-argument-parser.LICENSE share/doc/mapengine/swift-argument-parser.LICENSE
 

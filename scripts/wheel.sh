@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Python package from bindings/python and from dist/: dist/python/mapengine-VERSION-py3-none-manylinux_2_28_PROCESSOR.whl.
-# It holds the library, the zygote and the command line, in mapengine/_native, laid out as dist/ is, so that each finds the others.
+# It holds the library, the zygote, the command line, and headers and templates for plug-ins in mapengine/_native, laid out as dist/ is, so
+# that each finds the others.
 #
 #     scripts/wheel.sh            the wheel
 #     scripts/wheel.sh --tree     only the package's folder, to work on the package: .build-wheel/tree/mapengine. Its Python files are
@@ -82,7 +83,7 @@ package() {
     find "$to/_vendor" -name __pycache__ -prune -exec rm -rf {} +
     quietly "compile the workers' functions" env PREFIX="$(realpath "$dist")" $sources/build_native.sh "$to"
     # A build with MAPENGINE_TOOL=0 has no command line.
-    for file in "$to"/_native/lib/*.so* "$to"/_native/bin/*; do
+    for file in "$to"/_native/lib/*.so.* "$to"/_native/lib/mapengine_python.so "$to"/_native/bin/*; do
         [[ ! -f $file ]] || strip --strip-all --remove-section=.gnu_debuglink "$file"
     done
 }

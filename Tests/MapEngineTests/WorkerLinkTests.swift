@@ -27,7 +27,7 @@ import Testing
                 input: JobInput(record: bench.record!, globals: nil, used: UsedBuffers()), stream: nil, now: 0)
             watch = .allocate(capacity: 1)
             watch.initialize(to: Watch())
-            link = WorkerLink(inbox: bench.input.inbox(0), region: bench.region, watch: watch)
+            link = WorkerLink(inbox: bench.input.inbox(0), region: bench.region, watch: watch, generation: 1)
         }
 
         deinit { watch.deallocate() }
@@ -169,7 +169,7 @@ import Testing
         reply.frontier_end = place + 64
         lane.reply(assignment).pointee = reply
         defer { #expect(lane.region.live == 0, "nothing of it is kept") }
-        return try lane.link.accept(assignment)
+        return try lane.link.accept(assignment).0
     }
 
     @Test func aSetupHasRunWellOrSaysWhyNot() throws {
@@ -330,7 +330,7 @@ import Testing
         lane.link.ring(from: 9)
         lane.watch.pointee.messageHead = 64
         let region = try OutputRegion(reserve: 4 << 20)
-        let next = WorkerLink(inbox: lane.inbox, region: region, watch: lane.watch)
+        let next = WorkerLink(inbox: lane.inbox, region: region, watch: lane.watch, generation: 2)
         #expect(next.published == 0 && next.answered == 0 && !next.hasMessages)
         #expect(lane.inbox.pointee.tail == 0 && lane.inbox.pointee.notify_at == 0 && lane.inbox.pointee.yield == 0)
         #expect(!lane.watch.pointee.hasNews && !lane.watch.pointee.isBusy)

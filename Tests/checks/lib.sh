@@ -88,6 +88,20 @@ need_dist() {
     fi
 }
 
+# copy_checkout FOLDER: what git would keep of what lies here, so that a change is tested before it is committed.
+copy_checkout() {
+    mkdir -p "$1"
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git ls-files -z --cached --others --exclude-standard
+    else
+        # No checkout, but an archive of one: what .gitignore lists is left out.
+        find . \( -name '.?*' -o -name dist -o -name out -o -name __pycache__ -o -path './host-examples/*/build' -o -name Package.resolved \) \
+            ! -name .ci ! -name '.*-format' ! -name '.git?*' ! -name .editorconfig -prune -o -type f -print0
+    fi | while IFS= read -r -d '' file; do
+        [[ ! -e $file ]] || printf '%s\0' "$file"
+    done | tar --create --null --no-recursion --files-from=- | tar --extract --directory="$1"
+}
+
 finish() {
     if ((passed + failed == 0)); then
         failed "self" "there was nothing to check"

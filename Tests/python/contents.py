@@ -14,7 +14,8 @@ LIMIT_WITHOUT_COMMAND_LINE = 4_000_000
 LIMIT = 9_000_000
 COMMAND_LINE = "mapengine/_native/bin/mapengine"
 NEEDED = ("mapengine/__init__.py", "mapengine/_abi.py", "mapengine/py.typed", "mapengine/_vendor/cloudpickle/cloudpickle.py",
-          "mapengine/_vendor/cloudpickle/LICENSE")
+          "mapengine/_vendor/cloudpickle/LICENSE", "mapengine/_native/include/mapengine.h", "mapengine/_native/include/mapengine/qt.hpp",
+          "mapengine/_native/lib/cmake/mapengine/mapengineConfig.cmake", "mapengine/_native/share/mapengine/templates/c/work.c.in")
 PROGRAMS = ("mapengine/_native/libexec/mapengine-zygote", COMMAND_LINE)
 
 
@@ -23,6 +24,7 @@ def main() -> None:
         entries = {entry.filename: entry for entry in wheel.infolist()}
         for name in NEEDED:
             assert name in entries, f"{name} is missing"
+        assert "mapengine/_native/share/mapengine/report.html" in entries, "there is no page of reports"
         assert any(name.startswith("mapengine/_native/lib/libmapengine.so.") for name in entries), "there is no library"
         for name in PROGRAMS:
             assert name != COMMAND_LINE or name in entries, f"{name} is missing; was dist/ built with MAPENGINE_TOOL=0?"

@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
 // The command line. A package of its own, so that the engine has no dependency; it knows of the engine what every user of the
-// library does: its header and the shared library, in MAPENGINE_PREFIX (dist/ by default). scripts/tool.sh builds it.
+// library does: its header and the shared library, in MAPENGINE_PREFIX (dist/ by default); and for `top` the layout of pools' memory, of which
+// it reads one version (MAPB_PROTOCOL) and refuses others. scripts/tool.sh builds it.
 import Foundation
 import PackageDescription
 
@@ -20,10 +21,11 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CMapEngine"),
         .target(name: "CKernel", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CPools", cSettings: [.define("_GNU_SOURCE")]),
         .executableTarget(
             name: "mapengine",
             dependencies: [
-                "CMapEngine", "CKernel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CMapEngine", "CKernel", "CPools", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: [
                 .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what the Python package needs beside its Python: the folder _native with library, zygote, command line and the worker's functions,
-# and _abi.py, the interface for ctypes.
+# Makes what the Python package needs beside its Python: the folder _native with library, zygote, command line, the worker's functions and what
+# C code is compiled with, and _abi.py, the interface for ctypes.
 #
 #     bindings/python/build_native.sh [PACKAGE]     PACKAGE: the folder of the package; src/mapengine by default
 #
@@ -33,6 +33,19 @@ for program in libexec/mapengine-zygote bin/mapengine; do
     if [[ -e $prefix/$program ]]; then place "$prefix/$program" "$native/$program" 755; fi
 done
 
+# What `mapengine new` writes is made of, and built with: templates, headers, what CMake and pkg-config read. A wheel has no links: the
+# linker's name of the library is a text that names it, and CMake is given its soname.
+if [[ -d $prefix/share/mapengine/templates ]]; then
+    version=$(basename "$(readlink -f "$prefix/lib/libmapengine.so.2")")
+    (cd "$prefix" && find include lib/cmake lib/pkgconfig share/mapengine -type f ! -name '*.pyc') | while read -r file; do
+        mkdir -p "$native/$(dirname "$file")"
+        sed "s/$version/libmapengine.so.2/" "$prefix/$file" >"$work/file"
+        place "$work/file" "$native/$file" 644
+    done
+    echo 'INPUT(libmapengine.so.2)' >"$work/file"
+    place "$work/file" "$native/lib/libmapengine.so" 644
+fi
+
 python3 "$root/scripts/glibc.py" stubs "$root/scripts/glibc/x86_64" "$work/glibc"
 "${CC:-cc}" -std=c11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror -I"$root/include" -shared -o "$work/mapengine_python.so" \
     "$here"/native/*.c "$native/lib/libmapengine.so.2" "$work/glibc/libdl.so.2" "$work/glibc/libc.so.6" "$work/glibc/libpthread.so.0" -L"$work/glibc" \
@@ -43,6 +56,11 @@ if [[ $(printf '%s\nGLIBC_2.28\n' "$newest" | sort -V | tail -n 1) != GLIBC_2.28
     exit 1
 fi
 place "$work/mapengine_python.so" "$native/lib/mapengine_python.so" 755
+
+# The page of reports, which notebooks show: also of a build without the command line.
+mkdir -p "$native/share/mapengine"
+python3 "$root/scripts/report_page.py" "$work/report.html"
+place "$work/report.html" "$native/share/mapengine/report.html" 644
 
 python3 "$root/scripts/abi.py" python >"$work/_abi.py"
 place "$work/_abi.py" "$package/_abi.py" 644

@@ -3,9 +3,10 @@
  * Two kinds of memfd, both sealed against shrinking. Offsets, never pointers, cross the boundary.
  *
  *   input memory, one per pool: the host writes, every worker maps it read-only
- *   ┌────────────────┬──────────┬──────────┬─────┬───────────────────────────────────────────────┐
- *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ arena: inputs, job and function records, ...  │
- *   └────────────────┴──────────┴──────────┴─────┴───────────────────────────────────────────────┘
+ *   ┌────────────────┬──────────┬──────────┬─────┬─────────────────┬─────────────────────────────┐
+ *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ functions'      │ arena: inputs, job and      │
+ *   │ mapb_figures   │          │          │     │ records by line │ function records, ...       │
+ *   └────────────────┴──────────┴──────────┴─────┴─────────────────┴─────────────────────────────┘
  *   output memory, one per worker process: that worker writes, the host reads and trusts nothing in it
  *   ┌────────────────┬─────────┬────────────────┬──────────────┬─────────────────────────────────┐
  *   │ outbox, times  │ replies │ message ring   │ crash record │ results                         │
@@ -19,9 +20,11 @@
 #define MAPB_LAYOUT_H
 
 #include "mapb_base.h"
+#include "mapb_figures.h"
 #include "mapb_lanes.h"
+#include "mapb_times.h"
 
-#define MAPB_PROTOCOL            8u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            9u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -60,6 +63,7 @@ enum mapb_request_flags {
         2,          /* What does not fit goes to frontier_base ... end of the output memory from this request on. */
     MAPB_SPREAD = 4 /* Other workers get work at the same time: a worker that slept moves to a processor of its own. */
 };
+#define MAPB_JOB_SHIFT 8u /* In the flags of a range, from this bit on: the low bits of the job's number, for mapengine top. */
 
 /** One request: a cache line. Written by the host. */
 typedef struct mapb_request {
@@ -86,6 +90,7 @@ typedef struct mapb_inbox {
         yield; /* The worker ends requests up to this ticket before their next item: the host has reclaimed the rest. */
     uint64_t interrupt; /* The blame word of the item that is asked to stop by a signal: fork_interrupt.c; 0: none. */
     uint8_t pad1[48];
+    mapb_worker_line line;
     mapb_request requests[MAPB_RING];
 } mapb_inbox;
 
@@ -106,7 +111,7 @@ typedef struct mapb_reply {
     uint32_t flags;
     uint64_t base; /* Without a table: item i's result is at base + i * size. For other requests: the message. */
     uint64_t size;
-    uint64_t table;
+    uint64_t table;    /* For requests that are no range: nanoseconds that they took. */
     uint64_t hole_end; /* The cursors in the hole and at the frontier. */
     uint64_t frontier_end;
     int32_t code; /* For SETUP and MODULE: 0, or why it failed. */
@@ -153,24 +158,12 @@ typedef struct mapb_outbox {
     uint8_t pad3[48];
 } mapb_outbox;
 
-/** When a worker was on a request, by the monotonic clock: beside the replies, one for each place of theirs. Written by the worker, while the
- *  pool is traced; `begin` before the request runs, so that it stands there when the worker dies in it. */
-typedef struct mapb_times {
-    uint32_t ticket; /* Low half of the request's. */
-    uint32_t
-        slowest; /* The item that took longest, counted from the request's first; or the first of the lap that did. */
-    int64_t begin;
-    uint64_t took; /* 0: it has not ended. */
-    uint64_t lap;  /* How long that lap took << 16 | how many items it had, at most 65535; 0: not known. */
-} mapb_times;
-
 /** Before each text in the message ring; the texts follow, padded to 8 bytes. */
 typedef struct mapb_message_head {
     uint32_t size;
     uint32_t level;
 } mapb_message_head;
 
-#define MAPB_TIMES_OFFSET    1024u
 #define MAPB_REPLIES_OFFSET  4096u
 #define MAPB_MESSAGES_OFFSET 8192u
 #define MAPB_CRASH_OFFSET    24576u
@@ -262,6 +255,7 @@ typedef struct mapb_function {
     uint64_t prototype; /* A typed function: input offset of the text, ended with NUL; or 0. */
     uint32_t native_flags;
     uint32_t travels; /* 1: another machine can have it, as each of its places has a name. 0: no lane gets it. */
+    uint64_t name;    /* Input offset of the name that the host gave it, ended with NUL; or 0. */
 } mapb_function;
 
 #define MAPB_GLOBALS_BITS  4u /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
@@ -285,17 +279,23 @@ _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbel
 _Static_assert(sizeof(mapb_file) == 72 && sizeof(mapb_job) == 64 && sizeof(mapb_failure) == 32, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
-_Static_assert(offsetof(mapb_inbox, requests) == 128 && offsetof(mapb_inbox, yield) == 64 &&
-                   sizeof(mapb_inbox) <= MAPB_INBOX_BYTES,
+_Static_assert(offsetof(mapb_inbox, line) == 128 && offsetof(mapb_inbox, requests) == 192 && offsetof(mapb_inbox, yield) == 64 &&
+                   sizeof(mapb_inbox) <= MAPB_HOST_OFFSET && MAPB_HOST_OFFSET + MAPB_HOST_NAME <= MAPB_INBOX_BYTES,
                "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
-_Static_assert(offsetof(mapb_pool_head, timed) == 80 && sizeof(mapb_times) == 32, "layout");
+_Static_assert(offsetof(mapb_pool_head, timed) == 80, "layout");
 _Static_assert(sizeof(mapb_outbox) <= MAPB_TIMES_OFFSET &&
                    MAPB_TIMES_OFFSET + MAPB_RING * sizeof(mapb_times) <= MAPB_REPLIES_OFFSET,
                "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
+
+/** Where the table of functions' records by line begins, and where it ends: the arena. Numbers, for Swift. */
+#define MAPB_FUNCTIONS_OFFSET 8392704u
+#define MAPB_ARENA_OFFSET     8916992u
+_Static_assert(MAPB_FUNCTIONS_OFFSET == 4096 + MAPB_MAX_WORKERS * MAPB_INBOX_BYTES, "layout");
+_Static_assert(MAPB_ARENA_OFFSET == MAPB_FUNCTIONS_OFFSET + 8 * MAPB_NAMED_LINES && MAPB_ARENA_OFFSET % 4096 == 0, "layout");
 
 MAPB_FORK_SAFE static inline const mapb_inbox *mapb_inbox_at(const uint8_t *input, uint32_t worker) {
     return (const mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);

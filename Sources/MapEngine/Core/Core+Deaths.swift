@@ -71,6 +71,7 @@ extension Core {
         var inSetup = false
         var isHead = true
         while let assignment = worker.assigned.first {
+            if isHead && mark.isOn(assignment.ticket) { countLoss(assignment, worker, now) }
             worker.finish(0, .lost)
             let before = tally(of: assignment.work)
             switch assignment.work {
@@ -119,6 +120,15 @@ extension Core {
         }
         touched.places = true
         touched.wakes = true
+    }
+
+    /// The time that a worker was on a request until it died counts as spent there.
+    private func countLoss(_ assignment: Assignment, _ worker: Worker, _ now: Int64) {
+        guard case .range(let job, _) = assignment.work else {
+            _ = worker.seen.times.ended(now, inItem: false)
+            return
+        }
+        job.measure(lost: worker.seen.times.ended(now, inItem: true))
     }
 
     private func inHook(_ verdict: Verdict?) -> String {
@@ -197,6 +207,9 @@ extension Core {
             end(death.map { ending.afterKill($0) } ?? ending)
             return
         }
+        figures.show(
+            crashOf: job.config.firstIndex &+ item, job: job.sequence, function: job.work.shown.name,
+            worker: death?.worker ?? -1, signal: loss.signal ?? 0)
         let again = ItemRange(first: item, count: 1, searched: true)
         if manner == .lostWithZygote {
             let times = job.lost.countWithZygote(item)

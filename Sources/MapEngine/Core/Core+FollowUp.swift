@@ -105,7 +105,8 @@ extension Core {
     }
 
     private func follow(_ job: Job) {
-        figures.items += job.tally.report()
+        let news = job.tally.report()
+        figures.count(ended: news.ended, submitted: news.submitted)
         if remote != nil { endIfNowhere(job) }
         if !job.isDone {
             watchTimes(of: job)
@@ -120,6 +121,7 @@ extension Core {
             jobEnded(of: job.function)
             touched.wakes = true
         }
+        if job.places.withholds { work.note(job, withholds: job.hasUnassigned && !job.isQueuedForWork) }
         queueForDelivery(job)
         if job.isDone && job.isReleased { jobs.remove(job) }
     }

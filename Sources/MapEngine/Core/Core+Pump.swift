@@ -45,16 +45,18 @@ extension Core {
             let isRemote = worker.isRemote
             let share = isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
             let since = worker.seen.progress
-            worker.seen.progress = now
+            worker.progressed(at: now)
             while link.answered < answered {
                 let assignment = worker.assigned[0]
                 if case .range(let job, let range) = assignment.work {
                     let reply = try link.accept(assignment.ticket, job, range, isRemote: isRemote)
-                    if isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
-                    acceptRange(reply, job, range, max(1, assignment.step), worker, link, now)
+                    if isRemote { job.pace.measureLane(nanoseconds: share, work: reply.time, items: reply.done) }
+                    let time = worker.seen.times.ran(reply.time, now)
+                    acceptRange(reply, job, range, max(1, assignment.step), worker, link, time, now)
                     if trace != nil { traceAnswer(reply, assignment.ticket, job, range, worker, since: since, now) }
                 } else {
-                    let reply = try link.accept(assignment)
+                    let (reply, time) = try link.accept(assignment)
+                    worker.seen.times.prepared(time)
                     accept(reply, assignment, worker, now)
                     if trace != nil { traceAnswer(reply, assignment, worker, since: since, now) }
                 }
@@ -103,11 +105,11 @@ extension Core {
     @inline(__always)
     private func acceptRange(
         _ reply: RangeReply, _ job: Job, _ range: ItemRange, _ step: UInt64, _ worker: Worker, _ link: WorkerLink,
-        _ now: Int64
+        _ time: Int64, _ now: Int64
     ) {
         let done = reply.done
         job.end(reply, first: range.first, in: link.region, now: now)
-        worker.history.itemsEnded += done
+        worker.countItems(done)
         job.function.itemsEnded += done
         if reply.hasGrown && config.limits.memoryGrowth > 0 { worker.noteGrowth() }
         if !worker.isRemote {
@@ -125,7 +127,9 @@ extension Core {
             rest.count -= 1
         }
         requeue(rest, job, now)
-        figures.ranges += (done + step - 1) / step
+        let ranges = (done + step - 1) / step
+        figures.ranges += ranges
+        job.measure(ranges: ranges, items: done, time: time, output: reply.used.count)
         touch(job)
     }
 

@@ -16,6 +16,7 @@ extension Core {
         let function = draft.function(id, line: line, input)
         fixed.libraries.add(function.libraries)
         registry.functions.add(function)
+        input.storeFunction(line, at: function.record.offset)
         if let zygote { preload(function, in: zygote) }
         if life.stage == .running || zygote != nil {
             for library in function.libraries { library.deaths = 0 }
@@ -25,6 +26,12 @@ extension Core {
         }
         if remote != nil && !function.travels { logStays(function) }
         return function.id
+    }
+
+    /// Gives a function another name. Returns the id.
+    func add(alias name: String?, of id: UInt32) throws(MapError) -> UInt32 {
+        try checkRegister()
+        return registry.functions.add(alias: name, of: try function(id), id)
     }
 
     /// Jobs that are submitted from now on see a global's new value.

@@ -41,6 +41,7 @@ extension Core {
         remote.helper = nil
         remote.offered = 0
         remote.figures.nodes = 0
+        figures.show(nodes: 0)
         if let why { log(MAPE_LOG_ERROR, "the helper for other machines (pid \(gone.pid)) is ended: it \(why)") }
         for lane in table.remotes {
             table.want(lane, false)
@@ -135,6 +136,7 @@ extension Core {
             fillLanes()
         case MAPB_CONTROL_NODES.rawValue:
             remote.figures.nodes = message.slot
+            figures.show(nodes: message.slot)
             remote.figures.roundTrip = min(Int64(clamping: message.generation), 10_000_000_000)
             remote.figures.sent = message.size
             remote.figures.received = message.memory_limit
@@ -144,8 +146,9 @@ extension Core {
             touched.wakes = true
         case MAPB_CONTROL_LANE.rawValue:
             guard lane != nil else { break }
-            remote.note(
-                printable(message.shownText), roundTrip: Int64(clamping: message.size), of: slot - table.firstLane)
+            let host = printable(message.shownText)
+            remote.note(host, roundTrip: Int64(clamping: message.size), of: slot - table.firstLane)
+            figures.show(host: host, ofLane: slot)
         case MAPB_CONTROL_NOTE.rawValue:
             log(
                 mape_log_level(min(UInt32(bitPattern: message.code), MAPE_LOG_ERROR.rawValue)),
@@ -172,10 +175,11 @@ extension Core {
         } else {
             let isSetup = message.code == MAPE_E_SETUP.rawValue
             let why = printable(message.shownText)
+            let nowhere = "function \"\(function.name)\" cannot run on other machines: \(why)"
             function.refusal = Outcome(
                 MAPE_ITEM_FAILED, isSetup ? MAPE_CAUSE_SETUP : MAPE_CAUSE_LOAD,
-                code: isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue, why)
-            log(MAPE_LOG_WARNING, "function \"\(function.name)\" cannot run on other machines: \(why)")
+                code: isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue, isSetup ? why : nowhere)
+            log(MAPE_LOG_WARNING, nowhere)
             reclaim(from: table.remotes.filter { $0.holds { $0.function === function } })
         }
         for job in jobs.all where job.function === function { touch(job) }

@@ -17,6 +17,7 @@ extension Core {
         }
         let change = table.size.resize(to: count)
         table.add(upTo: count, itemsPerWorker: config.limits.itemsPerWorker)
+        figures.show(table.size)
         for slot in change.new { want(slot) }
         dismiss(change.gone.map { table[$0] })
         // A thread that waits for the start may have what it waits for.

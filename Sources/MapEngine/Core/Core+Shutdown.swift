@@ -28,10 +28,12 @@ extension Core {
         if life.stage == .starting { return .isStarting }
         guard life.stage == .running else {
             life.stage = .closed
+            figures.show(MAPB_STAGE_CLOSED)
             endAllJobs()
             return .hasNotRun
         }
         life.stage = .closing
+        figures.show(MAPB_STAGE_CLOSING)
         if how == MAPE_SHUTDOWN_CANCEL {
             endAllJobs()
         } else {
@@ -95,6 +97,7 @@ extension Core {
         endAllJobs()
         for job in jobs.all where !job.isDone { endByForce(job, now) }
         life.stage = .closed
+        figures.show(MAPB_STAGE_CLOSED)
         touched.wakes = true
         return !life.cleanupsWereKilled
     }

@@ -8,6 +8,7 @@ extension Core {
         fixed.libraries.begin()
         try adopt(born)
         life.stage = .running
+        figures.show(MAPB_STAGE_RUNNING)
         errands.startsHelper = remote != nil
         logSandbox()
         touched.wakes = true
@@ -116,6 +117,7 @@ extension Core {
             return
         }
         worker.state = .ready
+        worker.seen.times.becameReady(mapb_clock())
         if worker.isRemote {
             remote?.failures = 0
             unpark(for: worker)
@@ -170,6 +172,7 @@ extension Core {
         let outcome = Outcome(
             MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, "the pool has failed: \(why)")
         life.failure = Outcome(MAPE_ITEM_ABANDONED, MAPE_CAUSE_POOL, code: MAPE_E_WORKERS.rawValue, why)
+        figures.show(MAPB_STAGE_FAILED)
         log(MAPE_LOG_ERROR, "the pool has failed: \(why)")
         let now = mapb_clock()
         for job in jobs.all { end(job, outcome, now: now) }

@@ -289,11 +289,11 @@ extension Core {
 
     /// Inputs were copied, without the lock.
     @inline(never)
-    func traceCopy(_ copied: Copied, _ job: Job) {
-        guard let trace, copied.began >= trace.began, copied.bytes > 0 || copied.shared > 0 else { return }
+    func traceCopy(_ moved: Moved, _ copied: Copied, _ job: Job) {
+        guard let trace, copied.began >= trace.began, moved.copied > 0 || moved.shared > 0 else { return }
         var event = trace.event(MAPE_TRACE_COPY, job, copied.began, copied.ended)
-        event.bytes = copied.bytes
-        event.shared_bytes = copied.shared
+        event.bytes = moved.copied
+        event.shared_bytes = moved.shared
         trace.add(event)
     }
 

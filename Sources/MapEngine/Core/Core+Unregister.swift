@@ -9,6 +9,7 @@ import CMapBridge
 extension Core {
     func unregister(_ id: UInt32) throws(MapError) {
         try checkOpen()
+        if registry.functions.remove(alias: id) { return }
         let function = try function(id)
         function.life.stage = .closed
         if function.life.unended == 0 { leave(function) }
@@ -53,6 +54,7 @@ extension Core {
 
     private func removeIfGone(_ function: Function) {
         guard function.life.owed == 0 else { return }
+        input.storeFunction(function.line, at: 0)
         registry.functions.remove(function)
         function.free(input)
     }

@@ -25,6 +25,7 @@
 //   Core+Turn, +Deadlines, +Doorbell   a turn of the engine thread; time limits; whom workers wake
 //   Core+Waits, Waiters                whether what a host thread waits for is there; what such threads sleep on
 //   Core+Output, +Stats, +Shutdown     what workers print; what the host may ask; the steps of a shutdown
+//   Figures                            what the pool counts, where other processes can read it
 //   Parts, Fixtures                    the small parts; what a pool keeps as it is, used with and without the lock
 //   WorkQueue, JobRegister, JobTable, Deadlines   the jobs: in order of their turn, by handle, by time
 
@@ -42,8 +43,8 @@ final class Core {
     var doorbell = Doorbell()
     var brake = RestartBrake()
     var events = EventQueue()
-    var figures = Figures()
-    var zygote: Zygote?
+    let figures: Figures
+    var zygote: Zygote? { didSet { figures.show(zygote: zygote?.pid ?? 0) } }
     var errands = Errands()
     var touched = Touched()
     /// Nil: there are no other machines.
@@ -51,6 +52,7 @@ final class Core {
 
     init(_ fixed: Fixtures) throws(MapError) {
         self.fixed = fixed
+        figures = Figures(fixed.input)
         let config = fixed.config
         table = WorkerTable(
             PoolSize(
@@ -58,6 +60,7 @@ final class Core {
                 lanes: config.cluster?.lanes ?? 0),
             itemsPerWorker: config.limits.itemsPerWorker)
         if let cluster = config.cluster { remote = try Remote(cluster) } else { remote = nil }
+        figures.show(table.size)
         // Each worker loads modules, whatever their standing.
         let modules = Libraries()
         for path in config.zygote.modules { registry.modules.append(try modules.at(path, in: fixed.input)) }

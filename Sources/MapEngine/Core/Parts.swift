@@ -120,15 +120,3 @@ struct Errands {
             && !startsHelper
     }
 }
-
-struct Figures {
-    var workersStarted: UInt64 = 0
-    var workersDied: UInt64 = 0
-    var workersKilled: UInt64 = 0
-    var zygotesStarted: UInt64 = 0
-    var jobs: UInt64 = 0
-    var items: UInt64 = 0
-    var ranges: UInt64 = 0
-    /// Figures of all output memories together.
-    let output = OutputFigures()
-}

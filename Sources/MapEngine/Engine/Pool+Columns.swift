@@ -42,6 +42,7 @@ extension Pool {
             var prepared = Prepared(block: try fixed.input.allocate(work.bytes), total: count)
             prepared.used = work.used
             prepared.record.columns = prepared.block.offset + fixed.input.recordBytes
+            prepared.moved = work.moved
             let copies = work.write(prepared.block.offset)
             if !copies.isEmpty, let base = unsafe columns.first?.base {
                 prepared.copy(
@@ -49,8 +50,6 @@ extension Pool {
                         base: base, stride: 0, packed: copies.reduce(0) { $0 + UInt64($1.size) }, size: 0, target: 0,
                         columns: copies), into: fixed.input)
             }
-            prepared.copied.bytes += work.behind
-            prepared.copied.shared = work.shared
             return prepared
         } catch {
             core.with { core in for buffer in work.used.list { core.release(buffer) } }
@@ -68,10 +67,9 @@ private struct ColumnWork {
     var used = UsedBuffers()
     /// Of the block.
     private(set) var bytes: UInt64
-    /// Bytes that lie in buffers; and those that pointers point to, which are copied at once.
-    private(set) var shared: UInt64 = 0
-    private(set) var behind: UInt64 = 0
     private var places: [Place] = []
+    /// What is copied beside columns of values, and what is read in place.
+    private(set) var moved = Moved()
 
     private enum Place {
         case inPlace(UInt64)
@@ -114,8 +112,9 @@ private struct ColumnWork {
         let rows = column.stride == 0 ? 1 : count
         if column.isPointers {
             let sizes = try sizesBehind(k, rows)
-            for size in sizes { behind &+= size }
-            places.append(.pointers(try reserve(try pointersSize(k, sizes)), sizes))
+            let bytes = try pointersSize(k, sizes)
+            moved.copied += bytes
+            places.append(.pointers(try reserve(bytes), sizes))
             return
         }
         // What is not aligned for its type is copied to where it is.
@@ -126,7 +125,7 @@ private struct ColumnWork {
             if unsafe used.holding(offset, extent.bytes) == nil {
                 used.add(try unsafe pool.claim(offset, extent.bytes, "columns[\(k)].base"))
             }
-            shared &+= rows * column.size
+            unsafe moved.shared &+= min(extent.bytes, rows &* column.size)
             places.append(unsafe .inPlace(offset + UInt64(column.base - extent.start)))
             return
         }

@@ -14,10 +14,10 @@ extension Pool {
                 do throws(MapError) {
                     var prepared = Prepared(block: try fixed.input.allocate(head), total: count)
                     prepared.used.add(buffer)
+                    prepared.moved.shared = stride < size ? extent : count * size
                     prepared.record.base = offset
                     prepared.record.stride = stride
                     prepared.record.size = size
-                    prepared.copied.shared = count * size
                     return prepared
                 } catch {
                     core.with { $0.release(buffer) }
@@ -83,6 +83,7 @@ extension Pool {
         var used = UsedBuffers()
         do throws(MapError) {
             var bytes = head + table
+            var shared: UInt64 = 0
             for i in 0..<Int(count) {
                 let span = unsafe spans[i]
                 // More than half of an address space arrives as a negative number.
@@ -96,6 +97,7 @@ extension Pool {
                 if let data = unsafe span.data, span.size > 0, let offset = fixed.input.offset(of: data) {
                     let size = UInt64(span.size)
                     if used.holding(offset, size) == nil { used.add(try claim(offset, size, "items.spans[\(i)].data")) }
+                    shared &+= size
                     continue
                 }
                 let (sum, over) = bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
@@ -108,9 +110,10 @@ extension Pool {
             prepared.used = used
             prepared.record.spans = prepared.block.offset + head
             prepared.record.spanMask = UInt64.max
-            prepared.copied.shared = unsafe copySpans(
-                spans, count, prepared, from: prepared.block.offset + head + table)
-            prepared.copied.bytes = bytes - head - table
+            prepared.moved.shared = shared
+            let began = prepared.moved.begin(bytes - head - table)
+            unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
+            prepared.moved.end(began)
             return prepared
         } catch {
             core.with { core in for buffer in used.list { core.release(buffer) } }
@@ -118,21 +121,19 @@ extension Pool {
         }
     }
 
-    /// Writes the table of spans, and copies what they refer to. Returns how many bytes lie in buffers. Spans that another thread of the host changes meanwhile are cut to what
+    /// Writes the table of spans, and copies what they refer to. Spans that another thread of the host changes meanwhile are cut to what
     /// there is room for.
     private func copySpans(
         _ spans: UnsafePointer<mape_span>, _ count: UInt64, _ prepared: Prepared, from start: UInt64
-    ) -> UInt64 {
+    ) {
         let lines = SpanTable(fixed.input, at: prepared.record.spans)
         var place = start
-        var shared: UInt64 = 0
         for i in 0..<Int(count) {
             let span = unsafe spans[i]
             var size = UInt64(bitPattern: Int64(span.size))
             if let data = unsafe span.data, size > 0, let offset = fixed.input.offset(of: data) {
                 if prepared.used.holding(offset, size) == nil { size = 0 }
                 lines[UInt64(i)] = Extent(offset: size > 0 ? offset : place, count: size)
-                shared += size
                 continue
             }
             size = min(size, prepared.block.end - place)
@@ -140,6 +141,5 @@ extension Pool {
             if let data = unsafe span.data, size > 0 { unsafe fixed.input.copy(data, Int(size), to: place) }
             place = min(prepared.block.end, place + (size + 15) & ~15)
         }
-        return shared
     }
 }

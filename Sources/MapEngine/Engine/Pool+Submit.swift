@@ -55,13 +55,10 @@ extension Pool {
     /// Copies the next piece of a job's input, then assigns what is there: workers begin while the rest is copied.
     /// Called by the thread that has submitted it. Returns whether there is more.
     func fill(_ job: Job) -> Bool {
-        guard let copying = job.copying else { return false }
-        let began = traceClock
-        let bytes = copying.copyPiece(into: fixed.input)
-        let copied = Copied(began: began, ended: began == 0 ? 0 : mapb_clock(), bytes: bytes)
-        return core.with { core in
-            if began != 0 { core.traceCopy(copied, job) }
-            return core.filled(job, copying)
-        }
+        guard let copying = job.input.copying else { return false }
+        var copied = Copied(began: traceClock)
+        copying.copyPiece(into: fixed.input)
+        if copied.began != 0 { copied.ended = mapb_clock() }
+        return core.with { $0.filled(job, copying, copied) }
     }
 }

@@ -1,12 +1,10 @@
 // A job's input before there is a job.
 
-/// That inputs were copied: when, and how many bytes; and how many were not, because they lie in buffers.
+/// When inputs were copied.
 struct Copied {
-    /// 0: nobody wanted to know.
+    /// 0: nobody wants to know.
     var began: Int64 = 0
     var ended: Int64 = 0
-    var bytes: UInt64 = 0
-    var shared: UInt64 = 0
 }
 
 /// A block with its record, the buffers that items lie in, and what is still to be copied.
@@ -20,7 +18,8 @@ struct Prepared {
     private(set) var copying: Copying?
     /// Items that are in place.
     private(set) var ready: UInt64
-    /// What of it was copied, and when.
+    var moved = Moved()
+    /// When that was done.
     var copied = Copied()
 
     init(block: Block, total: UInt64) {
@@ -30,10 +29,12 @@ struct Prepared {
     }
 
     /// Copies the first piece of items; `copying` is what is left.
+    @inline(__always)
     mutating func copy(_ items: HostItems, into input: InputMemory) {
         ready = items.pieceEnd(from: 0, of: total)
+        let began = moved.begin(ready &* items.bytesEach)
         items.copy(0, ready, into: input)
-        copied.bytes = ready * items.packed
+        moved.end(began)
         copying = ready == total ? nil : Copying(items, from: ready, total: total)
     }
 }

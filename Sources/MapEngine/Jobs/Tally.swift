@@ -10,8 +10,9 @@ struct Tally {
     private(set) var ended: UInt64 = 0
     /// Ended items by state. In here, because an array would be one more allocation per job.
     private var states = InlineArray<8, UInt64>(repeating: 0)
-    /// How many ended items the pool's figures count already.
+    /// How many ended items, and how many items, the pool's figures count already.
     private var reported: UInt64 = 0
+    private var reportedTotal: UInt64 = 0
 
     init(total: UInt64) { self.total = total }
 
@@ -32,15 +33,9 @@ struct Tally {
         states[Int(state.rawValue)] += items
     }
 
-    /// Running items have ended by themselves.
-    mutating func end(ok: UInt64, failed: UInt64) {
-        end(ok, as: MAPE_ITEM_OK)
-        end(failed, as: MAPE_ITEM_FAILED)
-    }
-
-    /// How many items have ended since the last call.
-    mutating func report() -> UInt64 {
-        defer { reported = ended }
-        return ended - reported
+    /// How many items have ended, and how many were submitted, since the last call.
+    mutating func report() -> (ended: UInt64, submitted: UInt64) {
+        defer { (reported, reportedTotal) = (ended, total) }
+        return (ended - reported, total - reportedTotal)
     }
 }

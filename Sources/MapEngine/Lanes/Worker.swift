@@ -42,6 +42,16 @@ enum Verdict {
         case stopping
         /// The zygote was asked to kill it.
         case dying
+
+        /// What the host is told; a worker that holds requests is BUSY instead of IDLE.
+        var shown: mape_worker_state {
+            switch self {
+            case .none: MAPE_WORKER_NONE
+            case .starting: MAPE_WORKER_STARTING
+            case .ready: MAPE_WORKER_IDLE
+            case .stopping, .dying: MAPE_WORKER_STOPPING
+            }
+        }
     }
 
     /// Which of a pool's places it has.
@@ -54,8 +64,13 @@ enum Verdict {
     let place: Place
     var slot: Int { place.slot }
     var isRemote: Bool { place.isRemote }
-    var state = State.none { didSet { unsafe table.stateChanged(self) } }
-    var pid: Int32 = 0
+    var state = State.none {
+        didSet {
+            link?.show(state)
+            unsafe table.stateChanged(self)
+        }
+    }
+    var pid: Int32 = 0 { didSet { link?.show(pid: pid) } }
     /// Counts the processes that this place has had.
     private(set) var generation: UInt64 = 0
     /// Nil: no process.
@@ -86,14 +101,15 @@ enum Verdict {
     /// Resets the state for a new process.
     func renew(_ region: OutputRegion, inbox: Inbox) {
         self.region = region
-        link = unsafe WorkerLink(inbox: inbox, region: region, watch: table.watches.address(slot))
         generation += 1
+        link = unsafe WorkerLink(
+            inbox: inbox, region: region, watch: table.watches.address(slot), generation: generation)
         pid = 0
         backlog = Queue()
         verdict = nil
         history = History(limit: history.limit)
         isTrimming = false
-        seen = Seen(since: mapb_clock())
+        seen.renew(mapb_clock())
         state = .starting
     }
 
@@ -108,25 +124,29 @@ enum Verdict {
     // MARK: - Assignments
 
     /// Assigns a range, which the worker sees once it is published.
-    /// - isSpread: other workers get work at the same time.
+    /// - owed: since when items wait for a worker: WorkQueue.owedSince. isSpread: other workers get work at the same time.
     /// - isBrief: another call may wait behind it.
     @inline(__always)
-    func assign(_ job: Job, _ range: ItemRange, now: Int64, isSpread: Bool, isBrief: Bool) {
-        assign(.range(job, range), step: job.rangeStep(range), now: now, isSpread: isSpread, isBrief: isBrief)
+    func assign(_ job: Job, _ range: ItemRange, now: Int64, owed: Int64, isSpread: Bool, isBrief: Bool) {
+        assign(
+            .range(job, range), step: job.rangeStep(range), now: now, owed: owed, isSpread: isSpread, isBrief: isBrief)
     }
 
     /// Assigns a request that is no range.
-    func assign(_ work: Assignment.Work, now: Int64) {
-        assign(work, step: 0, now: now, isSpread: false, isBrief: false)
+    func assign(_ work: Assignment.Work, now: Int64, owed: Int64) {
+        assign(work, step: 0, now: now, owed: owed, isSpread: false, isBrief: false)
     }
 
     /// Inlined, so that for a range there is no look at what else it could be.
     @inline(__always)
-    private func assign(_ work: Assignment.Work, step: UInt64, now: Int64, isSpread: Bool, isBrief: Bool) {
+    private func assign(
+        _ work: Assignment.Work, step: UInt64, now: Int64, owed: Int64, isSpread: Bool, isBrief: Bool
+    ) {
         let isIdle = assigned.isEmpty
         if isIdle {
             seen.since = now
-            seen.progress = now
+            progressed(at: now)
+            seen.times.hadNothing(until: now, owed: owed)
         }
         let assignment = Assignment(ticket: published + 1, work: work, step: step)
         link!.assign(assignment, isSpread: isSpread, isIdle: isIdle)
@@ -137,6 +157,7 @@ enum Verdict {
     /// Ends an assignment, or some of its items. No other code removes one from `given` or makes it smaller. So each
     /// passes here once as answered or as lost, and before that each time some of it is reclaimed.
     /// - place: which of `assigned`: 0, the oldest one, unless it is reclaimed.
+    @inline(__always)
     func finish(_ place: Int, _ end: Assignment.End) {
         switch end {
         case .answered:
@@ -187,6 +208,20 @@ enum Verdict {
             back.append((job, rest))
         }
         return back
+    }
+
+    /// It has answered, or was assigned something while idle.
+    @inline(__always)
+    func progressed(at now: Int64) {
+        seen.progress = now
+        link!.show(since: now)
+    }
+
+    /// Items that were assigned to it have ended.
+    @inline(__always)
+    func countItems(_ count: UInt64) {
+        history.itemsEnded += count
+        link!.show(items: history.itemsEnded)
     }
 
     /// How many requests are published, and how many of them are answered.

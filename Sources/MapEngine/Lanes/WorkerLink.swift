@@ -33,8 +33,8 @@ struct WorkerMessage {
     private let watch: UnsafeMutablePointer<Watch>
 
     /// For a process that is not forked yet.
-    /// - watch: outlives the link.
-    init(inbox: Inbox, region: OutputRegion, watch: UnsafeMutablePointer<Watch>) {
+    /// - watch: outlives the link. generation: counts the processes of this place.
+    init(inbox: Inbox, region: OutputRegion, watch: UnsafeMutablePointer<Watch>, generation: UInt64) {
         unsafe memory = region
         self.inbox = inbox
         outbox = region.outbox
@@ -45,11 +45,13 @@ struct WorkerMessage {
         inbox.storeRingAt(0)
         inbox.storeYield(0)
         inbox.storeInterrupt(0)
+        inbox.showNew(generation)
     }
 
     /// Called when the process is gone: the host no longer checks it. Results keep the output memory as long as they
     /// need it.
     func close() {
+        inbox.show(state: MAPE_WORKER_NONE)
         unsafe watch.pointee.outbox = nil
         region.retire()
     }
@@ -59,6 +61,12 @@ struct WorkerMessage {
     /// How many requests were assigned, and how many of them are answered.
     var published: UInt64 { unsafe watch.pointee.published }
     var answered: UInt64 { unsafe watch.pointee.answered }
+
+    /// What others see of the worker: Inbox.
+    func show(_ state: Worker.State) { inbox.show(state: state.shown) }
+    func show(pid: Int32) { inbox.show(pid: pid) }
+    func show(items: UInt64) { inbox.show(items: items) }
+    func show(since: Int64) { inbox.show(since: since) }
 
     // MARK: - Requests
 
@@ -78,6 +86,7 @@ struct WorkerMessage {
             request.first = job.config.firstIndex &+ range.first
             request.count = UInt32(items)
             request.step = assignment.step == items ? 0 : UInt32(assignment.step)
+            request.flags |= UInt32(truncatingIfNeeded: job.sequence) << MAPB_JOB_SHIFT
         case .setup(let function, let globals):
             request.kind = MAPB_REQUEST_SETUP.rawValue
             request.record = function.record.offset

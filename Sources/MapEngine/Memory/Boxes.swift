@@ -28,10 +28,28 @@ import CMapBridge
     func storeMessageHead(_ head: UInt64) { unsafe mapb_store(&pointee.message_head, head) }
     /// The worker does not ring the doorbell for requests before this ticket.
     func storeRingAt(_ ticket: UInt64) { unsafe mapb_store(&pointee.notify_at, ticket) }
-    /// Requests up to this ticket end before their next item.
     /// Asks an item to stop, by its blame word.
     func storeInterrupt(_ word: UInt64) { unsafe mapb_store(&pointee.interrupt, word) }
+    /// Requests up to this ticket end before their next item.
     func storeYield(_ ticket: UInt64) { unsafe mapb_store(&pointee.yield, ticket) }
+}
+
+/// The line that tells others of the worker: mapb_worker_line.
+extension Inbox {
+    /// A process is to take the place.
+    func showNew(_ generation: UInt64) {
+        unsafe mapb_store(&pointee.line.generation, generation)
+        mapb_fence()
+        pointee.line.pid = 0
+        pointee.line.items = 0
+        pointee.line.since = 0
+    }
+
+    func show(state: mape_worker_state) { unsafe mapb_store32(&pointee.line.state, state.rawValue) }
+
+    func show(pid: Int32) { pointee.line.pid = pid }
+    @inline(__always) func show(items: UInt64) { pointee.line.items = items }
+    @inline(__always) func show(since: Int64) { pointee.line.since = since }
 }
 
 /// The start of a worker's output memory, which the worker alone writes: what it says may be anything, and change at any time. Safe to

@@ -33,8 +33,9 @@ typealias Block = Extent
         unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
     }
 
-    /// Behind the inboxes of all workers that a pool may ever have: those that it never has are address space, and no memory.
-    static let arenaStart = 4096 + UInt64(MAPB_MAX_WORKERS) * UInt64(MAPB_INBOX_BYTES)
+    /// Behind the inboxes of all workers that a pool may ever have, and the table of functions: what it never has is address space, and no
+    /// memory.
+    static let arenaStart = UInt64(MAPB_ARENA_OFFSET)
 
     /// What a job's record takes.
     let recordBytes: UInt64
@@ -178,6 +179,19 @@ typealias Block = Extent
     /// Copies bytes of the host into the input memory.
     func copy(_ bytes: UnsafeRawPointer, _ count: Int, to offset: UInt64) {
         unsafe UnsafeMutableRawPointer(base + Int(offset)).copyMemory(from: bytes, byteCount: count)
+    }
+
+    // MARK: - What the pool says of itself
+
+    /// Its figures.
+    var figures: UnsafeMutablePointer<mapb_figures> {
+        unsafe UnsafeMutableRawPointer(memory.base + Int(MAPB_FIGURES_OFFSET)).assumingMemoryBound(to: mapb_figures.self)
+    }
+
+    /// Where the function of a line has its record; 0: there is none. Not for lines that are shown without a name.
+    func storeFunction(_ line: UInt32, at record: UInt64) {
+        guard line < MAPB_NAMED_LINES else { return }
+        unsafe mapb_store(at(UInt64(MAPB_FUNCTIONS_OFFSET) + UInt64(line) * 8, as: UInt64.self), record)
     }
 
     // MARK: - The head: mapb_pool_head

@@ -5,9 +5,10 @@ import CMapBridge
 final class Function {
     /// What the host knows it by.
     let id: UInt32
+    /// What its jobs are counted under, if not under another name.
+    let work: Work
     /// What workers know it by.
     let line: UInt32
-    let name: String
     let isRange: Bool
     let hasCleanup: Bool
     /// Of a typed function.
@@ -36,8 +37,8 @@ final class Function {
         record: Block, blocks: [Block], travels: Bool
     ) {
         self.id = id
+        work = Work(id: id, name: name)
         self.line = line
-        self.name = name
         self.isRange = isRange
         self.hasCleanup = hasCleanup
         self.native = native
@@ -46,6 +47,8 @@ final class Function {
         self.blocks = blocks
         elsewhere = Elsewhere(travels: travels)
     }
+
+    var name: String { work.name }
 
     private struct SetupDeaths {
         var count: UInt32 = 0
@@ -219,11 +222,12 @@ final class Function {
             }
             try bakeIn(c, &record)
             if names { try travel(c, &record) }
-            let block = try allocate(UInt64(MemoryLayout<mapb_function>.size))
-            input.store(record, at: block.offset)
             let symbolName =
                 unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
             let name = unsafe c.name.map { unsafe String(cString: $0) } ?? symbolName
+            if let name { record.name = try text(UserText(name)) }
+            let block = try allocate(UInt64(MemoryLayout<mapb_function>.size))
+            input.store(record, at: block.offset)
             let (placed, blocks, travels) = (placed, blocks, record.travels == 1)
             return Draft(
                 make: { id, line in

@@ -110,15 +110,16 @@ struct Tracing {
     func event(_ kind: mape_trace_kind, _ job: Job, _ begin: Int64, _ end: Int64) -> mape_trace_event {
         var event = event(kind, begin, end)
         event.job = job.sequence
-        event.function = job.function.id
-        unsafe event.name = texts.name(of: job.function)
+        let work = job.work.shown
+        event.function = work.id
+        unsafe event.name = texts.name(work.id, work.name)
         return event
     }
 
     func event(_ kind: mape_trace_kind, _ function: Function, _ begin: Int64, _ end: Int64) -> mape_trace_event {
         var event = event(kind, begin, end)
         event.function = function.id
-        unsafe event.name = texts.name(of: function)
+        unsafe event.name = texts.name(function.id, function.name)
         return event
     }
 
@@ -185,16 +186,16 @@ struct Tracing {
 private struct TraceTexts {
     private var functions: [UInt32: CText] = [:]
     /// The function that was asked for last: mostly the next one as well.
-    private var last: (id: UInt32, name: CText)?
+    private var last: (id: UInt32, text: CText)?
     private var kept: [UserText: CText] = [:]
     private var deaths = 0
 
-    mutating func name(of function: Function) -> UnsafePointer<CChar> {
-        if let last, last.id == function.id { return unsafe UnsafePointer(last.name.bytes) }
-        let name = functions[function.id] ?? CText(function.name)
-        functions[function.id] = name
-        last = (function.id, name)
-        return unsafe UnsafePointer(name.bytes)
+    mutating func name(_ id: UInt32, _ name: String) -> UnsafePointer<CChar> {
+        if let last, last.id == id { return unsafe UnsafePointer(last.text.bytes) }
+        let text = functions[id] ?? CText(name)
+        functions[id] = text
+        last = (id, text)
+        return unsafe UnsafePointer(text.bytes)
     }
 
     mutating func keep(_ text: UserText) -> UnsafePointer<CChar> {

@@ -63,7 +63,7 @@ private func lapTimed(_ task: WorkerTask, at item: UInt64) {
     let longest = items == 1 ? took : took > 2 &* lapTime() ? took &- lapTime() : 1
     if longest > task.fields.lap_longest {
         task.fields.lap_longest = longest
-        task.times.lap = (took < 1 << 48 ? took : 1 << 48 &- 1) << 16 | items
+        task.times.lap = (took < 1 << 48 ? took : 1 << 48 &- 1) << 16 | (items < 65_535 ? items : 65_535)
         task.times.slowest = UInt32(truncatingIfNeeded: task.fields.lap_first)
     }
     if took < lapTime() / 2 {

@@ -2,9 +2,12 @@
 import ctypes
 import importlib.metadata
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
+
+import pytest
 
 import mapengine
 from mapengine import _abi, _format
@@ -44,3 +47,18 @@ def test_host_and_workers_have_one_format():
         theirs[line.name.decode()] = line.value
     ours = {name: value.size if isinstance(value, struct.Struct) else value for name, value in vars(_format).items() if name.isupper()}
     assert theirs == ours and len(ours) > 15
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("host, made", [("c", "build/try_waves"), ("blender", "build/waves.zip")])
+def test_the_command_line_writes_a_plugin_that_builds(host, made, tmp_path):
+    """By the commands that it prints: the package brings templates, headers and what CMake reads."""
+    if not (shutil.which("cmake") and shutil.which("cc") and shutil.which("make")):
+        pytest.skip("there is no cmake, cc or make")
+    told = subprocess.run([sys.executable, "-m", "mapengine", "new", "plugin", "--host", host, "waves"], check=True, cwd=tmp_path, stdout=subprocess.PIPE)
+    commands = "\n".join(line.strip() for line in told.stdout.decode().splitlines() if line.startswith("    "))
+    done = subprocess.run(["bash", "-ec", commands], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=110)
+    assert done.returncode == 0, done.stdout.decode()[-3000:]
+    assert (tmp_path / "waves" / made).exists()
+    if host == "c":
+        assert done.stdout.decode().endswith("waves: 1000 items, 0 without a result\n")

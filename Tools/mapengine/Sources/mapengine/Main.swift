@@ -14,7 +14,7 @@ struct MapEngineTool: ParsableCommand {
         version: versionText,
         subcommands: [
             MapCommand.self, TypesCommand.self, DoctorCommand.self, NodeCommand.self, NodesCommand.self,
-            NewCommand.self,
+            NewCommand.self, ReportCommand.self, TopCommand.self,
         ])
 
     static var versionText: String {

@@ -65,7 +65,13 @@ struct NewPluginCommand: ParsableCommand {
             let templates = prefix + "/share/mapengine/templates/" + host.rawValue
             // All are read before anything is written.
             let contents = try host.files.map { file in
-                (file, filled(try template(templates + "/" + file + ".in"), prefix: prefix))
+                (
+                    file,
+                    filled(
+                        try installedFile(
+                            templates + "/" + file + ".in", hint: "install mapengine again"),
+                        prefix: prefix)
+                )
             }
             guard unsafe name.withRaw({ unsafe mkdir($0, 0o777) }) == 0 else {
                 throw Failure(.cannotWrite, "cannot make the folder \(name): \(systemError())")
@@ -74,29 +80,6 @@ struct NewPluginCommand: ParsableCommand {
             let commands = host.commands(name, prefix: prefix).map { "    " + $0 + "\n" }.joined()
             _ = writeAll("\(name)/ is there. Build it and run it:\n" + commands, to: STDOUT_FILENO)
         }
-    }
-
-    /// Where this program is installed: its file is `bin/mapengine` there.
-    private func ownPrefix() throws -> String {
-        guard let own = unsafe realpath("/proc/self/exe", nil) else {
-            throw Failure(.notFound, "cannot tell where this program lies: \(systemError())")
-        }
-        defer { unsafe free(own) }
-        let parts = unsafe String(raw: own).split(separator: "/")
-        return "/" + parts.dropLast(2).joined(separator: "/")
-    }
-
-    private func template(_ path: String) throws -> [UInt8] {
-        let descriptor = try openFile(path, O_RDONLY)
-        guard descriptor >= 0 else {
-            throw Failure(
-                .notFound,
-                "the template \(path) is not there: \(systemError()); templates come with `make install`, not with pip"
-            )
-        }
-        close(descriptor)
-        let memory = try Memory(file: path)
-        return unsafe Array(memory.bytes)
     }
 
     /// Puts in what `@NAME@`, `@LOWER@` (the name without capitals) and `@PREFIX@` stand for; any other `@` stays.

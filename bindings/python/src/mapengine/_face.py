@@ -36,7 +36,7 @@ class Options(TypedDict, total=False):
     sandbox
         Workers may compute, and nothing else; their results are decoded by a codec that can call nothing.
     env
-        Environment variables of the workers, on top of those of this process.
+        Environment variables of the workers, on top of those of this process; ``None`` as a value removes one.
     threads
         Threads of BLAS, OpenMP and the like per worker; the default is cores / workers, unless the environment says otherwise.
     mode
@@ -161,7 +161,8 @@ class Face:
     # ---- Figures. ----
 
     def stats(self) -> Any:
-        """What the workers have done: elements, times, restarts."""
+        """What the workers have done: figures of the pool by their names in the engine, and under ``"by_worker"`` and ``"by_function"`` those of
+        each worker, and of each function by its name. Times are nanoseconds."""
         return self._workers.stats()
 
     def pids(self) -> list[int]:

@@ -7,6 +7,7 @@ from _pickle import dumps
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ._cluster import named
+from ._figures import figures_of, worker_figures
 from ._format import CALL_MARSHAL, CALL_STAR, HEAD
 from ._functions import Travels, encode_call, make_spec
 
@@ -27,18 +28,18 @@ class Workers:
     Nothing is started before the first call. All methods may be used by any thread. When the last reference goes, what is outstanding is
     finished and the workers end; likewise at the end of the interpreter.
 
-    workers: how many processes; None: as many as the processors this process may use. python: their interpreter, of this one's version;
-    None: this one's own program if that is a plain Python. start: "exec", processes of their own; "fork", copies of this process.
-    initializer(*initargs) runs once in each worker before its first call, finalizer() when it ends in an orderly way.
-    max_tasks_per_child: a worker is replaced after so many calls; memory_growth: after its memory has grown by so many bytes.
-    attempts: how often a call is begun, in all, when its worker dies. timeout: seconds for each call, after which its worker is
-    ended and the call has an ItemTimeout. modules: imported once, before workers are made. runtime_globals: what is bound in the globals
-    of each function. sandbox: workers can compute, and do nothing else. env: environment variables of workers;
-    None as a value removes one. threads: how many threads
-    numeric libraries may make in each worker; None: processors / workers, unless the user's environment says it. mode: "threaded",
-    a thread of the package completes futures and runs their callbacks; "attached", somebody calls dispatch(). name: stands in
-    messages of deaths and in the name of the package's thread. cluster: the URL of a server over which other machines run calls too;
-    None: what the environment variable MAPENGINE_CLUSTER says, "": none. cluster_only: this machine has no workers of its own.
+    workers
+        How many processes; the default is as many as the processors this process may use.
+    python
+        Their interpreter, of this one's version; the default is this one's own program if that is a plain Python.
+    start
+        ``"exec"``: processes of their own; ``"fork"``: copies of this process.
+    initializer, initargs, finalizer
+        ``initializer(*initargs)`` runs once in each worker before its first call, ``finalizer()`` when it ends in an orderly way.
+    max_tasks_per_child
+        A worker is replaced after so many calls.
+    options
+        As in `mapengine.Options`.
     """
 
     def __init__(self, workers: Optional[int] = None, *, python: Optional[str] = None, start: str = "exec",
@@ -84,7 +85,7 @@ class Workers:
     def submit(self, func: Callable[..., Any], args: Tuple[Any, ...] = (), kwargs: Optional[Dict[str, Any]] = None, *,
                timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0, modules: Sequence[str] = (),
                runtime_globals: Bound = None) -> Future[Any]:
-        """Calls func(*args, **kwargs) in a worker. What cannot be pickled is the future's exception."""
+        """Calls ``func(*args, **kwargs)`` in a worker. What cannot be pickled is the future's exception."""
         core = self._core or self._begin(func)
         keep: Any = None
         spans: Any = None
@@ -106,7 +107,8 @@ class Workers:
             future: Future[Any] = Future()
             future._finish(None, error)
             return future
-        return core.submit(payload, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, spans, keep)
+        limit = self._timeout if timeout is None else timeout
+        return core.submit(core.names.of(func, core.pool), payload, limit, attempts or self._attempts, priority, spans, keep)
 
     def _small(self, head: bytes, args: Any, kwargs: Any) -> bytes:
         """The payload of a call without large buffers: without numpy, nothing is known that has any. b"" when pickle alone will not do."""
@@ -145,15 +147,26 @@ class Workers:
             buffersize: Optional[int] = None, timeout: Optional[float] = None, attempts: Optional[int] = None, priority: int = 0,
             modules: Sequence[str] = (), runtime_globals: Bound = None, bulk: bool = False, out: Any = None,
             vectorized: bool = False) -> MapJob:
-        """Calls func for each element of an iterable: func(x); with star func(*x), or as star(x) says for each element.
+        """Calls `func` for each element of an iterable: ``func(x)``; with `star` ``func(*x)``, or as ``star(x)`` says for each element.
 
-        chunk_size: how many elements a worker is given at a time; None: chosen. ordered: outcomes come in the order of the input, else as
-        they end. buffersize: elements are taken from `items` as outcomes are taken, at most so many ahead; None: all at once. timeout: for
-        each element. bulk: the outcomes will be asked for as a whole, by results() or a callback: nothing is told of single elements, which
-        is cheaper; iteration then goes on by some thousand. out: an array of as many elements as there are in `items`, into which results are
-        put, element by element; it has to stay as it is until the map is done. vectorized: `items` is an array or a range, and func is called
-        with parts of it, as read-only arrays of NumPy's (without NumPy an array.array): it returns an array of as many elements. Needs
-        `out`. What it raises is the failure of the whole part, `timeout` and `chunk_size` are those of a call.
+        chunk_size
+            How many elements a worker is given at a time; the default leaves the choice to the engine.
+        ordered
+            Outcomes come in the order of the input, else as they end.
+        buffersize
+            Elements are taken from `items` as outcomes are taken, at most so many ahead; the default is all at once.
+        timeout
+            Seconds for each element.
+        bulk
+            The outcomes will be asked for as a whole, by ``results()`` or a callback: nothing is told of single elements, which is cheaper;
+            iteration then goes on by some thousand.
+        out
+            An array of as many elements as there are in `items`, into which results are put, element by element; it has to stay as it is
+            until the map is done.
+        vectorized
+            `items` is an array or a range, and `func` is called with parts of it, as read-only arrays of NumPy's (without NumPy an
+            ``array.array``): it returns an array of as many elements. Needs `out`. What it raises is the failure of the whole part, `timeout`
+            and `chunk_size` are those of a call.
         """
         if chunk_size is not None and chunk_size < 1:
             raise ValueError("chunk_size has to be at least 1")
@@ -185,7 +198,7 @@ class Workers:
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         limit = self._timeout if timeout is None else timeout
-        job = MapJob(core, encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
+        job = MapJob(core, core.names.of(func, core.pool), encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
                      priority=priority, chunk=chunk_size or 0, bulk=bulk, out=place)
         job.feed()
         return job
@@ -250,13 +263,18 @@ class Workers:
 
     # ---- looking after it ----
 
-    def stats(self) -> Dict[str, int]:
-        """The engine's figures (mape_stats): workers, workers_ready, workers_started, workers_died, jobs, items, input_bytes and others."""
+    def stats(self) -> Dict[str, Any]:
+        """The engine's figures (mape_stats): workers, workers_ready, workers_started, workers_died, jobs, items, input_bytes and others.
+        by_worker: of each worker (mape_worker_info): its items, and how many nanoseconds it was busy, in setups, idle, and waiting for this process.
+        by_function: of each function, by its name (mape_work_stats): items by how they ended, times per item, bytes."""
         core = self._core
-        if core is None or core.pool is None:
-            return {"workers": self._count, "workers_ready": 0, "is_started": 0, "is_closed": int(self._closed)}
-        stats = core.pool.stats()
-        return {field: int(getattr(stats, field)) for field, *_ in stats._fields_ if field not in ("struct_size", "reserved")}
+        pool = core.pool if core is not None else None
+        if core is None or pool is None:
+            return {"workers": self._count, "workers_ready": 0, "is_started": 0, "is_closed": int(self._closed), "by_worker": [], "by_function": {}}
+        found = figures_of(pool.stats())
+        found["by_worker"] = worker_figures(pool, self._count)
+        found["by_function"] = core.names.figures(pool)
+        return found
 
     def resize(self, n: int) -> None:
         """Changes how many workers there are to be; returns at once."""

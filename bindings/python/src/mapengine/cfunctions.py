@@ -37,10 +37,17 @@ def cfunction(prototype: str, library: Library, *, symbol: Optional[str] = None,
               pool: Optional[NativePool] = None) -> CFunction:
     """A C function that is called in workers.
 
-    `prototype`: its declaration in C, with lengths where C has none: "int sum(const double *v [n], size_t n, double *out [1])"; the page
-    docs/prototypes.md has all of it. `library`: the path or soname of the shared library, a loaded one (`ctypes.CDLL`), or a function
-    pointer of ctypes. `symbol`: its name in the library, when that is not the prototype's. `errno`: errno is a further output.
-    `pool`: the workers; None: those that all C functions share, as many as cores.
+    prototype
+        Its declaration in C, with lengths where C has none: ``"int sum(const double *v [n], size_t n, double *out [1])"``; the page
+        docs/prototypes.md has all of it.
+    library
+        The path or soname of the shared library, a loaded one (`ctypes.CDLL`), or a function pointer of ctypes.
+    symbol
+        Its name in the library, when that is not the prototype's.
+    errno
+        ``errno`` is a further output.
+    pool
+        The workers; the default are those that all C functions share, as many as cores.
 
     Raises ValueError for a prototype that is wrong, with the column. A library that workers cannot load is an error of the first call.
     """

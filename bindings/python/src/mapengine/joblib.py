@@ -1,4 +1,4 @@
-"""A backend for joblib: importing this module makes ``parallel_config(backend="mapengine")`` known.
+"""A backend for joblib: importing this module makes ``parallel_config(backend="mapengine")`` known::
 
     import mapengine.joblib
     with joblib.parallel_config(backend="mapengine"):
