@@ -1,4 +1,4 @@
-// Where a worker writes the times of its requests: C's mape_task.times, which points into its output memory. See WorkerTimes.
+// Where a worker writes the times of its requests: C's mape_task.times, which points into its output memory. See RequestTimes.
 
 import CMapBridge
 

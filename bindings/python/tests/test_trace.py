@@ -48,6 +48,10 @@ def test_a_file_holds_what_the_events_do(tmp_path: Path) -> None:
     assert sum(worker["items"] for worker in file["mapengine"]["workers"]) == 500
     # Written when it stopped: the file has what was recorded by then, and the object still has it when the pool is gone.
     assert json.loads(trace.data())["mapengine"]["events"] == file["mapengine"]["events"] == len(events)
+    # A page of it, and a notebook's frame.
+    trace.report(tmp_path / "report.html")
+    assert "square" in (tmp_path / "report.html").read_text("utf-8")
+    assert trace._repr_html_().startswith("<iframe")
 
 
 def test_slow_elements_and_deaths_are_named() -> None:

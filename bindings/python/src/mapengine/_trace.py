@@ -104,6 +104,19 @@ class Trace:
         finally:
             os.close(file)
 
+    def report(self, path: Union[str, bytes, os.PathLike[Any]]) -> None:
+        """Writes a page that shows the trace, and says what could be better: what ``mapengine report`` makes."""
+        from ._report import page
+
+        text = page(self.data())
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def _repr_html_(self) -> str:
+        from ._report import frame
+
+        return frame(self.data())
+
     def events(self) -> List[TraceEvent]:
         """All events up to now, in the order in which they ended."""
         self._check()
