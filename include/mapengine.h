@@ -13,6 +13,7 @@
  * |---|---|
  * | core.h | hosts: pools, functions, jobs, results, events, buffers. It opens with an example |
  * | config.h | settings of pools and jobs, and the description of a function |
+ * | stats.h | what functions and jobs have done: times per item, bytes |
  * | native.h | C functions of any type: prototypes, columns, proxies |
  * | worker.h | what runs inside workers: types of functions, what they may call; the zygote |
  * | base.h | handles, statuses, time, the version |
@@ -143,6 +144,7 @@
 #include "mapengine/worker.h"
 #include "mapengine/config.h"
 #include "mapengine/core.h"
+#include "mapengine/stats.h"
 #include "mapengine/native.h"
 
 #endif /* MAPENGINE_H */

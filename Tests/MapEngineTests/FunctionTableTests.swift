@@ -35,6 +35,26 @@ import Testing
         #expect(table[first.id] == nil && table[second.id] === second && table[other.id] === other)
     }
 
+    @Test func anotherNameLeadsToItsFunctionAndIsCountedApart() throws {
+        var table = FunctionTable(most: 10)
+        let function = try added(&table)
+        let other = try added(&table)
+        let id = table.add(alias: "another", of: function, function.id)
+        #expect(table[id] === function && table.alias(id)?.name == "another" && table.alias(function.id) == nil)
+        #expect(table.loaded.map { $0.id } == [function.id, other.id])
+        #expect(!table.remove(alias: function.id) && table.remove(alias: id))
+        #expect(table[id] == nil && table[function.id] === function)
+        let second = table.add(alias: nil, of: function, function.id)
+        #expect(second != id && !table.remove(alias: id))
+        #expect(table.alias(second)?.whole === function.work && table.alias(second)?.name == function.name)
+        table.remove(function)
+        #expect(table[second] == nil && table[other.id] === other)
+        // Its lines are used again.
+        #expect(table.count == 3)
+        _ = (try added(&table), try added(&table))
+        #expect(table.count == 3)
+    }
+
     @Test func aFunctionThatTakesNoMoreJobsIsNotFoundAndStillLoaded() throws {
         var table = FunctionTable(most: 10)
         let function = try added(&table)

@@ -10,7 +10,8 @@ import Testing
         var tally = Tally(total: 10)
         tally.begin(7)
         tally.stop(2)
-        tally.end(ok: 2, failed: 1)
+        tally.end(2, as: MAPE_ITEM_OK)
+        tally.end(1, as: MAPE_ITEM_FAILED)
         tally.end(1, as: MAPE_ITEM_CANCELLED)
         #expect(tally.running == 1 && tally.ended == 4 && tally.ofAllStates == 4)
         #expect(tally[MAPE_ITEM_OK] == 2 && tally[MAPE_ITEM_FAILED] == 1 && tally[MAPE_ITEM_CANCELLED] == 1)
@@ -21,14 +22,14 @@ import Testing
         var tally = Tally(total: 3)
         #expect(tally.report() == (0, 3))
         tally.begin(3)
-        tally.end(ok: 2, failed: 0)
+        tally.end(2, as: MAPE_ITEM_OK)
         #expect(tally.report() == (2, 0))
         #expect(tally.report() == (0, 0))
         tally.total += 2
-        tally.end(ok: 0, failed: 1)
+        tally.end(1, as: MAPE_ITEM_FAILED)
         #expect(tally.report() == (1, 2))
         tally.begin(2)
-        tally.end(ok: 2, failed: 0)
+        tally.end(2, as: MAPE_ITEM_OK)
         #expect(tally.haveAllEnded)
     }
 }

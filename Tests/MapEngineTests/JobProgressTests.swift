@@ -67,7 +67,7 @@ import Testing
         #expect(!job.doneIsDue)
         _ = job.delivery.delivered(1, of: 1)
         #expect(job.doneIsDue)
-        job.delivery.toldDone = true
+        job.delivery.toldDoneAt = 1
         #expect(!job.doneIsDue)
     }
 }

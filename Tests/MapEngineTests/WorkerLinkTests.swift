@@ -169,7 +169,7 @@ import Testing
         reply.frontier_end = place + 64
         lane.reply(assignment).pointee = reply
         defer { #expect(lane.region.live == 0, "nothing of it is kept") }
-        return try lane.link.accept(assignment)
+        return try lane.link.accept(assignment).0
     }
 
     @Test func aSetupHasRunWellOrSaysWhyNot() throws {

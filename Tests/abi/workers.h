@@ -18,6 +18,7 @@ struct shared {
     _Atomic uint32_t setups;   /**< setup_shared calls. */
     _Atomic uint32_t cleanups; /**< cleanup_shared calls. */
     _Atomic uint32_t entered;  /**< Items begun by functions that use this page. */
+    _Atomic uint32_t left;     /**< Items ended by run_sleeps. */
     _Atomic uint32_t gate;     /**< run_gated returns once this is not 0. */
     _Atomic uint32_t noted;    /**< Used entries of `order`. */
     _Atomic uint32_t spawned;  /**< Used entries of `grandchildren` or `astray`. */
@@ -314,6 +315,10 @@ int setup_crashes_first_time(mape_task *task, const void *data, size_t size, voi
 void cleanup_crashes(mape_task *task, void *state);
 void cleanup_exits(mape_task *task, void *state);
 void cleanup_hangs(mape_task *task, void *state);
+
+/* Work that takes a known time, at least: worker_times.c */
+int setup_shared_slowly(mape_task *task, const void *data, size_t size, void **out_state);
+int run_sleeps(mape_task *task, void *state, const void *input, size_t size); /* int64_t, nanoseconds */
 
 /* Work that goes wrong: worker_faults.c */
 int run_fault(mape_task *task, void *state, const void *input, size_t size);

@@ -42,6 +42,7 @@ cd "$folder" || exit 1
 if check "build.sh builds" bash -e build.sh; then
     prints nearest.c ./nearest
     prints stream.c ./stream
+    prints figures.c ./figures
     prints typed.c ./typed
     prints shading.cpp ./shading
     prints await.cpp ./await

@@ -182,6 +182,10 @@ TEST(a_job_is_cancelled_half_way) {
     must(job.wait());
     const auto end = must(job.progress());
     REQUIRE(end.is_done && end.ok == 1 && end.done == 100 && end.cancelled >= 90);
+    const auto counted = must(job.stats());
+    REQUIRE(counted.items == 100 && counted.ok == 1 && counted.cancelled == end.cancelled &&
+            counted.copied_bytes == 100 * sizeof(int));
+    REQUIRE(must(function.stats()).items == 100);
 }
 
 TEST(a_stream_takes_what_its_window_has_room_for) {

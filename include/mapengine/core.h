@@ -296,9 +296,16 @@ typedef struct mape_worker_info {
     int64_t round_trip_ns; /**< To that machine and back; 0: this one, or not known. */
     uint32_t is_remote; /**< 1: a worker on another machine. It stands for room there, and its ranges may run on any machine. */
     uint32_t reserved;  /**< 0. */
+    int64_t busy_ns;    /**< Nanoseconds that this worker, with all processes it has had, was on items: as its replies say, and no more than
+                             the host's clock allows. Until it died, for an item that ended it. What runs counts once its range has ended;
+                             so does what follows. */
+    int64_t setup_ns;   /**< In starts of its processes, modules, setups and cleanups. */
+    int64_t idle_ns;    /**< With nothing to do. */
+    int64_t waiting_ns; /**< With nothing, although a job had items that no worker had: it waited for the host, which was late to look
+                             (stopped, or without a processor), copied inputs, or held items back because its window was full. */
 } mape_worker_info;
 /** Initialiser of #mape_worker_info. */
-#define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info), 0, 0, 0, 0, NULL, 0, 0, 0 }
+#define MAPE_WORKER_INFO_INIT { sizeof(mape_worker_info), 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 /** @brief Reads one worker's figures.
  *  @param out receives them. @param pool the pool. @param index 0 to mape_stats.workers - 1. After the pool was made smaller, those that
@@ -342,6 +349,19 @@ int mape_function_register(mape_function_id *out, mape_pool *pool, const mape_fu
  *  @param pool the pool. @param function the function's id.
  *  @return #MAPE_OK; #MAPE_E_FUNCTION for an id that is none, or no longer; #MAPE_E_CLOSED; #MAPE_E_WORKERS; #MAPE_E_HANDLE. */
 int mape_function_unregister(mape_pool *pool, mape_function_id function);
+
+/** @brief Gives a function another name: an id of its own, for jobs that are to be shown and counted apart.
+ *
+ *  Jobs submitted by it run the same function, with the same state in each worker; workers hear nothing of the name, so it costs nothing
+ *  there. #mape_function_stats, traces and `mapengine top` name and count these jobs by it. For a function that stands for many: the
+ *  interpreter of a scripting language gives each function of a user's its name.
+ *
+ *  Without a name it is a group of jobs: they are counted apart by the new id, counted by `function` as well, and shown under its name.
+ *  @param out receives the id; 0 on failure. @param pool the pool. @param function the function, or another name of it. @param name the
+ *         name, copied, need not be the only one of that text; NULL: none.
+ *  @return #MAPE_OK; #MAPE_E_FUNCTION; #MAPE_E_ARGUMENT; #MAPE_E_MEMORY when there are as many as there can be; #MAPE_E_CLOSED;
+ *          #MAPE_E_WORKERS. #mape_function_unregister takes the name back; that of the function itself takes back all its names. */
+int mape_function_alias(mape_function_id *out, mape_pool *pool, mape_function_id function, const char *name);
 
 /** @brief Sets a named block of bytes that workers read without a copy (#mape_task_global).
  *

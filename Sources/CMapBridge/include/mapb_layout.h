@@ -109,7 +109,7 @@ typedef struct mapb_reply {
     uint32_t flags;
     uint64_t base; /* Without a table: item i's result is at base + i * size. For other requests: the message. */
     uint64_t size;
-    uint64_t table;
+    uint64_t table;    /* For requests that are no range: nanoseconds that they took. */
     uint64_t hole_end; /* The cursors in the hole and at the frontier. */
     uint64_t frontier_end;
     int32_t code; /* For SETUP and MODULE: 0, or why it failed. */

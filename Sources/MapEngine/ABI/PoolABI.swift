@@ -115,6 +115,21 @@ public func mape_function_unregister(_ pool: OpaquePointer!, _ function: mape_fu
     }
 }
 
+@implementation @_cdecl("mape_function_alias")
+public func mape_function_alias(
+    _ out: UnsafeMutablePointer<mape_function_id>!, _ pool: OpaquePointer!, _ function: mape_function_id,
+    _ name: UnsafePointer<CChar>!
+) -> Int32 {
+    unsafe out?.pointee = 0
+    return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
+        guard let out = unsafe out else { throw .null("out") }
+        let text = unsafe name.map { unsafe String(cString: $0) }
+        guard text != "" else { throw .argument("name", "is an empty text") }
+        unsafe out.pointee = try pool.core.with { (core) throws(MapError) in try core.add(alias: text, of: function) }
+        return MAPE_OK.rawValue
+    }
+}
+
 @implementation @_cdecl("mape_pool_set_global")
 public func mape_pool_set_global(
     _ pool: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ data: UnsafeRawPointer!, _ size: Int

@@ -138,6 +138,10 @@ enum Policy {
     /// Input is copied in pieces of this many bytes: workers begin with the first while the second is copied.
     static let copyPiece: UInt64 = 1 << 20
 
+    /// How long a copy of so many bytes takes is measured. A smaller one takes a microsecond or two: looking at the clock would take a good part of
+    /// that.
+    static let timedCopy: UInt64 = 16 << 10
+
     /// How many crash files a pool makes at most: a function that crashes at every item must not fill a disk.
     static let crashFiles = 32
     /// The limit for input, data and globals of one crash file together: copying more would delay the pool.

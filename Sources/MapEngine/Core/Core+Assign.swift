@@ -6,7 +6,10 @@ extension Core {
     /// Assigns ranges to every worker that has room.
     func assign() {
         table.consumeNewRoom()
-        guard !work.isEmpty, failure == nil, errands.goneZygote == nil else { return }
+        guard !work.isEmpty, failure == nil, errands.goneZygote == nil else {
+            if work.isEmpty { work.noteRest(.max) }
+            return
+        }
         let draining = life.stage == .closing
         let now = clock.now()
         if table.busy.isEmpty { table.slowStart.calm(0) }
@@ -15,6 +18,7 @@ extension Core {
             if job.waiting == 0 || job.room(draining: draining) == 0 {
                 // It is enqueued again when it has something to assign: queueForWork.
                 work.removeFirst()
+                work.note(job, withholds: job.hasUnassigned)
             } else if canRun(job) {
                 // The items of a job are assigned before those of later jobs.
                 break
@@ -22,6 +26,7 @@ extension Core {
                 work.parkFirst()
             }
         }
+        work.noteRest(now)
         if work.isEmpty {
             table.slowStart.calm(table.busy.count)
         } else if table.size.hasResting && !table.slowStart.holds {
@@ -94,7 +99,8 @@ extension Core {
         guard let range = job.nextRange(most) else { return false }
         worker.history.itemsAssigned += range.count
         if job.config.wants(MAPE_DELIVER_PROGRESS) { touch(job) }
-        worker.assign(job, range, now: now, isSpread: isParallel, isBrief: isBrief)
+        if job.life.begunAt == 0 { job.hasBegun(now: now) }
+        worker.assign(job, range, now: now, owed: work.owedSince, isSpread: isParallel, isBrief: isBrief)
         return true
     }
 
@@ -134,7 +140,7 @@ extension Core {
     /// Sends a request that is no range; it goes to the backlog when the inbox is full.
     func send(_ worker: Worker, _ work: Assignment.Work) {
         if worker.inFlight < WorkerLink.capacity && worker.backlog.isEmpty && !worker.isTrimming {
-            worker.assign(work, now: mapb_clock())
+            worker.assign(work, now: mapb_clock(), owed: self.work.owedSince)
         } else {
             worker.backlog.append(work)
         }
@@ -144,7 +150,7 @@ extension Core {
     func sendBacklog(_ worker: Worker) {
         guard !worker.backlog.isEmpty, !worker.isTrimming else { return }
         while worker.inFlight < WorkerLink.capacity, let work = worker.backlog.popFirst() {
-            worker.assign(work, now: mapb_clock())
+            worker.assign(work, now: mapb_clock(), owed: self.work.owedSince)
         }
     }
 

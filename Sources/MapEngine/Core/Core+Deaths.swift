@@ -70,6 +70,7 @@ extension Core {
         var inSetup = false
         var isHead = true
         while let assignment = worker.assigned.first {
+            if isHead && mark.isOn(assignment.ticket) { countLoss(assignment, worker, now) }
             worker.finish(0, .lost)
             switch assignment.work {
             case .range(let job, let range):
@@ -112,6 +113,15 @@ extension Core {
         }
         touched.places = true
         touched.wakes = true
+    }
+
+    /// The time that a worker was on a request until it died counts as spent there.
+    private func countLoss(_ assignment: Assignment, _ worker: Worker, _ now: Int64) {
+        guard case .range(let job, _) = assignment.work else {
+            _ = worker.seen.times.ended(now, inItem: false)
+            return
+        }
+        job.measure(lost: worker.seen.times.ended(now, inItem: true))
     }
 
     private func inHook(_ verdict: Verdict?) -> String {
@@ -191,7 +201,7 @@ extension Core {
             return
         }
         figures.show(
-            crashOf: job.config.firstIndex &+ item, job: job.sequence, function: job.function.name,
+            crashOf: job.config.firstIndex &+ item, job: job.sequence, function: job.work.shown.name,
             worker: death?.worker ?? -1, signal: loss.signal ?? 0)
         let again = ItemRange(first: item, count: 1, searched: true)
         if manner == .lostWithZygote {

@@ -41,9 +41,10 @@ extension Core {
                 return .items(job, place: place)
             }
             if job.doneIsDue {
-                job.delivery.toldDone = true
+                let now = mapb_clock()
+                job.delivery.toldDoneAt = now
                 events.rotate()
-                return .done(job, job.progress(now: mapb_clock(), partial: 0))
+                return .done(job, job.progress(now: now, partial: 0))
             }
             events.rotate()
         }

@@ -120,6 +120,7 @@ extension Core {
             jobEnded(of: job.function)
             touched.wakes = true
         }
+        if job.places.withholds { work.note(job, withholds: job.hasUnassigned && !job.isQueuedForWork) }
         queueForDelivery(job)
         if job.isDone && job.isReleased { jobs.remove(job) }
     }

@@ -28,6 +28,12 @@ extension Core {
         return function
     }
 
+    /// What jobs submitted by an id are counted under.
+    func work(of id: UInt32) throws(MapError) -> Work {
+        let function = try function(id)
+        return function.id == id ? function.work : registry.functions.alias(id) ?? function.work
+    }
+
     /// Nil: the pool has to be started first.
     func submitIfRunning(_ submission: Submission) throws(MapError) -> Job? {
         try checkOpen()
@@ -45,8 +51,10 @@ extension Core {
         let stream: Stream?
         let block: Block
         let sequence = jobs.next()
+        var moved = Moved()
         if let input = submission.input {
             block = input.block
+            moved = input.moved
             stream = nil
             write(input.record, of: function, submission, sequence, to: block)
         } else {
@@ -54,19 +62,23 @@ extension Core {
         }
         figures.jobs += 1
         let job = Job(
-            function: function, config: submission.config, sequence: sequence,
+            function: function,
+            alias: function.id == submission.function ? nil : registry.functions.alias(submission.function),
+            config: submission.config, sequence: sequence,
             total: submission.input?.total ?? 0,
             input: JobInput(
                 record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
                 data: submission.data),
             stream: stream, now: clock.now())
         function.life.unended += 1
+        job.work.begin()
+        job.measure(moved)
         if remote != nil { noteBytes(of: job, submission) }
         if function.failure != nil || function.refusal != nil, let failure = whyNowhere(job) {
             job.endWaiting(failure, now: mapb_clock())
         }
         if let input = submission.input, let copying = input.copying, !job.isEnded {
-            job.copying = copying
+            job.input.copying = copying
             job.unstarted.ready = input.ready
             job.input.pin()
         }
@@ -123,15 +135,13 @@ extension Core {
 
     /// Called when a job's input is copied up to item `end`. Returns whether there is more to copy.
     func filled(_ job: Job, _ copying: Copying) -> Bool {
+        job.measure(copying.consumeMoved())
         if !job.isEnded {
             job.unstarted.ready = copying.copied
             touch(job)
-            if !copying.isOver {
-                job.copying = copying
-                return true
-            }
+            if !copying.isOver { return true }
         }
-        job.copying = nil
+        job.input.copying = nil
         unpin(job)
         return false
     }

@@ -50,9 +50,12 @@ extension Core {
                 if case .range(let job, let range) = assignment.work {
                     let reply = try link.accept(assignment.ticket, job, range, isRemote: isRemote)
                     if isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
-                    acceptRange(reply, job, range, max(1, assignment.step), worker, link, now)
+                    let time = worker.seen.times.ran(reply.time, now)
+                    acceptRange(reply, job, range, max(1, assignment.step), worker, link, time, now)
                 } else {
-                    accept(try link.accept(assignment), assignment, worker, now)
+                    let (reply, time) = try link.accept(assignment)
+                    worker.seen.times.prepared(time)
+                    accept(reply, assignment, worker, now)
                 }
                 worker.finish(0, .answered)
             }
@@ -99,7 +102,7 @@ extension Core {
     @inline(__always)
     private func acceptRange(
         _ reply: RangeReply, _ job: Job, _ range: ItemRange, _ step: UInt64, _ worker: Worker, _ link: WorkerLink,
-        _ now: Int64
+        _ time: Int64, _ now: Int64
     ) {
         let done = reply.done
         job.end(reply, first: range.first, in: link.region, now: now)
@@ -121,7 +124,9 @@ extension Core {
             rest.count -= 1
         }
         requeue(rest, job, now)
-        figures.ranges += (done + step - 1) / step
+        let ranges = (done + step - 1) / step
+        figures.ranges += ranges
+        job.measure(ranges: ranges, items: done, time: time, output: reply.used.count)
         touch(job)
     }
 

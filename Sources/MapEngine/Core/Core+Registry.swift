@@ -28,6 +28,12 @@ extension Core {
         return function.id
     }
 
+    /// Gives a function another name. Returns the id.
+    func add(alias name: String?, of id: UInt32) throws(MapError) -> UInt32 {
+        try checkRegister()
+        return registry.functions.add(alias: name, of: try function(id), id)
+    }
+
     /// Jobs that are submitted from now on see a global's new value.
     func setGlobal(_ value: Globals.Value) throws(MapError) {
         try checkOpen()

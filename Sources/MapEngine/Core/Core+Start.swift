@@ -117,6 +117,7 @@ extension Core {
             return
         }
         worker.state = .ready
+        worker.seen.times.becameReady(mapb_clock())
         if worker.isRemote {
             remote?.failures = 0
             unpark(for: worker)

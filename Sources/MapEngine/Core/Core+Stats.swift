@@ -41,6 +41,14 @@ extension Core {
             i.round_trip_ns = route.roundTrip
             i.is_remote = 1
         }
+        if !worker.isBusy && worker.state == .ready {
+            worker.seen.times.hadNothing(until: mapb_clock(), owed: work.owedSince)
+        }
+        let times = worker.seen.times
+        i.busy_ns = times.busy
+        i.setup_ns = times.setup
+        i.idle_ns = times.idle
+        i.waiting_ns = times.waiting
         i.items = worker.history.itemsEnded
         i.starts = worker.generation
         switch worker.state {
@@ -50,5 +58,61 @@ extension Core {
         case .stopping, .dying: i.state = MAPE_WORKER_STOPPING.rawValue
         }
         return i
+    }
+}
+
+// MARK: - Functions and jobs
+
+extension Core {
+    func stats(of work: Work) -> mape_work_stats {
+        var s = figures(of: work.measured)
+        s.jobs = work.jobs
+        s.count { work[$0] }
+        return s
+    }
+
+    func stats(of job: Job) -> mape_work_stats {
+        var s = figures(of: job.measured)
+        s.jobs = 1
+        s.count { job.tally[$0] }
+        let life = job.life
+        s.wait_ns = life.begunAt == 0 ? -1 : max(0, life.begunAt - life.submitted)
+        s.done_ns = (life.doneAt > 0 ? life.doneAt : mapb_clock()) - life.submitted
+        s.delivery_ns = job.delivery.toldDone ? max(0, job.delivery.toldDoneAt - life.doneAt) : -1
+        return s
+    }
+
+    private func figures(of measured: Measured) -> mape_work_stats {
+        var s = mape_work_stats()
+        s.struct_size = MemoryLayout<mape_work_stats>.size
+        s.ranges = measured.ranges
+        s.busy_ns = measured.busy
+        s.copied_bytes = measured.moved.copied
+        s.shared_bytes = measured.moved.shared
+        s.copy_ns = measured.moved.time
+        s.output_bytes = measured.output
+        let times = measured.times
+        s.timed = times.total
+        guard times.total > 0 else { return s }
+        s.min_ns = times.least
+        s.max_ns = times.most
+        s.p50_ns = times.quantile(0.5)
+        s.p90_ns = times.quantile(0.9)
+        s.p99_ns = times.quantile(0.99)
+        s.p999_ns = times.quantile(0.999)
+        return s
+    }
+}
+
+extension mape_work_stats {
+    /// Sets how many items have ended how.
+    fileprivate mutating func count(_ items: (mape_item_state) -> UInt64) {
+        ok = items(MAPE_ITEM_OK)
+        failed = items(MAPE_ITEM_FAILED)
+        crashed = items(MAPE_ITEM_CRASHED)
+        timed_out = items(MAPE_ITEM_TIMED_OUT)
+        cancelled = items(MAPE_ITEM_CANCELLED)
+        abandoned = items(MAPE_ITEM_ABANDONED)
+        self.items = ok + failed + crashed + timed_out + cancelled + abandoned
     }
 }

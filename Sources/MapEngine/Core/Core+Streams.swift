@@ -67,6 +67,7 @@ extension Core {
             for item in pieces.items.prefix(most) {
                 let number = before + places.count
                 try pieces.eachInside(item) { (k, offset, size) throws(MapError) in
+                    stream.share(size)
                     if job.input.buffer(holding: offset, size) != nil { return }
                     job.input.keep(try buffer(offset, size, "items[\(number)].pieces[\(k)].data"))
                 }
@@ -80,7 +81,13 @@ extension Core {
     }
 
     /// Called when the bytes of accepted items are copied: the items are ready.
-    func pushed(_ job: Job, _ count: Int) {
+    /// - time: nanoseconds that the copy took; 0: it was not measured.
+    func pushed(_ job: Job, _ count: Int, time: Int64 = 0) {
+        if let stream = job.stream {
+            var moved = stream.consumeMoved()
+            moved.time = time
+            job.measure(moved)
+        }
         guard !job.isEnded else { return }
         job.unstarted.ready += UInt64(count)
         touch(job)

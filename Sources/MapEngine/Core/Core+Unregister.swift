@@ -9,6 +9,7 @@ import CMapBridge
 extension Core {
     func unregister(_ id: UInt32) throws(MapError) {
         try checkOpen()
+        if registry.functions.remove(alias: id) { return }
         let function = try function(id)
         function.life.stage = .closed
         if function.life.unended == 0 { leave(function) }

@@ -29,6 +29,24 @@ struct WorkQueue {
     /// Jobs that no worker can run, by their function's line.
     private var parked: [UInt32: Parked] = [:]
     private var parkedCount = 0
+    /// Jobs beside the queue that have items which cannot be assigned now: not copied yet, or more than the window has room for.
+    private var withheld = 0
+    /// Since when there have been items that no worker has: Int64.max: there are none.
+    private(set) var owedSince = Int64.max
+
+    /// Called when a job leaves the queue, having nothing to assign now, or when it has changed.
+    @inline(__always)
+    mutating func note(_ job: Job, withholds: Bool) {
+        if withholds == job.places.withholds { return }
+        job.places.withholds = withholds
+        withheld += withholds ? 1 : -1
+    }
+
+    /// Called when workers were assigned what they have room for.
+    @inline(__always)
+    mutating func noteRest(_ now: Int64) {
+        if isEmpty && withheld == 0 { owedSince = .max } else if owedSince == .max { owedSince = now }
+    }
 
     var isEmpty: Bool { heap.isEmpty && parkedCount == 0 }
     var count: Int { heap.count + parkedCount }

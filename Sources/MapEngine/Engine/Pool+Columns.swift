@@ -42,6 +42,7 @@ extension Pool {
             var prepared = Prepared(block: try fixed.input.allocate(work.bytes), total: count)
             prepared.used = work.used
             prepared.record.columns = prepared.block.offset + fixed.input.recordBytes
+            prepared.moved = work.moved
             let copies = work.write(prepared.block.offset)
             if !copies.isEmpty, let base = unsafe columns.first?.base {
                 prepared.copy(
@@ -67,6 +68,8 @@ private struct ColumnWork {
     /// Of the block.
     private(set) var bytes: UInt64
     private var places: [Place] = []
+    /// What is copied beside columns of values, and what is read in place.
+    private(set) var moved = Moved()
 
     private enum Place {
         case inPlace(UInt64)
@@ -109,7 +112,9 @@ private struct ColumnWork {
         let rows = column.stride == 0 ? 1 : count
         if column.isPointers {
             let sizes = try sizesBehind(k, rows)
-            places.append(.pointers(try reserve(try pointersSize(k, sizes)), sizes))
+            let bytes = try pointersSize(k, sizes)
+            moved.copied += bytes
+            places.append(.pointers(try reserve(bytes), sizes))
             return
         }
         // What is not aligned for its type is copied to where it is.
@@ -120,6 +125,7 @@ private struct ColumnWork {
             if unsafe used.holding(offset, extent.bytes) == nil {
                 used.add(try unsafe pool.claim(offset, extent.bytes, "columns[\(k)].base"))
             }
+            unsafe moved.shared &+= min(extent.bytes, rows &* column.size)
             places.append(unsafe .inPlace(offset + UInt64(column.base - extent.start)))
             return
         }

@@ -11,10 +11,13 @@ extension Pool {
             // `count` of them fit into an address space.
             let head = fixed.input.recordBytes
             var bytes = head + HostPieces.rounded(count * SpanTable.line)
+            var moved = Moved()
+            let lines = bytes
             for i in 0..<Int(count) {
                 try unsafe pieces.read(items[i], "items.pieces", i, fixed.input)
                 let item = pieces.items[i]
                 try pieces.eachInside(item) { (k, offset, size) throws(MapError) in
+                    moved.shared &+= size
                     if used.holding(offset, size) != nil { return }
                     used.add(try claim(offset, size, "items.pieces[\(i)].pieces[\(k)].data"))
                 }
@@ -29,11 +32,14 @@ extension Pool {
             prepared.record.spanMask = UInt64.max
             let spans = SpanTable(fixed.input, at: prepared.record.spans)
             var place = prepared.record.spans + HostPieces.rounded(count * SpanTable.line)
+            let began = moved.begin(bytes - lines)
             for (i, item) in pieces.items.enumerated() {
                 spans[UInt64(i)] = HostPieces.span(item, at: place)
                 pieces.write(item, to: place, into: fixed.input)
                 place += item.bytes
             }
+            moved.end(began)
+            prepared.moved = moved
             return prepared
         } catch {
             core.with { core in for buffer in used.list { core.release(buffer) } }
@@ -72,10 +78,12 @@ extension Pool {
                 return places
             }
             if !places.isEmpty {
+                let began = mapb_clock()
                 for (item, place) in zip(pieces.items, places) { pieces.write(item, to: place, into: fixed.input) }
+                let time = mapb_clock() - began
                 core.with { core in
                     stream.endCopying()
-                    core.pushed(job, places.count)
+                    core.pushed(job, places.count, time: time)
                     core.unpin(job)
                 }
             }

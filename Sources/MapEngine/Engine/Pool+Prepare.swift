@@ -14,6 +14,7 @@ extension Pool {
                 do throws(MapError) {
                     var prepared = Prepared(block: try fixed.input.allocate(head), total: count)
                     prepared.used.add(buffer)
+                    prepared.moved.shared = stride < size ? extent : count * size
                     prepared.record.base = offset
                     prepared.record.stride = stride
                     prepared.record.size = size
@@ -82,6 +83,7 @@ extension Pool {
         var used = UsedBuffers()
         do throws(MapError) {
             var bytes = head + table
+            var shared: UInt64 = 0
             for i in 0..<Int(count) {
                 let span = unsafe spans[i]
                 // More than half of an address space arrives as a negative number.
@@ -95,6 +97,7 @@ extension Pool {
                 if let data = unsafe span.data, span.size > 0, let offset = fixed.input.offset(of: data) {
                     let size = UInt64(span.size)
                     if used.holding(offset, size) == nil { used.add(try claim(offset, size, "items.spans[\(i)].data")) }
+                    shared &+= size
                     continue
                 }
                 let (sum, over) = bytes.addingReportingOverflow((UInt64(span.size) + 15) & ~15)
@@ -107,7 +110,10 @@ extension Pool {
             prepared.used = used
             prepared.record.spans = prepared.block.offset + head
             prepared.record.spanMask = UInt64.max
+            prepared.moved.shared = shared
+            let began = prepared.moved.begin(bytes - head - table)
             unsafe copySpans(spans, count, prepared, from: prepared.block.offset + head + table)
+            prepared.moved.end(began)
             return prepared
         } catch {
             core.with { core in for buffer in used.list { core.release(buffer) } }

@@ -40,10 +40,12 @@ extension Pool {
                 return taken
             }
             if taken > 0 && !isStaged {
+                let began = mapb_clock()
                 scratch.copy(taken, fixed.input)
+                let time = mapb_clock() - began
                 core.with { core in
                     stream.endCopying()
-                    core.pushed(job, taken)
+                    core.pushed(job, taken, time: time)
                     core.unpin(job)
                 }
             }

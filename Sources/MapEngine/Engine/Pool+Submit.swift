@@ -52,7 +52,7 @@ extension Pool {
     /// Copies the next piece of a job's input, then assigns what is there: workers begin while the rest is copied.
     /// Called by the thread that has submitted it. Returns whether there is more.
     func fill(_ job: Job) -> Bool {
-        guard let copying = job.copying else { return false }
+        guard let copying = job.input.copying else { return false }
         copying.copyPiece(into: fixed.input)
         return core.with { $0.filled(job, copying) }
     }

@@ -15,8 +15,9 @@ struct Delivery {
     var progressIsDue = false
     var lastProgress: Int64 = 0
     var lastFraction: Double = 0
-    /// Whether the DONE event was delivered.
-    var toldDone = false
+    /// When the DONE event was delivered; 0: it was not.
+    var toldDoneAt: Int64 = 0
+    var toldDone: Bool { toldDoneAt != 0 }
     /// Whether it is in the queue of jobs with undelivered events.
     var isQueued = false
 

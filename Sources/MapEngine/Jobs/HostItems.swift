@@ -13,6 +13,9 @@ import CMapBridge
     /// A typed function's items in place of the above, of which `packed` is the sum.
     var columns: [HostColumn] = []
 
+    /// What an item takes in the input memory.
+    var bytesEach: UInt64 { columns.isEmpty ? min(size, packed) : packed }
+
     /// Where the piece ends that begins with an item.
     func pieceEnd(from first: UInt64, of total: UInt64) -> UInt64 {
         min(total, first + max(1, Policy.copyPiece / max(1, packed)))
@@ -41,6 +44,7 @@ final class Copying {
     private let total: UInt64
     /// Items that are in place, from the first on.
     private(set) var copied: UInt64
+    private var moved = Moved()
 
     init(_ items: HostItems, from copied: UInt64, total: UInt64) {
         self.items = items
@@ -52,8 +56,16 @@ final class Copying {
 
     func copyPiece(into input: InputMemory) {
         let end = items.pieceEnd(from: copied, of: total)
+        let began = moved.begin((end - copied) &* items.bytesEach)
         items.copy(copied, end, into: input)
+        moved.end(began)
         copied = end
+    }
+
+    /// What was copied since the last call.
+    func consumeMoved() -> Moved {
+        defer { moved = Moved() }
+        return moved
     }
 }
 

@@ -10,15 +10,14 @@ import CMapBridge
 
 final class Job {
     let function: Function
+    /// Another name of the function, or a group, that it is counted under.
+    private let alias: Work?
     let config: JobConfig
-    /// Counts the jobs of a pool.
-    let sequence: UInt64
     /// The ring that items come through, if it is a stream.
     let stream: Stream?
     var input: JobInput
-    /// The input that is not copied yet.
-    var copying: Copying?
     var tally: Tally
+    var measured = Measured()
     var unstarted: Unstarted
     var results = ResultList()
     var delivery = Delivery()
@@ -39,7 +38,11 @@ final class Job {
     }
 
     struct Life {
+        /// Counts the jobs of a pool.
+        let sequence: UInt64
         let submitted: Int64
+        /// When its first range was assigned; 0: none was.
+        fileprivate(set) var begunAt: Int64 = 0
         /// Non-nil once the job is being ended: the outcome of its unfinished items.
         fileprivate(set) var ending: Outcome?
         fileprivate(set) var endingSince: Int64 = 0
@@ -60,24 +63,29 @@ final class Job {
         /// Among the deadlines, and its time.
         var clock = -1
         var clockTime = Int64.max
+        /// Whether the work queue counts it among the jobs beside it that have items which cannot be assigned now.
+        var withholds = false
     }
 
-    /// - total: how many items there are; for a stream 0 at first.
+    /// - alias: what it is counted under; nil: its function. total: how many items there are; for a stream 0 at first.
     init(
-        function: Function, config: JobConfig, sequence: UInt64, total: UInt64, input: JobInput,
+        function: Function, alias: Work? = nil, config: JobConfig, sequence: UInt64, total: UInt64, input: JobInput,
         stream: Stream?, now: Int64
     ) {
         self.function = function
+        self.alias = alias
         self.config = config
-        self.sequence = sequence
         self.stream = stream
         self.input = input
         tally = Tally(total: total)
         unstarted = Unstarted(ready: total)
-        life = Life(submitted: now)
+        life = Life(sequence: sequence, submitted: now)
     }
 
+    /// What it is counted under, and shown as.
+    var work: Work { alias ?? function.work }
     var handle: UInt { owner.handle }
+    var sequence: UInt64 { life.sequence }
     var isReleased: Bool { owner.hasReleased }
     /// The outcome of unfinished items once the job is being ended.
     var ending: Outcome? { life.ending }
@@ -105,6 +113,9 @@ final class Job {
 
     /// How many items could be assigned now.
     var waiting: UInt64 { unstarted.count }
+
+    /// Whether it has items that no worker has: they wait, or cannot be assigned yet.
+    var hasUnassigned: Bool { tally.total != tally.ended &+ tally.running }
 
     /// How many more items may begin before the host fetches events. `draining` lifts the limit.
     func room(draining: Bool) -> UInt64 {
@@ -144,13 +155,14 @@ final class Job {
         now: Int64
     ) {
         if let outcome = segment.outcome {
-            tally.end(segment.count, as: outcome.state)
+            count(segment.count, as: outcome.state)
         } else {
-            tally.end(ok: ok, failed: failed)
-            if stopped.0 > 0 { tally.end(stopped.0, as: stopped.1) }
+            count(ok, as: MAPE_ITEM_OK)
+            if failed > 0 { count(failed, as: MAPE_ITEM_FAILED) }
+            if stopped.0 > 0 { count(stopped.0, as: stopped.1) }
             if let table = segment.table, table.lost > 0 {
-                tally.end(table.crashed, as: MAPE_ITEM_CRASHED)
-                tally.end(table.timedOut, as: MAPE_ITEM_TIMED_OUT)
+                count(table.crashed, as: MAPE_ITEM_CRASHED)
+                count(table.timedOut, as: MAPE_ITEM_TIMED_OUT)
             }
         }
         stream?.itemsEnded(first: segment.first, count: segment.count)
@@ -168,6 +180,35 @@ final class Job {
             _ = results.keep(segment)
         }
     }
+
+    @inline(__always)
+    private func count(_ items: UInt64, as state: mape_item_state) {
+        tally.end(items, as: state)
+        work.end(items, as: state)
+    }
+
+    /// A worker has completed ranges of it.
+    @inline(__always)
+    func measure(ranges: UInt64, items: UInt64, time: Int64, output: UInt64) {
+        let each = Double(max(1, time)) / Double(Int64(bitPattern: items))
+        measured.add(ranges: ranges, items: items, time: time, each: each, output: output)
+        work.measure { $0.add(ranges: ranges, items: items, time: time, each: each, output: output) }
+    }
+
+    /// A worker has died on it, after so many nanoseconds.
+    func measure(lost time: Int64) {
+        measured.add(lost: time)
+        work.measure { $0.add(lost: time) }
+    }
+
+    /// Its input has come, or some of it.
+    func measure(_ moved: Moved) {
+        measured.moved.add(moved)
+        work.measure { $0.moved.add(moved) }
+    }
+
+    /// Its first range is assigned.
+    func hasBegun(now: Int64) { life.begunAt = now }
 
     /// Ends all items that are not assigned to a worker.
     func endWaiting(_ outcome: Outcome, now: Int64) {

@@ -7,6 +7,8 @@ struct JobInput {
     let globals: Globals?
     /// Its own; nil: it has none, or is done.
     private(set) var data: JobData?
+    /// What is not copied yet.
+    var copying: Copying?
     /// Buffers that items lie in, each kept once.
     private var used: UsedBuffers
     /// How many threads copy without the lock.

@@ -11,6 +11,7 @@ struct Prepared {
     private(set) var copying: Copying?
     /// Items that are in place.
     private(set) var ready: UInt64
+    var moved = Moved()
 
     init(block: Block, total: UInt64) {
         self.block = block
@@ -19,9 +20,12 @@ struct Prepared {
     }
 
     /// Copies the first piece of items; `copying` is what is left.
+    @inline(__always)
     mutating func copy(_ items: HostItems, into input: InputMemory) {
         ready = items.pieceEnd(from: 0, of: total)
+        let began = moved.begin(ready &* items.bytesEach)
         items.copy(0, ready, into: input)
+        moved.end(began)
         copying = ready == total ? nil : Copying(items, from: ready, total: total)
     }
 }

@@ -11,6 +11,8 @@ import CMapBridge
     private let spans: SpanTable
     let capacity: UInt64
     private var isFinished = false
+    /// Of the items that were given places since `consumeMoved`.
+    private var moved = Moved()
     /// Per place of the ring. Plain memory, because it is written for every item.
     private let places: UnsafeMutablePointer<Place>
     /// Blocks by number: every item that has not ended lies in one, so there are no more of them than places, and the current one.
@@ -94,9 +96,18 @@ import CMapBridge
             used &+= rounded
             done &+= 1
         }
+        unsafe moved.copied &+= used &- packed.pointee.used
         unsafe packed.pointee.used = used
         unsafe packed.pointee.live += done
         return done
+    }
+
+    /// A piece of an item is read where it lies.
+    func share(_ bytes: UInt64) { moved.shared &+= bytes }
+
+    func consumeMoved() -> Moved {
+        defer { moved = Moved() }
+        return moved
     }
 
     /// Assigns a place to an item, or notes where in the input memory it lies. Returns where its bytes go;
@@ -108,11 +119,13 @@ import CMapBridge
         if size > 0, let bytes = unsafe bytes {
             if let inside = input.offset(of: bytes) {
                 span.offset = inside
+                moved.shared &+= size
             } else {
                 number = try block(for: size)
                 let packed = unsafe blocks + number
                 span.offset = unsafe packed.pointee.block.offset + packed.pointee.used
                 target = span.offset
+                moved.copied &+= (size + 15) & ~15
                 unsafe packed.pointee.used += (size + 15) & ~15
                 unsafe packed.pointee.live += 1
             }
@@ -128,6 +141,7 @@ import CMapBridge
         // Blocks are packed by 16 bytes, lines and pieces by 64.
         let number = try block(for: item.bytes + 48)
         let packed = unsafe blocks + number
+        moved.copied &+= item.bytes
         let offset = unsafe HostPieces.rounded(packed.pointee.block.offset + packed.pointee.used)
         unsafe packed.pointee.used = offset + item.bytes - packed.pointee.block.offset
         unsafe packed.pointee.live += 1

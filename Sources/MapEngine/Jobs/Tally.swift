@@ -33,12 +33,6 @@ struct Tally {
         states[Int(state.rawValue)] += items
     }
 
-    /// Running items have ended by themselves.
-    mutating func end(ok: UInt64, failed: UInt64) {
-        end(ok, as: MAPE_ITEM_OK)
-        end(failed, as: MAPE_ITEM_FAILED)
-    }
-
     /// How many items have ended, and how many were submitted, since the last call.
     mutating func report() -> (ended: UInt64, submitted: UInt64) {
         defer { (reported, reportedTotal) = (ended, total) }

@@ -99,7 +99,7 @@ enum Verdict {
         verdict = nil
         history = History(limit: history.limit)
         isTrimming = false
-        seen = Seen(since: mapb_clock())
+        seen.renew(mapb_clock())
         state = .starting
     }
 
@@ -114,25 +114,29 @@ enum Verdict {
     // MARK: - Assignments
 
     /// Assigns a range, which the worker sees once it is published.
-    /// - isSpread: other workers get work at the same time.
+    /// - owed: since when items wait for a worker: WorkQueue.owedSince. isSpread: other workers get work at the same time.
     /// - isBrief: another call may wait behind it.
     @inline(__always)
-    func assign(_ job: Job, _ range: ItemRange, now: Int64, isSpread: Bool, isBrief: Bool) {
-        assign(.range(job, range), step: job.rangeStep(range), now: now, isSpread: isSpread, isBrief: isBrief)
+    func assign(_ job: Job, _ range: ItemRange, now: Int64, owed: Int64, isSpread: Bool, isBrief: Bool) {
+        assign(
+            .range(job, range), step: job.rangeStep(range), now: now, owed: owed, isSpread: isSpread, isBrief: isBrief)
     }
 
     /// Assigns a request that is no range.
-    func assign(_ work: Assignment.Work, now: Int64) {
-        assign(work, step: 0, now: now, isSpread: false, isBrief: false)
+    func assign(_ work: Assignment.Work, now: Int64, owed: Int64) {
+        assign(work, step: 0, now: now, owed: owed, isSpread: false, isBrief: false)
     }
 
     /// Inlined, so that for a range there is no look at what else it could be.
     @inline(__always)
-    private func assign(_ work: Assignment.Work, step: UInt64, now: Int64, isSpread: Bool, isBrief: Bool) {
+    private func assign(
+        _ work: Assignment.Work, step: UInt64, now: Int64, owed: Int64, isSpread: Bool, isBrief: Bool
+    ) {
         let isIdle = assigned.isEmpty
         if isIdle {
             seen.since = now
             progressed(at: now)
+            seen.times.hadNothing(until: now, owed: owed)
         }
         let assignment = Assignment(ticket: published + 1, work: work, step: step)
         link!.assign(assignment, isSpread: isSpread, isIdle: isIdle)
@@ -144,6 +148,7 @@ enum Verdict {
     /// passes here once as answered or as lost, and before that each time some of it is reclaimed: a timeline can
     /// listen here.
     /// - place: which of `assigned`: 0, the oldest one, unless it is reclaimed.
+    @inline(__always)
     func finish(_ place: Int, _ end: Assignment.End) {
         if let onFinish = unsafe table.onFinish { onFinish(self, assigned[place], end) }
         switch end {

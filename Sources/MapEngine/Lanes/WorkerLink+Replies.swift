@@ -127,9 +127,15 @@ extension WorkerLink {
         )
     }
 
-    /// The reply to anything else.
-    func accept(_ assignment: Assignment) throws(InvalidReply) -> OtherReply {
+    /// The reply to anything else, and how many nanoseconds that took, as the worker says.
+    func accept(_ assignment: Assignment) throws(InvalidReply) -> (OtherReply, time: UInt64) {
         let (reply, used) = try read(assignment.ticket, region)
+        return (try accepted(assignment, reply, used), reply.table)
+    }
+
+    private func accepted(
+        _ assignment: Assignment, _ reply: mapb_reply, _ used: Used
+    ) throws(InvalidReply) -> OtherReply {
         // Only results of items stay in the memory.
         defer { region.free(used) }
         switch assignment.work {

@@ -59,6 +59,14 @@ struct Seen {
     var askedSince: Int64 = 0
     /// When it last answered, or was assigned something while idle.
     var progress: Int64 = 0
+    /// Of all processes that its place has had.
+    var times = WorkerTimes()
+
+    /// Another process begins.
+    mutating func renew(_ now: Int64) {
+        times.begin(now)
+        self = Seen(since: now, times: times)
+    }
 }
 
 /// How often the start of a process in a worker's place failed.

@@ -11,6 +11,9 @@ struct Used {
     var hole: Extent
     var frontier: Extent
 
+    /// Bytes of both parts.
+    var count: UInt64 { hole.count &+ frontier.count }
+
     /// True when [offset, offset + count) lies in one of the parts.
     func contains(_ offset: UInt64, _ count: UInt64) -> Bool {
         func inside(_ part: Extent) -> Bool {

@@ -5,9 +5,10 @@ import CMapBridge
 final class Function {
     /// What the host knows it by.
     let id: UInt32
+    /// What its jobs are counted under, if not under another name.
+    let work: Work
     /// What workers know it by.
     let line: UInt32
-    let name: String
     let isRange: Bool
     let hasCleanup: Bool
     /// Of a typed function.
@@ -36,8 +37,8 @@ final class Function {
         record: Block, blocks: [Block], travels: Bool
     ) {
         self.id = id
+        work = Work(id: id, name: name)
         self.line = line
-        self.name = name
         self.isRange = isRange
         self.hasCleanup = hasCleanup
         self.native = native
@@ -46,6 +47,8 @@ final class Function {
         self.blocks = blocks
         elsewhere = Elsewhere(travels: travels)
     }
+
+    var name: String { work.name }
 
     private struct SetupDeaths {
         var count: UInt32 = 0

@@ -9,6 +9,8 @@
 struct FunctionTable {
     private struct Line {
         var function: Function?
+        /// Non-nil: it is that function's other name. Workers know nothing of it.
+        var alias: Work?
         var turn: UInt32 = 0
     }
 
@@ -25,19 +27,27 @@ struct FunctionTable {
     var loaded: [Function] {
         var result: [Function] = []
         for line in lines {
-            if let function = line.function, function.life.stage != .leaving { result.append(function) }
+            if let function = line.function, line.alias == nil, function.life.stage != .leaving {
+                result.append(function)
+            }
         }
         return result
     }
 
-    /// The function that jobs can be submitted for by this id.
+    /// The function that jobs can be submitted for by this id, its own or that of another name.
     subscript(id: UInt32) -> Function? {
-        let line = Int(id & (1 << Self.bits - 1)) - 1
-        guard line >= 0, line < lines.count, let function = lines[line].function, function.id == id,
-            function.life.stage == .registered
-        else { return nil }
-        return function
+        @inline(__always) get {
+            let line = Int(id & (1 << Self.bits - 1)) - 1
+            guard line >= 0, line < lines.count, let function = lines[line].function,
+                function.id == id || alias(id)?.id == id, function.life.stage == .registered
+            else { return nil }
+            return function
+        }
     }
+
+    /// The other name that an id stands for; nil: it is that of the function itself. The id has a line.
+    @inline(never)
+    func alias(_ id: UInt32) -> Work? { lines[Int(id & (1 << Self.bits - 1)) - 1].alias }
 
     var hasRoom: Bool { !free.isEmpty || lines.count < most }
 
@@ -54,12 +64,40 @@ struct FunctionTable {
         lines[Int(function.line) - 1].function = function
     }
 
-    /// No worker has the function any more.
+    /// Adds another name of a function, for which there is room. Returns the id.
+    /// - name: nil: none, but a group of its jobs. whole: the id that it is made of.
+    mutating func add(alias name: String?, of function: Function, _ whole: UInt32) -> UInt32 {
+        let (id, line) = next
+        if free.popLast() == nil { lines.append(Line()) }
+        lines[Int(line) - 1].function = function
+        let named = function.id == whole ? function.work : alias(whole) ?? function.work
+        lines[Int(line) - 1].alias = name.map { Work(id: id, name: $0) } ?? Work(id: id, of: named)
+        function.life.aliases.append(line)
+        return id
+    }
+
+    /// Removes another name of a function. False: the id is not one.
+    mutating func remove(alias id: UInt32) -> Bool {
+        guard let function = self[id], function.id != id else { return false }
+        let line = id & (1 << Self.bits - 1)
+        function.life.aliases.removeAll { $0 == line }
+        empty(line)
+        return true
+    }
+
+    /// No worker has the function any more. Its other names go with it.
     mutating func remove(_ function: Function) {
-        let line = Int(function.line) - 1
+        for line in function.life.aliases { empty(line) }
+        function.life.aliases = []
+        empty(function.line)
+    }
+
+    private mutating func empty(_ number: UInt32) {
+        let line = Int(number) - 1
         lines[line].function = nil
+        lines[line].alias = nil
         lines[line].turn += 1
-        if lines[line].turn < Self.turns { free.append(function.line) }
+        if lines[line].turn < Self.turns { free.append(number) }
     }
 
     /// How many lines there are, those of removed functions included.
@@ -80,5 +118,7 @@ extension Function {
         var unended = 0
         /// How many workers have still to run its cleanup.
         var owed = 0
+        /// The lines of its other names.
+        var aliases: [UInt32] = []
     }
 }

@@ -168,15 +168,22 @@ func workerAnswer(_ task: WorkerTask, _ ticket: UInt64) {
     task.reply.table = 0
     task.reply.code = 0
     task.reply.detail = 0
+    if request.kind == MAPB_REQUEST_RANGE.rawValue { rangeRun(task, request) } else { workerPrepares(task, request) }
+    task.reply.hole_end = task.holeCursor
+    task.reply.frontier_end = task.wildCursor
+}
+
+/// Runs a request that is no range. The reply says how long that took.
+@_noLocks
+func workerPrepares(_ task: WorkerTask, _ request: mapb_request) {
+    let began = mapb_clock()
     switch request.kind {
-    case MAPB_REQUEST_RANGE.rawValue: rangeRun(task, request)
     case MAPB_REQUEST_SETUP.rawValue: functionSetup(task, request)
     case MAPB_REQUEST_CLEANUP.rawValue: functionCleanup(task, request)
     case MAPB_REQUEST_MODULE.rawValue: moduleLoad(task, request)
     default: mapb_worker_exit(0)
     }
-    task.reply.hole_end = task.holeCursor
-    task.reply.frontier_end = task.wildCursor
+    task.reply.table = UInt64(bitPattern: mapb_clock() &- began)
 }
 
 /// Publishes a reply, and only then clears the word `current`: a host that finds it cleared, and reads `tail` after

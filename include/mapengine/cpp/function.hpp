@@ -66,6 +66,13 @@ public:
     }
     /// @endcond
 
+    /** @brief What its jobs have done, and how long their items took. @return as #mape_function_stats. */
+    Result<mape_work_stats> stats() const {
+        mape_work_stats stats MAPE_WORK_STATS_INIT;
+        mape_pool *const pool = pool_ ? pool_->pool : nullptr;
+        if (const int status = mape_function_stats(&stats, pool, id_); status != MAPE_OK) return detail::error_of(status, pool);
+        return stats;
+    }
     /** @brief The id, for calls of C. @return it, 0 when there is none. */
     mape_function_id id() const noexcept { return id_; }
 

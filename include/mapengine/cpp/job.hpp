@@ -93,6 +93,11 @@ public:
         mape_progress progress MAPE_PROGRESS_INIT;
         return answer(mape_job_progress(&progress, job_), progress);
     }
+    /** @brief What has been done, and how long items took. @return as #mape_job_stats. */
+    Result<mape_work_stats> stats() const {
+        mape_work_stats stats MAPE_WORK_STATS_INIT;
+        return answer(mape_job_stats(&stats, job_), stats);
+    }
     /** @brief Whether every item has ended. @return true when it has; false also when there is no job. */
     bool is_done() const {
         mape_progress progress MAPE_PROGRESS_INIT;

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional
 from . import _abi as abi
 from ._codec import Unpickle, decode
 from ._engine import Event, Lease, message
+from ._figures import Names
 from ._format import TAG_KEPT
 from ._futures import Future
 from ._problems import MapEngineError
@@ -27,6 +28,7 @@ class Calls(Pump):
     def __init__(self, pool: Any, function: int, threaded: bool, unpickle: Unpickle, output: Callable[[Event], None]) -> None:
         super().__init__(pool, threaded, output)
         self.function, self.unpickle = function, unpickle
+        self.names = Names(function)
         self.calls: Dict[int, Future[Any]] = {}
         self.views: List[Any] = []  # Memory of which a worker's function has kept a view.
         self.lock = threading.RLock()  # Guards the configuration that submit fills, and what the end sets.
@@ -47,8 +49,9 @@ class Calls(Pump):
 
     # ---- submitting ----
 
-    def submit(self, payload: bytes, timeout: Optional[float], attempts: int, priority: int, spans: Any = None, keep: Any = None) -> Future[Any]:
-        """Submits an encoded call. `spans` are (address, size) of further pieces, in memory that `keep` owns."""
+    def submit(self, function: int, payload: bytes, timeout: Optional[float], attempts: int, priority: int, spans: Any = None,
+               keep: Any = None) -> Future[Any]:
+        """Submits an encoded call. `function` is the id it is counted under. `spans` are (address, size) of further pieces, in memory that `keep` owns."""
         future: Future[Any] = Future()
         future._core = self
         future._id = number = next(self.numbers)
@@ -68,9 +71,9 @@ class Calls(Pump):
             elif spans is None:
                 # Of a large one the copy takes its time, without the GIL.
                 apply = self._apply if len(payload) < COPIED else self.pool.lib.mape_apply
-                status = apply(self._job_at, self._handle, self.function, payload, len(payload), self._config_at)
+                status = apply(self._job_at, self._handle, function, payload, len(payload), self._config_at)
             else:
-                status = self._submit_pieces(payload, spans)
+                status = self._submit_pieces(function, payload, spans)
             if not status:
                 future._job = self._job.value  # type: ignore[assignment]
         if status:
@@ -79,14 +82,14 @@ class Calls(Pump):
         self.start_thread()
         return future
 
-    def _submit_pieces(self, payload: bytes, spans: List[Any]) -> int:
+    def _submit_pieces(self, function: int, payload: bytes, spans: List[Any]) -> int:
         pieces = (abi.mape_span * (len(spans) + 1))()
         pieces[0].data, pieces[0].size = ctypes.cast(ctypes.c_char_p(payload), ctypes.c_void_p), len(payload)
         for i, (address, size) in enumerate(spans, 1):
             pieces[i].data, pieces[i].size = address, size
         item = abi.mape_pieces(pieces=pieces, count=len(pieces))
         items = abi.mape_items(count=1, pieces=ctypes.pointer(item))
-        return int(self.pool.lib.mape_map(self._job_at, self._handle, self.function, byref(items), self._config_at))
+        return int(self.pool.lib.mape_map(self._job_at, self._handle, function, byref(items), self._config_at))
 
     def refuse(self, status: int, starting: bool = False) -> None:
         """Raises what a submission that the engine has refused is for users."""

@@ -100,6 +100,23 @@ class Pool:
         self.check(self.lib.mape_function_register(byref(out), self.handle, byref(function)))
         return int(out.value)
 
+    def alias(self, function: int, name: Optional[str]) -> int:
+        """Another id of a function, by which calls are counted and shown apart; without a name they are only counted apart. 0: the pool gives none,
+        since it is closed."""
+        out = ctypes.c_uint32()
+        self.fast.mape_function_alias(byref(out), self.handle, function, name.encode("utf-8", "replace") if name is not None else None)
+        return int(out.value)
+
+    def forget_alias(self, function: int) -> None:
+        """Takes an alias back. What was submitted by it goes on."""
+        self.fast.mape_function_unregister(self.handle, function)
+
+    def function_stats(self, function: int) -> Any:
+        """The figures of a function (mape_work_stats)."""
+        out = abi.mape_work_stats()
+        self.check(self.fast.mape_function_stats(byref(out), self.handle, function))
+        return out
+
     def set_global(self, name: str, data: Optional[bytes]) -> None:
         """Sets a global of the pool; None removes it."""
         self.check(self.lib.mape_pool_set_global(self.handle, name.encode(), data, len(data or b"")))

@@ -158,7 +158,8 @@ class Face:
     # ---- Figures. ----
 
     def stats(self) -> Any:
-        """What the workers have done: elements, times, restarts."""
+        """What the workers have done: figures of the pool by their names in the engine, and under ``"by_worker"`` and ``"by_function"`` those of
+        each worker, and of each function by its name. Times are nanoseconds."""
         return self._workers.stats()
 
     def pids(self) -> list[int]:

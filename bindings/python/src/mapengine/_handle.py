@@ -109,6 +109,12 @@ class Handle:
             return int(work.done()), 1
         return work.progress()
 
+    def stats(self) -> dict[str, Any]:
+        """What has been done of a map so far: elements by how they ended, what workers took for them, bytes. Empty for one call of `apply`,
+        and once the pool has ended."""
+        work = self._work
+        return {} if isinstance(work, concurrent.futures.Future) else work.stats()
+
     # ---- Inside. ----
 
     def wait_here(self) -> Any:

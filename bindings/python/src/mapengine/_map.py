@@ -10,13 +10,14 @@ from __future__ import annotations
 import ctypes
 import time
 from ctypes import byref
-from typing import Any, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from . import _abi as abi
 from ._blocks import Block
 from ._core import Core
 from ._encoder import Encoded, Encoder
 from ._engine import Lease
+from ._figures import work_figures
 from ._outcomes import Outcomes
 
 FOLLOW = 500_000  # Nanoseconds between two looks for items that have ended, at least.
@@ -25,9 +26,11 @@ FOLLOW = 500_000  # Nanoseconds between two looks for items that have ended, at 
 class MapJob(Outcomes):
     """The elements of one map and their outcomes. Made by Workers.map. One thread at a time takes outcomes from it."""
 
-    def __init__(self, core: Core, encoder: Encoder, *, ordered: bool, window: Optional[int], timeout: Optional[float], attempts: int, priority: int,
+    def __init__(self, core: Core, function: int, encoder: Encoder, *, ordered: bool, window: Optional[int], timeout: Optional[float], attempts: int, priority: int,
                  chunk: int, bulk: bool, out: Any = None) -> None:
         super().__init__(core, ordered=ordered, follows=ordered and not bulk, out=out)
+        self._function, pool = function, core.pool
+        self._counted = pool is not None and pool.alias(function, None) or function  # What its blocks are counted under.
         self._encoder, self._total, self._window, self._chunk = encoder, encoder.total, window, chunk
         if ordered:
             deliver = abi.MAPE_DELIVER_DONE | (0 if bulk else abi.MAPE_DELIVER_PROGRESS)
@@ -96,7 +99,7 @@ class MapJob(Outcomes):
         lease = block.lease = Lease(pool, 0)
         core.blocks[block.number] = block
         try:
-            status = pool.lib.mape_map(byref(job), pool.handle, core.function, byref(items), byref(config))
+            status = pool.lib.mape_map(byref(job), pool.handle, self._counted, byref(items), byref(config))
         finally:  # Also when a signal handler has raised behind the call.
             if job.value:
                 block.job = lease.job = job.value
@@ -133,6 +136,12 @@ class MapJob(Outcomes):
                 done += lease.pool.progress(block.job).done - block.taken
         return done, self._total
 
+    def stats(self) -> Dict[str, Any]:
+        """What has been done of it, in the engine's words (mape_work_stats): `items` ended, `ok`, `failed`, `crashed` …, `busy_ns` of workers,
+        times per element (`p50_ns` …), bytes copied and read in place. {} once its pool has ended."""
+        pool = self._core.pool
+        return work_figures(pool, self._counted) if pool is not None else {}
+
     def cancel(self, running: bool = False) -> bool:
         """Takes back elements that have not begun: they end as cancelled. With `running`, ends those that run as well, with their workers,
         after the pool's grace. False when there was nothing to end."""
@@ -148,6 +157,9 @@ class MapJob(Outcomes):
         return ends
 
     def __del__(self) -> None:
+        pool = getattr(getattr(self, "_core", None), "pool", None)
+        if pool is not None and getattr(self, "_counted", 0) != getattr(self, "_function", 0):
+            pool.forget_alias(self._counted)
         for block in getattr(self, "_blocks", ()):  # The others go with their last event.
             if block.ended == block.count:
                 self._core.blocks.pop(block.number, None)

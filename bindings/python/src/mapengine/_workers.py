@@ -7,6 +7,7 @@ from _pickle import dumps
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ._cluster import named
+from ._figures import figures_of, worker_figures
 from ._format import CALL_MARSHAL, CALL_STAR, HEAD
 from ._functions import Travels, encode_call, make_spec
 
@@ -106,7 +107,8 @@ class Workers:
             future: Future[Any] = Future()
             future._finish(None, error)
             return future
-        return core.submit(payload, self._timeout if timeout is None else timeout, attempts or self._attempts, priority, spans, keep)
+        limit = self._timeout if timeout is None else timeout
+        return core.submit(core.names.of(func, core.pool), payload, limit, attempts or self._attempts, priority, spans, keep)
 
     def _small(self, head: bytes, args: Any, kwargs: Any) -> bytes:
         """The payload of a call without large buffers: without numpy, nothing is known that has any. b"" when pickle alone will not do."""
@@ -196,7 +198,7 @@ class Workers:
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         limit = self._timeout if timeout is None else timeout
-        job = MapJob(core, encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
+        job = MapJob(core, core.names.of(func, core.pool), encoder, ordered=ordered, window=buffersize, timeout=limit, attempts=attempts or self._attempts,
                      priority=priority, chunk=chunk_size or 0, bulk=bulk, out=place)
         job.feed()
         return job
@@ -254,13 +256,18 @@ class Workers:
 
     # ---- looking after it ----
 
-    def stats(self) -> Dict[str, int]:
-        """The engine's figures (mape_stats): workers, workers_ready, workers_started, workers_died, jobs, items, input_bytes and others."""
+    def stats(self) -> Dict[str, Any]:
+        """The engine's figures (mape_stats): workers, workers_ready, workers_started, workers_died, jobs, items, input_bytes and others.
+        by_worker: of each worker (mape_worker_info): its items, and how many nanoseconds it was busy, in setups, idle, and waiting for this process.
+        by_function: of each function, by its name (mape_work_stats): items by how they ended, times per item, bytes."""
         core = self._core
-        if core is None or core.pool is None:
-            return {"workers": self._count, "workers_ready": 0, "is_started": 0, "is_closed": int(self._closed)}
-        stats = core.pool.stats()
-        return {field: int(getattr(stats, field)) for field, *_ in stats._fields_ if field not in ("struct_size", "reserved")}
+        pool = core.pool if core is not None else None
+        if core is None or pool is None:
+            return {"workers": self._count, "workers_ready": 0, "is_started": 0, "is_closed": int(self._closed), "by_worker": [], "by_function": {}}
+        found = figures_of(pool.stats())
+        found["by_worker"] = worker_figures(pool, self._count)
+        found["by_function"] = core.names.figures(pool)
+        return found
 
     def resize(self, n: int) -> None:
         """Changes how many workers there are to be; returns at once."""
