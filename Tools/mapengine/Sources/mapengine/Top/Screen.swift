@@ -122,7 +122,7 @@ final class Screen {
         }
         guard !all.isEmpty else { return }
         guard let place = all.firstIndex(where: { $0 == chosen }) else {
-            chosen = step < 0 ? all.last : all.first
+            chosen = step == .max || (step < 0 && step != .min) ? all.last : all.first
             return
         }
         let (sum, over) = place.addingReportingOverflow(step)
