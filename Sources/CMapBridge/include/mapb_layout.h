@@ -4,8 +4,8 @@
  *
  *   input memory, one per pool: the host writes, every worker maps it read-only
  *   ┌────────────────┬──────────┬──────────┬─────┬─────────────────┬─────────────────────────────┐
- *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ functions'      │ arena: inputs, job and      │
- *   │ mapb_figures   │          │          │     │ records by line │ function records, ...       │
+ *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ names, by       │ arena: inputs, job and      │
+ *   │ mapb_figures   │          │          │     │ number          │ function records, ...       │
  *   └────────────────┴──────────┴──────────┴─────┴─────────────────┴─────────────────────────────┘
  *   output memory, one per worker process: that worker writes, the host reads and trusts nothing in it
  *   ┌────────────────┬─────────┬────────────────┬──────────────┬─────────────────────────────────┐
@@ -173,10 +173,11 @@ typedef struct mapb_message_head {
 
 /** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
+#define MAPB_NAME_SHIFT 16u
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {
     uint32_t function;
-    uint32_t cancel;  /* 1: stop soon. */
+    uint32_t cancel;  /* Bit 0: stop soon. From bit MAPB_NAME_SHIFT on: the number of the name that it is shown by; 0: none. */
     uint64_t globals; /* Offset of a mapb_globals, the root, or 0. */
     uint64_t base;    /* Item i is at base + i * stride, unless there are spans. */
     uint64_t stride;  /* With spans a mask. */
@@ -255,7 +256,7 @@ typedef struct mapb_function {
     uint64_t prototype; /* A typed function: input offset of the text, ended with NUL; or 0. */
     uint32_t native_flags;
     uint32_t travels; /* 1: another machine can have it, as each of its places has a name. 0: no lane gets it. */
-    uint64_t name;    /* Input offset of the name that the host gave it, ended with NUL; or 0. */
+    uint64_t name;    /* Input offset of the name that it is shown by, ended with NUL; or 0. */
 } mapb_function;
 
 #define MAPB_GLOBALS_BITS  4u /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
@@ -291,11 +292,12 @@ _Static_assert(sizeof(mapb_outbox) <= MAPB_TIMES_OFFSET &&
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
 
-/** Where the table of functions' records by line begins, and where it ends: the arena. Numbers, for Swift. */
-#define MAPB_FUNCTIONS_OFFSET 8392704u
-#define MAPB_ARENA_OFFSET     8916992u
-_Static_assert(MAPB_FUNCTIONS_OFFSET == 4096 + MAPB_MAX_WORKERS * MAPB_INBOX_BYTES, "layout");
-_Static_assert(MAPB_ARENA_OFFSET == MAPB_FUNCTIONS_OFFSET + 8 * MAPB_NAMED_LINES && MAPB_ARENA_OFFSET % 4096 == 0, "layout");
+/** Where the table of names begins, of which each is the offset of a text that ends with NUL, or 0; and where it ends: the arena. Numbers, for
+ *  Swift. */
+#define MAPB_NAMES_OFFSET 8392704u
+#define MAPB_ARENA_OFFSET 8916992u
+_Static_assert(MAPB_NAMES_OFFSET == 4096 + MAPB_MAX_WORKERS * MAPB_INBOX_BYTES, "layout");
+_Static_assert(MAPB_ARENA_OFFSET == MAPB_NAMES_OFFSET + 8 * MAPB_SHOWN_NAMES && MAPB_ARENA_OFFSET % 4096 == 0, "layout");
 
 MAPB_FORK_SAFE static inline const mapb_inbox *mapb_inbox_at(const uint8_t *input, uint32_t worker) {
     return (const mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);
@@ -340,6 +342,6 @@ MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_after_leaving(const mapb_in
 MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_of(const mapb_inbox *inbox) {
     return mapb_peek(&inbox->interrupt);
 }
-MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
+MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) & 1; }
 
 #endif
