@@ -176,8 +176,8 @@ function crashGroups(crashes) {
   return [...groups.values()].sort((a, b) => b.length - a.length);
 }
 
-/** `crash_here` of `crash_here in libx.so`. */
-const symbolAlone = (symbol) => symbol.replace(/ in [^ ]*$/, "");
+/** `crash_here` of `crash_here in libx.so`; an address says nothing without its library. */
+const symbolAlone = (symbol) => (symbol.startsWith("0x") ? symbol : symbol.replace(/ in [^ ]*$/, ""));
 
 /** The sentences on top: what a person has to know first. */
 function headline(facts) {
