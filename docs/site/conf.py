@@ -25,7 +25,7 @@ extensions = ["myst_parser", "breathe", "sphinx.ext.autodoc", "sphinx_copybutton
 # ---- What is on the site, in its order: sections, their pages, and the pages below a page. ----
 
 SECTIONS = {
-    "Use": ["docs/guide", "docs/command-line", "docs/prototypes", "docs/types", "docs/hosts", "docs/many-machines", "docs/crash-file"],
+    "Use": ["docs/guide", "docs/command-line", "docs/prototypes", "docs/types", "docs/hosts", "docs/many-machines", "docs/crash-file", "docs/trace-file"],
     "Python": ["docs/python", "docs/python/from-multiprocessing", "docs/python/from-futures", "docs/python/from-map-for-maya",
                "docs/python/from-mapscale", "docs/python/applications", "docs/python/c-functions", "docs/python/metrics"],
     "Reference": ["docs/site/reference/c", "docs/site/reference/cpp", "docs/site/reference/python"],
