@@ -62,6 +62,9 @@ def a_module_that_is_not_allowed():
     line = next(line for line in host.out.splitlines() if line.startswith("item 0 "))
     assert "cause 3" in line and "node strict" in line and "libfunctions.so" in line and "not allowed" in line and str(empty) in line, line
     assert re.search(r"SHA-256 [0-9a-f]{64}", line), line
+    words = "cannot run on other machines"
+    logged = [line for line in (host.out + host.errors).splitlines() if words in line and not line.startswith("item ")]
+    assert len(logged) == 1 and logged[0].count(words) == 1 and logged[0].count("square") == 1, logged
     shutil.copy(library, empty / "libfunctions.so")
     Node(server.url(), "kind", folder=empty)
     complete(mapped(server.url(), "square", 50)[0], 50)
