@@ -11,10 +11,12 @@
  *
  * | header | for |
  * |---|---|
- * | core.h | hosts: pools, functions, jobs, results, events, buffers. It opens with an example |
+ * | core.h | hosts: pools, functions, jobs, buffers. It opens with an example |
+ * | events.h | how items end, what events say, and how a host fetches them |
  * | config.h | settings of pools and jobs, and the description of a function |
  * | stats.h | what functions and jobs have done: times per item, bytes |
  * | native.h | C functions of any type: prototypes, columns, proxies |
+ * | trace.h | a timeline of what workers do |
  * | worker.h | what runs inside workers: types of functions, what they may call; the zygote |
  * | base.h | handles, statuses, time, the version |
  *
@@ -143,8 +145,10 @@
 #include "mapengine/base.h"
 #include "mapengine/worker.h"
 #include "mapengine/config.h"
+#include "mapengine/events.h"
 #include "mapengine/core.h"
 #include "mapengine/stats.h"
 #include "mapengine/native.h"
+#include "mapengine/trace.h"
 
 #endif /* MAPENGINE_H */

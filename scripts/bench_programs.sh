@@ -6,6 +6,7 @@ build=.build-bench-cluster
 mkdir -p "$build"
 flags=(-std=gnu11 -O2 -Wall -Wextra -Werror -Idist/include)
 cc "${flags[@]}" -fPIC -shared Benchmarks/cluster/functions.c -o "$build/libfunctions.so"
+cc "${flags[@]}" Benchmarks/cluster/floor.c -o "$build/floor"
 cc "${flags[@]}" Benchmarks/cluster/host.c -o "$build/host" -Ldist/lib -lmapengine -Wl,-rpath,"$PWD/dist/lib"
 
 venv=$build/venv

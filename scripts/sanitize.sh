@@ -4,9 +4,9 @@
 #     scripts/sanitize.sh address|thread|undefined|valgrind [SUITE...]
 #     scripts/sanitize.sh fuzzer [SECONDS [TARGET...]]
 #
-# SUITE: self (the sanitizer sees a fault that is planted), unit (Swift), abi (C; ABI="test_map ..." names programs), hostile, fuzz
-# (the saved inputs); without one, all that the kind is used for. The fuzzer runs so many seconds (60) per target, with
-# AddressSanitizer; TARGET: replies, control, api.
+# SUITE: self (the sanitizer sees a fault that is planted), unit (Swift), abi (C; ABI="test_map ..." names programs), cpp (C++20),
+# hostile, fuzz (the saved inputs); without one, all that the kind is used for. The fuzzer runs so many seconds (60) per target, with
+# AddressSanitizer; TARGET: replies, lanes, control, helper, api.
 # Everything lies in .build-sanitize/KIND. Reports are in its folder reports, and are shown at the end. The last line is
 # `N passed, N failed`; a report counts as one failure.
 set -uo pipefail
@@ -18,9 +18,9 @@ source scripts/version.sh
 kind=${1:-}
 shift || true
 case $kind in
-    address) letter=ASAN suites=(self unit abi hostile fuzz) ;;
-    thread) letter=TSAN suites=(self unit abi) ;;
-    undefined) letter=UBSAN suites=(self abi hostile fuzz) ;;
+    address) letter=ASAN suites=(self unit abi cpp hostile fuzz) ;;
+    thread) letter=TSAN suites=(self unit abi cpp) ;;
+    undefined) letter=UBSAN suites=(self abi cpp hostile fuzz) ;;
     valgrind) letter=VALGRIND suites=(self abi) ;;
     fuzzer)
         letter=ASAN suites=(fuzz)
@@ -221,6 +221,18 @@ run_self() {
     add self 0 "$log"
 }
 
+# mapengine.hpp in a host, and in the library that its workers load. Both programs are C; the sanitizer's runtime in them looks for the functions
+# that throw when they start, and not again.
+run_cpp() {
+    local log=$here/cpp.log folder=$here/cpp status=0
+    mkdir -p "$folder"
+    { "$clang" "${compile[@]}" -O1 -Wall -Werror Tests/cpp/host.c -o "$folder/host" -ldl &&
+        make --no-print-directory -s -C Tests/cpp PREFIX="$prefix" BUILD="$folder" CLANG="$clang++" VARIANTS=clang-20 EXTRA="${compile[*]}" &&
+        timeout -k 10 900 env LD_PRELOAD=libstdc++.so.6 "$folder/host" "$folder/libclang-20.so"; } >"$log" 2>&1 </dev/null || status=$?
+    grep -aE '^FAILED' "$log"
+    add cpp "$status" "$log"
+}
+
 run_valgrind() {
     run_make abi run PREFIX="$prefix" BUILD="$here/abi" TEST="${ABI:-test_basics test_map test_results test_stream}"
     # What it has to say of system calls that it does not know is no finding.
@@ -236,10 +248,14 @@ for suite in "${suites[@]}"; do
     case $suite in
         self) run_self ;;
         unit) run_unit ;;
-        abi | hostile | fuzz)
+        abi | cpp | hostile | fuzz)
             if [[ ! -x $prefix/libexec/mapengine-zygote || ${built:-} != 1 ]]; then
                 build_library || exit 1
                 built=1
+            fi
+            if [[ $suite == cpp ]]; then
+                run_cpp
+                continue
             fi
             settings=("${sanitized[@]}" BUILD="$here/$suite")
             if [[ $suite == fuzz ]]; then

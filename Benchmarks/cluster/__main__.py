@@ -22,7 +22,7 @@ sys.argv[3:] = []
 
 from cluster import page
 from cluster.processes import Failed, measured
-from cluster.rows import GOALS, ROWS, TAKEN, Dask
+from cluster.rows import GOALS, ROWS, TAKEN, Bare, Dask
 from driver.report import figure
 from farm import Node
 from net import Network, NetServer
@@ -75,6 +75,9 @@ class Farm:
             command = [sys.executable, root / "Benchmarks/cluster/dask_host.py", self.dask_address, 3, system.row, system.count, system.size,
                        system.rounds]
             return measured([*on, *command], [one.pid for one in self.dask], system.rounds)
+        if isinstance(system, Bare):
+            command = [BUILD / "floor", self.network.addresses["server"], system.count, system.size, system.rounds]
+            return measured([*on, *command], [self.server.process.pid], system.rounds)
         url = self.server.url() if system.cluster else ""
         command = [BUILD / "host", url, BUILD / "libfunctions.so", system.function, system.workers, len(self.nodes) if url else 0, system.count,
                    system.size, system.rounds]

@@ -62,16 +62,44 @@ import Testing
 
     @Test func theTimePerItemFallsFromTheWayToWhatItIs() {
         var pace = Pace()
-        pace.measureLane(nanoseconds: 200_000, items: 0)
+        pace.measureLane(nanoseconds: 200_000, work: 1000, items: 0)
         #expect(pace.laneTime == 0)
-        pace.measureLane(nanoseconds: 200_000, items: 1)
+        pace.measureLane(nanoseconds: 200_000, work: 1000, items: 1)
         #expect(pace.laneTime == 200_000)
-        for _ in 0..<8 { pace.measureLane(nanoseconds: 250_000, items: 1000) }
+        for _ in 0..<8 { pace.measureLane(nanoseconds: 250_000, work: 1000, items: 1000) }
         #expect(pace.laneTime > 249 && pace.laneTime < 260)
         #expect(pace.itemTime == 0, "workers here have nothing to do with it")
         let before = pace.laneTime
-        pace.measureLane(nanoseconds: .max, items: 1)
+        pace.measureLane(nanoseconds: .max, work: 1000, items: 1)
         #expect(pace.laneTime < before * 4)
+    }
+
+    /// What an answer says of the work there, about the least of late.
+    @Test func theWorkPerItemIsKnownWithoutTheWay() {
+        var pace = Pace()
+        pace.measureLane(nanoseconds: 500_000, work: 60_000, items: 1)
+        #expect(pace.laneWork == 60_000)
+        pace.measureLane(nanoseconds: 900_000, work: 500_000, items: 5000)
+        #expect(pace.laneWork == 100)
+        for _ in 0..<20 { pace.measureLane(nanoseconds: 500_000, work: 60_000, items: 20) }
+        #expect(pace.laneWork > 500 && pace.laneWork < 3000, "it follows slowly")
+        pace.measureLane(nanoseconds: 500_000, work: 0, items: 1000)
+        #expect(pace.laneWork > 0)
+    }
+
+    /// A map's last ranges would else be hundreds, each of a few items that take no time, and each with the same way.
+    @Test func lastRangesHaveWorkForTheirWay() throws {
+        let local = try LocalPool()
+        let job = try local.submit(200_000)
+        #expect(local.core.lanePortion(job, workers: 6).size == 1, "nothing is known of how long they take")
+        for _ in 0..<8 { job.pace.measureLane(nanoseconds: 2_000_000, work: 1_000_000, items: 10_000) }
+        #expect(local.core.lanePortion(job, workers: 6).size == job.waiting / 12)
+        #expect(local.core.lanePortion(job, workers: 64).size == 10_000, "a millisecond of work")
+        for _ in 0..<8 { job.pace.measureLane(nanoseconds: 500_000, work: 60_000, items: 14) }
+        #expect(
+            local.core.lanePortion(job, workers: 1000).size > 200,
+            "short ranges do not get shorter by what the way takes")
+        try local.settle()
     }
 
     @Test func aRangeTakesLongAgainstTheWayButNotTooLong() {
@@ -92,14 +120,14 @@ import Testing
         #expect(late(1) == Policy.laneUnknown, "of the way nothing is known")
         #expect(late(1, here: true) == 60_000_000, "as long as it would take here, twice")
         // A node behind a slow link.
-        pace.measureLane(nanoseconds: 900_000_000, items: 1)
+        pace.measureLane(nanoseconds: 900_000_000, work: 1000, items: 1)
         #expect(late(1) == 1_800_000_000)
         #expect(late(1, here: true) == 60_000_000)
         #expect(late(2, delays: 1) == 14_400_000_000)
         #expect(late(2, delays: 1, here: true) == 120_000_000)
         pace = Pace()
         pace.measure(nanoseconds: 1000, items: 1)
-        pace.measureLane(nanoseconds: 1000, items: 1)
+        pace.measureLane(nanoseconds: 1000, work: 1000, items: 1)
         #expect(late(10) == Policy.laneLate && late(10, here: true) == Policy.laneLate)
         #expect(late(1, delays: 50) == Policy.laneLate << Int64(2 * Policy.laneDoublings))
     }

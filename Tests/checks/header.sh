@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 clang=$(find_clang)
 # Without the adapters, which need what they adapt to (Tests/adapters), and those of C++ (Tests/cpp).
 mapfile -t headers < <(cd include && find . -name '*.h' ! -name glib.h ! -name uv.h -printf '%P\n' | sort)
-longest=700
+longest=500
 strict=(-Wall -Wextra -Wundef -Wshadow -pedantic -Werror)
 
 # The types that have an initialiser: MAPE_JOB_CONFIG_INIT belongs to mape_job_config.

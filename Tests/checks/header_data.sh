@@ -32,7 +32,7 @@ breaks() {
     check "written under a new version: $1" "${says[@]}" write
     check "then all is well: $1" "${says[@]}" check
 }
-breaks "an offset" 'offset of mape_result\.cause: 12 becomes 20' 's/^    uint32_t state;  /    uint64_t more; uint32_t state; /' core.h
+breaks "an offset" 'offset of mape_result\.cause: 12 becomes 20' 's/^    uint32_t state;  /    uint64_t more; uint32_t state; /' events.h
 breaks "a size" 'size of mape_column: .* becomes' 's/^} mape_column;/    uint64_t more;\n&/' native.h
 breaks "a function that is gone" 'mape_job_cancel is gone' '/^int mape_job_cancel(/d' core.h
 breaks "an argument" 'mape_pool_start takes: .*int64_t becomes' 's/^int mape_pool_start(mape_pool \*pool, int64_t/int mape_pool_start(mape_pool *pool, int32_t/' core.h

@@ -6,7 +6,7 @@
 #     Tests/python/run.sh [PYTEST ARGUMENT...]       for example -k cfunction
 #     Tests/python/run.sh --hosts                    test_hosts_*.py alone, with the toolkits of applications: Qt, GLib, tkinter
 #
-# PYTHONS="3.9 3.13" tests these versions. Blender's tests run where it is installed (scripts/setup.sh blender). Environments stay in
+# PYTHONS="3.9 3.13" tests these versions, TOGETHER=2 of them at a time: half of the time tests wait. Blender's tests run where it is installed (scripts/setup.sh blender). Environments stay in
 # .build-test/python; what was downloaded once is not downloaded again.
 # shellcheck disable=SC2016,SC2317  # `check` runs programs, among them bash with a function or a text
 # shellcheck source=Tests/checks/lib.sh
@@ -122,23 +122,39 @@ count() {
     fi
 }
 
-# run_tests VERSION PLACE PYTEST ARGUMENT...: the wheel beside pytest, and its tests.
-run_tests() {
-    local version=$1 place=$2 log=$work/pytest-$1.log xml=$work/pytest-$1.xml status=0
+# start_tests VERSION PLACE PYTEST ARGUMENT...: the wheel beside pytest, and its tests, which go on until end_tests.
+declare -A running=()
+trap 'kill "${!running[@]}" 2>/dev/null; exit 130' INT TERM
+start_tests() {
+    local version=$1 place=$2
     shift 2
     check "Python $version: the wheel is installed beside pytest" "$place/bin/python" -m pip install -q --no-index --no-deps \
         --force-reinstall "$wheel" ||
         return
-    timeout -k 10 900 env -C "$work/tests" "$place/bin/python" -m pytest -q -rs --junit-xml "$xml" "$@" >"$log" 2>&1 </dev/null || status=$?
-    cp "$log" "$environments/pytest-$version.log"
-    count "$log" "$xml" "$version" "$status"
+    timeout -k 10 900 env -C "$work/tests" "$place/bin/python" -m pytest -q -rs --junit-xml "$work/pytest-$version.xml" "$@" \
+        >"$work/pytest-$version.log" 2>&1 </dev/null &
+    running[$!]=$version
+}
+
+# end_tests MOST: waits until no more than so many are running, and counts each that has ended.
+end_tests() {
+    local pid version status
+    while ((${#running[@]} > $1)); do
+        status=0
+        wait -n -p pid "${!running[@]}" || status=$?
+        version=${running[$pid]}
+        unset "running[$pid]"
+        cp "$work/pytest-$version.log" "$environments"
+        count "$work/pytest-$version.log" "$work/pytest-$version.xml" "$version" "$status"
+    done
 }
 
 if ((hosts)); then
     host_tests=("$work"/tests/test_hosts_*.py)
     # PyGObject and tkinter are Debian's.
     check_environment "Python $main: pytest and toolkits are installed" --system-site-packages "$environments/hosts" $main_python \
-        "$package/requirements/test.txt" "$package/requirements/hosts.txt" && run_tests "$main" "$environments/hosts" "${host_tests[@]}"
+        "$package/requirements/test.txt" "$package/requirements/hosts.txt" && start_tests "$main" "$environments/hosts" "${host_tests[@]}"
+    end_tests 0
     finish
 fi
 for version in $versions; do
@@ -158,6 +174,8 @@ for version in $versions; do
     place=$environments/$version
     check_environment "Python $version: pytest is installed" --symlinks "$place" "$python" "${requirements[@]}" || continue
     in_empty "$version" "$python" "$place/bin/python"
-    run_tests "$version" "$place" "${selection[@]}" "$@" .
+    end_tests $((${TOGETHER:-2} - 1))
+    start_tests "$version" "$place" "${selection[@]}" "$@" .
 done
+end_tests 0
 finish

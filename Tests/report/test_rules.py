@@ -52,6 +52,14 @@ def test_a_map_without_trouble_has_no_advice():
     assert headline(even()) == "200 ms, 4 workers 100 % busy. All 40 items ended well."
 
 
+def test_items_that_did_not_end_well_are_not_said_to_have():
+    assert headline(even(workers=2, items=1)).endswith("Its item ended well.")
+    trace = even()
+    trace.jobs[1]["ok"] -= 30
+    trace.jobs[1]["cancelled"] += 30
+    assert headline(trace) == "200 ms, 4 workers 100 % busy. 10 of 40 items ended well."
+
+
 def test_copying():
     def with_copy(length):
         trace = even()
@@ -173,6 +181,15 @@ def test_waiting_for_the_host():
     assert rules(with_waits(3 * MS)) == ["waitsForHost"]
     assert "Workers waited for the host 30 % of the time." in headline(with_waits(3 * MS))
     assert rules(with_waits(MS // 2)) == []
+    # While it copies, that is the cause.
+    trace = with_waits(3 * MS)
+    for number in range(8):
+        trace.copy(1, number * 10 * MS, 3 * MS, 1_000_000)
+    assert rules(trace) == ["copying"]
+    assert "Workers waited for that 24 % of the time." in facts(trace, "adviceFor(facts)[0].text")
+    trace = with_waits(3 * MS)
+    trace.copy(1, 3 * MS, 17 * MS, 1_000_000)
+    assert rules(trace) == ["waitsForHost", "copying"]
 
 
 def test_tiny_items_and_short_ranges():
@@ -228,6 +245,15 @@ def test_items_are_named_with_their_job_when_there_are_several():
     assert "Item 7 of job 1 took 110 ms" in headline(trace)
     # What the host did between its jobs is no idle time of the pool.
     assert headline(trace).startswith("210 ms with work in 310 ms, 4 workers 6"), headline(trace)
+
+
+def test_of_a_moment_nothing_is_advised():
+    trace = even(items=40, length=100 * US)
+    trace.copy(1, 0, 900 * US, 1000)
+    assert rules(trace) == ["tooShort"]
+    assert headline(trace) == "1 ms, 4 workers 100 % busy. All 40 items ended well."
+    trace.crash(0, 1, 3, 500 * US)
+    assert rules(trace) == ["crashes", "tooShort"]
 
 
 def test_a_trace_in_which_nothing_ran():

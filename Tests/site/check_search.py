@@ -18,7 +18,8 @@ WANTED = {
     "MAPE_E_AGAIN": "docs/site/reference/c-base.html#c.mape_status.MAPE_E_AGAIN",
     "mape::Pool": "docs/site/reference/cpp.html#_CPPv4N4mape4PoolE",
     "Pool.map": "docs/site/reference/python.html#mapengine.Pool.map",
-    "mapengine doctor": "docs/command-line.html",
+    "mapengine top": "docs/command-line.html",
+    "OpenTelemetry": "docs/python/metrics.html",
 }
 FIRST = 5
 

@@ -17,7 +17,7 @@ extern "C" {
 /** @addtogroup events
  *  @{ */
 
-typedef struct mape_event mape_event; /**< One thing that happened: core.h. */
+typedef struct mape_event mape_event; /**< One thing that happened: events.h. */
 
 /** @brief A callback of the host. #mape_pool_dispatch calls it, on the thread that called #mape_pool_dispatch.
  *  @param context the job's (or pool's) context pointer.

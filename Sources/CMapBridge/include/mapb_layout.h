@@ -9,7 +9,7 @@
  *   └────────────────┴──────────┴──────────┴─────┴─────────────────┴─────────────────────────────┘
  *   output memory, one per worker process: that worker writes, the host reads and trusts nothing in it
  *   ┌────────────────┬─────────┬────────────────┬──────────────┬─────────────────────────────────┐
- *   │ mapb_outbox    │ replies │ message ring   │ crash record │ results                         │
+ *   │ outbox, times  │ replies │ message ring   │ crash record │ results                         │
  *   └────────────────┴─────────┴────────────────┴──────────────┴─────────────────────────────────┘
  *
  * Each word has one writer, known by the structure it lies in: inboxes and records by the host, outboxes by their worker.
@@ -22,8 +22,9 @@
 #include "mapb_base.h"
 #include "mapb_figures.h"
 #include "mapb_lanes.h"
+#include "mapb_times.h"
 
-#define MAPB_PROTOCOL            8u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            9u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -43,7 +44,8 @@ typedef struct mapb_pool_head {
     uint64_t doorbell; /* epoch << 2 | target: whom a worker wakes after a reply. It rings once per epoch. */
     uint32_t spin;     /* How many times an idle worker looks again before it sleeps. */
     uint32_t waiter;   /* Processor of the host thread that waits for replies, plus 1; 0: none. */
-    uint8_t pad1[48];
+    uint32_t timed;    /* 1: the pool is traced, and workers write a mapb_times for each request that they begin. */
+    uint8_t pad1[44];
 } mapb_pool_head;
 
 enum mapb_request_kind {
@@ -283,6 +285,10 @@ _Static_assert(offsetof(mapb_inbox, line) == 128 && offsetof(mapb_inbox, request
                "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
+_Static_assert(offsetof(mapb_pool_head, timed) == 80, "layout");
+_Static_assert(sizeof(mapb_outbox) <= MAPB_TIMES_OFFSET &&
+                   MAPB_TIMES_OFFSET + MAPB_RING * sizeof(mapb_times) <= MAPB_REPLIES_OFFSET,
+               "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
 
@@ -302,6 +308,9 @@ MAPB_FORK_SAFE static inline const mapb_request *mapb_request_at(const mapb_inbo
 MAPB_FORK_SAFE static inline mapb_reply *mapb_reply_at(uint8_t *output, uint64_t ticket) {
     return (mapb_reply *)(output + MAPB_REPLIES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
 }
+MAPB_FORK_SAFE static inline mapb_times *mapb_times_at(uint8_t *output, uint64_t ticket) {
+    return (mapb_times *)(output + MAPB_TIMES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
+}
 /** Reads inbox.yield after outbox.current was written: the worker's half of an asymmetric barrier. This half orders only the compiler;
  *  the host's half, membarrier(2), orders the processor. So it costs nothing per item. */
 MAPB_FORK_SAFE static inline uint64_t mapb_yield_after_mark(const mapb_inbox *inbox) {
@@ -317,6 +326,7 @@ static inline mapb_inbox *mapb_inbox_of(uint8_t *input, uint32_t worker) {
 }
 /* Swift cannot take the address of a field behind a pointer to const. */
 MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
+MAPB_FORK_SAFE static inline uint32_t mapb_is_timed(const mapb_pool_head *head) { return mapb_peek32(&head->timed); }
 MAPB_FORK_SAFE static inline uint32_t mapb_waiter(const mapb_pool_head *head) { return mapb_peek32(&head->waiter); }
 MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
 MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }

@@ -75,6 +75,7 @@ extension Core {
         function.life.unended += 1
         job.work.begin()
         job.measure(moved)
+        if let copied = submission.input?.copied, copied.began != 0 { traceCopy(moved, copied, job) }
         if remote != nil { noteBytes(of: job, submission) }
         if function.failure != nil || function.refusal != nil, let failure = whyNowhere(job) {
             job.endWaiting(failure, now: mapb_clock())
@@ -138,8 +139,10 @@ extension Core {
     }
 
     /// Called when a job's input is copied up to item `end`. Returns whether there is more to copy.
-    func filled(_ job: Job, _ copying: Copying) -> Bool {
-        job.measure(copying.consumeMoved())
+    func filled(_ job: Job, _ copying: Copying, _ copied: Copied) -> Bool {
+        let moved = copying.consumeMoved()
+        job.measure(moved)
+        if copied.began != 0 { traceCopy(moved, copied, job) }
         if !job.isEnded {
             job.unstarted.ready = copying.copied
             touch(job)

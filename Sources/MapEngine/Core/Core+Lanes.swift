@@ -69,8 +69,10 @@ extension Core {
             UInt64(max(1, min(Double(Policy.largestRange), Double(time) / each)))
         }
         let fair = job.waiting / UInt64(workers * 2)
+        // Ranges get shorter at a map's end. What the way adds to their time must not make them shorter still: they would be many, and each costs the
+        // same way.
         var size = min(
-            items(in: goal, of: time), max(1, fair, items(in: Policy.laneShort, of: time)))
+            items(in: goal, of: time), max(1, fair, items(in: Policy.laneShort, of: job.pace.laneWork)))
         if job.pace.itemBytes > 0 { size = max(1, min(size, Policy.laneBytes / job.pace.itemBytes)) }
         if chunk > 0 { size = max(1, size / chunk) * chunk }
         return (size, job.waiting <= size * UInt64(workers) ? 1 : Policy.laneDepth)
@@ -143,12 +145,14 @@ extension Core {
         var isHead = true
         while let assignment = lane.assigned.first {
             lane.finish(0, .lost)
+            let before = tally(of: assignment.work)
             if case .range(let job, let range) = assignment.work {
                 if isHead { lostOnLane(job, range, lane, loss, now) } else { requeue(range, job, now) }
                 remote?.figures.again += range.count
                 isHead = false
                 touch(job)
             }
+            if trace != nil { traceLost(assignment, since: before, lane, began: false, now) }
         }
         dropRegion(lane)
         lane.state = .none

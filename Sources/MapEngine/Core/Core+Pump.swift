@@ -44,18 +44,21 @@ extension Core {
             now = clock.now()
             let isRemote = worker.isRemote
             let share = isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
+            let since = worker.seen.progress
             worker.progressed(at: now)
             while link.answered < answered {
                 let assignment = worker.assigned[0]
                 if case .range(let job, let range) = assignment.work {
                     let reply = try link.accept(assignment.ticket, job, range, isRemote: isRemote)
-                    if isRemote { job.pace.measureLane(nanoseconds: share, items: reply.done) }
+                    if isRemote { job.pace.measureLane(nanoseconds: share, work: reply.time, items: reply.done) }
                     let time = worker.seen.times.ran(reply.time, now)
                     acceptRange(reply, job, range, max(1, assignment.step), worker, link, time, now)
+                    if trace != nil { traceAnswer(reply, assignment.ticket, job, range, worker, since: since, now) }
                 } else {
                     let (reply, time) = try link.accept(assignment)
                     worker.seen.times.prepared(time)
                     accept(reply, assignment, worker, now)
+                    if trace != nil { traceAnswer(reply, assignment, worker, since: since, now) }
                 }
                 worker.finish(0, .answered)
             }

@@ -175,10 +175,11 @@ extension Core {
         } else {
             let isSetup = message.code == MAPE_E_SETUP.rawValue
             let why = printable(message.shownText)
+            let nowhere = "function \"\(function.name)\" cannot run on other machines: \(why)"
             function.refusal = Outcome(
                 MAPE_ITEM_FAILED, isSetup ? MAPE_CAUSE_SETUP : MAPE_CAUSE_LOAD,
-                code: isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue, why)
-            log(MAPE_LOG_WARNING, "function \"\(function.name)\" cannot run on other machines: \(why)")
+                code: isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue, isSetup ? why : nowhere)
+            log(MAPE_LOG_WARNING, nowhere)
             reclaim(from: table.remotes.filter { $0.holds { $0.function === function } })
         }
         for job in jobs.all where job.function === function { touch(job) }

@@ -51,12 +51,8 @@ extension Core {
         i.waiting_ns = times.waiting
         i.items = worker.history.itemsEnded
         i.starts = worker.generation
-        switch worker.state {
-        case .none: i.state = MAPE_WORKER_NONE.rawValue
-        case .starting: i.state = MAPE_WORKER_STARTING.rawValue
-        case .ready: i.state = (worker.isBusy ? MAPE_WORKER_BUSY : MAPE_WORKER_IDLE).rawValue
-        case .stopping, .dying: i.state = MAPE_WORKER_STOPPING.rawValue
-        }
+        let shown = worker.state.shown
+        i.state = (shown == MAPE_WORKER_IDLE && worker.isBusy ? MAPE_WORKER_BUSY : shown).rawValue
         return i
     }
 }

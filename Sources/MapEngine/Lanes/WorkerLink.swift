@@ -51,7 +51,7 @@ struct WorkerMessage {
     /// Called when the process is gone: the host no longer checks it. Results keep the output memory as long as they
     /// need it.
     func close() {
-        inbox.show(state: .none)
+        inbox.show(state: MAPE_WORKER_NONE)
         unsafe watch.pointee.outbox = nil
         region.retire()
     }
@@ -63,7 +63,7 @@ struct WorkerMessage {
     var answered: UInt64 { unsafe watch.pointee.answered }
 
     /// What others see of the worker: Inbox.
-    func show(_ state: Worker.State) { inbox.show(state: state) }
+    func show(_ state: Worker.State) { inbox.show(state: state.shown) }
     func show(pid: Int32) { inbox.show(pid: pid) }
     func show(items: UInt64) { inbox.show(items: items) }
     func show(since: Int64) { inbox.show(since: since) }

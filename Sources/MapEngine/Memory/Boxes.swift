@@ -45,16 +45,7 @@ extension Inbox {
         pointee.line.since = 0
     }
 
-    func show(state: Worker.State) {
-        let shown: mape_worker_state =
-            switch state {
-            case .none: MAPE_WORKER_NONE
-            case .starting: MAPE_WORKER_STARTING
-            case .ready: MAPE_WORKER_IDLE
-            case .stopping, .dying: MAPE_WORKER_STOPPING
-            }
-        unsafe mapb_store32(&pointee.line.state, shown.rawValue)
-    }
+    func show(state: mape_worker_state) { unsafe mapb_store32(&pointee.line.state, state.rawValue) }
 
     func show(pid: Int32) { pointee.line.pid = pid }
     @inline(__always) func show(items: UInt64) { pointee.line.items = items }

@@ -226,6 +226,10 @@ typealias Block = Extent
     func setSpin(_ looks: UInt32) { unsafe head.pointee.spin = looks }
     /// Processor of the thread that waits for replies, plus 1; 0: none.
     func setWaiter(_ waiter: UInt32) { unsafe mapb_store32(&head.pointee.waiter, waiter) }
+    /// Whether workers write when they were on what: a trace goes on.
+    func setTimed(_ isTimed: Bool) { unsafe mapb_store32(&head.pointee.timed, isTimed ? 1 : 0) }
+    /// The same, for threads without the pool's lock: it may have changed by now.
+    var isTimed: Bool { unsafe mapb_peek32(&head.pointee.timed) != 0 }
     /// Whom a worker wakes after a reply, and in which epoch.
     func setDoorbell(_ doorbell: UInt64) { unsafe mapb_store(&head.pointee.doorbell, doorbell) }
 

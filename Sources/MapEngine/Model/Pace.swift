@@ -5,6 +5,9 @@ struct Pace {
     private(set) var itemTime: Double = 0
     /// The same on other machines, with the way there and back.
     private(set) var laneTime: Double = 0
+    /// The same as the machines there say it, without the way: about the least of what was said lately, as each range has a cost of its own, which
+    /// falls on few items where it is short.
+    private(set) var laneWork: Double = 0
     /// Bytes of an item's input, where there are other machines; 0: not known.
     var itemBytes: UInt64 = 0
 
@@ -18,8 +21,11 @@ struct Pace {
 
     /// The same for an answer of a lane, `nanoseconds` after the one before, or after it was assigned. It falls quickly: the first range has one item, and
     /// most of its time is the way.
-    mutating func measureLane(nanoseconds: Int64, items: UInt64) {
+    /// - work: how long it took there, as the answer says.
+    mutating func measureLane(nanoseconds: Int64, work: UInt32, items: UInt64) {
         guard items > 0 else { return }
+        let own = Double(max(1, work)) / Double(items)
+        laneWork = laneWork == 0 || own < laneWork ? own : laneWork * 0.9 + min(own, laneWork * 8) * 0.1
         let sample = Double(max(1, nanoseconds)) / Double(items)
         if laneTime == 0 {
             laneTime = sample

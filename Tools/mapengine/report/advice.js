@@ -25,7 +25,8 @@ const RULES = [
     const rate = facts.copy.ns > 0 && facts.copy.bytes > 0 ? `: ${bytes(facts.copy.bytes)} in ${duration(facts.copy.ns)}` : "";
     return {
       level: "warn", share: facts.copy.share, title: `${percent(facts.copy.share)} of the time went into copying inputs`,
-      text: `The host copied them into memory that workers see${rate}.`,
+      text: `The host copied them into memory that workers see${rate}.` +
+        (isCopying(facts) ? ` Workers waited for that ${percent(facts.waitingForCopies / facts.capacity)} of the time.` : ""),
       action: "Make the inputs in such memory from the start, and nothing is copied: a mape_buffer in C, Pool.empty() in Python.",
     };
   },
@@ -54,7 +55,7 @@ const RULES = [
   },
 
   function waitsForHost(facts) {
-    if (facts.waitingShare < 0.1) return undefined;
+    if (facts.waitingShare < 0.1 || isCopying(facts)) return undefined;
     return {
       level: "warn", share: facts.waitingShare, title: `Workers waited for the host ${percent(facts.waitingShare)} of the time`,
       text: "Items were there, and workers free, but the host had not given them out." +
@@ -138,6 +139,14 @@ const RULES = [
     };
   },
 
+  function tooShort(facts) {
+    if (!facts.isShort || facts.items === 0) return undefined;
+    return {
+      level: "note", share: 0, title: `All of it took ${duration(facts.active)}`, text: "What shares such a time has are those of beginning and ending.",
+      action: "Trace a map that takes longer, to see where its time goes.",
+    };
+  },
+
   function lostEvents(facts) {
     if (facts.trace.lost === 0) return undefined;
     return {
@@ -147,7 +156,10 @@ const RULES = [
   },
 ];
 
+/** Whether it is for copies that workers wait most of the time that they wait. */
+const isCopying = (facts) => facts.copy.share >= 0.1 && facts.waitingShare >= 0.1 && facts.waitingForCopies > 0.5 * facts.waiting;
+
 function adviceFor(facts) {
-  return RULES.map((rule) => ({ rule: rule.name, ...rule(facts) })).filter((one) => one.title)
-    .sort((a, b) => b.share - a.share);
+  const found = RULES.map((rule) => ({ rule: rule.name, ...rule(facts) })).filter((one) => one.title && !(facts.isShort && one.level === "warn"));
+  return found.sort((a, b) => b.share - a.share);
 }

@@ -1,5 +1,10 @@
 // What a trace says: sums, shares, who ran alone. Each figure of the page is worked out here, once.
 
+/** Below this, in nanoseconds, shares of the time are those of beginning and ending, and nothing that could be bettered. */
+const SHORT = 2e6;
+/** An item that takes less is called slow by nobody. */
+const SLOW = 1e5;
+
 function factsOf(trace) {
   const facts = { trace };
   facts.tracks = trace.tracks.filter((track) => !track.isHost);
@@ -11,6 +16,7 @@ function factsOf(trace) {
   const worked = union(trace.jobs.map((job) => [job.began, Math.min(job.ended, trace.span)]));
   facts.active = lengthOf(worked) || trace.span;
   facts.gaps = Math.max(0, trace.span - facts.active);
+  facts.isShort = facts.active < SHORT;
 
   facts.busy = sum(facts.locals, (one) => timeOf(one).busy);
   facts.setup = sum(facts.locals, (one) => timeOf(one).setup);
@@ -19,8 +25,9 @@ function factsOf(trace) {
   facts.idle = Math.max(0, facts.capacity - facts.busy - facts.setup - facts.waiting);
   for (const part of ["busy", "setup", "waiting", "idle"]) facts[part + "Share"] = Math.min(1, facts[part] / facts.capacity);
 
-  const copied = timeOfHost(facts, COPY) || sum(trace.jobs, (job) => job.copyNs);
-  facts.callbacks = timeOfHost(facts, CALLBACK);
+  const copies = timesOfHost(facts, COPY), copied = lengthOf(copies) || sum(trace.jobs, (job) => job.copyNs);
+  facts.callbacks = lengthOf(timesOfHost(facts, CALLBACK));
+  facts.waitingForCopies = waitsDuring(facts, copies);
   facts.copy = { ns: copied, share: Math.min(1, copied / Math.max(1, facts.active)), bytes: sum(trace.jobs, (job) => job.copied), shared: sum(trace.jobs, (job) => job.shared) };
 
   facts.items = sum(trace.jobs, (job) => job.items);
@@ -39,10 +46,23 @@ const sum = (values, of) => values.reduce((total, value) => total + of(value), 0
 
 const timeOf = (track) => track.figures ?? { busy: 0, setup: 0, waiting: 0, items: 0, starts: 0, pid: 0 };
 
-/** How long the host did something; what its threads did at the same time counts once. */
-function timeOfHost(facts, kind) {
+/** When the host did something; what its threads did at the same time counts once. */
+function timesOfHost(facts, kind) {
   const spans = facts.trace.spans;
-  return lengthOf(union(facts.hosts.flatMap((track) => track.spans.filter((i) => spans.kind[i] === kind).map((i) => [spans.start[i], spans.end[i]]))));
+  return union(facts.hosts.flatMap((track) => track.spans.filter((i) => spans.kind[i] === kind).map((i) => [spans.start[i], spans.end[i]])));
+}
+
+/** How long workers waited for the host while it did something: in stretches that do not overlap. */
+function waitsDuring(facts, stretches) {
+  const spans = facts.trace.spans, ends = stretches.map(([, to]) => to);
+  let time = 0;
+  for (const track of facts.locals) {
+    for (const i of track.spans) {
+      if (spans.kind[i] !== WAIT) continue;
+      for (let at = firstAbove(ends, spans.start[i]); at < stretches.length && stretches[at][0] < spans.end[i]; at++) time += shared(spans, i, ...stretches[at]);
+    }
+  }
+  return time;
 }
 
 /** The deaths that are crashes: not of a worker that the pool has ended, because of a time limit or since its job was cancelled. */
@@ -156,8 +176,8 @@ function crashGroups(crashes) {
   return [...groups.values()].sort((a, b) => b.length - a.length);
 }
 
-/** `crash_here` of `crash_here in libx.so`. */
-const symbolAlone = (symbol) => symbol.replace(/ in [^ ]*$/, "");
+/** `crash_here` of `crash_here in libx.so`; an address says nothing without its library. */
+const symbolAlone = (symbol) => (symbol.startsWith("0x") ? symbol : symbol.replace(/ in [^ ]*$/, ""));
 
 /** The sentences on top: what a person has to know first. */
 function headline(facts) {
@@ -168,7 +188,7 @@ function headline(facts) {
   if (facts.locals.length === 0 && facts.remotes.length === 0) sentences.push(`${time}, in which no worker ran.`);
   else sentences.push(facts.locals.length === 0 ? `${time}, ${several(facts.remotes.length, "lane")} to other machines.` : `${time}, ${workers} ${percent(facts.busyShare)} busy${remote}.`);
   const slowest = facts.slow[0];
-  if (slowest && slowest.ratio >= 5 && slowest.ns >= 0.02 * facts.active)
+  if (slowest && slowest.ratio >= 5 && slowest.ns >= Math.max(SLOW, 0.02 * facts.active))
     sentences.push(`${capital(itemName(facts, slowest.job, slowest.item, slowest.of))} took ${duration(slowest.ns)}${slowest.of > 1 ? " together" : ""}, ${times(slowest.ratio)} the median.`);
   const groups = crashGroups(facts.crashed);
   if (groups.length > 0) {
@@ -180,8 +200,9 @@ function headline(facts) {
   }
   if (facts.timeouts > 0) sentences.push(`${several(facts.timeouts, "item")} ran into a time limit.`);
   if (facts.failed > 0) sentences.push(`${several(facts.failed, "item")} failed.`);
-  if (facts.copy.share >= 0.05) sentences.push(`Copying inputs took ${percent(facts.copy.share)}.`);
-  if (facts.waitingShare >= 0.1) sentences.push(`Workers waited for the host ${percent(facts.waitingShare)} of the time.`);
-  if (sentences.length === 1) sentences.push(facts.items > 0 ? `All ${several(facts.items, "item")} ended well.` : "No item ran.");
+  if (facts.copy.share >= 0.05 && !facts.isShort) sentences.push(`Copying inputs took ${percent(facts.copy.share)}.`);
+  if (facts.waitingShare >= 0.1 && !facts.isShort) sentences.push(`Workers waited for the host ${percent(facts.waitingShare)} of the time.`);
+  if (sentences.length === 1) sentences.push(facts.items === 0 ? "No item ran." : facts.ok < facts.items ? `${count(facts.ok)} of ${several(facts.items, "item")} ended well.`
+      : facts.items === 1 ? "Its item ended well." : `All ${several(facts.items, "item")} ended well.`);
   return sentences;
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -141,10 +142,12 @@ int cnet_wait(int socket, int for_writing, int milliseconds) {
     return poll(&one, 1, milliseconds) > 0;
 }
 
-int cnet_poll(const int *descriptors, const uint8_t *write, uint8_t *ready, unsigned count, int milliseconds) {
+int cnet_poll(const int *descriptors, const uint8_t *wants, uint8_t *ready, unsigned count, int milliseconds) {
     struct pollfd list[count + 1];
-    for (unsigned i = 0; i < count; i++)
-        list[i] = (struct pollfd){.fd = descriptors[i], .events = write[i] ? POLLIN | POLLOUT : POLLIN};
+    for (unsigned i = 0; i < count; i++) {
+        const int events = (wants[i] & CNET_WAIT_READ ? POLLIN : 0) | (wants[i] & CNET_WAIT_WRITE ? POLLOUT : 0);
+        list[i] = (struct pollfd){.fd = descriptors[i], .events = (short)events};
+    }
     const int got = poll(list, count, milliseconds);
     for (unsigned i = 0; i < count; i++) ready[i] = got > 0 && list[i].revents != 0;
     return got > 0 ? got : 0;
@@ -152,6 +155,8 @@ int cnet_poll(const int *descriptors, const uint8_t *write, uint8_t *ready, unsi
 
 int cnet_signals(int watched) {
     signal(SIGPIPE, SIG_IGN);
+    /* Memory is written as a file, too. */
+    signal(SIGXFSZ, SIG_IGN);
     if (!watched) return -1;
     sigset_t set;
     sigemptyset(&set);
@@ -160,6 +165,13 @@ int cnet_signals(int watched) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
+
+void cnet_memory_keep(void) {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 128 << 20);
+}
+
+void cnet_memory_return(void) { malloc_trim(0); }
 
 int cnet_cores(void) {
     cpu_set_t set;

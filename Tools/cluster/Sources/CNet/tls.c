@@ -161,11 +161,15 @@ static long plain_result(long got, char why[CNET_TEXT], int again) {
     return CNET_FAILED;
 }
 
-long cnet_stream_read(cnet_stream *stream, void *bytes, size_t size, char why[CNET_TEXT]) {
-    if (!stream->ssl) return plain_result(recv(stream->socket, bytes, size, 0), why, CNET_AGAIN_READ);
+long cnet_stream_read_two(cnet_stream *stream, void *first, size_t first_size, void *second, size_t second_size,
+                          char why[CNET_TEXT]) {
+    if (!stream->ssl) {
+        struct iovec parts[2] = {{first, first_size}, {second, second_size}};
+        return plain_result(readv(stream->socket, parts, second_size ? 2 : 1), why, CNET_AGAIN_READ);
+    }
     ERR_clear_error();
     errno = 0;
-    const int got = SSL_read(stream->ssl, bytes, size > (1u << 30) ? 1 << 30 : (int)size);
+    const int got = SSL_read(stream->ssl, first, first_size > (1u << 30) ? 1 << 30 : (int)first_size);
     return got > 0 ? got : ssl_result(stream, got, why);
 }
 

@@ -34,11 +34,20 @@ public enum Argument {
     /// Memory that stays as long as its keeper: sent from where it lies.
     case memory(Memory)
 
-    var count: Int {
+    public var count: Int {
         switch self {
         case .text(let text): text.utf8.count
         case .bytes(let bytes): bytes.count
         case .memory(let memory): memory.count
+        }
+    }
+
+    /// Some of its bytes.
+    func part(_ range: Range<Int>) -> Argument {
+        switch self {
+        case .text(let text): .bytes(Array(Array(text.utf8)[range]))
+        case .bytes(let bytes): .bytes(Array(bytes[range]))
+        case .memory(let memory): .memory(memory.part(range))
         }
     }
 }
@@ -58,13 +67,14 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
     private var reader: ReplyReader
     private var output = Output()
     private var address: UInt32 = 0
-    private var room = [UInt8](repeating: 0, count: 1 << 18)
     private var needsWrite = false
     /// Why it is closed.
     public private(set) var failure: Refusal?
     /// The commands whose replies are to come, and what their sender calls them.
-    private var asked: [(command: String, tag: UInt64)] = []
+    private var asked: [(command: String, tag: UInt64, isAwaited: Bool)] = []
     private var askedFirst = 0
+    /// How many of them somebody waits for.
+    private var awaited = 0
     private var isLoggedIn: Bool
     /// Replies come without commands: it listens to a channel.
     public var isListening = false
@@ -82,7 +92,7 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
         heardAt = cnet_clock()
         try connect()
         if let secret = access.secret {
-            asked.append(("AUTH", 0))
+            note("AUTH", 0, isAwaited: true)
             output.command(access.url.user.map { ["AUTH", .text($0), .text(secret)] } ?? ["AUTH", .text(secret)])
         }
     }
@@ -95,6 +105,12 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
     public var isReady: Bool { stage == .ready && isLoggedIn }
     /// Whether it waits for its descriptor to be writable.
     public var wantsWrite: Bool { stage == .connecting || needsWrite }
+    /// What it waits for, as bits of enum cnet_wait_for. Replies that nobody waits for wake nobody, until there are many of them.
+    public var wants: UInt8 {
+        let reads = isListening || awaited > 0 || open >= Self.mostUnread || stage != .ready || access.url.isTLS
+        return UInt8((reads ? CNET_WAIT_READ.rawValue : 0) | (wantsWrite ? CNET_WAIT_WRITE.rawValue : 0))
+    }
+    private static let mostUnread = 64
     /// What it waits for, when nothing comes.
     public var silence: String {
         switch stage {
@@ -140,19 +156,28 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
     public func close() { close(Refusal(.away, "closed")) }
 
     /// Sends a command. `tag` comes back with its reply.
-    public func send(_ command: [Argument], tag: UInt64 = 0) {
+    /// - isAwaited: somebody waits for the reply. It is read all the same, for it may be an error.
+    public func send(_ command: [Argument], tag: UInt64 = 0, isAwaited: Bool = true) {
         guard stage != .closed, case .text(let name)? = command.first else { return }
-        asked.append((name, tag))
+        note(name, tag, isAwaited: isAwaited)
         output.command(command)
     }
 
+    private func note(_ command: String, _ tag: UInt64, isAwaited: Bool) {
+        asked.append((command, tag, isAwaited))
+        if isAwaited { awaited += 1 }
+    }
+
     /// Goes on with what can go on. Call it when the descriptor is ready, and after sending.
-    public func work() {
+    /// - reads: whether there may be something to read.
+    public func work(reads: Bool = true) {
+        let isNew = stage != .ready
         if stage == .connecting { finishConnecting() }
         if stage == .shaking { shake() }
         guard stage == .ready else { return }
         flush()
-        if stage == .ready { receive() }
+        // TLS may have read already what the descriptor does not have any more.
+        if stage == .ready, reads || isNew || access.url.isTLS { receive() }
     }
 
     /// Sends what can be sent, and reads nothing: replies are left for the next `work`, whose caller takes them.
@@ -211,26 +236,23 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
     private func receive() {
         let why = Text()
         while true {
-            let capacity = room.count
-            let got = unsafe room.withUnsafeMutableBytes {
-                unsafe cnet_stream_read(stream, $0.baseAddress, capacity, why.pointer)
+            let result: ReplyReader.Received
+            do throws(Refusal) {
+                unsafe result = try reader.receive(stream, why)
+            } catch {
+                return close(error)
             }
-            if got > 0 {
-                received += UInt64(got)
+            switch result {
+            case .bytes(let count, let isFull):
+                received += UInt64(count)
                 heardAt = cnet_clock()
-                do throws(Refusal) {
-                    try reader.feed(room, count: got)
-                } catch {
-                    return close(error)
-                }
-                // What fills the room may be a large reply: its owner goes on when it has taken what is whole.
-                if got == capacity { continue }
-                if !access.url.isTLS { return }
-                continue
+                // What has not filled the room was all. TLS has its own buffer, and says when that is empty.
+                if !isFull && !access.url.isTLS { return }
+            case .nothing(let how):
+                if how == Int(CNET_AGAIN_WRITE.rawValue) { needsWrite = true }
+                if how == Int(CNET_FAILED.rawValue) || how == Int(CNET_CLOSED.rawValue) { broke(why.string) }
+                return
             }
-            if got == Int(CNET_AGAIN_WRITE.rawValue) { needsWrite = true }
-            if got == Int(CNET_FAILED.rawValue) || got == Int(CNET_CLOSED.rawValue) { broke(why.string) }
-            return
         }
     }
 
@@ -260,8 +282,9 @@ extension Argument: ExpressibleByStringLiteral, ExpressibleByStringInterpolation
         while let reply = try reader.next() {
             if isListening && isLoggedIn { return (0, "", reply) }
             guard askedFirst < asked.count else { throw Refusal(.answer, "the server answers what it was not asked") }
-            let (command, tag) = asked[askedFirst]
+            let (command, tag, isAwaited) = asked[askedFirst]
             askedFirst += 1
+            if isAwaited { awaited -= 1 }
             if askedFirst == asked.count || askedFirst > 4096 {
                 asked.removeFirst(askedFirst)
                 askedFirst = 0

@@ -11,6 +11,10 @@
     }
 
     public var count: Int { unsafe bytes.count }
+
+    func part(_ range: Range<Int>) -> Memory {
+        unsafe Memory(UnsafeRawBufferPointer(rebasing: bytes[range]), keeper: keeper)
+    }
 }
 
 /// A queue of bytes.

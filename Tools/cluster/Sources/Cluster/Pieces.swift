@@ -39,11 +39,11 @@ public struct Pieces: Equatable, Sendable {
     /// Stores what is too large for one value, and returns what goes into the entry in its place.
     /// - key: of a piece. seconds: how long they stay.
     public func stored(
-        _ bytes: [UInt8], seconds: Int, by ask: ([Argument]) -> Void, key: (Int) -> String
-    ) -> [UInt8] {
+        _ bytes: Argument, seconds: Int, by ask: ([Argument]) -> Void, key: (Int) -> String
+    ) -> Argument {
         if count == 0 { return bytes }
-        for k in 0..<count { ask(["SET", .text(key(k)), .bytes(Array(bytes[range(k)])), "EX", "\(seconds)"]) }
-        return []
+        for k in 0..<count { ask(["SET", .text(key(k)), bytes.part(range(k)), "EX", "\(seconds)"]) }
+        return .bytes([])
     }
 }
 

@@ -65,8 +65,9 @@ import CNet
 @safe public final class ReplyReader {
     private let reader: OpaquePointer
 
-    public init?() {
-        guard let made = unsafe cnet_reader_open() else { return nil }
+    /// - large: strings of so many bytes and more are read to where their replies have them.
+    public init?(large: Int = 4096) {
+        guard let made = unsafe cnet_reader_open(large) else { return nil }
         unsafe reader = made
     }
 
@@ -76,6 +77,22 @@ import CNet
     public func feed(_ bytes: [UInt8], count: Int) throws(Refusal) {
         precondition(count <= bytes.count)
         guard unsafe cnet_reader_feed(reader, bytes, count) == 1 else { throw failure }
+    }
+
+    enum Received {
+        /// Whether there may be more to read at once.
+        case bytes(Int, isFull: Bool)
+        /// Nothing to read: an enum cnet_io.
+        case nothing(Int)
+    }
+
+    /// Reads what has come over a stream. Large strings are read to where their replies have them.
+    func receive(_ stream: OpaquePointer?, _ why: borrowing Text) throws(Refusal) -> Received {
+        guard let stream = unsafe stream else { return .nothing(Int(CNET_CLOSED.rawValue)) }
+        var room = 0
+        let got = unsafe cnet_reader_receive(reader, stream, &room, why.pointer)
+        if got == Int(CNET_UNREADABLE.rawValue) { throw failure }
+        return got > 0 ? .bytes(got, isFull: got == room) : .nothing(got)
     }
 
     /// The next whole reply; nil: more bytes are needed.

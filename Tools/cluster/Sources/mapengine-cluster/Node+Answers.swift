@@ -44,7 +44,7 @@ extension Node {
     }
 
     /// Acknowledged and answered at once, or neither.
-    func answer(_ pool: String, _ head: AnswerHead, _ bytes: [UInt8]) {
+    func answer(_ pool: String, _ head: AnswerHead, _ bytes: Argument = .bytes([])) {
         let id = "1-\(head.serial)"
         let pieces = Pieces(bytes.count, limit: access.url.valueLimit)
         let inEntry = pieces.stored(bytes, seconds: 60, by: { ask($0) }) { keys.out(pool, head.serial, piece: $0) }
@@ -52,7 +52,7 @@ extension Node {
         ask(["XACK", .text(keys.work(pool)), "g", .text(id)])
         ask(["XDEL", .text(keys.work(pool)), .text(id)])
         ask(
-            ["XADD", .text(keys.out(pool)), "NOMKSTREAM", "*", "h", .bytes(head.encoded()), "p", .bytes(inEntry)]
+            ["XADD", .text(keys.out(pool)), "NOMKSTREAM", "*", "h", .bytes(head.encoded()), "p", inEntry]
                 + pieces.field)
         ask(["EXEC"])
         writing?.push()
@@ -65,7 +65,7 @@ extension Node {
         head.node = settings.name
         head.text = "node \(settings.name): \(why)"
         pools[pool]?.pause(true)
-        answer(pool, head, [])
+        answer(pool, head)
     }
 
     func giveBack(_ pool: String, _ serial: UInt64) {
@@ -73,7 +73,7 @@ extension Node {
         head.serial = serial
         head.kind = .returned
         head.node = settings.name
-        answer(pool, head, [])
+        answer(pool, head)
     }
 
     /// A pool that cannot go on here: others get what it has, and it is left alone for a while.

@@ -31,6 +31,8 @@ import Glibc
     /// When it has begun to wait.
     var waitsSince: Int64 = 0
     var turn = 0
+    /// Which of reading, writing and hearing have something to read.
+    var ready = (true, true, true)
     var served: UInt64 = 0
     var roundTrip: Int64 = 0
     var beatAt: Int64 = 0
@@ -51,6 +53,7 @@ import Glibc
         self.settings = settings
         keys = Keys(access.url.prefix)
         signals = cnet_signals(1)
+        cnet_memory_keep()
         var number: UInt64 = 0
         unsafe withUnsafeMutableBytes(of: &number) { unsafe cnet_random($0.baseAddress, 8) }
         serverNumber = Int(number % UInt64(access.url.servers.count))
@@ -108,6 +111,7 @@ import Glibc
                 pause = 100_000_000
                 lastText = ""
                 wasConnected = true
+                ready = (true, true, true)
                 for pool in pools.values { pool.heardAt = cnet_clock() }
                 log("connected to \(server.text)")
                 return
@@ -139,12 +143,14 @@ import Glibc
     func ask(_ command: [Argument], _ then: ((Reply) -> Void)? = nil) {
         tag += 1
         if let then { handlers[tag] = then }
-        writing?.send(command, tag: tag)
+        writing?.send(command, tag: tag, isAwaited: then != nil)
     }
 
     func work(_ now: Int64) throws {
         do throws(Refusal) {
-            for one in [reading, writing, hearing] { one?.work() }
+            reading?.work(reads: ready.0)
+            writing?.work(reads: ready.1)
+            hearing?.work(reads: ready.2)
             while let (tag, name, reply) = try writing?.next() {
                 if let error = reply.error, let refusal = writing?.refusal(error, name), refusal.kind != .answer {
                     throw refusal
@@ -158,6 +164,7 @@ import Glibc
             for one in [reading, writing, hearing] {
                 if let failure = one?.failure { throw failure }
             }
+            for pool in pools.values { pool.settle() }
             try listen(now)
             beat(now)
             finish()
@@ -177,14 +184,14 @@ import Glibc
 
     func sleep() {
         var descriptors: [Int32] = [signals]
-        var wants: [UInt8] = [0]
+        var wants = [UInt8(CNET_WAIT_READ.rawValue)]
         for one in [reading, writing, hearing] {
             descriptors.append(one?.descriptor ?? -1)
-            wants.append(one?.wantsWrite == true ? 1 : 0)
+            wants.append(one?.wants ?? 0)
         }
         for pool in pools.values {
             descriptors.append(pool.eventDescriptor)
-            wants.append(0)
+            wants.append(UInt8(CNET_WAIT_READ.rawValue))
         }
         let now = cnet_clock()
         var until = isConnected ? beatAt + 1_000_000_000 : retryAt
@@ -194,6 +201,7 @@ import Glibc
         let milliseconds = Int32(clamping: max(0, until - now + 999_999) / 1_000_000)
         var ready = [UInt8](repeating: 0, count: descriptors.count)
         _ = unsafe cnet_poll(descriptors, wants, &ready, UInt32(descriptors.count), milliseconds)
+        self.ready = (ready[1] != 0, ready[2] != 0, ready[3] != 0)
         if ready[0] != 0 { drain() }
     }
 
@@ -294,6 +302,7 @@ import Glibc
         guard let pool = pools.removeValue(forKey: id) else { return }
         log("pool \(id) ends: \(why)")
         pool.stopAll()
+        cnet_memory_return()
         unblock()
     }
 

@@ -5,6 +5,20 @@ import CNet
 import Cluster
 import Glibc
 
+/// A job that is done, and its results, as long as somebody reads them.
+@safe private final class KeptJob {
+    private let job: OpaquePointer
+    /// Results go with their pool.
+    private let pool: Served
+
+    init(_ job: OpaquePointer, _ pool: Served) {
+        unsafe self.job = job
+        self.pool = pool
+    }
+
+    deinit { _ = unsafe mape_job_release(job) }
+}
+
 extension Served {
     /// Parts that have run for a while, and how far they are, where that has changed.
     func progress(_ now: Int64, node: String) -> [AnswerHead] {
@@ -27,51 +41,93 @@ extension Served {
         return heads
     }
 
+    /// A part like this one is done sooner than two threads have been woken.
+    static let quickTime: Int64 = 200_000
+
+    /// Where parts have been quick, waits for that of this moment: the wait itself takes the results from the workers, and the answer goes out
+    /// without another turn of the loop.
+    func settle() {
+        guard isQuick, let newest else { return }
+        self.newest = nil
+        guard let one = running[newest] else { return }
+        _ = unsafe mape_job_wait(one.job, Self.quickTime)
+    }
+
     /// The answer to a part that has ended: head and bytes. Nil: it is none of ours any more.
-    func answer(_ serial: UInt64, node: String) -> (AnswerHead, [UInt8])? {
+    func answer(_ serial: UInt64, node: String) -> (AnswerHead, Argument)? {
         guard let one = running.removeValue(forKey: serial) else { return nil }
-        defer { _ = unsafe mape_job_release(one.job) }
+        // As long as the bytes have not gone out.
+        let kept = unsafe KeptJob(one.job, self)
+        defer { withExtendedLifetime(kept) {} }
         var head = AnswerHead()
         head.serial = serial
         head.count = one.count
         head.node = node
         head.took = UInt64(max(0, cnet_clock() - one.began))
-        var result = unsafe mape_result()
-        unsafe result.struct_size = MemoryLayout<mape_result>.size
-        var even: Int?
-        var isEven = true
-        for i in 0..<UInt64(one.count) {
-            guard unsafe mape_job_result(&result, one.job, i) == 0 else { return nil }
-            if unsafe result.state != UInt32(MAPE_ITEM_OK.rawValue) || (even ?? result.size) != result.size {
-                isEven = false
-                break
-            }
-            unsafe even = result.size
-        }
-        if isEven, let size = even {
+        isQuick = head.took < UInt64(Self.quickTime)
+        if let (size, bytes) = short(one) ?? long(one, kept) {
             head.itemSize = UInt64(size)
-            var bytes = [UInt8](repeating: 0, count: size * Int(one.count))
-            var missing: UInt64 = 0
-            if size > 0 {
-                let room = bytes.count
-                guard unsafe mape_job_gather(&bytes, room, size, &missing, one.job) == 0, missing == 0 else {
-                    return nil
-                }
-            }
             return (head, bytes)
         }
         head.isEven = false
-        return unsafe lines(head, one, &result, node)
+        return lines(head, one, node)
     }
 
-    private func lines(
-        _ head: AnswerHead, _ one: Running, _ result: inout mape_result, _ node: String
-    ) -> (AnswerHead, [UInt8])? {
+    private static func result(_ one: Running, _ i: UInt64) -> mape_result? {
+        var result = unsafe mape_result()
+        unsafe result.struct_size = MemoryLayout<mape_result>.size
+        return unsafe mape_job_result(&result, one.job, i) == 0 ? result : nil
+    }
+
+    /// The results of many small items that have all ended well with results of one size, side by side; nil: they have not, or are to be looked at one by
+    /// one. That would take longer than they took. None is longer than the first if all go into places of its size; none is shorter if all bytes of these
+    /// were written, which two arrays tell that were different before.
+    private func short(_ one: Running) -> (size: Int, bytes: Argument)? {
+        guard one.count >= 16, let first = unsafe Self.result(one, 0) else { return nil }
+        let size = unsafe first.size
+        guard unsafe first.state == UInt32(MAPE_ITEM_OK.rawValue), size > 0, size <= 1024 else { return nil }
+        var arrays: [[UInt8]] = []
+        for before: UInt8 in [0, 255] {
+            var bytes = [UInt8](repeating: before, count: size * Int(one.count))
+            let room = bytes.count
+            var missing: UInt64 = 0
+            guard unsafe mape_job_gather(&bytes, room, size, &missing, one.job) == 0, missing == 0 else { return nil }
+            arrays.append(bytes)
+        }
+        let isWritten = unsafe memcmp(arrays[0], arrays[1], arrays[0].count) == 0
+        return isWritten ? (size, .bytes(arrays[0])) : nil
+    }
+
+    /// The same for any. Where one worker has run all of them their results lie side by side, and are sent from there.
+    private func long(_ one: Running, _ kept: KeptJob) -> (size: Int, bytes: Argument)? {
+        guard let first = unsafe Self.result(one, 0) else { return nil }
+        let size = unsafe first.size
+        let start = unsafe first.data?.assumingMemoryBound(to: UInt8.self)
+        var isTogether = true
+        for i in 0..<UInt64(one.count) {
+            guard let result = unsafe Self.result(one, i), unsafe result.state == UInt32(MAPE_ITEM_OK.rawValue),
+                unsafe result.size == size
+            else { return nil }
+            let data = unsafe result.data?.assumingMemoryBound(to: UInt8.self)
+            if unsafe isTogether && data != start.map({ unsafe $0 + Int(i) * size }) { isTogether = false }
+        }
+        if isTogether, let start = unsafe start {
+            let all = unsafe UnsafeRawBufferPointer(start: start, count: size * Int(one.count))
+            return unsafe (size, .memory(Memory(all, keeper: kept)))
+        }
+        var bytes = [UInt8](repeating: 0, count: size * Int(one.count))
+        let room = bytes.count
+        guard room > 0 else { return (size, .bytes([])) }
+        guard unsafe mape_job_gather(&bytes, room, size, nil, one.job) == 0 else { return nil }
+        return (size, .bytes(bytes))
+    }
+
+    private func lines(_ head: AnswerHead, _ one: Running, _ node: String) -> (AnswerHead, Argument)? {
         var head = head
         var lines = ByteWriter()
         var bytes = ByteWriter()
         for i in 0..<UInt64(one.count) {
-            guard unsafe mape_job_result(&result, one.job, i) == 0 else { return nil }
+            guard let result = unsafe Self.result(one, i) else { return nil }
             var line = AnswerLine()
             switch unsafe Int(result.state) {
             case Int(MAPE_ITEM_OK.rawValue), Int(MAPE_ITEM_FAILED.rawValue), Int(MAPE_ITEM_CRASHED.rawValue),
@@ -81,7 +137,7 @@ extension Served {
                 // The pool here has failed, or ends: the host gives the part to another node.
                 head.kind = .returned
                 head.text = unsafe String(cString: result.message)
-                return (head, [])
+                return (head, .bytes([]))
             }
             // What Python's setup needs, such as a module, may be missing here alone.
             let isSetup = unsafe isOfPython && result.cause == UInt32(MAPE_CAUSE_SETUP.rawValue)
@@ -89,7 +145,7 @@ extension Served {
                 head.kind = .refused
                 head.isSetup = isSetup
                 head.text = unsafe "node \(node): " + String(cString: result.message)
-                return (head, [])
+                return (head, .bytes([]))
             }
             unsafe line.state = UInt8(result.state)
             unsafe line.cause = UInt8(clamping: result.cause)
@@ -110,7 +166,7 @@ extension Served {
             line.encode(to: &lines)
         }
         lines.put(bytes.bytes)
-        return (head, lines.bytes)
+        return (head, .bytes(lines.bytes))
     }
 
     private func crash(_ i: UInt64, _ one: Running, _ line: inout AnswerLine, _ bytes: inout ByteWriter) {

@@ -47,6 +47,9 @@ struct EngineFailure: Error {
     private var globalNames: [[UInt8]] = []
     private let mostBuffers: Int
     private var buffers: [(hash: Hash, buffer: OpaquePointer, data: UnsafeMutableRawPointer, size: Int)] = unsafe []
+    /// The part that was submitted last, and whether the one that was answered last was quick.
+    var newest: UInt64?
+    var isQuick = false
     /// When its host was heard of last.
     var heardAt = cnet_clock()
     /// No part is taken before that: what was taken last had to be refused, and another node may have it.
@@ -275,6 +278,7 @@ struct EngineFailure: Error {
         }
         guard let job = unsafe job else { throw EngineFailure(status: 0, text: "no job") }
         running[head.serial] = unsafe Running(head.serial, head.count, isTyped, job)
+        newest = head.serial
     }
 
     /// The host does not want it any more.

@@ -18,11 +18,22 @@ extension Helper {
             for i in 0..<reply.count where reply[i]?[0]?.text == keys.out(pool) {
                 each(reply[i]?[1]) { id, fields in
                     cursor = id
+                    kept += fields[3]?.size ?? 0
                     takeAnswer(fields)
                 }
             }
             waitForAnswers()
+            // The server's memory is used again while it is warm, and there is little of it.
+            if kept >= Self.mostKept { trimAnswers() }
         }
+    }
+
+    static let mostKept = 1 << 20
+
+    /// What has been read is not needed any more.
+    func trimAnswers() {
+        kept = 0
+        link?.ask(["XTRIM", .text(keys.out(pool)), "MINID", .text(cursor)])
     }
 
     func each(_ entries: Reply?, _ body: (String, Reply) -> Void) {
@@ -105,11 +116,18 @@ extension Helper {
         dropPieces(part)
         part.serial = 0
         part.state = .answered(head, items, payload)
-        if lane.node != head.node {
-            lane.node = head.node
-            host.lane(lane.slot, lane.generation, node: head.node, roundTrip: membership.roundTrip)
-        }
+        lane.node = head.node
         answer(lane)
+        tellNode(lane)
+    }
+
+    /// Says where a lane's work is done: not for each of many short parts, as a message wakes the engine. What is left out here `tick` tells.
+    func tellNode(_ lane: Lane) {
+        let now = cnet_clock()
+        guard lane.node != lane.toldNode, now - lane.toldAt >= 100_000_000 else { return }
+        lane.toldNode = lane.node
+        lane.toldAt = now
+        host.lane(lane.slot, lane.generation, node: lane.node, roundTrip: membership.roundTrip)
     }
 
     private func distrust(_ head: AnswerHead, _ part: Part, _ lane: Lane) {

@@ -95,13 +95,12 @@ extension Helper {
         let pieces = Pieces(message.bytes.count, limit: valueLimit)
         part.pieces = pieces.count
         let (pool, number) = (pool, serial)
-        let bytes = pieces.stored(message.bytes, seconds: 15, by: { link.ask($0) }) { [keys] in
+        let bytes = pieces.stored(.bytes(message.bytes), seconds: 15, by: { link.ask($0) }) { [keys] in
             keys.work(pool, number, piece: $0)
         }
         link.ask(
             [
-                "XADD", .text(keys.work(pool)), "1-\(serial)", "h", .bytes(message.head.encoded()), "p",
-                .bytes(bytes),
+                "XADD", .text(keys.work(pool)), "1-\(serial)", "h", .bytes(message.head.encoded()), "p", bytes,
             ] + pieces.field)
     }
 
@@ -157,7 +156,8 @@ extension Helper {
             link?.ask(["SET", .text(keys.blob(blob.hash)), .bytes(blob.bytes), "EX", "3600"])
             return
         }
-        _ = pieces.stored(blob.bytes, seconds: 3600, by: { link?.ask($0) }) { [keys] in keys.blob(blob.hash, piece: $0)
+        _ = pieces.stored(.bytes(blob.bytes), seconds: 3600, by: { link?.ask($0) }) { [keys] in
+            keys.blob(blob.hash, piece: $0)
         }
         link?.ask(["SET", .text(keys.blobCount(blob.hash)), "\(pieces.count)", "EX", "3600"])
     }
@@ -195,8 +195,7 @@ extension Helper {
     func tellRefusal(_ function: RemoteFunction, _ why: String, isSetup: Bool = false) {
         if function.isRefused { return }
         function.isRefused = true
-        let text = isSetup ? why : "\"\(function.record.name)\" cannot run on other machines: \(why)"
         let status = isSetup ? MAPE_E_SETUP.rawValue : MAPE_E_LOAD.rawValue
-        host.function(function.line, serial: function.serial, status: status, text)
+        host.function(function.line, serial: function.serial, status: status, why)
     }
 }

@@ -44,6 +44,7 @@ extension Helper {
             return
         }
         let isActive = !parts.isEmpty
+        for lane in lanes.values { tellNode(lane) }
         let interval = Membership.interval(membership.nodes.count)
         nextTick = now + (isActive ? min(interval, 1_000_000_000) : 1_000_000_000)
         guard link.isReady else {
@@ -70,6 +71,7 @@ extension Helper {
             retire()
             link.commands?.push()
             link.rest()
+            cnet_memory_return()
             nextTick = .max
         }
     }
@@ -79,7 +81,7 @@ extension Helper {
         link.ask(["SET", .text(keys.alive(pool)), .text(about.text), "PX", "5000"])
         // Another program may have emptied the server.
         link.ask(["SADD", .text(keys.pools), .text(pool)])
-        link.ask(["XTRIM", .text(keys.out(pool)), "MINID", .text(cursor)])
+        trimAnswers()
         link.ask(["EXPIRE", .text(keys.work(pool)), "10"]) { [weak self] reply in
             if reply.integer == 0 { self?.link?.lose(Refusal(.away, "the server has forgotten the pool")) }
         }

@@ -46,6 +46,8 @@ import Glibc
     /// Since when no node was there; 0: some are.
     var aloneSince: Int64 = 0
     var told: (nodes: Int, lanes: UInt32, unfit: [String]) = (-1, 0, [])
+    /// Bytes of answers that have been read, and may still be on the server.
+    var kept = 0
 
     init() {
         var bytes = [UInt8](repeating: 0, count: 8)
@@ -76,18 +78,18 @@ import Glibc
         let descriptors = [
             Host.descriptor, lanesBell, link?.commands?.descriptor ?? -1, link?.answers?.descriptor ?? -1,
         ]
-        let write: [UInt8] = [
-            0, 0, link?.commands?.wantsWrite == true ? 1 : 0, link?.answers?.wantsWrite == true ? 1 : 0,
-        ]
+        let read = UInt8(CNET_WAIT_READ.rawValue)
+        let wants: [UInt8] = [read, read, link?.commands?.wants ?? 0, link?.answers?.wants ?? 0]
         var ready: [UInt8] = [0, 0, 0, 0]
         var until = nextTick
         if let link { until = min(until, link.deadline) }
         var milliseconds: Int32 = -1
         if until != .max { milliseconds = Int32(clamping: max(0, until - cnet_clock() + 999_999) / 1_000_000) }
-        _ = unsafe cnet_poll(descriptors, write, &ready, 4, milliseconds)
+        _ = unsafe cnet_poll(descriptors, wants, &ready, 4, milliseconds)
+        link?.ready = (ready[2] != 0, ready[3] != 0)
         if ready[1] != 0 {
             var count: UInt64 = 0
-            _ = unsafe read(lanesBell, &count, 8)
+            _ = unsafe Glibc.read(lanesBell, &count, 8)
         }
         if ready[0] != 0 { receive() }
     }

@@ -42,6 +42,9 @@ final class Part {
     /// Ends once it holds nothing.
     var isLeaving = false
     var node = ""
+    /// What the engine was told of that, and when.
+    var toldNode = ""
+    var toldAt: Int64 = 0
     /// Where the output of its workers goes; -1: to the helper's own.
     private let pipes: (Int32, Int32)
 
@@ -232,16 +235,18 @@ final class Part {
 
 /// First in, first out.
 struct Queue<Element> {
-    private var elements: [Element] = []
+    /// Nil: removed, so that what it had is free at once.
+    private var elements: [Element?] = []
     private var start = 0
 
     var isEmpty: Bool { start == elements.count }
     var first: Element? { isEmpty ? nil : elements[start] }
-    var all: ArraySlice<Element> { elements[start...] }
+    var all: some Sequence<Element> { elements[start...].lazy.compactMap(\.self) }
 
     mutating func append(_ element: Element) { elements.append(element) }
 
     mutating func removeFirst() {
+        elements[start] = nil
         start += 1
         if start == elements.count {
             elements.removeAll(keepingCapacity: true)

@@ -18,6 +18,8 @@ final class Link {
     private var access: Access?
     private(set) var commands: Connection?
     private(set) var answers: Connection?
+    /// Which of both have something to read.
+    var ready = (commands: true, answers: true)
     private var handlers: [UInt64: (Reply) -> Void] = [:]
     private var nextTag: UInt64 = 1
     private var pause: Int64 = 50_000_000
@@ -109,8 +111,8 @@ final class Link {
             }
         case .opening, .ready: break
         }
-        commands?.work()
-        answers?.work()
+        commands?.work(reads: ready.commands)
+        answers?.work(reads: ready.answers)
         takeReplies()
         guard let commands, let answers else { return false }
         if let failure = commands.failure ?? answers.failure {
@@ -172,7 +174,7 @@ final class Link {
         let tag = nextTag
         nextTag += 1
         if let then { handlers[tag] = then }
-        commands.send(command, tag: tag)
+        commands.send(command, tag: tag, isAwaited: then != nil)
     }
 
     /// Where it waits, and when it wants to be called.

@@ -19,6 +19,7 @@ struct Main {
             exit(64)
         }
         cnet_signals(0)
+        cnet_memory_keep()
         let helper = Helper()
         withExtendedLifetime(helper) { helper.run() }
     }

@@ -10,6 +10,19 @@ func with<R>(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) -> R) -> R {
     return body(UnsafeRawBufferPointer(memory))
 }
 
+/// Memory of its own.
+final class Bytes {
+    let memory: UnsafeRawBufferPointer
+
+    init(_ bytes: [UInt8]) {
+        let made = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        made.copyBytes(from: bytes)
+        memory = UnsafeRawBufferPointer(made)
+    }
+
+    deinit { memory.deallocate() }
+}
+
 func numbers(_ values: [UInt64]) -> [UInt8] {
     var out = ByteWriter()
     for value in values { out.put(value) }
@@ -242,15 +255,23 @@ func numbers(_ values: [UInt64]) -> [UInt8] {
         for size in [101, 199, 200, 201, 1000] {
             let pieces = Pieces(size, limit: 100)
             let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 * 7) }
-            var stored: [String: [UInt8]] = [:]
-            let left = pieces.stored(
-                bytes, seconds: 9,
-                by: { command in
-                    if case .text(let key) = command[1], case .bytes(let part) = command[2] { stored[key] = part }
-                }
-            ) { "k\($0)" }
-            #expect(left.isEmpty && stored.count == pieces.count && stored.values.allSatisfy { $0.count <= 100 })
-            #expect((0..<pieces.count).flatMap { stored["k\($0)"] ?? [] } == bytes)
+            let keeper = Bytes(bytes)
+            for whole in [Argument.bytes(bytes), .memory(unsafe Memory(keeper.memory, keeper: keeper))] {
+                var stored: [String: [UInt8]] = [:]
+                let left = pieces.stored(
+                    whole, seconds: 9,
+                    by: { command in
+                        guard case .text(let key) = command[1] else { return }
+                        switch command[2] {
+                        case .bytes(let part): stored[key] = part
+                        case .memory(let part): stored[key] = unsafe [UInt8](part.bytes)
+                        case .text: break
+                        }
+                    }
+                ) { "k\($0)" }
+                #expect(left.count == 0 && stored.count == pieces.count && stored.values.allSatisfy { $0.count <= 100 })
+                #expect((0..<pieces.count).flatMap { stored["k\($0)"] ?? [] } == bytes)
+            }
         }
         for wrong in ["0", "-1", "", "x", "4097", "1000000000000"] { #expect(Pieces.number(wrong) == nil) }
     }

@@ -16,6 +16,7 @@ typedef struct lane {
     uint64_t input_size;
     uint8_t *output;
     uint64_t output_size;
+    int file; /* The output memory's; -1: none is left. */
     uint32_t slot;
     uint64_t taken;    /* Requests that the helper has read. */
     uint64_t answered; /* Replies published. */

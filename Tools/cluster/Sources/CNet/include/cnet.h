@@ -11,7 +11,8 @@
 
 /* ---- replies of a server (resp.c) ---- */
 
-/** hiredis' reader: bytes in, replies out. RESP2, which is what the libhiredis of Debian 12 reads. */
+/** hiredis' reader: bytes in, replies out. RESP2, which is what the libhiredis of Debian 12 reads. Large strings are read into the memory in which the
+ *  reply has them. */
 typedef struct cnet_reader cnet_reader;
 /** A reply, or a part of one; owned by the reply that cnet_reader_next has given. */
 typedef struct cnet_reply cnet_reply;
@@ -25,10 +26,10 @@ enum cnet_reply_kind {
     CNET_REPLY_ARRAY = 5
 };
 
-/** @return NULL: there is no memory. */
-cnet_reader *cnet_reader_open(void);
+/** @param large from so many bytes on a string does not pass through hiredis' buffer; at least 1. @return NULL: there is no memory. */
+cnet_reader *cnet_reader_open(size_t large);
 void cnet_reader_close(cnet_reader *reader);
-/** @return 1; 0: there is no memory, or the reader has failed before. */
+/** @return 1; 0: there is no memory, or what has come is no reply, now or before. */
 int cnet_reader_feed(cnet_reader *reader, const void *bytes, size_t size);
 /** @return 1: `out` has a reply, which the caller frees; 0: more bytes are needed; -1: what has come is no reply, and never will be. */
 int cnet_reader_next(cnet_reader *reader, cnet_reply **out);
@@ -57,7 +58,8 @@ enum cnet_io {
     CNET_CLOSED = 0,
     CNET_AGAIN_READ = -1,  /* when the socket is readable, */
     CNET_AGAIN_WRITE = -2, /* or writable */
-    CNET_FAILED = -3       /* why: the text */
+    CNET_FAILED = -3,      /* why: the text */
+    CNET_UNREADABLE = -4   /* what comes is no reply: cnet_reader_failure says why */
 };
 
 /** @param ca, certificate, key: paths; "": the system's authorities, and no certificate of ours.
@@ -71,12 +73,17 @@ void cnet_stream_close(cnet_stream *stream);
 /** Goes on with the handshake. @return 1: it is done; an enum cnet_io. */
 int cnet_stream_shake(cnet_stream *stream, char why[CNET_TEXT]);
 /** @return bytes, or an enum cnet_io. */
-long cnet_stream_read(cnet_stream *stream, void *bytes, size_t size, char why[CNET_TEXT]);
-/** @return bytes, or an enum cnet_io. */
 long cnet_stream_write(cnet_stream *stream, const void *bytes, size_t size, char why[CNET_TEXT]);
 /** Two places in one call, where the stream is plain. */
 long cnet_stream_write_two(cnet_stream *stream, const void *first, size_t first_size, const void *second,
                            size_t second_size, char why[CNET_TEXT]);
+
+/** Into two places in one call, where the stream is plain; else into the first. */
+long cnet_stream_read_two(cnet_stream *stream, void *first, size_t first_size, void *second, size_t second_size,
+                          char why[CNET_TEXT]);
+/** Reads what has come, and feeds a reader with it. *room: what there was room for; fewer bytes: nothing more had come.
+ *  @return bytes, or an enum cnet_io. */
+long cnet_reader_receive(cnet_reader *reader, cnet_stream *stream, size_t *room, char why[CNET_TEXT]);
 
 /* ---- sockets and files (sockets.c) ---- */
 
@@ -99,10 +106,15 @@ int cnet_cores(void);
 int64_t cnet_clock(void);
 /** Waits for one descriptor. @return 1, or 0 when time is over. */
 int cnet_wait(int socket, int for_writing, int milliseconds);
-/** Waits until one of some descriptors can be read, or written where `write` says so; negative ones are left out. Sets `ready`.
- *  @param milliseconds negative: for ever. @return how many are ready. */
-int cnet_poll(const int *descriptors, const uint8_t *write, uint8_t *ready, unsigned count, int milliseconds);
-/** SIGPIPE is ignored; SIGTERM and SIGINT, once they are watched, make the returned descriptor readable. @return -1: it cannot be made. */
+enum cnet_wait_for { CNET_WAIT_READ = 1, CNET_WAIT_WRITE = 2 };
+/** Waits until one of some descriptors can be read or written, as its bits of enum #cnet_wait_for say, or has broken; negative ones are left out.
+ *  Sets `ready`. @param milliseconds negative: for ever. @return how many are ready. */
+int cnet_poll(const int *descriptors, const uint8_t *wants, uint8_t *ready, unsigned count, int milliseconds);
+/** Memory that was freed stays with the process, up to some 100 MiB: values are some MiB large, and each would be new memory to the kernel. */
+void cnet_memory_keep(void);
+/** It goes back. */
+void cnet_memory_return(void);
+/** SIGPIPE and SIGXFSZ are ignored; SIGTERM and SIGINT, once they are watched, make the returned descriptor readable. @return -1: it cannot be made. */
 int cnet_signals(int watched);
 
 /** Runs a program of PATH to its end, without input. out: the last bytes of what it prints, *told of them. @return 0, or an errno: it could not
