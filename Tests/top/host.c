@@ -30,6 +30,13 @@ static int stay(mape_task *task, void *state, const void *input, size_t size) {
     return until_cancelled(task);
 }
 
+/* Some milliseconds of work, each item its own. */
+static int busy(mape_task *task, void *state, const void *input, size_t size) {
+    (void)state, (void)input, (void)size;
+    for (volatile uint64_t i = 0; i < 2000 * (300 + mape_task_index(task) * 7919 % 1000); i++) {}
+    return 0;
+}
+
 static int crash(mape_task *task, void *state, const void *input, size_t size) {
     (void)state, (void)input, (void)size;
     if (mape_task_index(task) == 3) raise(SIGSEGV);
@@ -71,7 +78,7 @@ int main(int argc, char **argv) {
         const char *name;
         mape_run_fn run;
         mape_run_range_fn range;
-    } functions[] = {{"quick", quick, NULL}, {"stay", stay, NULL}, {"crash", crash, NULL}, {"whole", NULL, whole}};
+    } functions[] = {{"quick", quick, NULL}, {"stay", stay, NULL}, {"crash", crash, NULL}, {"busy", busy, NULL}, {"whole", NULL, whole}};
     enum { COUNT = sizeof functions / sizeof functions[0] };
     uint32_t ids[COUNT];
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `mapengine top`: Tests/top/test_*.py over hosts in C, Python and Qt.
+# `mapengine top`: Tests/top/test_*.py over hosts in C, Python and Qt. --picture: docs/images/top.svg is drawn instead.
 # shellcheck disable=SC2016  # `check` runs bash with a text
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../checks/lib.sh"
@@ -23,7 +23,12 @@ if [[ -z $qt ]]; then
         install .build-test/hosts/python host-examples/qt/requirements.txt && qt=$root/.build-test/hosts/python/bin/python
 fi
 
-for file in Tests/top/test_*.py; do
+files=(Tests/top/test_*.py)
+if [[ ${1:-} == --picture ]]; then
+    check "the picture is drawn" env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 Tests/top/picture.py "$root" "$work" "$qt"
+    files=()
+fi
+for file in "${files[@]}"; do
     timeout -k 10 500 env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$file" "$root" "$work" "$qt" >"$work/log" 2>&1 </dev/null
     summary=$(tail -n 1 "$work/log")
     if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then

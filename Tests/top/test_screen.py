@@ -1,50 +1,8 @@
 """`mapengine top` in a terminal: over three hosts at once, recorded by tmux, with its keys."""
 import os
-import re
-import subprocess
-import tempfile
 
-from hosts import PROGRAM, WORK, c_host, pool_of, pool_when, python_host, qt_host, run_all, until
-
-
-class Terminal:
-    """A terminal of tmux with the program in it."""
-
-    def __init__(self, *words, columns=110, rows=32, **variables):
-        self.folder = tempfile.TemporaryDirectory(dir=WORK)
-        self.variables = {name: value for name, value in os.environ.items() if name not in ("TMUX", "NO_COLOR")}
-        self.variables.update(TMUX_TMPDIR=self.folder.name, LC_ALL="C.UTF-8", TERM="xterm-256color")
-        settings = [f"{name}={value}" for name, value in variables.items()]
-        # The shell tells how it has ended, and stays until it is read.
-        command = " ".join(["env", *settings, PROGRAM, "top", *words]) + "; echo ended with $?; cat"
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), command)
-
-    def tmux(self, *words):
-        return subprocess.run(["tmux", "-L", "top", *words], env=self.variables, check=True, capture_output=True, text=True, timeout=60).stdout
-
-    def text(self, *words):
-        return self.tmux("capture-pane", "-p", *words)
-
-    def keys(self, *keys):
-        self.tmux("send-keys", *keys)
-
-    def shows(self, pattern, *words):
-        """What is on the screen, once the pattern is there."""
-        def found():
-            text = self.text(*words)
-            return text if re.search(pattern, text, re.M | re.S) else None
-
-        try:
-            return until(found, pattern)
-        except AssertionError as error:
-            raise AssertionError(f"{error}; there is\n{self.text()}") from None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.tmux("kill-server")
-        self.folder.cleanup()
+from hosts import c_host, pool_of, pool_when, python_host, qt_host, run_all
+from terminal import Terminal
 
 
 def runs_two(pool):
@@ -52,7 +10,7 @@ def runs_two(pool):
 
 
 def test_three_hosts_at_once_in_c_python_and_qt():
-    with c_host(2) as in_c, python_host() as in_python, qt_host() as in_qt, Terminal() as terminal:
+    with c_host(2) as in_c, python_host() as in_python, qt_host() as in_qt, Terminal(rows=100) as terminal:
         in_c.ask("map stay 9")
         for host in (in_c, in_python, in_qt):
             pool_when(host.pid, runs_two, "two items run")

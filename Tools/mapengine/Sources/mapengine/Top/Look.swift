@@ -6,7 +6,7 @@ import Glibc
 enum Look {
     /// Without disturbing it.
     static func facts(_ pool: PoolSample, _ worker: WorkerSample, _ meter: Meter) -> [String] {
-        var lines = ["worker \(worker.index) of \(pool.program) (\(pool.host)), process \(worker.pid), \(worker.state.rawValue)"]
+        var lines = ["worker \(worker.index) of \(pool.name) (\(pool.host)), process \(worker.pid), \(worker.state.rawValue)"]
         switch worker.work.what {
         case .nothing: break
         case .item(let index): lines.append("item \(index) of job \(worker.work.job), \(worker.work.name)")

@@ -24,6 +24,7 @@ struct Meter {
     private var before: [PoolSample.Identity: PoolSample] = [:]
     private var now: [PoolSample.Identity: PoolSample] = [:]
     private var seen: [Place: Seen] = [:]
+    private var durations: [Place: Duration] = [:]
     /// Items per second of the last samples, the newest last.
     private(set) var history: [PoolSample.Identity: [Double]] = [:]
     static let most = 60
@@ -45,6 +46,13 @@ struct Meter {
             }
         }
         seen = kept
+        durations = [:]
+        for sample in samples {
+            for worker in sample.workers where worker.work.what != .nothing {
+                let place = Place(pool: sample.identity, index: worker.index)
+                if let known = kept[place] { durations[place] = duration(sample, worker, known) }
+            }
+        }
         history = history.filter { now[$0.key] != nil }
     }
 
@@ -66,9 +74,10 @@ struct Meter {
 
     /// For how long it is on what it is on; nil: on nothing.
     func duration(_ pool: PoolSample, _ worker: WorkerSample) -> Duration? {
-        guard worker.work.what != .nothing, let seen = seen[Place(pool: pool.identity, index: worker.index)],
-            seen.key == worker.key
-        else { return nil }
+        durations[Place(pool: pool.identity, index: worker.index)]
+    }
+
+    private func duration(_ pool: PoolSample, _ worker: WorkerSample, _ seen: Seen) -> Duration {
         let least = max(0, pool.time - seen.since)
         let began = max(seen.beganBefore, worker.since)
         return Duration(least: least, most: began > 0 ? max(least, pool.time - began) : least)

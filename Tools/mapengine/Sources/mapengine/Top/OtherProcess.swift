@@ -14,6 +14,16 @@ enum OtherProcess {
         return shown(bytes.split(separator: 0).joined(separator: [UInt8(ascii: " ")]))
     }
 
+    /// Its name, and of an interpreter that of the script.
+    static func title(_ pid: Int32) -> String {
+        let name = name(pid)
+        let interpreters = ["python", "luajit", "ruby", "perl", "node", "Rscript"]
+        guard interpreters.contains(where: { name.hasPrefix($0) }) else { return name }
+        let words = text(pid, "cmdline", most: 4096).split(separator: 0).dropFirst()
+        guard let script = words.first, script.first != UInt8(ascii: "-") else { return name }
+        return name + " " + shown(script.split(separator: UInt8(ascii: "/")).last ?? [])
+    }
+
     static func text(_ pid: Int32, _ file: String, most: Int) -> [UInt8] {
         var bytes = [CChar](repeating: 0, count: most)
         let size = unsafe pools_text(pid, file, &bytes, most)

@@ -15,6 +15,7 @@ final class PoolReader {
     let identity: PoolSample.Identity
     private let program: String
     private let command: String
+    private let name: String
     /// Whether the numbers of processes in its memory are ours.
     private let knowsProcesses: Bool
     /// By place: the output memory of its present process.
@@ -45,6 +46,7 @@ final class PoolReader {
         host = process
         program = OtherProcess.name(process)
         command = OtherProcess.command(process)
+        name = OtherProcess.title(process)
         knowsProcesses = pools_same_namespace(process) != 0
     }
 
@@ -71,7 +73,7 @@ final class PoolReader {
             if lane.state != .none { workers.append(lane) }
         }
         return PoolSample(
-            identity: identity, host: host, program: program, command: command, time: pools_clock(), figures: figures,
+            identity: identity, host: host, program: program, command: command, name: name, time: pools_clock(), figures: figures,
             inputUsed: memory.used, lastCrash: lastCrash(figures), workers: workers)
     }
 

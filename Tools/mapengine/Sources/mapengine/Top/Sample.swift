@@ -13,6 +13,8 @@ struct PoolSample {
     /// The host's program, and its command line.
     let program: String
     let command: String
+    /// What its user knows it by: of an interpreter also which script.
+    let name: String
     /// When it was read: CLOCK_MONOTONIC, as all times here.
     let time: Int64
     let figures: mapb_figures

@@ -202,7 +202,9 @@ final class Screen {
             }
             lines.append(.init(text: ""))
         }
-        for refusal in view.finder.refusals { lines.append(.init(text: TopTable.refused(refusal), style: .bad)) }
+        for refusal in view.finder.refusals {
+            lines += wrapped(TopTable.refused(refusal), columns).map { .init(text: $0, style: .bad) }
+        }
         if lines.isEmpty { lines.append(.init(text: "no pools")) }
         if let place {
             if place < firstLine { firstLine = place }

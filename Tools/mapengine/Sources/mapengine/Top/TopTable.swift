@@ -22,7 +22,7 @@ enum TopTable {
     /// A pool in a line.
     static func title(_ pool: PoolSample, _ meter: Meter) -> String {
         let figures = pool.figures
-        var parts = ["\(pool.program) (\(pool.host))"]
+        var parts = ["\(pool.name) (\(pool.host))"]
         if pool.stage != "running" { parts.append(pool.stage) }
         parts.append("\(pool.busy) of \(figures.places) workers busy")
         if let rate = meter.rate(pool) { parts.append("\(short(rate)) items/s") }
