@@ -54,6 +54,36 @@ import Testing
         #expect(queue.count == 1 && queue.first() === job)
     }
 
+    /// What is left when workers have what they can hold, in the queue or withheld beside it.
+    @Test func itemsAreOwedSinceTheFirstWasLeftAndUntilNoneIs() throws {
+        let maker = try Maker()
+        let (job, other) = (try maker.job(items: 9), try maker.job(items: 9))
+        var queue = WorkQueue()
+        queue.noteRest(5)
+        #expect(queue.owedSince == .max)
+        queue.add(job)
+        queue.noteRest(7)
+        queue.noteRest(9)
+        #expect(queue.owedSince == 7)
+        // It leaves the queue with items that cannot be assigned yet.
+        queue.removeFirst()
+        queue.note(job, withholds: true)
+        queue.note(job, withholds: true)
+        queue.noteRest(11)
+        #expect(queue.owedSince == 7)
+        queue.add(other)
+        queue.note(job, withholds: false)
+        queue.noteRest(12)
+        #expect(queue.owedSince == 7)
+        queue.removeFirst()
+        queue.note(other, withholds: false)
+        queue.noteRest(13)
+        #expect(queue.owedSince == .max)
+        queue.add(job)
+        queue.noteRest(14)
+        #expect(queue.owedSince == 14)
+    }
+
     @Test func aJobThatHasNothingLeftIsDropped() throws {
         let maker = try Maker()
         let jobs = try (0..<3).map { _ in try maker.job() }

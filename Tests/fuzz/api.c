@@ -291,6 +291,18 @@ static void figures(void) {
     size_t size = byte();
     size_t length = mape_message(size > 0 ? out : NULL, size, A_POOL);
     demand(size == 0 || strlen(out) == (length < size ? length : size - 1));
+    /* Seldom, so that most saved inputs mean what they meant. */
+    if (size % 8 == 5) {
+        mape_work_stats work = MAPE_WORK_STATS_INIT;
+        mape_bucket buckets[3];
+        size_t count = 7, capacity = byte() % 8 ? byte() % 4 : (size_t)number();
+        work.struct_size = struct_size(sizeof work);
+        checked(mape_function_stats(byte() % 16 ? &work : NULL, A_POOL, a_function()));
+        checked(mape_job_stats(byte() % 16 ? &work : NULL, A_JOB));
+        mape_bucket *room = capacity <= 3 ? buckets : NULL;
+        checked(mape_job_histogram(room, capacity, byte() % 16 ? &count : NULL, A_JOB));
+        checked(mape_function_histogram(room, capacity, &count, A_POOL, a_function()));
+    }
 }
 
 static void globals_and_buffers(void) {
