@@ -56,7 +56,7 @@ test-ubsan: ## C tests, attacks and fuzz inputs with the C code checked for unde
 test-valgrind: dist ## Some C tests with the host in valgrind; the same
 	@scripts/sanitize.sh valgrind $(SUITES)
 
-fuzz: ## Fuzz with libFuzzer, TIME=60 seconds each (TARGETS="replies control api")
+fuzz: ## Fuzz with libFuzzer, TIME=60 seconds each (TARGETS="replies lanes control helper api")
 	@scripts/sanitize.sh fuzzer $(or $(TIME),60) $(TARGETS)
 
 fuzz-cluster: setup-cluster ## Fuzz what servers and nodes send with libFuzzer, TIME=60 seconds each

@@ -16,6 +16,7 @@
  * | config.h | settings of pools and jobs, and the description of a function |
  * | stats.h | what functions and jobs have done: times per item, bytes |
  * | native.h | C functions of any type: prototypes, columns, proxies |
+ * | trace.h | a timeline of what workers do |
  * | worker.h | what runs inside workers: types of functions, what they may call; the zygote |
  * | base.h | handles, statuses, time, the version |
  *
@@ -148,5 +149,6 @@
 #include "mapengine/core.h"
 #include "mapengine/stats.h"
 #include "mapengine/native.h"
+#include "mapengine/trace.h"
 
 #endif /* MAPENGINE_H */

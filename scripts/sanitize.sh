@@ -6,7 +6,7 @@
 #
 # SUITE: self (the sanitizer sees a fault that is planted), unit (Swift), abi (C; ABI="test_map ..." names programs), cpp (C++20),
 # hostile, fuzz (the saved inputs); without one, all that the kind is used for. The fuzzer runs so many seconds (60) per target, with
-# AddressSanitizer; TARGET: replies, control, api.
+# AddressSanitizer; TARGET: replies, lanes, control, helper, api.
 # Everything lies in .build-sanitize/KIND. Reports are in its folder reports, and are shown at the end. The last line is
 # `N passed, N failed`; a report counts as one failure.
 set -uo pipefail

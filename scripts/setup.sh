@@ -32,6 +32,7 @@ packages_build=(
     python3-numpy mandoc      # Tests/tool: results to compare with, and a check of the manual page
     python3                   # reads the compiler's syntax tree: scripts/abi.py, Tests/checks
     python3-venv              # scripts/wheel.sh packs the Python package with hatchling from PyPI; Tests/python
+    nodejs                    # Tests/trace: runs Perfetto's trace processor
 )
 packages_hosts=(
     python3-gi python3-tk     # GLib and tkinter, for the Python package's tests of event loops

@@ -4,7 +4,7 @@
 # brings it up to date first.
 #
 #     scripts/test.sh [SUITE...]     all of them, or the ones named: header library layers results fork_safety unit abi cpp types faults
-#                                    untouched soak hostile fuzz lua python_zygote python python_hosts adapters hosts cluster install tool top report quickstart model guide
+#                                    untouched soak hostile fuzz lua python_zygote python python_hosts adapters hosts cluster install tool trace top report quickstart model guide
 #                                    site commands
 # FAULTS=all runs the whole fault catalogue: every count of workers, inside callbacks, and the long rows.
 # shellcheck disable=SC2317  # functions that are called by name or by trap
@@ -107,6 +107,7 @@ suite hosts "real programs as hosts" 900 count_summary Tests/hosts/run.sh
 suite cluster "many machines" 1200 count_summary Tests/cluster/run.sh
 suite install "the installed library" 900 count_summary Tests/checks/install.sh
 suite tool "the command line" 900 count_summary Tests/tool/run.sh
+suite trace "traces in Perfetto" 600 count_summary Tests/trace/run.sh
 suite report "the report, in a browser" 600 count_summary Tests/report/run.sh
 suite top "who is on what" 300 count_summary Tests/top/run.sh
 suite quickstart "README's quickstart" 300 count_summary Tests/checks/quickstart.sh

@@ -279,3 +279,25 @@ int run_innocent(mape_task *task, void *state, const void *input, size_t size) {
     out[0] = (uint32_t)strays;
     return 0;
 }
+
+/* ---- items that take as long as they are told, at least ---- */
+
+int64_t naps(int64_t milliseconds) {
+    struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    while (milliseconds > 0 && nanosleep(&left, &left) != 0) {}
+    return milliseconds;
+}
+
+int run_naps(mape_task *task, void *state, const void *input, size_t size) {
+    (void)task, (void)state, (void)size;
+    naps(*(const int64_t *)input);
+    return 0;
+}
+
+int run_naps_each(mape_task *task, void *state, const mape_range *range) {
+    (void)state;
+    const void *input;
+    for (size_t i = 0; i < range->count && (input = mape_task_begin(NULL, task, i)) != NULL; i++)
+        naps(*(const int64_t *)input);
+    return 0;
+}

@@ -291,6 +291,9 @@ int run_reported(mape_task *task, void *state, const void *input, size_t size);
 int setup_cancel_signal(mape_task *task, const void *data, size_t size, void **out_state);
 int run_until_signal(mape_task *task, void *state, const void *input, size_t size);
 int run_innocent(mape_task *task, void *state, const void *input, size_t size);
+int run_naps(mape_task *task, void *state, const void *input, size_t size); /* int64_t: milliseconds */
+int run_naps_each(mape_task *task, void *state, const mape_range *range);   /* begin */
+int64_t naps(int64_t milliseconds);
 
 /* Work that meets the test on the shared page: worker_shared.c */
 int setup_shared(mape_task *task, const void *data, size_t size, void **out_state);

@@ -23,10 +23,11 @@ BELOW = {
     "Replay": ("Base", "Memory", "Crashes", "Model", "Worker"),  # Runs an item in its own process, as a worker does.
     "Jobs": ("Base", "Memory", "Native", "Crashes", "Model"),
     "Events": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs"),
-    "Lanes": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs", "Events"),
-    "Core": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs", "Events", "Lanes"),
-    "Engine": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs", "Events", "Lanes", "Core"),
-    "ABI": ("Base", "Memory", "Native", "Crashes", "Model", "Replay", "Jobs", "Events", "Lanes", "Core", "Engine", "Worker"),
+    "Traces": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs"),
+    "Lanes": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs", "Events", "Traces"),
+    "Core": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs", "Events", "Traces", "Lanes"),
+    "Engine": ("Base", "Memory", "Native", "Crashes", "Model", "Jobs", "Events", "Traces", "Lanes", "Core"),
+    "ABI": ("Base", "Memory", "Native", "Crashes", "Model", "Replay", "Jobs", "Events", "Traces", "Lanes", "Core", "Engine", "Worker"),
 }
 
 # What may refer upward: names, by the folder that uses them. Nothing does.

@@ -304,6 +304,32 @@ static void descriptors(uint64_t *seed) {
     }
 }
 
+/** Lies about the times of requests, while they run and behind their end. */
+static void *times_thread(void *context) {
+    struct flicker own = *(struct flicker *)context;
+    free(context);
+    while (clock_ns() < own.end) {
+        uint64_t ticket = outbox()->tail + below(&own.seed, 4);
+        mapb_times *times = mapb_times_at(output.base, ticket);
+        mapb_store32(&times->ticket, (uint32_t)ticket);
+        mapb_store32(&times->slowest, (uint32_t)edge(&own.seed));
+        uint64_t begin = below(&own.seed, 2) ? (uint64_t)clock_ns() - below(&own.seed, 1 << 30) : edge(&own.seed);
+        mapb_store((uint64_t *)&times->begin, begin);
+        mapb_store(&times->took, edge(&own.seed));
+        mapb_store(&times->lap, below(&own.seed, 2) ? edge(&own.seed) << 16 | 1 : edge(&own.seed));
+    }
+    return NULL;
+}
+
+static void times(uint64_t *seed) {
+    struct flicker *own = malloc(sizeof *own);
+    pthread_t thread;
+    if (own == NULL) return;
+    *own = (struct flicker){hostile_random(seed), clock_ns() + (int64_t)below(seed, 8000000)};
+    if (pthread_create(&thread, NULL, times_thread, own) != 0) free(own);
+    else pthread_detach(thread);
+}
+
 void attack(uint32_t which, uint64_t seed) {
     if (!find_output()) return;
     if (which == ATTACK_ALL) {
@@ -323,6 +349,7 @@ void attack(uint32_t which, uint64_t seed) {
         [ATTACK_FLICKER] = flicker,
         [ATTACK_MAPPINGS] = mappings,
         [ATTACK_DESCRIPTORS] = descriptors,
+        [ATTACK_TIMES] = times,
     };
     if (which < ATTACKS && ways[which] != NULL) ways[which](&seed);
 }

@@ -21,6 +21,7 @@ enum attack {
     ATTACK_FLICKER,     /**< A second thread changes words to and fro, between the host's check and its use. */
     ATTACK_MAPPINGS,    /**< Its own shared memory cut, emptied, protected, unmapped. */
     ATTACK_DESCRIPTORS, /**< Every descriptor it has: read, written, changed, closed. */
+    ATTACK_TIMES,       /**< A second thread lies about when requests ran, and which items were slow. */
     ATTACK_ALL,         /**< Some of all of the above, by the seed. */
     ATTACKS
 };

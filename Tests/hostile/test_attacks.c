@@ -162,6 +162,38 @@ static void check(struct round *round, struct one_job *its) {
     is_ok(round->pool, mape_job_release(its->job));
 }
 
+/** Whatever workers say of their times: what the trace tells lies within it, workers do one thing at a time, no item is counted that was not
+ *  assigned, and the items of both jobs are. */
+static void check_trace(struct round *round, int64_t began) {
+    static mape_trace_event events[4096];
+    static int64_t ends[WORKERS];
+    uint64_t lost = 0, items = 0;
+    size_t count = 1;
+    int64_t most = now_ns() - began;
+    memset(ends, 0, sizeof ends);
+    is_ok(round->pool, mape_pool_trace_stop(round->pool));
+    while (count > 0) {
+        events[0].struct_size = sizeof *events;
+        is_ok(round->pool, mape_pool_trace_read(events, 4096, &count, &lost, round->pool));
+        assert_int_equal(lost, 0);
+        for (size_t i = 0; i < count; i++) {
+            const mape_trace_event *e = &events[i];
+            assert_true(e->begin_ns >= 0 && e->begin_ns <= e->end_ns && e->end_ns <= most);
+            assert_true(strlen(e->name) + strlen(e->symbol) + strlen(e->text) < 65536);
+            if (e->kind == MAPE_TRACE_JOB && e->state != MAPE_TRACE_RUNNING) items += e->items;
+            if (e->worker < 0 || e->begin_ns == e->end_ns || e->state == MAPE_TRACE_RUNNING) continue;
+            assert_true(e->worker < WORKERS && e->begin_ns >= ends[e->worker]);
+            ends[e->worker] = e->end_ns;
+            if (e->kind != MAPE_TRACE_RANGE) continue;
+            assert_true(e->items <= e->assigned && e->assigned <= ITEMS && e->first + e->assigned <= ITEMS);
+            assert_true(e->slowest_ns >= 0 && e->slowest_ns <= e->end_ns - e->begin_ns);
+            if (e->slowest_ns > 0)
+                assert_true(e->slowest >= e->first && e->slowest + e->slowest_of <= e->first + e->assigned);
+        }
+    }
+    assert_int_equal(items, 2 * ITEMS);
+}
+
 /** With those gone that attacked, all is as it was: a job of the last round is right in every item. */
 static void recovers(struct round *round) {
     stage("after seed %llu: an honest job", (unsigned long long)round->seed);
@@ -197,11 +229,14 @@ static void attack_from_a_pool(uint32_t birth, uint32_t attack, uint64_t first, 
     for (round.seed = first; round.seed < first + count; round.seed++) {
         stage("seed %llu", (unsigned long long)round.seed);
         forget_astray(&round);
+        int64_t began = now_ns();
+        is_ok(round.pool, mape_pool_trace_start(round.pool, NULL));
         submit(&round, attacked, attack, round.seed);
         submit(&round, honest, ATTACK_NONE, round.seed + ((uint64_t)1 << 40));
         finish(&round, attacked);
         finish(&round, honest);
         assert_true(atomic_load(&round.shared->spawned) <= SHARED_SLOTS);
+        check_trace(&round, began);
         check(&round, attacked);
         check(&round, honest);
         while (mape_pool_dispatch(round.pool, 0, 0) > 0) {}
@@ -233,6 +268,7 @@ ATTACK_TEST(wrong_blame_and_death, ATTACK_BLAME)
 ATTACK_TEST(changes_between_check_and_use, ATTACK_FLICKER)
 ATTACK_TEST(shared_memory_cut_and_unmapped, ATTACK_MAPPINGS)
 ATTACK_TEST(descriptors_used_and_closed, ATTACK_DESCRIPTORS)
+ATTACK_TEST(wrong_times, ATTACK_TIMES)
 ATTACK_TEST(some_of_everything, ATTACK_ALL)
 
 static void what_is_out_of_reach_of_a_worker(uint32_t birth) {
@@ -265,6 +301,7 @@ int main(void) {
         PATIENT(changes_between_check_and_use, IN_EXEC | IN_FORK, FOR_LONG),
         PATIENT(shared_memory_cut_and_unmapped, IN_EXEC | IN_FORK, FOR_LONG),
         PATIENT(descriptors_used_and_closed, IN_EXEC | IN_FORK, FOR_LONG),
+        PATIENT(wrong_times, IN_EXEC | IN_FORK, FOR_LONG),
         PATIENT(some_of_everything, IN_EXEC | IN_FORK, FOR_LONG),
         BOTH(what_is_out_of_reach_of_a_worker),
     };

@@ -7,19 +7,16 @@ import subprocess
 import sys
 import tempfile
 
-import traces
+import real
 from browser import Browser
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def main():
     folder = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as work, Browser() as browser:
-        trace, page_file = os.path.join(work, "out.json"), os.path.join(work, "report.html")
-        with open(trace, "w") as file:
-            file.write(traces.three_things().text())
-        subprocess.run([os.path.join(ROOT, "dist/bin/mapengine"), "report", trace, "-o", page_file], check=True)
+        page_file = os.path.join(work, "report.html")
+        trace = real.trace(work, workers=4, items=96, milliseconds=25)
+        subprocess.run([os.path.join(real.ROOT, "dist/bin/mapengine"), "report", trace, "-o", page_file], check=True)
         for theme in ("light", "dark"):
             with browser.page(1100, 900, dark=theme == "dark") as page:
                 page.open(page_file)

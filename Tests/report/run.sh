@@ -13,7 +13,7 @@ fi
 check "the page is that of the sources" bash -c 'python3 scripts/report_page.py "$1" && cmp "$1" dist/share/mapengine/report.html' page "$work/page.html"
 
 python=/usr/bin/python3
-for file in "${@:-command rules page notebook}"; do
+for file in "${@:-command rules page notebook real}"; do
     for name in $file; do
         timeout -k 10 500 env PYTHONDONTWRITEBYTECODE=1 $python "Tests/report/test_$name.py" "$root" - "$work" >"$work/log" 2>&1 </dev/null
         summary=$(tail -n 1 "$work/log")

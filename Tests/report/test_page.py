@@ -182,6 +182,21 @@ def test_pointer_and_keys_show_parts():
         quiet(page)
 
 
+def test_a_moment_in_a_long_trace_is_shown_closer():
+    trace = traces.Trace(2)
+    job = trace.job("work", began=500_000_000)
+    for number in range(40):
+        trace.range(number % 2, job, number, 1, 500_000_000 + number // 2 * 1_000_000, 1_000_000)
+    trace.end = 2_000_000_000
+    with browser.page() as page:
+        page.open(report(trace))
+        assert page.evaluate("document.querySelector('.tools .window').innerText") == "499 ms to 521 ms"
+        assert "20 ms with work in 2 s, 2 workers 100 % busy" in page.text()
+        page.evaluate("document.querySelector('[title=\"Show all\"]').click()")
+        assert page.evaluate("document.querySelector('.tools .window').innerText") == ""
+        quiet(page)
+
+
 def test_people_who_do_not_see_the_pictures():
     with browser.page() as page:
         page.open(report(traces.three_things()))

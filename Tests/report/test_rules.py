@@ -247,6 +247,15 @@ def test_items_are_named_with_their_job_when_there_are_several():
     assert headline(trace).startswith("210 ms with work in 310 ms, 4 workers 6"), headline(trace)
 
 
+def test_of_a_moment_nothing_is_advised():
+    trace = even(items=40, length=100 * US)
+    trace.copy(1, 0, 900 * US, 1000)
+    assert rules(trace) == ["tooShort"]
+    assert headline(trace) == "1 ms, 4 workers 100 % busy. All 40 items ended well."
+    trace.crash(0, 1, 3, 500 * US)
+    assert rules(trace) == ["crashes", "tooShort"]
+
+
 def test_a_trace_in_which_nothing_ran():
     assert headline(Trace(2)) == "0 s, 2 workers 0 % busy. No item ran."
     assert headline(Trace(0)) == "0 s, in which no worker ran. No item ran."

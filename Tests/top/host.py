@@ -11,7 +11,7 @@ def shade_tiles(element):
 
 
 if __name__ == "__main__":
-    pool = mapengine.Pool(2)
+    pool = mapengine.Pool(2, mode="attached" if "qt" in sys.argv else None)
     futures = [pool.apply_async(shade_tiles, (i,)) for i in range(5)]
     if "qt" in sys.argv:
         from PySide6.QtCore import QSocketNotifier

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # `mapengine top`: Tests/top/test_*.py over hosts in C, Python and Qt.
+# shellcheck disable=SC2016  # `check` runs bash with a text
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../checks/lib.sh"
 need_dist

@@ -80,9 +80,9 @@ def test_how_long_a_worker_is_on_an_item_grows():
         host.ask("cancel")
 
 
-def test_a_host_in_python_is_shown():
+def test_functions_of_python_have_their_names():
     with python_host() as host:
-        pool = pool_when(host.pid, lambda pool: [w["function"] for w in on(pool)] == ["python"] * 2, "two calls run")
+        pool = pool_when(host.pid, lambda pool: [w["function"] for w in on(pool)] == ["shade_tiles"] * 2, "two calls run")
         assert pool["program"].startswith("python3") and "host.py" in pool["command"]
         assert pool["queue"] == 5
 

@@ -25,7 +25,7 @@ extensions = ["myst_parser", "breathe", "sphinx.ext.autodoc", "sphinx_copybutton
 # ---- What is on the site, in its order: sections, their pages, and the pages below a page. ----
 
 SECTIONS = {
-    "Use": ["docs/guide", "docs/command-line", "docs/prototypes", "docs/types", "docs/hosts", "docs/many-machines", "docs/crash-file"],
+    "Use": ["docs/guide", "docs/command-line", "docs/prototypes", "docs/types", "docs/hosts", "docs/many-machines", "docs/crash-file", "docs/trace-file"],
     "Python": ["docs/python", "docs/python/from-multiprocessing", "docs/python/from-futures", "docs/python/from-map-for-maya",
                "docs/python/from-mapscale", "docs/python/applications", "docs/python/c-functions", "docs/python/metrics"],
     "Reference": ["docs/site/reference/c", "docs/site/reference/cpp", "docs/site/reference/python"],
@@ -37,6 +37,9 @@ BELOW = {
     "host-examples/README": ["*/README"],
     "Tests/README": ["faults/README"],
 }
+# A page that nobody has given a place stands at the end of the first section.
+placed = {page for section in SECTIONS.values() for page in section}
+SECTIONS["Use"] += sorted(name for name in (f"docs/{page.stem}" for page in (ROOT / "docs").glob("*.md")) if name not in placed)
 root_doc = "README"
 pages = [root_doc, "docs/site/reference/*", *(page for section in SECTIONS.values() for page in section)]
 pages += [f"{Path(page).parent}/{below}" for page, all_below in BELOW.items() for below in all_below]

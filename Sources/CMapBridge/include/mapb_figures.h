@@ -11,7 +11,7 @@
 
 #define MAPB_FIGURES_OFFSET 512u /* In the input memory's first page. */
 #define MAPB_SHOWN_NAME     128u /* Longest name that is shown, NUL included: longer ones are cut between characters. */
-#define MAPB_NAMED_LINES    65536u /* Functions of higher lines are shown without a name. */
+#define MAPB_SHOWN_NAMES    65536u /* How many names can be shown at once; their numbers begin at 1. */
 
 /** The last crash. Written by the host: `changes` is odd while it is written. */
 typedef struct mapb_last_crash {

@@ -86,6 +86,16 @@ static inline mapb_reply mapb_read_reply(const mapb_reply *reply) {
     return copy.reply;
 }
 
+/** The same of a request's times. */
+static inline mapb_times mapb_read_times(const mapb_times *times) {
+    union {
+        uint64_t words[sizeof(mapb_times) / 8];
+        mapb_times times;
+    } copy;
+    for (size_t i = 0; i < sizeof copy.words / 8; i++) copy.words[i] = mapb_peek((const uint64_t *)times + i);
+    return copy.times;
+}
+
 /* ---- finding code ---- */
 
 /** GONE: in a library whose file was removed. */
@@ -99,6 +109,8 @@ enum mapb_located {
 /** Where an address of code lies: its file, the offset from its load address and its build id.
  *  @return an enum mapb_located. path holds at least 4096 bytes; of one that is gone it has the file that was. */
 int mapb_locate(const void *address, mapb_place *out, char *path);
+/** What this program is called: the last part of its path. */
+const char *mapb_program_name(void);
 /** The path of the file that this library was loaded from. @return 0 or an errno. */
 int mapb_own_path(char *path, uint64_t size);
 /** The name of the symbol that a library exports at an address. @return 1, or 0 when there is none. */

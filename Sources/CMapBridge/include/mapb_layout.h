@@ -4,12 +4,12 @@
  *
  *   input memory, one per pool: the host writes, every worker maps it read-only
  *   ┌────────────────┬──────────┬──────────┬─────┬─────────────────┬─────────────────────────────┐
- *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ functions'      │ arena: inputs, job and      │
- *   │ mapb_figures   │          │          │     │ records by line │ function records, ...       │
+ *   │ mapb_pool_head │ inbox 0  │ inbox 1  │ ... │ names, by       │ arena: inputs, job and      │
+ *   │ mapb_figures   │          │          │     │ number          │ function records, ...       │
  *   └────────────────┴──────────┴──────────┴─────┴─────────────────┴─────────────────────────────┘
  *   output memory, one per worker process: that worker writes, the host reads and trusts nothing in it
  *   ┌────────────────┬─────────┬────────────────┬──────────────┬─────────────────────────────────┐
- *   │ mapb_outbox    │ replies │ message ring   │ crash record │ results                         │
+ *   │ outbox, times  │ replies │ message ring   │ crash record │ results                         │
  *   └────────────────┴─────────┴────────────────┴──────────────┴─────────────────────────────────┘
  *
  * Each word has one writer, known by the structure it lies in: inboxes and records by the host, outboxes by their worker.
@@ -22,8 +22,9 @@
 #include "mapb_base.h"
 #include "mapb_figures.h"
 #include "mapb_lanes.h"
+#include "mapb_times.h"
 
-#define MAPB_PROTOCOL            8u    /* Changes with any change of this file or of the control messages. */
+#define MAPB_PROTOCOL            9u    /* Changes with any change of this file or of the control messages. */
 #define MAPB_RING                64u   /* Requests a worker can hold: a power of two. */
 #define MAPB_MAX_WORKERS         1024u /* As the header says. */
 #define MAPB_MAX_FUNCTIONS       (1u << 20)
@@ -43,7 +44,8 @@ typedef struct mapb_pool_head {
     uint64_t doorbell; /* epoch << 2 | target: whom a worker wakes after a reply. It rings once per epoch. */
     uint32_t spin;     /* How many times an idle worker looks again before it sleeps. */
     uint32_t waiter;   /* Processor of the host thread that waits for replies, plus 1; 0: none. */
-    uint8_t pad1[48];
+    uint32_t timed;    /* 1: the pool is traced, and workers write a mapb_times for each request that they begin. */
+    uint8_t pad1[44];
 } mapb_pool_head;
 
 enum mapb_request_kind {
@@ -171,10 +173,11 @@ typedef struct mapb_message_head {
 
 /** In outbox.current: a range function runs, and has not marked an item. */
 #define MAPB_MARK_RANGE 0x80000000u
+#define MAPB_NAME_SHIFT 16u
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {
     uint32_t function;
-    uint32_t cancel;  /* 1: stop soon. */
+    uint32_t cancel;  /* Bit 0: stop soon. From bit MAPB_NAME_SHIFT on: the number of the name that it is shown by; 0: none. */
     uint64_t globals; /* Offset of a mapb_globals, the root, or 0. */
     uint64_t base;    /* Item i is at base + i * stride, unless there are spans. */
     uint64_t stride;  /* With spans a mask. */
@@ -253,7 +256,7 @@ typedef struct mapb_function {
     uint64_t prototype; /* A typed function: input offset of the text, ended with NUL; or 0. */
     uint32_t native_flags;
     uint32_t travels; /* 1: another machine can have it, as each of its places has a name. 0: no lane gets it. */
-    uint64_t name;    /* Input offset of the name that the host gave it, ended with NUL; or 0. */
+    uint64_t name;    /* Input offset of the name that it is shown by, ended with NUL; or 0. */
 } mapb_function;
 
 #define MAPB_GLOBALS_BITS  4u /* Of a name's hash that a node of a table of globals looks at; the root at the lowest. */
@@ -282,14 +285,19 @@ _Static_assert(offsetof(mapb_inbox, line) == 128 && offsetof(mapb_inbox, request
                "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
+_Static_assert(offsetof(mapb_pool_head, timed) == 80, "layout");
+_Static_assert(sizeof(mapb_outbox) <= MAPB_TIMES_OFFSET &&
+                   MAPB_TIMES_OFFSET + MAPB_RING * sizeof(mapb_times) <= MAPB_REPLIES_OFFSET,
+               "layout");
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
 
-/** Where the table of functions' records by line begins, and where it ends: the arena. Numbers, for Swift. */
-#define MAPB_FUNCTIONS_OFFSET 8392704u
-#define MAPB_ARENA_OFFSET     8916992u
-_Static_assert(MAPB_FUNCTIONS_OFFSET == 4096 + MAPB_MAX_WORKERS * MAPB_INBOX_BYTES, "layout");
-_Static_assert(MAPB_ARENA_OFFSET == MAPB_FUNCTIONS_OFFSET + 8 * MAPB_NAMED_LINES && MAPB_ARENA_OFFSET % 4096 == 0, "layout");
+/** Where the table of names begins, of which each is the offset of a text that ends with NUL, or 0; and where it ends: the arena. Numbers, for
+ *  Swift. */
+#define MAPB_NAMES_OFFSET 8392704u
+#define MAPB_ARENA_OFFSET 8916992u
+_Static_assert(MAPB_NAMES_OFFSET == 4096 + MAPB_MAX_WORKERS * MAPB_INBOX_BYTES, "layout");
+_Static_assert(MAPB_ARENA_OFFSET == MAPB_NAMES_OFFSET + 8 * MAPB_SHOWN_NAMES && MAPB_ARENA_OFFSET % 4096 == 0, "layout");
 
 MAPB_FORK_SAFE static inline const mapb_inbox *mapb_inbox_at(const uint8_t *input, uint32_t worker) {
     return (const mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);
@@ -299,6 +307,9 @@ MAPB_FORK_SAFE static inline const mapb_request *mapb_request_at(const mapb_inbo
 }
 MAPB_FORK_SAFE static inline mapb_reply *mapb_reply_at(uint8_t *output, uint64_t ticket) {
     return (mapb_reply *)(output + MAPB_REPLIES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
+}
+MAPB_FORK_SAFE static inline mapb_times *mapb_times_at(uint8_t *output, uint64_t ticket) {
+    return (mapb_times *)(output + MAPB_TIMES_OFFSET) + ((ticket - 1) & (MAPB_RING - 1));
 }
 /** Reads inbox.yield after outbox.current was written: the worker's half of an asymmetric barrier. This half orders only the compiler;
  *  the host's half, membarrier(2), orders the processor. So it costs nothing per item. */
@@ -315,6 +326,7 @@ static inline mapb_inbox *mapb_inbox_of(uint8_t *input, uint32_t worker) {
 }
 /* Swift cannot take the address of a field behind a pointer to const. */
 MAPB_FORK_SAFE static inline uint32_t mapb_spin(const mapb_pool_head *head) { return mapb_peek32(&head->spin); }
+MAPB_FORK_SAFE static inline uint32_t mapb_is_timed(const mapb_pool_head *head) { return mapb_peek32(&head->timed); }
 MAPB_FORK_SAFE static inline uint32_t mapb_waiter(const mapb_pool_head *head) { return mapb_peek32(&head->waiter); }
 MAPB_FORK_SAFE static inline uint64_t mapb_doorbell(const mapb_pool_head *head) { return mapb_load(&head->doorbell); }
 MAPB_FORK_SAFE static inline const uint64_t *mapb_inbox_tail(const mapb_inbox *inbox) { return &inbox->tail; }
@@ -330,6 +342,6 @@ MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_after_leaving(const mapb_in
 MAPB_FORK_SAFE static inline uint64_t mapb_interrupt_of(const mapb_inbox *inbox) {
     return mapb_peek(&inbox->interrupt);
 }
-MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) != 0; }
+MAPB_FORK_SAFE static inline int mapb_job_cancelled(const mapb_job *job) { return mapb_peek32(&job->cancel) & 1; }
 
 #endif

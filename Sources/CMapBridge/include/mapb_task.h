@@ -20,7 +20,14 @@ typedef struct mapb_loaded {
     uint32_t ready;
 } mapb_loaded;
 
-enum mapb_task_mode { MAPB_MODE_NONE = 0, MAPB_MODE_ITEM = 1, MAPB_MODE_RANGE = 2, MAPB_MODE_SETUP = 3 };
+/** Bits. TIMED goes with RANGE alone: the items that a range function begins are timed, so that an untimed one pays nothing for it. */
+enum mapb_task_mode {
+    MAPB_MODE_NONE = 0,
+    MAPB_MODE_ITEM = 1,
+    MAPB_MODE_RANGE = 2,
+    MAPB_MODE_SETUP = 4,
+    MAPB_MODE_TIMED = 8
+};
 
 /** What one call of a worker function sees, and the state of the worker: a worker process has one of it. */
 struct mape_task {
@@ -74,6 +81,12 @@ struct mape_task {
     uint64_t growth;       /* Bytes of growth after which the worker reports to the host; 0: never. */
     uint64_t grown_from;   /* Private memory when the first item began. */
     int64_t grown_look;    /* When to check again. */
+    mapb_times *times;     /* Of the running range; NULL: the pool is not traced. */
+    int64_t lap_began;     /* When the running lap began, some items between two looks at the clock, */
+    uint64_t lap_first;    /* its first item in the request, */
+    uint64_t lap_end;      /* and the one behind its last. */
+    uint64_t lap_stop;     /* where the loop over items looks next whether it is over: lap_end, or the range's end. */
+    uint64_t lap_longest;  /* What the slowest item has taken, as far as laps tell. */
     uint32_t logs_here;    /* 1: mape_task_log writes to standard error, as nobody reads the message ring (a replay). */
     char fail_text[MAPB_TEXT];
 };

@@ -16,6 +16,7 @@
 #include "../common/process.h"
 #include "system.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -207,3 +208,5 @@ void *mapb_keep_handles(void *handles) {
                ? handles
                : none;
 }
+
+const char *mapb_program_name(void) { return program_invocation_short_name ? program_invocation_short_name : ""; }

@@ -24,7 +24,8 @@ func submit(
         }
         var data: JobData?
         defer { if let data { pool.release(data) } }
-        let prepared: Prepared?
+        var prepared: Prepared?
+        let began = pool.traceClock
         do throws(MapError) {
             if settings.data_size != 0 { data = try unsafe pool.jobData(settings.data, settings.data_size) }
             prepared = try prepare(pool, check)
@@ -32,6 +33,10 @@ func submit(
             // A closed pool or an unknown function is reported first.
             _ = try check()
             throw error
+        }
+        if began != 0 {
+            prepared?.copied.began = began
+            prepared?.copied.ended = mapb_clock()
         }
         let handle: UInt
         do throws(MapError) { handle = unsafe out == nil ? 0 : try pool.newHandle(.job) } catch {

@@ -8,8 +8,10 @@ enum Files {
     static func openToRead(_ path: String) -> Int32 { checked(unsafe open(path, O_RDONLY | O_CLOEXEC)) }
 
     /// The same, of a file that is made, or emptied if it is there.
-    static func openToWrite(_ path: String) -> Int32 {
-        checked(unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666))
+    static func openToWrite(_ path: String) -> Int32 { openToWrite(UserText(path)) }
+
+    static func openToWrite(_ path: UserText) -> Int32 {
+        checked(path.withCString { unsafe open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) })
     }
 
     /// - Returns: how many bytes were read, 0 at the end.

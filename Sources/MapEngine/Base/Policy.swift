@@ -151,6 +151,13 @@ enum Policy {
     static let deepestWorker: UInt32 = 3
     static let poolsInWorker = 16
 
+    /// Events that a trace keeps, unless the host says otherwise; deaths of which it keeps the report, and how many lines of one. A wait that is
+    /// shorter is what it takes a worker to go from one request to the next.
+    static let tracedEvents: UInt64 = 65_536
+    static let tracedDeaths = 256
+    static let tracedLines = 12
+    static let shortestWait: Int64 = 1_000
+
     static let window: UInt64 = 4096
     static let largestWindow: UInt64 = 1 << 24
     static let progressInterval: Int64 = 50_000_000

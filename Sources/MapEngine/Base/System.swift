@@ -29,6 +29,17 @@ enum Signal {
     static let deniedCall = SIGSYS
 }
 
+/// What this program is called.
+func programName() -> String { unsafe String(cString: mapb_program_name()) }
+
+enum SystemClock {
+    static var wall: Int64 {
+        var now = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    }
+}
+
 /// Bytes of a text of C, without the NUL.
 func length(of text: UnsafePointer<CChar>) -> Int { unsafe strlen(text) }
 

@@ -7,6 +7,9 @@ func deadline(after timeout: Int64) -> Int64 {
     timeout < 0 ? .max : later(mapb_clock(), by: timeout)
 }
 
+/// The clock on the wall: nanoseconds since 1970. It may be set, and is good for nothing but to be shown.
+func wallClock() -> Int64 { SystemClock.wall }
+
 /// A point in time so many nanoseconds after another; Int64.max when the clock does not go so far.
 func later(_ time: Int64, by duration: Int64) -> Int64 {
     let (end, over) = time.addingReportingOverflow(duration)

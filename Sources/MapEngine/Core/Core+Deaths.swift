@@ -67,11 +67,13 @@ extension Core {
         }
         if death.report != nil { log(MAPE_LOG_ERROR, death.lines(whatItWasOn(worker))) }
         let mark = worker.mark
+        if trace != nil && !expected { traceDeath(death, worker, mark, now) }
         var inSetup = false
         var isHead = true
         while let assignment = worker.assigned.first {
             if isHead && mark.isOn(assignment.ticket) { countLoss(assignment, worker, now) }
             worker.finish(0, .lost)
+            let before = tally(of: assignment.work)
             switch assignment.work {
             case .range(let job, let range):
                 if isHead {
@@ -97,6 +99,11 @@ extension Core {
                     lostInCleanup(function, worker, manner(verdict, loss, death).isTimeout, death)
                 }
             case .exit: break
+            }
+            if trace != nil {
+                let began = isHead && mark.isOn(assignment.ticket)
+                let blamed = began && !expected && !loss.isZygote
+                traceLost(assignment, since: before, worker, began: began, blamed: blamed, now)
             }
             isHead = false
         }

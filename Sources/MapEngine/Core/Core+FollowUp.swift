@@ -113,6 +113,7 @@ extension Core {
             queueForWork(job)
         } else if job.life.doneAt == 0 {
             job.becomeDone(now: clock.now())
+            if trace != nil { traceEnd(of: job, clock.now()) }
             jobs.done(job)
             clock.jobs.remove(job)
             work.remove(job)

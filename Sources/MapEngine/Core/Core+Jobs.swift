@@ -51,19 +51,21 @@ extension Core {
         let stream: Stream?
         let block: Block
         let sequence = jobs.next()
+        let alias = function.id == submission.function ? nil : registry.functions.alias(submission.function)
+        let name = (alias ?? function.work).shown.label?.number ?? 0
         var moved = Moved()
         if let input = submission.input {
             block = input.block
             moved = input.moved
             stream = nil
-            write(input.record, of: function, submission, sequence, to: block)
+            write(input.record, of: function, name, submission, sequence, to: block)
         } else {
-            (block, stream) = try makeStream(function, submission, sequence)
+            (block, stream) = try makeStream(function, name, submission, sequence)
         }
         figures.jobs += 1
         let job = Job(
             function: function,
-            alias: function.id == submission.function ? nil : registry.functions.alias(submission.function),
+            alias: alias,
             config: submission.config, sequence: sequence,
             total: submission.input?.total ?? 0,
             input: JobInput(
@@ -73,6 +75,7 @@ extension Core {
         function.life.unended += 1
         job.work.begin()
         job.measure(moved)
+        if let copied = submission.input?.copied, copied.began != 0 { traceCopy(moved, copied, job) }
         if remote != nil { noteBytes(of: job, submission) }
         if function.failure != nil || function.refusal != nil, let failure = whyNowhere(job) {
             job.endWaiting(failure, now: mapb_clock())
@@ -98,11 +101,13 @@ extension Core {
     }
 
     private func write(
-        _ record: JobRecord, of function: Function, _ submission: Submission, _ sequence: UInt64, to block: Block
+        _ record: JobRecord, of function: Function, _ name: UInt32, _ submission: Submission, _ sequence: UInt64,
+        to block: Block
     ) {
         var record = record
         record.data = submission.data?.offset ?? 0
         record.function = function.line
+        record.name = name
         record.globals = globals?.block.offset ?? 0
         if submission.config.firstIndex > 0 {
             record.count(
@@ -112,9 +117,9 @@ extension Core {
         if remote != nil { writeForLanes(submission.config, sequence, at: block.offset + JobRecord.bytes) }
     }
 
-    private func makeStream(_ function: Function, _ submission: Submission, _ sequence: UInt64) throws(MapError) -> (
-        Block, Stream
-    ) {
+    private func makeStream(_ function: Function, _ name: UInt32, _ submission: Submission, _ sequence: UInt64)
+        throws(MapError) -> (Block, Stream)
+    {
         // Twice the window: one slow item does not stop the others at once.
         var capacity: UInt64 = 2
         while capacity < submission.config.window * 2 { capacity *= 2 }
@@ -123,7 +128,7 @@ extension Core {
         var record = JobRecord()
         record.spans = block.offset + head
         record.spanMask = capacity - 1
-        write(record, of: function, submission, sequence, to: block)
+        write(record, of: function, name, submission, sequence, to: block)
         return (block, Stream(input: input, record: block, capacity: capacity))
     }
 
@@ -134,8 +139,10 @@ extension Core {
     }
 
     /// Called when a job's input is copied up to item `end`. Returns whether there is more to copy.
-    func filled(_ job: Job, _ copying: Copying) -> Bool {
-        job.measure(copying.consumeMoved())
+    func filled(_ job: Job, _ copying: Copying, _ copied: Copied) -> Bool {
+        let moved = copying.consumeMoved()
+        job.measure(moved)
+        if copied.began != 0 { traceCopy(moved, copied, job) }
         if !job.isEnded {
             job.unstarted.ready = copying.copied
             touch(job)

@@ -145,12 +145,14 @@ extension Core {
         var isHead = true
         while let assignment = lane.assigned.first {
             lane.finish(0, .lost)
+            let before = tally(of: assignment.work)
             if case .range(let job, let range) = assignment.work {
                 if isHead { lostOnLane(job, range, lane, loss, now) } else { requeue(range, job, now) }
                 remote?.figures.again += range.count
                 isHead = false
                 touch(job)
             }
+            if trace != nil { traceLost(assignment, since: before, lane, began: false, now) }
         }
         dropRegion(lane)
         lane.state = .none

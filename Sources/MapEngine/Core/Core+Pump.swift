@@ -44,6 +44,7 @@ extension Core {
             now = clock.now()
             let isRemote = worker.isRemote
             let share = isRemote ? (now - worker.seen.progress) / Int64(answered - link.answered) : 0
+            let since = worker.seen.progress
             worker.progressed(at: now)
             while link.answered < answered {
                 let assignment = worker.assigned[0]
@@ -52,10 +53,12 @@ extension Core {
                     if isRemote { job.pace.measureLane(nanoseconds: share, work: reply.time, items: reply.done) }
                     let time = worker.seen.times.ran(reply.time, now)
                     acceptRange(reply, job, range, max(1, assignment.step), worker, link, time, now)
+                    if trace != nil { traceAnswer(reply, assignment.ticket, job, range, worker, since: since, now) }
                 } else {
                     let (reply, time) = try link.accept(assignment)
                     worker.seen.times.prepared(time)
                     accept(reply, assignment, worker, now)
+                    if trace != nil { traceAnswer(reply, assignment, worker, since: since, now) }
                 }
                 worker.finish(0, .answered)
             }

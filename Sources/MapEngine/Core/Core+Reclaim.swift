@@ -88,6 +88,7 @@ extension Core {
         for worker in asked where hasBarrier || worker.isRemote {
             for (job, range) in worker.reclaim(isLate: areLate).reversed() {
                 if worker.isRemote { remote?.figures.again += range.count }
+                if trace != nil { traceReclaim(worker, job, range, now) }
                 requeue(range, job, now)
                 touch(job)
             }

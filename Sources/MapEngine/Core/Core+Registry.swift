@@ -16,7 +16,7 @@ extension Core {
         let function = draft.function(id, line: line, input)
         fixed.libraries.add(function.libraries)
         registry.functions.add(function)
-        input.storeFunction(line, at: function.record.offset)
+        function.show(in: input)
         if let zygote { preload(function, in: zygote) }
         if life.stage == .running || zygote != nil {
             for library in function.libraries { library.deaths = 0 }
@@ -31,7 +31,9 @@ extension Core {
     /// Gives a function another name. Returns the id.
     func add(alias name: String?, of id: UInt32) throws(MapError) -> UInt32 {
         try checkRegister()
-        return registry.functions.add(alias: name, of: try function(id), id)
+        let added = registry.functions.add(alias: name, of: try function(id), id)
+        if let name { registry.functions.alias(added)?.label = ShownName(name, in: input) }
+        return added
     }
 
     /// Jobs that are submitted from now on see a global's new value.

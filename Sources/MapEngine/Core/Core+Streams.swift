@@ -87,6 +87,10 @@ extension Core {
             var moved = stream.consumeMoved()
             moved.time = time
             job.measure(moved)
+            if time > 0 && trace != nil {
+                let now = mapb_clock()
+                traceCopy(moved, Copied(began: now - time, ended: now), job)
+            }
         }
         guard !job.isEnded else { return }
         job.unstarted.ready += UInt64(count)

@@ -54,7 +54,6 @@ extension Core {
 
     private func removeIfGone(_ function: Function) {
         guard function.life.owed == 0 else { return }
-        input.storeFunction(function.line, at: 0)
         registry.functions.remove(function)
         function.free(input)
     }

@@ -5,13 +5,11 @@ import CMapBridge
 
 /// Safe, because the input memory stays mapped as long as the pool that has this.
 @safe struct Figures {
-    private let input: InputMemory
     private let page: UnsafeMutablePointer<mapb_figures>
     /// Figures of all output memories together.
     let output = OutputFigures()
 
     init(_ input: InputMemory) {
-        self.input = input
         unsafe page = input.figures
         unsafe page.pointee.host = mapb_process_id()
         unsafe page.pointee.created = mapb_clock()
@@ -87,7 +85,8 @@ extension Figures {
 
     /// The machine that has answered last through a lane.
     func show(host: String, ofLane slot: Int) {
-        let at = unsafe UnsafeMutableRawPointer(input.inbox(slot).pointer) + Int(MAPB_HOST_OFFSET)
+        let inbox = 4096 + slot * Int(MAPB_INBOX_BYTES) - Int(MAPB_FIGURES_OFFSET)
+        let at = unsafe UnsafeMutableRawPointer(page) + inbox + Int(MAPB_HOST_OFFSET)
         unsafe write(host, to: UnsafeMutableRawBufferPointer(start: at, count: Int(MAPB_HOST_NAME)))
     }
 

@@ -12,6 +12,14 @@ extension CrashReport {
         return text
     }
 
+    /// `shade_point in libshade.so`; "" when nothing is known.
+    var place: String {
+        guard let frame = culprit else { return "" }
+        let name = frame.inlined.isEmpty ? frame.symbol : frame.inlined
+        guard let module = frame.module else { return name }
+        return (name.isEmpty ? hex(frame.pc &- modules[module].base) : name) + " in " + fileName(modules[module].path)
+    }
+
     /// The frame to name: the innermost that is not of the C or C++ runtime, as that is where abort() and its kind are raised.
     private var culprit: Frame? {
         let own = frames.filter { !$0.isEngine }

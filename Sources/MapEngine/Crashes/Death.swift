@@ -46,6 +46,13 @@ final class Death {
     /// `, after mark 17`, or "".
     var afterMark: String { mark.map { ", after mark \($0)" } ?? "" }
 
+    /// `SIGSEGV`, `exit 3`.
+    var shortName: String {
+        if let signal = loss.signal { return signalName(signal) }
+        if case .zygote = loss { return "lost with the zygote" }
+        return "exit \(code)"
+    }
+
     var signal: Int32 { loss.signal ?? 0 }
 
     var code: Int32 {

@@ -78,6 +78,7 @@ extension Pool {
             }
             let delivery = EventBatch(ready)
             core.events.delivery = delivery
+            if let trace = core.trace { trace.deliveryBegan = mapb_clock() }
             return delivery
         }
         guard let delivery else { return false }
@@ -140,6 +141,9 @@ extension Pool {
             }
             core.events.delivery = nil
             unsafe Unmanaged.passUnretained(delivery).release()
+            if core.trace != nil, unsafe t.pointee.callback != nil, let job = delivery.ready.job {
+                core.traceCallback(job, t.pointee.is_items == 1 ? t.pointee.delivered : 1)
+            }
             return core.finish(delivery, delivered: t.pointee.delivered)
         }
         return unsafe count > 0 && t.pointee.callback == nil && t.pointee.is_items == 0 ? 0 : count

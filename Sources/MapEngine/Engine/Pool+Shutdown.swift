@@ -66,7 +66,10 @@ extension Pool {
         endHelpers(helper)
         // A program that has not called mape_zygote_main does not see the end of its socket.
         zygote.map { _ = $0.end(grace: $0.hasBegun ? Policy.zygoteGrace : 0) }
-        return core.with { $0.endShutdown() } && clean
+        let hasEnded = core.with { $0.endShutdown() }
+        // Jobs that this has ended are recorded by now.
+        core.with { _ = $0.endTrace() }
+        return hasEnded && clean
     }
 
     /// Ends the helper for other machines, and one that was just lost or made.

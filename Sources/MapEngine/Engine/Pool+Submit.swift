@@ -44,6 +44,9 @@ extension Pool {
         }
     }
 
+    /// When something began that a trace wants to know of; 0: there is none.
+    var traceClock: Int64 { fixed.input.isTimed ? mapb_clock() : 0 }
+
     /// Called by whoever made it, and no longer needs it.
     func release(_ data: JobData) {
         if let buffer = data.buffer { core.with { $0.release(buffer) } }
@@ -53,7 +56,9 @@ extension Pool {
     /// Called by the thread that has submitted it. Returns whether there is more.
     func fill(_ job: Job) -> Bool {
         guard let copying = job.input.copying else { return false }
+        var copied = Copied(began: traceClock)
         copying.copyPiece(into: fixed.input)
-        return core.with { $0.filled(job, copying) }
+        if copied.began != 0 { copied.ended = mapb_clock() }
+        return core.with { $0.filled(job, copying, copied) }
     }
 }

@@ -20,6 +20,14 @@ enum Ready {
     case progress(Job, mape_progress)
     case done(Job, mape_progress)
 
+    /// The job that they are of; nil: none.
+    var job: Job? {
+        switch self {
+        case .message: nil
+        case .items(let job, _, _, _, _, _), .progress(let job, _), .done(let job, _): job
+        }
+    }
+
     /// How many events these are.
     var events: UInt64 {
         if case .items(let job, _, _, _, let count, _) = self { job.config.deliversRanges ? 1 : count } else { 1 }

@@ -1,5 +1,12 @@
 // A job's input before there is a job.
 
+/// When inputs were copied.
+struct Copied {
+    /// 0: nobody wants to know.
+    var began: Int64 = 0
+    var ended: Int64 = 0
+}
+
 /// A block with its record, the buffers that items lie in, and what is still to be copied.
 struct Prepared {
     let block: Block
@@ -12,6 +19,8 @@ struct Prepared {
     /// Items that are in place.
     private(set) var ready: UInt64
     var moved = Moved()
+    /// When that was done.
+    var copied = Copied()
 
     init(block: Block, total: UInt64) {
         self.block = block

@@ -155,12 +155,10 @@ enum Verdict {
     }
 
     /// Ends an assignment, or some of its items. No other code removes one from `given` or makes it smaller. So each
-    /// passes here once as answered or as lost, and before that each time some of it is reclaimed: a timeline can
-    /// listen here.
+    /// passes here once as answered or as lost, and before that each time some of it is reclaimed.
     /// - place: which of `assigned`: 0, the oldest one, unless it is reclaimed.
     @inline(__always)
     func finish(_ place: Int, _ end: Assignment.End) {
-        if let onFinish = unsafe table.onFinish { onFinish(self, assigned[place], end) }
         switch end {
         case .answered:
             link!.noteAnswer(assigned[place].ticket)

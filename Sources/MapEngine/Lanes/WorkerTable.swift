@@ -38,8 +38,8 @@ import CMapBridge
     private var room = Room()
     /// How many of them may be busy at once.
     var slowStart = SlowStart()
-    /// Called when an assignment ends: Worker.finish.
-    var onFinish: ((Worker, Assignment, Assignment.End) -> Void)?
+    /// What is recorded of the workers, if anything.
+    var tracing = Tracing()
 
     /// Workers that can be assigned ranges now, by how many requests they hold.
     private let byLoad: Cells<SlotSet>

@@ -13,6 +13,7 @@ typealias Block = Extent
     /// For the workers: read-only.
     private let readOnly: Descriptor
     private let arena: Guarded<Arena>
+    private let names = Guarded(NameNumbers())
     /// Held while a free stretch is out of the arena and its pages are returned to the system.
     private let trimLock = Lock()
 
@@ -33,7 +34,7 @@ typealias Block = Extent
         unsafe UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: mapb_pool_head.self)
     }
 
-    /// Behind the inboxes of all workers that a pool may ever have, and the table of functions: what it never has is address space, and no
+    /// Behind the inboxes of all workers that a pool may ever have, and the table of names: what it never has is address space, and no
     /// memory.
     static let arenaStart = UInt64(MAPB_ARENA_OFFSET)
 
@@ -188,11 +189,36 @@ typealias Block = Extent
         unsafe UnsafeMutableRawPointer(memory.base + Int(MAPB_FIGURES_OFFSET)).assumingMemoryBound(to: mapb_figures.self)
     }
 
-    /// Where the function of a line has its record; 0: there is none. Not for lines that are shown without a name.
-    func storeFunction(_ line: UInt32, at record: UInt64) {
-        guard line < MAPB_NAMED_LINES else { return }
-        unsafe mapb_store(at(UInt64(MAPB_FUNCTIONS_OFFSET) + UInt64(line) * 8, as: UInt64.self), record)
+    private struct NameNumbers {
+        var next: UInt32 = 1
+        var free: [UInt32] = []
     }
+
+    /// Stores a name where others look for it. Nil: there is no room.
+    func show(name: UserText) -> (number: UInt32, block: Block)? {
+        let bytes = UserText(bytes: name.bytes.prefix(Int(MAPB_SHOWN_NAME) - 1))
+        guard let block = try? allocate(text: bytes) else { return nil }
+        let number = names.with { names -> UInt32 in
+            if let number = names.free.popLast() { return number }
+            guard names.next < MAPB_SHOWN_NAMES else { return 0 }
+            names.next += 1
+            return names.next - 1
+        }
+        guard number != 0 else {
+            free(block)
+            return nil
+        }
+        unsafe mapb_store(at(InputMemory.place(ofName: number), as: UInt64.self), block.offset)
+        return (number, block)
+    }
+
+    func hide(name number: UInt32, _ block: Block) {
+        unsafe mapb_store(at(InputMemory.place(ofName: number), as: UInt64.self), 0)
+        free(block)
+        names.with { $0.free.append(number) }
+    }
+
+    private static func place(ofName number: UInt32) -> UInt64 { UInt64(MAPB_NAMES_OFFSET) + UInt64(number) * 8 }
 
     // MARK: - The head: mapb_pool_head
 
@@ -200,6 +226,10 @@ typealias Block = Extent
     func setSpin(_ looks: UInt32) { unsafe head.pointee.spin = looks }
     /// Processor of the thread that waits for replies, plus 1; 0: none.
     func setWaiter(_ waiter: UInt32) { unsafe mapb_store32(&head.pointee.waiter, waiter) }
+    /// Whether workers write when they were on what: a trace goes on.
+    func setTimed(_ isTimed: Bool) { unsafe mapb_store32(&head.pointee.timed, isTimed ? 1 : 0) }
+    /// The same, for threads without the pool's lock: it may have changed by now.
+    var isTimed: Bool { unsafe mapb_peek32(&head.pointee.timed) != 0 }
     /// Whom a worker wakes after a reply, and in which epoch.
     func setDoorbell(_ doorbell: UInt64) { unsafe mapb_store(&head.pointee.doorbell, doorbell) }
 

@@ -6,6 +6,8 @@ import CMapBridge
 /// table of spans; or, of a typed function, one of columns. Places are offsets in the input memory; 0: there is none.
 struct JobRecord: Equatable {
     var function: UInt32 = 0
+    /// The number of the name that it is shown by; 0: none.
+    var name: UInt32 = 0
     var globals: UInt64 = 0
     var base: UInt64 = 0
     var stride: UInt64 = 0
@@ -24,7 +26,7 @@ struct JobRecord: Equatable {
 
     func write(to input: InputMemory, at offset: UInt64) {
         unsafe input.at(offset, as: mapb_job.self).pointee = mapb_job(
-            function: function, cancel: 0, globals: globals, base: base, stride: spans != 0 ? spanMask : stride,
+            function: function, cancel: name << MAPB_NAME_SHIFT, globals: globals, base: base, stride: spans != 0 ? spanMask : stride,
             size: size, spans: spans, data: data, columns: columns)
     }
 }
@@ -34,7 +36,7 @@ extension JobRecord {
         let record = unsafe input.at(offset, as: mapb_job.self).pointee
         let hasSpans = record.spans != 0
         self.init(
-            function: record.function, globals: record.globals, base: record.base, stride: hasSpans ? 0 : record.stride,
+            function: record.function, name: record.cancel >> MAPB_NAME_SHIFT, globals: record.globals, base: record.base, stride: hasSpans ? 0 : record.stride,
             size: record.size, spans: record.spans, spanMask: hasSpans ? record.stride : 0, columns: record.columns,
             data: record.data)
     }
@@ -76,7 +78,8 @@ extension JobRecord {
 
     /// Asks workers to stop the items of a job soon.
     static func cancel(_ input: InputMemory, at offset: UInt64) {
-        unsafe mapb_store32(&input.at(offset, as: mapb_job.self).pointee.cancel, 1)
+        let record = unsafe input.at(offset, as: mapb_job.self)
+        unsafe mapb_store32(&record.pointee.cancel, record.pointee.cancel | 1)
     }
 }
 

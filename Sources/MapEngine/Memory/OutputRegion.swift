@@ -238,6 +238,14 @@ extension OutputRegion {
     func reply(_ ticket: UInt64) -> mapb_reply { unsafe mapb_read_reply(mapb_reply_at(base, ticket)) }
 }
 
+extension OutputRegion {
+    /// When its worker was on a request, each word read once. Nil: it has not said so of this one.
+    func times(_ ticket: UInt64) -> mapb_times? {
+        let times = unsafe mapb_read_times(mapb_times_at(base, ticket))
+        return times.ticket == UInt32(truncatingIfNeeded: ticket) ? times : nil
+    }
+}
+
 extension RawSpan {
     /// A number, whatever the bytes are.
     @inline(__always)

@@ -88,8 +88,17 @@ final class Function {
         if failure == nil { failure = outcome }
     }
 
+    /// Makes its name one that others find, and notes it in its record.
+    func show(in input: InputMemory) {
+        work.label = ShownName(name, in: input)
+        unsafe input.at(record.offset, as: mapb_function.self).pointee.name = work.label?.offset ?? 0
+    }
+
     /// Called when no worker has it any more, and none will.
-    func free(_ input: InputMemory) { blocks.forEach(input.free) }
+    func free(_ input: InputMemory) {
+        work.label?.hide()
+        blocks.forEach(input.free)
+    }
 
     /// A function that has no number yet.
     struct Draft {
@@ -225,7 +234,6 @@ final class Function {
             let symbolName =
                 unsafe (c.run_symbol ?? c.run_range_symbol).map { unsafe String(cString: $0) } ?? native?.prototype.name
             let name = unsafe c.name.map { unsafe String(cString: $0) } ?? symbolName
-            if let name { record.name = try text(UserText(name)) }
             let block = try allocate(UInt64(MemoryLayout<mapb_function>.size))
             input.store(record, at: block.offset)
             let (placed, blocks, travels) = (placed, blocks, record.travels == 1)

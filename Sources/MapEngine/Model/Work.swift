@@ -61,6 +61,8 @@ final class Work {
     /// What the host knows it by.
     let id: UInt32
     let name: String
+    /// What others find it by; nil: nothing, or it is a group.
+    var label: ShownName?
     /// Of a group: what its jobs are counted under as well, and shown as.
     let whole: Work?
     /// Its jobs.

@@ -11,7 +11,7 @@ import CMapBridge
 public func mape_task_index(_ task: UnsafePointer<mape_task>!) -> UInt64 {
     guard let task = unsafe WorkerTask(user: task) else { return 0 }
     // In a range function `position` counts the items begun.
-    let begun = task.mode == MAPB_MODE_RANGE.rawValue && task.hasBegun
+    let begun = task.mode & MAPB_MODE_RANGE.rawValue != 0 && task.hasBegun
     return task.first &+ task.position &- (begun ? 1 : 0)
 }
 
@@ -57,14 +57,14 @@ func taskOutput(_ task: WorkerTask, _ size: Int) -> UnsafeMutableRawPointer? {
 @_noLocks @inline(__always)
 func taskRunsItem(_ task: WorkerTask) -> Bool {
     let mode = task.mode
-    return mode == MAPB_MODE_ITEM.rawValue || (mode == MAPB_MODE_RANGE.rawValue && task.hasBegun)
+    return mode == MAPB_MODE_ITEM.rawValue || (mode & MAPB_MODE_RANGE.rawValue != 0 && task.hasBegun)
 }
 
 @_noLocks @implementation @_cdecl("mape_task_output_range")
 public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ item_size: Int)
     -> UnsafeMutableRawPointer!
 {
-    guard let task = unsafe WorkerTask(user: task), task.mode == MAPB_MODE_RANGE.rawValue, !task.hasBegun,
+    guard let task = unsafe WorkerTask(user: task), task.mode & MAPB_MODE_RANGE.rawValue != 0, !task.hasBegun,
         task.isAlone
     else {
         return nil
@@ -88,7 +88,8 @@ public func mape_task_output_range(_ task: UnsafeMutablePointer<mape_task>!, _ i
 public func mape_task_begin(
     _ out_size: UnsafeMutablePointer<Int>!, _ task: UnsafeMutablePointer<mape_task>!, _ i: Int
 ) -> UnsafeRawPointer! {
-    guard let task = unsafe WorkerTask(user: task), task.mode == MAPB_MODE_RANGE.rawValue,
+    guard let task = unsafe WorkerTask(user: task),
+        task.mode == MAPB_MODE_RANGE.rawValue || lapGoesOn(task),
         !task.hasRangeResult, task.isAlone
     else { return nil }
     let start = task.part
@@ -122,7 +123,7 @@ public func mape_task_begin(
 public func mape_task_item(
     _ out_size: UnsafeMutablePointer<Int>!, _ task: UnsafePointer<mape_task>!, _ i: Int
 ) -> UnsafeRawPointer! {
-    guard let task = unsafe WorkerTask(user: task), task.mode == MAPB_MODE_RANGE.rawValue, i >= 0,
+    guard let task = unsafe WorkerTask(user: task), task.mode & MAPB_MODE_RANGE.rawValue != 0, i >= 0,
         UInt64(i) < task.partCount
     else { return nil }
     var size: UInt64 = 0

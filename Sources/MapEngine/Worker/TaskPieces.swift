@@ -18,7 +18,7 @@ func firstPiece(_ task: WorkerTask, _ item: mapb_span, _ size: inout UInt64) -> 
 @_noLocks @inline(__always)
 private func runningItem(_ task: WorkerTask) -> UInt64? {
     if task.mode == MAPB_MODE_ITEM.rawValue { return task.position }
-    return task.mode == MAPB_MODE_RANGE.rawValue && task.hasBegun ? task.position &- 1 : nil
+    return task.mode & MAPB_MODE_RANGE.rawValue != 0 && task.hasBegun ? task.position &- 1 : nil
 }
 
 /// The span of item i of the request, if it has several pieces.

@@ -177,13 +177,16 @@ func workerAnswer(_ task: WorkerTask, _ ticket: UInt64) {
 @_noLocks
 func workerPrepares(_ task: WorkerTask, _ request: mapb_request) {
     let began = mapb_clock()
+    timesBegin(task, began)
     switch request.kind {
     case MAPB_REQUEST_SETUP.rawValue: functionSetup(task, request)
     case MAPB_REQUEST_CLEANUP.rawValue: functionCleanup(task, request)
     case MAPB_REQUEST_MODULE.rawValue: moduleLoad(task, request)
     default: mapb_worker_exit(0)
     }
-    task.reply.table = UInt64(bitPattern: mapb_clock() &- began)
+    let now = mapb_clock()
+    timesEnd(task, now)
+    task.reply.table = UInt64(bitPattern: now &- began)
 }
 
 /// Publishes a reply, and only then clears the word `current`: a host that finds it cleared, and reads `tail` after

@@ -66,7 +66,9 @@ func nativeAll(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
         task.hasFailed = false
         task.isOutOfMemory = false
         task.hasResult = false
-        let how = unsafe mapb_native_run(task.pointer, native, task.fields.output + Int(base), &i, count)
+        let how = unsafe mapb_native_run(
+            task.pointer, native, task.fields.output + Int(base), &i,
+            task.isTimed && task.fields.lap_end < count ? task.fields.lap_end : count)
         task.ended = i
         if how == Int32(MAPB_NATIVE_STOPPED.rawValue) {
             outputFree(task, base &+ size &* count, size &* (count &- i))
@@ -79,6 +81,7 @@ func nativeAll(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
             i &+= 1
             if !hadTable { nativeFill(task, i, count, base, size) }
         }
+        lapEnded(task, at: i)
     }
     if count < task.count { _ = rangeStop(task) }
 }
@@ -97,22 +100,25 @@ func nativeFill(_ task: WorkerTask, _ start: UInt64, _ end: UInt64, _ base: UInt
 @_noLocks
 func nativeEach(_ task: WorkerTask, _ native: UnsafeMutableRawPointer) {
     let job = task.job
-    let count = task.count
     var i: UInt64 = 0
-    while i < count {
-        itemBegin(task, i)
-        if job.isCancelled || workerYields(task) {
-            _ = rangeStop(task)
-            return
+    while i < task.count {
+        lapBegin(task)
+        while i < task.fields.lap_stop {
+            itemBegin(task, i)
+            if job.isCancelled || workerYields(task) {
+                _ = rangeStop(task)
+                return
+            }
+            let size = unsafe mapb_native_measure(task.pointer, native, i)
+            if size > 0, let place = unsafe taskOutput(task, Int(size)) {
+                let how = unsafe mapb_native_call(
+                    task.pointer, native, i, place.assumingMemoryBound(to: UInt8.self), size)
+                if how != 0 { task.hasResult = false }
+            }
+            let code = task.hasFailed ? task.failCode : 0
+            if !itemEnd(task, i, code) { return }
+            i &+= 1
         }
-        let size = unsafe mapb_native_measure(task.pointer, native, i)
-        if size > 0, let place = unsafe taskOutput(task, Int(size)) {
-            let how = unsafe mapb_native_call(
-                task.pointer, native, i, place.assumingMemoryBound(to: UInt8.self), size)
-            if how != 0 { task.hasResult = false }
-        }
-        let code = task.hasFailed ? task.failCode : 0
-        if !itemEnd(task, i, code) { return }
-        i &+= 1
+        lapEnded(task, at: i)
     }
 }

@@ -35,6 +35,7 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     if task.growth > 0 { growthBegin(task) }
     if task.fields.reports != 0 { task.clearReport() }
     let began = mapb_clock()
+    timesBegin(task, began)
     if let native = unsafe function.fields.native {
         unsafe nativeRun(task, native)
     } else if function.fields.is_range != 0 {
@@ -43,9 +44,12 @@ func rangeRun(_ task: WorkerTask, _ request: mapb_request) {
     } else {
         rangeLoop(task, function)
     }
+    // Of a function that takes its range as a whole it is not known which item took longest.
+    if task.mode & MAPB_MODE_RANGE.rawValue == 0 || task.hasBegun { lapEnded(task, at: task.ended) }
     task.mode = MAPB_MODE_NONE.rawValue
     task.reply.done = UInt32(truncatingIfNeeded: task.ended)
     let now = mapb_clock()
+    timesEnd(task, now)
     if task.growth > 0 { growthCheck(task, now) }
     let took = now &- began
     workerVouch(task, took: took)
@@ -60,33 +64,36 @@ func rangeLoop(_ task: WorkerTask, _ function: LoadedFunction) {
     let run = unsafe function.fields.run!
     let state = unsafe function.fields.state
     let job = task.job
-    let count = task.count
     let alone = unsafe task.fields.alone!
     let isArmed = task.fields.cancel_signal != 0
     task.mode = MAPB_MODE_ITEM.rawValue
     var i: UInt64 = 0
-    while i < count {
-        itemBegin(task, i)
-        if job.isCancelled || workerYields(task) {
-            _ = rangeStop(task)
-            return
+    while i < task.count {
+        lapBegin(task)
+        while i < task.fields.lap_stop {
+            itemBegin(task, i)
+            if job.isCancelled || workerYields(task) {
+                _ = rangeStop(task)
+                return
+            }
+            var size: UInt64 = 0
+            let input = unsafe itemInput(task, i, &size)
+            let code =
+                unsafe isArmed
+                ? mapb_call_run_armed(run, task.pointer, state, input, Int(size))
+                : mapb_call_run(run, task.pointer, state, input, Int(size))
+            if unsafe mapb_peek32(alone) == 0 { mapb_stray_exit() }
+            if !itemEnd(task, i, code) { return }
+            i &+= 1
         }
-        var size: UInt64 = 0
-        let input = unsafe itemInput(task, i, &size)
-        let code =
-            unsafe isArmed
-            ? mapb_call_run_armed(run, task.pointer, state, input, Int(size))
-            : mapb_call_run(run, task.pointer, state, input, Int(size))
-        if unsafe mapb_peek32(alone) == 0 { mapb_stray_exit() }
-        if !itemEnd(task, i, code) { return }
-        i &+= 1
+        lapEnded(task, at: i)
     }
 }
 
 /// Calls a function for each range of a request, `step` items at a time.
 @_noLocks
 func rangeCalls(_ task: WorkerTask, _ function: LoadedFunction, _ step: UInt64) {
-    task.mode = MAPB_MODE_RANGE.rawValue
+    task.mode = MAPB_MODE_RANGE.rawValue | (task.isTimed ? MAPB_MODE_TIMED.rawValue : 0)
     var start: UInt64 = 0
     while start < task.count {
         let left = task.count &- start

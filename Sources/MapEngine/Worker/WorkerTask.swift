@@ -95,7 +95,7 @@ extension WorkerTask {
     @_noLocks
     func jobData(_ out: UnsafeMutablePointer<Int>?) -> UnsafeRawPointer? {
         unsafe out?.pointee = 0
-        guard mode == MAPB_MODE_ITEM.rawValue || mode == MAPB_MODE_RANGE.rawValue, job.fields.data != 0 else {
+        guard mode & (MAPB_MODE_ITEM.rawValue | MAPB_MODE_RANGE.rawValue) != 0, job.fields.data != 0 else {
             return nil
         }
         let data = unsafe input(at: job.fields.data).assumingMemoryBound(to: mapb_job_data.self).pointee
@@ -202,6 +202,11 @@ extension WorkerTask {
     /// Processor of the host's thread that waits, plus 1.
     var waiter: UInt32 {
         @_noLocks @inline(__always) get { unsafe mapb_waiter(fields.head) }
+    }
+
+    /// Whether the pool is traced.
+    var isTraced: Bool {
+        @_noLocks @inline(__always) get { unsafe mapb_is_timed(fields.head) != 0 }
     }
 
     /// How many times to spin before sleeping.

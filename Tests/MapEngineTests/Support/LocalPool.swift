@@ -51,6 +51,7 @@ final class LocalPool {
     let script = Script()
     private(set) var processes: [LocalWorker] = []
     private var nextHandle: UInt = 0x1000
+    private var nextProcess: Int32 = 0
 
     init(workers: Int = 1, output: UInt64 = 8 << 20) throws {
         var config = mape_pool_config()
@@ -72,7 +73,8 @@ final class LocalPool {
         let worker = core.workers[slot]
         let region = try OutputRegion(reserve: core.config.outputReserve)
         worker.renew(region, inbox: core.input.inbox(slot))
-        worker.pid = 1
+        nextProcess += 1
+        worker.pid = nextProcess
         let process = LocalWorker(input: core.input, slot: slot, region: region)
         pool.core.with { $0.send(worker, .setup(function, nil)) }
         worker.history.firstRequests = worker.inFlight

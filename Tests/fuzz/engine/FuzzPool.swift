@@ -18,14 +18,21 @@ final class FuzzPool {
     /// The fuzzer has one thread: the core is its own, with and without the lock.
     let core: Core
     let function: Function
+    /// The places of its workers: two of this machine; or one, and two lanes.
+    let slots: [Int]
     private(set) var jobs: [Job] = []
     private var nextHandle: UInt = 0x1000
     private var ended: [ObjectIdentifier: UInt64] = [:]
 
-    init() throws {
+    init(hasLanes: Bool = false) throws {
         var config = mape_pool_config()
         config.struct_size = MemoryLayout<mape_pool_config>.size
-        config.workers = 2
+        config.workers = hasLanes ? 1 : 2
+        if hasLanes {
+            config.cluster = UnsafePointer(strdup("redis://127.0.0.1/fuzz"))
+            config.remote_workers = 2
+        }
+        defer { free(UnsafeMutablePointer(mutating: config.cluster)) }
         config.start = MAPE_START_FORK.rawValue
         config.input_reserve = 16 << 20
         config.output_reserve = 1 << 20
@@ -34,10 +41,20 @@ final class FuzzPool {
         core = pool.core.with { $0 }
         var description = mape_function()
         description.struct_size = MemoryLayout<mape_function>.size
-        description.run = nothing
+        // What lanes run has a name. Nothing here is ever called.
+        let texts = [strdup("libm.so.6"), strdup("cbrt")]
+        defer { for text in texts { free(text) } }
+        if hasLanes {
+            description.library = UnsafePointer(texts[0])
+            description.run_symbol = UnsafePointer(texts[1])
+        } else {
+            description.run = nothing
+        }
         function = try core.function(pool.register(description))
+        demand(!hasLanes || function.travels, "a function of a library does not travel")
         core.life.stage = .running
-        for slot in 0..<2 { try start(slot) }
+        slots = hasLanes ? [0, core.table.firstLane, core.table.firstLane + 1] : [0, 1]
+        for slot in slots { try start(slot) }
     }
 
     /// A new process in a worker's place, that has a setup to answer.
@@ -62,6 +79,7 @@ final class FuzzPool {
         config.deliver = UInt32(input.byte() & 7)
         config.ordered = input.byte() & 1 != 0
         let items = Items.strided(nil, count: UInt64(input.byte()), stride: 0, size: 0)
+        if core.remote != nil { config.place = mape_where(UInt32(input.byte() % 3)) }
         nextHandle += 16
         jobs.append(try pool.submit(function.id, config, nil, try pool.prepare(items), handle: nextHandle))
     }
@@ -114,7 +132,7 @@ final class FuzzPool {
                 $0.end(job, Outcome(MAPE_ITEM_CANCELLED, MAPE_CAUSE_CANCEL, "the end"), now: mapb_clock())
             }
         }
-        for slot in 0..<2 { try end(slot, SIGKILL) }
+        for slot in slots { try end(slot, SIGKILL) }
         for job in jobs {
             demand(job.isDone && job.tally.ended == job.tally.total && job.tally.running == 0, "an item has not ended")
             read(job)

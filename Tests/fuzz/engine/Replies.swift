@@ -8,6 +8,8 @@ import Glibc
 private struct Liar {
     let fuzz: FuzzPool
     let slot: Int
+    /// It says of an item how it has ended elsewhere.
+    private var isLane: Bool { worker.isRemote }
     var worker: Worker { fuzz.core.workers[slot] }
 
     /// A reply as it should be to the next request that has none, with results of `size` bytes each, or a table.
@@ -56,9 +58,48 @@ private struct Liar {
             let kind = input.byte()
             let place = texts + UInt64(input.byte())
             let location = kind & 15 == 15 ? input.edge(region.size, texts) : place
+            if isLane, kind & 3 == 3, texts + 512 <= region.size {
+                lines[i].where = UInt64(MAPB_ENTRY_ENDED.rawValue) << 56 | (texts + 7) & ~7
+                lines[i].size = UInt64(MemoryLayout<mapb_item_end>.size)
+                end((texts + 7) & ~7, texts + 256, region, &input)
+                continue
+            }
             lines[i].where = UInt64(kind & 7 == 7 ? kind : 1 + kind % 2) << 56 | location & (1 << 56 - 1)
             lines[i].size = kind & 16 == 0 ? 8 + UInt64(input.byte()) : input.edge(region.size, texts)
         }
+    }
+
+    /// How an item has ended: mostly as it should be.
+    private func end(_ place: UInt64, _ texts: UInt64, _ region: OutputRegion, _ input: inout Bytes) {
+        var end = mapb_item_end()
+        end.state = input.byte() & 1 == 0 ? MAPE_ITEM_CRASHED.rawValue : MAPE_ITEM_TIMED_OUT.rawValue
+        end.cause = MAPE_CAUSE_SIGNAL.rawValue
+        end.attempts = UInt32(input.byte() % 4)
+        end.text = texts
+        end.text_size = UInt32(input.byte())
+        end.report = texts
+        end.report_size = UInt32(input.byte())
+        end.host = texts
+        end.host_size = UInt32(input.byte() % 16)
+        let number = input.edge(region.size, texts)
+        switch input.byte() % 16 {
+        case 0: end.state = UInt32(truncatingIfNeeded: number)
+        case 1: end.cause = UInt32(truncatingIfNeeded: number)
+        case 2: end.attempts = UInt32(truncatingIfNeeded: number)
+        case 3: end.text = number
+        case 4: end.text_size = UInt32(truncatingIfNeeded: number)
+        case 5: end.report = number
+        case 6: end.report_size = UInt32(truncatingIfNeeded: number)
+        case 7: end.host = number
+        case 8: end.host_size = UInt32(truncatingIfNeeded: number)
+        case 9: end.has_mark = UInt32(truncatingIfNeeded: number)
+        default: break
+        }
+        withUnsafeBytes(of: &end) { bytes in
+            (region.base + Int(place)).update(
+                from: bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), count: bytes.count)
+        }
+        for (i, byte) in input.take(Int(input.byte() % 32)).enumerated() { region.base[Int(texts) + i] = byte }
     }
 
     private func spoil(_ reply: inout mapb_reply, _ region: OutputRegion, _ input: inout Bytes) {
@@ -116,12 +157,20 @@ private struct Liar {
 /// Runs one input. 0, as libFuzzer wants it.
 @_cdecl("mapengine_fuzz_replies")
 public func fuzzReplies(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
-    var input = Bytes(data, size)
+    run(Bytes(data, size), hasLanes: false)
+}
+
+/// The same of a pool with lanes, whose helper lies.
+@_cdecl("mapengine_fuzz_lanes")
+public func fuzzLanes(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 { run(Bytes(data, size), hasLanes: true) }
+
+private func run(_ bytes: Bytes, hasLanes: Bool) -> Int32 {
+    var input = bytes
     do {
-        let fuzz = try FuzzPool()
+        let fuzz = try FuzzPool(hasLanes: hasLanes)
         for _ in 0..<400 where !input.isEmpty {
             let op = input.byte()
-            let liar = Liar(fuzz: fuzz, slot: Int(op >> 7))
+            let liar = Liar(fuzz: fuzz, slot: hasLanes ? fuzz.slots[Int(op >> 4) % 3] : Int(op >> 7))
             switch op & 15 {
             case 0, 1, 2, 3: liar.answer(&input)
             case 4: try fuzz.submit(&input)
@@ -145,7 +194,7 @@ public func fuzzReplies(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
             default: fuzz.core.pump()
             }
             if op & 64 != 0 { fuzz.core.pump() }
-            for slot in 0..<2 where fuzz.core.workers[slot].state == .dying { try fuzz.end(slot, SIGKILL) }
+            for slot in fuzz.slots where fuzz.core.workers[slot].state == .dying { try fuzz.end(slot, SIGKILL) }
             fuzz.check()
         }
         try fuzz.finish()

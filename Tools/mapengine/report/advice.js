@@ -139,6 +139,14 @@ const RULES = [
     };
   },
 
+  function tooShort(facts) {
+    if (!facts.isShort || facts.items === 0) return undefined;
+    return {
+      level: "note", share: 0, title: `All of it took ${duration(facts.active)}`, text: "What shares such a time has are those of beginning and ending.",
+      action: "Trace a map that takes longer, to see where its time goes.",
+    };
+  },
+
   function lostEvents(facts) {
     if (facts.trace.lost === 0) return undefined;
     return {
@@ -152,6 +160,6 @@ const RULES = [
 const isCopying = (facts) => facts.copy.share >= 0.1 && facts.waitingShare >= 0.1 && facts.waitingForCopies > 0.5 * facts.waiting;
 
 function adviceFor(facts) {
-  return RULES.map((rule) => ({ rule: rule.name, ...rule(facts) })).filter((one) => one.title)
-    .sort((a, b) => b.share - a.share);
+  const found = RULES.map((rule) => ({ rule: rule.name, ...rule(facts) })).filter((one) => one.title && !(facts.isShort && one.level === "warn"));
+  return found.sort((a, b) => b.share - a.share);
 }

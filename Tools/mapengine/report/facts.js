@@ -1,5 +1,10 @@
 // What a trace says: sums, shares, who ran alone. Each figure of the page is worked out here, once.
 
+/** Below this, in nanoseconds, shares of the time are those of beginning and ending, and nothing that could be bettered. */
+const SHORT = 2e6;
+/** An item that takes less is called slow by nobody. */
+const SLOW = 1e5;
+
 function factsOf(trace) {
   const facts = { trace };
   facts.tracks = trace.tracks.filter((track) => !track.isHost);
@@ -11,6 +16,7 @@ function factsOf(trace) {
   const worked = union(trace.jobs.map((job) => [job.began, Math.min(job.ended, trace.span)]));
   facts.active = lengthOf(worked) || trace.span;
   facts.gaps = Math.max(0, trace.span - facts.active);
+  facts.isShort = facts.active < SHORT;
 
   facts.busy = sum(facts.locals, (one) => timeOf(one).busy);
   facts.setup = sum(facts.locals, (one) => timeOf(one).setup);
@@ -170,8 +176,8 @@ function crashGroups(crashes) {
   return [...groups.values()].sort((a, b) => b.length - a.length);
 }
 
-/** `crash_here` of `crash_here in libx.so`. */
-const symbolAlone = (symbol) => symbol.replace(/ in [^ ]*$/, "");
+/** `crash_here` of `crash_here in libx.so`; an address says nothing without its library. */
+const symbolAlone = (symbol) => (symbol.startsWith("0x") ? symbol : symbol.replace(/ in [^ ]*$/, ""));
 
 /** The sentences on top: what a person has to know first. */
 function headline(facts) {
@@ -182,7 +188,7 @@ function headline(facts) {
   if (facts.locals.length === 0 && facts.remotes.length === 0) sentences.push(`${time}, in which no worker ran.`);
   else sentences.push(facts.locals.length === 0 ? `${time}, ${several(facts.remotes.length, "lane")} to other machines.` : `${time}, ${workers} ${percent(facts.busyShare)} busy${remote}.`);
   const slowest = facts.slow[0];
-  if (slowest && slowest.ratio >= 5 && slowest.ns >= 0.02 * facts.active)
+  if (slowest && slowest.ratio >= 5 && slowest.ns >= Math.max(SLOW, 0.02 * facts.active))
     sentences.push(`${capital(itemName(facts, slowest.job, slowest.item, slowest.of))} took ${duration(slowest.ns)}${slowest.of > 1 ? " together" : ""}, ${times(slowest.ratio)} the median.`);
   const groups = crashGroups(facts.crashed);
   if (groups.length > 0) {
@@ -194,8 +200,8 @@ function headline(facts) {
   }
   if (facts.timeouts > 0) sentences.push(`${several(facts.timeouts, "item")} ran into a time limit.`);
   if (facts.failed > 0) sentences.push(`${several(facts.failed, "item")} failed.`);
-  if (facts.copy.share >= 0.05) sentences.push(`Copying inputs took ${percent(facts.copy.share)}.`);
-  if (facts.waitingShare >= 0.1) sentences.push(`Workers waited for the host ${percent(facts.waitingShare)} of the time.`);
+  if (facts.copy.share >= 0.05 && !facts.isShort) sentences.push(`Copying inputs took ${percent(facts.copy.share)}.`);
+  if (facts.waitingShare >= 0.1 && !facts.isShort) sentences.push(`Workers waited for the host ${percent(facts.waitingShare)} of the time.`);
   if (sentences.length === 1) sentences.push(facts.items === 0 ? "No item ran." : facts.ok < facts.items ? `${count(facts.ok)} of ${several(facts.items, "item")} ended well.`
       : facts.items === 1 ? "Its item ended well." : `All ${several(facts.items, "item")} ended well.`);
   return sentences;

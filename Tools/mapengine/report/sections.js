@@ -12,8 +12,8 @@ function tiles(facts) {
     facts.locals.length > 0 && ["Workers busy", percent(facts.busyShare), `${several(facts.locals.length, "worker")}, ${duration(facts.busy)} of work`],
     ["Items", count(facts.items), bad > 0 ? `${count(facts.ok)} ended well` : "all ended well"],
     bad > 0 && ["Went wrong", count(bad), [facts.crashes && `${several(facts.crashes, "crash", "crashes")}`, facts.failed && `${count(facts.failed)} failed`, facts.timeouts && `${count(facts.timeouts)} too late`].filter(Boolean).join(", "), "bad"],
-    ["Copying inputs", percent(facts.copy.share), facts.copy.bytes > 0 ? bytes(facts.copy.bytes) : "nothing to speak of", facts.copy.share >= 0.1 && "warn"],
-    ["Waiting for the host", percent(facts.waitingShare), duration(facts.waiting), facts.waitingShare >= 0.1 && "warn"],
+    ["Copying inputs", percent(facts.copy.share), facts.copy.bytes > 0 ? bytes(facts.copy.bytes) : "nothing to speak of", facts.copy.share >= 0.1 && !facts.isShort && "warn"],
+    ["Waiting for the host", percent(facts.waitingShare), duration(facts.waiting), facts.waitingShare >= 0.1 && !facts.isShort && "warn"],
   ].filter(Boolean);
   return el("dl", { class: "tiles" }, shown.map(([name, value, more, kind]) =>
     el("div", { class: kind ? `tile ${kind}` : "tile" }, el("dt", {}, name), el("dd", { class: "value" }, value), el("dd", { class: "more" }, more))));

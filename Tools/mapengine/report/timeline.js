@@ -12,7 +12,7 @@ class Timeline {
     this.facts = facts;
     this.spans = facts.trace.spans;
     this.whole = [0, Math.max(1, facts.trace.span)];
-    [this.from, this.to] = this.whole;
+    [this.from, this.to] = this.worth();
     const rows = facts.trace.tracks.filter((track) => !track.isHost || track.spans.length > 0);
     this.hidden = Math.max(0, rows.length - MOST_ROWS);
     this.rows = rows.slice(0, MOST_ROWS);
@@ -44,6 +44,13 @@ class Timeline {
     const { locals, remotes, busyShare, trace } = this.facts;
     return `Timeline of ${several(locals.length, "worker")}${remotes.length ? ` and ${several(remotes.length, "remote lane")}` : ""} over ${duration(trace.span)}: ` +
       `${percent(busyShare)} busy, ${several(trace.deaths.length, "death")}. The table of workers has the figures.`;
+  }
+
+  /** What is shown first: all of it, or the part in which something happened, when that is short beside the whole. */
+  worth() {
+    const { start, end } = this.spans, [from, to] = this.whole;
+    const first = start.reduce((least, time) => Math.min(least, time), to), last = Math.max(first, largest(end)), margin = 0.03 * (last - first);
+    return last - first < 0.6 * (to - from) && last > first ? [Math.max(from, first - margin), Math.min(to, last + margin)] : this.whole;
   }
 
   /** Draws all, for the width that there is, or for paper. */

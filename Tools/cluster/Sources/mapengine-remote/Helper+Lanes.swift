@@ -156,7 +156,8 @@ extension Helper {
             link?.ask(["SET", .text(keys.blob(blob.hash)), .bytes(blob.bytes), "EX", "3600"])
             return
         }
-        _ = pieces.stored(.bytes(blob.bytes), seconds: 3600, by: { link?.ask($0) }) { [keys] in keys.blob(blob.hash, piece: $0)
+        _ = pieces.stored(.bytes(blob.bytes), seconds: 3600, by: { link?.ask($0) }) { [keys] in
+            keys.blob(blob.hash, piece: $0)
         }
         link?.ask(["SET", .text(keys.blobCount(blob.hash)), "\(pieces.count)", "EX", "3600"])
     }

@@ -41,7 +41,8 @@ private func replies(_ text: String, large: Int, step: Int) throws -> [String] {
 
     @Test(arguments: [
         "$05\r\nabcde\r\n", "$-2\r\n", "$5x\r\nabcde\r\n", "$\r\n", "$99999999999999999999\r\n", "$2000000000\r\n",
-        "$1111111111111111", "!5\r\nabcde\r\n", "=7\r\ntxt:abc\r\n", "_\r\n", "$5\r\nabcdefg", "$5\r\nabcde\n\r", "\r\n", "\0",
+        "$1111111111111111", "!5\r\nabcde\r\n", "=7\r\ntxt:abc\r\n", "_\r\n", "$5\r\nabcdefg", "$5\r\nabcde\n\r",
+        "\r\n", "\0",
     ]) func whatIsNoReplyIsRefused(text: String) throws {
         for large in [1, 4096] {
             for step in [1, 3, 100] {

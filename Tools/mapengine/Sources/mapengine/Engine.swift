@@ -66,6 +66,17 @@ struct Pool: ~Copyable {
 }
 
 extension Pool {
+    func beginTrace() throws {
+        let status = unsafe mape_pool_trace_start(handle, nil)
+        guard status == MAPE_OK.rawValue else { throw Failure(.pool, message(status)) }
+    }
+
+    /// After the end of the workers, so that it holds their cleanups.
+    func writeTrace(to path: String) throws {
+        let status = unsafe path.withRaw { unsafe mape_pool_trace_write(handle, $0) }
+        guard status == MAPE_OK.rawValue else { throw Failure(.cannotWrite, message(status)) }
+    }
+
     /// Ends the workers, and hands on what they printed to the last.
     func finish() {
         unsafe mape_pool_shutdown(handle, Int32(MAPE_SHUTDOWN_DRAIN.rawValue), 1_000_000_000)

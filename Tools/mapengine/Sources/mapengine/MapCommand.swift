@@ -93,6 +93,10 @@ struct MapCommand: ParsableCommand {
     @Flag(help: "Tell on standard error what each worker did.")
     var report = false
 
+    @Option(
+        help: "A .json file for the timeline of the workers, which https://ui.perfetto.dev opens.", completion: .file())
+    var trace: String?
+
     @Flag(name: .shortAndLong, help: "No progress bar, and of failed calls only their number.")
     var quiet = false
 
@@ -106,6 +110,7 @@ struct MapCommand: ParsableCommand {
         if attempts == 0 { throw ValidationError("--attempts has to be at least 1") }
         if let count, count < 0 { throw ValidationError("--count cannot be negative") }
         if let failures, !failures.hasSuffix(".csv") { throw ValidationError("--failures has to be a .csv file") }
+        if let trace, !trace.hasSuffix(".json") { throw ValidationError("--trace has to be a .json file") }
     }
 
     func run() throws {
@@ -134,10 +139,12 @@ struct MapCommand: ParsableCommand {
             let job = Job(
                 signature: signature, inputs: inputs, rows: try rows(inputs), failValue: filler, chunk: chunk,
                 attempts: attempts, timeout: timeout, deadline: deadline)
+            if trace != nil { try pool.beginTrace() }
             try pool.start()
             let results = try job.run(pool, isQuiet: quiet, reports: report)
             pool.finish()
             try writer.write(results, keepsFiller: failValue != nil)
+            if let trace { try pool.writeTrace(to: trace) }
             try tellFailures(job, results)
         }
     }

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ._processor import Processor as Processor
     from ._seeds import apply as apply
     from ._seeds import map as map
+    from ._trace import Trace as Trace
+    from ._trace import TraceEvent as TraceEvent
     from ._map import MapJob as MapJob
     from ._worker import report as report
     from ._workers import Workers as Workers
@@ -64,6 +66,8 @@ _EXPORTS = {
     "Processor": "_processor",
     "RemoteError": "_errors",
     "RemoteTraceback": "_errors",
+    "Trace": "_trace",
+    "TraceEvent": "_trace",
     "WorkerDied": "_errors",
     "Workers": "_workers",
     "apply": "_seeds",

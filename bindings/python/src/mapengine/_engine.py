@@ -80,6 +80,7 @@ class Pool:
         if status:
             raise MapEngineError(message(), status)
         self.handle = handle.value or 0
+        self.trace: Any = None  # The trace that it has begun last: _trace.py.
         self._events = (abi.mape_event * EVENTS)()
         self._view = memoryview(self._events).cast("B")
         self._fetched = ctypes.c_size_t()

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from ._map import MapJob
+    from ._trace import Trace
     from ._workers import Workers
     from .aio import AsyncCall, AsyncMap
 
@@ -169,6 +172,19 @@ class Face:
     def resize(self, workers: int) -> None:
         """Changes the number of workers."""
         self._workers.resize(workers)
+
+    def trace(self, path: str | bytes | PathLike[Any] | None = None, *, events: int | None = None) -> Trace:
+        """Begins a timeline of what the workers do: which calls ran where and when, what was slow, where workers waited, what was copied, and
+        what crashed. ``with pool.trace("out.json"): ...`` writes it for https://ui.perfetto.dev.
+
+        path
+            The file, written when the trace stops; without it `Trace.save` does.
+        events
+            How many of the latest events it keeps; the default is 65,536.
+        """
+        from ._trace import Trace
+
+        return Trace(self._workers.engine(), path, events)
 
     # ---- Arrays. ----
 

@@ -235,6 +235,13 @@ class Workers:
     def _started(self) -> Core:
         return self._core or self._begin(None)
 
+    def engine(self) -> Any:
+        """The engine's pool, started. Raises RuntimeError when the workers have ended."""
+        pool = self._started().pool
+        if pool is None:
+            raise RuntimeError("the workers have ended")
+        return pool
+
     def fileno(self) -> int:
         """A descriptor that is readable when there is something for dispatch()."""
         return self._started().fileno()

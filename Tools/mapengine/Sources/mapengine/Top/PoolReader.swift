@@ -199,10 +199,10 @@ final class PoolReader {
         case MAPB_REQUEST_RANGE.rawValue: range(&work, request, mark, outbox)
         case MAPB_REQUEST_SETUP.rawValue:
             work.what = mark < MAPB_AT_SETUP ? .loading : .setup
-            work.name = function(at: request.record)?.name ?? "?"
+            work.name = function(at: request.record) ?? "?"
         case MAPB_REQUEST_CLEANUP.rawValue:
             work.what = .cleanup
-            work.name = function(at: request.record)?.name ?? "?"
+            work.name = function(at: request.record) ?? "?"
         case MAPB_REQUEST_MODULE.rawValue:
             work.what = .loading
             work.name = isInArena(request.record, 1) ? memory.text(at: request.record, most: 256) ?? "?" : "?"
@@ -224,10 +224,14 @@ final class PoolReader {
         guard isInArena(request.record, MemoryLayout<mapb_job>.size),
             let job = memory.read(mapb_job(), at: request.record)
         else { return }
-        guard job.function < MAPB_NAMED_LINES else { return }
-        let record = memory.word(at: UInt64(MAPB_FUNCTIONS_OFFSET) + UInt64(job.function) * 8) ?? 0
-        guard let found = function(at: record), found.line == job.function else { return }
-        work.name = found.name
+        let number = UInt64(job.cancel >> MAPB_NAME_SHIFT)
+        let place = memory.word(at: UInt64(MAPB_NAMES_OFFSET) + number * 8) ?? 0
+        // A name that there was no room for is not "?".
+        work.name = number == 0 ? "function \(job.function)" : name(at: place) ?? "?"
+    }
+
+    private func name(at offset: UInt64) -> String? {
+        isInArena(offset, 1) ? memory.text(at: offset, most: Int(MAPB_SHOWN_NAME)) : nil
     }
 
     /// A job's number by its low bits: the highest one that there was.
@@ -238,13 +242,11 @@ final class PoolReader {
         return number <= jobs ? number : number >= bits ? number - bits : 0
     }
 
-    private func function(at record: UInt64) -> (line: UInt32, name: String)? {
+    private func function(at record: UInt64) -> String? {
         guard isInArena(record, MemoryLayout<mapb_function>.size),
             let function = memory.read(mapb_function(), at: record)
         else { return nil }
-        guard function.name != 0 else { return (function.id, "function \(function.serial)") }
-        guard isInArena(function.name, 1), let name = memory.text(at: function.name, most: Int(MAPB_SHOWN_NAME)) else { return nil }
-        return (function.id, name)
+        return function.name == 0 ? "function \(function.serial)" : name(at: function.name)
     }
 
     private func isInArena(_ offset: UInt64, _ size: Int) -> Bool {

@@ -41,7 +41,9 @@ struct TopCommand: ParsableCommand {
             pools_more_descriptors()
             let view = TopView(process: pid)
             if json { return try printJSON(view) }
-            printTable(view)
+            guard let terminal = Terminal() else { return printTable(view) }
+            interrupts_catch()
+            Screen(terminal, view, seconds: interval ?? 1).run()
         }
     }
 

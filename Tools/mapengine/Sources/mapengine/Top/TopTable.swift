@@ -129,7 +129,7 @@ enum TopTable {
     static func fit(_ text: String, _ width: Int) -> String {
         let scalars = text.unicodeScalars
         if scalars.count <= width { return text }
-        return String(String.UnicodeScalarView(scalars.prefix(max(0, width - 1)))) + "…"
+        return String(String.UnicodeScalarView(scalars.prefix(max(0, width - 1)))) + "~"
     }
 
     /// 1234567 as 1.23M.
