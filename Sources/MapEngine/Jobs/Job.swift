@@ -10,8 +10,8 @@ import CMapBridge
 
 final class Job {
     let function: Function
-    /// What it is counted under, which the function or `life` keeps: so each range counts there without a count of references.
-    private unowned(unsafe) let counted: Work
+    /// What it is counted under, and shown as. Stored, and constant: so no range counts references to it.
+    let work: Work
     let config: JobConfig
     /// The ring that items come through, if it is a stream.
     let stream: Stream?
@@ -40,8 +40,6 @@ final class Job {
     struct Life {
         /// Counts the jobs of a pool.
         let sequence: UInt64
-        /// Another name of the function, or a group, that it is counted under.
-        fileprivate let alias: Work?
         let submitted: Int64
         /// When its first range was assigned; 0: none was.
         fileprivate(set) var begunAt: Int64 = 0
@@ -75,17 +73,15 @@ final class Job {
         stream: Stream?, now: Int64
     ) {
         self.function = function
-        unsafe counted = alias ?? function.work
+        work = alias ?? function.work
         self.config = config
         self.stream = stream
         self.input = input
         tally = Tally(total: total)
         unstarted = Unstarted(ready: total)
-        life = Life(sequence: sequence, alias: alias, submitted: now)
+        life = Life(sequence: sequence, submitted: now)
     }
 
-    /// What it is counted under, and shown as.
-    var work: Work { unsafe counted }
     var handle: UInt { owner.handle }
     var sequence: UInt64 { life.sequence }
     var isReleased: Bool { owner.hasReleased }
@@ -186,7 +182,7 @@ final class Job {
     @inline(__always)
     private func count(_ items: UInt64, as state: mape_item_state) {
         tally.end(items, as: state)
-        unsafe counted.end(items, as: state)
+        work.end(items, as: state)
     }
 
     /// A worker has completed ranges of it.
@@ -194,19 +190,19 @@ final class Job {
     func measure(ranges: UInt64, items: UInt64, time: Int64, output: UInt64) {
         let each = Double(max(1, time)) / Double(Int64(bitPattern: items))
         measured.add(ranges: ranges, items: items, time: time, each: each, output: output)
-        unsafe counted.measure { $0.add(ranges: ranges, items: items, time: time, each: each, output: output) }
+        work.measure { $0.add(ranges: ranges, items: items, time: time, each: each, output: output) }
     }
 
     /// A worker has died on it, after so many nanoseconds.
     func measure(lost time: Int64) {
         measured.add(lost: time)
-        unsafe counted.measure { $0.add(lost: time) }
+        work.measure { $0.add(lost: time) }
     }
 
     /// Its input has come, or some of it.
     func measure(_ moved: Moved) {
         measured.moved.add(moved)
-        unsafe counted.measure { $0.moved.add(moved) }
+        work.measure { $0.moved.add(moved) }
     }
 
     /// Its first range is assigned.
