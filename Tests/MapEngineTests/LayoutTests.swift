@@ -47,7 +47,7 @@ import Testing
         let at = Int((ticket - 1) % UInt64(MAPB_RING))
         let inbox = try #require(mapb_inbox_at(memory, 0))
         let request = try #require(mapb_request_at(inbox, ticket))
-        #expect(UnsafeRawPointer(request) - UnsafeRawPointer(inbox) == 128 + at * 64)
+        #expect(UnsafeRawPointer(request) - UnsafeRawPointer(inbox) == 192 + at * 64)
         let reply = try #require(mapb_reply_at(memory, ticket))
         #expect(UnsafeRawPointer(reply) - UnsafeRawPointer(memory) == Int(MAPB_REPLIES_OFFSET) + at * 64)
     }

@@ -59,7 +59,8 @@ static void check(int status, const char *what, mape_pool *pool) {
 static void print_stats(mape_pool *pool) {
     mape_stats s = MAPE_STATS_INIT;
     check(mape_pool_stats(&s, pool), "stats", pool);
-    printf("{\"workers\":%u,\"jobs\":%llu,\"items\":%llu,\"ranges\":%llu,\"workers_started\":%llu,\"workers_died\":%llu,\"workers_killed\":%llu,"
+    printf("{\"workers\":%u,\"jobs\":%llu,\"items\":%llu,\"ranges\":%llu,\"workers_started\":%llu,\"workers_died\":%"
+           "llu,\"workers_killed\":%llu,"
            "\"zygotes_started\":%llu,\"zygote_pid\":%d,\"each\":[",
            s.workers, (unsigned long long)s.jobs, (unsigned long long)s.items, (unsigned long long)s.ranges,
            (unsigned long long)s.workers_started, (unsigned long long)s.workers_died,
@@ -78,7 +79,11 @@ int main(int argc, char **argv) {
         const char *name;
         mape_run_fn run;
         mape_run_range_fn range;
-    } functions[] = {{"quick", quick, NULL}, {"stay", stay, NULL}, {"crash", crash, NULL}, {"busy", busy, NULL}, {"whole", NULL, whole}};
+    } functions[] = {{"quick", quick, NULL},
+                     {"stay", stay, NULL},
+                     {"crash", crash, NULL},
+                     {"busy", busy, NULL},
+                     {"whole", NULL, whole}};
     enum { COUNT = sizeof functions / sizeof functions[0] };
     uint32_t ids[COUNT];
     mape_pool_config config = MAPE_POOL_CONFIG_INIT;

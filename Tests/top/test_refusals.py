@@ -143,7 +143,8 @@ def test_memory_that_changes_all_the_time_neither_stops_nor_misleads_it():
                 view[at:at + 8] = struct.pack("<Q", chance.choice((0, 1, ARENA, SIZE, chance.getrandbits(64), (1 << 64) - 1)))
             view[ARENA:ARENA + 512] = chance.randbytes(512)
             memory.figures(places=chance.choice((2, 2, 2, 1024)), lines=2)
-            view[FIGURES + 32:FIGURES + 400] = chance.randbytes(368)
+            for at in range(FIGURES + 32, FIGURES + 400, 8):
+                view[at:at + 8] = struct.pack("<Q", chance.choice((0, 2, 1 << 63, (1 << 64) - 1, chance.getrandbits(64))))
         said.seek(0)
         lines = said.read().decode().splitlines()
         said.close()

@@ -13,12 +13,17 @@
 #define MAPB_SHOWN_NAME     128u /* Longest name that is shown, NUL included: longer ones are cut between characters. */
 #define MAPB_SHOWN_NAMES    65536u /* How many names can be shown at once; their numbers begin at 1. */
 
+/** Where the table of names begins, of which each is the offset of a text that ends with NUL, or 0; and where it ends: the arena. Numbers, for
+ *  Swift. */
+#define MAPB_NAMES_OFFSET 8392704u
+#define MAPB_ARENA_OFFSET 8916992u
+
 /** The last crash. Written by the host: `changes` is odd while it is written. */
 typedef struct mapb_last_crash {
     uint64_t changes;
     uint64_t item; /* As workers count: with mape_job_config.first_index. */
     uint64_t job;
-    int64_t at; /* Of CLOCK_MONOTONIC, in nanoseconds. */
+    int64_t at;     /* Of CLOCK_MONOTONIC, in nanoseconds. */
     int32_t worker; /* -1: not known. */
     int32_t signal; /* 0: it has exited. */
     char function[MAPB_SHOWN_NAME];
@@ -26,12 +31,12 @@ typedef struct mapb_last_crash {
 
 /** Written by the host, under the pool's lock. */
 typedef struct mapb_figures {
-    int32_t host;    /* The host's process id, in its own namespace. */
-    int32_t zygote;  /* The zygote's; 0: there is none now. */
-    int64_t created; /* Of CLOCK_MONOTONIC, in nanoseconds. */
-    uint32_t stage;  /* An enum mapb_stage. */
-    uint32_t places; /* Workers that there are to be on this machine. */
-    uint32_t lines;  /* The most that there ever were to be: their places are the first ones. */
+    int32_t host;        /* The host's process id, in its own namespace. */
+    int32_t zygote;      /* The zygote's; 0: there is none now. */
+    int64_t created;     /* Of CLOCK_MONOTONIC, in nanoseconds. */
+    uint32_t stage;      /* An enum mapb_stage. */
+    uint32_t places;     /* Workers that there are to be on this machine. */
+    uint32_t lines;      /* The most that there ever were to be: their places are the first ones. */
     uint32_t first_lane; /* The places from here on are lanes'. */
     uint32_t nodes;      /* Machines that take work. */
     uint32_t pad;

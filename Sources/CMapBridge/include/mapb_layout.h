@@ -63,7 +63,8 @@ enum mapb_request_flags {
         2,          /* What does not fit goes to frontier_base ... end of the output memory from this request on. */
     MAPB_SPREAD = 4 /* Other workers get work at the same time: a worker that slept moves to a processor of its own. */
 };
-#define MAPB_JOB_SHIFT 8u /* In the flags of a range, from this bit on: the low bits of the job's number, for mapengine top. */
+#define MAPB_JOB_SHIFT                                                                                                 \
+    8u /* In the flags of a range, from this bit on: the low bits of the job's number, for mapengine top. */
 
 /** One request: a cache line. Written by the host. */
 typedef struct mapb_request {
@@ -177,7 +178,8 @@ typedef struct mapb_message_head {
 /** What the ranges of one job share. Written by the host. */
 typedef struct mapb_job {
     uint32_t function;
-    uint32_t cancel;  /* Bit 0: stop soon. From bit MAPB_NAME_SHIFT on: the number of the name that it is shown by; 0: none. */
+    uint32_t
+        cancel; /* Bit 0: stop soon. From bit MAPB_NAME_SHIFT on: the number of the name that it is shown by; 0: none. */
     uint64_t globals; /* Offset of a mapb_globals, the root, or 0. */
     uint64_t base;    /* Item i is at base + i * stride, unless there are spans. */
     uint64_t stride;  /* With spans a mask. */
@@ -280,8 +282,9 @@ _Static_assert(sizeof(mapb_pool_head) == 128 && offsetof(mapb_pool_head, doorbel
 _Static_assert(sizeof(mapb_file) == 72 && sizeof(mapb_job) == 64 && sizeof(mapb_failure) == 32, "layout");
 _Static_assert(sizeof(mapb_request) == 64, "a request is a cache line");
 _Static_assert(sizeof(mapb_reply) == 64, "a reply is a cache line");
-_Static_assert(offsetof(mapb_inbox, line) == 128 && offsetof(mapb_inbox, requests) == 192 && offsetof(mapb_inbox, yield) == 64 &&
-                   sizeof(mapb_inbox) <= MAPB_HOST_OFFSET && MAPB_HOST_OFFSET + MAPB_HOST_NAME <= MAPB_INBOX_BYTES,
+_Static_assert(offsetof(mapb_inbox, line) == 128 && offsetof(mapb_inbox, requests) == 192 &&
+                   offsetof(mapb_inbox, yield) == 64 && sizeof(mapb_inbox) <= MAPB_HOST_OFFSET &&
+                   MAPB_HOST_OFFSET + MAPB_HOST_NAME <= MAPB_INBOX_BYTES,
                "layout");
 _Static_assert(offsetof(mapb_outbox, current) == 64 && offsetof(mapb_outbox, sleeping) == 128, "layout");
 _Static_assert(offsetof(mapb_outbox, message_tail) == 192 && sizeof(mapb_outbox) == 256, "layout");
@@ -292,12 +295,9 @@ _Static_assert(sizeof(mapb_outbox) <= MAPB_TIMES_OFFSET &&
 _Static_assert(MAPB_REPLIES_OFFSET + MAPB_RING * sizeof(mapb_reply) <= MAPB_MESSAGES_OFFSET, "layout");
 _Static_assert(MAPB_MESSAGES_OFFSET + MAPB_MESSAGES <= MAPB_CRASH_OFFSET, "layout");
 
-/** Where the table of names begins, of which each is the offset of a text that ends with NUL, or 0; and where it ends: the arena. Numbers, for
- *  Swift. */
-#define MAPB_NAMES_OFFSET 8392704u
-#define MAPB_ARENA_OFFSET 8916992u
 _Static_assert(MAPB_NAMES_OFFSET == 4096 + MAPB_MAX_WORKERS * MAPB_INBOX_BYTES, "layout");
-_Static_assert(MAPB_ARENA_OFFSET == MAPB_NAMES_OFFSET + 8 * MAPB_SHOWN_NAMES && MAPB_ARENA_OFFSET % 4096 == 0, "layout");
+_Static_assert(MAPB_ARENA_OFFSET == MAPB_NAMES_OFFSET + 8 * MAPB_SHOWN_NAMES && MAPB_ARENA_OFFSET % 4096 == 0,
+               "layout");
 
 MAPB_FORK_SAFE static inline const mapb_inbox *mapb_inbox_at(const uint8_t *input, uint32_t worker) {
     return (const mapb_inbox *)(input + 4096 + (size_t)worker * MAPB_INBOX_BYTES);

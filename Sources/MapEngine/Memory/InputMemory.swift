@@ -186,7 +186,8 @@ typealias Block = Extent
 
     /// Its figures.
     var figures: UnsafeMutablePointer<mapb_figures> {
-        unsafe UnsafeMutableRawPointer(memory.base + Int(MAPB_FIGURES_OFFSET)).assumingMemoryBound(to: mapb_figures.self)
+        unsafe UnsafeMutableRawPointer(memory.base + Int(MAPB_FIGURES_OFFSET)).assumingMemoryBound(
+            to: mapb_figures.self)
     }
 
     private struct NameNumbers {

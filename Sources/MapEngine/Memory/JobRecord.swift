@@ -26,7 +26,8 @@ struct JobRecord: Equatable {
 
     func write(to input: InputMemory, at offset: UInt64) {
         unsafe input.at(offset, as: mapb_job.self).pointee = mapb_job(
-            function: function, cancel: name << MAPB_NAME_SHIFT, globals: globals, base: base, stride: spans != 0 ? spanMask : stride,
+            function: function, cancel: name << MAPB_NAME_SHIFT, globals: globals, base: base,
+            stride: spans != 0 ? spanMask : stride,
             size: size, spans: spans, data: data, columns: columns)
     }
 }
@@ -36,7 +37,8 @@ extension JobRecord {
         let record = unsafe input.at(offset, as: mapb_job.self).pointee
         let hasSpans = record.spans != 0
         self.init(
-            function: record.function, name: record.cancel >> MAPB_NAME_SHIFT, globals: record.globals, base: record.base, stride: hasSpans ? 0 : record.stride,
+            function: record.function, name: record.cancel >> MAPB_NAME_SHIFT, globals: record.globals,
+            base: record.base, stride: hasSpans ? 0 : record.stride,
             size: record.size, spans: record.spans, spanMask: hasSpans ? record.stride : 0, columns: record.columns,
             data: record.data)
     }

@@ -127,8 +127,9 @@ int pools_process_of(int pid, struct pools_process *out) {
     text[size] = 0;
     /* The name may hold anything: what follows its last bracket is numbers. */
     const char *rest = strrchr(text, ')');
-    if (!rest || sscanf(rest + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %lld %*u %ld",
-                        &out->state, &out->parent, &user, &system, &started, &resident) != 6)
+    if (!rest ||
+        sscanf(rest + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %lld %*u %ld",
+               &out->state, &out->parent, &user, &system, &started, &resident) != 6)
         return ESRCH;
     out->ticks = (uint64_t)user + system;
     out->started = (uint64_t)started;

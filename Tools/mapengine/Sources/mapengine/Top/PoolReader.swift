@@ -37,7 +37,9 @@ final class PoolReader {
         guard head.protocol == MAPB_PROTOCOL else {
             throw PoolRefusal(
                 process: process,
-                why: "its pool is of another version of the library (protocol \(head.protocol); this program reads \(MAPB_PROTOCOL)): use that version's `mapengine top`")
+                why:
+                    "its pool is of another version of the library (protocol \(head.protocol); this program reads \(MAPB_PROTOCOL)): use that version's `mapengine top`"
+            )
         }
         guard memory.size > UInt64(MAPB_ARENA_OFFSET), let figures = PoolReader.figures(memory), figures.host > 0 else {
             throw PoolRefusal(process: process, why: "the figures of its pool make no sense")
@@ -73,11 +75,10 @@ final class PoolReader {
             if lane.state != .none { workers.append(lane) }
         }
         return PoolSample(
-            identity: identity, host: host, program: program, command: command, name: name, time: pools_clock(), figures: figures,
+            identity: identity, host: host, program: program, command: command, name: name, time: pools_clock(),
+            figures: figures,
             inputUsed: memory.used, lastCrash: lastCrash(figures), workers: workers)
     }
-
-
 
     /// The figures' copy of it may be torn, so it is read anew.
     private func lastCrash(_ figures: mapb_figures) -> PoolSample.Crash? {
@@ -118,7 +119,8 @@ final class PoolReader {
             }
         var machine: String?
         if isLane {
-            machine = memory.text(at: PoolReader.inbox(index) + UInt64(MAPB_HOST_OFFSET), most: Int(MAPB_HOST_NAME)) ?? ""
+            machine =
+                memory.text(at: PoolReader.inbox(index) + UInt64(MAPB_HOST_OFFSET), most: Int(MAPB_HOST_NAME)) ?? ""
         }
         var sample = WorkerSample(
             index: index, machine: machine, generation: line.generation, pid: isLane ? 0 : line.pid, state: state,

@@ -92,10 +92,16 @@ final class Screen {
         case .home: choose(Int.min)
         case .end: choose(Int.max)
         case .enter:
-            if let (pool, worker) = choice() { mode = .look(Look.facts(pool, worker, view.meter)) } else { note = "choose a worker first" }
+            if let (pool, worker) = choice() {
+                mode = .look(Look.facts(pool, worker, view.meter))
+            } else {
+                note = "choose a worker first"
+            }
         case .sign("g"):
             if let (pool, worker) = choice(), worker.pid > 0 {
-                mode = .look(Look.facts(pool, worker, view.meter) + ["", "by gdb, which stopped it meanwhile:"] + Look.stack(worker.pid))
+                mode = .look(
+                    Look.facts(pool, worker, view.meter) + ["", "by gdb, which stopped it meanwhile:"]
+                        + Look.stack(worker.pid))
             }
         case .sign("k"):
             if let (pool, worker) = choice(), worker.pid > 0, worker.process != nil {
@@ -131,7 +137,8 @@ final class Screen {
 
     /// Kills a worker that is still on what was shown. What became of it.
     private func end(_ shown: PoolSample, _ worker: WorkerSample) -> String {
-        guard let reader = view.finder.readers.first(where: { $0.identity == shown.identity }), let now = reader.sample(),
+        guard let reader = view.finder.readers.first(where: { $0.identity == shown.identity }),
+            let now = reader.sample(),
             let again = now.workers.first(where: { $0.index == worker.index }), let process = again.process,
             again.pid == worker.pid, again.key == worker.key
         else { return "nothing was ended: worker \(worker.index) has moved on meanwhile" }
@@ -163,19 +170,24 @@ final class Screen {
     private var header: String {
         let workers = view.samples.reduce(0) { $0 + $1.workers.count }
         let pools = view.samples.count
-        return "mapengine top: \(pools) pool\(pools == 1 ? "" : "s"), \(workers) worker\(workers == 1 ? "" : "s"), by \(order.rawValue)"
+        return
+            "mapengine top: \(pools) pool\(pools == 1 ? "" : "s"), \(workers) worker\(workers == 1 ? "" : "s"), by \(order.rawValue)"
             + (isPaused ? ", paused" : "")
     }
 
     private var footer: Terminal.Line {
         switch mode {
         case .ask(_, let worker):
-            let what = worker.work.what == .nothing ? "It is on nothing." : "\(worker.work.name) ends as crashed, by signal 9."
+            let what =
+                worker.work.what == .nothing ? "It is on nothing." : "\(worker.work.name) ends as crashed, by signal 9."
             return .init(text: "Kill worker \(worker.index), process \(worker.pid)? \(what) y: yes", style: .bad)
-        case .look: return .init(text: "q back  g stack by gdb, which stops the worker for a moment  k end", style: .faint)
+        case .look:
+            return .init(text: "q back  g stack by gdb, which stops the worker for a moment  k end", style: .faint)
         case .help: return .init(text: "q back", style: .faint)
         case .table:
-            return .init(text: note.isEmpty ? "q quit  s sort  Enter look  k end  p pause  ? help" : note, style: note.isEmpty ? .faint : .title)
+            return .init(
+                text: note.isEmpty ? "q quit  s sort  Enter look  k end  p pause  ? help" : note,
+                style: note.isEmpty ? .faint : .title)
         }
     }
 
@@ -185,8 +197,11 @@ final class Screen {
         var who: [Int: (PoolSample, WorkerSample)] = [:]
         var place: Int?
         for pool in view.samples {
-            let spark = TopOrder.sparkline(view.meter.history[pool.identity] ?? [], isUnicode: terminal.isUnicode, most: 20)
-            for (i, text) in wrapped(TopTable.title(pool, view.meter) + (spark.isEmpty ? "" : "  " + spark), columns).enumerated() {
+            let spark = TopOrder.sparkline(
+                view.meter.history[pool.identity] ?? [], isUnicode: terminal.isUnicode, most: 20)
+            for (i, text) in wrapped(TopTable.title(pool, view.meter) + (spark.isEmpty ? "" : "  " + spark), columns)
+                .enumerated()
+            {
                 lines.append(.init(text: text, style: pool.figures.crashed > 0 && i > 0 ? .bad : .title))
             }
             lines.append(.init(text: "  " + TopTable.heading(width: columns - 2), style: .faint))
@@ -221,7 +236,9 @@ final class Screen {
         repeat {
             var count = min(rest.count, max(1, columns))
             // Between words, if there is a place in the second half of the line.
-            if count < rest.count, let blank = rest.prefix(count).lastIndex(of: " "), blank - rest.startIndex > count / 2 {
+            if count < rest.count, let blank = rest.prefix(count).lastIndex(of: " "),
+                blank - rest.startIndex > count / 2
+            {
                 count = blank - rest.startIndex + 1
             }
             lines.append(String(String.UnicodeScalarView(rest.prefix(count))))

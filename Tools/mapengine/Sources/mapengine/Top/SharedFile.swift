@@ -59,7 +59,8 @@ func shown(_ bytes: some Sequence<UInt8>) -> String {
     var text = String.UnicodeScalarView()
     for scalar in String(decoding: Array(bytes), as: UTF8.self).unicodeScalars {
         switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned: text.append("\u{FFFD}")
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
+            text.append("\u{FFFD}")
         default: text.append(scalar)
         }
     }

@@ -89,7 +89,8 @@ final class Terminal {
     static func keys(of bytes: ArraySlice<UInt8>) -> [Key] {
         var (keys, rest): ([Key], ArraySlice<UInt8>) = ([], bytes)
         let sequences: [(String, Key)] = [
-            ("\u{1B}[A", .up), ("\u{1B}OA", .up), ("\u{1B}[B", .down), ("\u{1B}OB", .down), ("\u{1B}[5~", .pageUp), ("\u{1B}[6~", .pageDown),
+            ("\u{1B}[A", .up), ("\u{1B}OA", .up), ("\u{1B}[B", .down), ("\u{1B}OB", .down), ("\u{1B}[5~", .pageUp),
+            ("\u{1B}[6~", .pageDown),
             ("\u{1B}[H", .home), ("\u{1B}[1~", .home), ("\u{1B}[F", .end), ("\u{1B}[4~", .end),
         ]
         while let first = rest.first {

@@ -55,7 +55,8 @@ struct TopCommand: ParsableCommand {
         while printed < most {
             guard pause(interval ?? 0.25) else { return }
             view.sample()
-            guard writeAll(TopJSON.line(view.samples, view.finder.refusals, view.meter) + "\n", to: STDOUT_FILENO) else {
+            guard writeAll(TopJSON.line(view.samples, view.finder.refusals, view.meter) + "\n", to: STDOUT_FILENO)
+            else {
                 throw Failure(.cannotWrite, "cannot write to standard output: \(systemError())")
             }
             printed += 1

@@ -21,7 +21,7 @@ enum TopJSON {
             ("command", .text(pool.command)),
             ("pool", .number(pool.identity.inode)),
             ("stage", .text(pool.stage)),
-            ("age_ns", .integer(max(0, pool.time - figures.created))),
+            ("age_ns", .integer(max(0, pool.time &- figures.created))),
             ("zygote_pid", .integer(Int64(figures.zygote))),
             ("places", .number(UInt64(figures.places))),
             ("busy", .number(UInt64(pool.busy))),
@@ -47,7 +47,7 @@ enum TopJSON {
         .object([
             ("function", .text(crash.function)), ("item", .number(crash.item)), ("job", .number(crash.job)),
             ("signal", .integer(Int64(crash.signal))), ("worker", .integer(Int64(crash.worker))),
-            ("ago_ns", .integer(max(0, now - crash.at))),
+            ("ago_ns", .integer(max(0, now &- crash.at))),
         ])
     }
 

@@ -38,7 +38,8 @@ enum TopTable {
         let count = pool.figures.crashed
         var text = "\(count) crash\(count == 1 ? "" : "es")"
         if let crash = pool.lastCrash {
-            text += " (last: \(crash.function), item \(crash.item), \(signal(crash.signal)), \(time(pool.time - crash.at)) ago)"
+            text +=
+                " (last: \(crash.function), item \(crash.item), \(signal(crash.signal)), \(time(pool.time &- crash.at)) ago)"
         }
         return text
     }
@@ -162,7 +163,8 @@ enum TopTable {
     static func signal(_ number: Int32) -> String {
         if number == 0 { return "exit" }
         let names: [Int32: String] = [
-            SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGILL: "SIGILL", SIGKILL: "SIGKILL", SIGSEGV: "SIGSEGV",
+            SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGILL: "SIGILL", SIGKILL: "SIGKILL",
+            SIGSEGV: "SIGSEGV",
             SIGTERM: "SIGTERM", SIGTRAP: "SIGTRAP", SIGXCPU: "SIGXCPU", SIGSYS: "SIGSYS",
         ]
         return names[number] ?? "signal \(number)"
