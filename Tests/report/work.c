@@ -11,9 +11,7 @@ struct item {
 };
 
 /* Not inlined, and not the last call, so that the crash report has its name. */
-__attribute__((noinline)) void crash_here(int *where) {
-    *(volatile int *)where = 1;
-}
+__attribute__((noinline)) void crash_here(int *where) { *(volatile int *)where = 1; }
 
 int sleep_or_crash(mape_task *task, void *state, const void *input, size_t size) {
     struct item item;
