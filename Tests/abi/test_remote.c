@@ -80,6 +80,33 @@ static void a_job_runs_where_it_is_to(uint32_t birth) {
     remote_close(pool);
 }
 
+/** A trace tells of ranges on other machines: which machine, how far it is, all items once; and a file names its line after it. */
+static void a_trace_tells_of_other_machines(uint32_t birth) {
+    stand_in_with(2);
+    mape_pool *pool = remote_started(birth, 1, 2);
+    const mape_function_id square = registered(pool, run_square);
+    const mape_job_config there = placed(MAPE_REMOTE);
+    is_ok(pool, mape_pool_trace_start(pool, NULL));
+    squares(pool, square, MANY, &there);
+    is_ok(pool, mape_pool_trace_stop(pool));
+    static mape_trace_event events[4096];
+    size_t count = 0;
+    uint64_t items = 0, lost = 0;
+    events[0].struct_size = sizeof *events;
+    is_ok(pool, mape_pool_trace_read(events, COUNT(events), &count, &lost, pool));
+    assert_int_equal(lost, 0);
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind == MAPE_TRACE_RANGE) fail_msg("a range of a job for other machines ran here");
+        if (events[i].kind != MAPE_TRACE_REMOTE || events[i].state == MAPE_TRACE_RUNNING) continue;
+        items += events[i].items;
+        assert_true(events[i].worker >= 1024 - 8 && events[i].pid == 0);
+        if (events[i].items > 0) assert_string_equal(events[i].host, "stand-in");
+        if (events[i].items > 0) assert_int_equal(events[i].round_trip_ns, 1000000);
+    }
+    assert_int_equal(items, MANY);
+    remote_close(pool);
+}
+
 static void a_pool_may_have_no_workers_of_its_own(uint32_t birth) {
     struct stand_in *told = stand_in_with(0);
     mape_pool_config config = remote_config(birth, 7);
@@ -262,6 +289,7 @@ int main(void) {
     const struct abi_test tests[] = {
         BOTH(lanes_stand_beside_workers_and_do_their_share),
         EXEC_ONLY(a_job_runs_where_it_is_to),
+        EXEC_ONLY(a_trace_tells_of_other_machines),
         EXEC_ONLY(a_pool_may_have_no_workers_of_its_own),
         ONCE(what_cannot_be_is_refused),
         FORK_ONLY(functions_without_a_name_stay_here),

@@ -52,14 +52,15 @@ extension Pool {
 
     func writeTrace(_ path: UserText) throws(MapError) {
         // What is still open is told as it is now, behind all that has ended before.
-        let (trace, running, end) = try core.with { (core) throws(MapError) in
+        let (trace, running, end, workers) = try core.with { (core) throws(MapError) in
             core.pump()
             let trace = try Self.last(core)
             let now = mapb_clock()
             let goesOn = trace.ended == .max
             return (
                 trace, goesOn ? core.running(trace, now) : [],
-                (number: trace.recorded, time: goesOn ? now : trace.ended)
+                (number: trace.recorded, time: goesOn ? now : trace.ended),
+                core.table.locals.filter { $0.generation > 0 }.map { (index: Int32($0.slot), pid: $0.pid) }
             )
         }
         let file = Files.openToWrite(path)
@@ -70,7 +71,7 @@ extension Pool {
             TraceHead(
                 beganOnWall: trace.beganOnWall, span: end.time - trace.began, pid: mapb_process_id(),
                 program: programName(),
-                version: "\(MAPE_VERSION_MAJOR).\(MAPE_VERSION_MINOR).\(MAPE_VERSION_PATCH)"))
+                version: "\(MAPE_VERSION_MAJOR).\(MAPE_VERSION_MINOR).\(MAPE_VERSION_PATCH)", workers: workers))
         var number: UInt64 = 0
         var lost: UInt64 = 0
         var chunk = [mape_trace_event](repeating: mape_trace_event(), count: Int(Self.chunk))

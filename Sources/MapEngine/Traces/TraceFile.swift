@@ -13,6 +13,8 @@ struct TraceHead {
     let pid: Int32
     let program: String
     let version: String
+    /// The pool's places on this machine that have had a process, with the present one: also those of which there is no event.
+    var workers: [(index: Int32, pid: Int32)] = []
 }
 
 struct TraceFile {
@@ -33,6 +35,7 @@ struct TraceFile {
     init(_ file: Int32, _ head: TraceHead) {
         self.file = file
         self.head = head
+        for worker in head.workers { summary.add(worker: worker.index, worker.pid) }
         json.add("{\"displayTimeUnit\":\"ms\",\n\"traceEvents\":[")
     }
 
@@ -216,7 +219,7 @@ struct TraceFile {
             name(
                 "thread_name", Int(worker.index) + 1,
                 worker.isRemote
-                    ? "lane \(worker.index) (\(worker.host))" : "worker \(worker.index) (pid \(worker.pid))")
+                    ? "lane \(worker.index) (\(worker.host))" : "worker \(worker.index) (pid \(worker.shown))")
         }
     }
 

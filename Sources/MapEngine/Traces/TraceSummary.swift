@@ -6,6 +6,8 @@ import CMapBridge
 struct TraceSummary {
     struct Worker {
         let index: Int32
+        /// Of its present process, and of that of its last event.
+        var known: Int32 = 0
         var pid: Int32 = 0
         var host = ""
         var isRemote = false
@@ -14,6 +16,8 @@ struct TraceSummary {
         var waiting: Int64 = 0
         var items: UInt64 = 0
         var starts = 0
+
+        var shown: Int32 { pid != 0 ? pid : known }
     }
 
     fileprivate struct Function {
@@ -57,6 +61,9 @@ struct TraceSummary {
         names[place] = text
         return text
     }
+
+    /// A worker, whether it has had something to do or not.
+    mutating func add(worker index: Int32, _ pid: Int32) { workers[index] = Worker(index: index, known: pid) }
 
     mutating func add(_ event: mape_trace_event) {
         events += 1
@@ -181,7 +188,7 @@ struct TraceSummary {
 
     private static func write(_ worker: Worker, _ head: TraceHead, to json: inout JSONText) {
         json.add("index", worker.index)
-        json.add("pid", worker.pid)
+        json.add("pid", worker.shown)
         json.add("host", worker.host)
         json.add("busy_ns", worker.busy)
         json.add("setup_ns", worker.setup)
