@@ -241,7 +241,7 @@ struct Queue<Element> {
 
     var isEmpty: Bool { start == elements.count }
     var first: Element? { isEmpty ? nil : elements[start] }
-    var all: some Sequence<Element> { elements[start...].lazy.compactMap(\.self) }
+    var all: [Element] { isEmpty ? [] : elements[start...].compactMap { $0 } }
 
     mutating func append(_ element: Element) { elements.append(element) }
 
