@@ -91,12 +91,13 @@ import Testing
             lane.bench.input)
         let whole = lane.request(lane.assign(.range(lane.job, ItemRange(first: 40, count: 6)), step: 6))
         #expect(whole.kind == MAPB_REQUEST_RANGE.rawValue && whole.record == lane.job.input.record.offset)
+        // The job's number, for who looks from outside.
         let number = UInt32(truncatingIfNeeded: lane.job.sequence) << MAPB_JOB_SHIFT
         #expect(whole.first == 40 && whole.count == 6 && whole.step == 0 && whole.flags == number)
         let parts = lane.request(
             lane.assign(.range(lane.job, ItemRange(first: 46, count: 7)), step: 3, isSpread: true))
-        #expect(parts.first == 46 && parts.count == 7 && parts.step == 3)
-        #expect(parts.flags == number | MAPB_SPREAD.rawValue)
+        #expect(
+            parts.first == 46 && parts.count == 7 && parts.step == 3 && parts.flags == MAPB_SPREAD.rawValue | number)
         let setup = lane.request(lane.assign(.setup(function, globals)))
         #expect(setup.kind == MAPB_REQUEST_SETUP.rawValue && setup.record == function.record.offset)
         #expect(setup.first == globals.block.offset)
