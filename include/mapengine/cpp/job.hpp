@@ -5,6 +5,7 @@
 #define MAPENGINE_CPP_JOB_HPP
 
 #include "../native.h"
+#include "../stats.h"
 #include "item.hpp"
 #include "state.hpp"
 
