@@ -169,9 +169,9 @@ static void check_trace(struct round *round, int64_t began) {
     static int64_t ends[WORKERS];
     uint64_t lost = 0, items = 0;
     size_t count = 1;
-    int64_t most = now_ns() - began;
     memset(ends, 0, sizeof ends);
     is_ok(round->pool, mape_pool_trace_stop(round->pool));
+    int64_t most = now_ns() - began; /* Replacements start, and the engine thread records it, until the trace has stopped. */
     while (count > 0) {
         events[0].struct_size = sizeof *events;
         is_ok(round->pool, mape_pool_trace_read(events, 4096, &count, &lost, round->pool));
