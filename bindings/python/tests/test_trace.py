@@ -39,7 +39,8 @@ def test_a_file_holds_what_the_events_do(tmp_path: Path) -> None:
             assert not path.exists()
         events = trace.events()
     assert total(events, "range") == 500
-    assert {event.state for event in events if event.kind == "range"} == {"ok"}
+    # A range that waits behind a slow one is taken back, and runs elsewhere.
+    assert {event.state for event in events if event.kind == "range" and event.items > 0} == {"ok"}
     assert all(0 <= event.begin <= event.end for event in events)
     file: Any = json.loads(path.read_text("utf-8"))
     told = [event for event in file["traceEvents"] if event.get("cat") == "range"]
