@@ -109,3 +109,18 @@ finish() {
     printf '%d passed, %d failed\n' "$passed" "$failed"
     exit $((failed > 0))
 }
+
+# counted NAME SECONDS COMMAND...: runs tests that end with the line `N passed, N failed`; shows what they print before it, and adds it up.
+counted() {
+    local name=$1 limit=$2 summary
+    shift 2
+    timeout -k 10 "$limit" env PYTHONDONTWRITEBYTECODE=1 "$@" >"$work/log" 2>&1 </dev/null
+    summary=$(tail -n 1 "$work/log")
+    if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        sed '$d' "$work/log"
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+    else
+        failed "$name runs to its end" "$(tail -n 20 "$work/log")"
+    fi
+}

@@ -27,14 +27,6 @@ if [[ $# -eq 0 || $1 == @(python|page) ]]; then
 fi
 for file in Tests/cluster/test_*.py; do
     [[ $# -eq 0 || ${file##*/} == "$1" || ${file##*/} == "test_$1.py" ]] || continue
-    timeout -k 10 900 env PYTHONDONTWRITEBYTECODE=1 python3 "$file" "$root" "$work" "${2:-}" >"$work/log" 2>&1 </dev/null
-    summary=$(tail -n 1 "$work/log")
-    if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-        sed '$d' "$work/log"
-        passed=$((passed + BASH_REMATCH[1]))
-        failed=$((failed + BASH_REMATCH[2]))
-    else
-        failed "$file runs to its end" "$(tail -n 20 "$work/log")"
-    fi
+    counted "$file" 900 python3 "$file" "$root" "$work" "${2:-}"
 done
 finish

@@ -15,15 +15,7 @@ check "the page is that of the sources" bash -c 'python3 scripts/report_page.py 
 python=/usr/bin/python3
 for file in "${@:-command rules page notebook real}"; do
     for name in $file; do
-        timeout -k 10 500 env PYTHONDONTWRITEBYTECODE=1 $python "Tests/report/test_$name.py" "$root" - "$work" >"$work/log" 2>&1 </dev/null
-        summary=$(tail -n 1 "$work/log")
-        if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-            sed '$d' "$work/log"
-            passed=$((passed + BASH_REMATCH[1]))
-            failed=$((failed + BASH_REMATCH[2]))
-        else
-            failed "test_$name.py runs to its end" "$(tail -n 20 "$work/log")"
-        fi
+        counted "test_$name.py" 500 $python "Tests/report/test_$name.py" "$root" - "$work"
     done
 done
 if (($# == 0)); then

@@ -24,14 +24,6 @@ fi
 check "the functions compile" cc -std=gnu11 -O1 -fPIC -shared -Wall -Wextra -Werror Tests/tool/functions.c \
     -o "$work/libfunctions.so" -lm || finish
 for file in Tests/tool/test_*.py; do
-    timeout -k 10 500 env PYTHONDONTWRITEBYTECODE=1 "$python" "$file" "$root" "$work/libfunctions.so" "$work" >"$work/log" 2>&1 </dev/null
-    summary=$(tail -n 1 "$work/log")
-    if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-        sed '$d' "$work/log"
-        passed=$((passed + BASH_REMATCH[1]))
-        failed=$((failed + BASH_REMATCH[2]))
-    else
-        failed "$file runs to its end" "$(tail -n 20 "$work/log")"
-    fi
+    counted "$file" 500 "$python" "$file" "$root" "$work/libfunctions.so" "$work"
 done
 finish

@@ -29,14 +29,6 @@ if [[ ${1:-} == --picture ]]; then
     files=()
 fi
 for file in "${files[@]}"; do
-    timeout -k 10 500 env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$file" "$root" "$work" "$qt" >"$work/log" 2>&1 </dev/null
-    summary=$(tail -n 1 "$work/log")
-    if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-        sed '$d' "$work/log"
-        passed=$((passed + BASH_REMATCH[1]))
-        failed=$((failed + BASH_REMATCH[2]))
-    else
-        failed "$file runs to its end" "$(tail -n 20 "$work/log")"
-    fi
+    counted "$file" 500 /usr/bin/python3 "$file" "$root" "$work" "$qt"
 done
 finish
