@@ -171,7 +171,8 @@ static void check_trace(struct round *round, int64_t began) {
     size_t count = 1;
     memset(ends, 0, sizeof ends);
     is_ok(round->pool, mape_pool_trace_stop(round->pool));
-    int64_t most = now_ns() - began; /* Replacements start, and the engine thread records it, until the trace has stopped. */
+    /* Only now: replacements start, and are recorded, until the trace has stopped. */
+    int64_t most = now_ns() - began;
     while (count > 0) {
         events[0].struct_size = sizeof *events;
         is_ok(round->pool, mape_pool_trace_read(events, 4096, &count, &lost, round->pool));
