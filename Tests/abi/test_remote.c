@@ -89,6 +89,9 @@ static void a_trace_tells_of_other_machines(uint32_t birth) {
     is_ok(pool, mape_pool_trace_start(pool, NULL));
     squares(pool, square, MANY, &there);
     is_ok(pool, mape_pool_trace_stop(pool));
+    stage("which machine a lane is on is told behind its first answer, and stands at that as well");
+    for (int lane = 1024 - 8; lane < 1024 - 6; lane++)
+        wait_until(worker_of(pool, lane).items == 0 || strcmp(worker_of(pool, lane).host, "stand-in") == 0);
     static mape_trace_event events[4096];
     size_t count = 0;
     uint64_t items = 0, lost = 0;

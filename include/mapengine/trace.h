@@ -96,7 +96,7 @@ typedef struct mape_trace_event {
     uint32_t reserved;         /**< 0. */
     int64_t round_trip_ns;     /**< REMOTE: to the machine and back. */
     const char *name;          /**< The function's name; MODULE: the path; DEATH: the signal, or "exit" and the code. */
-    const char *host;          /**< REMOTE, DEATH: the machine; "": this one. */
+    const char *host;          /**< REMOTE, DEATH: the machine; "": this one, or for REMOTE one that was not known yet when the event was read. */
     const char *symbol;        /**< DEATH: the place in the code, as far as the worker's report knows it. */
     const char *text;          /**< DEATH: the first lines of the report: see #mape_job_crash. Of the first 256 deaths of a trace. */
 } mape_trace_event;

@@ -128,6 +128,9 @@ extension Core {
             }
             lane.pid = message.pid
             lane.seen.since = mapb_clock()
+            // What the place was named after is the machine of the lane before.
+            remote.forget(slot - table.firstLane)
+            figures.show(host: "", ofLane: slot)
             becameReady(lane)
             if lane.state == .dying { sendKill(lane) }
         case MAPB_CONTROL_DIED.rawValue:
@@ -147,7 +150,13 @@ extension Core {
         case MAPB_CONTROL_LANE.rawValue:
             guard lane != nil else { break }
             let host = printable(message.shownText)
-            remote.note(host, roundTrip: Int64(clamping: message.size), of: slot - table.firstLane)
+            let number = slot - table.firstLane
+            let isFirst = remote.routes[number].isUnknown
+            remote.note(host, roundTrip: Int64(clamping: message.size), of: number)
+            if isFirst, let trace = table.tracing.last {
+                let route = remote.routes[number]
+                unsafe trace.name(host: UnsafePointer(route.host.bytes), roundTrip: route.roundTrip, ofLane: slot)
+            }
             figures.show(host: host, ofLane: slot)
         case MAPB_CONTROL_NOTE.rawValue:
             log(

@@ -41,6 +41,8 @@ final class Remote {
     struct Route {
         var host: CText
         var roundTrip: Int64 = 0
+
+        var isUnknown: Bool { unsafe host.bytes.pointee == 0 }
     }
 
     init(_ cluster: Cluster) throws(MapError) {
@@ -56,6 +58,9 @@ final class Remote {
         if hosts[host] == nil && hosts.count < Policy.hosts { hosts[host] = CText(host) }
         routes[lane] = Route(host: hosts[host] ?? nobody, roundTrip: max(0, roundTrip))
     }
+
+    /// Nobody has answered through a lane yet.
+    func forget(_ lane: Int) { routes[lane] = Route(host: nobody) }
 
     /// Counts a helper that has ended, or could not be started. Returns how long to wait before the next.
     func countFailure() -> Int64 {

@@ -35,6 +35,8 @@ struct Tracing {
     private(set) var recorded: UInt64 = 0
     private var readTo: UInt64 = 0
     private var texts = TraceTexts()
+    /// The first event that is a range of a lane whose machine is not known yet; UInt64.max: there is none.
+    private var nameless = UInt64.max
     /// By slot.
     private let lines: Cells<Line>
     /// When the events that are being delivered were handed out; 0: none are.
@@ -124,8 +126,28 @@ struct Tracing {
     }
 
     func add(_ event: mape_trace_event) {
+        if isNameless(event) { nameless = min(nameless, recorded) }
         ring[recorded] = event
         recorded += 1
+    }
+
+    /// A lane is known by its machine from now on: what says so can come behind the lane's first answers.
+    func name(host: UnsafePointer<CChar>, roundTrip: Int64, ofLane slot: Int) {
+        let first = max(nameless, oldest)
+        nameless = .max
+        guard first < recorded else { return }
+        for number in first..<recorded where isNameless(ring[number]) {
+            if ring[number].worker == slot {
+                unsafe ring[number].host = host
+                ring[number].round_trip_ns = roundTrip
+            } else if nameless == .max {
+                nameless = number
+            }
+        }
+    }
+
+    private func isNameless(_ event: mape_trace_event) -> Bool {
+        unsafe event.kind == MAPE_TRACE_REMOTE.rawValue && event.host.pointee == 0
     }
 
     /// A text for an event, which stays as long as the trace. Of names there are few: each is kept once.
