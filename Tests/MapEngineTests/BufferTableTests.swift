@@ -78,4 +78,15 @@ import Testing
         }
         #expect(used.holding(100 << 12, 1) == nil)
     }
+
+    @Test func copiesOfAJobsBuffersAreApart() {
+        let buffers = (0..<3).map { Buffer(block: Block(offset: UInt64($0) << 12, count: 4096), size: 4096) }
+        var used = UsedBuffers()
+        #expect(used.list.isEmpty && used.holding(0, 1) == nil)
+        used.add(buffers[0])
+        var other = used
+        other.add(buffers[1])
+        used.add(buffers[2])
+        #expect(used.list.map { $0.block.offset } == [0, 8192] && other.list.map { $0.block.offset } == [0, 4096])
+    }
 }

@@ -127,12 +127,12 @@ import Testing
 }
 
 @Suite struct DeliveryTests {
-    static func segment(_ first: UInt64) -> Segment { Segment(first: first, count: 10, outcome: .crashed()) }
+    static func ten(_ first: UInt64) -> Range<UInt64> { first..<first + 10 }
 
     @Test func inOrderMeansThatEachWaitsForThoseBefore() {
         var delivery = Delivery()
         for (place, first) in ([20, 40, 0, 30, 10] as [UInt64]).enumerated() {
-            delivery.add(Self.segment(first), at: place, inOrder: true)
+            delivery.add(Self.ten(first), at: place, inOrder: true)
         }
         #expect(delivery.undelivered == 50)
         var places: [Int] = []
@@ -146,8 +146,8 @@ import Testing
 
     @Test func nothingIsDeliveredOfWhatIsForgotten() {
         var delivery = Delivery()
-        delivery.add(Self.segment(0), at: 0, inOrder: true)
-        delivery.add(Self.segment(20), at: 1, inOrder: true)
+        delivery.add(Self.ten(0), at: 0, inOrder: true)
+        delivery.add(Self.ten(20), at: 1, inOrder: true)
         delivery.forgetItems()
         #expect(delivery.places.isEmpty && delivery.undelivered == 0)
     }

@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func anOpenStreamWithoutItemsIsAtZero() throws {
-        let stream = try LocalPool().make(JobConfig(), nil)
+        let stream = try LocalPool().make(JobConfig(), .ofStream)
         let p = stream.progress(now: 0, partial: 0)
         #expect(p.fraction == 0 && p.is_done == 0)
     }

@@ -101,7 +101,7 @@ import Testing
         let local = try LocalPool()
         let used = local.core.input.used
         let buffer = try Self.buffer(local, 4096)
-        let job = try local.make(JobConfig(), nil)
+        let job = try local.make(JobConfig(), .ofStream)
         let base = UnsafeRawPointer(local.core.input.base + Int(buffer.block.offset))
         let spans = [mape_span(data: base, size: 8), mape_span(data: base + 8, size: 8)]
         let (accepted, wrong) = local.pool.push(job, job.stream!, spans, 2)

@@ -7,7 +7,7 @@ import CMapBridge
 func submit(
     _ pool: OpaquePointer?, _ function: UInt32, _ config: UnsafePointer<mape_job_config>?,
     _ out: UnsafeMutablePointer<OpaquePointer?>?,
-    isStream: Bool = false, _ prepare: (Pool, () throws(MapError) -> Function) throws(MapError) -> Prepared?
+    isStream: Bool = false, _ prepare: (Pool, () throws(MapError) -> Function) throws(MapError) -> Prepared
 ) -> Int32 {
     unsafe out?.pointee = nil
     return enter(pool, .pool, "pool") { (pool, _) throws(MapError) in
@@ -24,7 +24,7 @@ func submit(
         }
         var data: JobData?
         defer { if let data { pool.release(data) } }
-        var prepared: Prepared?
+        var prepared: Prepared
         let began = pool.traceClock
         do throws(MapError) {
             if settings.data_size != 0 { data = try unsafe pool.jobData(settings.data, settings.data_size) }
@@ -35,12 +35,12 @@ func submit(
             throw error
         }
         if began != 0 {
-            prepared?.copied.began = began
-            prepared?.copied.ended = mapb_clock()
+            prepared.copied.began = began
+            prepared.copied.ended = mapb_clock()
         }
         let handle: UInt
         do throws(MapError) { handle = unsafe out == nil ? 0 : try pool.newHandle(.job) } catch {
-            if let prepared { pool.core.with { $0.discard(prepared) } }
+            pool.core.with { $0.discard(prepared) }
             throw error
         }
         // Before any event can name it.
@@ -130,7 +130,7 @@ public func mape_stream_open(
     if notHost() == nil, unsafe out == nil && pool != nil {
         return enter(pool, .pool, "pool") { (_, _) throws(MapError) in throw .null("out") }
     }
-    return unsafe submit(pool, function, config, out, isStream: true) { (_, _) throws(MapError) in nil }
+    return unsafe submit(pool, function, config, out, isStream: true) { (_, _) throws(MapError) in .ofStream }
 }
 
 @implementation @_cdecl("mape_job_wait")
@@ -154,8 +154,7 @@ public func mape_job_result(_ out: UnsafeMutablePointer<mape_result>!, _ job: Op
                 throw MapError(MAPE_E_INDEX, "index is \(index); the job has \(job.tally.total) items")
             }
             if !job.isDone { core.pump() }
-            guard let segment = job.segment(holding: index) else { return false }
-            segment.read(index - segment.first, into: &result)
+            guard job.readResult(index, into: &result) else { return false }
             result.attempts = job.attempts(of: index, result)
             return true
         }

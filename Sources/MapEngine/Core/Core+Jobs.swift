@@ -9,11 +9,10 @@ struct Submission {
     let config: JobConfig
     /// The job's own; nil: none.
     let data: JobData?
-    /// Nil: a stream, whose items come later.
-    let input: Prepared?
+    let input: Prepared
     /// Bytes of an item's input as far as they are known.
     var bytesPerItem: UInt64 {
-        guard let input, input.total > 0 else { return 0 }
+        guard input.total > 0 else { return 0 }
         return input.record.size > 0 ? input.record.size : input.block.count / input.total
     }
     /// The host's handle of the job; 0: there is none, and the job releases itself.
@@ -29,9 +28,11 @@ extension Core {
     }
 
     /// What jobs submitted by an id are counted under.
-    func work(of id: UInt32) throws(MapError) -> Work {
-        let function = try function(id)
-        return function.id == id ? function.work : registry.functions.alias(id) ?? function.work
+    func work(of id: UInt32) throws(MapError) -> Work { try work(function(id), as: id) }
+
+    @inline(__always)
+    private func work(_ function: Function, as id: UInt32) -> Work {
+        function.id == id ? function.work : registry.functions.alias(id) ?? function.work
     }
 
     /// Nil: the pool has to be started first.
@@ -48,41 +49,33 @@ extension Core {
         let function = try function(submission.function)
         if submission.config.firstIndex > 0 { try checkFirstIndex(submission) }
         if remote != nil || submission.config.place == MAPE_REMOTE { try checkPlace(submission.config.place, function) }
-        let stream: Stream?
-        let block: Block
         let sequence = jobs.next()
-        let alias = function.id == submission.function ? nil : registry.functions.alias(submission.function)
-        let name = (alias ?? function.work).shown.label?.number ?? 0
-        var moved = Moved()
-        if let input = submission.input {
-            block = input.block
-            moved = input.moved
-            stream = nil
-            write(input.record, of: function, name, submission, sequence, to: block)
+        let work = work(function, as: submission.function)
+        var block = submission.input.block
+        var stream: Stream?
+        if submission.input.isOfStream {
+            (block, stream) = try makeStream(function, work.number, submission, sequence)
         } else {
-            (block, stream) = try makeStream(function, name, submission, sequence)
+            write(submission.input.record, of: function, work.number, submission, sequence, to: block)
         }
         figures.jobs += 1
         let job = Job(
-            function: function,
-            alias: alias,
-            config: submission.config, sequence: sequence,
-            total: submission.input?.total ?? 0,
+            function: function, work: work, config: submission.config, sequence: sequence,
+            total: submission.input.total,
             input: JobInput(
-                record: block, globals: globals, used: submission.input?.used ?? UsedBuffers(),
-                data: submission.data),
+                record: block, globals: globals, used: submission.input.used, data: submission.data),
             stream: stream, now: clock.now())
         function.life.unended += 1
-        job.work.begin()
-        job.measure(moved)
-        if let copied = submission.input?.copied, copied.began != 0 { traceCopy(moved, copied, job) }
+        work.begin()
+        job.measure(submission.input.moved)
+        if submission.input.copied.began != 0 { traceCopy(submission.input.moved, submission.input.copied, job) }
         if remote != nil { noteBytes(of: job, submission) }
         if function.failure != nil || function.refusal != nil, let failure = whyNowhere(job) {
             job.endWaiting(failure, now: mapb_clock())
         }
-        if let input = submission.input, let copying = input.copying, !job.isEnded {
+        if let copying = submission.input.copying, !job.isEnded {
             job.input.copying = copying
-            job.unstarted.ready = input.ready
+            job.unstarted.ready = submission.input.ready
             job.input.pin()
         }
         jobs.add(job, handle: submission.handle)
@@ -91,7 +84,7 @@ extension Core {
     }
 
     @inline(never) private func checkFirstIndex(_ submission: Submission) throws(MapError) {
-        guard submission.config.firstIndex > UInt64.max - (submission.input?.total ?? 0) else { return }
+        guard submission.config.firstIndex > UInt64.max - submission.input.total else { return }
         throw MapError(
             MAPE_E_OVERFLOW, "config.first_index and the number of items together are more than an index can be")
     }
@@ -134,6 +127,7 @@ extension Core {
 
     /// Frees prepared input that became no job.
     func discard(_ prepared: Prepared) {
+        if prepared.isOfStream { return }
         input.free(prepared.block)
         for buffer in prepared.used.list { release(buffer) }
     }

@@ -5,10 +5,9 @@ import CMapBridge
 
 extension Pool {
     /// Submits a job. Frees the prepared input when that fails.
-    /// - input: nil: it is a stream.
     /// - handle: the host's name for the job, or 0. data: of the job.
     func submit(
-        _ function: UInt32, _ config: JobConfig, _ data: JobData?, _ input: Prepared?, handle: UInt
+        _ function: UInt32, _ config: JobConfig, _ data: JobData?, _ input: Prepared, handle: UInt
     ) throws(MapError) -> Job {
         do throws(MapError) {
             let submission = Submission(
@@ -22,7 +21,7 @@ extension Pool {
             guard let job else { throw MapError(MAPE_E_CLOSED, "pool was shut down") }
             return job
         } catch {
-            if let input { core.with { $0.discard(input) } }
+            core.with { $0.discard(input) }
             throw error
         }
     }

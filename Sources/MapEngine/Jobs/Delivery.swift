@@ -27,15 +27,15 @@ struct Delivery {
         let place: Int
     }
 
-    /// Called when a segment has ended, with its place.
-    mutating func add(_ segment: Segment, at place: Int, inOrder: Bool) {
-        undelivered += segment.count
-        if !inOrder || segment.first == next && early.isEmpty {
-            next = segment.end
+    /// Called when the items of a segment have ended, with its place.
+    mutating func add(_ items: Range<UInt64>, at place: Int, inOrder: Bool) {
+        undelivered += items.upperBound - items.lowerBound
+        if !inOrder || items.lowerBound == next && early.isEmpty {
+            next = items.upperBound
             places.append(place)
             return
         }
-        insert(Early(first: segment.first, end: segment.end, place: place))
+        insert(Early(first: items.lowerBound, end: items.upperBound, place: place))
         while let lowest = early.last, lowest.first == next {
             early.removeLast()
             next = lowest.end

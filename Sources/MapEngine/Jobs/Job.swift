@@ -67,13 +67,14 @@ final class Job {
         var withholds = false
     }
 
-    /// - alias: what it is counted under; nil: its function. total: how many items there are; for a stream 0 at first.
+    /// - work: what it is counted under; nil: its function. total: how many items there are; for a stream 0 at first.
     init(
-        function: Function, alias: Work? = nil, config: JobConfig, sequence: UInt64, total: UInt64, input: JobInput,
+        function: Function, work: Work? = nil, config: JobConfig, sequence: UInt64, total: UInt64,
+        input: consuming JobInput,
         stream: Stream?, now: Int64
     ) {
         self.function = function
-        work = alias ?? function.work
+        self.work = work ?? function.work
         self.config = config
         self.stream = stream
         self.input = input
@@ -149,7 +150,8 @@ final class Job {
     /// Records that the items of a segment, which were running, have ended.
     /// - ok, failed, stopped: how many so, when the segment has no outcome for all.
     @inline(never) func end(
-        _ segment: Segment, ok: UInt64, failed: UInt64, stopped: (UInt64, mape_item_state) = (0, MAPE_ITEM_CANCELLED),
+        _ segment: consuming Segment, ok: UInt64, failed: UInt64,
+        stopped: (UInt64, mape_item_state) = (0, MAPE_ITEM_CANCELLED),
         now: Int64
     ) {
         if let outcome = segment.outcome {
@@ -173,7 +175,8 @@ final class Job {
             return
         }
         if delivers {
-            delivery.add(segment, at: results.keep(segment), inOrder: config.ordered)
+            let items = segment.first..<segment.end
+            delivery.add(items, at: results.keep(segment), inOrder: config.ordered)
         } else if !results.join(segment) {
             _ = results.keep(segment)
         }
@@ -248,6 +251,9 @@ final class Job {
 
     /// The segment that holds an item, or nil when it has not ended.
     func segment(holding item: UInt64) -> Segment? { results.holding(item) }
+
+    /// Reads an item's result. Returns false when it has not ended.
+    func readResult(_ item: UInt64, into out: inout mape_result) -> Bool { results.read(item, into: &out) }
 
     /// Pins its results, and returns them as they are now.
     func pinResults() -> Results {

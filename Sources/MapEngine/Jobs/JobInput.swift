@@ -16,12 +16,12 @@ struct JobInput {
     /// Whether it must be freed when they are done.
     private var isDue = false
 
-    init(record: Block, globals: Globals?, used: UsedBuffers, data: JobData? = nil) {
+    init(record: Block, globals: Globals?, used: consuming UsedBuffers, data: JobData? = nil) {
+        if let buffer = data?.buffer, used.add(buffer) { buffer.retain() }
         self.record = record
         self.globals = globals
         self.used = used
         self.data = data
-        if let buffer = data?.buffer { keep(buffer) }
     }
 
     var buffers: [Buffer] { used.list }

@@ -28,6 +28,11 @@ struct Prepared {
         ready = total
     }
 
+    /// Of a stream there is nothing yet: its block is made with the job, and items come later.
+    static var ofStream: Prepared { Prepared(block: Block(offset: 0, count: 0), total: 0) }
+
+    var isOfStream: Bool { block.count == 0 }
+
     /// Copies the first piece of items; `copying` is what is left.
     @inline(__always)
     mutating func copy(_ items: HostItems, into input: InputMemory) {

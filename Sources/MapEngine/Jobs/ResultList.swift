@@ -63,11 +63,22 @@ struct ResultList {
     }
 
     /// The segment that holds an item, or nil when it has not ended.
-    mutating func holding(_ item: UInt64) -> Segment? {
-        if segments.count == 1 {
-            guard let only = segments[0], item >= only.first, item < only.end else { return nil }
-            return only
+    mutating func holding(_ item: UInt64) -> Segment? { place(of: item).flatMap { segments[$0] } }
+
+    /// Reads an item's result. Returns false when it has not ended.
+    mutating func read(_ item: UInt64, into out: inout mape_result) -> Bool {
+        guard let place = place(of: item) else { return false }
+        // In place, as above.
+        return unsafe segments.withUnsafeBufferPointer { segments in
+            guard let first = unsafe segments[place]?.first else { return false }
+            unsafe segments[place]?.read(item - first, into: &out)
+            return true
         }
+    }
+
+    /// Where the segment is that holds an item.
+    private mutating func place(of item: UInt64) -> Int? {
+        if segments.count == 1 { return holds(item, at: 0) ? 0 : nil }
         if indexed < segments.count {
             index.append(contentsOf: indexed..<segments.count)
             indexed = segments.count
@@ -81,8 +92,15 @@ struct ResultList {
             let middle = (low + high) / 2
             if segments[index[middle]]!.first <= item { low = middle + 1 } else { high = middle }
         }
-        guard low > 0, let found = segments[index[low - 1]], item < found.end else { return nil }
-        return found
+        guard low > 0, holds(item, at: index[low - 1]) else { return nil }
+        return index[low - 1]
+    }
+
+    private func holds(_ item: UInt64, at place: Int) -> Bool {
+        unsafe segments.withUnsafeBufferPointer { segments in
+            guard let first = unsafe segments[place]?.first, let end = unsafe segments[place]?.end else { return false }
+            return item >= first && item < end
+        }
     }
 
     // MARK: - While it is copied

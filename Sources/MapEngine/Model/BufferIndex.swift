@@ -86,29 +86,46 @@ struct BufferIndex {
 
 /// The buffers that one job's items lie in, each once, in the order they were met.
 struct UsedBuffers {
-    private(set) var list: [Buffer] = []
-    /// Made when there are more than a few.
-    private var index = BufferIndex()
+    /// Nil: there are none. Most jobs have none, and to copy this costs them nothing.
+    private var held: Held?
+
+    private final class Held {
+        var list: [Buffer]
+        /// Made when there are more than a few.
+        var index: BufferIndex
+
+        init(list: [Buffer], index: BufferIndex) {
+            self.list = list
+            self.index = index
+        }
+    }
 
     private static let few = 8
+
+    var list: [Buffer] { held?.list ?? [] }
 
     /// True when it was not in here.
     @discardableResult mutating func add(_ buffer: Buffer) -> Bool {
         if holding(buffer.block.offset, buffer.size) != nil { return false }
-        list.append(buffer)
-        if list.count == Self.few + 1 {
-            for one in list { index.insert(one) }
-        } else if list.count > Self.few {
-            index.insert(buffer)
+        if !isKnownUniquelyReferenced(&held) {
+            held = Held(list: held?.list ?? [], index: held?.index ?? BufferIndex())
+        }
+        guard let held else { return false }
+        held.list.append(buffer)
+        if held.list.count == Self.few + 1 {
+            for one in held.list { held.index.insert(one) }
+        } else if held.list.count > Self.few {
+            held.index.insert(buffer)
         }
         return true
     }
 
     /// The one that holds a stretch of the input memory wholly.
     func holding(_ offset: UInt64, _ count: UInt64) -> Buffer? {
+        guard let held else { return nil }
         // Items of one buffer mostly follow one another.
-        if let last = list.last, last.contains(offset, count) { return last }
-        if list.count > Self.few { return index.holding(offset, count) }
-        return list.first { $0.contains(offset, count) }
+        if let last = held.list.last, last.contains(offset, count) { return last }
+        if held.list.count > Self.few { return held.index.holding(offset, count) }
+        return held.list.first { $0.contains(offset, count) }
     }
 }

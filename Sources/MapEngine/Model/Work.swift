@@ -62,7 +62,9 @@ final class Work {
     let id: UInt32
     let name: String
     /// What others find it by; nil: nothing, or it is a group.
-    var label: ShownName?
+    var label: ShownName? { didSet { number = label?.number ?? 0 } }
+    /// The number of that, or of what a group is shown as, for the records of jobs; 0: there is none.
+    private(set) var number: UInt32 = 0
     /// Of a group: what its jobs are counted under as well, and shown as.
     let whole: Work?
     /// Its jobs.
@@ -81,6 +83,7 @@ final class Work {
     init(id: UInt32, of whole: Work) {
         self.id = id
         name = whole.name
+        number = whole.number
         self.whole = whole
     }
 
@@ -100,10 +103,14 @@ final class Work {
     private func endOfGroup(_ items: UInt64, as state: mape_item_state) { end(items, as: state) }
 
     /// The next job is submitted.
+    @inline(__always)
     func begin() {
-        jobs += 1
-        whole?.begin()
+        jobs &+= 1
+        if let whole { whole.beginOfGroup() }
     }
+
+    @inline(never)
+    private func beginOfGroup() { begin() }
 
     /// Adds to what was measured.
     @inline(__always)

@@ -98,7 +98,7 @@ final class LocalPool {
     }
 
     /// Makes a job, of which workers are given nothing yet.
-    func make(_ config: JobConfig, _ input: Prepared?) throws -> Job {
+    func make(_ config: JobConfig, _ input: Prepared) throws -> Job {
         nextHandle += 16
         return try core.submit(
             Submission(function: function.id, config: config, data: nil, input: input, handle: nextHandle))
