@@ -76,13 +76,26 @@ class Farm:
                        system.rounds]
             return measured([*on, *command], [one.pid for one in self.dask], system.rounds)
         if isinstance(system, Bare):
-            command = [BUILD / "floor", self.network.addresses["server"], system.count, system.size, system.rounds]
-            return measured([*on, *command], [self.server.process.pid], system.rounds)
+            return self.bare(system, on)
         url = self.server.url() if system.cluster else ""
         command = [BUILD / "host", url, BUILD / "libfunctions.so", system.function, system.workers, len(self.nodes) if url else 0, system.count,
                    system.size, system.rounds]
         others = [self.server.process.pid] + [node.process.pid for node in self.nodes]
         return measured([*on, *command], others if url else [], system.rounds)
+
+    def bare(self, system, on):
+        floor = [BUILD / "floor", self.network.addresses["server"]]
+        work = [system.count, system.size] if system.kind == "bytes" else [system.count]
+        other = None
+        if system.kind == "calls":
+            other = subprocess.Popen([*self.network.on("n1"), *map(str, floor), "answer"], stdout=subprocess.PIPE, text=True)
+            other.stdout.readline()
+        try:
+            return measured([*on, *floor, system.kind, *work, system.rounds], [self.server.process.pid], system.rounds)
+        finally:
+            if other:
+                other.kill()
+                other.communicate()
 
     def close(self):
         for one in self.dask:

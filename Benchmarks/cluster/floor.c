@@ -1,9 +1,15 @@
-/* floor.c - what the server and the kernel take for the bytes of an item, when nothing else is done with them
+/* floor.c - what the server and the kernel take for items, when nothing else is done with them
  *
- *   floor ADDRESS COUNT SIZE ROUNDS
+ *   floor ADDRESS bytes COUNT SIZE ROUNDS
+ *   floor ADDRESS calls COUNT ROUNDS
+ *   floor ADDRESS answer
  *
- * An item's bytes pass the server twice: input and result. So for each of COUNT items it does twice what a bare client would: SET of SIZE bytes from where
- * they lie, and GET into where they are to lie. Says `ready`, `done`, `value`, `first` and `start` as host.c does.
+ * `bytes`: an item's bytes pass the server twice: input and result. So for each of COUNT items it does twice what a bare client would: SET of SIZE bytes
+ * from where they lie, and GET into where they are to lie.
+ * `calls`: a call goes to another machine and comes back. COUNT times, one after another, it puts eight bytes into one stream, as the helper does for a
+ * call, and waits for an entry of another stream, which `answer` puts there, on a node's machine, as soon as it has read the first one. Both wait in an
+ * XREAD that the server answers when there is something.
+ * Says `ready`, `done`, `value`, `first` and `start` as host.c does.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int server;
+static int server, reading;
 
 static void fail(const char *what) {
     perror(what);
@@ -29,6 +35,13 @@ static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static int connected(const struct sockaddr_in *at) {
+    const int one = 1, file = socket(AF_INET, SOCK_STREAM, 0);
+    if (file < 0 || connect(file, (const struct sockaddr *)at, sizeof *at) != 0) fail("connect");
+    setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return file;
 }
 
 static void receive(void *bytes, size_t size) {
@@ -66,6 +79,55 @@ static void pass(unsigned char *bytes, size_t size) {
     expect("\r\n");
 }
 
+/** Puts eight bytes into a stream. */
+static void put(char stream) {
+    char text[128], answer[64];
+    const int size = snprintf(text, sizeof text, "*5\r\n$4\r\nXADD\r\n$6\r\nfloor%c\r\n$1\r\n*\r\n$1\r\nh\r\n$8\r\n12345678\r\n", stream);
+    if (send(server, text, (size_t)size, 0) != size) fail("send");
+    if (recv(server, answer, sizeof answer, 0) <= 0 || answer[0] != '$') fail("XADD");
+}
+
+/** Asks for the entry of a stream behind the last one, or behind those that are there. */
+static void ask(char stream, const char *last) {
+    char text[192];
+    const int size = snprintf(
+        text, sizeof text, "*6\r\n$5\r\nXREAD\r\n$5\r\nBLOCK\r\n$1\r\n0\r\n$7\r\nSTREAMS\r\n$6\r\nfloor%c\r\n$%zu\r\n%s\r\n", stream, strlen(last), last);
+    if (send(reading, text, (size_t)size, 0) != size) fail("send");
+}
+
+/** Waits for it, and keeps its id. */
+static void take(char last[64]) {
+    char answer[512];
+    const ssize_t size = recv(reading, answer, sizeof answer - 1, 0);
+    if (size <= 0) fail("XREAD");
+    answer[size] = 0;
+    const char *dash = strchr(answer, '-');
+    if (!dash) fail("XREAD: no id");
+    const char *begin = dash;
+    while (begin > answer && begin[-1] != '\n') begin--;
+    snprintf(last, 64, "%.*s", (int)strcspn(begin, "\r"), begin);
+}
+
+static void call(char last[64]) {
+    ask('o', last);
+    put('w');
+    take(last);
+}
+
+/** Says `ready` when the server knows that it waits. */
+static void answer_calls(void) {
+    char last[64] = "$";
+    ask('w', last);
+    put('o');
+    puts("ready");
+    fflush(stdout);
+    for (;;) {
+        take(last);
+        put('o');
+        ask('w', last);
+    }
+}
+
 static void tell(const char *word) {
     char line[16];
     printf("%s\n", word);
@@ -74,22 +136,30 @@ static void tell(const char *word) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 5) return 64;
-    const long count = atol(argv[2]), rounds = atol(argv[4]);
-    const size_t size = (size_t)atol(argv[3]);
-    const int one = 1;
+    if (argc < 3) return 64;
+    const int calls = strcmp(argv[2], "calls") == 0 && argc == 5;
+    if (!calls && !(strcmp(argv[2], "answer") == 0 && argc == 3) && !(strcmp(argv[2], "bytes") == 0 && argc == 6)) return 64;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(6379)};
     if (inet_pton(AF_INET, argv[1], &at.sin_addr) != 1) return 64;
-    server = socket(AF_INET, SOCK_STREAM, 0);
-    if (server < 0 || connect(server, (struct sockaddr *)&at, sizeof at) != 0) fail("connect");
-    setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    server = connected(&at), reading = connected(&at);
+    if (argc == 3) answer_calls();
+    const long count = atol(argv[3]), rounds = atol(argv[argc - 1]);
+    const size_t size = calls ? 8 : (size_t)atol(argv[4]);
+    char last[64] = "$";
     unsigned char *bytes = malloc(size);
     if (!bytes) return 1;
     memset(bytes, 7, size);
-    for (int i = 0; i < 20; i++) pass(bytes, size);
+    for (int i = 0; i < 20; i++) calls ? call(last) : pass(bytes, size);
     tell("ready");
     const double began = now();
-    for (long i = 0; i < rounds * count * 2; i++) pass(bytes, size);
+    for (long i = 0; i < rounds * count; i++) {
+        if (calls) {
+            call(last);
+        } else {
+            pass(bytes, size);
+            pass(bytes, size);
+        }
+    }
     const double seconds = (now() - began) / (double)rounds;
     tell("done");
     printf("value %.9f\nfirst 0.0\nstart 0.0\n", seconds);

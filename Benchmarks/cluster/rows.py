@@ -32,10 +32,11 @@ class Dask:
 
 @dataclass(frozen=True)
 class Bare:
-    """The server alone, by floor.c: what no system that passes the same bytes through it can fall below."""
+    """The server alone, by floor.c: what no system that passes the same bytes, or calls, through it can fall below."""
 
+    kind: str
     count: int
-    size: int
+    size: int = 8
     rounds: int = 1
 
 
@@ -56,7 +57,7 @@ def rate(scale=1.0):
 
 LOCAL, CLUSTER, BOTH = "local pool, 2 workers", "cluster", "cluster and 2 local workers"
 TASK, BATCHED, DASK, SCATTERED = "Dask, a task per item", "Dask, batched by hand", "Dask", "Dask, scattered"
-BARE = "bare server: SET and GET, twice"
+BARE, BARE_CALL = "bare server: SET and GET, twice", "bare server: there and back"
 MIB = 1 << 20
 
 ROWS = [
@@ -66,10 +67,11 @@ ROWS = [
     }, "M items/s", rate(1e6)),
     Row("call", "one call and its result", "one", {
         LOCAL: Ours("square", 1, workers=2, cluster=False, rounds=500), CLUSTER: Ours("square", 1, rounds=500), DASK: Dask("call", 1, rounds=30),
+        BARE_CALL: Bare("calls", 1, rounds=500),
     }, "µs", lambda answer, count: answer.seconds * 1e6),
     Row("large", "200 items of 1 MiB in and out", "one", {
         LOCAL: Ours("echo", 200, MIB, workers=2, cluster=False, rounds=3), CLUSTER: Ours("echo", 200, MIB, rounds=3),
-        DASK: Dask("large", 200, MIB), SCATTERED: Dask("scattered", 200, MIB), BARE: Bare(200, MIB, rounds=3),
+        DASK: Dask("large", 200, MIB), SCATTERED: Dask("scattered", 200, MIB), BARE: Bare("bytes", 200, MIB, rounds=3),
     }, "items/s", rate()),
     Row("large_cpu", "the same: processor time of all processes per item", "one", {}, "ms", lambda answer, count: answer.cpu / count * 1e3),
     Row("start", "from the pool's creation until a node can be given work", "one", {}, "ms", lambda answer, count: answer.start * 1e3),

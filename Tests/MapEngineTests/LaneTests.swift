@@ -130,6 +130,17 @@ import Testing
         pace.measureLane(nanoseconds: 1000, work: 1000, items: 1)
         #expect(late(10) == Policy.laneLate && late(10, here: true) == Policy.laneLate)
         #expect(late(1, delays: 50) == Policy.laneLate << Int64(2 * Policy.laneDoublings))
+        // Items of 80 MB: the way takes seconds, and what is sent again takes it once more.
+        pace = Pace()
+        pace.itemBytes = 80_000_000
+        #expect(late(1) == Policy.laneUnknown + 16_000_000_000)
+        pace.measure(nanoseconds: 1000, items: 1)
+        #expect(late(1, here: true) == Policy.laneLate, "a worker here needs no way")
+        pace.measureLane(nanoseconds: 500_000_000, work: 1000, items: 1)
+        #expect(late(1) == 1_000_000_000, "what was measured counts")
+        pace = Pace()
+        pace.itemBytes = .max
+        #expect(late(.max, delays: 6) > 0)
     }
 
     // MARK: - What a lane says of an item that was ended

@@ -48,9 +48,14 @@ struct Pace {
     ///   than that would take twice, however slow the lane is known to be, and however often the range has gone round.
     func lateness(items: UInt64, delays: UInt8, couldRunHere: Bool) -> Int64 {
         func twice(_ time: Double) -> Int64 { max(Policy.laneLate, Int64(min(2 * time * Double(items), 1e15))) }
-        let there = laneTime > 0 ? twice(laneTime) : Policy.laneUnknown
+        let there = laneTime > 0 ? twice(laneTime) : Policy.laneUnknown + wayOfUnknown(items)
         let late = there << Int64(min(delays, Policy.laneDoublings) * 2)
         return couldRunHere && itemTime > 0 ? min(late, twice(itemTime)) : late
+    }
+
+    /// How long the bytes of items may take to another machine and back, where nothing is known of the way: results are taken to be as large as inputs.
+    private func wayOfUnknown(_ items: UInt64) -> Int64 {
+        Int64(min(2 * Double(itemBytes) * Double(items) / Policy.laneSlowest * 1e9, 1e15))
     }
 
     /// Whether this many items are worth a worker's move to a processor of its own, which takes some 50 µs.
