@@ -82,7 +82,8 @@ static void pass(unsigned char *bytes, size_t size) {
 /** Puts eight bytes into a stream. */
 static void put(char stream) {
     char text[128], answer[64];
-    const int size = snprintf(text, sizeof text, "*5\r\n$4\r\nXADD\r\n$6\r\nfloor%c\r\n$1\r\n*\r\n$1\r\nh\r\n$8\r\n12345678\r\n", stream);
+    const int size = snprintf(text, sizeof text,
+                              "*5\r\n$4\r\nXADD\r\n$6\r\nfloor%c\r\n$1\r\n*\r\n$1\r\nh\r\n$8\r\n12345678\r\n", stream);
     if (send(server, text, (size_t)size, 0) != size) fail("send");
     if (recv(server, answer, sizeof answer, 0) <= 0 || answer[0] != '$') fail("XADD");
 }
@@ -90,8 +91,10 @@ static void put(char stream) {
 /** Asks for the entry of a stream behind the last one, or behind those that are there. */
 static void ask(char stream, const char *last) {
     char text[192];
-    const int size = snprintf(
-        text, sizeof text, "*6\r\n$5\r\nXREAD\r\n$5\r\nBLOCK\r\n$1\r\n0\r\n$7\r\nSTREAMS\r\n$6\r\nfloor%c\r\n$%zu\r\n%s\r\n", stream, strlen(last), last);
+    const int size =
+        snprintf(text, sizeof text,
+                 "*6\r\n$5\r\nXREAD\r\n$5\r\nBLOCK\r\n$1\r\n0\r\n$7\r\nSTREAMS\r\n$6\r\nfloor%c\r\n$%zu\r\n%s\r\n",
+                 stream, strlen(last), last);
     if (send(reading, text, (size_t)size, 0) != size) fail("send");
 }
 
@@ -138,7 +141,8 @@ static void tell(const char *word) {
 int main(int argc, char **argv) {
     if (argc < 3) return 64;
     const int calls = strcmp(argv[2], "calls") == 0 && argc == 5;
-    if (!calls && !(strcmp(argv[2], "answer") == 0 && argc == 3) && !(strcmp(argv[2], "bytes") == 0 && argc == 6)) return 64;
+    if (!calls && !(strcmp(argv[2], "answer") == 0 && argc == 3) && !(strcmp(argv[2], "bytes") == 0 && argc == 6))
+        return 64;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(6379)};
     if (inet_pton(AF_INET, argv[1], &at.sin_addr) != 1) return 64;
     server = connected(&at), reading = connected(&at);
