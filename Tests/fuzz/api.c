@@ -302,6 +302,15 @@ static void figures(void) {
         mape_bucket *room = capacity <= 3 ? buckets : NULL;
         checked(mape_job_histogram(room, capacity, byte() % 16 ? &count : NULL, A_JOB));
         checked(mape_function_histogram(room, capacity, &count, A_POOL, a_function()));
+        uint8_t what = byte();
+        if (what % 8 == 1) checked(mape_function_unregister(A_POOL, a_function()));
+        if (what % 4 == 2) {
+            mape_function_id id = 99;
+            const int status = checked(
+                mape_function_alias(what % 16 == 2 ? NULL : &id, A_POOL, a_function(), what % 8 == 2 ? NULL : text()));
+            if (what % 16 != 2) demand(status == MAPE_OK ? id != 0 : id == 0);
+            if (status == MAPE_OK) functions[byte() % 8] = id;
+        }
     }
 }
 

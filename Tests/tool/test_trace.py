@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
+import time
 
-from tool import FUNCTIONS, call, good, run_all, says
+from tool import FUNCTIONS, PROGRAM, call, good, run_all, says
 
 SQRT = "double sqrt(double)"
 CRASH = "int crash_on(int x, int y)"
@@ -38,6 +41,26 @@ def test_a_call_that_crashes_is_in_it():
     says(answer, 1, "1 of 4")
     (crash,) = trace("out.json")["mapengine"]["crashes"]
     assert crash["item"] == 2 and crash["name"].startswith("SIG") and "crash_on" in crash["symbol"], crash
+
+
+def test_who_interrupts_a_run_that_takes_long_has_its_trace():
+    # One call hangs, the others end; of them the bar tells nothing here, so their end is seen in the worker's own figures.
+    command = [PROGRAM, "map", "-l", FUNCTIONS, "double hang_on_negative(double)", "-", "-o", "out.npy", "--trace", "out.json", "--workers", "2"]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    program.stdin.write("\n".join(["-1"] + ["1"] * 500) + "\n")
+    program.stdin.close()
+    ended = 0
+    end = time.monotonic() + 60
+    while ended < 500:
+        assert time.monotonic() < end and program.poll() is None, ended
+        shown = subprocess.run([PROGRAM, "top", "--json", "--pid", str(program.pid)], capture_output=True, text=True)
+        pools = json.loads(shown.stdout)["pools"] if shown.returncode == 0 else []
+        ended = pools[0]["items"] if pools else 0
+    program.send_signal(signal.SIGINT)
+    assert "interrupted" in program.stderr.read() and program.wait(60) == 130
+    told = trace("out.json")
+    assert [(job["items"], job["ok"]) for job in told["mapengine"]["jobs"]] == [(501, 500)], told["mapengine"]["jobs"]
+    assert any(event["args"]["state"] != "ok" for event in ranges(told)) and os.listdir() == ["out.json"]
 
 
 def test_a_trace_that_cannot_be_written_is_73():

@@ -94,7 +94,9 @@ struct MapCommand: ParsableCommand {
     var report = false
 
     @Option(
-        help: "A .json file for the timeline of the workers, which https://ui.perfetto.dev opens.", completion: .file())
+        help:
+            "A .json file for the timeline of the workers, which mapengine report and https://ui.perfetto.dev show; of an interrupted run too.",
+        completion: .file())
     var trace: String?
 
     @Flag(name: .shortAndLong, help: "No progress bar, and of failed calls only their number.")
@@ -141,7 +143,12 @@ struct MapCommand: ParsableCommand {
                 attempts: attempts, timeout: timeout, deadline: deadline)
             if trace != nil { try pool.beginTrace() }
             try pool.start()
-            let results = try job.run(pool, isQuiet: quiet, reports: report)
+            let results: Results
+            do { results = try job.run(pool, isQuiet: quiet, reports: report) } catch let interrupted as Interrupted {
+                // Why it took so long is what somebody who waited for it wants to see.
+                if let trace { try pool.writeTrace(to: trace) }
+                throw interrupted
+            }
             pool.finish()
             try writer.write(results, keepsFiller: failValue != nil)
             if let trace { try pool.writeTrace(to: trace) }
