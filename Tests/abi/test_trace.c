@@ -1,87 +1,10 @@
-/* test_trace.c - the timeline: each kind of event, where it must come; sums that are those of the API; a ring that overflows; the file.
+/* test_trace.c - the timeline: each kind of event, where it must come; sums that are those of the API.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "support_native.h"
+#include "support_trace.h"
 
-#include <fcntl.h>
 #include <signal.h>
-
-#define MOST 20000
-static mape_trace_event events[MOST];
-static size_t read_events; /**< How many of `events` are filled. */
-
-/** Reads what there is, behind what was read before in this test. Returns how many events were lost. */
-static uint64_t read_on(mape_pool *pool) {
-    uint64_t lost = 0, all = 0;
-    size_t count = 1;
-    while (count > 0) {
-        events[read_events].struct_size = sizeof *events;
-        is_ok(pool, mape_pool_trace_read(&events[read_events], MOST - read_events, &count, &lost, pool));
-        read_events += count, all += lost;
-    }
-    return all;
-}
-
-static uint64_t read_all(mape_pool *pool) {
-    read_events = 0;
-    return read_on(pool);
-}
-
-/** How many events there are of a kind; with a job's number, of that job. */
-static size_t count_of(uint32_t kind, uint64_t job) {
-    size_t count = 0;
-    for (size_t i = 0; i < read_events; i++) count += events[i].kind == kind && (job == 0 || events[i].job == job);
-    return count;
-}
-
-/** The only event of a kind, or the first in a state. */
-static const mape_trace_event *find(uint32_t kind, int state) {
-    for (size_t i = 0; i < read_events; i++)
-        if (events[i].kind == kind && (state < 0 || events[i].state == (uint32_t)state)) return &events[i];
-    return NULL;
-}
-
-static const mape_trace_event *found(uint32_t kind, int state) {
-    const mape_trace_event *event = find(kind, state);
-    if (event == NULL) fail_msg("there is no event of kind %u in state %d", kind, state);
-    return event;
-}
-
-/** What holds for all events: times within the trace, texts that can be read, and workers that do one thing at a time. */
-static void are_sound(int64_t most) {
-    for (size_t i = 0; i < read_events; i++) {
-        const mape_trace_event *e = &events[i];
-        assert_int_equal(e->struct_size, sizeof *e);
-        assert_true(e->kind >= MAPE_TRACE_RANGE && e->kind <= MAPE_TRACE_JOB);
-        assert_true(e->state <= MAPE_TRACE_RUNNING);
-        assert_true(e->begin_ns >= 0 && e->begin_ns <= e->end_ns && e->end_ns <= most);
-        assert_true(strlen(e->name) + strlen(e->host) + strlen(e->symbol) < 4096 && strlen(e->text) < 65536);
-        assert_true(e->failed + e->crashed + e->timed_out + e->cancelled <= e->items);
-        if (e->kind == MAPE_TRACE_RANGE)
-            assert_true(e->items <= e->assigned && e->slowest_ns <= e->end_ns - e->begin_ns);
-    }
-    for (size_t i = 0; i < read_events; i++)
-        for (size_t k = i + 1; k < read_events && k < i + 200; k++) {
-            if (events[i].worker < 0 || events[i].worker != events[k].worker) continue;
-            if (events[i].begin_ns == events[i].end_ns || events[k].begin_ns == events[k].end_ns) continue;
-            assert_true(events[k].begin_ns >= events[i].end_ns || events[k].end_ns <= events[i].begin_ns);
-        }
-}
-
-static mape_pool *traced(uint32_t birth, uint32_t workers) {
-    mape_pool *pool = pool_open(birth, workers);
-    is_ok(pool, mape_pool_trace_start(pool, NULL));
-    return pool;
-}
-
-static mape_function_id named(mape_pool *pool, mape_run_fn run, const char *name) {
-    mape_function function = MAPE_FUNCTION_INIT;
-    mape_function_id id = 0;
-    function.run = run, function.name = name;
-    is_ok(pool, mape_function_register(&id, pool, &function));
-    return id;
-}
 
 /** The sums of the events are the figures of the API: items, ranges, failures, per job as well. */
 static void sums_are_those_of_the_api(uint32_t birth) {
@@ -381,124 +304,6 @@ static void what_runs_is_told_at_the_stop(uint32_t birth) {
     pool_close(pool);
 }
 
-/** A ring that is full loses the oldest events, and says how many; another trace begins anew. */
-static void an_overflow_is_counted(uint32_t birth) {
-    mape_pool *pool = pool_open(birth, 2);
-    mape_function_id square = registered(pool, run_square);
-    is_ok(pool, mape_pool_start(pool, PATIENCE));
-    mape_trace_config small = MAPE_TRACE_CONFIG_INIT;
-    small.capacity = 10;
-    is_ok(pool, mape_pool_trace_start(pool, &small));
-    uint64_t value = 7;
-    for (int i = 0; i < 50; i++) wait_for(applied(pool, square, &value, sizeof value));
-    uint64_t lost = read_all(pool);
-    assert_int_equal(read_events, 10);
-    assert_true(lost >= 90); // A range and a job each, and copies.
-    assert_int_equal(found(MAPE_TRACE_JOB, -1)->items, 1);
-    for (int i = 0; i < 2; i++) wait_for(applied(pool, square, &value, sizeof value));
-    lost = read_all(pool);
-    assert_int_equal(lost, 0);
-    assert_int_equal(count_of(MAPE_TRACE_JOB, 0), 2);
-    is_ok(pool, mape_pool_trace_stop(pool));
-    is_ok(pool, mape_pool_trace_start(pool, NULL));
-    assert_int_equal(read_all(pool), 0);
-    assert_int_equal(read_events, 0);
-    pool_close(pool);
-}
-
-/** The whole text of a file. Free it. */
-static char *contents(const char *path) {
-    FILE *file = fopen(path, "r");
-    if (file == NULL) fail_msg("%s cannot be read", path);
-    char *text = calloc(1, 1 << 22);
-    size_t size = fread(text, 1, (1 << 22) - 1, file);
-    fclose(file);
-    assert_true(size > 0 && size < (1 << 22) - 1);
-    return text;
-}
-
-static void is_in(const char *text, const char *part) {
-    if (strstr(text, part) == NULL) fail_msg("\"%s\" is not in:\n%.4000s", part, text);
-}
-
-/** A file is written while a trace goes on and behind its end, whatever was read, by path and by descriptor; after the shutdown as well. */
-static void a_file_is_written(uint32_t birth) {
-    mape_pool *pool = traced(birth, 2);
-    mape_function_id gated = registered_shared(pool, run_gated, setup_shared, cleanup_shared);
-    mape_function_id square = named(pool, run_square, "a \"name\"\n\x01 of bytes \xff");
-    uint64_t *values = numbers(100);
-    mape_job *job = mapped(pool, square, values, 100, sizeof *values, NULL);
-    wait_for(job);
-    char path[] = "/tmp/mapengine-trace-XXXXXX", at[64];
-    int file = mkstemp(path);
-    mape_job *running = applied(pool, gated, values, sizeof *values);
-    wait_until(atomic_load(&shared_page()->entered) == 1);
-    is_ok(pool, mape_pool_trace_write(pool, path));
-    char *text = contents(path);
-    is_in(text, "{\"displayTimeUnit\":\"ms\",\n\"traceEvents\":[\n{");
-    is_in(text, "\"name\":\"a \\\"name\\\"\\n\xef\xbf\xbd of bytes \xef\xbf\xbd\"");
-    is_in(text, "\"state\":\"running\"");
-    is_in(text, "\"mapengine\":{\"schema\":1,");
-    is_in(text, "\"lost\":0,");
-    free(text);
-    read_all(pool);
-    assert_true(read_events > 0);
-    atomic_store(&shared_page()->gate, 1);
-    wait_for(running);
-    is_ok(pool, mape_pool_shutdown(pool, MAPE_SHUTDOWN_DRAIN, PATIENCE));
-    assert_int_equal(ftruncate(file, 0), 0);
-    snprintf(at, sizeof at, "/dev/fd/%d", file);
-    is_ok(pool, mape_pool_trace_write(pool, at));
-    text = contents(path);
-    is_in(text, "\"items\":100,\"ok\":100,");
-    assert_null(strstr(text, "\"state\":\"running\""));
-    free(text);
-    is_status(pool, MAPE_E_SYSTEM, mape_pool_trace_write(pool, "/no/such/folder/trace.json"));
-    is_in(message_of(pool), "/no/such/folder/trace.json");
-    is_status(pool, MAPE_E_SYSTEM, mape_pool_trace_write(pool, "/dev/full"));
-    close(file);
-    unlink(path);
-    free(values);
-    pool_close(pool);
-}
-
-static void arguments_are_checked(uint32_t birth) {
-    (void)birth;
-    mape_pool *pool = pool_open(IN_EXEC, 1);
-    size_t count = 7;
-    uint64_t lost = 7;
-    mape_trace_event event = MAPE_TRACE_EVENT_INIT;
-    mape_trace_config config = MAPE_TRACE_CONFIG_INIT;
-    is_status(pool, MAPE_E_STATE, mape_pool_trace_stop(pool));
-    is_status(pool, MAPE_E_STATE, mape_pool_trace_read(&event, 1, &count, &lost, pool));
-    assert_true(count == 0 && lost == 0);
-    is_status(pool, MAPE_E_STATE, mape_pool_trace_write(pool, "/tmp/never-traced.json"));
-    assert_int_not_equal(access("/tmp/never-traced.json", F_OK), 0);
-    config.capacity = (1 << 22) + 1;
-    is_status(pool, MAPE_E_ARGUMENT, mape_pool_trace_start(pool, &config));
-    config.capacity = UINT64_MAX;
-    is_status(pool, MAPE_E_ARGUMENT, mape_pool_trace_start(pool, &config));
-    config.struct_size--;
-    is_status(pool, MAPE_E_SIZE, mape_pool_trace_start(pool, &config));
-    is_ok(pool, mape_pool_trace_start(pool, NULL));
-    is_status(pool, MAPE_E_STATE, mape_pool_trace_start(pool, NULL));
-    is_status(pool, MAPE_E_ARGUMENT, mape_pool_trace_read(NULL, 1, &count, &lost, pool));
-    is_status(pool, MAPE_E_ARGUMENT, mape_pool_trace_read(&event, 0, &count, &lost, pool));
-    is_status(pool, MAPE_E_ARGUMENT, mape_pool_trace_read(&event, 1, NULL, &lost, pool));
-    is_status(pool, MAPE_E_ARGUMENT, mape_pool_trace_write(pool, NULL));
-    is_status(pool, MAPE_E_ARGUMENT, mape_pool_trace_write(pool, ""));
-    event.struct_size--;
-    is_status(pool, MAPE_E_SIZE, mape_pool_trace_read(&event, 1, &count, &lost, pool));
-    event.struct_size++;
-    is_ok(pool, mape_pool_trace_read(&event, 1, &count, NULL, pool));
-    is_status(NULL, MAPE_E_ARGUMENT, mape_pool_trace_start(NULL, NULL));
-    is_ok(pool, mape_pool_trace_stop(pool));
-    is_status(pool, MAPE_E_STATE, mape_pool_trace_stop(pool));
-    pool_close(pool);
-    is_status(NULL, MAPE_E_HANDLE, mape_pool_trace_start(pool, NULL));
-    is_status(NULL, MAPE_E_HANDLE, mape_pool_trace_write(pool, "/tmp/never-traced.json"));
-}
-
 int main(void) {
     static const struct abi_test tests[] = {
         BOTH(sums_are_those_of_the_api),
@@ -512,9 +317,6 @@ int main(void) {
         EXEC_ONLY(copies_are_told),
         EXEC_ONLY(callbacks_are_told),
         EXEC_ONLY(what_runs_is_told_at_the_stop),
-        EXEC_ONLY(an_overflow_is_counted),
-        EXEC_ONLY(a_file_is_written),
-        ONCE(arguments_are_checked),
     };
     return run_abi_tests("trace", tests, COUNT(tests));
 }
