@@ -36,8 +36,8 @@ enum Policy {
     /// Ranges that a lane holds: while one is on its way, another runs.
     static let laneDepth = 2
     /// What a lane holds runs elsewhere when it is this late, or twice as late as expected; when nothing is known of the job's items, after
-    /// laneUnknown and what their bytes take at laneSlowest. Four times as late the next time, and so on, so that an item that takes long ends one day. A worker of this machine that has
-    /// nothing to do waits no longer than it would take itself, twice.
+    /// laneUnknown and what their bytes take at laneSlowest. Four times as late the next time, and so on, so that an item that takes long ends
+    /// one day. A worker of this machine that has nothing to do waits no longer than it would take itself, twice.
     static let laneLate: Int64 = 20_000_000
     static let laneUnknown: Int64 = 1_000_000_000
     /// Bytes a second: what a way of which nothing is known is trusted to do at least. It is that of a link of 100 Mbit/s.
