@@ -6,28 +6,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/../checks/lib.sh"
 python=${PYTHON:-python3}
 copy=$work/copy
 
-# counted COMMAND...: a program that prints lines of checks and ends with their sum.
-counted() {
-    timeout -k 10 600 "$@" >"$work/log" 2>&1 </dev/null
-    local summary
-    summary=$(tail -n 1 "$work/log")
-    if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-        sed '$d' "$work/log"
-        passed=$((passed + BASH_REMATCH[1]))
-        failed=$((failed + BASH_REMATCH[2]))
-    else
-        failed "$2 runs to its end" "$(tail -n 20 "$work/log")"
-    fi
-}
-
 copy_checkout "$copy"
 check "the pictures are what scripts/pictures.py draws" "$python" scripts/pictures.py --check
 # What PyPI has is not fetched twice.
 mkdir -p "$copy/.build-site"
 [[ ! -d .build-site/venv ]] || ln -s "$root/.build-site/venv" "$copy/.build-site/venv"
 check "make site, in a clean checkout" make --no-print-directory -C "$copy" site || finish
-counted "$python" Tests/site/check_site.py "$copy/out/site" "$copy"
-counted "$python" Tests/site/check_search.py "$copy/out/site"
+counted check_site.py 600 "$python" Tests/site/check_site.py "$copy/out/site" "$copy"
+counted check_search.py 600 "$python" Tests/site/check_search.py "$copy/out/site"
 
 # ---- Each of these would be noticed. ----
 

@@ -18,13 +18,5 @@ fi
 check "Node.js is there" node --version || finish
 check "the functions compile" cc -std=gnu11 -g -O1 -fPIC -shared -Wall -Wextra -Werror -Idist/include Tests/trace/functions.c \
     -o "$work/libfunctions.so" -Ldist/lib -lmapengine || finish
-timeout -k 10 300 "$environment/bin/python" Tests/trace/test_perfetto.py dist "$work/libfunctions.so" "$work" >"$work/log" 2>&1 </dev/null
-summary=$(tail -n 1 "$work/log")
-if [[ $summary =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-    sed '$d' "$work/log"
-    passed=$((passed + BASH_REMATCH[1]))
-    failed=$((failed + BASH_REMATCH[2]))
-else
-    failed "test_perfetto.py runs to its end" "$(tail -n 20 "$work/log")"
-fi
+counted test_perfetto.py 300 "$environment/bin/python" Tests/trace/test_perfetto.py dist "$work/libfunctions.so" "$work"
 finish
