@@ -50,6 +50,31 @@ import Testing
         #expect(trace.span(4, nil, since: 0, now: b).begin == trace.began, "of another worker nothing is known")
     }
 
+    @Test func aLanesFirstRangesAreNamedWhenItsMachineIsKnown() throws {
+        let trace = try Trace(capacity: 8)
+        let machines = ["north", "south"].map { CText($0) }
+        func add(_ slot: Int32, _ end: Int64) {
+            var event = trace.event(MAPE_TRACE_REMOTE, trace.began, trace.began + end)
+            event.worker = slot
+            trace.add(event)
+        }
+        func name(_ machine: Int, _ slot: Int, since: Int64) {
+            unsafe trace.name(
+                host: UnsafePointer(machines[machine].bytes), roundTrip: 7, ofLane: slot, since: trace.began + since)
+        }
+        // The lane in place 3 is another one since 20; that of place 4 is named later.
+        for (slot, end) in [(3, 10), (3, 30), (4, 30), (3, 40)] { add(Int32(slot), Int64(end)) }
+        name(0, 3, since: 20)
+        name(1, 4, since: 0)
+        add(3, 50)
+        name(1, 5, since: 0)
+        var out = [mape_trace_event](repeating: mape_trace_event(), count: 8)
+        let count = Int(unsafe trace.read(&out, 8).count)
+        let told = unsafe out.prefix(count).map { unsafe String(cString: $0.host) }
+        #expect(told == ["", "north", "south", "north", ""])
+        #expect(out.prefix(count).map(\.round_trip_ns) == [0, 7, 7, 7, 0])
+    }
+
     @Test func aFullRingKeepsTheLatest() throws {
         let trace = try Trace(capacity: 4)
         var out = [mape_trace_event](repeating: mape_trace_event(), count: 10)

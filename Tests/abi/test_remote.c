@@ -110,6 +110,26 @@ static void a_trace_tells_of_other_machines(uint32_t birth) {
     remote_close(pool);
 }
 
+/** A lane that is new in its place is not named after the machine of the one before. */
+static void a_new_lane_has_no_machine_yet(uint32_t birth) {
+    struct stand_in *told = stand_in_with(2);
+    mape_pool *pool = remote_started(birth, 1, 2);
+    const mape_function_id square = registered(pool, run_square);
+    const mape_job_config there = placed(MAPE_REMOTE);
+    squares(pool, square, MANY, &there);
+    wait_until(strcmp(worker_of(pool, 1024 - 8).host, "stand-in") == 0 ||
+               strcmp(worker_of(pool, 1024 - 7).host, "stand-in") == 0);
+    told->lanes = 0;
+    wait_until(stats_of(pool).remote_ready == 0);
+    told->lanes = 2;
+    wait_until(stats_of(pool).remote_ready == 2);
+    for (int lane = 1024 - 8; lane < 1024 - 6; lane++) {
+        assert_string_equal(worker_of(pool, lane).host, "");
+        assert_int_equal(worker_of(pool, lane).round_trip_ns, 0);
+    }
+    remote_close(pool);
+}
+
 static void a_pool_may_have_no_workers_of_its_own(uint32_t birth) {
     struct stand_in *told = stand_in_with(0);
     mape_pool_config config = remote_config(birth, 7);
@@ -293,6 +313,7 @@ int main(void) {
         BOTH(lanes_stand_beside_workers_and_do_their_share),
         EXEC_ONLY(a_job_runs_where_it_is_to),
         EXEC_ONLY(a_trace_tells_of_other_machines),
+        EXEC_ONLY(a_new_lane_has_no_machine_yet),
         EXEC_ONLY(a_pool_may_have_no_workers_of_its_own),
         ONCE(what_cannot_be_is_refused),
         FORK_ONLY(functions_without_a_name_stay_here),

@@ -43,24 +43,36 @@ def test_a_call_that_crashes_is_in_it():
     assert crash["item"] == 2 and crash["name"].startswith("SIG") and "crash_on" in crash["symbol"], crash
 
 
-def test_who_interrupts_a_run_that_takes_long_has_its_trace():
-    # One call hangs, the others end; of them the bar tells nothing here, so their end is seen in the worker's own figures.
-    command = [PROGRAM, "map", "-l", FUNCTIONS, "double hang_on_negative(double)", "-", "-o", "out.npy", "--trace", "out.json", "--workers", "2"]
+def interrupted(items, *arguments):
+    """A run whose first call hangs, interrupted when the others have ended. Returns what it said."""
+    # Of the others' end the program says nothing here; so it is seen in the pool's own figures.
+    command = [PROGRAM, "map", "-l", FUNCTIONS, "double hang_on_negative(double)", "-", "-o", "out.npy", "--workers", "2", *arguments]
     program = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    program.stdin.write("\n".join(["-1"] + ["1"] * 500) + "\n")
+    program.stdin.write("\n".join(["-1"] + ["1"] * items) + "\n")
     program.stdin.close()
     ended = 0
     end = time.monotonic() + 60
-    while ended < 500:
+    while ended < items:
         assert time.monotonic() < end and program.poll() is None, ended
         shown = subprocess.run([PROGRAM, "top", "--json", "--pid", str(program.pid)], capture_output=True, text=True)
         pools = json.loads(shown.stdout)["pools"] if shown.returncode == 0 else []
         ended = pools[0]["items"] if pools else 0
     program.send_signal(signal.SIGINT)
-    assert "interrupted" in program.stderr.read() and program.wait(60) == 130
+    said = program.stderr.read()
+    assert "interrupted" in said and program.wait(60) == 130, said
+    return said
+
+
+def test_who_interrupts_a_run_that_takes_long_has_its_trace():
+    interrupted(500, "--trace", "out.json")
     told = trace("out.json")
     assert [(job["items"], job["ok"]) for job in told["mapengine"]["jobs"]] == [(501, 500)], told["mapengine"]["jobs"]
     assert any(event["args"]["state"] != "ok" for event in ranges(told)) and os.listdir() == ["out.json"]
+
+
+def test_an_interruption_is_one_also_when_the_trace_cannot_be_written():
+    assert "no/such/folder/out.json" in interrupted(5, "--trace", "no/such/folder/out.json")
+    assert os.listdir() == []
 
 
 def test_a_trace_that_cannot_be_written_is_73():

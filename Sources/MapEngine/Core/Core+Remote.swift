@@ -129,7 +129,7 @@ extension Core {
             lane.pid = message.pid
             lane.seen.since = mapb_clock()
             // What the place was named after is the machine of the lane before.
-            remote.forget(slot - table.firstLane)
+            remote.begin(slot - table.firstLane, now: lane.seen.since)
             figures.show(host: "", ofLane: slot)
             becameReady(lane)
             if lane.state == .dying { sendKill(lane) }
@@ -155,7 +155,8 @@ extension Core {
             remote.note(host, roundTrip: Int64(clamping: message.size), of: number)
             if isFirst, let trace = table.tracing.last {
                 let route = remote.routes[number]
-                unsafe trace.name(host: UnsafePointer(route.host.bytes), roundTrip: route.roundTrip, ofLane: slot)
+                unsafe trace.name(
+                    host: UnsafePointer(route.host.bytes), roundTrip: route.roundTrip, ofLane: slot, since: route.since)
             }
             figures.show(host: host, ofLane: slot)
         case MAPB_CONTROL_NOTE.rawValue:

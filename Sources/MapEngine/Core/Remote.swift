@@ -41,6 +41,8 @@ final class Remote {
     struct Route {
         var host: CText
         var roundTrip: Int64 = 0
+        /// Since when there is this lane.
+        var since: Int64 = 0
 
         var isUnknown: Bool { unsafe host.bytes.pointee == 0 }
     }
@@ -56,11 +58,12 @@ final class Remote {
     /// - lane: counted from the first.
     func note(_ host: String, roundTrip: Int64, of lane: Int) {
         if hosts[host] == nil && hosts.count < Policy.hosts { hosts[host] = CText(host) }
-        routes[lane] = Route(host: hosts[host] ?? nobody, roundTrip: max(0, roundTrip))
+        routes[lane].host = hosts[host] ?? nobody
+        routes[lane].roundTrip = max(0, roundTrip)
     }
 
-    /// Nobody has answered through a lane yet.
-    func forget(_ lane: Int) { routes[lane] = Route(host: nobody) }
+    /// A lane is new: nobody has answered through it yet.
+    func begin(_ lane: Int, now: Int64) { routes[lane] = Route(host: nobody, since: now) }
 
     /// Counts a helper that has ended, or could not be started. Returns how long to wait before the next.
     func countFailure() -> Int64 {

@@ -132,12 +132,14 @@ struct Tracing {
     }
 
     /// A lane is known by its machine from now on: what says so can come behind the lane's first answers.
-    func name(host: UnsafePointer<CChar>, roundTrip: Int64, ofLane slot: Int) {
+    /// - since: when the lane began. What ended before was another one's in the same place.
+    func name(host: UnsafePointer<CChar>, roundTrip: Int64, ofLane slot: Int, since: Int64) {
         let first = max(nameless, oldest)
         nameless = .max
         guard first < recorded else { return }
         for number in first..<recorded where isNameless(ring[number]) {
             if ring[number].worker == slot {
+                guard ring[number].end_ns >= since - began else { continue }
                 unsafe ring[number].host = host
                 ring[number].round_trip_ns = roundTrip
             } else if nameless == .max {

@@ -144,13 +144,17 @@ struct MapCommand: ParsableCommand {
             if trace != nil { try pool.beginTrace() }
             try pool.start()
             let results: Results
-            do { results = try job.run(pool, isQuiet: quiet, reports: report) } catch let interrupted as Interrupted {
+            do {
+                results = try job.run(pool, isQuiet: quiet, reports: report)
+                pool.finish()
+                try writer.write(results, keepsFiller: failValue != nil)
+            } catch let interrupted as Interrupted {
                 // Why it took so long is what somebody who waited for it wants to see.
-                if let trace { try pool.writeTrace(to: trace) }
+                do { if let trace { try pool.writeTrace(to: trace) } } catch let failure as Failure {
+                    tell(failure.message)
+                }
                 throw interrupted
             }
-            pool.finish()
-            try writer.write(results, keepsFiller: failValue != nil)
             if let trace { try pool.writeTrace(to: trace) }
             try tellFailures(job, results)
         }
